@@ -1,0 +1,1 @@
+//! The engine trait: float, exact reference, Verilated RTL, and both compared.

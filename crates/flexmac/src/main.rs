@@ -1,0 +1,2 @@
+//! The flexmac command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Fixed-point formats, rounding, the random stream and the exact GEMM reference.

@@ -1,0 +1,1 @@
+//! Layers, networks, data, solver and training loop.

@@ -1,0 +1,1 @@
+//! Checked array configuration, rendered Verilog, closed-form cycle model.

@@ -1,0 +1,1 @@
+//! Yosys and OpenSTA runs, parsed into typed reports.

@@ -1,0 +1,1 @@
+//! Builds, caches, loads and drives Verilator models; knows no MAC.
