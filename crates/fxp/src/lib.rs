@@ -1,1 +1,29 @@
-//! Fixed-point formats, rounding, the random stream and the exact GEMM reference.
+//! Fixed-point formats, rounding, saturation, the random stream and the exact GEMM reference.
+//!
+//! This crate is the arithmetic contract of flexmac (DESIGN.md sections 2, 3 and 6). The array
+//! computes exact integer dot products and rounds once, at its edge, so the reference is
+//! mathematics and not a model of a pipeline: [`exact_gemm`] gives the sums, [`Requantizer`] the
+//! one rounding, [`Lfsr`] and [`SeedPath`] the random bits that stochastic rounding consumes.
+//!
+//! The crate does no I/O. Floating point appears in two modules only: `convert`, where real
+//! numbers enter and leave, and `gemm`, where it carries integers that it represents exactly.
+
+mod convert;
+mod counters;
+mod error;
+mod format;
+mod gemm;
+mod lfsr;
+mod requant;
+mod rounding;
+mod seed;
+
+pub use convert::{quantize, to_value};
+pub use counters::Counters;
+pub use error::FxpError;
+pub use format::{Format, MAX_BITS, MIN_BITS};
+pub use gemm::{GemmPlan, Sums, exact_gemm};
+pub use lfsr::{LFSR_TAPS, Lfsr, STREAM_BITS};
+pub use requant::{ERROR_GRID_BITS, Requantizer, Rounded};
+pub use rounding::{Rounding, RoundingSet};
+pub use seed::{Role, SeedPath};

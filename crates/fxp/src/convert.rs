@@ -1,0 +1,98 @@
+//! Where real numbers enter and leave fixed point.
+
+use crate::{ERROR_GRID_BITS, Format, Rounded, Rounding, STREAM_BITS};
+
+/// Rounds a real number to a format, as the requantizer would if the number were an exact sum.
+/// `word` is a 24-bit random word; only stochastic rounding looks at it.
+///
+/// NaN has no nearest raw value: it gives 0 with both overflow flags set.
+///
+/// ```
+/// use fxp::{Format, Rounding, quantize, to_value};
+/// let format = Format::new(8, 4)?;
+/// let q = quantize(1.53, format, Rounding::Nearest, 0);
+/// assert_eq!((q.raw, to_value(q.raw, format)), (24, 1.5));
+/// # Ok::<(), fxp::FxpError>(())
+/// ```
+pub fn quantize(value: f64, format: Format, rounding: Rounding, word: u32) -> Rounded {
+    if value.is_nan() {
+        return Rounded { raw: 0, overflow_low: true, overflow_high: true, error: 0 };
+    }
+    let scaled = value * exp2(format.frac());
+    let floor = scaled.floor();
+    // Both are exact: the fraction of a double is a double. Infinities have none.
+    let fraction = if scaled.is_finite() { scaled - floor } else { 0.0 };
+    // Below 2^24, so the cast only drops the fraction.
+    let dropped = (fraction * f64::from(1_u32 << STREAM_BITS)) as u32;
+    let half_or_random = match rounding {
+        Rounding::Nearest => 1 << (STREAM_BITS - 1),
+        Rounding::Truncate => 0,
+        Rounding::Stochastic => word,
+    };
+    let up = dropped + half_or_random >= 1 << STREAM_BITS;
+    let rounded = if up { floor + 1.0 } else { floor };
+    let grid = dropped >> (STREAM_BITS - ERROR_GRID_BITS);
+    let (min, max) = (f64::from(format.min_raw()), f64::from(format.max_raw()));
+    Rounded {
+        // Clamped to the format, whose limits an i32 and a double both hold.
+        raw: rounded.clamp(min, max) as i32,
+        overflow_low: rounded <= min,
+        overflow_high: rounded >= max,
+        error: if up { (1 << ERROR_GRID_BITS) - grid } else { grid },
+    }
+}
+
+/// The real number a raw integer stands for: raw * 2^-frac, exact in a double.
+pub fn to_value(raw: i32, format: Format) -> f64 {
+    f64::from(raw) * exp2(-format.frac())
+}
+
+/// 2^n, exact over the range of normal doubles.
+fn exp2(n: i32) -> f64 {
+    f64::powi(2.0, n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Requantizer;
+
+    /// A double that is a multiple of 2^-16 is an exact sum over 2^16: both roundings must agree.
+    #[test]
+    fn agrees_with_the_requantizer() {
+        for rounding in Rounding::ALL {
+            for frac in [0, 3, 8, 16] {
+                let format = Format::new(9, frac).unwrap();
+                let r = Requantizer { shift: 16 - frac, bits: 9, rounding };
+                for sum in (-300_000_i128..300_000).step_by(577) {
+                    for word in [0, 1 << 23, 0x00ab_cdef, (1 << 24) - 1] {
+                        let value = sum as f64 / 65536.0;
+                        assert_eq!(quantize(value, format, rounding, word), r.apply(sum, word));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn values_round_trip() {
+        for frac in [-40, -3, 0, 7, 31, 60] {
+            let format = Format::new(32, frac).unwrap();
+            for raw in [i32::MIN, -1, 0, 1, 12345, i32::MAX] {
+                let q = quantize(to_value(raw, format), format, Rounding::Truncate, 0);
+                assert_eq!(q.raw, raw);
+            }
+        }
+    }
+
+    #[test]
+    fn infinities_saturate_and_nan_flags_both() {
+        let format = Format::new(8, 0).unwrap();
+        let high = quantize(f64::INFINITY, format, Rounding::Nearest, 0);
+        assert_eq!((high.raw, high.overflow_high, high.overflow_low), (127, true, false));
+        let low = quantize(f64::NEG_INFINITY, format, Rounding::Nearest, 0);
+        assert_eq!((low.raw, low.overflow_high, low.overflow_low), (-128, false, true));
+        let nan = quantize(f64::NAN, format, Rounding::Nearest, 0);
+        assert_eq!((nan.raw, nan.overflow_high, nan.overflow_low), (0, true, true));
+    }
+}

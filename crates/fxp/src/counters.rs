@@ -1,0 +1,59 @@
+//! What the requantizers count; the DPS controller steers by these and by nothing else.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ERROR_GRID_BITS, Rounded};
+
+/// Sums over every value emitted since the counters were cleared (`rtl/flexmac_stats.v`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Values emitted.
+    pub emitted: u64,
+    /// Values at or below the smallest raw value before saturation.
+    pub overflow_low: u64,
+    /// Values at or above the largest raw value before saturation.
+    pub overflow_high: u64,
+    /// OR of the emitted values' magnitudes: y for y >= 0, its complement (-y - 1) below zero. The
+    /// highest set bit tells how many bits below the sign were in use.
+    pub magnitude_or: u32,
+    /// Sum of |rounding error| in units of 2^-8 of the output's last place.
+    pub error_sum: u64,
+}
+
+impl Counters {
+    /// Counts one emitted value.
+    pub fn record(&mut self, value: &Rounded) {
+        self.emitted += 1;
+        self.overflow_low += u64::from(value.overflow_low);
+        self.overflow_high += u64::from(value.overflow_high);
+        self.magnitude_or |= value.magnitude();
+        self.error_sum += u64::from(value.error);
+    }
+
+    /// Adds what another set of requantizers counted.
+    pub fn merge(&mut self, other: &Self) {
+        self.emitted += other.emitted;
+        self.overflow_low += other.overflow_low;
+        self.overflow_high += other.overflow_high;
+        self.magnitude_or |= other.magnitude_or;
+        self.error_sum += other.error_sum;
+    }
+
+    /// Overflows of both signs.
+    pub fn overflows(&self) -> u64 {
+        self.overflow_low + self.overflow_high
+    }
+
+    /// Mean |rounding error| in units of the output's last place; 0 when nothing was emitted.
+    pub fn mean_error(&self) -> f64 {
+        if self.emitted == 0 {
+            return 0.0;
+        }
+        self.error_sum as f64 / (self.emitted as f64 * f64::from(1_u32 << ERROR_GRID_BITS))
+    }
+
+    /// Bits in use below the sign: the position of the highest set bit of the magnitudes.
+    pub fn magnitude_bits(&self) -> u32 {
+        u32::BITS - self.magnitude_or.leading_zeros()
+    }
+}

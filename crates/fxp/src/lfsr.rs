@@ -1,0 +1,189 @@
+//! The random stream of one column: a 32-bit maximal LFSR, 32 bit-steps per emitted value.
+//!
+//! The state is an element of GF(2)\[x\] modulo a primitive polynomial, in the right-shifting
+//! (Galois) form that `rtl/flexmac_lfsr.v` implements. Stepping a single bit per value would make
+//! successive words share 31 bits, and stochastic rounding of neighbouring rows with them, so one
+//! step leaps 32 bit-steps. 32 and 2^32 - 1 have no common factor: the leap keeps the full period.
+
+/// Galois feedback mask of x^32 + x^22 + x^2 + x + 1, primitive over GF(2).
+pub const LFSR_TAPS: u32 = 0x8020_0003;
+
+/// Random bits that one rounding consumes at most.
+pub const STREAM_BITS: u32 = 24;
+
+/// Bit-steps between two emitted values.
+const LEAP: u64 = 32;
+
+/// Period of the stream in emitted values, and of the register in bit-steps.
+const PERIOD: u64 = (1 << 32) - 1;
+
+/// One column's stream.
+///
+/// ```
+/// use fxp::Lfsr;
+/// let mut walked = Lfsr::new(7);
+/// for _ in 0..1000 {
+///     walked.step();
+/// }
+/// let mut jumped = Lfsr::new(7);
+/// jumped.skip(1000);
+/// assert_eq!(walked, jumped);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lfsr {
+    state: u32,
+}
+
+impl Lfsr {
+    /// A stream whose first word comes from `seed` itself; the all-zero state, from which an LFSR
+    /// never leaves, is replaced by 1 (in RTL as here).
+    pub fn new(seed: u32) -> Self {
+        Self { state: if seed == 0 { 1 } else { seed } }
+    }
+
+    /// The register.
+    pub fn state(self) -> u32 {
+        self.state
+    }
+
+    /// The random word for the value being emitted: the register's upper 24 bits.
+    pub fn word(self) -> u32 {
+        self.state >> (32 - STREAM_BITS)
+    }
+
+    /// Moves on to the next emitted value.
+    pub fn step(&mut self) {
+        self.state = leap(self.state);
+    }
+
+    /// Moves on by `values` emitted values, in time logarithmic in `values`.
+    pub fn skip(&mut self, values: u64) {
+        let bit_steps = (values % PERIOD) * LEAP % PERIOD;
+        self.state = multiply(self.state, power_of_x(bit_steps));
+    }
+}
+
+/// One bit-step: multiplication by x.
+const fn bit_step(state: u32) -> u32 {
+    (state >> 1) ^ ((state & 1).wrapping_neg() & LFSR_TAPS)
+}
+
+/// 32 bit-steps, a byte at a time.
+fn leap(state: u32) -> u32 {
+    const TABLE: [u32; 256] = byte_table();
+    let mut next = state;
+    for _ in 0..4 {
+        // Masked to a byte, so the index fits.
+        next = (next >> 8) ^ TABLE[(next & 0xff) as usize];
+    }
+    next
+}
+
+const fn byte_table() -> [u32; 256] {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut state = byte as u32; // below 256
+        let mut step = 0;
+        while step < 8 {
+            state = bit_step(state);
+            step += 1;
+        }
+        table[byte] = state;
+        byte += 1;
+    }
+    table
+}
+
+/// x^0 in this bit order: the most significant bit is the constant term.
+const ONE: u32 = 1 << 31;
+
+/// Product of two field elements.
+fn multiply(a: u32, b: u32) -> u32 {
+    let mut shifted = b;
+    let mut product = 0;
+    for bit in (0..32).rev() {
+        if a >> bit & 1 == 1 {
+            product ^= shifted;
+        }
+        shifted = bit_step(shifted);
+    }
+    product
+}
+
+/// x^n by repeated squaring.
+fn power_of_x(mut n: u64) -> u32 {
+    let mut base = bit_step(ONE);
+    let mut power = ONE;
+    while n > 0 {
+        if n & 1 == 1 {
+            power = multiply(power, base);
+        }
+        base = multiply(base, base);
+        n >>= 1;
+    }
+    power
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// x has order 2^32 - 1 exactly when its power is 1 there and at no maximal proper divisor.
+    #[test]
+    fn the_register_is_maximal() {
+        assert_eq!(power_of_x(PERIOD), ONE);
+        let primes = [3, 5, 17, 257, 65537];
+        assert_eq!(primes.iter().product::<u64>(), PERIOD);
+        for prime in primes {
+            assert_ne!(power_of_x(PERIOD / prime), ONE, "order divides (2^32-1)/{prime}");
+        }
+        // The leap keeps that order because 32 shares no factor with it.
+        assert!(primes.iter().all(|prime| LEAP % prime != 0));
+    }
+
+    #[test]
+    fn a_leap_is_32_bit_steps() {
+        for seed in [1, 2, 0x8000_0000, 0xdead_beef, u32::MAX] {
+            let walked = (0..32).fold(seed, |state, _| bit_step(state));
+            assert_eq!(leap(seed), walked);
+        }
+    }
+
+    #[test]
+    fn skipping_equals_stepping() {
+        let mut walked = Lfsr::new(0x1234_5678);
+        for count in 0..600 {
+            let mut jumped = Lfsr::new(0x1234_5678);
+            jumped.skip(count);
+            assert_eq!(jumped, walked, "after {count}");
+            walked.step();
+        }
+        let mut around = Lfsr::new(99);
+        around.skip(PERIOD);
+        assert_eq!(around, Lfsr::new(99));
+    }
+
+    #[test]
+    fn zero_is_not_a_state() {
+        assert_eq!(Lfsr::new(0), Lfsr::new(1));
+    }
+
+    #[test]
+    fn words_look_uniform_and_uncorrelated() {
+        const COUNT: u32 = 200_000;
+        let mut lfsr = Lfsr::new(2016);
+        let mut previous = 0.5;
+        let (mut mean, mut correlation) = (0.0, 0.0);
+        for _ in 0..COUNT {
+            let unit = f64::from(lfsr.word()) / f64::from(1_u32 << STREAM_BITS);
+            mean += unit;
+            correlation += (unit - 0.5) * (previous - 0.5);
+            previous = unit;
+            lfsr.step();
+        }
+        let count = f64::from(COUNT);
+        assert!((mean / count - 0.5).abs() < 0.003, "mean {}", mean / count);
+        assert!((correlation / count * 12.0).abs() < 0.01, "lag-1 {}", correlation / count * 12.0);
+    }
+}

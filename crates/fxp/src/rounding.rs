@@ -1,0 +1,117 @@
+//! The three rounding modes: one enumeration, one encoding shared with the RTL.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::FxpError;
+
+/// How dropped bits decide the kept ones. The discriminants are the RTL's `round_mode_i` encoding
+/// (`rtl/flexmac_round.v`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Rounding {
+    /// floor(x + 1/2): ties go up.
+    Nearest = 0,
+    /// floor(x).
+    Truncate = 1,
+    /// floor(x + u), u uniform on [0, 1) from the architecture's random stream.
+    Stochastic = 2,
+}
+
+impl Rounding {
+    /// Every mode, in encoding order.
+    pub const ALL: [Self; 3] = [Self::Nearest, Self::Truncate, Self::Stochastic];
+
+    /// The two-bit code the RTL decodes.
+    pub fn encoding(self) -> u8 {
+        self as u8
+    }
+
+    /// The mode's name, as flags and histories write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nearest => "nearest",
+            Self::Truncate => "truncate",
+            Self::Stochastic => "stochastic",
+        }
+    }
+}
+
+impl fmt::Display for Rounding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Rounding {
+    type Err = FxpError;
+
+    fn from_str(name: &str) -> Result<Self, FxpError> {
+        Self::ALL
+            .into_iter()
+            .find(|mode| mode.name() == name)
+            .ok_or_else(|| FxpError::RoundingName { found: name.to_owned() })
+    }
+}
+
+/// A non-empty subset of the modes: what a requantizer is built to do.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RoundingSet(Vec<Rounding>);
+
+impl RoundingSet {
+    /// All three modes.
+    pub fn all() -> Self {
+        Self(Rounding::ALL.to_vec())
+    }
+
+    /// The modes given, sorted and without repeats; `None` when there is none.
+    pub fn new(modes: impl IntoIterator<Item = Rounding>) -> Option<Self> {
+        let mut modes: Vec<_> = modes.into_iter().collect();
+        modes.sort_unstable();
+        modes.dedup();
+        (!modes.is_empty()).then_some(Self(modes))
+    }
+
+    /// Whether the set holds `mode`.
+    pub fn contains(&self, mode: Rounding) -> bool {
+        self.0.contains(&mode)
+    }
+
+    /// The modes in encoding order.
+    pub fn iter(&self) -> impl Iterator<Item = Rounding> + '_ {
+        self.0.iter().copied()
+    }
+}
+
+impl fmt::Display for RoundingSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.iter().map(Rounding::name).collect();
+        f.pad(&names.join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_codes_round_trip() {
+        for (code, mode) in Rounding::ALL.into_iter().enumerate() {
+            assert_eq!(usize::from(mode.encoding()), code);
+            assert_eq!(mode.name().parse::<Rounding>().unwrap(), mode);
+        }
+        let error = "floor".parse::<Rounding>().unwrap_err().to_string();
+        assert!(error.contains("expected nearest, truncate or stochastic, found \"floor\""));
+    }
+
+    #[test]
+    fn a_set_is_sorted_and_never_empty() {
+        let set = RoundingSet::new([Rounding::Stochastic, Rounding::Nearest, Rounding::Nearest]);
+        assert_eq!(set.unwrap().to_string(), "nearest,stochastic");
+        assert_eq!(RoundingSet::new([]), None);
+    }
+}
