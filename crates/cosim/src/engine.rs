@@ -1,0 +1,145 @@
+//! The one door between a network and whatever multiplies for it.
+
+use fxp::{Counters, Format, Rounding, SeedPath, Sums};
+use ndarray::{Array2, ArrayView2};
+use rtlgen::Cycles;
+use serde::{Deserialize, Serialize};
+
+use crate::error::EngineError;
+
+/// A matrix element: a raw integer on the fixed-point engines, a real number on the float one.
+///
+/// Layers are written once over this trait; pooling, ReLU and data movement need nothing but order
+/// and copies, and rounding happens through [`Element::quantize`] alone.
+pub trait Element: Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
+    /// The element for `value` in `format`; the float engine ignores format, mode and word. `word`
+    /// is a 24-bit random word. What overflowed or was lost is recorded in `counters`.
+    fn quantize(
+        value: f64,
+        format: Format,
+        rounding: Rounding,
+        word: u32,
+        counters: &mut Counters,
+    ) -> Self;
+
+    /// The real number the element stands for.
+    fn value(self, format: Format) -> f64;
+}
+
+impl Element for i32 {
+    fn quantize(
+        value: f64,
+        format: Format,
+        rounding: Rounding,
+        word: u32,
+        counters: &mut Counters,
+    ) -> Self {
+        let rounded = fxp::quantize(value, format, rounding, word);
+        counters.record(&rounded);
+        rounded.raw
+    }
+
+    fn value(self, format: Format) -> f64 {
+        fxp::to_value(self, format)
+    }
+}
+
+impl Element for f32 {
+    fn quantize(
+        value: f64,
+        _format: Format,
+        _rounding: Rounding,
+        _word: u32,
+        counters: &mut Counters,
+    ) -> Self {
+        counters.emitted += 1;
+        // Rounds to single precision, which is what a float run is.
+        value as Self
+    }
+
+    fn value(self, _format: Format) -> f64 {
+        self.into()
+    }
+}
+
+/// A matrix and the format its elements are in.
+#[derive(Debug, Clone, Copy)]
+pub struct Operand<'a, T> {
+    /// The elements; any strides, so that a transpose costs nothing.
+    pub values: ArrayView2<'a, T>,
+    /// Their format.
+    pub format: Format,
+}
+
+/// One product to compute: out = round(A B + bias).
+#[derive(Debug, Clone, Copy)]
+pub struct Product<'a, T> {
+    /// A, (M, K), on the rows of the array.
+    pub a: Operand<'a, T>,
+    /// B, (K, N), on the columns of the array.
+    pub b: Operand<'a, T>,
+    /// What the sums start from: (1, N) to add one row everywhere, or (M, N). Its fraction length
+    /// must not exceed that of the sums, a.frac + b.frac, so that the addition is exact.
+    pub bias: Option<Operand<'a, T>>,
+    /// Format of the result.
+    pub out: Format,
+    /// How the result is rounded.
+    pub rounding: Rounding,
+    /// Names the random streams of this product.
+    pub seed: SeedPath,
+    /// Whether to return the exact sums beside the rounded result.
+    pub keep_sums: bool,
+}
+
+/// What a product cost and counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// The requantizers' counters.
+    pub counters: Counters,
+    /// Cycles on the array; all zero on the float engine, which models none.
+    pub cycles: Cycles,
+    /// Tiles run.
+    pub tiles: u64,
+    /// Tiles whose every output and counter was compared with the reference.
+    pub tiles_checked: u64,
+    /// Multiply-accumulates of the product: M * K * N.
+    pub macs: u64,
+    /// Passes times multiply-accumulates: M * K * N * planes_a * planes_b.
+    pub mac_passes: u64,
+}
+
+impl Stats {
+    /// Adds another product's.
+    pub fn add(&mut self, other: &Self) {
+        self.counters.merge(&other.counters);
+        self.cycles.add(&other.cycles);
+        self.tiles += other.tiles;
+        self.tiles_checked += other.tiles_checked;
+        self.macs += other.macs;
+        self.mac_passes += other.mac_passes;
+    }
+}
+
+/// A computed product.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome<T> {
+    /// The rounded result, (M, N).
+    pub values: Array2<T>,
+    /// The exact sums, bias included, where asked for; the float engine has none.
+    pub sums: Option<Sums>,
+    /// Cost and counters.
+    pub stats: Stats,
+}
+
+/// Something that multiplies matrices.
+pub trait Engine<T: Element> {
+    /// Computes one product.
+    ///
+    /// # Errors
+    /// [`EngineError`]: operands that do not fit, a model that cannot run, or (checked engine) a
+    /// difference between RTL and reference.
+    fn gemm(&mut self, product: &Product<'_, T>) -> Result<Outcome<T>, EngineError>;
+
+    /// The engine's name, as flags and histories write it.
+    fn name(&self) -> &'static str;
+}

@@ -1,0 +1,107 @@
+//! The crate's one error type.
+
+use thiserror::Error;
+
+use crate::mismatch::Mismatch;
+
+/// Why a product was not computed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// Numbers that do not fit their formats or shapes.
+    #[error(transparent)]
+    Fxp(#[from] fxp::FxpError),
+    /// An operand is wider than the array's multipliers can be made.
+    #[error(
+        "gemm: operand {operand} is {found} bits wide, the array's max_bits is {max_bits}; generate \
+         a wider array or narrow the operand"
+    )]
+    TooWide {
+        /// `A` or `B`.
+        operand: char,
+        /// Its width.
+        found: u32,
+        /// The configuration's.
+        max_bits: u32,
+    },
+    /// The array was generated without this rounding mode.
+    #[error(
+        "gemm: rounding {found} asked for, the array was generated with {available}; add it to \
+         --rounding of flexmac gen"
+    )]
+    RoundingAbsent {
+        /// The mode asked for.
+        found: fxp::Rounding,
+        /// What the array has.
+        available: fxp::RoundingSet,
+    },
+    /// A dimension is zero.
+    #[error("gemm: expected M, K and N of at least 1, found M={m} K={k} N={n}")]
+    Empty {
+        /// Rows of A.
+        m: usize,
+        /// Columns of A.
+        k: usize,
+        /// Columns of B.
+        n: usize,
+    },
+    /// The bias neither has the result's shape nor is one row of it.
+    #[error("gemm: expected a bias of shape (1, {n}) or ({m}, {n}), found ({}, {})", found.0, found.1)]
+    BiasShape {
+        /// Rows of the result.
+        m: usize,
+        /// Columns of the result.
+        n: usize,
+        /// The bias's shape.
+        found: (usize, usize),
+    },
+    /// The bias has bits below the sums' last place.
+    #[error(
+        "gemm: the bias has {bias_frac} fraction bits, the sums have {sum_frac}; round it to the \
+         sums' grid first"
+    )]
+    BiasGrid {
+        /// The bias's fraction length.
+        bias_frac: i32,
+        /// The sums' fraction length.
+        sum_frac: i32,
+    },
+    /// A sum could pass the width of the array's sums.
+    #[error(
+        "gemm: with K={k}, {bits_a} x {bits_b} bits and this bias a sum may need {needed} bits, the \
+         array's sums have {available}; split K or shift the bias less"
+    )]
+    SumRange {
+        /// Inner dimension.
+        k: usize,
+        /// Width of A.
+        bits_a: u32,
+        /// Width of B.
+        bits_b: u32,
+        /// Bits the bound asks for.
+        needed: u32,
+        /// `sum_bits` of the configuration.
+        available: u32,
+    },
+    /// The Verilog could not be rendered.
+    #[error(transparent)]
+    Rtlgen(#[from] rtlgen::RtlgenError),
+    /// The model stopped answering.
+    #[error(
+        "rtl: no progress for {cycles} cycles at command {command} of {commands}; the sequencer \
+         should need at most {expected}"
+    )]
+    Hang {
+        /// Cycles waited.
+        cycles: u64,
+        /// Commands sent so far.
+        command: usize,
+        /// Commands in all.
+        commands: usize,
+        /// Cycles the model allows for the whole product.
+        expected: u64,
+    },
+    /// RTL and reference differ.
+    #[error("{0}")]
+    Mismatch(Box<Mismatch>),
+}

@@ -1,0 +1,133 @@
+//! From a product in formats to the integers the array works on, checked once for every engine.
+
+use fxp::Requantizer;
+use ndarray::ArrayView2;
+use rtlgen::{Config, Schedule};
+
+use crate::engine::{Element, Product};
+use crate::error::EngineError;
+
+/// A fixed-point product that is known to be legal on a configuration.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lowered<'a> {
+    pub a: ArrayView2<'a, i32>,
+    pub b: ArrayView2<'a, i32>,
+    pub bits_a: u32,
+    pub bits_b: u32,
+    /// (1, N) or (M, N), to be shifted left by the second.
+    pub bias: Option<(ArrayView2<'a, i32>, u32)>,
+    pub requantizer: Requantizer,
+    pub schedule: Schedule,
+}
+
+impl Lowered<'_> {
+    /// The bias at (row, column) on the sums' grid; 0 without one.
+    pub fn bias_at(&self, row: usize, column: usize) -> i128 {
+        match &self.bias {
+            None => 0,
+            Some((values, shift)) => {
+                let row = if values.nrows() == 1 { 0 } else { row };
+                i128::from(values[[row, column]]) << shift
+            }
+        }
+    }
+}
+
+/// Shapes (M, K, N) of a product.
+pub(crate) fn check_shapes<T: Element>(
+    product: &Product<'_, T>,
+) -> Result<(usize, usize, usize), EngineError> {
+    let (a, b) = (&product.a.values, &product.b.values);
+    let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
+    if b.nrows() != k {
+        let (a, b) = ([m, k], [b.nrows(), n]);
+        return Err(fxp::FxpError::Shape { a, b }.into());
+    }
+    if m == 0 || k == 0 || n == 0 {
+        return Err(EngineError::Empty { m, k, n });
+    }
+    if let Some(bias) = &product.bias {
+        let found = bias.values.dim();
+        if found.1 != n || (found.0 != 1 && found.0 != m) {
+            return Err(EngineError::BiasShape { m, n, found });
+        }
+    }
+    Ok((m, k, n))
+}
+
+/// Checks a product against a configuration and lowers it to integers.
+pub(crate) fn lower<'a>(
+    config: &Config,
+    product: &Product<'a, i32>,
+) -> Result<Lowered<'a>, EngineError> {
+    let shape = check_shapes(product)?;
+    let (bits_a, bits_b) = (product.a.format.bits(), product.b.format.bits());
+    for (operand, found) in [('A', bits_a), ('B', bits_b)] {
+        if found > config.max_bits() {
+            return Err(EngineError::TooWide { operand, found, max_bits: config.max_bits() });
+        }
+    }
+    if !config.spec().rounding.contains(product.rounding) {
+        return Err(EngineError::RoundingAbsent {
+            found: product.rounding,
+            available: config.spec().rounding.clone(),
+        });
+    }
+    let sum_frac = product.a.format.frac() + product.b.format.frac();
+    let bias = match &product.bias {
+        None => None,
+        Some(bias) => {
+            let bias_frac = bias.format.frac();
+            let shift = u32::try_from(sum_frac - bias_frac)
+                .map_err(|_| EngineError::BiasGrid { bias_frac, sum_frac })?;
+            Some((bias.values, shift))
+        }
+    };
+    check_sum_range(config, shape.1, bits_a, bits_b, bias)?;
+    Ok(Lowered {
+        a: product.a.values,
+        b: product.b.values,
+        bits_a,
+        bits_b,
+        bias,
+        requantizer: Requantizer {
+            shift: sum_frac - product.out.frac(),
+            bits: product.out.bits(),
+            rounding: product.rounding,
+        },
+        schedule: Schedule::new(config, shape, (bits_a, bits_b)),
+    })
+}
+
+/// |sum| <= K * 2^(bits_a + bits_b - 2) + max |bias| * 2^shift must stay below 2^(sum_bits - 1).
+fn check_sum_range(
+    config: &Config,
+    k: usize,
+    bits_a: u32,
+    bits_b: u32,
+    bias: Option<(ArrayView2<'_, i32>, u32)>,
+) -> Result<(), EngineError> {
+    let available = config.sum_bits();
+    // K is a length in memory, so its product with at most 2^62 stays below 2^126.
+    let products = (k as u128) << (bits_a + bits_b - 2);
+    let needed = match bias {
+        None => bits_of(products),
+        Some((values, shift)) => {
+            let largest = values.iter().map(|value| value.unsigned_abs()).max().unwrap_or(0);
+            if largest > 0 && shift > available {
+                shift.saturating_add(33)
+            } else {
+                bits_of(products + (u128::from(largest) << shift.min(available)))
+            }
+        }
+    };
+    if needed > available {
+        return Err(EngineError::SumRange { k, bits_a, bits_b, needed, available });
+    }
+    Ok(())
+}
+
+/// Bits of a two's complement number of this magnitude and either sign.
+fn bits_of(magnitude: u128) -> u32 {
+    u128::BITS - magnitude.leading_zeros() + 1
+}

@@ -1,0 +1,225 @@
+//! An array's parameters: as asked for ([`ConfigSpec`]), and as checked ([`Config`]).
+//!
+//! Everything after the check takes a [`Config`], so no later code asks again whether a parameter
+//! is legal. `flexmac describe`, the flags of `flexmac gen`, `config.json` and the check all read
+//! the one table in `describe.rs`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use fxp::RoundingSet;
+use serde::{Deserialize, Serialize};
+
+use crate::bounds;
+use crate::error::{ConfigError, ConfigErrors};
+
+/// Which processing element fills the array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Style {
+    /// The flexible PE: plane-major passes, digit retirement.
+    Flex,
+    /// One-pass integer PE of `max_bits` (baseline).
+    Fixed,
+    /// IEEE binary32 multiply-add (baseline).
+    Fp32,
+}
+
+impl Style {
+    /// Every style.
+    pub const ALL: [Self; 3] = [Self::Flex, Self::Fixed, Self::Fp32];
+
+    /// The style's name, as flags and config.json write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flex => "flex",
+            Self::Fixed => "fixed",
+            Self::Fp32 => "fp32",
+        }
+    }
+}
+
+impl fmt::Display for Style {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Style {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|style| style.name() == name)
+            .ok_or_else(|| format!("expected flex, fixed or fp32, found {name:?}"))
+    }
+}
+
+/// Parameters as asked for, not yet checked. Field meanings: DESIGN.md section 5 and
+/// `flexmac describe`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "each field is described once, in describe.rs")]
+pub struct ConfigSpec {
+    pub rows: u32,
+    pub cols: u32,
+    pub chunk: u32,
+    pub lanes: u32,
+    pub max_bits: u32,
+    pub max_k: u32,
+    pub stages: u32,
+    pub fanout: u32,
+    pub depth: u32,
+    pub rounding: RoundingSet,
+    pub style: Style,
+}
+
+impl Default for ConfigSpec {
+    fn default() -> Self {
+        Self {
+            rows: 8,
+            cols: 8,
+            chunk: 8,
+            lanes: 4,
+            max_bits: 32,
+            max_k: 4096,
+            stages: 2,
+            fanout: 0,
+            depth: 1024,
+            rounding: RoundingSet::all(),
+            style: Style::Flex,
+        }
+    }
+}
+
+impl ConfigSpec {
+    /// Checks every rule.
+    ///
+    /// # Errors
+    /// All broken rules at once, so that one correction round is enough.
+    pub fn check(self) -> Result<Config, ConfigErrors> {
+        let mut errors = Vec::new();
+        let mut range = |name: &'static str, found: u32, min: u32, max: u32| {
+            if !(min..=max).contains(&found) {
+                errors.push(ConfigError::Range { name, found, min, max });
+                return false;
+            }
+            true
+        };
+        range("rows", self.rows, 1, 128);
+        range("cols", self.cols, 1, 128);
+        range("lanes", self.lanes, 1, 16);
+        range("max_k", self.max_k, 1, 1 << 18);
+        range("stages", self.stages, 1, 4);
+        let bits_in_range = range("max_bits", self.max_bits, 2, 32);
+        let depth_in_range = range("depth", self.depth, 1, 1 << 16);
+        let chunk_legal = [2, 4, 8, 16].contains(&self.chunk);
+        if !chunk_legal {
+            errors.push(ConfigError::Chunk { found: self.chunk });
+        }
+        if chunk_legal && bits_in_range && self.max_bits < self.chunk {
+            errors.push(ConfigError::NarrowerThanChunk {
+                max_bits: self.max_bits,
+                chunk: self.chunk,
+            });
+        }
+        if depth_in_range && !self.depth.is_power_of_two() {
+            errors.push(ConfigError::DepthPower { found: self.depth });
+        }
+        if depth_in_range && chunk_legal && bits_in_range {
+            let planes = self.max_bits.div_ceil(self.chunk);
+            if self.depth < planes {
+                errors.push(ConfigError::DepthPlanes { found: self.depth, planes });
+            }
+        }
+        if self.fanout != 0 {
+            errors.push(ConfigError::NotGenerated {
+                name: "fanout",
+                found: self.fanout.to_string(),
+                generated: "0 (broadcast)",
+            });
+        }
+        if self.style != Style::Flex {
+            errors.push(ConfigError::NotGenerated {
+                name: "style",
+                found: self.style.to_string(),
+                generated: "flex",
+            });
+        }
+        if errors.is_empty() { Ok(Config { spec: self }) } else { Err(ConfigErrors(errors)) }
+    }
+}
+
+/// A legal configuration and everything that follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    spec: ConfigSpec,
+}
+
+impl Config {
+    /// The parameters.
+    pub fn spec(&self) -> &ConfigSpec {
+        &self.spec
+    }
+
+    /// Rows of the array: results per column and tile.
+    pub fn rows(&self) -> usize {
+        self.spec.rows as usize
+    }
+
+    /// Columns of the array: results per row and tile.
+    pub fn cols(&self) -> usize {
+        self.spec.cols as usize
+    }
+
+    /// Products per PE and cycle, along K.
+    pub fn lanes(&self) -> usize {
+        self.spec.lanes as usize
+    }
+
+    /// Multiplier width P: bits of one plane.
+    pub fn chunk(&self) -> u32 {
+        self.spec.chunk
+    }
+
+    /// Widest operand.
+    pub fn max_bits(&self) -> u32 {
+        self.spec.max_bits
+    }
+
+    /// Most planes an operand has.
+    pub fn max_planes(&self) -> u32 {
+        self.planes(self.spec.max_bits)
+    }
+
+    /// Planes of an operand of `bits`: ceil(bits / chunk).
+    pub fn planes(&self, bits: u32) -> u32 {
+        bits.div_ceil(self.spec.chunk)
+    }
+
+    /// Bits of one PE's accumulator, from the bound in `bounds.rs`.
+    pub fn acc_bits(&self) -> u32 {
+        bounds::accumulator_bits(&self.spec)
+    }
+
+    /// Bits of the exact sum in a requantizer: any product of `max_bits` operands up to K = 2^24,
+    /// over as many commands as it takes, and never fewer than 48, so that narrow arrays take a
+    /// bias too.
+    pub fn sum_bits(&self) -> u32 {
+        (2 * self.spec.max_bits + 24).max(48)
+    }
+
+    /// Longest dot product of one command at these plane counts: bounded by `max_k` and by what one
+    /// operand bank holds.
+    pub fn command_k(&self, planes_a: u32, planes_b: u32) -> usize {
+        let words = (self.spec.depth / planes_a.max(planes_b)) as usize;
+        (self.spec.max_k as usize).min(words * self.lanes())
+    }
+
+    /// A short name for logs and reports: `16x16 chunk 8 lanes 4 max_bits 32`.
+    pub fn summary(&self) -> String {
+        let s = &self.spec;
+        format!("{}x{} chunk {} lanes {} max_bits {}", s.rows, s.cols, s.chunk, s.lanes, s.max_bits)
+    }
+}

@@ -1,0 +1,129 @@
+//! What can go wrong between flags and Verilog.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// One broken rule of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A parameter is outside its range.
+    #[error("{name}: expected {min}..={max}, found {found}")]
+    Range {
+        /// The parameter.
+        name: &'static str,
+        /// Its value.
+        found: u32,
+        /// Smallest legal value.
+        min: u32,
+        /// Largest legal value.
+        max: u32,
+    },
+    /// The multiplier width is not one of the four.
+    #[error("chunk: expected 2, 4, 8 or 16, found {found}")]
+    Chunk {
+        /// Its value.
+        found: u32,
+    },
+    /// Operands narrower than one plane.
+    #[error("max_bits: expected at least chunk = {chunk}, found {max_bits}")]
+    NarrowerThanChunk {
+        /// Widest operand asked for.
+        max_bits: u32,
+        /// Multiplier width asked for.
+        chunk: u32,
+    },
+    /// A bank's depth is not a power of two.
+    #[error("depth: expected a power of two, found {found}")]
+    DepthPower {
+        /// Its value.
+        found: u32,
+    },
+    /// A bank cannot hold one word of every plane.
+    #[error(
+        "depth: expected at least {planes}, one word for each plane of max_bits, found {found}"
+    )]
+    DepthPlanes {
+        /// Its value.
+        found: u32,
+        /// Planes of the widest operand.
+        planes: u32,
+    },
+    /// A parameter of the design that this version does not emit yet.
+    #[error("{name}: this version generates {generated} only, found {found}")]
+    NotGenerated {
+        /// The parameter.
+        name: &'static str,
+        /// Its value.
+        found: String,
+        /// What is generated.
+        generated: &'static str,
+    },
+}
+
+/// Every broken rule of a configuration; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors(pub(crate) Vec<ConfigError>);
+
+impl ConfigErrors {
+    /// The broken rules.
+    pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.0.len();
+        write!(f, "{count} illegal parameter{}:", if count == 1 { "" } else { "s" })?;
+        self.0.iter().try_for_each(|error| write!(f, "\n  {error}"))
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// Why a design could not be generated or read back.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RtlgenError {
+    /// The configuration breaks rules.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// A file could not be read or written.
+    #[error("{operation} {}: {source}", path.display())]
+    Io {
+        /// What was being done.
+        operation: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A configuration file is not one.
+    #[error("read {}: not a flexmac configuration: {source}", path.display())]
+    ConfigFile {
+        /// The file.
+        path: PathBuf,
+        /// Where the JSON goes wrong.
+        source: serde_json::Error,
+    },
+    /// The output folder holds something that `gen` did not put there.
+    #[error(
+        "write {}: the folder exists and holds no flexmac config.json; choose another --out or \
+         remove it", path.display()
+    )]
+    ForeignFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A template does not render: a fault of this program, not of its input.
+    #[error("template {name}: {message}")]
+    Template {
+        /// The template.
+        name: &'static str,
+        /// The engine's message.
+        message: String,
+    },
+}
