@@ -1,0 +1,149 @@
+//! One synthesis run as the caller asks for it, and the checks before anything is written.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::target::Target;
+
+/// A synthesis run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SynthConfig {
+    /// Verilog-2005 files; each must stand alone (no `include`, no `$readmemh` by relative path).
+    pub sources: Vec<PathBuf>,
+    /// Top module.
+    pub top: String,
+    /// Technology.
+    pub target: Target,
+    /// Clock port of the top module; default `clk_i`.
+    pub clock: String,
+    /// Delay target in picoseconds; without it the mapping goes for speed.
+    pub period_ps: Option<f64>,
+    /// Dissolve the hierarchy before optimising: one module, no per-module breakdown.
+    pub flatten: bool,
+    /// Folder for scripts, logs, netlists and `report.json`; created when missing.
+    pub out_dir: PathBuf,
+    /// Keep the working copy of the cell library (46 MB for ASAP7) so scripts can be run again.
+    pub keep: bool,
+    /// Time limit for each tool; default two hours.
+    pub timeout: Duration,
+}
+
+impl SynthConfig {
+    /// A hierarchical run without delay target; add [`sources`](Self::sources).
+    pub fn new(top: impl Into<String>, target: Target, out_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            sources: Vec::new(),
+            top: top.into(),
+            target,
+            clock: "clk_i".to_owned(),
+            period_ps: None,
+            flatten: false,
+            out_dir: out_dir.into(),
+            keep: false,
+            timeout: Duration::from_secs(2 * 60 * 60),
+        }
+    }
+
+    /// Sets the Verilog files.
+    #[must_use]
+    pub fn sources<P: Into<PathBuf>>(mut self, sources: impl IntoIterator<Item = P>) -> Self {
+        self.sources = sources.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Checks everything that can be checked without running a tool.
+    ///
+    /// Names go into scripts, so they are held to plain Verilog identifiers.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        for (field, name) in [("top", &self.top), ("clock", &self.clock)] {
+            if !is_identifier(name) {
+                return Err(Error::Config {
+                    field,
+                    found: format!("{name:?}"),
+                    expected: "a Verilog identifier: letters, digits and _, no digit first",
+                });
+            }
+        }
+        if self.sources.is_empty() {
+            return Err(Error::Config {
+                field: "sources",
+                found: "no files".to_owned(),
+                expected: "at least one Verilog file",
+            });
+        }
+        if let Some(period_ps) = self.period_ps
+            && !(1.0..=1e9).contains(&period_ps)
+        {
+            return Err(Error::Config {
+                field: "period_ps",
+                found: period_ps.to_string(),
+                expected: "1 to 1e9 picoseconds",
+            });
+        }
+        if self.timeout.is_zero() {
+            return Err(Error::Config {
+                field: "timeout",
+                found: "0 s".to_owned(),
+                expected: "a positive duration",
+            });
+        }
+        Ok(())
+    }
+}
+
+fn is_identifier(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Name of source `index` in the staging folder: ordered, unique, and plain enough for any tool.
+pub(crate) fn staged_name(index: usize, source: &Path) -> String {
+    let stem: String = source
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' })
+        .collect();
+    format!("input/{index:03}_{stem}.v")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> SynthConfig {
+        SynthConfig::new("top", Target::Generic, "out").sources(["a.v"])
+    }
+
+    #[test]
+    fn a_plain_configuration_passes() {
+        config().check().expect("valid");
+    }
+
+    #[test]
+    fn names_that_would_change_a_script_are_refused() {
+        for bad in ["", "1a", "a b", "a;b", "a\nb", "a$b", "ä"] {
+            let config = SynthConfig { top: bad.to_owned(), ..config() };
+            let message = config.check().expect_err(bad).to_string();
+            assert!(message.starts_with("top: found "), "{message}");
+        }
+    }
+
+    #[test]
+    fn periods_outside_the_range_are_refused() {
+        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let config = SynthConfig { period_ps: Some(bad), ..config() };
+            assert!(config.check().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn staged_names_are_plain_and_ordered() {
+        assert_eq!(staged_name(7, Path::new("/a b/mac pe.v")), "input/007_mac_pe.v");
+        assert_eq!(staged_name(0, Path::new("..")), "input/000_.v");
+    }
+}

@@ -1,0 +1,208 @@
+//! What a run measured, ready to be stored as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, io_error};
+
+/// A step of a run, reported through the caller's callback when it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Stage {
+    /// Inputs are checked and staged, the library is read.
+    Prepare,
+    /// Yosys maps the design.
+    Synthesis,
+    /// OpenSTA finds the clock period.
+    Timing,
+    /// Results are checked and written.
+    Report,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prepare => "prepare",
+            Self::Synthesis => "synthesis",
+            Self::Timing => "timing",
+            Self::Report => "report",
+        })
+    }
+}
+
+/// Wall time of one stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageTime {
+    /// The stage.
+    pub stage: Stage,
+    /// Wall seconds.
+    pub wall_s: f64,
+}
+
+/// A tool that took part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolVersion {
+    /// Program name.
+    pub name: String,
+    /// First line of what it says about itself.
+    pub version: String,
+}
+
+/// The cell library of a Liberty run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LibraryReport {
+    /// Name in the library header.
+    pub name: String,
+    /// The file that was given.
+    pub path: String,
+    /// SHA-256 of the uncompressed text (`zcat -f FILE | sha256sum`).
+    pub sha256: String,
+    /// The library's own time unit in picoseconds; reports are normalised.
+    pub time_unit_ps: f64,
+    /// Operating conditions that were set in OpenSTA.
+    pub operating_conditions: Option<String>,
+    /// Cell and pin that drive constant 1.
+    pub tie_high: Option<(String, String)>,
+    /// Cell and pin that drive constant 0.
+    pub tie_low: Option<(String, String)>,
+    /// Buffer that ABC assumes as driver of every input.
+    pub buffer: Option<String>,
+    /// Cells withheld from mapping: `dont_use`, isolation, level shifters, always-on.
+    pub excluded_cells: Vec<String>,
+}
+
+/// Area and cells of one module of the mapped hierarchy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModuleReport {
+    /// Module name as written in the source; parameterisations get a suffix `#2`, `#3`, ...
+    pub module: String,
+    /// Yosys' name for this parameterisation.
+    pub yosys_name: String,
+    /// How often it occurs below the top.
+    pub instances: u64,
+    /// Leaf cells in one instance, without its submodules, by type.
+    pub cells: BTreeMap<String, u64>,
+    /// Area in um2 of one instance without its submodules; none when the target defines no area.
+    pub own_area_um2: Option<f64>,
+    /// Area in um2 of one instance with its submodules.
+    pub area_um2: Option<f64>,
+}
+
+/// Clock of the mapped netlist; see `scripts/synth/README.md` for what it leaves out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TimingReport {
+    /// Period given to OpenSTA, in picoseconds; the nominal one when the caller set no target.
+    pub given_period_ps: f64,
+    /// Shortest register-to-register period: given period minus worst slack, in picoseconds.
+    pub period_ps: f64,
+    /// 1e6 / `period_ps`, in megahertz.
+    pub fmax_mhz: f64,
+    /// Worst register-to-register slack in picoseconds, against `given_period_ps`.
+    pub worst_slack_ps: f64,
+    /// Register where the critical path starts.
+    pub start: String,
+    /// Register where the critical path ends.
+    pub end: String,
+    /// Cells between the two registers, buffers included.
+    pub levels: usize,
+    /// The same period with ports included: zero external delay, ideal drivers, reset recovery
+    /// left out; in picoseconds.
+    pub overall_period_ps: f64,
+    /// Start of the overall critical path: a register or a port.
+    pub overall_start: String,
+    /// End of the overall critical path: a register or a port.
+    pub overall_end: String,
+}
+
+/// iCE40 resources before placement.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FpgaResources {
+    /// 4-input look-up tables (`SB_LUT4`); the packer may add some for routing.
+    pub luts: u64,
+    /// Carry cells (`SB_CARRY`).
+    pub carries: u64,
+    /// Flip-flops (`SB_DFF*`).
+    pub ffs: u64,
+    /// 4-kbit block RAMs (`SB_RAM40_4K*`).
+    pub brams: u64,
+    /// 256-kbit single-port RAMs (`SB_SPRAM256KA`).
+    pub sprams: u64,
+    /// DSP blocks (`SB_MAC16`).
+    pub dsps: u64,
+}
+
+/// Size of a generic netlist by Yosys' static CMOS table. An estimate, not an area.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateEstimate {
+    /// Transistors.
+    pub transistors: u64,
+    /// True when Yosys met cells that its table lacks, so the count is too small.
+    pub lower_bound: bool,
+    /// `transistors` / 4: the same in two-input NAND gates.
+    pub nand2_equivalents: f64,
+}
+
+/// Everything a run measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SynthReport {
+    /// Top module.
+    pub top: String,
+    /// Target name: `generic`, `ice40` or `liberty`.
+    pub target: String,
+    /// Whether the hierarchy was dissolved.
+    pub flatten: bool,
+    /// Tools and their versions.
+    pub tools: Vec<ToolVersion>,
+    /// Cell library of a Liberty run.
+    pub library: Option<LibraryReport>,
+    /// Leaf cells of the whole design by type.
+    pub cells: BTreeMap<String, u64>,
+    /// Sum of `cells`.
+    pub cell_count: u64,
+    /// Cell area in um2; none when the target defines no area.
+    pub area_um2: Option<f64>,
+    /// Part of `area_um2` in flip-flops and latches.
+    pub sequential_area_um2: Option<f64>,
+    /// Part of `area_um2` in all other cells.
+    pub combinational_area_um2: Option<f64>,
+    /// Modules of the mapped hierarchy, top first; a single entry when flattened.
+    pub modules: Vec<ModuleReport>,
+    /// Clock of a Liberty run.
+    pub timing: Option<TimingReport>,
+    /// Resources of an iCE40 run.
+    pub fpga: Option<FpgaResources>,
+    /// Estimate of a generic run.
+    pub gates: Option<GateEstimate>,
+    /// Tool warnings worth reading, without repetition.
+    pub warnings: Vec<String>,
+    /// Wall time by stage; the last stage ends before this report is written.
+    pub stages: Vec<StageTime>,
+    /// Scripts that were run, by name in the output folder.
+    pub scripts: Vec<String>,
+    /// Logs, by name in the output folder.
+    pub logs: Vec<String>,
+    /// Netlist, by name in the output folder.
+    pub netlist: String,
+}
+
+impl SynthReport {
+    /// Writes `report.json` into `dir`, through a temporary name so a reader never sees half of it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written or renamed.
+    pub(crate) fn write(&self, dir: &Path) -> Result<(), Error> {
+        let staging = dir.join("report.json.new");
+        let target = dir.join("report.json");
+        let mut text = serde_json::to_string_pretty(self)
+            .map_err(std::io::Error::other)
+            .map_err(io_error("serialise", &target))?;
+        text.push('\n');
+        fs::write(&staging, text).map_err(io_error("write", &staging))?;
+        fs::rename(&staging, &target).map_err(io_error("rename to", &target))
+    }
+}

@@ -1,0 +1,43 @@
+//! What a design is mapped to.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The library used when the user names none: OSU 180 nm, from Debian's `qflow-tech-osu018`.
+pub const OSU018_LIBERTY: &str = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib";
+
+/// Technology a design is mapped to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Target {
+    /// Simple gates and plain flip-flops; gives a transistor estimate, no area and no clock.
+    Generic,
+    /// Lattice iCE40; gives resources before placement, no clock.
+    Ice40 {
+        /// Use the DSP blocks of the UltraPlus parts; other parts have none.
+        dsp: bool,
+    },
+    /// Standard cells of a Liberty file; gives area and clock.
+    Liberty {
+        /// A `.lib` or `.lib.gz` file.
+        path: PathBuf,
+    },
+}
+
+impl Target {
+    /// [`Target::Liberty`] with [`OSU018_LIBERTY`].
+    pub fn default_liberty() -> Self {
+        Self::Liberty { path: PathBuf::from(OSU018_LIBERTY) }
+    }
+
+    /// Short name used in reports: `generic`, `ice40` or `liberty`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Generic => "generic",
+            Self::Ice40 { .. } => "ice40",
+            Self::Liberty { .. } => "liberty",
+        }
+    }
+}
