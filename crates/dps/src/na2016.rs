@@ -1,0 +1,291 @@
+//! `na2016`: one width for all, an integer length per tensor (Na and Mukhopadhyay, "Speeding up
+//! convolutional neural network training with dynamic precision scaling and flexible
+//! multiplier-accumulator", ISLPED 2016), as the authors' published code does it (DESIGN.md
+//! section 8, points 1 to 4).
+//!
+//! Two stages. In *I-search* all tensors have the maximum width while each looks for its shortest
+//! integer length: the point moves up a bit after every `isearch_window` + 1 iterations without
+//! overflow, until one overflows. When all are settled, *D-search* runs at the target width and
+//! jumps to the maximum whenever the smoothed loss stops falling.
+//!
+//! All widths count the sign, one more than in the paper and its code.
+
+use std::collections::VecDeque;
+
+use fxp::Format;
+use serde::{Deserialize, Serialize};
+
+use crate::error::DpsError;
+use crate::loss_average::LossAverage;
+use crate::policy::{Observation, Policy, PolicyState, TensorCounters};
+use crate::tensor::{FormatTable, Formats, TensorRole, TensorSpec};
+
+pub(crate) const NAME: &str = "na2016";
+
+/// The remembered loss before any jump: higher than every real one.
+const NO_LOSS_YET: f64 = 1e7;
+
+/// The policy's constants; defaults are those of the authors' LeNet run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Na2016Config {
+    /// Width at the start, in I-search, and after a jump.
+    pub max_bits: u32,
+    /// Width that D-search starts at.
+    pub target_bits: u32,
+    /// What a jump raises the target by.
+    pub step_bits: u32,
+    /// Clean iterations counted before an integer length shrinks.
+    pub isearch_window: u32,
+    /// Maxima of the smoothed loss waited for after a jump.
+    pub dsearch_window: u32,
+    /// Losses averaged, and smoothed losses remembered.
+    pub loss_window: u32,
+    /// First integer length of parameters.
+    pub parameter_integer_length: i32,
+    /// First integer length of the input and of activations.
+    pub activation_integer_length: i32,
+}
+
+impl Default for Na2016Config {
+    fn default() -> Self {
+        Self {
+            max_bits: 32,
+            target_bits: 16,
+            step_bits: 16,
+            isearch_window: 20,
+            dsearch_window: 20,
+            loss_window: 100,
+            parameter_integer_length: 0,
+            activation_integer_length: 8,
+        }
+    }
+}
+
+impl Na2016Config {
+    fn check(&self) -> Result<(), DpsError> {
+        for bits in [self.max_bits, self.target_bits] {
+            Format::new(bits, 0).map_err(|source| DpsError::Format { policy: NAME, source })?;
+        }
+        let constant = |name, expected: String, found| {
+            Err(DpsError::Constant { policy: NAME, name, expected, found })
+        };
+        if self.target_bits > self.max_bits {
+            let expected = format!("at most the maximum width {}", self.max_bits);
+            return constant("target width", expected, self.target_bits);
+        }
+        if self.loss_window == 0 {
+            return constant("loss window", "of at least 1".to_owned(), 0);
+        }
+        Ok(())
+    }
+}
+
+/// The stage of the search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Integer lengths shrink, the width is the maximum.
+    ISearch,
+    /// The width follows the loss.
+    DSearch,
+}
+
+/// One tensor's binary point and its I-search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointState {
+    /// Integer length, sign excluded.
+    pub integer_length: i32,
+    /// Iterations without overflow since the last shift.
+    pub clean: u32,
+    /// Whether the tensor still looks for its integer length. The logits' gradient never does.
+    pub searching: bool,
+}
+
+/// All that the policy's next steps depend on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Na2016State {
+    /// The stage.
+    pub stage: Stage,
+    /// The width of every tensor.
+    pub width: u32,
+    /// The width to fall back to.
+    pub target: u32,
+    /// The tensors' points, in their order.
+    pub points: Vec<PointState>,
+    /// The smoothed loss.
+    pub average: LossAverage,
+    /// The last smoothed losses, newest last.
+    pub ring: VecDeque<f64>,
+    /// Maxima seen since the last jump, or the window once the loss has fallen.
+    pub increases: u32,
+    /// The smallest smoothed loss before the last jump.
+    pub remembered: f64,
+}
+
+/// The policy.
+#[derive(Debug, Clone)]
+pub struct Na2016 {
+    config: Na2016Config,
+    roles: Vec<TensorRole>,
+    state: Na2016State,
+    table: FormatTable,
+}
+
+impl Na2016 {
+    /// The policy at its start for `tensors`.
+    ///
+    /// # Errors
+    /// [`DpsError`] when a constant is out of range.
+    pub fn new(config: Na2016Config, tensors: &[TensorSpec]) -> Result<Self, DpsError> {
+        config.check()?;
+        let roles: Vec<_> = tensors.iter().map(|tensor| tensor.role).collect();
+        let point = |role: &TensorRole| PointState {
+            integer_length: match role {
+                TensorRole::Weight | TensorRole::Bias => config.parameter_integer_length,
+                TensorRole::Input | TensorRole::Activation => config.activation_integer_length,
+                TensorRole::Logits { gradient_integer_length } => *gradient_integer_length,
+            },
+            clean: 0,
+            searching: !matches!(role, TensorRole::Logits { .. }),
+        };
+        let state = Na2016State {
+            stage: Stage::ISearch,
+            width: config.max_bits,
+            target: config.target_bits,
+            points: roles.iter().map(point).collect(),
+            average: LossAverage::new(config.loss_window as usize),
+            ring: VecDeque::new(),
+            increases: 0,
+            remembered: NO_LOSS_YET,
+        };
+        let table = table(&state);
+        Ok(Self { config, roles, state, table })
+    }
+
+    /// Point 2, in either stage: an overflow moves the tensor's point.
+    fn follow_overflows(&mut self, counters: &[TensorCounters]) {
+        assert_eq!(counters.len(), self.roles.len(), "one counter set per tensor");
+        for ((point, role), counters) in self.state.points.iter_mut().zip(&self.roles).zip(counters)
+        {
+            if !matches!(role, TensorRole::Logits { .. }) && counters.overflows() > 0 {
+                point.integer_length += 1;
+            }
+        }
+    }
+
+    /// Point 3.
+    fn search_integer_lengths(&mut self, counters: &[TensorCounters]) {
+        for (point, counters) in self.state.points.iter_mut().zip(counters) {
+            if !point.searching {
+                continue;
+            }
+            if counters.overflows() > 0 {
+                point.searching = false;
+            } else if point.clean == self.config.isearch_window {
+                point.integer_length -= 1;
+                point.clean = 0;
+            } else {
+                point.clean += 1;
+            }
+        }
+        if self.state.points.iter().all(|point| !point.searching) {
+            self.state.stage = Stage::DSearch;
+            self.state.width = self.state.target;
+        }
+    }
+
+    /// Point 4. `smoothed` is already the newest of the ring.
+    fn search_width(&mut self, smoothed: f64) {
+        let state = &mut self.state;
+        let max_bits = self.config.max_bits;
+        if state.ring.iter().all(|loss| *loss <= smoothed) {
+            if state.increases == self.config.dsearch_window {
+                if state.width < max_bits {
+                    state.remembered = state.ring.iter().copied().fold(f64::INFINITY, f64::min);
+                    if state.target < max_bits.saturating_sub(self.config.step_bits) {
+                        state.target += self.config.step_bits;
+                    }
+                    state.width = max_bits;
+                }
+                state.increases = 0;
+            } else {
+                state.increases += 1;
+            }
+        } else {
+            state.increases = self.config.dsearch_window;
+            if smoothed < state.remembered && state.width == max_bits {
+                state.width = state.target;
+            }
+        }
+    }
+}
+
+/// Every tensor at the state's width: FL = width - 1 - IL.
+fn table(state: &Na2016State) -> FormatTable {
+    let formats = |point: &PointState| {
+        Formats::with_integer_length(state.width, point.integer_length).expect(
+            "the configuration's widths were checked, and the target never passes the maximum",
+        )
+    };
+    FormatTable::new(state.points.iter().map(formats).collect())
+}
+
+impl Policy for Na2016 {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn phase(&self) -> &'static str {
+        match self.state.stage {
+            Stage::ISearch => "isearch",
+            Stage::DSearch => "dsearch",
+        }
+    }
+
+    fn formats(&self) -> &FormatTable {
+        &self.table
+    }
+
+    fn step(&mut self, observation: &Observation<'_>) -> &FormatTable {
+        let smoothed = self.state.average.push(observation.loss);
+        if self.state.ring.len() == self.config.loss_window as usize {
+            self.state.ring.pop_front();
+        }
+        self.state.ring.push_back(smoothed);
+        self.follow_overflows(observation.counters);
+        match self.state.stage {
+            Stage::ISearch => self.search_integer_lengths(observation.counters),
+            Stage::DSearch => self.search_width(smoothed),
+        }
+        self.table = table(&self.state);
+        &self.table
+    }
+
+    fn state(&self) -> PolicyState {
+        PolicyState::Na2016(self.state.clone())
+    }
+
+    fn restore(&mut self, state: &PolicyState) -> Result<(), DpsError> {
+        let tensors = |count: usize| format!("{NAME} with {count} tensors");
+        let refuse = |found| {
+            Err(DpsError::State { policy: NAME, expected: tensors(self.roles.len()), found })
+        };
+        match state {
+            PolicyState::Na2016(saved) if saved.points.len() == self.roles.len() => {
+                for bits in [saved.width, saved.target] {
+                    Format::new(bits, 0)
+                        .map_err(|source| DpsError::Format { policy: NAME, source })?;
+                }
+                self.state = saved.clone();
+                self.table = table(&self.state);
+                Ok(())
+            }
+            PolicyState::Na2016(saved) => refuse(tensors(saved.points.len())),
+            other => refuse(other.policy().to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "na2016_tests.rs"]
+mod tests;
