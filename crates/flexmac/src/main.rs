@@ -1,2 +1,39 @@
-//! The flexmac command line.
-fn main() {}
+//! The flexmac command line: flags, glue and printing; the work is in the libraries.
+//!
+//! Results go to stdout, diagnostics to stderr. Exit 0 success, 1 a comparison or proof failed,
+//! 2 a usage, input or tool error.
+
+mod cmd;
+mod config_args;
+mod exit;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Variable-precision training hardware: generate it, co-simulate training on it, synthesize it.
+#[derive(Debug, Parser)]
+#[command(name = "flexmac", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Generate the Verilog of an array.
+    Gen(cmd::generate::GenArgs),
+    /// List every parameter of an array: type, range, default, meaning.
+    Describe(cmd::describe::DescribeArgs),
+    /// Multiply two integer matrices on an array, its reference, or both compared.
+    Gemm(cmd::gemm::GemmArgs),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Gen(args) => cmd::generate::run(&args),
+        Command::Describe(args) => cmd::describe::run(&args),
+        Command::Gemm(args) => cmd::gemm::run(&args),
+    };
+    exit::report(result)
+}

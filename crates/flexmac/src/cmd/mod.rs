@@ -1,0 +1,5 @@
+//! One file per subcommand: its flags and what it does with them.
+
+pub mod describe;
+pub mod gemm;
+pub mod generate;

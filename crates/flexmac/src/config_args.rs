@@ -1,0 +1,73 @@
+//! The flags that choose an array, shared by `gen` and by commands that can make one on the fly.
+
+use clap::Args;
+use fxp::{Rounding, RoundingSet};
+use rtlgen::{Config, ConfigErrors, ConfigSpec, Style};
+
+/// Parameters of an array; `flexmac describe` explains each.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Array parameters (flexmac describe)")]
+pub struct ConfigArgs {
+    /// Rows of processing elements
+    #[arg(long, value_name = "N", default_value_t = ConfigSpec::default().rows)]
+    rows: u32,
+    /// Columns of processing elements
+    #[arg(long, value_name = "N", default_value_t = ConfigSpec::default().cols)]
+    cols: u32,
+    /// Multiplier width P
+    #[arg(long, value_name = "BITS", default_value_t = ConfigSpec::default().chunk)]
+    chunk: u32,
+    /// Products per PE and cycle
+    #[arg(long, value_name = "N", default_value_t = ConfigSpec::default().lanes)]
+    lanes: u32,
+    /// Widest operand
+    #[arg(long, value_name = "BITS", default_value_t = ConfigSpec::default().max_bits)]
+    max_bits: u32,
+    /// Longest exact dot product of one command
+    #[arg(long, value_name = "N", default_value_t = ConfigSpec::default().max_k)]
+    max_k: u32,
+    /// Pipeline registers inside a PE
+    #[arg(long, value_name = "N", default_value_t = ConfigSpec::default().stages)]
+    stages: u32,
+    /// Operand registers every n PEs, 0 for broadcast
+    #[arg(long, value_name = "N", default_value_t = ConfigSpec::default().fanout)]
+    fanout: u32,
+    /// Words per operand bank
+    #[arg(long, value_name = "WORDS", default_value_t = ConfigSpec::default().depth)]
+    depth: u32,
+    /// Rounding modes to build, comma-separated
+    #[arg(
+        long = "rounding-modes",
+        value_name = "MODES",
+        value_delimiter = ',',
+        default_value = "nearest,truncate,stochastic"
+    )]
+    rounding_modes: Vec<Rounding>,
+    /// Processing element
+    #[arg(long, value_name = "STYLE", default_value_t = ConfigSpec::default().style)]
+    style: Style,
+}
+
+impl ConfigArgs {
+    /// The checked configuration.
+    ///
+    /// # Errors
+    /// Every broken rule at once.
+    pub fn check(&self) -> Result<Config, ConfigErrors> {
+        let spec = ConfigSpec {
+            rows: self.rows,
+            cols: self.cols,
+            chunk: self.chunk,
+            lanes: self.lanes,
+            max_bits: self.max_bits,
+            max_k: self.max_k,
+            stages: self.stages,
+            fanout: self.fanout,
+            depth: self.depth,
+            rounding: RoundingSet::new(self.rounding_modes.iter().copied())
+                .unwrap_or_else(RoundingSet::all),
+            style: self.style,
+        };
+        spec.check()
+    }
+}

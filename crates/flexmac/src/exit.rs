@@ -1,0 +1,29 @@
+//! One place that turns a command's outcome into an exit code.
+
+use std::process::ExitCode;
+
+use cosim::EngineError;
+
+/// Prints an error as one chain of causes and picks the code: 1 for a difference between RTL and
+/// reference, 2 for everything else.
+pub fn report(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    if is_broken_pipe(&error) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {error:#}");
+    if error.chain().any(is_mismatch) { ExitCode::from(1) } else { ExitCode::from(2) }
+}
+
+fn is_mismatch(cause: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(cause.downcast_ref(), Some(EngineError::Mismatch(_)))
+}
+
+/// A reader such as `head` that has seen enough is not an error.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

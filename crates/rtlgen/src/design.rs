@@ -1,0 +1,242 @@
+//! Every number a template prints, computed and named: templates hold no arithmetic.
+
+use fxp::Rounding;
+use serde::Serialize;
+
+use crate::bounds::ceil_log2;
+use crate::config::Config;
+
+/// Bits of every counter but the magnitude's.
+pub const COUNTER_BITS: u32 = 48;
+
+/// The context of every Verilog template: one design, fully worked out.
+#[derive(Debug, Serialize)]
+pub(crate) struct Design {
+    pub head: String,
+    // parameters
+    rows: u32,
+    cols: u32,
+    chunk: u32,
+    lanes: u32,
+    stages: u32,
+    depth: u32,
+    max_bits: u32,
+    max_k: u32,
+    max_planes: u32,
+    stochastic: u32,
+    // widths
+    acc: u32,
+    sum: u32,
+    addr_bits: u32,
+    words_bits: u32,
+    planes_bits: u32,
+    rows_bits: u32,
+    row_bits: u32,
+    cols_bits: u32,
+    significance_bits: u32,
+    counter_bits: u32,
+    shift_max: u32,
+    // most significant bits of ports
+    acc_msb: u32,
+    sum_msb: u32,
+    addr_msb: u32,
+    words_msb: u32,
+    planes_msb: u32,
+    rows_msb: u32,
+    cols_msb: u32,
+    counter_msb: u32,
+    a_msb: u32,
+    b_msb: u32,
+    op_a_msb: u32,
+    op_b_msb: u32,
+    chains_msb: u32,
+    sums_msb: u32,
+    results_msb: u32,
+    // structure
+    row_list: Vec<Row>,
+    chain_end: String,
+    valid_stages: Vec<Stage>,
+    pipe_registers: Vec<PipeRegister>,
+    cycle_counters: Vec<CycleCounter>,
+    #[serde(flatten)]
+    tree: AdderTree,
+}
+
+/// A PE of a column and its links of the drain chain.
+#[derive(Debug, Serialize)]
+struct Row {
+    index: u32,
+    instance: String,
+    chain: String,
+    next: String,
+}
+
+/// A register of a valid line.
+#[derive(Debug, Serialize)]
+struct Stage {
+    index: u32,
+    before: u32,
+}
+
+/// An optional register of a PE and what enables it.
+#[derive(Debug, Serialize)]
+struct PipeRegister {
+    index: u32,
+    name: &'static str,
+    enable: String,
+}
+
+/// A counter of `flexmac_core` and when it counts.
+#[derive(Debug, Clone, Serialize)]
+struct CycleCounter {
+    instance: &'static str,
+    when: &'static str,
+    port: &'static str,
+}
+
+/// A balanced tree of two-input adders over the lanes' products.
+#[derive(Debug, Serialize)]
+struct AdderTree {
+    leaves: Vec<Leaf>,
+    nodes: Vec<Node>,
+    root: String,
+    growth: u32,
+    product_msb: u32,
+    dot_msb: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct Leaf {
+    name: String,
+    lane: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct Node {
+    name: String,
+    left: String,
+    right: String,
+    growth: u32,
+}
+
+impl AdderTree {
+    fn new(lanes: u32, chunk: u32) -> Self {
+        let leaves: Vec<_> =
+            (0..lanes).map(|lane| Leaf { name: format!("product_{lane}"), lane }).collect();
+        let mut nodes = Vec::new();
+        let mut level: Vec<String> = leaves.iter().map(|leaf| leaf.name.clone()).collect();
+        let mut growth = 0;
+        while level.len() > 1 {
+            growth += 1;
+            level = level
+                .chunks(2)
+                .enumerate()
+                .map(|(index, pair)| match pair {
+                    [left, right] => {
+                        let name = format!("sum_{growth}_{index}");
+                        let (left, right) = (left.clone(), right.clone());
+                        nodes.push(Node { name: name.clone(), left, right, growth });
+                        name
+                    }
+                    odd => odd[0].clone(),
+                })
+                .collect();
+        }
+        Self {
+            leaves,
+            nodes,
+            root: level.remove(0),
+            growth,
+            product_msb: 2 * chunk,
+            dot_msb: 2 * chunk + growth,
+        }
+    }
+}
+
+impl Design {
+    pub fn new(config: &Config) -> Self {
+        let s = config.spec();
+        let (acc, sum) = (config.acc_bits(), config.sum_bits());
+        let max_planes = config.max_planes();
+        let index_bits = |count: u32| ceil_log2(count).max(1);
+        let count_bits = |count: u32| ceil_log2(count + 1).max(1);
+        let digit = s.chunk + 1;
+        Self {
+            head: String::new(),
+            rows: s.rows,
+            cols: s.cols,
+            chunk: s.chunk,
+            lanes: s.lanes,
+            stages: s.stages,
+            depth: s.depth,
+            max_bits: s.max_bits,
+            max_k: s.max_k,
+            max_planes,
+            stochastic: u32::from(s.rounding.contains(Rounding::Stochastic)),
+            acc,
+            sum,
+            addr_bits: index_bits(s.depth),
+            words_bits: count_bits(s.depth),
+            planes_bits: count_bits(max_planes),
+            rows_bits: count_bits(s.rows),
+            row_bits: index_bits(s.rows),
+            cols_bits: count_bits(s.cols),
+            significance_bits: index_bits(2 * max_planes - 1),
+            counter_bits: COUNTER_BITS,
+            shift_max: sum + 24,
+            acc_msb: acc - 1,
+            sum_msb: sum - 1,
+            addr_msb: index_bits(s.depth) - 1,
+            words_msb: count_bits(s.depth) - 1,
+            planes_msb: count_bits(max_planes) - 1,
+            rows_msb: count_bits(s.rows) - 1,
+            cols_msb: count_bits(s.cols) - 1,
+            counter_msb: COUNTER_BITS - 1,
+            a_msb: s.rows * s.lanes * digit - 1,
+            b_msb: s.lanes * digit - 1,
+            op_a_msb: s.rows * s.lanes * s.chunk - 1,
+            op_b_msb: s.cols * s.lanes * s.chunk - 1,
+            chains_msb: s.cols * acc - 1,
+            sums_msb: s.cols * sum - 1,
+            results_msb: s.cols * 32 - 1,
+            row_list: (0..s.rows)
+                .map(|index| Row {
+                    index,
+                    instance: format!("u_pe_{index}"),
+                    chain: format!("chain_{index}"),
+                    next: format!("chain_{}", index + 1),
+                })
+                .collect(),
+            chain_end: format!("chain_{}", s.rows),
+            valid_stages: (1..s.stages).map(|index| Stage { index, before: index - 1 }).collect(),
+            pipe_registers: pipe_registers(s.stages),
+            cycle_counters: CYCLE_COUNTERS.to_vec(),
+            tree: AdderTree::new(s.lanes, s.chunk),
+        }
+    }
+}
+
+/// Register r of 0 (operands), 1 (products), 2 (sum) exists when the PE has at least 4 - r stages,
+/// and loads what was valid at the operands r + stages - 4 cycles before.
+fn pipe_registers(stages: u32) -> Vec<PipeRegister> {
+    ["operands", "products", "sum"]
+        .into_iter()
+        .zip(0_u32..)
+        .map(|(name, index)| PipeRegister {
+            index,
+            name,
+            enable: match (index + stages).checked_sub(4) {
+                Some(delay) => format!("en_i && valid[{delay}]"),
+                None => "1'b0".to_owned(),
+            },
+        })
+        .collect()
+}
+
+const CYCLE_COUNTERS: [CycleCounter; 5] = [
+    CycleCounter { instance: "u_busy", when: "busy_o", port: "ctr_busy_o" },
+    CycleCounter { instance: "u_compute", when: "en && seq_issue", port: "ctr_compute_o" },
+    CycleCounter { instance: "u_stall", when: "en && seq_wait", port: "ctr_stall_o" },
+    CycleCounter { instance: "u_load", when: "!blocked && late", port: "ctr_load_o" },
+    CycleCounter { instance: "u_blocked", when: "blocked", port: "ctr_blocked_o" },
+];

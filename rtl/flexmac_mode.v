@@ -1,0 +1,41 @@
+// Decodes the requantizers' mode once, for all columns.
+//
+//   shift_i   s7.0: bits dropped, -31 .. SUM+24; negative shifts multiply
+//   bits_i    result width, 2..32
+//
+// Masks, for a sum of SUM bits and a rounded value of 34:
+//
+//        SUM-1      shift+32          0
+//       +------------+----------------+
+//   over|1111 .. 1111|0000    ..      0|   bits that must equal the sign, or the value is beyond
+//       +------------+----------------+   33 bits whatever its rounding
+//         33     bits-1              0
+//       +------------+----------------+
+//  limit|1111 .. 1111|0000    ..      0|   bits that must equal the sign for the result to fit
+//       +------------+----------------+
+//
+// Parameters: SUM >= 48: width of an exact sum.
+// Latency 0; inputs are stable while the core is busy.
+`default_nettype none
+
+module flexmac_mode #(
+    parameter SUM = 48
+) (
+    // control
+    input  wire signed [    7:0] shift_i,
+    input  wire        [    5:0] bits_i,
+    // data
+    output wire        [    7:0] amount_o,  // right shift of {sum, 55 zeros}: shift_i + 31
+    output wire        [SUM-1:0] over_o,
+    output wire        [   33:0] limit_o
+);
+
+  wire [7:0] amount = shift_i + 8'sd31;
+
+  assign amount_o = amount;
+  assign over_o = {SUM{1'b1}} << (amount + 8'd1);
+  assign limit_o = {34{1'b1}} << (bits_i - 6'd1);
+
+endmodule
+
+`default_nettype wire

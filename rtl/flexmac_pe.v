@@ -1,0 +1,105 @@
+// Flexible processing element: V digit products a cycle into one accumulator.
+//
+// One tile is a series of significances s. During each, the PE adds products of plane pairs (i, j)
+// with i + j = s; then the low P bits of the accumulator are final and leave as digit s, and the
+// next significance starts from the accumulator shifted right by P:
+//
+//        ACC-1                 P P-1     0
+//       +-----------------------+---------+
+//   acc |  goes on (acc >>> P)  | digit s |      last significance: all of it leaves
+//       +-----------------------+---------+
+//
+// What leaves is captured into chain_q and shifted along the column towards row 0, while the next
+// significance computes.
+//
+//   a_i, b_i    V digits of P+1 bits, lane 0 lowest: s(P).0 each
+//   chain_i/_o  s(ACC-1).0: a digit (zero-extended) or, captured with cap_last_i, the accumulator
+//
+// Parameters: P 2|4|8|16; V 1..16; ACC: accumulator width from the bound in docs/arithmetic.md,
+// above 2P+1+log2(V);
+// STAGES 1..4: registers on the way: accumulator, + sum, + products, + operands.
+// Latency STAGES cycles from operands to accumulator; throughput V products a cycle.
+// Not handled: overflow; the bound on K excludes it.
+`default_nettype none
+
+module flexmac_pe #(
+    parameter P      = 8,
+    parameter V      = 1,
+    parameter ACC    = 24,
+    parameter STAGES = 1
+) (
+    input  wire                  clk_i,
+    // control: enables of this cycle
+    input  wire [           2:0] pipe_en_i,   // operand, product, sum registers
+    input  wire                  acc_en_i,    // add a sum
+    input  wire                  acc_clear_i, // ... to zero
+    input  wire                  acc_shift_i, // ... to the accumulator shifted right by P
+    input  wire                  cap_i,       // capture a digit into the chain
+    input  wire                  cap_last_i,  // ... or the whole accumulator
+    input  wire                  drain_i,     // shift the chain towards row 0
+    // data
+    input  wire [   V*(P+1)-1:0] a_i,
+    input  wire [   V*(P+1)-1:0] b_i,
+    input  wire signed [ACC-1:0] chain_i,
+    output wire signed [ACC-1:0] chain_o
+);
+
+  localparam PROD = 2 * P + 1;                // one product
+  localparam SUM = PROD + $clog2(V);          // V of them
+
+  wire [V*(P+1)-1:0] a;
+  wire [V*(P+1)-1:0] b;
+  wire [V*PROD-1:0] product_d;
+  wire [V*PROD-1:0] product;
+  wire signed [SUM-1:0] sum_d;
+  wire signed [SUM-1:0] sum;
+
+  flexmac_pipe #(.W(2 * V * (P + 1)), .ON(STAGES >= 4)) u_operands (
+      .clk_i(clk_i), .en_i(pipe_en_i[0]), .d_i({a_i, b_i}), .q_o({a, b})
+  );
+
+  genvar lane;
+  generate
+    for (lane = 0; lane < V; lane = lane + 1) begin : gen_lane
+      flexmac_mul #(.P(P)) u_mul (
+          .a_i      (a[lane*(P+1) +: P+1]),
+          .b_i      (b[lane*(P+1) +: P+1]),
+          .product_o(product_d[lane*PROD +: PROD])
+      );
+    end
+  endgenerate
+
+  flexmac_pipe #(.W(V * PROD), .ON(STAGES >= 3)) u_products (
+      .clk_i(clk_i), .en_i(pipe_en_i[1]), .d_i(product_d), .q_o(product)
+  );
+
+  flexmac_dot #(.P(P)) u_dot (.product_i(product), .sum_o(sum_d));
+
+  flexmac_pipe #(.W(SUM), .ON(STAGES >= 2)) u_sum (
+      .clk_i(clk_i), .en_i(pipe_en_i[2]), .d_i(sum_d), .q_o(sum)
+  );
+
+  reg signed [ACC-1:0] acc_q;
+  reg signed [ACC-1:0] chain_q;
+  reg signed [ACC-1:0] base;
+
+  always @* begin
+    base = acc_q;
+    if (acc_shift_i) base = acc_q >>> P;
+    if (acc_clear_i) base = {ACC{1'b0}};
+  end
+
+  always @(posedge clk_i) begin
+    if (acc_en_i) acc_q <= base + {{(ACC - SUM) {sum[SUM-1]}}, sum};
+  end
+
+  always @(posedge clk_i) begin
+    if (cap_i) chain_q <= cap_last_i ? acc_q : {{(ACC - P) {1'b0}}, acc_q[P-1:0]};
+    else if (drain_i) chain_q <= chain_i;
+  end
+
+  assign chain_o = chain_q;
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,35 @@
+// A pipeline register that may be absent.
+//
+// Keeps registers out of the combinational blocks they sit between. No reset: the valid bits that
+// travel beside the data guard it.
+//
+// Parameters: W >= 1: width; ON: 1 a register with enable, 0 a wire.
+// Latency ON cycles.
+`default_nettype none
+
+module flexmac_pipe #(
+    parameter W  = 1,
+    parameter ON = 1
+) (
+    input  wire         clk_i,
+    // control
+    input  wire         en_i,
+    // data
+    input  wire [W-1:0] d_i,
+    output wire [W-1:0] q_o
+);
+
+  generate
+    if (ON != 0) begin : gen_register
+      reg [W-1:0] data_q;
+      always @(posedge clk_i) if (en_i) data_q <= d_i;
+      assign q_o = data_q;
+    end else begin : gen_wire
+      wire unused_wire = &{1'b0, clk_i, en_i};
+      assign q_o = d_i;
+    end
+  endgenerate
+
+endmodule
+
+`default_nettype wire

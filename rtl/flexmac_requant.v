@@ -1,0 +1,185 @@
+// Requantizer of one column: assembles digits, adds, and rounds once.
+//
+// Digits of a sum arrive lowest first, each ROWS cycles or more after the one before, and are added
+// at their place to what the memory holds for the row; the last arrival is the rest of the
+// accumulator, signed. A complete sum is shifted, rounded and saturated:
+//
+//              SUM-1                     0 -1               -55
+//             +---------------------------+-------------------+
+//             |            sum            |         0         |   >>> amount (= shift + 31)
+//             +---------------------------+-------------------+
+//                             56         24 23       0
+//                            +-------------+----------+
+//   window                   |    floor    | dropped  |  + addend: nearest 2^23, truncate 0,
+//                            +-------------+----------+            stochastic the random word
+//
+// One 24-bit addition serves all modes: its carry rounds up. Bits of the random word below the
+// dropped field meet only zeros and cannot carry.
+//
+//   chain_i    s(ACC-1).0      preload_i, sum_o   s(SUM-1).0
+//   result_o   s31.0, within the mode's bits
+//   error_o    |rounding error|, 0 .. 256 in units of 2^-8 of the result's last place
+//
+// Parameters: P: digit width; ACC: chain width; SUM: sum width, 48..88, above ACC; ROWS, IW: rows and the
+// width of a row index; SW: width of a significance; STOCHASTIC: 1 builds the random stream.
+// Latency 4 stages and the result register; throughput one row a cycle. Control: flexmac_drain.
+`default_nettype none
+
+module flexmac_requant #(
+    parameter P          = 8,
+    parameter ACC        = 24,
+    parameter SUM        = 48,
+    parameter ROWS       = 8,
+    parameter IW         = 3,
+    parameter SW         = 3,
+    parameter STOCHASTIC = 1
+) (
+    input  wire                  clk_i,
+    // mode, stable while busy
+    input  wire        [    1:0] round_mode_i,  // 0 nearest, 1 truncate, 2 stochastic
+    input  wire        [    7:0] amount_i,
+    input  wire        [SUM-1:0] over_i,
+    input  wire        [   33:0] limit_i,
+    // control
+    input  wire                  align_en_i,
+    input  wire        [ SW-1:0] align_pos_i,
+    input  wire                  align_last_i,
+    input  wire                  sum_en_i,
+    input  wire        [ IW-1:0] sum_row_i,
+    input  wire        [    1:0] sum_base_i,
+    input  wire                  sum_keep_i,
+    input  wire                  shift_en_i,
+    input  wire                  seed_en_i,
+    input  wire                  round_en_i,
+    input  wire                  result_en_i,
+    // data
+    input  wire signed [ACC-1:0] chain_i,
+    input  wire        [SUM-1:0] preload_i,
+    input  wire        [   31:0] seed_i,
+    output wire        [SUM-1:0] sum_o,
+    output reg         [   31:0] result_o,
+    // status, with result_o
+    output reg                   low_o,
+    output reg                   high_o,
+    output reg         [    8:0] error_o
+);
+
+  localparam [1:0] ROUND_NEAREST = 2'd0;
+  localparam [1:0] ROUND_STOCHASTIC = 2'd2;
+  localparam [1:0] BASE_PRELOAD = 2'd1;
+  localparam [1:0] BASE_MEMORY = 2'd2;
+  localparam PLACES = SW + $clog2(P);  // significance * P: P is a power of two
+
+  // A: the digit at its place
+  wire sign = align_last_i && chain_i[ACC-1];
+  wire [SUM-1:0] extended = {{(SUM - ACC) {sign}}, chain_i};
+  wire [PLACES-1:0] places = {align_pos_i, {$clog2(P) {1'b0}}};
+  reg [SUM-1:0] aligned_q;
+
+  always @(posedge clk_i) begin
+    if (align_en_i) aligned_q <= extended << places;
+  end
+
+  // B: the sum
+  reg  [SUM-1:0] memory_q [0:ROWS-1];
+  wire [SUM-1:0] held = memory_q[sum_row_i];
+  reg  [SUM-1:0] base;
+  reg  [SUM-1:0] sum_q;
+  wire [SUM-1:0] sum_d = base + aligned_q;
+
+  always @* begin
+    case (sum_base_i)
+      BASE_PRELOAD: base = preload_i;
+      BASE_MEMORY: base = held;
+      default: base = {SUM{1'b0}};
+    endcase
+  end
+
+  always @(posedge clk_i) begin
+    if (sum_en_i) sum_q <= sum_d;
+    if (sum_keep_i) memory_q[sum_row_i] <= sum_d;
+  end
+
+  assign sum_o = sum_q;
+
+  // C: floor and dropped bits; what lies beyond the window
+  wire [SUM+54:0] shifted = $signed({sum_q, 55'd0}) >>> amount_i;
+  wire unused_shifted = &{1'b0, shifted[SUM+54:57]};
+  reg  [56:0] window_q;
+  reg  beyond_q, sign_q;
+
+  always @(posedge clk_i) begin
+    if (shift_en_i) begin
+      window_q <= shifted[56:0];
+      beyond_q <= ((sum_q ^ {SUM{sum_q[SUM-1]}}) & over_i) != {SUM{1'b0}};
+      sign_q <= sum_q[SUM-1];
+    end
+  end
+
+  wire [23:0] word;
+
+  generate
+    if (STOCHASTIC != 0) begin : gen_stream
+      flexmac_lfsr u_lfsr (
+          .clk_i(clk_i), .step_i(shift_en_i), .load_i(seed_en_i), .seed_i(seed_i), .word_o(word)
+      );
+    end else begin : gen_no_stream
+      wire unused_stream = &{1'b0, seed_en_i, seed_i};
+      assign word = 24'd0;
+    end
+  endgenerate
+
+  // D: rounded
+  reg  [23:0] addend;
+  reg  signed [33:0] rounded_q;
+  reg  rounded_beyond_q, rounded_sign_q;
+  reg  [8:0] rounded_error_q;
+
+  always @* begin
+    case (round_mode_i)
+      ROUND_NEAREST: addend = 24'h800000;
+      ROUND_STOCHASTIC: addend = word;
+      default: addend = 24'd0;
+    endcase
+  end
+
+  wire [24:0] carry = {1'b0, window_q[23:0]} + {1'b0, addend};
+  wire unused_carry = &{1'b0, carry[23:0]};
+  wire up = carry[24];
+  wire [8:0] fraction = {1'b0, window_q[23:16]};
+
+  always @(posedge clk_i) begin
+    if (round_en_i) begin
+      rounded_q <= {window_q[56], window_q[56:24]} + {33'd0, up};
+      rounded_beyond_q <= beyond_q;
+      rounded_sign_q <= sign_q;
+      rounded_error_q <= up ? 9'd256 - fraction : fraction;
+    end
+  end
+
+  // result
+  wire [31:0] result_d;
+  wire low_d, high_d;
+
+  flexmac_saturate u_saturate (
+      .value_i (rounded_q),
+      .beyond_i(rounded_beyond_q),
+      .sign_i  (rounded_sign_q),
+      .limit_i (limit_i),
+      .result_o(result_d),
+      .low_o   (low_d),
+      .high_o  (high_d)
+  );
+
+  always @(posedge clk_i) begin
+    if (result_en_i) begin
+      result_o <= result_d;
+      low_o <= low_d;
+      high_o <= high_d;
+      error_o <= rounded_error_q;
+    end
+  end
+
+endmodule
+
+`default_nettype wire

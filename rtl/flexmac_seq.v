@@ -1,0 +1,264 @@
+// Sequencer: turns one command into operand reads, accumulator control and captures.
+//
+// A command is one piece of K of one tile. For each significance s it walks the plane pairs (i, j)
+// with i + j = s, i rising, and for each pair the command's words, one a cycle ("slot"):
+//
+//   s = 0: (0,0)   s = 1: (0,1) (1,0)   ...   s = na+nb-2: (na-1,nb-1)
+//
+// A bank holds plane 0's words, then plane 1's, and so on, so a plane's base moves by `words` and
+// no multiplier is needed. In the slot after a significance's last word its digits are captured
+// into the drain chains; that slot may also be the next significance's, or the next command's,
+// first. A capture waits until the chains have drained the one before (one row a cycle), and so
+// then does everything after it.
+//
+// Outputs titled "operand stage" are registered and line up with the operands that a read returns
+// one cycle later.
+//
+// Parameters: AW, WW: widths of an operand address and of a word count; NW: of a plane count;
+// RW, CW: of a count of rows and of columns; SW: of a significance.
+// Throughput one word a cycle; a command may follow the one before without a gap.
+// Not handled: zero counts, and planes * words beyond a bank; the host excludes them.
+`default_nettype none
+
+module flexmac_seq #(
+    parameter AW = 10,
+    parameter WW = 11,
+    parameter NW = 3,
+    parameter RW = 4,
+    parameter CW = 4,
+    parameter SW = 3
+) (
+    input  wire          clk_i,
+    input  wire          rst_ni,
+    // control
+    input  wire          en_i,
+    input  wire          cmd_valid_i,
+    output wire          cmd_ready_o,
+    // command
+    input  wire [NW-1:0] cmd_planes_a_i,
+    input  wire [NW-1:0] cmd_planes_b_i,
+    input  wire [WW-1:0] cmd_words_i,
+    input  wire [RW-1:0] cmd_rows_i,
+    input  wire [CW-1:0] cmd_cols_i,
+    input  wire [   1:0] cmd_base_i,
+    input  wire          cmd_emit_i,
+    input  wire          cmd_bank_i,
+    // operand read
+    output wire          op_ren_o,
+    output wire          op_bank_o,
+    output wire [AW-1:0] op_addr_a_o,
+    output wire [AW-1:0] op_addr_b_o,
+    // operand stage: a word for the accumulators
+    output reg           op_valid_o,
+    output reg           op_clear_o,     // first word of a command
+    output reg           op_shift_o,     // first word of a later significance
+    output reg           op_a_signed_o,  // plane i is the top one
+    output reg           op_b_signed_o,  // plane j is the top one
+    // operand stage: a capture, and what the drain must know of it
+    output reg           cap_valid_o,
+    output reg           cap_last_o,     // last significance: the whole accumulator
+    output reg  [SW-1:0] cap_pos_o,      // significance
+    output reg  [   1:0] cap_base_o,     // what the sums start from, at significance 0
+    output reg           cap_emit_o,     // the sums are complete after this capture
+    output reg  [RW-1:0] cap_rows_o,
+    output reg  [CW-1:0] cap_cols_o,
+    // status
+    output wire          busy_o,
+    output wire          issue_o,        // a word is issued in this slot
+    output wire          wait_o          // a capture waits for the chains in this slot
+);
+
+  localparam [NW-1:0] ONE_N = 1;
+  localparam [WW-1:0] ONE_W = 1;
+  localparam [AW-1:0] ONE_A = 1;
+  localparam [SW-1:0] ONE_S = 1;
+  localparam [RW-1:0] ONE_R = 1;
+
+  // the command being run
+  reg           active_q;
+  reg  [NW-1:0] planes_a_q, planes_b_q;
+  reg  [WW-1:0] words_q;
+  reg  [RW-1:0] rows_q;
+  reg  [CW-1:0] cols_q;
+  reg  [   1:0] base_q;
+  reg           emit_q, bank_q;
+
+  // where in it: word k of pair (i, j); the significance began at pair (i0, j0)
+  reg  [WW-1:0] k_q;
+  reg  [NW-1:0] i_q, j_q, i0_q, j0_q;
+  reg  [AW-1:0] plane_a_q, plane_b_q;    // base addresses of planes i and j
+  reg  [AW-1:0] plane_a0_q, plane_b0_q;  // ... of planes i0 and j0
+  reg  [AW-1:0] addr_a_q, addr_b_q;
+  reg  [SW-1:0] pos_q;
+  reg           fresh_q;                 // no word of the command is out yet
+  reg           start_q;                 // no word of the significance is out yet
+
+  // the capture that is due
+  reg           due_q, due_last_q, due_emit_q;
+  reg  [SW-1:0] due_pos_q;
+  reg  [   1:0] due_base_q;
+  reg  [RW-1:0] due_rows_q;
+  reg  [CW-1:0] due_cols_q;
+  reg  [RW-1:0] drain_q;                 // slots until the chains are free
+
+  wire chains_free = drain_q == {RW{1'b0}};
+  wire capture = due_q && chains_free;
+  wire issue = active_q && !(due_q && !chains_free);
+
+  wire last_word = k_q == words_q - ONE_W;
+  wire top_a = i_q == planes_a_q - ONE_N;
+  wire top_b = j_q == planes_b_q - ONE_N;
+  wire last_pair = top_a || j_q == {NW{1'b0}};
+  wire ends_pair = issue && last_word;
+  wire ends_significance = ends_pair && last_pair;
+  wire ends_command = ends_pair && top_a && top_b;
+  wire accept = cmd_valid_i && cmd_ready_o;
+
+  wire [AW-1:0] words_a = words_q[AW-1:0];
+  wire          raise_b = j0_q != planes_b_q - ONE_N;  // next significance starts at (i0, j0+1)
+
+  assign cmd_ready_o = en_i && (!active_q || ends_command);
+  assign op_ren_o = en_i && issue;
+  assign op_bank_o = bank_q;
+  assign op_addr_a_o = addr_a_q;
+  assign op_addr_b_o = addr_b_q;
+  assign busy_o = active_q || due_q;
+  assign issue_o = issue;
+  assign wait_o = due_q && !chains_free;
+
+  always @(posedge clk_i) begin
+    if (!rst_ni) begin
+      active_q <= 1'b0;
+    end else if (en_i) begin
+      if (accept) active_q <= 1'b1;
+      else if (ends_command) active_q <= 1'b0;
+    end
+  end
+
+  // the command
+  always @(posedge clk_i) begin
+    if (accept) begin
+      planes_a_q <= cmd_planes_a_i;
+      planes_b_q <= cmd_planes_b_i;
+      words_q <= cmd_words_i;
+      rows_q <= cmd_rows_i;
+      cols_q <= cmd_cols_i;
+      base_q <= cmd_base_i;
+      emit_q <= cmd_emit_i;
+      bank_q <= cmd_bank_i;
+    end
+  end
+
+  // the walk
+  always @(posedge clk_i) begin
+    if (accept) begin
+      k_q <= {WW{1'b0}};
+      i_q <= {NW{1'b0}};
+      j_q <= {NW{1'b0}};
+      i0_q <= {NW{1'b0}};
+      j0_q <= {NW{1'b0}};
+      plane_a_q <= {AW{1'b0}};
+      plane_b_q <= {AW{1'b0}};
+      plane_a0_q <= {AW{1'b0}};
+      plane_b0_q <= {AW{1'b0}};
+      addr_a_q <= {AW{1'b0}};
+      addr_b_q <= {AW{1'b0}};
+      pos_q <= {SW{1'b0}};
+      fresh_q <= 1'b1;
+      start_q <= 1'b1;
+    end else if (en_i && ends_significance) begin
+      k_q <= {WW{1'b0}};
+      pos_q <= pos_q + ONE_S;
+      start_q <= 1'b1;
+      fresh_q <= 1'b0;
+      if (raise_b) begin
+        j0_q <= j0_q + ONE_N;
+        j_q <= j0_q + ONE_N;
+        i_q <= i0_q;
+        plane_b0_q <= plane_b0_q + words_a;
+        plane_b_q <= plane_b0_q + words_a;
+        addr_b_q <= plane_b0_q + words_a;
+        plane_a_q <= plane_a0_q;
+        addr_a_q <= plane_a0_q;
+      end else begin
+        i0_q <= i0_q + ONE_N;
+        i_q <= i0_q + ONE_N;
+        j_q <= j0_q;
+        plane_a0_q <= plane_a0_q + words_a;
+        plane_a_q <= plane_a0_q + words_a;
+        addr_a_q <= plane_a0_q + words_a;
+        plane_b_q <= plane_b0_q;
+        addr_b_q <= plane_b0_q;
+      end
+    end else if (en_i && ends_pair) begin
+      k_q <= {WW{1'b0}};
+      i_q <= i_q + ONE_N;
+      j_q <= j_q - ONE_N;
+      plane_a_q <= plane_a_q + words_a;
+      plane_b_q <= plane_b_q - words_a;
+      addr_a_q <= plane_a_q + words_a;
+      addr_b_q <= plane_b_q - words_a;
+      start_q <= 1'b0;
+      fresh_q <= 1'b0;
+    end else if (en_i && issue) begin
+      k_q <= k_q + ONE_W;
+      addr_a_q <= addr_a_q + ONE_A;
+      addr_b_q <= addr_b_q + ONE_A;
+      start_q <= 1'b0;
+      fresh_q <= 1'b0;
+    end
+  end
+
+  // the capture that is due, and the chains it must wait for
+  always @(posedge clk_i) begin
+    if (!rst_ni) begin
+      due_q <= 1'b0;
+      drain_q <= {RW{1'b0}};
+    end else if (en_i) begin
+      if (ends_significance) due_q <= 1'b1;
+      else if (capture) due_q <= 1'b0;
+      if (capture) drain_q <= due_rows_q - ONE_R;
+      else if (!chains_free) drain_q <= drain_q - ONE_R;
+    end
+  end
+
+  always @(posedge clk_i) begin
+    if (en_i && ends_significance) begin
+      due_last_q <= top_a && top_b;
+      due_pos_q <= pos_q;
+      due_base_q <= base_q;
+      due_emit_q <= emit_q && top_a && top_b;
+      due_rows_q <= rows_q;
+      due_cols_q <= cols_q;
+    end
+  end
+
+  // operand stage
+  always @(posedge clk_i) begin
+    if (!rst_ni) begin
+      op_valid_o <= 1'b0;
+      cap_valid_o <= 1'b0;
+    end else if (en_i) begin
+      op_valid_o <= issue;
+      cap_valid_o <= capture;
+    end
+  end
+
+  always @(posedge clk_i) begin
+    if (en_i) begin
+      op_clear_o <= fresh_q;
+      op_shift_o <= start_q && !fresh_q;
+      op_a_signed_o <= top_a;
+      op_b_signed_o <= top_b;
+      cap_last_o <= due_last_q;
+      cap_pos_o <= due_pos_q;
+      cap_base_o <= due_base_q;
+      cap_emit_o <= due_emit_q;
+      cap_rows_o <= due_rows_q;
+      cap_cols_o <= due_cols_q;
+    end
+  end
+
+endmodule
+
+`default_nettype wire
