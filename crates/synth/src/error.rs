@@ -120,7 +120,10 @@ pub enum Error {
 }
 
 /// Attaches the operation and the path to an I/O error.
-pub(crate) fn io_error(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+pub(crate) fn io_error(
+    action: &'static str,
+    path: impl Into<PathBuf>,
+) -> impl FnOnce(io::Error) -> Error {
     let path = path.into();
     move |source| Error::Io { action, path, source }
 }
@@ -148,6 +151,11 @@ impl ParseError {
 
     /// Names the file.
     pub fn at(self, file: impl Into<PathBuf>) -> Error {
-        Error::Parse { file: file.into(), line: self.line, expected: self.expected, found: self.found }
+        Error::Parse {
+            file: file.into(),
+            line: self.line,
+            expected: self.expected,
+            found: self.found,
+        }
     }
 }

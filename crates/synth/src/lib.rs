@@ -20,6 +20,7 @@
 mod config;
 mod error;
 mod flow;
+mod hierarchy;
 pub mod liberty;
 mod report;
 pub mod sta;
