@@ -111,12 +111,14 @@ struct Leaf {
     lane: u32,
 }
 
+/// An adder, or where a level has an odd one out, its sign extension to the level's width.
 #[derive(Debug, Serialize)]
 struct Node {
     name: String,
     left: String,
-    right: String,
+    right: Option<String>,
     growth: u32,
+    growth_below: u32,
 }
 
 impl AdderTree {
@@ -131,14 +133,16 @@ impl AdderTree {
             level = level
                 .chunks(2)
                 .enumerate()
-                .map(|(index, pair)| match pair {
-                    [left, right] => {
-                        let name = format!("sum_{growth}_{index}");
-                        let (left, right) = (left.clone(), right.clone());
-                        nodes.push(Node { name: name.clone(), left, right, growth });
-                        name
-                    }
-                    odd => odd[0].clone(),
+                .map(|(index, pair)| {
+                    let name = format!("sum_{growth}_{index}");
+                    nodes.push(Node {
+                        name: name.clone(),
+                        left: pair[0].clone(),
+                        right: pair.get(1).cloned(),
+                        growth,
+                        growth_below: growth - 1,
+                    });
+                    name
                 })
                 .collect();
         }
