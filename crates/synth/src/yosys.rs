@@ -1,0 +1,354 @@
+//! Yosys scripts rendered, Yosys reports read.
+//!
+//! Cell counts come from `stat -json`, areas are computed from them and the library; the area that
+//! Yosys itself states in `stat.txt` is read as an independent check.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use crate::error::ParseError;
+
+const READ: &str = include_str!("../../../scripts/synth/read.ys");
+const GENERIC: &str = include_str!("../../../scripts/synth/generic.ys");
+const ICE40: &str = include_str!("../../../scripts/synth/ice40.ys");
+const LIBERTY: &str = include_str!("../../../scripts/synth/liberty.ys");
+const ABC: &str = include_str!("../../../scripts/synth/abc.script");
+
+/// Fills `@NAME@` placeholders; the comment lines that explain them are left out.
+pub(crate) fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let mut text = String::new();
+    for line in template.lines().filter(|line| !(line.starts_with('#') && line.contains('@'))) {
+        let mut line = line.to_owned();
+        for (name, value) in values {
+            line = line.replace(&format!("@{name}@"), value);
+        }
+        // An unused optional argument leaves a gap, an unused command an empty line.
+        let line = line.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        let blank_twice = line.is_empty() && (text.is_empty() || text.ends_with("\n\n"));
+        if !blank_twice {
+            text.push_str(&line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn read(sources: &[String], top: &str) -> String {
+    fill(READ, &[("SOURCES", &sources.join(" ")), ("TOP", top)])
+}
+
+/// Script of a generic run.
+pub fn generic_script(sources: &[String], top: &str, flatten: bool) -> String {
+    let flatten = if flatten { "-flatten" } else { "" };
+    read(sources, top) + &fill(GENERIC, &[("TOP", top), ("FLATTEN", flatten)])
+}
+
+/// Script of an iCE40 run.
+pub fn ice40_script(sources: &[String], top: &str, flatten: bool, dsp: bool) -> String {
+    let flatten = if flatten { "" } else { "-noflatten" };
+    let dsp = if dsp { "-dsp" } else { "" };
+    read(sources, top) + &fill(ICE40, &[("TOP", top), ("FLATTEN", flatten), ("DSP", dsp)])
+}
+
+/// Script of a Liberty run; tie cells are (cell, pin), `constr` tells whether `abc.constr` exists.
+pub fn liberty_script(
+    sources: &[String],
+    top: &str,
+    flatten: bool,
+    tie_high: Option<(&str, &str)>,
+    tie_low: Option<(&str, &str)>,
+    constr: bool,
+) -> String {
+    let mut hilomap = String::new();
+    for (option, tie) in [("-hicell", tie_high), ("-locell", tie_low)] {
+        if let Some((cell, pin)) = tie {
+            hilomap.push_str(&format!(" {option} {cell} {pin}"));
+        }
+    }
+    if !hilomap.is_empty() {
+        hilomap.insert_str(0, "hilomap");
+    }
+    let values = [
+        ("TOP", top),
+        ("FLATTEN", if flatten { "-flatten" } else { "" }),
+        ("TIE", &hilomap),
+        ("CONSTR", if constr { "-constr abc.constr" } else { "" }),
+    ];
+    read(sources, top) + &fill(LIBERTY, &values)
+}
+
+/// ABC's script; `period_ps` is the delay target.
+pub fn abc_script(period_ps: Option<f64>) -> String {
+    let delay = period_ps.map(|period_ps| format!("-D {period_ps:.0}")).unwrap_or_default();
+    fill(ABC, &[("DELAY", &delay)])
+}
+
+/// ABC's constraints: driver of every input, load of every output in femtofarads.
+pub fn abc_constraints(buffer: &str, load_ff: f64) -> String {
+    format!("set_driving_cell {buffer}\nset_load {load_ff:.4}\n")
+}
+
+/// Cell counts by module, as Yosys names modules but without the leading backslash.
+pub type ModuleCells = BTreeMap<String, BTreeMap<String, u64>>;
+
+/// Reads `stat -json`.
+///
+/// # Errors
+/// Text that is not such a report, or one without modules.
+pub fn parse_stat_json(text: &str) -> Result<ModuleCells, ParseError> {
+    #[derive(Deserialize)]
+    struct Stat {
+        modules: BTreeMap<String, Module>,
+    }
+    #[derive(Deserialize)]
+    struct Module {
+        num_cells: u64,
+        num_cells_by_type: BTreeMap<String, u64>,
+    }
+    let stat: Stat = serde_json::from_str(text).map_err(|error| {
+        ParseError::new(error.line(), "the JSON of Yosys' stat", &error.to_string())
+    })?;
+    if stat.modules.is_empty() {
+        return Err(ParseError::new(0, "at least one module in Yosys' stat", "none"));
+    }
+    let mut modules = ModuleCells::new();
+    for (name, module) in stat.modules {
+        let sum: u64 = module.num_cells_by_type.values().fold(0, |sum, n| sum.saturating_add(*n));
+        if sum != module.num_cells {
+            let found = format!("{sum}");
+            let expected = format!("{} cells by type in module {name}", module.num_cells);
+            return Err(ParseError::new(0, expected, &found));
+        }
+        modules.insert(plain(&name).to_owned(), module.num_cells_by_type);
+    }
+    Ok(modules)
+}
+
+/// Reads the area that `stat -liberty` states for the whole design, in the library's unit.
+///
+/// # Errors
+/// No such line, or one whose number does not read, is not finite or is negative.
+pub fn parse_chip_area(text: &str, top: &str) -> Result<f64, ParseError> {
+    let hierarchy = format!("Chip area for top module '\\{top}':");
+    let single = format!("Chip area for module '\\{top}':");
+    // The line for the whole hierarchy is there only when the design has more than one module.
+    let line = [&hierarchy, &single].into_iter().find_map(|head| {
+        text.lines()
+            .enumerate()
+            .filter_map(|(index, line)| Some((index + 1, line.trim().strip_prefix(head.as_str())?)))
+            .last()
+    });
+    let (line, value) = line.ok_or_else(|| ParseError::new(0, &single, "no such line"))?;
+    let area: Option<f64> = value.trim().parse().ok();
+    area.filter(|area| area.is_finite() && *area >= 0.0)
+        .ok_or_else(|| ParseError::new(line, "an area", value))
+}
+
+/// Reads the transistors `stat -tech cmos` states for the whole design; the flag is true when
+/// Yosys marks the count as too small.
+///
+/// # Errors
+/// No such line, or one whose number does not read or is zero.
+pub fn parse_transistors(text: &str) -> Result<(u64, bool), ParseError> {
+    const HEAD: &str = "Estimated number of transistors:";
+    let (line, value) = text
+        .lines()
+        .enumerate()
+        .filter_map(|(index, line)| Some((index + 1, line.trim().strip_prefix(HEAD)?.trim())))
+        .last()
+        .ok_or_else(|| ParseError::new(0, HEAD, "no such line"))?;
+    let digits = value.strip_suffix('+').unwrap_or(value);
+    match digits.parse() {
+        Ok(count) if count > 0 => Ok((count, digits != value)),
+        _ => Err(ParseError::new(line, "a number of transistors above 0", value)),
+    }
+}
+
+/// Module name as the source wrote it: `$paramod$<hash>\pe` and `$paramod\pe\W=s32'1` give `pe`.
+pub fn source_name(yosys_name: &str) -> &str {
+    match yosys_name.strip_prefix("$paramod") {
+        Some(rest) => rest.split('\\').nth(1).unwrap_or(yosys_name),
+        None => yosys_name,
+    }
+}
+
+fn plain(name: &str) -> &str {
+    name.strip_prefix('\\').unwrap_or(name)
+}
+
+/// The first lines of a log that say why Yosys stopped; without any, the last lines.
+pub fn error_lines(log: &str) -> Vec<String> {
+    let errors: Vec<_> =
+        log.lines().filter(|line| line.contains("ERROR:")).take(5).map(str::to_owned).collect();
+    if errors.is_empty() { last_lines(log) } else { errors }
+}
+
+/// The last five lines that are not blank.
+pub(crate) fn last_lines(log: &str) -> Vec<String> {
+    let lines: Vec<_> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(5)..].iter().map(|line| (*line).to_owned()).collect()
+}
+
+/// Distinct warnings of a log in order, at most `limit`.
+///
+/// Left out: complaints about the functions of scan cells in a library, which are not mapped to.
+pub(crate) fn warnings(log: &str, limit: usize) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    log.lines()
+        .filter(|line| line.contains("Warning: ") && !line.contains("unsupported expression"))
+        .filter(|line| seen.insert(*line))
+        .take(limit)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources() -> Vec<String> {
+        vec!["input/000_a.v".to_owned(), "input/001_b.v".to_owned()]
+    }
+
+    #[test]
+    fn no_placeholder_survives_rendering() {
+        let (high, low) = (Some(("CONB", "HI")), Some(("CONB", "LO")));
+        for script in [
+            generic_script(&sources(), "top", true),
+            ice40_script(&sources(), "top", false, true),
+            liberty_script(&sources(), "top", true, high, low, true),
+            abc_script(Some(3000.0)),
+        ] {
+            assert!(!script.contains('@'), "{script}");
+            assert!(!script.contains("  "), "{script}");
+        }
+    }
+
+    #[test]
+    fn options_appear_only_when_asked_for() {
+        let hierarchical = liberty_script(&sources(), "top", false, None, None, false);
+        assert!(hierarchical.contains("\nread_verilog -defer input/000_a.v input/001_b.v\n"));
+        assert!(hierarchical.contains("\nsynth -top top\n"));
+        assert!(hierarchical.contains("\nabc -liberty cells.lib -script abc.script\n"));
+        assert!(!hierarchical.contains("hilomap"));
+        let flat = liberty_script(&sources(), "top", true, Some(("T", "Y")), None, true);
+        assert!(flat.contains("\nsynth -flatten -top top\n"));
+        assert!(flat.contains("\nhilomap -hicell T Y\n"));
+        assert!(flat.contains(" -constr abc.constr "));
+        assert!(abc_script(None).contains("\n&nf\n"));
+        assert!(abc_script(Some(1234.4)).contains("\nupsize -D 1234\n"));
+    }
+
+    /// Yosys 0.23, hierarchical, shortened.
+    const STAT_JSON: &str = r#"
+{
+   "creator": "Yosys 0.23 (git sha1 7ce5011c24b)",
+   "invocation": "stat -liberty cells.lib -json ",
+   "modules": {
+      "$paramod$ce5c049aef1e62c5d9c336409cc666f6f85f0b11\\mac_pe": {
+         "num_wires":         193,
+         "num_cells":         28,
+         "num_cells_by_type": {
+            "AND2X2": 8,
+            "DFFPOSX1": 20
+         }
+      },
+      "\\mac_array": {
+         "num_wires":         25,
+         "num_cells":         22,
+         "num_cells_by_type": {
+            "$paramod$ce5c049aef1e62c5d9c336409cc666f6f85f0b11\\mac_pe": 4,
+            "DFFPOSX1": 16,
+            "DFFSR": 2
+         }
+      }
+   },
+      "design": {
+         "num_cells":         810
+      }
+}
+"#;
+
+    #[test]
+    fn stat_json_gives_cells_by_module() {
+        let modules = parse_stat_json(STAT_JSON).expect("parses");
+        assert_eq!(modules["mac_array"]["DFFSR"], 2);
+        let pe = modules.keys().find(|name| source_name(name) == "mac_pe").expect("mac_pe");
+        assert_eq!(modules["mac_array"][pe], 4);
+        assert_eq!(modules[pe]["DFFPOSX1"], 20);
+    }
+
+    #[test]
+    fn damaged_stat_json_is_an_error_with_a_line() {
+        for end in 0..STAT_JSON.trim_end().len() {
+            assert!(parse_stat_json(&STAT_JSON[..end]).is_err(), "{end}");
+        }
+        let error = parse_stat_json(&STAT_JSON.replace("\"AND2X2\": 8", "\"AND2X2\": eight"))
+            .expect_err("not a number");
+        assert_eq!(error.line, 10);
+        let error = parse_stat_json(&STAT_JSON.replace("\"AND2X2\": 8,", "")).expect_err("sum");
+        assert!(error.expected.starts_with("28 cells by type"), "{error:?}");
+        assert!(parse_stat_json("{\"modules\": {}}").is_err());
+    }
+
+    /// Yosys 0.23, shortened.
+    const STAT_TEXT: &str = "
+   Chip area for module '$paramod$ce5c049a\\mac_pe': 7549.000000
+
+=== mac_array ===
+
+   Area for cell type $paramod$ce5c049a\\mac_pe is unknown!
+
+   Chip area for module '\\mac_array': 1888.000000
+
+=== design hierarchy ===
+
+   Chip area for top module '\\mac_array': 32084.000000
+";
+
+    #[test]
+    fn the_area_of_the_whole_design_wins() {
+        assert_eq!(parse_chip_area(STAT_TEXT, "mac_array"), Ok(32084.0));
+        let flat = "   Chip area for module '\\mac_array': 31000.500000\n";
+        assert_eq!(parse_chip_area(flat, "mac_array"), Ok(31000.5));
+    }
+
+    #[test]
+    fn a_missing_or_odd_area_is_an_error() {
+        assert_eq!(parse_chip_area(STAT_TEXT, "other").expect_err("absent").line, 0);
+        for bad in ["nan", "inf", "-1.0", "", "12um"] {
+            let text = format!("\n   Chip area for module '\\top': {bad}\n");
+            assert_eq!(parse_chip_area(&text, "top").expect_err(bad).line, 2);
+        }
+    }
+
+    #[test]
+    fn the_last_transistor_count_wins_and_keeps_its_mark() {
+        let text = "   Estimated number of transistors:        312+\n\n   Estimated number of transistors:       5808\n";
+        assert_eq!(parse_transistors(text), Ok((5808, false)));
+        assert_eq!(parse_transistors("Estimated number of transistors: 312+"), Ok((312, true)));
+        for bad in ["", "Estimated number of transistors: 0", "Estimated number of transistors: +"]
+        {
+            assert!(parse_transistors(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn parameterised_names_give_the_source_name() {
+        assert_eq!(source_name("mac_array"), "mac_array");
+        assert_eq!(source_name("$paramod$ce5c\\mac_pe"), "mac_pe");
+        assert_eq!(source_name("$paramod\\mac_pe\\W=s32'0001"), "mac_pe");
+        assert_eq!(source_name("$paramod"), "$paramod");
+    }
+
+    #[test]
+    fn logs_give_errors_or_else_their_end() {
+        let log = "Parsing\ninput/000_b.v:2: ERROR: syntax error, unexpected TOK_ID\n";
+        assert_eq!(error_lines(log), ["input/000_b.v:2: ERROR: syntax error, unexpected TOK_ID"]);
+        assert_eq!(error_lines("a\n\nb\n"), ["a", "b"]);
+        assert!(error_lines("").is_empty());
+        let log = "Warning: x\nWarning: x\nWarning: Found unsupported expression 'a'\nWarning: y\n";
+        assert_eq!(warnings(log, 9), ["Warning: x", "Warning: y"]);
+    }
+}
