@@ -18,7 +18,8 @@ pub struct SynthConfig {
     pub target: Target,
     /// Clock port of the top module; default `clk_i`.
     pub clock: String,
-    /// Delay target in picoseconds; without it the mapping goes for speed.
+    /// Period given to OpenSTA in picoseconds, and in a flattened run ABC's delay target as well;
+    /// without a target the mapping goes for speed.
     pub period_ps: Option<f64>,
     /// Dissolve the hierarchy before optimising: one module, no per-module breakdown.
     pub flatten: bool,

@@ -110,6 +110,11 @@ pub struct TimingReport {
     pub end: String,
     /// Cells between the two registers, buffers included.
     pub levels: usize,
+    /// Largest delay of a single cell on that path, in picoseconds; a large share of the period
+    /// means an unbuffered net with a high fan-out.
+    pub slowest_cell_ps: f64,
+    /// The cell with that delay.
+    pub slowest_cell: String,
     /// The same period with ports included: zero external delay, ideal drivers, reset recovery
     /// left out; in picoseconds.
     pub overall_period_ps: f64,

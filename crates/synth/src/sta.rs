@@ -36,6 +36,8 @@ pub struct Path {
     pub group: String,
     /// Instances along the path in order, start and end included where they are cells.
     pub instances: Vec<String>,
+    /// Largest delay between two points of the path, and the instance it ends at or in.
+    pub slowest: (f64, String),
     /// Slack in the reported unit.
     pub slack: f64,
 }
@@ -77,6 +79,8 @@ pub fn parse(log: &str, given_period_ps: f64) -> Result<TimingReport, ParseError
         worst_slack_ps: worst.slack,
         // The first and the last instance are the registers themselves.
         levels: worst.instances.len().saturating_sub(2),
+        slowest_cell_ps: worst.slowest.0,
+        slowest_cell: worst.slowest.1,
         start: worst.start,
         end: worst.end,
         overall_period_ps,
@@ -124,6 +128,7 @@ pub fn parse_paths(lines: &[&str], first_line: usize) -> Result<Vec<Path>, Parse
                 end: String::new(),
                 group: String::new(),
                 instances: Vec::new(),
+                slowest: (0.0, String::new()),
                 slack: f64::NAN,
             };
             open = Some((line, path, false));
@@ -142,11 +147,14 @@ pub fn parse_paths(lines: &[&str], first_line: usize) -> Result<Vec<Path>, Parse
                 return Err(ParseError::new(line, "an endpoint and a path group before", text));
             }
             paths.extend(open.take().map(|(_, path, _)| path));
-        } else if !*arrived
-            && let Some(instance) = instance(text)
-            && path.instances.last() != Some(&instance)
-        {
-            path.instances.push(instance);
+        } else if !*arrived && let Some(instance) = instance(text) {
+            let delay = finite(text.split_whitespace().next().unwrap_or_default(), line)?;
+            if delay > path.slowest.0 {
+                path.slowest = (delay, register_name(&instance));
+            }
+            if path.instances.last() != Some(&instance) {
+                path.instances.push(instance);
+            }
         }
     }
     match open {
@@ -256,6 +264,7 @@ FLEXMAC done
         assert_eq!(timing.start, "a_q[4]");
         assert_eq!(timing.end, "gen_row[0].gen_col[0].u_pe/product_q[7]");
         assert_eq!(timing.levels, 2);
+        assert_eq!((timing.slowest_cell_ps, timing.slowest_cell.as_str()), (293.557, "a_q[4]"));
         assert_eq!(timing.overall_period_ps, 3100.5);
         assert_eq!(
             (timing.overall_start.as_str(), timing.overall_end.as_str()),

@@ -94,26 +94,34 @@ pub type ModuleCells = BTreeMap<String, BTreeMap<String, u64>>;
 
 /// Reads `stat -json`.
 ///
+/// Only the `modules` object is read: in a design of three levels and more, Yosys 0.23 prints lines
+/// of its text report behind that object, so the whole is no JSON.
+///
 /// # Errors
 /// Text that is not such a report, or one without modules.
 pub fn parse_stat_json(text: &str) -> Result<ModuleCells, ParseError> {
-    #[derive(Deserialize)]
-    struct Stat {
-        modules: BTreeMap<String, Module>,
-    }
+    const HEAD: &str = "\"modules\":";
     #[derive(Deserialize)]
     struct Module {
         num_cells: u64,
         num_cells_by_type: BTreeMap<String, u64>,
     }
-    let stat: Stat = serde_json::from_str(text).map_err(|error| {
-        ParseError::new(error.line(), "the JSON of Yosys' stat", &error.to_string())
+    let start =
+        text.find(HEAD).ok_or_else(|| ParseError::new(0, HEAD, "no such line"))? + HEAD.len();
+    let mut json = serde_json::Deserializer::from_str(&text[start..]);
+    let stat = BTreeMap::<String, Module>::deserialize(&mut json).map_err(|error| {
+        let line = text[..start].matches('\n').count() + error.line();
+        ParseError::new(line, "the JSON of Yosys' stat", &error.to_string())
     })?;
-    if stat.modules.is_empty() {
+    if !text.trim_end().ends_with('}') {
+        let last = text.lines().last().unwrap_or_default();
+        return Err(ParseError::new(text.lines().count(), "a closing brace", last));
+    }
+    if stat.is_empty() {
         return Err(ParseError::new(0, "at least one module in Yosys' stat", "none"));
     }
     let mut modules = ModuleCells::new();
-    for (name, module) in stat.modules {
+    for (name, module) in stat {
         let sum: u64 = module.num_cells_by_type.values().fold(0, |sum, n| sum.saturating_add(*n));
         if sum != module.num_cells {
             let found = format!("{sum}");
@@ -192,11 +200,16 @@ pub(crate) fn last_lines(log: &str) -> Vec<String> {
 
 /// Distinct warnings of a log in order, at most `limit`.
 ///
-/// Left out: complaints about the functions of scan cells in a library, which are not mapped to.
+/// Left out are those that any library and design cause: functions of scan cells that Yosys does
+/// not map to, and ABC's remarks on adder cells and on the absence of registers.
 pub(crate) fn warnings(log: &str, limit: usize) -> Vec<String> {
+    const USUAL: [&str; 3] =
+        ["unsupported expression", "multi-output gates", "network is combinational"];
     let mut seen = BTreeSet::new();
     log.lines()
-        .filter(|line| line.contains("Warning: ") && !line.contains("unsupported expression"))
+        .filter(|line| {
+            line.contains("Warning: ") && !USUAL.iter().any(|usual| line.contains(usual))
+        })
         .filter(|line| seen.insert(*line))
         .take(limit)
         .map(str::to_owned)
@@ -280,10 +293,25 @@ mod tests {
     }
 
     #[test]
+    fn stat_json_of_a_deep_hierarchy_is_read_although_yosys_garbles_it() {
+        let garbled = STAT_JSON.replace(
+            "      \"design\": {",
+            "       $paramod$3e06962a\\mac_pe     16\n      \"design\": {",
+        );
+        assert_ne!(garbled, STAT_JSON);
+        assert!(serde_json::from_str::<serde_json::Value>(&garbled).is_err());
+        assert_eq!(parse_stat_json(&garbled), parse_stat_json(STAT_JSON));
+    }
+
+    #[test]
     fn damaged_stat_json_is_an_error_with_a_line() {
-        for end in 0..STAT_JSON.trim_end().len() {
-            assert!(parse_stat_json(&STAT_JSON[..end]).is_err(), "{end}");
+        let modules_end = STAT_JSON.find("\"design\"").expect("design");
+        for end in 0..modules_end {
+            // The one accepted cut stands right behind the modules.
+            let cut = &STAT_JSON[..end];
+            assert!(parse_stat_json(cut).is_err() || cut.ends_with("\n   }"), "{end}");
         }
+        assert!(parse_stat_json(&STAT_JSON[..modules_end]).is_err());
         let error = parse_stat_json(&STAT_JSON.replace("\"AND2X2\": 8", "\"AND2X2\": eight"))
             .expect_err("not a number");
         assert_eq!(error.line, 10);
