@@ -1,0 +1,126 @@
+//! The crate's one error type.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why a network could not be built, fed or trained.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum NnError {
+    /// No network of that name.
+    #[error("network: expected one of {expected}, found {found:?}")]
+    NetworkName {
+        /// The names there are.
+        expected: String,
+        /// The name given.
+        found: String,
+    },
+    /// A layer that does not fit what flows into it.
+    #[error("network {network}, layer {layer}: expected {expected}, found {found}")]
+    Layer {
+        /// The network.
+        network: String,
+        /// The layer, or the place in the description.
+        layer: String,
+        /// What would fit.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A training setting outside its range.
+    #[error("training: expected {name} {expected}, found {found}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// Its legal range in words.
+        expected: String,
+        /// The value given.
+        found: String,
+    },
+    /// A product that the engine refused or could not run.
+    #[error("layer {layer}, {role} product: {source}")]
+    Engine {
+        /// The layer.
+        layer: String,
+        /// Which of its products.
+        role: &'static str,
+        /// What the engine said.
+        source: cosim::EngineError,
+    },
+    /// Training diverged.
+    #[error(
+        "training: the loss at iteration {iteration} is {loss}, expected a finite number; lower \
+         --lr, or widen the formats"
+    )]
+    Loss {
+        /// The iteration.
+        iteration: u64,
+        /// Its loss.
+        loss: f64,
+    },
+    /// A policy that refused its settings or a saved state.
+    #[error(transparent)]
+    Policy(#[from] dps::DpsError),
+    /// A saved training state that is not this run's.
+    #[error("training state: expected {expected}, found {found}")]
+    State {
+        /// What this run needs.
+        expected: String,
+        /// What the state holds.
+        found: String,
+    },
+    /// A file or folder that could not be used.
+    #[error("{action} {path}: {source}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A data set that is not where it was looked for.
+    #[error("data {name}: expected {expected}, found nothing there; {hint}")]
+    DataMissing {
+        /// The data set.
+        name: String,
+        /// The file or files looked for.
+        expected: String,
+        /// How to get it.
+        hint: String,
+    },
+    /// A data file that is not what its format or source says.
+    #[error("data file {path}: expected {expected}, found {found}")]
+    DataFile {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        expected: String,
+        /// What it holds.
+        found: String,
+    },
+    /// A run folder that holds something else.
+    #[error(
+        "run folder {path}: expected an empty or new folder, found {found}; choose another --out or \
+         overwrite it with --force"
+    )]
+    FolderInUse {
+        /// The folder.
+        path: PathBuf,
+        /// What is in it.
+        found: String,
+    },
+}
+
+impl NnError {
+    /// Wraps an I/O error with what was being done to which path.
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}

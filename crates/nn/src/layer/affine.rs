@@ -1,0 +1,145 @@
+//! Weight, bias and the three products shared by convolution and inner product.
+//!
+//! Rows of the operand A are patches (convolution) or images (inner product):
+//!
+//! | product | A on the rows | B on the columns | result |
+//! | --- | --- | --- | --- |
+//! | forward | A (M, K) | W^T (K, N) | Y (M, N) |
+//! | input gradient | dY (M, N) | W (N, K) | dA (M, K) |
+//! | weight gradient | dY^T (N, M) | A (M, K) | dW (N, K) |
+
+use cosim::Operand;
+use fxp::{Counters, Format, Role, Rounding};
+use ndarray::{Array2, ArrayView2, Axis};
+
+use crate::element::Number;
+use crate::error::NnError;
+use crate::init::Initial;
+use crate::param::Param;
+use crate::pass::{Pass, Site, wide_format};
+use crate::plan::LayerPlan;
+
+/// Integer bits that a weight gradient has beyond the weight's own. Gradients that large would
+/// move a weight across its whole range in one step, so this never is the bottleneck.
+const GRADIENT_HEADROOM: i32 = 8;
+
+#[derive(Debug)]
+pub(super) struct Affine<T> {
+    pub site: Site,
+    /// (N, K).
+    pub weight: Param<T>,
+    /// (1, N).
+    pub bias: Param<T>,
+    pub input_tensor: usize,
+    pub output_tensor: usize,
+}
+
+impl<T: Number> Affine<T> {
+    pub fn new(
+        site: Site,
+        plan: &LayerPlan,
+        (n, k): (usize, usize),
+        initial: &Initial<'_>,
+    ) -> Self {
+        let (weight_tensor, bias_tensor) = (plan.weight_tensor(), plan.bias_tensor());
+        let id = |suffix: &str, tensor| (format!("{}.{suffix}", site.name), tensor, site.index);
+        let weight = Param::new(
+            id("weight", weight_tensor),
+            &initial.xavier(weight_tensor, (n, k)),
+            &initial.formats[weight_tensor],
+        );
+        let zeros = Array2::zeros((1, n));
+        let bias = Param::new(id("bias", bias_tensor), &zeros, &initial.formats[bias_tensor]);
+        let (input_tensor, output_tensor) = (plan.input_tensor, plan.output_tensor);
+        Self { site, weight, bias, input_tensor, output_tensor }
+    }
+
+    pub fn forward(
+        &self,
+        a: ArrayView2<'_, T>,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<Array2<T>, NnError> {
+        let a = Operand { values: a, format: pass.formats[self.input_tensor].forward };
+        let weight = self.weight.operand();
+        let b = Operand { values: weight.values.reversed_axes(), format: weight.format };
+        let bias = self.bias.operand();
+        let coarse = on_grid(bias, a.format.frac() + b.format.frac());
+        let bias = coarse
+            .as_ref()
+            .map_or(bias, |(format, values)| Operand { values: values.view(), format: *format });
+        let out = pass.output_format(self.output_tensor);
+        let (values, counters) = pass.gemm(&self.site, Role::Forward, (a, b), Some(bias), out)?;
+        pass.tally.tensors[self.output_tensor].forward.merge(&counters);
+        Ok(values)
+    }
+
+    /// Leaves the gradients of weight and bias in their parameters.
+    pub fn parameter_gradients(
+        &mut self,
+        a: ArrayView2<'_, T>,
+        gradient: ArrayView2<'_, T>,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<(), NnError> {
+        let format = pass.formats[self.output_tensor].backward;
+        self.bias.set_gradient(column_sums(gradient, format));
+        let dy = Operand { values: gradient.reversed_axes(), format };
+        let a = Operand { values: a, format: pass.formats[self.input_tensor].forward };
+        let out = wide_format(self.weight.format().integer_length() + GRADIENT_HEADROOM);
+        let (values, _) = pass.gemm(&self.site, Role::WeightGradient, (dy, a), None, out)?;
+        let unit = T::unit(out);
+        self.weight.set_gradient(values.iter().map(|value| value.units() * unit).collect());
+        Ok(())
+    }
+
+    /// The gradient with respect to A, in `out`.
+    pub fn input_gradient(
+        &self,
+        gradient: ArrayView2<'_, T>,
+        out: Format,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<(Array2<T>, Counters), NnError> {
+        let format = pass.formats[self.output_tensor].backward;
+        let dy = Operand { values: gradient, format };
+        pass.gemm(&self.site, Role::InputGradient, (dy, self.weight.operand()), None, out)
+    }
+}
+
+/// The bias on a grid the sums can take it on: rounded to nearest where it is finer than 2^-frac,
+/// `None` where it may stay. What is lost lies below every bit the array computes.
+fn on_grid<T: Number>(bias: Operand<'_, T>, frac: i32) -> Option<(Format, Array2<T>)> {
+    if !T::FIXED || bias.format.frac() <= frac {
+        return None;
+    }
+    let to = Format::new(fxp::MAX_BITS, frac).expect("32 bits are legal");
+    let round =
+        |value: &T| value.convert(bias.format, to, Rounding::Nearest, 0, &mut Counters::default());
+    Some((to, bias.values.map(round)))
+}
+
+/// Exact sums over the rows.
+fn column_sums<T: Number>(gradient: ArrayView2<'_, T>, format: Format) -> Vec<f64> {
+    let mut sums = vec![T::Sum::default(); gradient.ncols()];
+    for row in gradient.axis_iter(Axis(0)) {
+        for (sum, value) in sums.iter_mut().zip(row) {
+            value.add_to(sum);
+        }
+    }
+    sums.into_iter().map(|sum| T::sum_value(sum, format.frac())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn a_bias_finer_than_the_sums_is_rounded_to_them() {
+        let values = array![[5, -6, 7]];
+        let format = Format::new(16, 10).unwrap();
+        let bias = Operand { values: values.view(), format };
+        assert!(on_grid(bias, 10).is_none() && on_grid(bias, 12).is_none());
+        let (format, rounded) = on_grid(bias, 8).unwrap();
+        assert_eq!((format.frac(), rounded), (8, array![[1, -1, 2]]));
+    }
+}

@@ -1,0 +1,116 @@
+//! Convolution: patches as rows, then the products of an inner product.
+
+use dps::FormatTable;
+use fxp::{Counters, Format};
+use ndarray::Array2;
+
+use super::affine::Affine;
+use super::im2col::{Patches, col2im, im2col};
+use super::{Layer, NO_FORWARD, reshape};
+use crate::element::Number;
+use crate::error::NnError;
+use crate::host::Part;
+use crate::init::Initial;
+use crate::param::Param;
+use crate::pass::{Pass, Site};
+use crate::plan::LayerPlan;
+
+/// Bits kept below the gradient's last place while patches are added up on the host.
+const GUARD_BITS: u32 = 8;
+
+/// A convolution with square filters.
+///
+/// # Shapes
+/// Weight (channels out, kernel * kernel * channels in): filter row, filter column, channel. With
+/// images in the same order (NHWC) the product's rows are the output as it is, and patches are
+/// copied a filter row at a time; Caffe's order (channel first) would need a transposition each way.
+#[derive(Debug)]
+pub struct Conv<T> {
+    affine: Affine<T>,
+    patches: Patches,
+    channels_out: usize,
+    input_gradient: bool,
+    cols: Option<Array2<T>>,
+}
+
+impl<T: Number> Conv<T> {
+    /// The layer of `plan`; `input_gradient` says whether anything before it learns.
+    pub(crate) fn new(
+        site: Site,
+        plan: &LayerPlan,
+        patches: Patches,
+        input_gradient: bool,
+        initial: &Initial<'_>,
+    ) -> Self {
+        let channels_out = plan.output.channels;
+        let affine = Affine::new(site, plan, (channels_out, patches.patch_len()), initial);
+        Self { affine, patches, channels_out, input_gradient, cols: None }
+    }
+
+    /// What the array returns of a patch gradient: 32 bits, with as many guard bits as fit without
+    /// costing integer length.
+    fn patch_format(gradient: Format) -> Format {
+        let guard = GUARD_BITS.min(fxp::MAX_BITS - gradient.bits());
+        // At most 8.
+        Format::new(fxp::MAX_BITS, gradient.frac() + guard as i32).expect("32 bits are legal")
+    }
+
+    fn gradient_format(&self, formats: &FormatTable) -> Format {
+        formats[self.affine.input_tensor].backward
+    }
+}
+
+impl<T: Number> Layer<T> for Conv<T> {
+    fn forward(&mut self, input: Array2<T>, pass: &mut Pass<'_, T>) -> Result<Array2<T>, NnError> {
+        let batch = input.nrows();
+        let cols = im2col(&input, &self.patches);
+        let output = self.affine.forward(cols.view(), pass)?;
+        self.cols = pass.training.then_some(cols);
+        let (rows, columns) = self.patches.output();
+        Ok(reshape(output, (batch, rows * columns * self.channels_out)))
+    }
+
+    fn backward(
+        &mut self,
+        gradient: Array2<T>,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<Option<Array2<T>>, NnError> {
+        let batch = gradient.nrows();
+        let cols = self.cols.take().expect(NO_FORWARD);
+        let gradient = reshape(gradient, (cols.nrows(), self.channels_out));
+        self.affine.parameter_gradients(cols.view(), gradient.view(), pass)?;
+        drop(cols);
+        if !self.input_gradient {
+            return Ok(None);
+        }
+        let to = self.gradient_format(pass.formats);
+        let from = Self::patch_format(to);
+        let (patches, in_array) = self.affine.input_gradient(gradient.view(), from, pass)?;
+        let sums = col2im(&patches, &self.patches);
+        let tensor = self.affine.input_tensor;
+        let host = pass.host(self.affine.site.index, tensor);
+        let mut input = Array2::from_elem((batch, self.patches.input.len()), T::default());
+        let elements = input.as_slice_mut().expect("made in row order");
+        let counters = host.map(Part::Gradient, &sums, elements, |sum, word, counters| {
+            T::round_sum(*sum, from.frac(), to, host.rounding, word, counters)
+        });
+        let total = &mut pass.tally.tensors[tensor].backward;
+        total.merge(&counters);
+        // A patch that saturated in the array is an overflow of this gradient too; its other
+        // counts are on another grid.
+        total.merge(&Counters {
+            overflow_low: in_array.overflow_low,
+            overflow_high: in_array.overflow_high,
+            ..Counters::default()
+        });
+        Ok(Some(input))
+    }
+
+    fn params(&self) -> Vec<&Param<T>> {
+        vec![&self.affine.weight, &self.affine.bias]
+    }
+
+    fn params_mut(&mut self) -> Vec<&mut Param<T>> {
+        vec![&mut self.affine.weight, &mut self.affine.bias]
+    }
+}

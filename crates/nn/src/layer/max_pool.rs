@@ -1,0 +1,121 @@
+//! Maximum over square windows.
+
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use super::{Layer, NO_FORWARD};
+use crate::element::Number;
+use crate::error::NnError;
+use crate::host::Part;
+use crate::pass::Pass;
+use crate::spec::Shape;
+
+/// Max pooling. A window that hangs over the edge is cut there; of equal maxima the first in row
+/// order wins, as in Caffe.
+///
+/// # Format
+/// Output and gradient keep the input's formats. Where windows overlap, gradients meeting in one
+/// element are added exactly and saturate, counted in the input tensor's backward counters.
+#[derive(Debug)]
+pub struct MaxPool {
+    index: usize,
+    tensor: usize,
+    input: Shape,
+    output: Shape,
+    kernel: usize,
+    stride: usize,
+    /// Index within its image of each output's maximum.
+    winners: Option<Vec<u32>>,
+}
+
+impl MaxPool {
+    /// Layer number `index`, over `input` in the formats of `tensor`.
+    pub(crate) fn new(
+        (index, tensor): (usize, usize),
+        (input, output): (Shape, Shape),
+        (kernel, stride): (usize, usize),
+    ) -> Self {
+        Self { index, tensor, input, output, kernel, stride, winners: None }
+    }
+
+    fn pool_image<T: Number>(&self, image: &[T], output: &mut [T], winners: &mut [u32]) {
+        let channels = self.input.channels;
+        let cells = output.chunks_mut(channels).zip(winners.chunks_mut(channels)).enumerate();
+        for (cell, (output, winners)) in cells {
+            let top = cell / self.output.width * self.stride;
+            let left = cell % self.output.width * self.stride;
+            let bottom = (top + self.kernel).min(self.input.height);
+            let right = (left + self.kernel).min(self.input.width);
+            let mut first = true;
+            for y in top..bottom {
+                for x in left..right {
+                    let start = (y * self.input.width + x) * channels;
+                    for (channel, value) in image[start..start + channels].iter().enumerate() {
+                        if first || *value > output[channel] {
+                            output[channel] = *value;
+                            // An image has fewer than 2^32 elements.
+                            winners[channel] = (start + channel) as u32;
+                        }
+                    }
+                    first = false;
+                }
+            }
+        }
+    }
+}
+
+impl<T: Number> Layer<T> for MaxPool {
+    fn forward(&mut self, input: Array2<T>, pass: &mut Pass<'_, T>) -> Result<Array2<T>, NnError> {
+        let (image_len, output_len) = (self.input.len(), self.output.len());
+        let mut output = Array2::from_elem((input.nrows(), output_len), T::default());
+        let mut winners = vec![0; output.len()];
+        let images = input.as_slice().expect("batches are stored row by row");
+        output
+            .as_slice_mut()
+            .expect("made in row order")
+            .par_chunks_mut(output_len)
+            .zip(winners.par_chunks_mut(output_len))
+            .zip(images.par_chunks(image_len))
+            .for_each(|((output, winners), image)| self.pool_image(image, output, winners));
+        self.winners = pass.training.then_some(winners);
+        Ok(output)
+    }
+
+    fn backward(
+        &mut self,
+        gradient: Array2<T>,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<Option<Array2<T>>, NnError> {
+        let winners = self.winners.take().expect(NO_FORWARD);
+        let image_len = self.input.len();
+        let gradient_len = self.output.len();
+        let mut input = Array2::from_elem((gradient.nrows(), image_len), T::default());
+        let gradient = gradient.as_standard_layout();
+        let gradient = gradient.as_slice().expect("standard layout");
+        let parts = winners.par_chunks(gradient_len).zip(gradient.par_chunks(gradient_len));
+        let elements = input.as_slice_mut().expect("made in row order");
+        if self.stride >= self.kernel {
+            elements.par_chunks_mut(image_len).zip(parts).for_each(
+                |(image, (winners, gradient))| {
+                    for (winner, value) in winners.iter().zip(gradient) {
+                        image[*winner as usize] = *value;
+                    }
+                },
+            );
+            return Ok(Some(input));
+        }
+        let mut sums = vec![T::Sum::default(); elements.len()];
+        sums.par_chunks_mut(image_len).zip(parts).for_each(|(sums, (winners, gradient))| {
+            for (winner, value) in winners.iter().zip(gradient) {
+                value.add_to(&mut sums[*winner as usize]);
+            }
+        });
+        let format = pass.formats[self.tensor].backward;
+        let host = pass.host(self.index, self.tensor);
+        let counters = host.map(Part::Gradient, &sums, elements, |sum, word, counters| {
+            T::round_sum(*sum, format.frac(), format, host.rounding, word, counters)
+        });
+        pass.tally.tensors[self.tensor].backward.merge(&counters);
+        Ok(Some(input))
+    }
+}

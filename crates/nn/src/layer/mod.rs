@@ -1,0 +1,71 @@
+//! Layers: one per file, written once for raw integers and for real numbers.
+//!
+//! A batch travels as a matrix, one image per row, each row in the order of [`Shape`]. Layers take
+//! their matrices by value, so that ReLU works in place and inner product reshapes nothing.
+//!
+//! [`Shape`]: crate::spec::Shape
+
+mod affine;
+mod conv;
+mod im2col;
+mod inner_product;
+mod max_pool;
+mod relu;
+
+use ndarray::Array2;
+
+pub use conv::Conv;
+pub use im2col::{Patches, col2im, im2col};
+pub use inner_product::InnerProduct;
+pub use max_pool::MaxPool;
+pub use relu::Relu;
+
+use crate::element::Number;
+use crate::error::NnError;
+use crate::param::Param;
+use crate::pass::Pass;
+
+/// One layer of a network.
+pub trait Layer<T: Number>: Send {
+    /// Output of a batch.
+    ///
+    /// # Shapes
+    /// (batch, input length) to (batch, output length).
+    ///
+    /// # Errors
+    /// [`NnError::Engine`] when the engine refuses a product.
+    fn forward(&mut self, input: Array2<T>, pass: &mut Pass<'_, T>) -> Result<Array2<T>, NnError>;
+
+    /// Gradients of the loss: with respect to the parameters, which keep theirs, and to the input,
+    /// which is returned unless nothing before it learns. Follows a training `forward`, whose
+    /// intermediates it consumes.
+    ///
+    /// # Shapes
+    /// (batch, output length) to (batch, input length).
+    ///
+    /// # Errors
+    /// [`NnError::Engine`] when the engine refuses a product.
+    fn backward(
+        &mut self,
+        gradient: Array2<T>,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<Option<Array2<T>>, NnError>;
+
+    /// The layer's parameters, weight first.
+    fn params(&self) -> Vec<&Param<T>> {
+        Vec::new()
+    }
+
+    /// The layer's parameters, weight first.
+    fn params_mut(&mut self) -> Vec<&mut Param<T>> {
+        Vec::new()
+    }
+}
+
+/// The same elements in another shape.
+fn reshape<T>(array: Array2<T>, shape: (usize, usize)) -> Array2<T> {
+    array.into_shape_with_order(shape).expect("matrices lie row by row, shapes are of one plan")
+}
+
+/// What a backward step says when there was no training forward step before it.
+const NO_FORWARD: &str = "backward follows a training forward step";

@@ -1,0 +1,43 @@
+//! max(x, 0), in place.
+
+use ndarray::Array2;
+
+use super::{Layer, NO_FORWARD};
+use crate::element::Number;
+use crate::error::NnError;
+use crate::pass::Pass;
+
+/// Rectified linear unit. Selects, so formats stay the input's; the gradient at 0 is 0.
+#[derive(Debug, Default)]
+pub struct Relu {
+    /// Which inputs were above zero.
+    positive: Option<Vec<bool>>,
+}
+
+impl<T: Number> Layer<T> for Relu {
+    fn forward(
+        &mut self,
+        mut input: Array2<T>,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<Array2<T>, NnError> {
+        let zero = T::default();
+        self.positive = pass.training.then(|| input.iter().map(|value| *value > zero).collect());
+        // Written so that a NaN of a float run passes and shows in the loss.
+        input.mapv_inplace(|value| if value < zero { zero } else { value });
+        Ok(input)
+    }
+
+    fn backward(
+        &mut self,
+        mut gradient: Array2<T>,
+        _pass: &mut Pass<'_, T>,
+    ) -> Result<Option<Array2<T>>, NnError> {
+        let positive = self.positive.take().expect(NO_FORWARD);
+        for (value, positive) in gradient.iter_mut().zip(positive) {
+            if !positive {
+                *value = T::default();
+            }
+        }
+        Ok(Some(gradient))
+    }
+}

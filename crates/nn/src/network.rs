@@ -1,0 +1,98 @@
+//! The layers of a plan, run forward and backward.
+
+use ndarray::Array2;
+
+use crate::element::Number;
+use crate::error::NnError;
+use crate::init::Initial;
+use crate::layer::{Conv, InnerProduct, Layer, MaxPool, Patches, Relu};
+use crate::param::Param;
+use crate::pass::{Pass, Site};
+use crate::plan::{LayerPlan, NetPlan};
+use crate::spec::LayerSpec;
+
+/// A network with its parameters.
+pub struct Network<T: Number> {
+    layers: Vec<Box<dyn Layer<T>>>,
+}
+
+impl<T: Number> Network<T> {
+    /// The plan's network with fresh parameters, drawn from `seed` and stored in `formats`: the
+    /// same real numbers whatever the engine.
+    pub fn new(plan: &NetPlan, seed: u64, formats: &dps::FormatTable) -> Self {
+        let initial = Initial { seed, formats };
+        let first = plan.layers().iter().position(|layer| layer.spec.has_parameters());
+        let layers = plan.layers().iter().enumerate().map(|(index, layer)| {
+            build(index, layer, first.is_some_and(|first| first < index), &initial)
+        });
+        Self { layers: layers.collect() }
+    }
+
+    /// Class scores of a batch.
+    ///
+    /// # Shapes
+    /// (batch, input length) to (batch, classes).
+    ///
+    /// # Errors
+    /// [`NnError::Engine`] when the engine refuses a product.
+    pub fn forward(
+        &mut self,
+        input: Array2<T>,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<Array2<T>, NnError> {
+        self.layers.iter_mut().try_fold(input, |values, layer| layer.forward(values, pass))
+    }
+
+    /// Gradients of all parameters, from the gradient with respect to the class scores. Follows a
+    /// training `forward`.
+    ///
+    /// # Errors
+    /// [`NnError::Engine`] when the engine refuses a product.
+    pub fn backward(
+        &mut self,
+        mut gradient: Array2<T>,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<(), NnError> {
+        for layer in self.layers.iter_mut().rev() {
+            match layer.backward(gradient, pass)? {
+                Some(before) => gradient = before,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// All parameters, first layer first, weight before bias.
+    pub fn params(&self) -> impl Iterator<Item = &Param<T>> {
+        self.layers.iter().flat_map(|layer| layer.params())
+    }
+
+    /// All parameters, first layer first, weight before bias.
+    pub fn params_mut(&mut self) -> impl Iterator<Item = &mut Param<T>> {
+        self.layers.iter_mut().flat_map(|layer| layer.params_mut())
+    }
+}
+
+/// One layer; `input_gradient` says whether a layer before it learns.
+fn build<T: Number>(
+    index: usize,
+    plan: &LayerPlan,
+    input_gradient: bool,
+    initial: &Initial<'_>,
+) -> Box<dyn Layer<T>> {
+    let site = Site { index, name: plan.spec.name().to_owned() };
+    match plan.spec {
+        LayerSpec::Conv { kernel, stride, padding, .. } => {
+            let patches = Patches { input: plan.input, kernel, stride, padding };
+            Box::new(Conv::new(site, plan, patches, input_gradient, initial))
+        }
+        LayerSpec::MaxPool { kernel, stride, .. } => {
+            let shapes = (plan.input, plan.output);
+            Box::new(MaxPool::new((index, plan.input_tensor), shapes, (kernel, stride)))
+        }
+        LayerSpec::Relu { .. } => Box::new(Relu::default()),
+        LayerSpec::InnerProduct { .. } => {
+            Box::new(InnerProduct::new(site, plan, input_gradient, initial))
+        }
+    }
+}

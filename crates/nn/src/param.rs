@@ -1,0 +1,165 @@
+//! A trained tensor: stored values, momentum, gradient, and the copy that enters the array.
+
+use cosim::Operand;
+use dps::{Formats, TensorCounters};
+use fxp::{Counters, Format, Rounding};
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use crate::element::Number;
+use crate::host::{CHUNK, HostRounding, Part, merge};
+use crate::solver::Step;
+
+/// A weight or a bias.
+#[derive(Debug, Clone)]
+pub struct Param<T> {
+    /// `conv1.weight`.
+    pub name: String,
+    /// Its tensor number.
+    pub tensor: usize,
+    /// Number of its layer.
+    pub layer: usize,
+    /// The format of values and momentum.
+    format: Format,
+    values: Array2<T>,
+    momentum: Array2<T>,
+    /// Present when the array sees another format than the one stored.
+    copy: Option<(Format, Array2<T>)>,
+    /// Real gradient, row by row; filled by the backward pass.
+    gradient: Vec<f64>,
+}
+
+impl<T: Number> Param<T> {
+    /// A parameter of the values given, rounded to nearest, with momentum zero.
+    pub(crate) fn new(
+        (name, tensor, layer): (String, usize, usize),
+        values: &Array2<f64>,
+        formats: &Formats,
+    ) -> Self {
+        let format = formats.update;
+        let quantize = |value: &f64| {
+            T::quantize(*value, format, Rounding::Nearest, 0, &mut Counters::default())
+        };
+        Self {
+            name,
+            tensor,
+            layer,
+            format,
+            values: values.map(quantize),
+            momentum: Array2::from_elem(values.dim(), T::default()),
+            copy: None,
+            gradient: Vec::new(),
+        }
+    }
+
+    /// The stored values.
+    pub fn values(&self) -> &Array2<T> {
+        &self.values
+    }
+
+    /// The stored momentum, in the format of the values.
+    pub fn momentum(&self) -> &Array2<T> {
+        &self.momentum
+    }
+
+    /// The format of both.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The gradient of the last backward pass, row by row.
+    pub fn gradient(&self) -> &[f64] {
+        &self.gradient
+    }
+
+    /// Takes a gradient, row by row.
+    pub(crate) fn set_gradient(&mut self, gradient: Vec<f64>) {
+        debug_assert_eq!(gradient.len(), self.values.len());
+        self.gradient = gradient;
+    }
+
+    /// Replaces everything stored, from a saved state. Shapes must agree.
+    pub(crate) fn restore(&mut self, format: Format, values: Vec<T>, momentum: Vec<T>) {
+        let array = |elements| {
+            Array2::from_shape_vec(self.values.dim(), elements)
+                .expect("the caller checked the size")
+        };
+        (self.values, self.momentum) = (array(values), array(momentum));
+        self.format = format;
+        self.copy = None;
+    }
+
+    /// The parameter as an operand of the array.
+    pub(crate) fn operand(&self) -> Operand<'_, T> {
+        let (format, values) = match &self.copy {
+            Some((format, values)) => (*format, values),
+            None => (self.format, &self.values),
+        };
+        Operand { values: values.view(), format }
+    }
+
+    /// Follows the policy before an iteration: moves values and momentum to a new storage format,
+    /// and makes the copy for the array where its format differs.
+    pub(crate) fn follow(
+        &mut self,
+        formats: &Formats,
+        host: &HostRounding,
+        counters: &mut TensorCounters,
+    ) {
+        if !T::FIXED {
+            return;
+        }
+        let (from, to) = (self.format, formats.update);
+        if from != to {
+            let parts =
+                [(Part::MovedValue, &mut self.values), (Part::MovedMomentum, &mut self.momentum)];
+            for (part, array) in parts {
+                let moved = host.update(part, elements_mut(array), |element, word, counters| {
+                    element.convert(from, to, host.rounding, word, counters)
+                });
+                counters.update.merge(&moved);
+            }
+            self.format = to;
+        }
+        self.copy = (formats.forward != to).then(|| {
+            let mut copy = self.values.clone();
+            let rounded =
+                host.update(Part::Copy, elements_mut(&mut copy), |element, word, counters| {
+                    element.convert(to, formats.forward, host.rounding, word, counters)
+                });
+            counters.forward.merge(&rounded);
+            (formats.forward, copy)
+        });
+    }
+
+    /// v = momentum v + rate (g + decay w), w = w - v in double precision, then both are rounded
+    /// to the storage format.
+    pub(crate) fn update(&mut self, step: &Step, host: &HostRounding) -> Counters {
+        let format = self.format;
+        let unit = T::unit(format);
+        let values = elements_mut(&mut self.values).par_chunks_mut(CHUNK);
+        let momentum = elements_mut(&mut self.momentum).par_chunks_mut(CHUNK);
+        let gradient = self.gradient.par_chunks(CHUNK);
+        let chunks = values.zip(momentum).zip(gradient).enumerate();
+        merge(chunks.map(|(chunk, ((values, momentum), gradient))| {
+            let mut counters = Counters::default();
+            let mut value_words = host.words(Part::Value, chunk);
+            let mut momentum_words = host.words(Part::Momentum, chunk);
+            let mut round =
+                |value, word| T::quantize(value, format, host.rounding, word, &mut counters);
+            for ((value, momentum), gradient) in values.iter_mut().zip(momentum).zip(gradient) {
+                let w = value.units() * unit;
+                let v = step.momentum * momentum.units() * unit
+                    + step.rate * (gradient + step.decay * w);
+                *momentum = round(v, momentum_words.next());
+                *value = round(w - v, value_words.next());
+            }
+            counters
+        }))
+    }
+}
+
+/// The elements of an array made in row order.
+fn elements_mut<T>(array: &mut Array2<T>) -> &mut [T] {
+    array.as_slice_mut().expect("parameters are stored row by row")
+}

@@ -1,0 +1,284 @@
+//! Shape inference: from a network description to layers with shapes and numbered tensors.
+
+use dps::{TensorRole, TensorSpec};
+
+use crate::error::NnError;
+use crate::spec::{LayerSpec, NetSpec, Shape};
+
+/// A layer with everything around it known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerPlan {
+    /// The layer.
+    pub spec: LayerSpec,
+    /// Shape of one image's input.
+    pub input: Shape,
+    /// Shape of one image's output.
+    pub output: Shape,
+    /// The tensor whose format the input is in.
+    pub input_tensor: usize,
+    /// The tensor whose format the output is in. Pooling and ReLU only select, so they hand the
+    /// input's tensor on; convolution and inner product own one.
+    pub output_tensor: usize,
+}
+
+impl LayerPlan {
+    /// The weight's tensor, of layers that have parameters.
+    pub fn weight_tensor(&self) -> usize {
+        self.output_tensor - 2
+    }
+
+    /// The bias's tensor, of layers that have parameters.
+    pub fn bias_tensor(&self) -> usize {
+        self.output_tensor - 1
+    }
+}
+
+/// A checked network: layers with shapes, tensors with numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetPlan {
+    name: String,
+    input: Shape,
+    classes: usize,
+    layers: Vec<LayerPlan>,
+    tensors: Vec<TensorSpec>,
+}
+
+impl NetPlan {
+    /// Checks a description and numbers its tensors: the input, then weight, bias and output of
+    /// each layer that has parameters. `batch` bounds the loss gradient.
+    ///
+    /// # Errors
+    /// [`NnError::Layer`] naming the layer, what would fit and what is there;
+    /// [`NnError::Setting`] for an empty batch.
+    pub fn new(spec: &NetSpec, batch: usize) -> Result<Self, NnError> {
+        if batch == 0 {
+            let (expected, found) = ("of at least 1".to_owned(), "0".to_owned());
+            return Err(NnError::Setting { name: "batch", expected, found });
+        }
+        let check = Check { network: &spec.name };
+        if spec.input.is_empty() {
+            return Err(check.refuse("input", "a shape of at least 1x1x1", spec.input));
+        }
+        let mut plan = Self {
+            name: spec.name.clone(),
+            input: spec.input,
+            classes: 0,
+            layers: Vec::new(),
+            tensors: vec![TensorSpec { name: "data".to_owned(), role: TensorRole::Input }],
+        };
+        let (mut shape, mut tensor) = (spec.input, 0);
+        let last = spec.layers.iter().rposition(LayerSpec::has_parameters);
+        for (index, layer) in spec.layers.iter().enumerate() {
+            let name = layer.name();
+            if name.is_empty() || plan.layers.iter().any(|earlier| earlier.spec.name() == name) {
+                let layer = format!("number {}", index + 1);
+                return Err(check.refuse(&layer, "a name of its own", format!("{name:?}")));
+            }
+            let output = check.output(layer, shape)?;
+            let input_tensor = tensor;
+            if layer.has_parameters() {
+                let role = if Some(index) == last {
+                    let gradient_integer_length = gradient_integer_length(batch);
+                    TensorRole::Logits { gradient_integer_length }
+                } else {
+                    TensorRole::Activation
+                };
+                let own = [
+                    (format!("{name}.weight"), TensorRole::Weight),
+                    (format!("{name}.bias"), TensorRole::Bias),
+                    (name.to_owned(), role),
+                ];
+                plan.tensors.extend(own.map(|(name, role)| TensorSpec { name, role }));
+                tensor = plan.tensors.len() - 1;
+            }
+            let spec = layer.clone();
+            let output_tensor = tensor;
+            plan.layers.push(LayerPlan { spec, input: shape, output, input_tensor, output_tensor });
+            shape = output;
+        }
+        if last.is_none() {
+            return Err(check.refuse("list", "at least one conv or inner-product", "none"));
+        }
+        plan.classes = shape.len();
+        Ok(plan)
+    }
+
+    /// The network's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Shape of one image.
+    pub fn input(&self) -> Shape {
+        self.input
+    }
+
+    /// Class scores of one image.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The layers, first to last.
+    pub fn layers(&self) -> &[LayerPlan] {
+        &self.layers
+    }
+
+    /// The tensors that carry formats, by number.
+    pub fn tensors(&self) -> &[TensorSpec] {
+        &self.tensors
+    }
+}
+
+/// The smallest IL with 1 / batch <= 2^IL.
+fn gradient_integer_length(batch: usize) -> i32 {
+    // At most 63.
+    -(batch.ilog2() as i32)
+}
+
+struct Check<'a> {
+    network: &'a str,
+}
+
+impl Check<'_> {
+    fn refuse(&self, layer: &str, expected: impl ToString, found: impl ToString) -> NnError {
+        NnError::Layer {
+            network: self.network.to_owned(),
+            layer: layer.to_owned(),
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }
+    }
+
+    fn output(&self, layer: &LayerSpec, input: Shape) -> Result<Shape, NnError> {
+        let name = layer.name();
+        let at_least_one = |what: &str, found: usize| {
+            if found == 0 {
+                Err(self.refuse(name, format!("{what} of at least 1"), found))
+            } else {
+                Ok(())
+            }
+        };
+        let window = |kernel: usize, stride: usize, padding: usize| {
+            at_least_one("kernel", kernel)?;
+            at_least_one("stride", stride)?;
+            let padded = Shape {
+                height: input.height + 2 * padding,
+                width: input.width + 2 * padding,
+                ..input
+            };
+            if padded.height < kernel || padded.width < kernel {
+                let expected = format!("an input of at least {kernel}x{kernel} with its padding");
+                return Err(self.refuse(name, expected, padded));
+            }
+            Ok(padded)
+        };
+        match *layer {
+            LayerSpec::Conv { channels_out, kernel, stride, padding, .. } => {
+                at_least_one("channels_out", channels_out)?;
+                if padding >= kernel.max(1) {
+                    let expected = format!("padding below the kernel size {kernel}");
+                    return Err(self.refuse(name, expected, padding));
+                }
+                let padded = window(kernel, stride, padding)?;
+                let steps = |size: usize| (size - kernel) / stride + 1;
+                Ok(Shape {
+                    height: steps(padded.height),
+                    width: steps(padded.width),
+                    channels: channels_out,
+                })
+            }
+            LayerSpec::MaxPool { kernel, stride, .. } => {
+                window(kernel, stride, 0)?;
+                if stride > kernel {
+                    let expected = format!("stride at most the kernel size {kernel}");
+                    return Err(self.refuse(name, expected, stride));
+                }
+                let steps = |size: usize| (size - kernel).div_ceil(stride) + 1;
+                let (height, width) = (steps(input.height), steps(input.width));
+                Ok(Shape { height, width, ..input })
+            }
+            LayerSpec::Relu { .. } => Ok(input),
+            LayerSpec::InnerProduct { outputs, .. } => {
+                at_least_one("outputs", outputs)?;
+                Ok(Shape { height: 1, width: 1, channels: outputs })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lenet_has_the_published_shapes_and_tensors() {
+        let plan = NetPlan::new(&NetSpec::lenet(), 64).unwrap();
+        let shapes: Vec<_> = plan.layers().iter().map(|layer| layer.output.to_string()).collect();
+        let expected = ["24x24x20", "12x12x20", "8x8x50", "4x4x50", "1x1x500", "1x1x500", "1x1x10"];
+        assert_eq!(shapes, expected);
+        let names: Vec<_> = plan.tensors().iter().map(|tensor| tensor.name.as_str()).collect();
+        assert_eq!(names.len(), 13);
+        assert_eq!(&names[..4], ["data", "conv1.weight", "conv1.bias", "conv1"]);
+        let conv2 = &plan.layers()[2];
+        assert_eq!((conv2.input_tensor, conv2.weight_tensor(), conv2.output_tensor), (3, 4, 6));
+        let logits = TensorRole::Logits { gradient_integer_length: -6 };
+        assert_eq!((plan.tensors()[12].role, plan.classes()), (logits, 10));
+    }
+
+    #[test]
+    fn the_loss_gradient_is_bounded() {
+        for batch in 1..300 {
+            let bound = f64::powi(2.0, gradient_integer_length(batch));
+            assert!(1.0 / batch as f64 <= bound && bound < 2.0 / batch as f64 + f64::EPSILON);
+        }
+    }
+
+    fn misfit(layers: Vec<LayerSpec>) -> String {
+        let input = Shape { height: 6, width: 5, channels: 2 };
+        let spec = NetSpec { name: "odd".to_owned(), input, layers };
+        NetPlan::new(&spec, 1).unwrap_err().to_string()
+    }
+
+    fn conv(kernel: usize, stride: usize, padding: usize) -> LayerSpec {
+        LayerSpec::Conv { name: "c".to_owned(), channels_out: 3, kernel, stride, padding }
+    }
+
+    fn pool(kernel: usize, stride: usize) -> LayerSpec {
+        LayerSpec::MaxPool { name: "p".to_owned(), kernel, stride }
+    }
+
+    #[test]
+    fn misfits_name_the_layer_expected_and_found() {
+        assert_eq!(
+            misfit(vec![conv(7, 1, 0)]),
+            "network odd, layer c: expected an input of at least 7x7 with its padding, found 6x5x2"
+        );
+        assert!(misfit(vec![conv(3, 1, 3)]).contains("padding below the kernel size 3, found 3"));
+        assert!(misfit(vec![conv(3, 0, 0)]).contains("stride of at least 1, found 0"));
+        assert!(misfit(vec![pool(2, 3)]).contains("stride at most the kernel size 2, found 3"));
+        assert!(misfit(vec![pool(2, 2)]).contains("at least one conv or inner-product"));
+        let twice = misfit(vec![conv(3, 1, 0), conv(3, 1, 0)]);
+        assert!(
+            twice.contains("layer number 2: expected a name of its own, found \"c\""),
+            "{twice}"
+        );
+    }
+
+    #[test]
+    fn strides_padding_and_hanging_windows() {
+        let input = Shape { height: 227, width: 227, channels: 3 };
+        let spec = NetSpec {
+            name: "alexnet-head".to_owned(),
+            input,
+            layers: vec![conv(11, 4, 0), pool(3, 2)],
+        };
+        let plan = NetPlan::new(&spec, 1).unwrap();
+        assert_eq!(plan.layers()[0].output.to_string(), "55x55x3");
+        assert_eq!(plan.layers()[1].output.to_string(), "27x27x3");
+        // 6x5 by 2/2: the last column's window hangs over the edge.
+        let check = Check { network: "t" };
+        let odd = Shape { height: 6, width: 5, channels: 2 };
+        assert_eq!(check.output(&pool(2, 2), odd).unwrap().to_string(), "3x3x2");
+        assert_eq!(check.output(&conv(3, 2, 1), odd).unwrap().to_string(), "3x3x3");
+    }
+}

@@ -1,0 +1,135 @@
+//! A whole run: iterations, evaluations, histories, results.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use cosim::{Engine, Stats};
+use ndarray_npy::WritableElement;
+use serde::Serialize;
+
+use crate::data::Dataset;
+use crate::element::Number;
+use crate::error::NnError;
+use crate::folder::RunFolder;
+use crate::record::IterationRecord;
+use crate::trainer::Trainer;
+
+/// How long to train and how often to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schedule {
+    /// Iterations in all.
+    pub iterations: u64,
+    /// Iterations between two evaluations; 0 for the end only.
+    pub evaluate_every: u64,
+    /// Test images of an evaluation on the way.
+    pub evaluate_images: usize,
+    /// Test images of the last evaluation.
+    pub final_images: usize,
+}
+
+/// The engines of a run.
+pub struct Engines<'a, T: Number> {
+    /// Trains.
+    pub train: &'a mut dyn Engine<T>,
+    /// Evaluates. Apart from the first, so that a run on the Verilated model need not spend minutes
+    /// on test images: the reference engine gives the same scores.
+    pub evaluate: &'a mut dyn Engine<T>,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Iterations done.
+    pub iterations: u64,
+    /// Whether the run was stopped before its last iteration.
+    pub stopped: bool,
+    /// Loss of the last iteration.
+    pub loss: f64,
+    /// Smoothed loss at the end.
+    pub smoothed_loss: f64,
+    /// Test accuracy at the end.
+    pub accuracy: f64,
+    /// Test images it was measured on.
+    pub accuracy_images: usize,
+    /// Cost and counters of all training products.
+    pub total: Stats,
+    /// Mean passes per multiply-accumulate.
+    pub passes_per_mac: f64,
+    /// Overflows of all tensors.
+    pub overflows: u64,
+    /// Wall time of the training iterations.
+    pub train_seconds: f64,
+    /// Wall time of everything.
+    pub seconds: f64,
+}
+
+/// Trains until `schedule` ends or `stop` is set, which is looked at between iterations: a stopped
+/// run is evaluated and written like one that ended. `watch` sees every iteration as it is done.
+///
+/// # Errors
+/// Those of [`Trainer::step`] and of writing; the histories then end before the failing iteration.
+pub fn run<T>(
+    trainer: &mut Trainer<T>,
+    engines: &mut Engines<'_, T>,
+    data: &Dataset,
+    schedule: &Schedule,
+    mut folder: Option<&mut RunFolder>,
+    stop: &AtomicBool,
+    watch: &mut dyn FnMut(&IterationRecord),
+) -> Result<Summary, NnError>
+where
+    T: Number + WritableElement,
+{
+    if schedule.iterations <= trainer.iteration() {
+        let expected = format!("of at least {}", trainer.iteration() + 1);
+        let found = schedule.iterations.to_string();
+        return Err(NnError::Setting { name: "iterations", expected, found });
+    }
+    if schedule.final_images == 0 || schedule.evaluate_images == 0 {
+        let (expected, found) = ("of at least 1".to_owned(), "0".to_owned());
+        return Err(NnError::Setting { name: "images to evaluate", expected, found });
+    }
+    let start = Instant::now();
+    let mut train_seconds = 0.0;
+    let (mut total, mut overflows) = (Stats::default(), 0);
+    loop {
+        let begin = Instant::now();
+        let mut record = trainer.step(engines.train, data)?;
+        let seconds = begin.elapsed().as_secs_f64();
+        train_seconds += seconds;
+        total.add(&record.total);
+        overflows += record.overflows;
+
+        let done = trainer.iteration();
+        let stopped = stop.load(Ordering::Relaxed);
+        let last = stopped || done == schedule.iterations;
+        let images = if last { schedule.final_images } else { schedule.evaluate_images };
+        let due = done.is_multiple_of(schedule.evaluate_every); // never of 0
+        if last || due {
+            record.accuracy = Some(trainer.evaluate(engines.evaluate, &data.test, images)?);
+        }
+        if let Some(folder) = folder.as_deref_mut() {
+            folder.append(&record, seconds)?;
+        }
+        watch(&record);
+        let Some(accuracy) = record.accuracy.filter(|_| last) else { continue };
+        let summary = Summary {
+            iterations: done,
+            stopped: done < schedule.iterations,
+            loss: record.loss,
+            smoothed_loss: record.smoothed_loss,
+            accuracy,
+            accuracy_images: images.min(data.test.len()),
+            total,
+            passes_per_mac: total.mac_passes as f64 / total.macs as f64,
+            overflows,
+            train_seconds,
+            seconds: start.elapsed().as_secs_f64(),
+        };
+        if let Some(folder) = folder {
+            folder.write_weights(trainer.network())?;
+            folder.write_json("result.json", &summary)?;
+        }
+        return Ok(summary);
+    }
+}

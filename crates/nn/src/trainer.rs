@@ -1,0 +1,357 @@
+//! One training iteration, and everything that must survive between two of them.
+//!
+//! Order of an iteration (DESIGN.md section 8): parameters follow the formats the policy set; the
+//! batch goes forward; loss and its average; backward; update and rounding of parameters; then the
+//! policy sees the loss and every overflow of the iteration and settles the next formats.
+
+use cosim::Engine;
+use dps::{FormatTable, LossAverage, Observation, Policy, PolicyState};
+use fxp::{Format, Role, Rounding};
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use crate::data::{Dataset, Order, Split};
+use crate::element::Number;
+use crate::error::NnError;
+use crate::host::{HostRounding, Part};
+use crate::loss::{correct, softmax_loss};
+use crate::network::Network;
+use crate::pass::{Pass, Tally, logits_format};
+use crate::plan::NetPlan;
+use crate::random::{Purpose, SplitMix};
+use crate::record::IterationRecord;
+use crate::solver::Solver;
+
+/// Largest pixel value; pixels enter the network divided by it.
+const WHITE: f64 = 255.0;
+
+/// Settings of a run that change its numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TrainerConfig {
+    /// Images per iteration.
+    pub batch: usize,
+    /// Seed of weights, order and random streams.
+    pub seed: u64,
+    /// How everything is rounded, on the array and on the host.
+    pub rounding: Rounding,
+    /// The solver.
+    pub solver: Solver,
+    /// Losses averaged in the history's smoothed loss.
+    pub loss_window: usize,
+}
+
+impl Default for TrainerConfig {
+    fn default() -> Self {
+        Self {
+            batch: 64,
+            seed: 1,
+            rounding: Rounding::Stochastic,
+            solver: Solver::default(),
+            loss_window: 100,
+        }
+    }
+}
+
+/// A network being trained.
+pub struct Trainer<T: Number> {
+    plan: NetPlan,
+    config: TrainerConfig,
+    network: Network<T>,
+    policy: Box<dyn Policy>,
+    order: Order,
+    average: LossAverage,
+    iteration: u64,
+}
+
+/// All that the next iterations depend on, besides the settings and the data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainerState<T> {
+    /// Iterations done.
+    pub iteration: u64,
+    /// Parameters in the network's order.
+    pub params: Vec<ParamState<T>>,
+    /// The policy's state, formats included.
+    pub policy: PolicyState,
+    /// The smoothed loss.
+    pub average: LossAverage,
+}
+
+/// One parameter's state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ParamState<T> {
+    /// `conv1.weight`.
+    pub name: String,
+    /// Format of values and momentum.
+    pub format: Format,
+    /// Values, row by row.
+    pub values: Vec<T>,
+    /// Momentum, row by row.
+    pub momentum: Vec<T>,
+}
+
+impl<T: Number> Trainer<T> {
+    /// A fresh network of `plan` (made for the same batch size) under `policy` (made for the plan's
+    /// tensors), to be trained on `data`.
+    ///
+    /// # Errors
+    /// [`NnError`] when the data do not fit the network or a setting is out of range.
+    pub fn new(
+        plan: NetPlan,
+        config: TrainerConfig,
+        policy: Box<dyn Policy>,
+        data: &Dataset,
+    ) -> Result<Self, NnError> {
+        data.check(&plan)?;
+        check_config(&config)?;
+        let network = Network::new(&plan, config.seed, policy.formats());
+        let order = Order::new(config.seed, data.train.len());
+        let average = LossAverage::new(config.loss_window);
+        Ok(Self { plan, config, network, policy, order, average, iteration: 0 })
+    }
+
+    /// Iterations done.
+    pub fn iteration(&self) -> u64 {
+        self.iteration
+    }
+
+    /// The plan trained.
+    pub fn plan(&self) -> &NetPlan {
+        &self.plan
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network<T> {
+        &self.network
+    }
+
+    /// The formats the next iteration will use.
+    pub fn formats(&self) -> &FormatTable {
+        self.policy.formats()
+    }
+
+    /// Trains on one batch of `data`, the set the trainer was made with.
+    ///
+    /// # Errors
+    /// [`NnError::Loss`] when the loss is not finite, [`NnError::Engine`] when the engine refuses a
+    /// product or finds a mismatch. The state is then between two iterations and of no further use.
+    pub fn step(
+        &mut self,
+        engine: &mut dyn Engine<T>,
+        data: &Dataset,
+    ) -> Result<IterationRecord, NnError> {
+        let iteration = self.iteration;
+        let formats = self.policy.formats().clone();
+        let phase = self.policy.phase();
+        let mut tally = Tally::new(formats.len());
+        self.follow(&formats, &mut tally);
+
+        let batch = self.order.batch(iteration, self.config.batch);
+        let labels: Vec<_> = batch.iter().map(|image| data.train.label(*image)).collect();
+        let mut pass = Pass {
+            engine,
+            tensors: self.plan.tensors(),
+            formats: &formats,
+            rounding: self.config.rounding,
+            run: self.config.seed,
+            iteration,
+            training: true,
+            tally: &mut tally,
+        };
+        let input = quantize_images(&data.train, &batch, &mut pass);
+        let scores = self.network.forward(input, &mut pass)?;
+        let loss = softmax_loss(&scores, logits_format(), &labels);
+        if !loss.mean.is_finite() {
+            return Err(NnError::Loss { iteration, loss: loss.mean });
+        }
+        let smoothed_loss = self.average.push(loss.mean);
+
+        let gradient = quantize_loss_gradient(&self.plan, &loss.gradient, &mut pass);
+        self.network.backward(gradient, &mut pass)?;
+        self.update(&mut tally);
+
+        let observation = Observation { iteration, loss: loss.mean, counters: &tally.tensors };
+        self.policy.step(&observation);
+        self.iteration += 1;
+        let rate = self.config.solver.rate(iteration);
+        let formats = T::FIXED.then_some(&formats);
+        let losses = (loss.mean, smoothed_loss);
+        Ok(IterationRecord::new(
+            iteration,
+            losses,
+            rate,
+            phase,
+            self.plan.tensors(),
+            formats,
+            tally,
+        ))
+    }
+
+    /// Accuracy on the first `limit` images of a split, by the engine's forward pass. Counters are
+    /// thrown away and streams are apart from training's, so evaluation never changes a run.
+    ///
+    /// # Errors
+    /// [`NnError::Engine`] when the engine refuses a product.
+    pub fn evaluate(
+        &mut self,
+        engine: &mut dyn Engine<T>,
+        split: &Split,
+        limit: usize,
+    ) -> Result<f64, NnError> {
+        let images: Vec<_> = (0..split.len().min(limit)).collect();
+        let formats = self.policy.formats().clone();
+        let run = SplitMix::new(self.config.seed, Purpose::Evaluation, self.iteration).next();
+        let mut right = 0;
+        for (number, batch) in images.chunks(self.config.batch).enumerate() {
+            let mut pass = Pass {
+                engine,
+                tensors: self.plan.tensors(),
+                formats: &formats,
+                rounding: self.config.rounding,
+                run,
+                iteration: number as u64,
+                training: false,
+                tally: &mut Tally::new(formats.len()),
+            };
+            let labels: Vec<_> = batch.iter().map(|image| split.label(*image)).collect();
+            let input = quantize_images(split, batch, &mut pass);
+            let scores = self.network.forward(input, &mut pass)?;
+            right += correct(&scores, &labels);
+        }
+        // Counts of images are far below 2^53.
+        Ok(right as f64 / images.len() as f64)
+    }
+
+    /// All that the next iterations depend on.
+    pub fn state(&self) -> TrainerState<T> {
+        let param = |param: &crate::Param<T>| ParamState {
+            name: param.name.clone(),
+            format: param.format(),
+            values: param.values().iter().copied().collect(),
+            momentum: param.momentum().iter().copied().collect(),
+        };
+        TrainerState {
+            iteration: self.iteration,
+            params: self.network.params().map(param).collect(),
+            policy: self.policy.state(),
+            average: self.average.clone(),
+        }
+    }
+
+    /// Goes back to a saved state of a run with the same settings and data.
+    ///
+    /// # Errors
+    /// [`NnError::State`] or [`NnError::Policy`] when it is another network's or policy's.
+    pub fn restore(&mut self, state: TrainerState<T>) -> Result<(), NnError> {
+        let describe = |name: &str, values: usize, momentum: usize| {
+            format!("{name} with {values} values and {momentum} of momentum")
+        };
+        let expected: Vec<_> = self
+            .network
+            .params()
+            .map(|param| describe(&param.name, param.values().len(), param.momentum().len()))
+            .collect();
+        let found: Vec<_> = state
+            .params
+            .iter()
+            .map(|param| describe(&param.name, param.values.len(), param.momentum.len()))
+            .collect();
+        if expected != found {
+            let join = |list: Vec<String>| list.join(", ");
+            return Err(NnError::State { expected: join(expected), found: join(found) });
+        }
+        self.policy.restore(&state.policy)?;
+        for (param, saved) in self.network.params_mut().zip(state.params) {
+            param.restore(saved.format, saved.values, saved.momentum);
+        }
+        self.average = state.average;
+        self.iteration = state.iteration;
+        Ok(())
+    }
+
+    /// Host rounding of a parameter.
+    fn host(&self) -> impl Fn(&crate::Param<T>) -> HostRounding + use<T> {
+        let (config, iteration) = (self.config, self.iteration);
+        move |param| HostRounding {
+            rounding: config.rounding,
+            run: config.seed,
+            iteration,
+            layer: param.layer as u64,
+            role: Role::HostUpdate,
+            tensor: param.tensor,
+        }
+    }
+
+    fn follow(&mut self, formats: &FormatTable, tally: &mut Tally) {
+        let host = self.host();
+        for param in self.network.params_mut() {
+            let (tensor, host) = (param.tensor, host(param));
+            param.follow(&formats[tensor], &host, &mut tally.tensors[tensor]);
+        }
+    }
+
+    fn update(&mut self, tally: &mut Tally) {
+        let step = self.config.solver.step(self.iteration);
+        let host = self.host();
+        for param in self.network.params_mut() {
+            let host = host(param);
+            let counters = param.update(&step, &host);
+            tally.tensors[param.tensor].update.merge(&counters);
+        }
+    }
+}
+
+fn check_config(config: &TrainerConfig) -> Result<(), NnError> {
+    let Solver { base_rate, momentum, decay, gamma, power } = config.solver;
+    let setting = |name, expected: &str, found: String| {
+        Err(NnError::Setting { name, expected: expected.to_owned(), found })
+    };
+    if config.batch == 0 {
+        return setting("batch", "of at least 1", "0".to_owned());
+    }
+    if !(base_rate.is_finite() && base_rate > 0.0) {
+        return setting("learning rate", "above 0", base_rate.to_string());
+    }
+    if !(0.0..1.0).contains(&momentum) {
+        return setting("momentum", "in 0..1", momentum.to_string());
+    }
+    for (name, value) in [("weight decay", decay), ("gamma", gamma), ("power", power)] {
+        if !(value.is_finite() && value >= 0.0) {
+            return setting(name, "of at least 0", value.to_string());
+        }
+    }
+    Ok(())
+}
+
+/// Pixels / 255 in the input's format.
+fn quantize_images<T: Number>(split: &Split, batch: &[usize], pass: &mut Pass<'_, T>) -> Array2<T> {
+    let format = pass.formats[0].forward;
+    let pixels: Vec<u8> = batch.iter().flat_map(|image| split.image(*image)).copied().collect();
+    let mut input = Array2::from_elem((batch.len(), split.shape().len()), T::default());
+    let elements = input.as_slice_mut().expect("made in row order");
+    let host = pass.host(0, 0);
+    let counters = host.map(Part::Value, &pixels, elements, |pixel, word, counters| {
+        T::quantize(f64::from(*pixel) / WHITE, format, host.rounding, word, counters)
+    });
+    pass.tally.tensors[0].forward.merge(&counters);
+    input
+}
+
+/// The gradient with respect to the class scores, in the format the last layer's products take.
+fn quantize_loss_gradient<T: Number>(
+    plan: &NetPlan,
+    gradient: &Array2<f64>,
+    pass: &mut Pass<'_, T>,
+) -> Array2<T> {
+    let last = plan.layers().last().expect("a plan has at least one layer");
+    let (index, tensor) = (plan.layers().len() - 1, last.output_tensor);
+    let format = pass.formats[tensor].backward;
+    let mut rounded = Array2::from_elem(gradient.dim(), T::default());
+    let sources = gradient.as_slice().expect("made in row order");
+    let elements = rounded.as_slice_mut().expect("made in row order");
+    let host = pass.host(index, tensor);
+    let counters = host.map(Part::Value, sources, elements, |value, word, counters| {
+        T::quantize(*value, format, host.rounding, word, counters)
+    });
+    pass.tally.tensors[tensor].backward.merge(&counters);
+    rounded
+}
