@@ -7,7 +7,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum DpsError {
     /// A width or integer length no format has.
-    #[error("policy {policy}: {source}")]
+    #[error("policy {policy}")]
     Format {
         /// The policy being built.
         policy: &'static str,

@@ -247,5 +247,6 @@ fn illegal_constants_are_named() {
     let none = Na2016Config { loss_window: 0, ..Default::default() };
     assert!(Na2016::new(none, &tensors()).unwrap_err().to_string().contains("loss window"));
     let narrow = Na2016Config { max_bits: 1, ..Default::default() };
-    assert!(Na2016::new(narrow, &tensors()).unwrap_err().to_string().contains("found 1"));
+    let error = Na2016::new(narrow, &tensors()).unwrap_err();
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("found 1"));
 }

@@ -140,10 +140,9 @@ mod tests {
 
     #[test]
     fn illegal_widths_are_named() {
-        let error = StaticConfig::new(33, 16).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "policy static: format: expected bits in 2..=32 (sign included), found 33"
-        );
+        let error = StaticConfig::new(33, 16).unwrap_err();
+        assert_eq!(error.to_string(), "policy static");
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(cause, "format: expected bits in 2..=32 (sign included), found 33");
     }
 }

