@@ -148,14 +148,16 @@ VM_EXPORT vm_model* vm_create(int reset_mode, int seed, char* error, size_t erro
 VM_EXPORT void vm_destroy(vm_model* model) {
   bind(model->context.get());
   const std::lock_guard<std::mutex> lock{g_statics};
-  try {
 #if VM_TRACE
-    model->wave.reset();
-#endif
-    delete model;
+  try {
+    if (model->wave) model->wave->close();
   } catch (...) {
-    // A wave file that cannot be flushed any more; vm_trace_close reports that, this cannot.
+    // The file cannot be flushed. vm_trace_close reports that, this cannot; and the destructor
+    // would try again and end the process, so the object is left behind.
+    (void)model->wave.release();
   }
+#endif
+  delete model;
   t_bound = nullptr;
 }
 

@@ -48,16 +48,14 @@ pub enum Error {
     },
 
     /// A tool ran and failed.
-    #[error("cannot {action} of `{top}`: {program} failed ({status}); full log: {log}\n{lines}", log = log.display())]
+    #[error("cannot {action} of `{top}`: {ended}; full log: {log}\n{lines}", log = log.display())]
     ToolFailed {
         /// What was attempted, as a verb phrase.
         action: &'static str,
         /// Top module.
         top: String,
-        /// The program.
-        program: String,
-        /// Exit code or signal, in words.
-        status: String,
+        /// Program and exit code or signal, in words.
+        ended: String,
         /// Complete output of all commands of this build.
         log: PathBuf,
         /// The first lines from the first error on.

@@ -107,13 +107,7 @@ fn declaration(line: &str) -> Result<Declared, &'static str> {
     {
         return Err("a width that fits the macro");
     }
-    Ok(Declared {
-        name: verilog_name(member),
-        member: member.to_owned(),
-        direction,
-        bits,
-        storage,
-    })
+    Ok(Declared { name: verilog_name(member), member: member.to_owned(), direction, bits, storage })
 }
 
 /// Undoes Verilator's name coding: `__0XX` is a character in hex, `__SYM__` marks a C++ keyword.

@@ -1,0 +1,252 @@
+//! What to build: sources, top, flags. Checked once, then hashed into the cache key.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::path::{Component, Path};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cache::Cache;
+use crate::compile;
+use crate::digest::Fields;
+use crate::error::{Error, Result};
+use crate::library::Library;
+use crate::toolchain::Toolchain;
+
+/// Wave format compiled into a model. Any but `None` costs build time and some speed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TraceKind {
+    /// No waves.
+    #[default]
+    None,
+    /// Value change dump: text, read by everything.
+    Vcd,
+    /// Compressed, written faster, read by GTKWave.
+    Fst,
+}
+
+/// One file given to Verilator.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+impl Source {
+    /// Whether the file is named on the command line; others are there to be included.
+    pub(crate) fn is_compiled(&self) -> bool {
+        let extension = Path::new(&self.name).extension().and_then(|e| e.to_str());
+        matches!(extension, Some("v" | "sv" | "vlt"))
+    }
+}
+
+/// Description of one model build.
+///
+/// Only what is given here goes into a build: Verilator runs in a folder that holds nothing but
+/// the sources, and reading any other file is an error.
+#[derive(Clone, Debug)]
+pub struct BuildSpec {
+    pub(crate) top: String,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) verilator_flags: Vec<String>,
+    pub(crate) cxx_flags: Vec<String>,
+    pub(crate) trace: TraceKind,
+    pub(crate) jobs: NonZeroUsize,
+}
+
+impl BuildSpec {
+    /// A build of the module `top`, without sources yet: no waves, C++ at -O3, one compile job
+    /// per processor.
+    pub fn new(top: impl Into<String>) -> Self {
+        Self {
+            top: top.into(),
+            sources: Vec::new(),
+            verilator_flags: Vec::new(),
+            cxx_flags: vec!["-O3".into()],
+            trace: TraceKind::None,
+            jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        }
+    }
+
+    /// Adds a source: `name` is a relative path, which error messages will show. Files ending in
+    /// `.v`, `.sv` and `.vlt` (lint waivers) are compiled in the order given; others can be
+    /// included.
+    #[must_use]
+    pub fn source(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.sources.push(Source { name: name.into(), text: text.into() });
+        self
+    }
+
+    /// Adds the file at `path` under its file name.
+    ///
+    /// # Errors
+    /// [`Error::ReadSource`] if it cannot be read as UTF-8 text.
+    pub fn source_file(self, path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::ReadSource { path: path.to_owned(), source })?;
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        Ok(self.source(name, text))
+    }
+
+    /// Adds a flag for Verilator, such as `-GWIDTH=8` or `+define+X`; it may override the
+    /// defaults (`-O3 --x-assign unique --x-initial unique -Wno-fatal`).
+    #[must_use]
+    pub fn verilator_flag(mut self, flag: impl Into<String>) -> Self {
+        self.verilator_flags.push(flag.into());
+        self
+    }
+
+    /// Replaces the optimisation flags of the model's C++ code (`-O3`).
+    #[must_use]
+    pub fn cxx_flags<F: Into<String>>(mut self, flags: impl IntoIterator<Item = F>) -> Self {
+        self.cxx_flags = flags.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Chooses the wave format.
+    #[must_use]
+    pub fn trace(mut self, kind: TraceKind) -> Self {
+        self.trace = kind;
+        self
+    }
+
+    /// Limits the C++ compilers that run at a time; not part of the key.
+    #[must_use]
+    pub fn jobs(mut self, jobs: NonZeroUsize) -> Self {
+        self.jobs = jobs;
+        self
+    }
+
+    /// Loads the library from `cache`, building it first if it is not there.
+    ///
+    /// Processes and threads that ask for the same library at the same time build it once: the
+    /// others wait and load the result.
+    ///
+    /// # Errors
+    /// Everything in [`enum@Error`] up to loading; a failed build leaves nothing in the cache but its
+    /// log.
+    pub fn build(&self, cache: &Cache) -> Result<Arc<Library>> {
+        self.check()?;
+        let tools = Toolchain::find()?;
+        let key = self.key(&tools);
+        let entry = cache.entry(&key, |work| compile::model(self, &tools, cache, &key, work))?;
+        Library::load(entry.folder.join(compile::MODEL_FILE), entry.info, entry.origin)
+    }
+
+    /// Key of this build with these tools.
+    fn key(&self, tools: &Toolchain) -> String {
+        let start = Fields::new("verilated model")
+            .field("crate", env!("CARGO_PKG_VERSION"))
+            .field("shim", compile::SHIM)
+            .field("top", &self.top)
+            .field("trace", format!("{:?}", self.trace))
+            .list("verilator flags", &compile::verilator_defaults(self.trace))
+            .list("extra verilator flags", &self.verilator_flags)
+            .list("cxx flags", &tools.cxx_flags())
+            .list("extra cxx flags", &self.cxx_flags);
+        let with_tools = [&tools.verilator, &tools.cxx]
+            .iter()
+            .fold(start, |hash, tool| hash.list("tool", &tool.argv).field("is", &tool.version));
+        self.sources
+            .iter()
+            .fold(with_tools, |hash, source| {
+                hash.field("name", &source.name).field("text", &source.text)
+            })
+            .hex()
+    }
+
+    fn check(&self) -> Result<()> {
+        let refuse = |field, expected, found: &str| {
+            Err(Error::Spec { field, expected, found: format!("`{found}`") })
+        };
+        let letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+        let mut bytes = self.top.bytes();
+        if !bytes.next().is_some_and(letter)
+            || !bytes.all(|byte| letter(byte) || byte.is_ascii_digit())
+        {
+            return refuse("top module", "a Verilog identifier", &self.top);
+        }
+        if !self.sources.iter().any(Source::is_compiled) {
+            return refuse("sources", "at least one .v or .sv file", "none");
+        }
+        let mut names = BTreeSet::new();
+        for Source { name, .. } in &self.sources {
+            let plain = Path::new(name).components().all(|c| matches!(c, Component::Normal(_)));
+            if name.is_empty() || !plain || name.starts_with('-') || name.contains(['\n', '\0']) {
+                return refuse("source name", "a relative path without `..`", name);
+            }
+            if !names.insert(name) {
+                return refuse("source name", "names that differ", name);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toolchain::Tool;
+
+    fn tools() -> Toolchain {
+        let tool = |name: &str| Tool { argv: vec![name.into()], version: format!("{name} 1.0") };
+        Toolchain { verilator: tool("verilator"), cxx: tool("g++") }
+    }
+
+    fn spec() -> BuildSpec {
+        BuildSpec::new("top").source("a.v", "module top; endmodule").source("b.v", "")
+    }
+
+    #[test]
+    fn key_changes_with_every_input() {
+        let base = spec().key(&tools());
+        assert_eq!(base, spec().key(&tools()));
+        assert_eq!(base, spec().jobs(NonZeroUsize::MIN).key(&tools()), "jobs change nothing");
+
+        let mut other_text = spec();
+        other_text.sources[0].text.push(' ');
+        let mut other_name = spec();
+        other_name.sources[1].name = "c.v".into();
+        let mut other_order = spec();
+        other_order.sources.swap(0, 1);
+        let mut other_top = spec();
+        other_top.top = "tip".into();
+        let mut newer_verilator = tools();
+        newer_verilator.verilator.version.push('1');
+        let mut newer_cxx = tools();
+        newer_cxx.cxx.version.push('1');
+        let mut other_cxx = tools();
+        other_cxx.cxx.argv.push("-m64".into());
+        let keys = [
+            base,
+            other_text.key(&tools()),
+            other_name.key(&tools()),
+            other_order.key(&tools()),
+            other_top.key(&tools()),
+            spec().source("d.vh", "").key(&tools()),
+            spec().verilator_flag("-GN=1").key(&tools()),
+            spec().cxx_flags(["-O2"]).key(&tools()),
+            spec().trace(TraceKind::Vcd).key(&tools()),
+            spec().trace(TraceKind::Fst).key(&tools()),
+            spec().key(&newer_verilator),
+            spec().key(&newer_cxx),
+            spec().key(&other_cxx),
+        ];
+        assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
+    }
+
+    #[test]
+    fn bad_descriptions_are_refused() {
+        let message = |spec: BuildSpec| spec.check().unwrap_err().to_string();
+        assert!(message(BuildSpec::new("top")).contains("at least one .v or .sv file"));
+        assert!(message(spec().source("../x.v", "")).contains("`../x.v`"));
+        assert!(message(spec().source("/x.v", "")).contains("a relative path"));
+        assert!(message(spec().source("-x.v", "")).contains("`-x.v`"));
+        assert!(message(spec().source("a.v", "")).contains("names that differ"));
+        let mut odd = spec();
+        odd.top = "a b".into();
+        assert!(message(odd).contains("a Verilog identifier"));
+        assert!(spec().source("sub/x.v", "").check().is_ok());
+    }
+}
