@@ -86,6 +86,9 @@ pub enum EngineError {
     /// The Verilog could not be rendered.
     #[error(transparent)]
     Rtlgen(#[from] rtlgen::RtlgenError),
+    /// The model could not be built, loaded, driven or traced.
+    #[error(transparent)]
+    Verilated(#[from] verilated::Error),
     /// The model stopped answering.
     #[error(
         "rtl: no progress for {cycles} cycles at command {command} of {commands}; the sequencer \

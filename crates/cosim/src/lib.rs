@@ -1,14 +1,21 @@
 //! The engine trait: float, exact reference, Verilated RTL, and both compared.
 
+mod checked;
+mod driver;
 mod engine;
 mod error;
 mod float;
 mod lower;
 mod mismatch;
+mod pack;
 mod reference;
+mod rtl;
 
+pub use checked::{CheckedEngine, ReplayHook};
+pub use driver::Stalls;
 pub use engine::{Element, Engine, Operand, Outcome, Product, Stats};
 pub use error::EngineError;
 pub use float::FloatEngine;
-pub use mismatch::Mismatch;
+pub use mismatch::{Difference, Mismatch};
 pub use reference::ReferenceEngine;
+pub use rtl::RtlEngine;

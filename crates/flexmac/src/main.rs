@@ -5,7 +5,9 @@
 
 mod cmd;
 mod config_args;
+mod engines;
 mod exit;
+mod npy;
 
 use std::process::ExitCode;
 

@@ -126,7 +126,11 @@ pub fn exact_gemm(
     })
 }
 
-fn check_range(operand: char, view: &ArrayView2<'_, i32>, bits: u32) -> Result<(), FxpError> {
+/// Checks that every element fits `bits` bits.
+///
+/// # Errors
+/// [`FxpError::OperandRange`] naming the first that does not.
+pub fn check_range(operand: char, view: &ArrayView2<'_, i32>, bits: u32) -> Result<(), FxpError> {
     let format = crate::Format::new(bits, 0)?;
     let (min, max) = (format.min_raw(), format.max_raw());
     // The common case first, without indices.

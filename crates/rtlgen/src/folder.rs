@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, ConfigSpec};
 use crate::error::RtlgenError;
-use crate::render::package;
+use crate::render::{SourceFile, package};
 
 const CONFIG_FILE: &str = "config.json";
+const FILE_LIST: &str = "flexmac.f";
 
 /// Contents of config.json: what was asked for and what follows from it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,7 +47,7 @@ pub fn write(config: &Config, out: &Path) -> Result<Vec<PathBuf>, RtlgenError> {
     };
     let mut text = serde_json::to_string_pretty(&record).expect("plain numbers serialise");
     text.push('\n');
-    files.push(crate::render::SourceFile { path: CONFIG_FILE.to_owned(), text });
+    files.push(SourceFile { path: CONFIG_FILE.to_owned(), text });
 
     refuse_foreign(out)?;
     let staging = sibling(out, "staging");
@@ -72,6 +73,27 @@ pub fn read(path: &Path) -> Result<Config, RtlgenError> {
     Ok(record.parameters.check()?)
 }
 
+/// Reads the Verilog of a generated design as it stands on disk, in the order of its file list;
+/// `path` is its folder or its config.json. What is simulated is what would be synthesized.
+///
+/// # Errors
+/// [`RtlgenError::Io`] naming the file that cannot be read.
+pub fn read_sources(path: &Path) -> Result<Vec<SourceFile>, RtlgenError> {
+    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
+    let list = folder.join(FILE_LIST);
+    let names = fs::read_to_string(&list).map_err(io("read", &list))?;
+    names
+        .lines()
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(|name| {
+            let file = folder.join(name);
+            let text = fs::read_to_string(&file).map_err(io("read", &file))?;
+            Ok(SourceFile { path: name.to_owned(), text })
+        })
+        .collect()
+}
+
 fn refuse_foreign(out: &Path) -> Result<(), RtlgenError> {
     match fs::read_dir(out) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -86,7 +108,7 @@ fn refuse_foreign(out: &Path) -> Result<(), RtlgenError> {
     }
 }
 
-fn stage(staging: &Path, files: &[crate::render::SourceFile]) -> Result<(), RtlgenError> {
+fn stage(staging: &Path, files: &[SourceFile]) -> Result<(), RtlgenError> {
     for file in files {
         let path = staging.join(&file.path);
         let folder = path.parent().expect("a file has a folder");

@@ -17,6 +17,6 @@ pub use config::{Config, ConfigSpec, Style};
 pub use cycles::Cycles;
 pub use describe::{Parameter, parameters};
 pub use error::{ConfigError, ConfigErrors, RtlgenError};
-pub use folder::{read, write};
+pub use folder::{read, read_sources, write};
 pub use render::{SourceFile, TOP, package, verilog};
 pub use schedule::{Command, Schedule};

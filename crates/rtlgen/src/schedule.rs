@@ -85,6 +85,11 @@ impl Schedule {
         k_len.div_ceil(self.lanes)
     }
 
+    /// Which piece of K a command is, from 0.
+    pub fn piece(&self, command: &Command) -> usize {
+        command.k / self.command_k
+    }
+
     /// The tile's commands, in order of K.
     pub fn tile_commands(self, tile: usize) -> impl Iterator<Item = Command> {
         let row = tile / self.tiles_across() * self.rows;

@@ -1,0 +1,121 @@
+//! The checked engine: RTL and reference on every product, compared in full.
+
+use fxp::Counters;
+
+use crate::engine::{Engine, Outcome, Product};
+use crate::error::EngineError;
+use crate::mismatch::{Difference, Mismatch};
+use crate::reference::ReferenceEngine;
+use crate::rtl::RtlEngine;
+
+/// Called with the product on which RTL and reference differ; returns a command that replays it.
+pub type ReplayHook = Box<dyn FnMut(&Product<'_, i32>) -> Option<String> + Send>;
+
+/// Runs every product on both engines and compares every result bit, every counter and every cycle
+/// count; returns the RTL's.
+pub struct CheckedEngine {
+    rtl: RtlEngine,
+    reference: ReferenceEngine,
+    replay: Option<ReplayHook>,
+}
+
+impl CheckedEngine {
+    /// Checks `rtl` against a reference of the same configuration.
+    pub fn new(rtl: RtlEngine) -> Self {
+        let reference = ReferenceEngine::new(rtl.config().clone());
+        Self { rtl, reference, replay: None }
+    }
+
+    /// Calls `hook` when a product differs, so that the caller can save it.
+    #[must_use]
+    pub fn with_replay(mut self, hook: ReplayHook) -> Self {
+        self.replay = Some(hook);
+        self
+    }
+}
+
+impl Engine<i32> for CheckedEngine {
+    fn gemm(&mut self, product: &Product<'_, i32>) -> Result<Outcome<i32>, EngineError> {
+        // The sums are compared too: they show an error that rounding would hide.
+        let with_sums = Product { keep_sums: true, ..*product };
+        let expected = self.reference.gemm(&with_sums)?;
+        let mut found = self.rtl.gemm(&with_sums)?;
+        if let Some(difference) = self.compare(product, &expected, &found) {
+            let replay = self.replay.as_mut().and_then(|hook| hook(product));
+            let product = self.describe(product);
+            return Err(EngineError::Mismatch(Box::new(Mismatch { difference, product, replay })));
+        }
+        found.stats.tiles_checked = found.stats.tiles;
+        if !product.keep_sums {
+            found.sums = None;
+        }
+        Ok(found)
+    }
+
+    fn name(&self) -> &'static str {
+        "checked"
+    }
+}
+
+impl CheckedEngine {
+    fn compare(
+        &self,
+        product: &Product<'_, i32>,
+        expected: &Outcome<i32>,
+        found: &Outcome<i32>,
+    ) -> Option<Difference> {
+        let sums = expected.sums.as_ref().expect("asked for above");
+        let pairs = || expected.values.indexed_iter().zip(found.values.iter());
+        if let Some(((at, reference), rtl)) = pairs().find(|((_, a), b)| a != b) {
+            let (rows, cols) = (self.rtl.config().rows(), self.rtl.config().cols());
+            let across = expected.values.ncols().div_ceil(cols);
+            return Some(Difference::Value {
+                at,
+                tile: ((at.0 / rows * across + at.1 / cols) as u64, at.0 % rows, at.1 % cols),
+                expected: *reference,
+                found: *rtl,
+                format: product.out,
+                sum: sums.get(at.0, at.1),
+                sum_frac: product.a.format.frac() + product.b.format.frac(),
+                count: pairs().filter(|((_, a), b)| a != b).count(),
+            });
+        }
+        let rtl_sums = found.sums.as_ref().expect("asked for above");
+        let (rows, cols) = sums.dim();
+        for at in (0..rows).flat_map(|row| (0..cols).map(move |col| (row, col))) {
+            let (expected, found) = (sums.get(at.0, at.1), rtl_sums.get(at.0, at.1));
+            if expected != found {
+                return Some(Difference::Sum { at, expected, found });
+            }
+        }
+        let (expected, found) = (&expected.stats, &found.stats);
+        if expected.counters != found.counters {
+            let pair: (Counters, Counters) = (expected.counters, found.counters);
+            return Some(Difference::Counters { expected: pair.0, found: pair.1 });
+        }
+        (expected.cycles != found.cycles)
+            .then_some(Difference::Cycles { expected: expected.cycles, found: found.cycles })
+    }
+
+    fn describe(&self, product: &Product<'_, i32>) -> String {
+        let (a, b) = (&product.a, &product.b);
+        format!(
+            "array {}, ({}, {}) x ({}, {}), A {} bits {}, B {} bits {}, rounding {}, seed {} \
+             (iteration {}, layer {}, {})",
+            self.rtl.config().summary(),
+            a.values.nrows(),
+            a.values.ncols(),
+            b.values.nrows(),
+            b.values.ncols(),
+            a.format.bits(),
+            a.format,
+            b.format.bits(),
+            b.format,
+            product.rounding,
+            product.seed.run,
+            product.seed.iteration,
+            product.seed.layer,
+            product.seed.role.name(),
+        )
+    }
+}

@@ -1,0 +1,415 @@
+//! The pins of `flexmac_core`: clock, handshakes, operand banks. Knows beats, not products.
+
+use std::path::Path;
+
+use fxp::{Counters, Requantizer};
+use rtlgen::{Command, Config, Cycles, Schedule, SourceFile, TOP};
+use verilated::{BuildSpec, BusIn, BusOut, Cache, InPort, Model, OutPort, PowerUp, TraceKind};
+
+use crate::error::EngineError;
+use crate::pack::{get_signed, put_bits};
+
+/// How often a handshake is late, for tests: each cycle each channel is held back with this
+/// probability, from a seeded stream.
+#[derive(Debug, Clone, Copy)]
+pub struct Stalls {
+    /// Seed of the stream.
+    pub seed: u64,
+    /// Chance of being late, in 256ths.
+    pub chance: u8,
+}
+
+impl Stalls {
+    fn late(&mut self) -> bool {
+        // Knuth's MMIX multiplier; the upper bits are the random ones.
+        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.seed >> 56) < u64::from(self.chance)
+    }
+}
+
+/// What moves at the coming clock edge.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fired {
+    pub command: bool,
+    pub preload: bool,
+    pub seed: bool,
+    pub result: bool,
+    pub sum: bool,
+    /// Operand addresses that the core reads.
+    pub read: Option<(usize, usize)>,
+    pub busy: bool,
+}
+
+/// An input channel: a beat may be waiting, and may be late.
+#[derive(Debug, Clone, Copy)]
+struct Channel {
+    valid: InPort,
+    ready: OutPort,
+    /// A beat is on the data pins, or will be as soon as it is not late any more.
+    waiting: bool,
+    /// `valid` is high; it stays so until the beat is accepted.
+    raised: bool,
+}
+
+impl Channel {
+    fn new(model: &Model, name: &str) -> Result<Self, verilated::Error> {
+        Ok(Self {
+            valid: model.port(&format!("{name}_valid_i"))?.input()?,
+            ready: model.port(&format!("{name}_ready_o"))?.output()?,
+            waiting: false,
+            raised: false,
+        })
+    }
+
+    /// Whether the beat moves at the coming edge.
+    fn fires(&self, model: &Model) -> bool {
+        self.raised && model.get(self.ready) == 1
+    }
+
+    /// The beat moved: the next one, if any, is not on offer yet.
+    fn taken(&mut self) {
+        self.waiting = false;
+        self.raised = false;
+    }
+
+    /// Drives `valid`, unless the beat is late.
+    fn drive(&mut self, model: &mut Model, late: bool) {
+        self.raised |= self.waiting && !late;
+        model.set(self.valid, u64::from(self.raised));
+    }
+}
+
+struct Ports {
+    clk: InPort,
+    mode_shift: InPort,
+    mode_bits: InPort,
+    mode_round: InPort,
+    cmd_planes_a: InPort,
+    cmd_planes_b: InPort,
+    cmd_words: InPort,
+    cmd_rows: InPort,
+    cmd_cols: InPort,
+    cmd_base: InPort,
+    cmd_emit: InPort,
+    cmd_bank: InPort,
+    op_ren: OutPort,
+    op_addr_a: OutPort,
+    op_addr_b: OutPort,
+    op_a: BusIn,
+    op_b: BusIn,
+    pre_data: BusIn,
+    seed_data: BusIn,
+    res_valid: OutPort,
+    res_ready: InPort,
+    res_data: BusOut,
+    sum_valid: OutPort,
+    sum_data: BusOut,
+    busy: OutPort,
+    ctr_clear: InPort,
+    counters: [OutPort; COUNTERS.len()],
+}
+
+/// Counter ports, in the order [`Driver::counters`] reads them.
+const COUNTERS: [&str; 10] = [
+    "ctr_busy_o",
+    "ctr_compute_o",
+    "ctr_stall_o",
+    "ctr_load_o",
+    "ctr_blocked_o",
+    "ctr_emitted_o",
+    "ctr_low_o",
+    "ctr_high_o",
+    "ctr_magnitude_o",
+    "ctr_error_o",
+];
+
+impl Ports {
+    fn new(model: &Model) -> Result<Self, verilated::Error> {
+        let input = |name: &str| model.port(name)?.input();
+        let output = |name: &str| model.port(name)?.output();
+        let bus_in = |name: &str| model.port(name)?.bus_input();
+        let bus_out = |name: &str| model.port(name)?.bus_output();
+        let mut counters = [output(COUNTERS[0])?; COUNTERS.len()];
+        for (port, name) in counters.iter_mut().zip(COUNTERS) {
+            *port = output(name)?;
+        }
+        Ok(Self {
+            clk: input("clk_i")?,
+            mode_shift: input("mode_shift_i")?,
+            mode_bits: input("mode_bits_i")?,
+            mode_round: input("mode_round_i")?,
+            cmd_planes_a: input("cmd_planes_a_i")?,
+            cmd_planes_b: input("cmd_planes_b_i")?,
+            cmd_words: input("cmd_words_i")?,
+            cmd_rows: input("cmd_rows_i")?,
+            cmd_cols: input("cmd_cols_i")?,
+            cmd_base: input("cmd_base_i")?,
+            cmd_emit: input("cmd_emit_i")?,
+            cmd_bank: input("cmd_bank_i")?,
+            op_ren: output("op_ren_o")?,
+            op_addr_a: output("op_addr_a_o")?,
+            op_addr_b: output("op_addr_b_o")?,
+            op_a: bus_in("op_a_i")?,
+            op_b: bus_in("op_b_i")?,
+            pre_data: bus_in("pre_data_i")?,
+            seed_data: bus_in("seed_data_i")?,
+            res_valid: output("res_valid_o")?,
+            res_ready: input("res_ready_i")?,
+            res_data: bus_out("res_data_o")?,
+            sum_valid: output("sum_valid_o")?,
+            sum_data: bus_out("sum_data_o")?,
+            busy: output("busy_o")?,
+            ctr_clear: input("ctr_clear_i")?,
+            counters,
+        })
+    }
+}
+
+/// One model of the core and its pins.
+pub(crate) struct Driver {
+    model: Model,
+    ports: Ports,
+    command: Channel,
+    preload: Channel,
+    seed: Channel,
+    result_ready: bool,
+    bank: bool,
+    stalls: Option<Stalls>,
+    traced: bool,
+    /// Half clock periods since the model was made: the time axis of a trace.
+    time: u64,
+    sum_bits: u32,
+    /// Images of wide ports, kept to avoid allocating per beat.
+    images: Images,
+}
+
+struct Images {
+    preload: Vec<u32>,
+    seed: Vec<u32>,
+    result: Vec<u32>,
+    sum: Vec<u32>,
+    no_operand_a: Vec<u32>,
+    no_operand_b: Vec<u32>,
+}
+
+impl Driver {
+    /// Builds, loads and resets a model.
+    pub fn new(
+        config: &Config,
+        sources: &[SourceFile],
+        trace: Option<&Path>,
+    ) -> Result<Self, EngineError> {
+        let kind = match trace {
+            None => TraceKind::None,
+            Some(path) if path.extension().is_some_and(|extension| extension == "vcd") => {
+                TraceKind::Vcd
+            }
+            Some(_) => TraceKind::Fst,
+        };
+        let mut spec = BuildSpec::new(TOP).trace(kind);
+        for file in sources {
+            // Verilator sees one flat folder; module and file names agree.
+            let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+            spec = spec.source(name, &file.text);
+        }
+        let library = spec.build(&Cache::from_env()?)?;
+        // Registers that reset does not reach must not matter: they start at random.
+        let mut model = library.model(PowerUp::Random(POWER_UP_SEED))?;
+        if let Some(path) = trace {
+            model.trace_open(path)?;
+        }
+        let ports = Ports::new(&model)?;
+        let image = |port: BusIn| vec![0; port.words()];
+        let images = Images {
+            preload: image(ports.pre_data),
+            seed: image(ports.seed_data),
+            result: vec![0; ports.res_data.words()],
+            sum: vec![0; ports.sum_data.words()],
+            no_operand_a: image(ports.op_a),
+            no_operand_b: image(ports.op_b),
+        };
+        let mut driver = Self {
+            command: Channel::new(&model, "cmd")?,
+            preload: Channel::new(&model, "pre")?,
+            seed: Channel::new(&model, "seed")?,
+            model,
+            ports,
+            result_ready: true,
+            bank: false,
+            stalls: None,
+            traced: trace.is_some(),
+            time: 0,
+            sum_bits: config.sum_bits(),
+            images,
+        };
+        driver.reset()?;
+        Ok(driver)
+    }
+
+    pub fn set_stalls(&mut self, stalls: Stalls) {
+        self.stalls = Some(stalls);
+    }
+
+    fn reset(&mut self) -> Result<(), EngineError> {
+        let reset = self.model.port("rst_ni")?.input()?;
+        self.model.set(reset, 0);
+        for _ in 0..2 {
+            self.settle()?;
+            self.clock_edge()?;
+        }
+        self.model.set(reset, 1);
+        Ok(())
+    }
+
+    /// Sets the mode and clears the counters, with the core idle.
+    pub fn start(&mut self, requantizer: &Requantizer) -> Result<(), EngineError> {
+        // Beyond these limits a shift changes nothing: fxp::Requantizer clamps alike.
+        let shift = i64::from(requantizer.shift).clamp(-31, i64::from(self.sum_bits) + 24);
+        let model = &mut self.model;
+        model.set(self.ports.mode_shift, shift as u64 & 0xff); // two's complement of 8 bits
+        model.set(self.ports.mode_bits, requantizer.bits.into());
+        model.set(self.ports.mode_round, requantizer.rounding.encoding().into());
+        model.set(self.ports.ctr_clear, 1);
+        for channel in [&mut self.command, &mut self.preload, &mut self.seed] {
+            channel.taken();
+            channel.drive(model, false);
+        }
+        self.settle()?;
+        self.clock_edge()?;
+        self.model.set(self.ports.ctr_clear, 0);
+        self.model.set(self.ports.res_ready, u64::from(self.result_ready));
+        Ok(())
+    }
+
+    /// Lets the pins settle in the low half of the clock and says what moves at the coming edge.
+    pub fn settle(&mut self) -> Result<Fired, EngineError> {
+        self.model.set(self.ports.clk, 0);
+        self.evaluate()?;
+        let (model, ports) = (&self.model, &self.ports);
+        let reads = model.get(ports.op_ren) == 1;
+        Ok(Fired {
+            command: self.command.fires(model),
+            preload: self.preload.fires(model),
+            seed: self.seed.fires(model),
+            result: self.result_ready && model.get(ports.res_valid) == 1,
+            sum: model.get(ports.sum_valid) == 1,
+            // Addresses have at most 16 bits.
+            read: reads.then(|| {
+                (model.get(ports.op_addr_a) as usize, model.get(ports.op_addr_b) as usize)
+            }),
+            busy: model.get(ports.busy) == 1,
+        })
+    }
+
+    /// The rising edge.
+    pub fn clock_edge(&mut self) -> Result<(), EngineError> {
+        self.model.set(self.ports.clk, 1);
+        self.evaluate()
+    }
+
+    fn evaluate(&mut self) -> Result<(), EngineError> {
+        self.model.eval()?;
+        if self.traced {
+            self.model.trace_dump(self.time)?;
+        }
+        self.time += 1;
+        Ok(())
+    }
+
+    /// After an edge: raises what is on offer and not late, and says whether results are taken.
+    pub fn drive(&mut self) {
+        let mut late = || self.stalls.as_mut().is_some_and(Stalls::late);
+        self.command.drive(&mut self.model, late());
+        self.preload.drive(&mut self.model, late());
+        self.seed.drive(&mut self.model, late());
+        let ready = !late();
+        if ready != self.result_ready {
+            self.result_ready = ready;
+            self.model.set(self.ports.res_ready, u64::from(ready));
+        }
+    }
+
+    /// Answers the read of the edge just passed; `None` is an address beyond the bank.
+    pub fn answer_read(&mut self, a: Option<&[u32]>, b: Option<&[u32]>) {
+        self.model.write_bus(self.ports.op_a, a.unwrap_or(&self.images.no_operand_a));
+        self.model.write_bus(self.ports.op_b, b.unwrap_or(&self.images.no_operand_b));
+    }
+
+    /// Puts the next command on offer, or none.
+    pub fn offer_command(&mut self, command: Option<&Command>, schedule: &Schedule, bias: bool) {
+        self.command.taken();
+        let Some(command) = command else { return };
+        let base = match (command.first, bias) {
+            (true, false) => 0,
+            (true, true) => 1,
+            (false, _) => 2,
+        };
+        let (model, ports) = (&mut self.model, &self.ports);
+        model.set(ports.cmd_planes_a, schedule.planes_a.into());
+        model.set(ports.cmd_planes_b, schedule.planes_b.into());
+        model.set(ports.cmd_words, schedule.words(command.k_len) as u64);
+        model.set(ports.cmd_rows, command.rows_live as u64);
+        model.set(ports.cmd_cols, command.cols_live as u64);
+        model.set(ports.cmd_base, base);
+        model.set(ports.cmd_emit, u64::from(command.last));
+        self.bank = !self.bank;
+        model.set(ports.cmd_bank, u64::from(self.bank));
+        self.command.waiting = true;
+    }
+
+    /// Puts the next preload beat on offer, one sum per live column, or none.
+    pub fn offer_preload(&mut self, beat: Option<impl Iterator<Item = i128>>) {
+        self.preload.taken();
+        let Some(beat) = beat else { return };
+        self.images.preload.fill(0);
+        let mut offset = 0;
+        for sum in beat {
+            put_bits(&mut self.images.preload, offset, self.sum_bits, sum);
+            offset += self.sum_bits as usize;
+        }
+        self.model.write_bus(self.ports.pre_data, &self.images.preload);
+        self.preload.waiting = true;
+    }
+
+    /// Puts the next seed beat on offer, one per column, or none.
+    pub fn offer_seed(&mut self, beat: Option<impl Iterator<Item = u32>>) {
+        self.seed.taken();
+        let Some(beat) = beat else { return };
+        for (word, seed) in self.images.seed.iter_mut().zip(beat) {
+            *word = seed;
+        }
+        self.model.write_bus(self.ports.seed_data, &self.images.seed);
+        self.seed.waiting = true;
+    }
+
+    /// The result beat on the pins: one value per column.
+    pub fn results(&mut self) -> impl Iterator<Item = i32> {
+        self.model.read_bus(self.ports.res_data, &mut self.images.result);
+        // Each word is one 32-bit value.
+        self.images.result.iter().map(|word| *word as i32)
+    }
+
+    /// The exact sums on the pins: one per column.
+    pub fn sums(&mut self) -> impl Iterator<Item = i128> {
+        self.model.read_bus(self.ports.sum_data, &mut self.images.sum);
+        let (image, bits) = (&self.images.sum, self.sum_bits);
+        (0..).step_by(bits as usize).map(move |offset| get_signed(image, offset, bits))
+    }
+
+    /// The core's counters since [`Self::start`].
+    pub fn counters(&self) -> (Counters, Cycles) {
+        let [busy, compute, stall, load, blocked, emitted, low, high, magnitude, error] =
+            self.ports.counters.map(|port| self.model.get(port));
+        let counters = Counters {
+            emitted,
+            overflow_low: low,
+            overflow_high: high,
+            magnitude_or: magnitude as u32, // a 32-bit port
+            error_sum: error,
+        };
+        (counters, Cycles { busy, compute, stall, load, blocked })
+    }
+}
+
+/// Any seed will do; a fixed one makes runs repeatable.
+const POWER_UP_SEED: u64 = 2016;

@@ -1,0 +1,166 @@
+//! Operands as the array's banks hold them: plane by plane, one word of digits per address.
+//!
+//! Word w of plane i holds, for every row (or column) r of the panel and lane v, the P bits
+//! [iP, iP+P) of element k = w * lanes + v, at bit (r * lanes + v) * P. P divides 32, so a digit
+//! never straddles two 32-bit words of the port.
+
+use ndarray::{ArrayView2, Axis};
+use rtlgen::{Config, Schedule};
+
+/// One command's operand bank: `planes * words` port words.
+#[derive(Debug)]
+pub(crate) struct Panel {
+    digits: Vec<u32>,
+    width: usize,
+}
+
+impl Panel {
+    /// The port word at a bank address; none beyond the panel, where only a faulty core reads.
+    pub fn word(&self, address: usize) -> Option<&[u32]> {
+        self.digits.get(address * self.width..(address + 1) * self.width)
+    }
+}
+
+/// Every bank of one operand, packed once per product.
+#[derive(Debug)]
+pub(crate) struct Panels {
+    panels: Vec<Panel>,
+    pieces: usize,
+}
+
+impl Panels {
+    /// Packs the rows of A: one panel per band of array rows and piece of K.
+    pub fn of_a(config: &Config, schedule: &Schedule, a: ArrayView2<'_, i32>) -> Self {
+        Self::pack(config, schedule, a, config.rows(), schedule.planes_a)
+    }
+
+    /// Packs the columns of B: one panel per band of array columns and piece of K.
+    pub fn of_b(config: &Config, schedule: &Schedule, b: ArrayView2<'_, i32>) -> Self {
+        Self::pack(config, schedule, b.reversed_axes(), config.cols(), schedule.planes_b)
+    }
+
+    /// The panel of a band of rows (columns) for the piece of K that starts at `k`.
+    pub fn get(&self, band: usize, piece: usize) -> &Panel {
+        &self.panels[band * self.pieces + piece]
+    }
+
+    /// `lines` is (lines, K): one line per array row or column.
+    fn pack(
+        config: &Config,
+        schedule: &Schedule,
+        lines: ArrayView2<'_, i32>,
+        ports: usize,
+        planes: u32,
+    ) -> Self {
+        let pieces: Vec<_> = schedule.tile_commands(0).map(|command| command.k_len).collect();
+        let mut panels = Vec::with_capacity(lines.nrows().div_ceil(ports) * pieces.len());
+        for band in lines.axis_chunks_iter(Axis(0), ports) {
+            let mut k = 0;
+            for k_len in &pieces {
+                let piece = band.slice(ndarray::s![.., k..k + k_len]);
+                panels.push(pack_panel(config, schedule.words(*k_len), piece, ports, planes));
+                k += k_len;
+            }
+        }
+        Self { panels, pieces: pieces.len() }
+    }
+}
+
+fn pack_panel(
+    config: &Config,
+    words: usize,
+    piece: ArrayView2<'_, i32>,
+    ports: usize,
+    planes: u32,
+) -> Panel {
+    let (lanes, chunk) = (config.lanes(), config.chunk());
+    let width = (ports * lanes * chunk as usize).div_ceil(32);
+    let mut digits = vec![0; planes as usize * words * width];
+    let mask = (1_u32 << chunk) - 1;
+    for (line, values) in piece.outer_iter().enumerate() {
+        for (k, value) in values.iter().enumerate() {
+            let bit = (line * lanes + k % lanes) * chunk as usize;
+            for plane in 0..planes {
+                let address = plane as usize * words + k / lanes;
+                // The sign fills the planes above 32 bits, which only an odd top plane has.
+                let digit = (i64::from(*value) >> (plane * chunk)) as u32 & mask;
+                digits[address * width + bit / 32] |= digit << (bit % 32);
+            }
+        }
+    }
+    Panel { digits, width }
+}
+
+/// Writes the low `bits` bits of `value` at bit `offset` of a port image whose bits there are 0.
+pub(crate) fn put_bits(image: &mut [u32], offset: usize, bits: u32, value: i128) {
+    let mut rest = value;
+    let mut offset = offset;
+    let mut left = bits as usize;
+    while left > 0 {
+        let room = (32 - offset % 32).min(left);
+        // At most 32 bits, masked.
+        let piece = (rest & ((1 << room) - 1)) as u32;
+        image[offset / 32] |= piece << (offset % 32);
+        rest >>= room;
+        offset += room;
+        left -= room;
+    }
+}
+
+/// Reads `bits` bits at bit `offset` of a port image as a two's complement number.
+pub(crate) fn get_signed(image: &[u32], offset: usize, bits: u32) -> i128 {
+    let mut value = 0_i128;
+    let mut done = 0;
+    while done < bits as usize {
+        let at = offset + done;
+        let room = (32 - at % 32).min(bits as usize - done);
+        let piece = (u64::from(image[at / 32] >> (at % 32))) & ((1 << room) - 1);
+        value |= i128::from(piece) << done;
+        done += room;
+    }
+    let unused = i128::BITS - bits;
+    value << unused >> unused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_round_trip_anywhere() {
+        for bits in [1, 5, 31, 32, 33, 48, 56, 64, 88] {
+            for offset in [0, 1, 17, 31, 32, 63, 100] {
+                for value in [0, 1, -1, (1_i128 << (bits - 1)) - 1, -(1_i128 << (bits - 1))] {
+                    let fits = value << (i128::BITS - bits) >> (i128::BITS - bits);
+                    let mut image = [0; 8];
+                    put_bits(&mut image, offset, bits, value);
+                    assert_eq!(get_signed(&image, offset, bits), fits, "{bits} at {offset}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn digits_land_where_the_array_reads_them() {
+        let spec = rtlgen::ConfigSpec {
+            rows: 2,
+            cols: 3,
+            lanes: 3,
+            chunk: 4,
+            ..rtlgen::ConfigSpec::default()
+        };
+        let config = spec.check().unwrap();
+        let schedule = Schedule::new(&config, (3, 4, 1), (10, 4));
+        let a = ndarray::array![[1, 2, 3, 4], [-1, 0, 0, -512], [7, 0, 0, 0]];
+        let panels = Panels::of_a(&config, &schedule, a.view());
+        let digit = |band, address, line: usize, lane: usize| {
+            let bit = (line * 3 + lane) * 4;
+            panels.get(band, 0).word(address).unwrap()[bit / 32] >> (bit % 32) & 15
+        };
+        // Three planes of two words; k = 3 is lane 0 of word 1.
+        assert_eq!([digit(0, 0, 0, 0), digit(0, 0, 0, 1), digit(0, 1, 0, 0)], [1, 2, 4]);
+        assert_eq!([digit(0, 0, 1, 0), digit(0, 2, 1, 0), digit(0, 4, 1, 0)], [15, 15, 15]);
+        assert_eq!([digit(0, 1, 1, 0), digit(0, 3, 1, 0), digit(0, 5, 1, 0)], [0, 0, 14]);
+        assert_eq!([digit(1, 0, 0, 0), digit(1, 0, 1, 0)], [7, 0]);
+    }
+}

@@ -1,0 +1,257 @@
+//! The RTL engine: every multiply done by the Verilated array, every clock edge driven from here.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use fxp::{Rounding, Sums};
+use ndarray::{Array2, SliceInfo, SliceInfoElem, s};
+use rtlgen::{Command, Config, SourceFile};
+
+use crate::driver::{Driver, Fired, Stalls};
+use crate::engine::{Engine, Outcome, Product, Stats};
+use crate::error::EngineError;
+use crate::lower::{Lowered, lower};
+use crate::pack::Panels;
+
+/// Cycles beyond the model's count after which a silent core counts as hung; random stalls make a
+/// run a few times longer, never this much.
+const PATIENCE: u64 = 64;
+
+/// Drives one Verilated array.
+pub struct RtlEngine {
+    config: Config,
+    driver: Driver,
+}
+
+impl RtlEngine {
+    /// Builds (or takes from the cache) and loads the model of `sources`, which must be a design of
+    /// `config`; with `trace`, every cycle is written to that VCD or FST file.
+    ///
+    /// # Errors
+    /// [`EngineError::Verilated`] when the model cannot be built, loaded or traced.
+    pub fn new(
+        config: Config,
+        sources: &[SourceFile],
+        trace: Option<&Path>,
+    ) -> Result<Self, EngineError> {
+        let driver = Driver::new(&config, sources, trace)?;
+        Ok(Self { config, driver })
+    }
+
+    /// Makes every handshake late at random, which must change nothing but cycle counts.
+    #[must_use]
+    pub fn with_stalls(mut self, stalls: Stalls) -> Self {
+        self.driver.set_stalls(stalls);
+        self
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+}
+
+impl Engine<i32> for RtlEngine {
+    fn gemm(&mut self, product: &Product<'_, i32>) -> Result<Outcome<i32>, EngineError> {
+        let lowered = lower(&self.config, product)?;
+        fxp::check_range('A', &lowered.a, lowered.bits_a)?;
+        fxp::check_range('B', &lowered.b, lowered.bits_b)?;
+        Run::new(&self.config, &lowered, product).play(&mut self.driver)
+    }
+
+    fn name(&self) -> &'static str {
+        "rtl"
+    }
+}
+
+/// Rows of a tile that still have a beat to come on some channel.
+struct Beats {
+    tiles: VecDeque<Command>,
+    row: usize,
+}
+
+impl Beats {
+    fn new() -> Self {
+        Self { tiles: VecDeque::new(), row: 0 }
+    }
+
+    /// The tile and row of the next beat.
+    fn next(&self) -> Option<(Command, usize)> {
+        self.tiles.front().map(|tile| (*tile, self.row))
+    }
+
+    /// Moves past the next beat, of a tile of `beats` beats.
+    fn advance(&mut self, beats: usize) {
+        self.row += 1;
+        if self.row == beats {
+            self.row = 0;
+            self.tiles.pop_front();
+        }
+    }
+}
+
+/// One product on its way through the array.
+struct Run<'r, 'd> {
+    config: &'r Config,
+    lowered: &'r Lowered<'d>,
+    product: &'r Product<'d, i32>,
+    panels_a: Panels,
+    panels_b: Panels,
+    /// Commands not yet accepted; the first is on offer.
+    commands: VecDeque<Command>,
+    preloads: Beats,
+    seeds: Beats,
+    sum_beats: Beats,
+    results: Beats,
+    values: Array2<i32>,
+    sums: Option<Array2<i128>>,
+}
+
+impl<'r, 'd> Run<'r, 'd> {
+    fn new(config: &'r Config, lowered: &'r Lowered<'d>, product: &'r Product<'d, i32>) -> Self {
+        let schedule = &lowered.schedule;
+        let shape = (schedule.m, schedule.n);
+        Self {
+            config,
+            lowered,
+            product,
+            panels_a: Panels::of_a(config, schedule, lowered.a),
+            panels_b: Panels::of_b(config, schedule, lowered.b),
+            commands: schedule.commands().collect(),
+            preloads: Beats::new(),
+            seeds: Beats::new(),
+            sum_beats: Beats::new(),
+            results: Beats::new(),
+            values: Array2::zeros(shape),
+            sums: product.keep_sums.then(|| Array2::zeros(shape)),
+        }
+    }
+
+    fn play(mut self, driver: &mut Driver) -> Result<Outcome<i32>, EngineError> {
+        let schedule = self.lowered.schedule;
+        let expected = schedule.cycles(self.config).busy;
+        let (total, patience) = (self.commands.len(), expected * PATIENCE + 1000);
+        driver.start(&self.lowered.requantizer)?;
+        self.offer_command(driver);
+        driver.drive();
+        // Panels of A and B and the piece of K that the running command reads.
+        let mut banks = (0, 0, 0);
+        for cycles in 0.. {
+            let fired = driver.settle()?;
+            if self.commands.is_empty() && !fired.busy {
+                break;
+            }
+            if cycles > patience {
+                let command = total - self.commands.len();
+                return Err(EngineError::Hang { cycles, command, commands: total, expected });
+            }
+            self.collect(driver, &fired);
+            driver.clock_edge()?;
+            if let Some((address_a, address_b)) = fired.read {
+                let (a, b, piece) = banks;
+                driver.answer_read(
+                    self.panels_a.get(a, piece).word(address_a),
+                    self.panels_b.get(b, piece).word(address_b),
+                );
+            }
+            if fired.command
+                && let Some(command) = self.commands.pop_front()
+            {
+                banks = self.accept(driver, &command);
+                self.offer_command(driver);
+            }
+            if fired.preload
+                && let Some((tile, _)) = self.preloads.next()
+            {
+                self.preloads.advance(tile.rows_live);
+                self.offer_preload(driver);
+            }
+            if fired.seed {
+                self.seeds.advance(1);
+                self.offer_seed(driver);
+            }
+            driver.drive();
+        }
+        let (counters, cycles) = driver.counters();
+        let macs = (schedule.m * schedule.k * schedule.n) as u64;
+        let stats = Stats {
+            counters,
+            cycles,
+            tiles: schedule.tiles() as u64,
+            tiles_checked: 0,
+            macs,
+            mac_passes: macs * u64::from(schedule.passes()),
+        };
+        Ok(Outcome { values: self.values, sums: self.sums.map(Sums::Wide), stats })
+    }
+
+    /// Registers what an accepted command will ask for and bring; returns its panels.
+    fn accept(&mut self, driver: &mut Driver, command: &Command) -> (usize, usize, usize) {
+        if command.first && self.lowered.bias.is_some() {
+            self.preloads.tiles.push_back(*command);
+            if self.preloads.tiles.len() == 1 {
+                self.offer_preload(driver);
+            }
+        }
+        if command.last {
+            if self.product.rounding == Rounding::Stochastic {
+                self.seeds.tiles.push_back(*command);
+                if self.seeds.tiles.len() == 1 {
+                    self.offer_seed(driver);
+                }
+            }
+            self.results.tiles.push_back(*command);
+            self.sum_beats.tiles.push_back(*command);
+        }
+        let (rows, cols) = (self.config.rows(), self.config.cols());
+        (command.row / rows, command.col / cols, self.lowered.schedule.piece(command))
+    }
+
+    fn offer_command(&self, driver: &mut Driver) {
+        let bias = self.lowered.bias.is_some();
+        driver.offer_command(self.commands.front(), &self.lowered.schedule, bias);
+    }
+
+    fn offer_preload(&self, driver: &mut Driver) {
+        let lowered = self.lowered;
+        driver.offer_preload(self.preloads.next().map(|(tile, row)| {
+            let columns = tile.col..tile.col + tile.cols_live;
+            columns.map(move |column| lowered.bias_at(tile.row + row, column))
+        }));
+    }
+
+    fn offer_seed(&self, driver: &mut Driver) {
+        let (path, cols) = (self.product.seed, self.config.cols() as u64);
+        driver.offer_seed(
+            self.seeds
+                .next()
+                .map(|(tile, _)| (0..cols).map(move |column| path.column_seed(tile.tile, column))),
+        );
+    }
+
+    /// Takes the result and sum beats of this cycle. A core with a fault may emit more than was
+    /// asked for: that is for the comparison to find, not a reason to stop here.
+    fn collect(&mut self, driver: &mut Driver, fired: &Fired) {
+        if fired.sum
+            && let Some((tile, row)) = self.sum_beats.next()
+        {
+            if let Some(sums) = &mut self.sums {
+                let line = sums.slice_mut(live(&tile, row));
+                line.into_iter().zip(driver.sums()).for_each(|(to, sum)| *to = sum);
+            }
+            self.sum_beats.advance(tile.rows_live);
+        }
+        if fired.result
+            && let Some((tile, row)) = self.results.next()
+        {
+            let line = self.values.slice_mut(live(&tile, row));
+            line.into_iter().zip(driver.results()).for_each(|(to, value)| *to = value);
+            self.results.advance(tile.rows_live);
+        }
+    }
+}
+
+/// The part of a tile's row that lies in the product.
+fn live(tile: &Command, row: usize) -> SliceInfo<[SliceInfoElem; 2], ndarray::Ix2, ndarray::Ix1> {
+    s![tile.row + row, tile.col..tile.col + tile.cols_live]
+}

@@ -1,0 +1,99 @@
+//! Integer matrices from and to .npy files.
+
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use ndarray::{Array2, ArrayD, ArrayView2, Dimension};
+use ndarray_npy::{ReadNpyError, ReadNpyExt, ReadableElement, WritableElement, WriteNpyExt};
+
+/// Reads a 2-D integer matrix of any integer type, whose values fit 32 bits.
+pub fn read_matrix(path: &Path) -> Result<Array2<i32>> {
+    let array = read_integers(path)?;
+    let shape = array.shape().to_vec();
+    array.into_dimensionality().map_err(|_| {
+        anyhow!("read {}: expected a 2-D array, found shape {shape:?}", path.display())
+    })
+}
+
+/// Reads a bias: (N,) becomes one row; 2-D stays as it is.
+pub fn read_bias(path: &Path) -> Result<Array2<i32>> {
+    let array = read_integers(path)?;
+    let shape = array.shape().to_vec();
+    let array = if shape.len() == 1 { array.insert_axis(ndarray::Axis(0)) } else { array };
+    array.into_dimensionality().map_err(|_| {
+        anyhow!("read {}: expected shape (N,) or (M, N), found {shape:?}", path.display())
+    })
+}
+
+fn read_integers(path: &Path) -> Result<ArrayD<i32>> {
+    let bytes = fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    let readers: [fn(&[u8]) -> Result<ArrayD<i64>, ReadNpyError>; 8] = [
+        read_as::<i32>,
+        read_as::<i64>,
+        read_as::<i16>,
+        read_as::<i8>,
+        read_as::<u8>,
+        read_as::<u16>,
+        read_as::<u32>,
+        read_u64,
+    ];
+    for reader in readers {
+        match reader(&bytes) {
+            Ok(array) => return narrow(path, &array),
+            Err(ReadNpyError::WrongDescriptor(_)) => {}
+            Err(error) => bail!("read {}: not a usable .npy file: {error}", path.display()),
+        }
+    }
+    bail!(
+        "read {}: expected an array of integers (int8 to int64, little-endian), found another \
+         element type; convert it with .astype('int32')",
+        path.display()
+    )
+}
+
+fn read_as<T: ReadableElement + Copy + Into<i64>>(
+    bytes: &[u8],
+) -> Result<ArrayD<i64>, ReadNpyError> {
+    Ok(ArrayD::<T>::read_npy(Cursor::new(bytes))?.mapv(Into::into))
+}
+
+fn read_u64(bytes: &[u8]) -> Result<ArrayD<i64>, ReadNpyError> {
+    // Values beyond i64 saturate and are refused by the 32-bit check like any other large one.
+    let wide = ArrayD::<u64>::read_npy(Cursor::new(bytes))?;
+    Ok(wide.mapv(|value| i64::try_from(value).unwrap_or(i64::MAX)))
+}
+
+fn narrow(path: &Path, array: &ArrayD<i64>) -> Result<ArrayD<i32>> {
+    if let Some((index, value)) =
+        array.indexed_iter().find(|(_, value)| i32::try_from(**value).is_err())
+    {
+        bail!(
+            "read {}: element {:?} = {value} does not fit 32 bits",
+            path.display(),
+            index.slice()
+        );
+    }
+    // Checked above.
+    Ok(array.mapv(|value| value as i32))
+}
+
+/// Writes a matrix, staged beside its place and renamed into it.
+pub fn write_matrix<T: WritableElement>(path: &Path, matrix: ArrayView2<'_, T>) -> Result<()> {
+    let mut bytes = Vec::new();
+    matrix.write_npy(&mut bytes).with_context(|| format!("write {}", path.display()))?;
+    write_staged(path, &bytes)
+}
+
+/// Writes a file whole or not at all.
+pub fn write_staged(path: &Path, bytes: &[u8]) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let staging = path.with_file_name(format!(".{name}.staging-{}", std::process::id()));
+    let written = fs::write(&staging, bytes).and_then(|()| fs::rename(&staging, path));
+    if written.is_err() {
+        // Best effort: the error that matters is the one being returned.
+        let _ = fs::remove_file(&staging);
+    }
+    written.with_context(|| format!("write {}", path.display()))
+}

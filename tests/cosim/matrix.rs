@@ -1,0 +1,182 @@
+//! Every supported configuration, co-simulated on random and extreme products.
+//!
+//! The checked engine compares every result bit, exact sum, counter and cycle; the stalled runs
+//! show that late handshakes change nothing but cycle counts. `FLEXMAC_COSIM_SEED` and
+//! `FLEXMAC_COSIM_CASES` choose another or a longer run; `FLEXMAC_COSIM_CONFIG` one configuration.
+
+use std::env;
+
+use cosim::{CheckedEngine, Engine, Operand, Outcome, Product, ReferenceEngine, RtlEngine, Stalls};
+use fxp::{Format, Role, Rounding, SeedPath};
+use ndarray::Array2;
+use rand::rngs::StdRng;
+use rand::{Rng, RngExt, SeedableRng};
+use rtlgen::{Config, ConfigSpec};
+
+const CONFIGS: &str = include_str!("../configs.txt");
+
+/// Co-simulated elsewhere or too large for a test.
+const LEFT_OUT: [&str; 2] = ["large", "widest"];
+
+fn configurations() -> Vec<(String, Config)> {
+    let only = env::var("FLEXMAC_COSIM_CONFIG").ok();
+    CONFIGS
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
+        .map(|line| line.split_once(':').expect("name: flags"))
+        .filter(|(name, _)| match &only {
+            Some(only) => only == name,
+            None => !LEFT_OUT.contains(name),
+        })
+        .map(|(name, flags)| (name.to_owned(), parse(flags)))
+        .collect()
+}
+
+/// The flags of `flexmac gen`, read without the command line.
+fn parse(flags: &str) -> Config {
+    let mut spec = ConfigSpec::default();
+    let words: Vec<_> = flags.split_whitespace().collect();
+    for pair in words.chunks(2) {
+        let [flag, value] = pair else { panic!("flag without value in {flags:?}") };
+        let number = || value.parse().unwrap_or_else(|_| panic!("{flag} {value}"));
+        match *flag {
+            "--rows" => spec.rows = number(),
+            "--cols" => spec.cols = number(),
+            "--chunk" => spec.chunk = number(),
+            "--lanes" => spec.lanes = number(),
+            "--max-bits" => spec.max_bits = number(),
+            "--max-k" => spec.max_k = number(),
+            "--stages" => spec.stages = number(),
+            "--depth" => spec.depth = number(),
+            "--rounding-modes" => {
+                let modes = value.split(',').map(|mode| mode.parse().unwrap());
+                spec.rounding = fxp::RoundingSet::new(modes).unwrap();
+            }
+            other => panic!("unknown flag {other}"),
+        }
+    }
+    spec.check().unwrap()
+}
+
+struct Case {
+    a: Array2<i32>,
+    b: Array2<i32>,
+    bias: Option<Array2<i32>>,
+    formats: [Format; 4],
+    rounding: Rounding,
+    seed: SeedPath,
+}
+
+impl Case {
+    fn random(config: &Config, rng: &mut StdRng) -> Self {
+        let limit = config.max_bits();
+        let bits = |rng: &mut StdRng| rng.random_range(2..=limit);
+        let (bits_a, bits_b) = (bits(rng), bits(rng));
+        let piece = config.command_k(config.planes(bits_a), config.planes(bits_b));
+        let inner = match rng.random_range(0..4) {
+            0 => 1,
+            1 => rng.random_range(1..=config.lanes() * 3),
+            2 => (piece + rng.random_range(1..=piece)).min(700),
+            _ => rng.random_range(1..=60),
+        };
+        let rows = rng.random_range(1..=2 * config.rows() + 1);
+        let cols = rng.random_range(1..=2 * config.cols() + 1);
+        let a = matrix(rng, (rows, inner), bits_a);
+        let b = matrix(rng, (inner, cols), bits_b);
+        let bias_shift = rng.random_range(0..=6);
+        let bias = rng.random_bool(0.5).then(|| {
+            let rows = if rng.random_bool(0.5) { 1 } else { rows };
+            let bits = rng.random_range(2..=32);
+            matrix(rng, (rows, cols), bits)
+        });
+        let sum_bits = (bits_a + bits_b) as i32;
+        let shift = match rng.random_range(0..8) {
+            0 => rng.random_range(-40..0),
+            1 => rng.random_range(60..140),
+            _ => rng.random_range(0..=sum_bits),
+        };
+        let modes: Vec<_> = config.spec().rounding.iter().collect();
+        Self {
+            a,
+            b,
+            bias,
+            formats: [
+                Format::new(bits_a, 3).unwrap(),
+                Format::new(bits_b, -1).unwrap(),
+                Format::new(32, 2 - bias_shift).unwrap(),
+                Format::new(rng.random_range(2..=32), 2 - shift).unwrap(),
+            ],
+            rounding: modes[rng.random_range(0..modes.len())],
+            seed: SeedPath {
+                run: rng.next_u64(),
+                iteration: rng.random_range(0..1000),
+                layer: rng.random_range(0..8),
+                role: Role::GEMMS[rng.random_range(0..3)],
+            },
+        }
+    }
+
+    fn product(&self) -> Product<'_, i32> {
+        let [a, b, bias, out] = self.formats;
+        Product {
+            a: Operand { values: self.a.view(), format: a },
+            b: Operand { values: self.b.view(), format: b },
+            bias: self.bias.as_ref().map(|m| Operand { values: m.view(), format: bias }),
+            out,
+            rounding: self.rounding,
+            seed: self.seed,
+            keep_sums: true,
+        }
+    }
+}
+
+/// Uniform, or all at one limit, where every bound is met.
+fn matrix(rng: &mut StdRng, shape: (usize, usize), bits: u32) -> Array2<i32> {
+    let low = (-(1_i64 << (bits - 1))) as i32;
+    match rng.random_range(0..6) {
+        0 => Array2::from_elem(shape, low),
+        1 => Array2::from_elem(shape, !low),
+        _ => Array2::from_shape_simple_fn(shape, || rng.next_u32() as i32 >> (32 - bits)),
+    }
+}
+
+fn variable(name: &str, default: u64) -> u64 {
+    env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+fn rtl(config: &Config) -> RtlEngine {
+    let sources = rtlgen::verilog(config).unwrap();
+    RtlEngine::new(config.clone(), &sources, None).unwrap()
+}
+
+#[test]
+fn rtl_equals_reference_on_every_configuration() {
+    let seed = variable("FLEXMAC_COSIM_SEED", 1);
+    let cases = variable("FLEXMAC_COSIM_CASES", 40);
+    for (name, config) in configurations() {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut checked = CheckedEngine::new(rtl(&config));
+        let mut stalled = rtl(&config).with_stalls(Stalls { seed, chance: 100 });
+        let mut reference = ReferenceEngine::new(config.clone());
+        for case in 0..cases {
+            let random = Case::random(&config, &mut rng);
+            let product = random.product();
+            let context = format!("config {name}, seed {seed}, case {case}");
+            match checked.gemm(&product) {
+                Ok(found) => assert_eq!(found.stats.tiles_checked, found.stats.tiles),
+                Err(cosim::EngineError::SumRange { .. }) => continue,
+                Err(error) => panic!("{context}: {error}"),
+            }
+            let late = stalled.gemm(&product).unwrap();
+            same_but_late(&reference.gemm(&product).unwrap(), &late, &context);
+        }
+    }
+}
+
+fn same_but_late(expected: &Outcome<i32>, found: &Outcome<i32>, context: &str) {
+    assert_eq!(found.values, expected.values, "{context}, stalled");
+    assert_eq!(found.sums, expected.sums, "{context}, stalled");
+    assert_eq!(found.stats.counters, expected.stats.counters, "{context}, stalled");
+    assert_eq!(found.stats.cycles.compute, expected.stats.cycles.compute, "{context}, stalled");
+    assert!(found.stats.cycles.busy >= expected.stats.cycles.busy, "{context}, stalled");
+}
