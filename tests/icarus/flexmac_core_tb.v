@@ -203,9 +203,9 @@ module flexmac_core_tb;
   task same_column(input [8*8-1:0] what, input integer beat, input integer col,
                    input signed [127:0] expected, input signed [127:0] found);
     if (!failed && expected !== found) begin
-      $display("case %0d cycle %0d: %0s of tile %0d row %0d col %0d: expected %0d (%0h), found %0d (%0h)",
+      $display("case %0d cycle %0d: %0s of tile %0d row %0d col %0d: expected %0d, found %0d",
                now, cycles, what, beat_mem[beat*BEAT_FIELDS+TILE], beat_mem[beat*BEAT_FIELDS+ROW],
-               col, expected, expected, found, found);
+               col, expected, found);
       fail;
     end
   endtask

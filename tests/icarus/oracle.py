@@ -13,7 +13,9 @@ import random
 ROUNDINGS = {"nearest": 0, "truncate": 1, "stochastic": 2}
 BASE_ZERO, BASE_PRELOAD, BASE_KEEP = 0, 1, 2
 
-WORK = 500  # slots a tile may take, so that wide operands on narrow chunks stay short
+# slots a command should take at most, so that wide operands on narrow chunks stay short
+WORK = 500
+WORK_EXTREMES = 2500  # where only the longest K fills the accumulator
 
 
 class Config:
@@ -191,7 +193,7 @@ class Draw:
         for number in range(count):
             lap, kind = divmod(number, len(self.KINDS))
             modes = self.config.rounding
-            rounding = modes[(lap + number) % len(modes)]
+            rounding = modes[(lap + kind) % len(modes)]
             yield getattr(self, self.KINDS[kind])(self.KINDS[kind], rounding)
 
     # pieces of a case
@@ -207,29 +209,35 @@ class Draw:
 
     def corner(self, bits):
         low, high = limits(bits)
-        return self.rng.choice([low, high, low + 1, -1, 0, 1])
+        return self.rng.choice([low, high, low + 1, -1, 0, 1, self.jagged(bits)])
+
+    def jagged(self, bits):
+        """The smallest top digit above the largest other digits."""
+        below = (self.config.planes(bits) - 1) * self.config.chunk
+        return limits(bits)[0] + (1 << below) - 1
 
     def matrix(self, rows, cols, draw):
         return [[draw() for _ in range(cols)] for _ in range(rows)]
 
-    def longest(self, bits_a, bits_b):
-        """Longest K of one command that a case should take."""
+    def longest(self, bits_a, bits_b, work):
+        """Longest K of one command that takes about `work` slots."""
         planes_a, planes_b = self.config.planes(bits_a), self.config.planes(bits_b)
-        within = max(1, WORK // (planes_a * planes_b)) * self.config.lanes
+        within = max(1, work // (planes_a * planes_b)) * self.config.lanes
         return max(1, min(self.config.piece_limit(planes_a, planes_b), within))
 
     def seeds(self):
         return [self.rng.choice([0, 1, self.rng.getrandbits(32), self.rng.getrandbits(32)])
                 for _ in range(self.config.cols)]  # fmt: skip
 
-    def tile(self, pieces=None, bits=None, shape=None, a=None, b=None, preload=False):
+    def tile(self, pieces=None, bits=None, shape=None, a=None, b=None, preload=False,
+             work=WORK):  # fmt: skip
         """A tile; what is not given is drawn. pieces, a and b may depend on (bits_a, bits_b)."""
         config, rng = self.config, self.rng
         bits_a, bits_b = bits or (self.bits(), self.bits())
         rows, cols = shape or rng.choice(
             [(config.rows, config.cols), (rng.randint(1, config.rows), rng.randint(1, config.cols))]
         )
-        longest = self.longest(bits_a, bits_b)
+        longest = self.longest(bits_a, bits_b, work)
         pieces = pieces(longest) if pieces else [rng.randint(1, longest)]
         k = sum(pieces)
         a = self.matrix(rows, k, a or (lambda: self.value(bits_a)))
@@ -310,10 +318,13 @@ class Draw:
         tiles = []
         for _ in range(2):
             bits = self.rng.choice([(self.config.max_bits,) * 2, (self.bits(), self.bits())])
-            x, y = (self.rng.choice([*limits(b), *limits(b), -1]) for b in bits)
+            x, y = (self.rng.choice([*limits(b), -1, self.jagged(b)]) for b in bits)
             tiles.append(
-                self.tile(pieces=lambda longest: [longest], bits=bits, a=lambda: x, b=lambda: y)
-            )
+                self.tile(
+                    pieces=lambda longest: [longest], bits=bits,
+                    a=lambda: x, b=lambda: y, work=WORK_EXTREMES,
+                )
+            )  # fmt: skip
         return self.finish(kind, rounding, tiles)
 
     def pairs_of_extremes(self, kind, rounding):

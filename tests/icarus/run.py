@@ -17,7 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import oracle
+sys.dont_write_bytecode = True  # leave no cache beside the sources
+
+import oracle  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 TESTBENCH = HERE / "flexmac_core_tb.v"
@@ -33,20 +35,23 @@ CONFIGS = {
     "chunk4_wide": (2, 2, 4, 2, 32, 64, 4, 256, ALL),
     "chunk16": (4, 2, 16, 2, 32, 31, 4, 32, ALL),
     "chunk16_one": (2, 2, 16, 1, 16, 16, 1, 16, ALL),
-    "wide": (4, 4, 8, 4, 32, 64, 3, 64, ALL),
+    "wide": (3, 3, 8, 4, 32, 64, 3, 64, ALL),
     "tiny_bank": (3, 2, 8, 2, 32, 4096, 2, 4, ALL),
     "tall": (9, 1, 4, 1, 8, 17, 1, 64, ALL),
-    "flat": (1, 9, 4, 5, 9, 100, 4, 64, ALL),
+    "flat": (1, 7, 4, 5, 9, 100, 4, 64, ALL),
     "k_one": (2, 2, 8, 16, 24, 1, 2, 4, ALL),
     "nearest": (2, 2, 8, 1, 16, 32, 2, 32, "nearest"),
 }
 
-# name: file, text that must occur once, what replaces it
+# name: file or files, text that must occur once in each, what replaces it
 FAULTS = {
     "top plane unsigned": (
         "flexmac_digit.v", "signed_i & digits_i", "1'b0 & digits_i"),
     "accumulator shifts in zeros": (
         "flexmac_pe.v", "acc_q >>> P", "acc_q >> P"),
+    "accumulator a bit short": (
+        ("flexmac_array.v", "flexmac_column.v", "flexmac_core.v"),
+        "localparam ACC = ", "localparam ACC = -1 + "),
     "captures keep a bit more": (
         "flexmac_pe.v", "acc_q[P-1:0]}", "acc_q[P-1:0]} | (acc_q[P] << P)"),
     "nearest constant one short": (
@@ -186,15 +191,16 @@ def check_config(bench):
 
 def caught(bench, fault):
     """Whether the cases find the fault, and by what message."""
-    file, old, new = FAULTS[fault]
+    files, old, new = FAULTS[fault]
     design = bench.folder / "broken"
     shutil.rmtree(design, ignore_errors=True)
     shutil.copytree(bench.folder / "design", design)
-    path = design / "rtl" / file
-    text = path.read_text()
-    if text.count(old) != 1:
-        raise Finding(f"fault '{fault}' no longer applies: {file} has {text.count(old)} of '{old}'")
-    path.write_text(text.replace(old, new))
+    for file in (files,) if isinstance(files, str) else files:
+        path = design / "rtl" / file
+        text = path.read_text()
+        if text.count(old) != 1:
+            raise ToolError(f"fault '{fault}' no longer applies: {file}: {text.count(old)} x '{old}'")
+        path.write_text(text.replace(old, new))
     program = bench.folder / "broken.vvp"
     bench.compile(design, program, warnings=False)
     for stalls in (0, 1):
