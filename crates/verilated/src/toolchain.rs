@@ -242,7 +242,7 @@ fn status_words(status: ExitStatus) -> String {
 fn shown_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let is_error = |line: &&str| line.to_ascii_lowercase().contains("error");
-    let start = lines.iter().position(|line| is_error(line)).unwrap_or(0);
+    let start = lines.iter().position(is_error).unwrap_or(0);
     let rest = &lines[start..];
     let mut shown = rest[..rest.len().min(SHOWN_LINES)].join("\n");
     if rest.len() > SHOWN_LINES {
