@@ -154,6 +154,21 @@ fn flat_and_hierarchical_areas_agree() {
     assert!((tree - flat).abs() < 0.1 * tree, "hierarchical {tree}, flat {flat}");
 }
 
+/// A target in a hierarchical run doubled a clock: ABC shrank the drivers of module outputs.
+#[test]
+fn abc_gets_a_delay_target_only_when_flattened() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let mut config = config(Target::default_liberty(), dir.path());
+    config.period_ps = Some(2500.0);
+    for flatten in [false, true] {
+        config.flatten = flatten;
+        let report = synthesise(&config);
+        assert_eq!(report.timing.expect("timing").given_period_ps, 2500.0);
+        let script = fs::read_to_string(dir.path().join("abc.script")).expect("abc.script");
+        assert_eq!(script.contains("upsize -D 2500"), flatten);
+    }
+}
+
 #[test]
 fn a_compressed_library_gives_the_same_numbers_and_is_cleaned_up() {
     let dir = tempfile::tempdir().expect("temp dir");
