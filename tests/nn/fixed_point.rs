@@ -1,1 +1,287 @@
-//! wip
+//! One convolution and one inner product, forward and backward, against plain integer loops.
+//!
+//! The oracle knows neither patches nor products: it indexes images directly, sums in 128 bits and
+//! rounds with the definition of DESIGN.md section 2.
+
+use cosim::ReferenceEngine;
+use dps::{FormatTable, Formats};
+use fxp::{Format, Rounding};
+use ndarray::Array2;
+use nn::{LayerSpec, NetPlan, NetSpec, Network, Pass, Shape, Tally};
+use rtlgen::ConfigSpec;
+
+const BATCH: usize = 2;
+const INPUT: Shape = Shape { height: 6, width: 5, channels: 2 };
+const KERNEL: usize = 3;
+const MIDDLE: Shape = Shape { height: 3, width: 3, channels: 3 };
+const CLASSES: usize = 4;
+const PADDING: usize = 1;
+const STRIDE: usize = 2;
+
+fn format(bits: u32, frac: i32) -> Format {
+    Format::new(bits, frac).unwrap()
+}
+
+/// Formats of the five uses, all different, so that none can be taken for another.
+fn formats(plan: &NetPlan) -> FormatTable {
+    let named = |name: &str| match name {
+        "data" => Formats::uniform(format(10, 7)),
+        "a.weight" | "b.weight" => Formats::uniform(format(12, 10)),
+        // Finer than the sums of `a`: 7 + 10 fraction bits.
+        "a.bias" => Formats::uniform(format(16, 19)),
+        "b.bias" => Formats::uniform(format(12, 9)),
+        "a" => Formats { forward: format(11, 8), backward: format(9, 10), update: format(2, 0) },
+        "b" => Formats::uniform(format(13, 14)),
+        other => panic!("{other}"),
+    };
+    FormatTable::new(plan.tensors().iter().map(|tensor| named(&tensor.name)).collect())
+}
+
+/// floor(sum 2^-shift + 1/2) or floor(sum 2^-shift), saturated; counts values at the limits.
+fn round(sum: i128, shift: i32, to: Format, rounding: Rounding, overflows: &mut u64) -> i32 {
+    let rounded = if shift <= 0 {
+        sum << -shift
+    } else {
+        let half = if rounding == Rounding::Nearest { 1 << (shift - 1) } else { 0 };
+        (sum + half).div_euclid(1 << shift)
+    };
+    let (min, max) = (i128::from(to.min_raw()), i128::from(to.max_raw()));
+    *overflows += u64::from(rounded <= min || rounded >= max);
+    rounded.clamp(min, max) as i32
+}
+
+fn draw(seed: usize, index: usize, limit: i32) -> i32 {
+    let hash = ((seed * 7919 + index) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+    (hash % (2 * limit as u64 + 1)) as i32 - limit
+}
+
+struct Oracle {
+    rounding: Rounding,
+    weight_a: Array2<i32>,
+    bias_a: Array2<i32>,
+    weight_b: Array2<i32>,
+    bias_b: Array2<i32>,
+}
+
+impl Oracle {
+    fn places() -> impl Iterator<Item = (usize, usize)> {
+        (0..MIDDLE.height).flat_map(|y| (0..MIDDLE.width).map(move |x| (y, x)))
+    }
+
+    /// (image index, K index) of every product of filter and image at output (y, x).
+    fn taps(y: usize, x: usize) -> Vec<(usize, usize)> {
+        let mut taps = Vec::new();
+        for fy in 0..KERNEL {
+            for fx in 0..KERNEL {
+                let (iy, ix) = (y * STRIDE + fy, x * STRIDE + fx);
+                let inside = (PADDING..INPUT.height + PADDING).contains(&iy)
+                    && (PADDING..INPUT.width + PADDING).contains(&ix);
+                for c in (0..INPUT.channels).filter(|_| inside) {
+                    let pixel = ((iy - PADDING) * INPUT.width + ix - PADDING) * INPUT.channels + c;
+                    taps.push((pixel, (fy * KERNEL + fx) * INPUT.channels + c));
+                }
+            }
+        }
+        taps
+    }
+
+    fn conv(&self, input: &Array2<i32>, overflows: &mut u64) -> Array2<i32> {
+        let mut out = Array2::zeros((BATCH, MIDDLE.len()));
+        for b in 0..BATCH {
+            for (place, (y, x)) in Self::places().enumerate() {
+                for filter in 0..MIDDLE.channels {
+                    // 19 fraction bits rounded to the 17 of the sums, to nearest whatever the mode.
+                    let bias = (i128::from(self.bias_a[[0, filter]]) + 2).div_euclid(4);
+                    let sum = bias
+                        + Self::taps(y, x)
+                            .into_iter()
+                            .map(|(pixel, k)| {
+                                i128::from(input[[b, pixel]])
+                                    * i128::from(self.weight_a[[filter, k]])
+                            })
+                            .sum::<i128>();
+                    out[[b, place * MIDDLE.channels + filter]] =
+                        round(sum, 17 - 8, format(11, 8), self.rounding, overflows);
+                }
+            }
+        }
+        out
+    }
+
+    fn scores(&self, middle: &Array2<i32>) -> Array2<i32> {
+        Array2::from_shape_fn((BATCH, CLASSES), |(b, class)| {
+            let products = (0..MIDDLE.len())
+                .map(|i| i128::from(middle[[b, i]]) * i128::from(self.weight_b[[class, i]]));
+            // Sums have 8 + 10 fraction bits, the bias 9, the scores 31 - 12.
+            let sum = products.sum::<i128>() + (i128::from(self.bias_b[[0, class]]) << 9);
+            round(sum, 18 - 19, format(32, 19), self.rounding, &mut 0)
+        })
+    }
+
+    /// dMiddle from dScores: 14 + 10 fraction bits to the gradient's 10.
+    fn middle_gradient(&self, scores: &Array2<i32>, overflows: &mut u64) -> Array2<i32> {
+        Array2::from_shape_fn((BATCH, MIDDLE.len()), |(b, i)| {
+            let sum = (0..CLASSES)
+                .map(|class| i128::from(scores[[b, class]]) * i128::from(self.weight_b[[class, i]]))
+                .sum();
+            round(sum, 24 - 10, format(9, 10), self.rounding, overflows)
+        })
+    }
+
+    /// dW of the convolution: 10 + 7 fraction bits to 32 bits of the weight's IL (1) + 8.
+    fn conv_weight_gradient(&self, input: &Array2<i32>, middle: &Array2<i32>) -> Vec<f64> {
+        let mut sums = Array2::<i128>::zeros(self.weight_a.dim());
+        for b in 0..BATCH {
+            for (place, (y, x)) in Self::places().enumerate() {
+                for filter in 0..MIDDLE.channels {
+                    let gradient = middle[[b, place * MIDDLE.channels + filter]];
+                    for (pixel, k) in Self::taps(y, x) {
+                        sums[[filter, k]] += i128::from(gradient) * i128::from(input[[b, pixel]]);
+                    }
+                }
+            }
+        }
+        let out = format(32, 31 - 9);
+        let value = |sum: &i128| {
+            f64::from(round(*sum, 17 - 22, out, self.rounding, &mut 0)) * 2_f64.powi(-22)
+        };
+        sums.iter().map(value).collect()
+    }
+
+    fn conv_bias_gradient(middle: &Array2<i32>) -> Vec<f64> {
+        let sum = |filter: usize| -> i64 {
+            let gradients = middle.iter().skip(filter).step_by(MIDDLE.channels);
+            gradients.map(|gradient| i64::from(*gradient)).sum()
+        };
+        (0..MIDDLE.channels).map(|filter| sum(filter) as f64 / 1024.0).collect()
+    }
+}
+
+fn two_layers() -> NetPlan {
+    let name = |name: &str| name.to_owned();
+    let layers = vec![
+        LayerSpec::Conv {
+            name: name("a"),
+            channels_out: MIDDLE.channels,
+            kernel: KERNEL,
+            stride: STRIDE,
+            padding: PADDING,
+        },
+        LayerSpec::InnerProduct { name: name("b"), outputs: CLASSES },
+    ];
+    NetPlan::new(&NetSpec { name: name("two"), input: INPUT, layers }, BATCH).unwrap()
+}
+
+fn check(rounding: Rounding) {
+    let plan = two_layers();
+    let formats = formats(&plan);
+    let mut network = Network::<i32>::new(&plan, 1, &formats);
+    for (number, param) in network.params_mut().enumerate() {
+        for (index, value) in param.values_mut().iter_mut().enumerate() {
+            *value = draw(number, index, 900);
+        }
+    }
+    let values: Vec<_> = network.params().map(|param| param.values().clone()).collect();
+    let [weight_a, bias_a, weight_b, bias_b] = values.try_into().unwrap();
+    let oracle = Oracle { rounding, weight_a, bias_a, weight_b, bias_b };
+
+    let input = Array2::from_shape_fn((BATCH, INPUT.len()), |(b, i)| draw(50 + b, i, 511));
+    let score_gradient = Array2::from_shape_fn((BATCH, CLASSES), |(b, i)| draw(60 + b, i, 4095));
+    let mut tally = Tally::new(plan.tensors().len());
+    let mut pass = Pass {
+        engine: &mut ReferenceEngine::new(ConfigSpec::default().check().unwrap()),
+        tensors: plan.tensors(),
+        formats: &formats,
+        rounding,
+        run: 9,
+        iteration: 4,
+        training: true,
+        tally: &mut tally,
+    };
+    let scores = network.forward(input.clone(), &mut pass).unwrap();
+    network.backward(score_gradient.clone(), &mut pass).unwrap();
+
+    let (mut forward, mut backward) = (0, 0);
+    let middle = oracle.conv(&input, &mut forward);
+    assert_eq!(scores, oracle.scores(&middle), "{rounding}");
+    let gradient = oracle.middle_gradient(&score_gradient, &mut backward);
+    let found: Vec<_> = network.params().map(|param| param.gradient().to_vec()).collect();
+    assert_eq!(found[0], oracle.conv_weight_gradient(&input, &gradient), "{rounding}");
+    assert_eq!(found[1], Oracle::conv_bias_gradient(&gradient), "{rounding}");
+
+    let a = plan.layers()[0].output_tensor;
+    assert_eq!(tally.tensors[a].forward.overflows(), forward, "{rounding}");
+    assert_eq!(tally.tensors[a].backward.overflows(), backward, "{rounding}");
+    assert!(forward > 0 && backward > 0, "no saturation: {forward} {backward}");
+}
+
+#[test]
+fn a_step_equals_plain_integer_loops() {
+    check(Rounding::Nearest);
+    check(Rounding::Truncate);
+}
+
+/// The gradient that reaches a convolution's input is the patches' sum, rounded once from the
+/// guarded format that the array returns.
+#[test]
+fn a_convolutions_input_gradient_is_rounded_once_from_guarded_sums() {
+    let plan = {
+        let conv = |name: &str, channels_out| LayerSpec::Conv {
+            name: name.to_owned(),
+            channels_out,
+            kernel: 2,
+            stride: 1,
+            padding: 0,
+        };
+        let input = Shape { height: 4, width: 4, channels: 1 };
+        let layers = vec![conv("first", 2), conv("second", 3)];
+        NetPlan::new(&NetSpec { name: "convs".to_owned(), input, layers }, 1).unwrap()
+    };
+    let gradient_format = format(12, 9);
+    let table = plan.tensors().iter().map(|tensor| match tensor.name.as_str() {
+        "first" => Formats { backward: gradient_format, ..Formats::uniform(format(12, 6)) },
+        _ => Formats::uniform(format(12, 8)),
+    });
+    let formats = FormatTable::new(table.collect());
+    let mut network = Network::<i32>::new(&plan, 1, &formats);
+    let weights: Vec<_> = network.params().map(|param| param.values().clone()).collect();
+    let gradient = Array2::from_shape_fn((1, 2 * 2 * 3), |(_, i)| draw(3, i, 600));
+    let mut pass = Pass {
+        engine: &mut ReferenceEngine::new(ConfigSpec::default().check().unwrap()),
+        tensors: plan.tensors(),
+        formats: &formats,
+        rounding: Rounding::Nearest,
+        run: 1,
+        iteration: 0,
+        training: true,
+        tally: &mut Tally::new(plan.tensors().len()),
+    };
+    let input = Array2::from_shape_fn((1, 16), |(_, i)| draw(4, i, 200));
+    network.forward(input, &mut pass).unwrap();
+    network.backward(gradient.clone(), &mut pass).unwrap();
+
+    // dFirst (3x3x2), then the bias gradient of `first`, its sum over places.
+    let mut sums = [0_i128; 3 * 3 * 2];
+    for (y, x) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        for k in 0..2 * 2 * 2 {
+            let patch = (0..3)
+                .map(|filter| {
+                    i128::from(gradient[[0, (y * 2 + x) * 3 + filter]])
+                        * i128::from(weights[2][[filter, k]])
+                })
+                .sum();
+            // 8 + 8 fraction bits to 9 + 8 guard.
+            let patch = round(patch, 16 - 17, format(32, 17), Rounding::Nearest, &mut 0);
+            let (row, column, channel) = (k / 4, k / 2 % 2, k % 2);
+            sums[((y + row) * 3 + x + column) * 2 + channel] += i128::from(patch);
+        }
+    }
+    let rounded = sums.map(|sum| round(sum, 17 - 9, gradient_format, Rounding::Nearest, &mut 0));
+    let expected: Vec<_> = (0..2)
+        .map(|channel| {
+            let sum: i32 = rounded.iter().skip(channel).step_by(2).sum();
+            f64::from(sum) * 2_f64.powi(-9)
+        })
+        .collect();
+    assert_eq!(network.params().nth(1).unwrap().gradient(), expected);
+}

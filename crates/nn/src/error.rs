@@ -39,16 +39,9 @@ pub enum NnError {
         /// The value given.
         found: String,
     },
-    /// A product that the engine refused or could not run.
-    #[error("layer {layer}, {role} product")]
-    Engine {
-        /// The layer.
-        layer: String,
-        /// Which of its products.
-        role: &'static str,
-        /// What the engine said.
-        source: cosim::EngineError,
-    },
+    /// A product that the engine refused or could not run; boxed, as it is rare and large.
+    #[error(transparent)]
+    Engine(Box<EngineFailure>),
     /// Training diverged.
     #[error(
         "training: the loss at iteration {iteration} is {loss}, expected a finite number; lower \
@@ -112,6 +105,18 @@ pub enum NnError {
         /// What is in it.
         found: String,
     },
+}
+
+/// Which product failed, and what the engine said of it.
+#[derive(Debug, Error)]
+#[error("layer {layer}, {role} product")]
+pub struct EngineFailure {
+    /// The layer.
+    pub layer: String,
+    /// Which of its products.
+    pub role: &'static str,
+    /// What the engine said.
+    pub source: cosim::EngineError,
 }
 
 impl NnError {

@@ -30,7 +30,7 @@ mod spec;
 mod trainer;
 
 pub use element::Number;
-pub use error::NnError;
+pub use error::{EngineFailure, NnError};
 pub use folder::RunFolder;
 pub use network::Network;
 pub use param::Param;

@@ -3,7 +3,7 @@
 use cosim::Operand;
 use dps::{Formats, TensorCounters};
 use fxp::{Counters, Format, Rounding};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use crate::element::Number;
@@ -55,6 +55,12 @@ impl<T: Number> Param<T> {
     /// The stored values.
     pub fn values(&self) -> &Array2<T> {
         &self.values
+    }
+
+    /// The stored values, to be replaced by others of the same format (imported weights, tests).
+    pub fn values_mut(&mut self) -> ArrayViewMut2<'_, T> {
+        self.copy = None;
+        self.values.view_mut()
     }
 
     /// The stored momentum, in the format of the values.

@@ -7,7 +7,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::element::Number;
-use crate::error::NnError;
+use crate::error::{EngineFailure, NnError};
 use crate::host::HostRounding;
 
 /// Integer length of the class scores, which leave the array in 32 bits and are real from then on.
@@ -93,10 +93,9 @@ impl<T: Number> Pass<'_, T> {
             SeedPath { run: self.run, iteration: self.iteration, layer: site.index as u64, role };
         let rounding = self.rounding;
         let product = Product { a, b, bias, out, rounding, seed, keep_sums: false };
-        let outcome = self.engine.gemm(&product).map_err(|source| NnError::Engine {
-            layer: site.name.clone(),
-            role: role.name(),
-            source,
+        let outcome = self.engine.gemm(&product).map_err(|source| {
+            let layer = site.name.clone();
+            NnError::Engine(Box::new(EngineFailure { layer, role: role.name(), source }))
         })?;
         let counters = outcome.stats.counters;
         let values = if outcome.values.is_standard_layout() {
