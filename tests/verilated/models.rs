@@ -143,6 +143,33 @@ fn a_bus_handle_takes_any_width() {
 }
 
 #[test]
+fn odd_names_includes_and_split_output() {
+    let text = "\
+`include \"inc/ops.vh\"
+module odd (input [7:0] class, input [11:4] \\a.b[c] , input __x, output [0:7] y_o);
+  assign y_o = `OP(class, \\a.b[c] ) ^ {8{__x}};
+endmodule
+";
+    let library = BuildSpec::new("odd")
+        .source("odd.v", text)
+        .source("inc/ops.vh", "`define OP(a, b) ((a) + (b))\n")
+        .verilator_flag("--language")
+        .verilator_flag("1364-2005")
+        .verilator_flag("--output-split")
+        .verilator_flag("1")
+        .cxx_flags(["-O0"])
+        .build(&cache())
+        .unwrap();
+    let mut model = library.model(PowerUp::Ones).unwrap();
+    let input = |name: &str| library.port(name).unwrap().input().unwrap();
+    model.set(input("class"), 3);
+    model.set(input("a.b[c]"), 4);
+    model.set(input("__x"), 1);
+    model.eval().unwrap();
+    assert_eq!(model.get(library.port("y_o").unwrap().output().unwrap()), 0xff ^ 7);
+}
+
+#[test]
 fn instances_are_independent_and_share_handles() {
     let library = counter().build(&cache()).unwrap();
     let mut counters: Vec<_> =
