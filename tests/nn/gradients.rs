@@ -52,7 +52,8 @@ impl Case {
     fn new(input: Shape, layers: Vec<LayerSpec>) -> Self {
         let spec = NetSpec { name: "case".to_owned(), input, layers };
         let plan = NetPlan::new(&spec, BATCH).unwrap();
-        let policy = Static::new(&StaticConfig::new(32, 32).unwrap(), plan.tensors());
+        let policy =
+            Static::new(&StaticConfig::new(32, 32, plan.tensors()).unwrap(), plan.tensors());
         let formats = policy.formats().clone();
         let network = Network::new(&plan, 11, &formats);
         let input = Array2::from_shape_fn((BATCH, input.len()), |(b, i)| noise(b * 1009 + i));

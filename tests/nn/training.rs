@@ -38,8 +38,10 @@ fn hurried(tensors: &[TensorSpec]) -> Box<dyn Policy> {
 }
 
 fn fixed(bits: u32, storage_bits: u32) -> impl Fn(&[TensorSpec]) -> Box<dyn Policy> {
-    let config = StaticConfig::new(bits, storage_bits).unwrap();
-    move |tensors| Box::new(Static::new(&config, tensors))
+    move |tensors| {
+        let config = StaticConfig::new(bits, storage_bits, tensors).unwrap();
+        Box::new(Static::new(&config, tensors))
+    }
 }
 
 fn trainer<T: nn::Number>(

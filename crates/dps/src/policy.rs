@@ -11,11 +11,19 @@ use crate::tensor::FormatTable;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TensorCounters {
     /// The value on its way forward, or a parameter's copy for the array.
+    #[serde(default, skip_serializing_if = "is_unused")]
     pub forward: Counters,
     /// The gradient with respect to it.
+    #[serde(default, skip_serializing_if = "is_unused")]
     pub backward: Counters,
     /// The stored parameter and its momentum.
+    #[serde(default, skip_serializing_if = "is_unused")]
     pub update: Counters,
+}
+
+/// Uses that rounded nothing are left out of histories.
+fn is_unused(counters: &Counters) -> bool {
+    *counters == Counters::default()
 }
 
 impl TensorCounters {
