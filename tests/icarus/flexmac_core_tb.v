@@ -403,7 +403,8 @@ module flexmac_core_tb;
       if (busy) busy_cycles <= busy_cycles + 1;
       // a control output that is X would slip through the tests above
       same("X among control outputs", 0,
-           {63'd0, (^{cmd_ready, op_ren, pre_ready, seed_ready, res_valid, sum_valid, busy}) === 1'bx});
+           {63'd0, (^{cmd_ready, op_ren, pre_ready, seed_ready, res_valid, sum_valid, busy})
+            === 1'bx});
       res_ready <= comes(pace_res);
     end
   endtask

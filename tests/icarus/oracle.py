@@ -248,7 +248,7 @@ class Draw:
         return tile
 
     def aim(self, tile, target):
-        """Preloads so that the sums become drawn targets, or as near as a preload can bring them."""
+        """Preloads so that the sums become drawn targets, or as near as can be."""
         low, high = limits(self.config.sum_bits)
         products = [[tile.sum(r, c) for c in range(tile.cols)] for r in range(tile.rows)]
         tile.preload = [
@@ -284,7 +284,8 @@ class Draw:
         lanes = self.config.lanes
 
         def pieces(longest):
-            return [max(1, self.rng.randint(1, longest) // lanes * lanes - self.rng.randrange(lanes))]
+            whole = self.rng.randint(1, longest) // lanes * lanes
+            return [max(1, whole - self.rng.randrange(lanes))]
 
         return self.finish(kind, rounding, self.tiles(3, pieces=pieces))
 
@@ -457,20 +458,20 @@ class Vectors:
         self.cases = 0
 
     def add_case(self, case, expected):
-        memory = self.memories
+        memory, sum_bits = self.memories, self.config.sum_bits
         stochastic = case.mode.rounding == "stochastic"
         for tile in case.tiles:
             self.add_commands(tile)
             if tile.preload:
                 for row in tile.preload:
-                    memory["pre"].add_packed(self.pad(row, self.config.sum_bits), self.config.sum_bits)
+                    memory["pre"].add_packed(self.pad(row, sum_bits), sum_bits)
             if stochastic:
                 memory["seed"].add_packed(tile.seeds, 32)
         for number, row, last, results, sums in expected.beats:
             memory["beat"].add_record([number, row, last, len(results)])
             memory["res"].add_packed(results, 32)
-            memory["sum"].add_packed(sums, self.config.sum_bits)
-        shift = min(max(case.mode.shift, -31), self.config.sum_bits + 24)
+            memory["sum"].add_packed(sums, sum_bits)
+        shift = min(max(case.mode.shift, -31), sum_bits + 24)
         memory["case"].add_record([
             len(memory["cmd"].lines) // COMMAND_FIELDS,
             len(memory["pre"].lines),
@@ -522,7 +523,9 @@ class Vectors:
             for word in range(self.config.words(length)):
                 ks = range(word * lanes, (word + 1) * lanes)
                 digits = [
-                    (vector[k] >> (plane * chunk)) if k < length else 0 for vector in vectors for k in ks
+                    (vector[k] >> (plane * chunk)) if k < length else 0
+                    for vector in vectors
+                    for k in ks
                 ]
                 dead = (places - len(vectors)) * lanes
                 digits += [self.rng.getrandbits(chunk) for _ in range(dead)]

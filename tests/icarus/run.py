@@ -199,7 +199,7 @@ def caught(bench, fault):
         path = design / "rtl" / file
         text = path.read_text()
         if text.count(old) != 1:
-            raise ToolError(f"fault '{fault}' no longer applies: {file}: {text.count(old)} x '{old}'")
+            raise ToolError(f"fault '{fault}' is stale: {file}: {text.count(old)} x '{old}'")
         path.write_text(text.replace(old, new))
     program = bench.folder / "broken.vvp"
     bench.compile(design, program, warnings=False)
