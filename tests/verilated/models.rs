@@ -147,7 +147,8 @@ fn odd_names_includes_and_split_output() {
     let text = "\
 `include \"inc/ops.vh\"
 module odd (input [7:0] class, input [11:4] \\a.b[c] , input __x, output [0:7] y_o);
-  assign y_o = `OP(class, \\a.b[c] ) ^ {8{__x}};
+  wire [7:0] b = \\a.b[c] ;
+  assign y_o = `OP(class, b) ^ {8{__x}};
 endmodule
 ";
     let library = BuildSpec::new("odd")
