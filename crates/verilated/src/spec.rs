@@ -170,6 +170,13 @@ impl BuildSpec {
         if !self.sources.iter().any(Source::is_compiled) {
             return refuse("sources", "at least one .v or .sv file", "none");
         }
+        let reserved = ["--prefix", "--Mdir", "--top", "--trace", "--cc", "--sc", "--exe"];
+        for flag in &self.verilator_flags {
+            let long = format!("--{}", flag.trim_start_matches('-')); // Verilator takes both
+            if flag.starts_with('-') && reserved.iter().any(|start| long.starts_with(start)) {
+                return refuse("verilator flag", "one that BuildSpec does not set itself", flag);
+            }
+        }
         let mut names = BTreeSet::new();
         for Source { name, .. } in &self.sources {
             let plain = Path::new(name).components().all(|c| matches!(c, Component::Normal(_)));
@@ -244,6 +251,8 @@ mod tests {
         assert!(message(spec().source("/x.v", "")).contains("a relative path"));
         assert!(message(spec().source("-x.v", "")).contains("`-x.v`"));
         assert!(message(spec().source("a.v", "")).contains("names that differ"));
+        assert!(message(spec().verilator_flag("-trace-fst")).contains("`-trace-fst`"));
+        assert!(spec().verilator_flag("-GN=1").verilator_flag("+define+trace").check().is_ok());
         let mut odd = spec();
         odd.top = "a b".into();
         assert!(message(odd).contains("a Verilog identifier"));
