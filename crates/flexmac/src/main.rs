@@ -8,6 +8,7 @@ mod config_args;
 mod engines;
 mod exit;
 mod npy;
+mod replay;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,12 @@ enum Command {
     Describe(cmd::describe::DescribeArgs),
     /// Multiply two integer matrices on an array, its reference, or both compared.
     Gemm(cmd::gemm::GemmArgs),
+    /// Train a network under a precision policy, on an array, its reference, or in float.
+    Train(cmd::train::TrainArgs),
+    /// Map a generated design to gates: area and clock.
+    Synth(cmd::synth::SynthArgs),
+    /// Get and check data sets.
+    Data(cmd::data::DataArgs),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +43,9 @@ fn main() -> ExitCode {
         Command::Gen(args) => cmd::generate::run(&args),
         Command::Describe(args) => cmd::describe::run(&args),
         Command::Gemm(args) => cmd::gemm::run(&args),
+        Command::Train(args) => cmd::train::run(&args),
+        Command::Synth(args) => cmd::synth::run(&args),
+        Command::Data(args) => cmd::data::run(&args),
     };
     exit::report(result)
 }

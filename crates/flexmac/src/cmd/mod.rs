@@ -1,5 +1,8 @@
 //! One file per subcommand: its flags and what it does with them.
 
+pub mod data;
 pub mod describe;
 pub mod gemm;
 pub mod generate;
+pub mod synth;
+pub mod train;

@@ -1,12 +1,11 @@
 //! `flexmac train`: from flags to a run.
 
-use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use cosim::{Engine, FloatEngine, ReferenceEngine};
 use dps::{Na2016, Na2016Config, Policy, Static, StaticConfig, TensorSpec};
@@ -17,9 +16,13 @@ use nn::{
     Engines, IterationRecord, NetPlan, NetSpec, Number, RunFolder, Schedule, Solver, Summary,
     Trainer, TrainerConfig,
 };
-use rtlgen::{Config, ConfigSpec};
+use rtlgen::ConfigSpec;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+
+use crate::cmd::gemm::FixedEngine;
+use crate::engines::{Design, fixed_engine};
+use crate::replay;
 
 /// Train a network under a precision policy, on an array, its reference, or in float
 #[derive(Debug, Args)]
@@ -67,9 +70,6 @@ pub struct TrainArgs {
     /// Folder of a generated array (flexmac gen) [default: the parameters of flexmac describe]
     #[arg(long, value_name = "DIR")]
     config: Option<PathBuf>,
-    /// Share of the tiles that engine checked compares, 0 to 1 [default: 1]
-    #[arg(long, value_name = "F")]
-    check_rate: Option<f64>,
     /// Iterations between evaluations, 0 for the end only [default: 0]
     #[arg(long, value_name = "N")]
     eval_every: Option<u64>,
@@ -100,10 +100,10 @@ struct StaticArgs {
     /// Integer length of parameters [default: 0]
     #[arg(long, value_name = "IL", allow_negative_numbers = true)]
     il_parameters: Option<i32>,
-    /// Integer length of activations [default: 5]
+    /// Integer length of activations [default: 4]
     #[arg(long, value_name = "IL", allow_negative_numbers = true)]
     il_activations: Option<i32>,
-    /// Integer length of gradients [default: -3]
+    /// Integer length of gradients [default: the bound of the loss gradient, -6 at batch 64]
     #[arg(long, value_name = "IL", allow_negative_numbers = true)]
     il_gradients: Option<i32>,
 }
@@ -177,8 +177,7 @@ impl Settings {
 struct Plan {
     settings: Settings,
     engine: EngineKind,
-    array: Config,
-    check_rate: f64,
+    design: Design,
     net: NetSpec,
     trainer: TrainerConfig,
     schedule: Schedule,
@@ -194,7 +193,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let engine = settings.take("engine", &args.engine, EngineKind::Reference);
     let net = NetSpec::by_name(&settings.take("net", &args.net, "lenet".to_owned()))?;
     let source = settings.take("data", &args.data, "fashion-mnist".to_owned());
-    let array = load_array(args.config.as_deref(), &mut settings)?;
+    let design = load_design(args.config.as_deref(), &mut settings)?;
     let defaults = TrainerConfig::default();
     let solver = Solver {
         base_rate: settings.take("lr", &args.lr, defaults.solver.base_rate),
@@ -217,11 +216,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         evaluate_images: args.eval_images.unwrap_or(2000),
         final_images: settings.take("eval-images", &args.eval_images, all),
     };
-    let check_rate = settings.take("check-rate", &args.check_rate, 1.0);
-    if !(0.0..=1.0).contains(&check_rate) {
-        bail!("--check-rate: expected a share from 0 to 1, found {check_rate}");
-    }
-    let plan = Plan { settings, engine, array, check_rate, net, trainer, schedule };
+    let plan = Plan { settings, engine, design, net, trainer, schedule };
     let summary = match engine {
         EngineKind::Float => {
             let (mut train, mut evaluate) = (FloatEngine, FloatEngine);
@@ -229,7 +224,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             train_on::<f32>(args, plan, &data, engines)?
         }
         _ => {
-            let (mut train, mut evaluate) = fixed_engines(&plan)?;
+            let (mut train, mut evaluate) = fixed_engines(&plan, args.out.as_deref())?;
             let engines = Engines { train: &mut *train, evaluate: &mut *evaluate };
             train_on::<i32>(args, plan, &data, engines)?
         }
@@ -239,32 +234,28 @@ pub fn run(args: &TrainArgs) -> Result<()> {
 
 /// The engine that trains and the one that evaluates: always the reference, which gives the same
 /// scores as the model without its minutes.
-fn fixed_engines(plan: &Plan) -> Result<(Box<dyn Engine<i32>>, Box<dyn Engine<i32>>)> {
-    let reference = || Box::new(ReferenceEngine::new(plan.array.clone()));
-    let train: Box<dyn Engine<i32>> = match plan.engine {
-        EngineKind::Float | EngineKind::Reference => reference(),
-        EngineKind::Rtl | EngineKind::Checked => {
-            let _ = plan.check_rate;
-            bail!("engine {:?}: not wired yet", plan.engine)
-        }
+fn fixed_engines(
+    plan: &Plan,
+    out: Option<&Path>,
+) -> Result<(Box<dyn Engine<i32>>, Box<dyn Engine<i32>>)> {
+    let kind = match plan.engine {
+        EngineKind::Float | EngineKind::Reference => FixedEngine::Reference,
+        EngineKind::Rtl => FixedEngine::Rtl,
+        EngineKind::Checked => FixedEngine::Checked,
     };
-    Ok((train, reference()))
+    let replay = replay::save_product(plan.design.clone(), out);
+    let train = fixed_engine(kind, &plan.design, None, Some(replay))?;
+    Ok((train, Box::new(ReferenceEngine::new(plan.design.config.clone()))))
 }
 
 /// The array of a generated folder, or the default one.
-fn load_array(folder: Option<&Path>, settings: &mut Settings) -> Result<Config> {
+fn load_design(folder: Option<&Path>, settings: &mut Settings) -> Result<Design> {
     let given = folder.map(|folder| folder.display().to_string());
     settings.take("config", &given, "default array".to_owned());
-    let spec = match folder {
-        None => ConfigSpec::default(),
-        Some(folder) => {
-            let path = folder.join("config.json");
-            let text = fs::read_to_string(&path)
-                .with_context(|| format!("read {}; make it with flexmac gen", path.display()))?;
-            serde_json::from_str(&text).with_context(|| format!("parse {}", path.display()))?
-        }
-    };
-    Ok(spec.check()?)
+    match folder {
+        None => Design::generate(ConfigSpec::default().check()?),
+        Some(folder) => Design::read(folder),
+    }
 }
 
 fn make_policy(
@@ -272,18 +263,18 @@ fn make_policy(
     plan: &mut Plan,
     tensors: &[TensorSpec],
 ) -> Result<Box<dyn Policy>> {
-    let max_bits = plan.array.max_bits();
+    let max_bits = plan.design.config.max_bits();
     let settings = &mut plan.settings;
     if plan.engine == EngineKind::Float {
         // Formats are made but never looked at.
-        return Ok(Box::new(Static::new(&StaticConfig::new(32, 32)?, tensors)));
+        return Ok(Box::new(Static::new(&StaticConfig::new(32, 32, tensors)?, tensors)));
     }
     match settings.take("policy", &args.policy, PolicyKind::Na2016) {
         PolicyKind::Static => {
             let args = &args.fixed;
             let bits = settings.take("bits", &args.bits, 16.min(max_bits));
             let storage_bits = settings.take("storage-bits", &args.storage_bits, bits.max(16));
-            let mut config = StaticConfig::new(bits, storage_bits)?;
+            let mut config = StaticConfig::new(bits, storage_bits, tensors)?;
             let mut shift = |name, given: &Option<i32>, formats: &mut [&mut Format]| {
                 let default = formats[0].integer_length();
                 let integer_length = settings.take(name, given, default);
@@ -350,7 +341,7 @@ where
             "settings": plan.settings.0,
             "network": plan.net,
             "solver": plan.trainer.solver,
-            "array": plan.array.spec(),
+            "array": plan.design.config.spec(),
         });
         folder.write_json("config.json", &config)?;
     }

@@ -1,0 +1,111 @@
+//! `flexmac synth`: area and clock of a generated design.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use rtlgen::TOP;
+use synth::{SynthConfig, SynthReport, Target};
+
+use crate::engines::Design;
+
+/// Technologies without a cell library, and the one with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TargetKind {
+    /// Simple gates: a transistor estimate
+    Generic,
+    /// Lattice iCE40: LUTs, carries, flip-flops, block RAM
+    Ice40,
+    /// Standard cells of --liberty: area and clock
+    Liberty,
+}
+
+/// Flags of `flexmac synth`.
+#[derive(Debug, Args)]
+pub struct SynthArgs {
+    /// Generated design: the folder that `flexmac gen` wrote
+    #[arg(long, value_name = "DIR")]
+    config: PathBuf,
+    /// What to map to
+    #[arg(long, value_enum, default_value_t = TargetKind::Liberty)]
+    target: TargetKind,
+    /// Cell library, .lib or .lib.gz [default: OSU 180 nm of Debian's qflow-tech-osu018]
+    #[arg(long, value_name = "FILE")]
+    liberty: Option<PathBuf>,
+    /// Module to synthesize, for a part of the design
+    #[arg(long, value_name = "MODULE", default_value = TOP)]
+    top: String,
+    /// Clock period to aim at, in picoseconds [default: as fast as it goes]
+    #[arg(long, value_name = "PS")]
+    period_ps: Option<f64>,
+    /// Dissolve the hierarchy before optimising: slower, a little smaller
+    #[arg(long)]
+    flatten: bool,
+    /// Folder for scripts, logs, netlist and report.json
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Keep the working copy of the cell library, so that the scripts can be run again
+    #[arg(long)]
+    keep: bool,
+    /// Print the report as one JSON record
+    #[arg(long)]
+    json: bool,
+}
+
+/// Synthesizes the design.
+pub fn run(args: &SynthArgs) -> Result<()> {
+    let design = Design::read(&args.config)?;
+    let target = match (args.target, &args.liberty) {
+        (TargetKind::Liberty, Some(path)) => Target::Liberty { path: path.clone() },
+        (TargetKind::Liberty, None) => Target::default_liberty(),
+        (kind, Some(_)) => anyhow::bail!(
+            "synth: --liberty goes with --target liberty, found --target {}",
+            kind.to_possible_value().expect("no value is skipped").get_name()
+        ),
+        (TargetKind::Generic, None) => Target::Generic,
+        (TargetKind::Ice40, None) => Target::Ice40 { dsp: false },
+    };
+    let sources = design.sources.iter().map(|file| args.config.join(&file.path));
+    let mut config = SynthConfig::new(&args.top, target, &args.out).sources(sources);
+    config.period_ps = args.period_ps;
+    config.flatten = args.flatten;
+    config.keep = args.keep;
+    let report = synth::run(&config, &mut |stage| eprintln!("synth: {stage}")).context("synth")?;
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        print_report(&report, &design);
+    }
+    Ok(())
+}
+
+fn print_report(report: &SynthReport, design: &Design) {
+    println!("{}, top {}, target {}", design.config.summary(), report.top, report.target);
+    if let Some(library) = &report.library {
+        println!("library   {} ({})", library.name, library.path);
+    }
+    if let Some(area) = report.area_um2 {
+        let sequential = report.sequential_area_um2.unwrap_or(0.0);
+        println!("area      {area:.0} um2, of which {sequential:.0} um2 flip-flops");
+    }
+    if let Some(timing) = &report.timing {
+        println!(
+            "clock     {:.0} ps ({:.1} MHz), {} cells from {} to {}",
+            timing.period_ps, timing.fmax_mhz, timing.levels, timing.start, timing.end
+        );
+        println!(
+            "          {:.0} ps with ports, from {} to {}",
+            timing.overall_period_ps, timing.overall_start, timing.overall_end
+        );
+    }
+    if let Some(fpga) = &report.fpga {
+        println!(
+            "resources {} LUTs, {} carries, {} flip-flops, {} block RAMs, {} DSPs",
+            fpga.luts, fpga.carries, fpga.ffs, fpga.brams, fpga.dsps
+        );
+    }
+    if let Some(gates) = &report.gates {
+        let bound = if gates.lower_bound { "at least " } else { "" };
+        println!("estimate  {bound}{} transistors", gates.transistors);
+    }
+}

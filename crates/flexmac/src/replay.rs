@@ -1,0 +1,66 @@
+//! A product on which RTL and reference differ, saved so that it can be replayed alone.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use cosim::{Product, ReplayHook};
+use ndarray::ArrayView2;
+
+use crate::engines::Design;
+use crate::npy;
+
+/// A hook that writes the operands and the design of a failing product to `RUN/mismatch` (or the
+/// system's temporary folder) and names the `flexmac gemm` command that replays it.
+pub fn save_product(design: Design, run: Option<&Path>) -> ReplayHook {
+    let folder = match run {
+        Some(run) => run.join("mismatch"),
+        None => std::env::temp_dir().join(format!("flexmac-mismatch-{}", std::process::id())),
+    };
+    Box::new(move |product| match save(&design, &folder, product) {
+        Ok(command) => Some(command),
+        // The difference itself is the news; say why it could not be saved and go on.
+        Err(error) => Some(format!("not available: {error:#}")),
+    })
+}
+
+fn save(design: &Design, folder: &Path, product: &Product<'_, i32>) -> Result<String> {
+    std::fs::create_dir_all(folder.join("design/rtl"))?;
+    rtlgen::write(&design.config, &folder.join("design"))?;
+    for file in &design.sources {
+        // As simulated: the design may have been edited after it was generated.
+        std::fs::write(folder.join("design").join(&file.path), &file.text)?;
+    }
+    let write = |name: &str, values: ArrayView2<'_, i32>| -> Result<PathBuf> {
+        let path = folder.join(name);
+        npy::write_matrix(&path, values)?;
+        Ok(path)
+    };
+    let a = write("a.npy", product.a.values)?;
+    let b = write("b.npy", product.b.values)?;
+    let sum_frac = product.a.format.frac() + product.b.format.frac();
+    let bias = match &product.bias {
+        None => String::new(),
+        Some(bias) => {
+            let path = write("bias.npy", bias.values)?;
+            format!(" --bias {} --bias-shift {}", path.display(), sum_frac - bias.format.frac())
+        }
+    };
+    let seed = product.seed;
+    Ok(format!(
+        "flexmac gemm --config {} --engine checked --a {} --b {} --bits-a {} --bits-b {}{bias} \
+         --shift {} --bits-out {} --round {} --seed {} --seed-path {},{},{} --out {}",
+        folder.join("design").display(),
+        a.display(),
+        b.display(),
+        product.a.format.bits(),
+        product.b.format.bits(),
+        sum_frac - product.out.frac(),
+        product.out.bits(),
+        product.rounding,
+        seed.run,
+        seed.iteration,
+        seed.layer,
+        seed.role.name(),
+        folder.join("c.npy").display(),
+    ))
+}
