@@ -30,7 +30,10 @@ pub struct Conv<T> {
     patches: Patches,
     channels_out: usize,
     input_gradient: bool,
-    cols: Option<Array2<T>>,
+    /// Patches of the last batch; the memory stays for the next.
+    cols: Array2<T>,
+    /// Whether they belong to a training step whose backward is still to come.
+    trained: bool,
 }
 
 impl<T: Number> Conv<T> {
@@ -44,7 +47,8 @@ impl<T: Number> Conv<T> {
     ) -> Self {
         let channels_out = plan.output.channels;
         let affine = Affine::new(site, plan, (channels_out, patches.patch_len()), initial);
-        Self { affine, patches, channels_out, input_gradient, cols: None }
+        let cols = Array2::from_elem((0, 0), T::default());
+        Self { affine, patches, channels_out, input_gradient, cols, trained: false }
     }
 
     /// What the array returns of a patch gradient: 32 bits, with as many guard bits as fit without
@@ -63,9 +67,10 @@ impl<T: Number> Conv<T> {
 impl<T: Number> Layer<T> for Conv<T> {
     fn forward(&mut self, input: Array2<T>, pass: &mut Pass<'_, T>) -> Result<Array2<T>, NnError> {
         let batch = input.nrows();
-        let cols = im2col(&input, &self.patches);
-        let output = self.affine.forward(cols.view(), pass)?;
-        self.cols = pass.training.then_some(cols);
+        im2col(&input, &self.patches, &mut self.cols);
+        drop(input);
+        let output = self.affine.forward(self.cols.view(), pass)?;
+        self.trained = pass.training;
         let (rows, columns) = self.patches.output();
         Ok(reshape(output, (batch, rows * columns * self.channels_out)))
     }
@@ -76,10 +81,9 @@ impl<T: Number> Layer<T> for Conv<T> {
         pass: &mut Pass<'_, T>,
     ) -> Result<Option<Array2<T>>, NnError> {
         let batch = gradient.nrows();
-        let cols = self.cols.take().expect(NO_FORWARD);
-        let gradient = reshape(gradient, (cols.nrows(), self.channels_out));
-        self.affine.parameter_gradients(cols.view(), gradient.view(), pass)?;
-        drop(cols);
+        assert!(std::mem::take(&mut self.trained), "{NO_FORWARD}");
+        let gradient = reshape(gradient, (self.cols.nrows(), self.channels_out));
+        self.affine.parameter_gradients(self.cols.view(), gradient.view(), pass)?;
         if !self.input_gradient {
             return Ok(None);
         }

@@ -60,21 +60,27 @@ impl Patches {
     }
 }
 
-/// One row per patch: image by image, then output row, then output column.
+/// One row per patch: image by image, then output row, then output column. Writes into `cols`,
+/// which is made anew only when its shape differs: kept from one batch to the next, it costs no
+/// memory traffic beyond the copies.
 ///
 /// # Shapes
 /// (batch, input length) to (batch * rows out * columns out, patch length).
 ///
 /// # Panics
-/// When a row of `images` is not one image of the stated shape, in row order.
-pub fn im2col<T: Number>(images: &Array2<T>, patches: &Patches) -> Array2<T> {
+/// When a row of `images` is not one image of the stated shape, in row order. `cols` must be empty
+/// or come from an earlier call with the same patches, whose padding is still zero.
+pub fn im2col<T: Number>(images: &Array2<T>, patches: &Patches, cols: &mut Array2<T>) {
     let (rows, columns) = patches.output();
     let patch_len = patches.patch_len();
     let image_len = patches.input.len();
     assert_eq!(images.ncols(), image_len, "one image per row");
+    let shape = (images.nrows() * rows * columns, patch_len);
+    if cols.dim() != shape {
+        *cols = Array2::from_elem(shape, T::default());
+    }
     let images = images.as_slice().expect("batches are stored row by row");
-    let count = images.len() / image_len;
-    let mut cols = vec![T::default(); count * rows * columns * patch_len];
+    let cols = cols.as_slice_mut().expect("made in row order");
     cols.par_chunks_mut(rows * columns * patch_len).zip(images.par_chunks(image_len)).for_each(
         |(cols, image)| {
             for (patch, cols) in cols.chunks_mut(patch_len).enumerate() {
@@ -84,8 +90,6 @@ pub fn im2col<T: Number>(images: &Array2<T>, patches: &Patches) -> Array2<T> {
             }
         },
     );
-    Array2::from_shape_vec((count * rows * columns, patch_len), cols)
-        .expect("the vector was made for the shape")
 }
 
 /// The adjoint of [`im2col`]: adds each patch back to where it came from, exactly.
@@ -154,7 +158,13 @@ mod tests {
     fn im2col_equals_the_definition() {
         for geometry in GEOMETRIES {
             let p = patches(geometry);
-            assert_eq!(im2col(&images(2), &p), naive(&images(2), &p), "{geometry:?}");
+            let mut cols = Array2::zeros((0, 0));
+            im2col(&images(2), &p, &mut cols);
+            assert_eq!(cols, naive(&images(2), &p), "{geometry:?}");
+            // Into the same memory again, with other images.
+            let other = images(2).map(|v| 3 - v);
+            im2col(&other, &p, &mut cols);
+            assert_eq!(cols, naive(&other, &p), "{geometry:?}");
         }
     }
 
@@ -164,7 +174,7 @@ mod tests {
         for geometry in GEOMETRIES {
             let p = patches(geometry);
             let x = images(3);
-            let cols = im2col(&x, &p);
+            let cols = naive(&x, &p);
             let c = cols.map(|v| v / 3 + 7);
             let left: i64 = cols.iter().zip(&c).map(|(a, b)| i64::from(*a) * i64::from(*b)).sum();
             let back = col2im(&c, &p);
