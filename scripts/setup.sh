@@ -1,0 +1,33 @@
+# Sourced by demo and test: `need COMMAND PACKAGE` and `need_file FILE PACKAGE` collect what is
+# missing, `install_missing` gets it through apt-get, or prints the line to run.
+
+missing_packages=()
+
+need() { command -v "$1" >/dev/null 2>&1 || missing_packages+=("$2"); }
+
+need_file() { [ -e "$1" ] || missing_packages+=("$2"); }
+
+install_missing() {
+  [ ${#missing_packages[@]} -gt 0 ] || return 0
+  local line="apt-get install -y --no-install-recommends ${missing_packages[*]}"
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "missing tools; as root, run:" >&2
+    echo "  apt-get update && $line" >&2
+    exit 2
+  fi
+  echo "installing: ${missing_packages[*]}"
+  local log
+  log=$(mktemp)
+  if ! { apt-get update && DEBIAN_FRONTEND=noninteractive $line; } >"$log" 2>&1; then
+    tail -20 "$log" >&2
+    echo "could not install; as root, run: apt-get update && $line" >&2
+    exit 2
+  fi
+  rm -f "$log"
+}
+
+need_rust() {
+  command -v cargo >/dev/null 2>&1 && return 0
+  echo "cargo was not found on PATH; install Rust 1.89 or newer: https://rustup.rs" >&2
+  exit 2
+}
