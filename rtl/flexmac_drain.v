@@ -3,14 +3,14 @@
 // A capture puts one value per row into every column's chain; rows 0, 1, ... then pass one a cycle
 // through the requantizers' stages, all columns in step:
 //
-//   chain -> align (A) -> sum (B) -> shift (C) -> round (D) -> result
+//   chain -> align (A) -> add (B) -> resolve (R) -> shift (C) -> round (D) -> result
 //
 // Only a tile's complete sums go beyond B. A row that needs a preload beat in A, or a seed beat in
-// B, waits for it by freezing the core (en_i low), as does a result that is not taken.
+// R, waits for it by freezing the core (en_i low), as does a result that is not taken.
 //
 // Parameters: RW, CW: widths of a count of rows and of columns; IW: of a row index;
 // SW: of a significance.
-// Latency 5 enabled cycles from capture to result; throughput one row a cycle.
+// Latency 6 enabled cycles from capture to result; throughput one row a cycle.
 `default_nettype none
 
 module flexmac_drain #(
@@ -42,8 +42,9 @@ module flexmac_drain #(
     output wire [   1:0] sum_base_o,     // what is added to: 0 nothing, 1 preload, 2 memory
     output wire          sum_keep_o,     // write the memory
     output wire          need_preload_o,
-    // shift, round and result stages
-    output wire          shift_o,        // B enters C: complete sums only
+    // resolve, shift, round and result stages: complete sums only
+    output wire          resolve_o,      // B enters R
+    output wire          shift_o,        // R enters C
     output wire          seed_o,         // ... as the first row of a tile
     output wire          need_seed_o,
     output wire          round_o,        // C enters D
@@ -89,13 +90,15 @@ module flexmac_drain #(
   assign drain_pos_o = pos_q;
   assign drain_last_o = last_q;
 
-  // A, B, C, D
+  // A, B, R, C, D
   reg           a_valid_q, a_emit_q, a_final_q;
   reg  [IW-1:0] a_row_q;
   reg  [   1:0] a_base_q;
   reg  [CW-1:0] a_cols_q;
   reg           b_valid_q, b_first_q, b_final_q;
   reg  [CW-1:0] b_cols_q;
+  reg           r_valid_q, r_first_q, r_final_q;
+  reg  [CW-1:0] r_cols_q;
   reg           c_valid_q, c_final_q;
   reg  [CW-1:0] c_cols_q;
   reg           d_valid_q, d_final_q;
@@ -105,12 +108,14 @@ module flexmac_drain #(
     if (!rst_ni) begin
       a_valid_q <= 1'b0;
       b_valid_q <= 1'b0;
+      r_valid_q <= 1'b0;
       c_valid_q <= 1'b0;
       d_valid_q <= 1'b0;
     end else if (en_i) begin
       a_valid_q <= valid_q;
       b_valid_q <= a_valid_q && a_emit_q;
-      c_valid_q <= b_valid_q;
+      r_valid_q <= b_valid_q;
+      c_valid_q <= r_valid_q;
       d_valid_q <= c_valid_q;
     end
   end
@@ -125,8 +130,11 @@ module flexmac_drain #(
       b_first_q <= a_row_q == {IW{1'b0}};
       b_final_q <= a_final_q;
       b_cols_q <= a_cols_q;
-      c_final_q <= b_final_q;
-      c_cols_q <= b_cols_q;
+      r_first_q <= b_first_q;
+      r_final_q <= b_final_q;
+      r_cols_q <= b_cols_q;
+      c_final_q <= r_final_q;
+      c_cols_q <= r_cols_q;
       d_final_q <= c_final_q;
       d_cols_q <= c_cols_q;
     end
@@ -137,14 +145,15 @@ module flexmac_drain #(
   assign sum_base_o = a_base_q;
   assign sum_keep_o = en_i && a_valid_q && !a_emit_q;
   assign need_preload_o = a_valid_q && a_base_q == BASE_PRELOAD;
-  assign shift_o = en_i && b_valid_q;
-  assign seed_o = b_first_q;
-  assign need_seed_o = b_valid_q && b_first_q && stochastic_i;
+  assign resolve_o = en_i && b_valid_q;
+  assign shift_o = en_i && r_valid_q;
+  assign seed_o = r_first_q;
+  assign need_seed_o = r_valid_q && r_first_q && stochastic_i;
   assign round_o = en_i && c_valid_q;
   assign result_o = en_i && d_valid_q;
   assign result_last_o = d_final_q;
   assign result_cols_o = d_cols_q;
-  assign busy_o = valid_q || a_valid_q || b_valid_q || c_valid_q || d_valid_q;
+  assign busy_o = valid_q || a_valid_q || b_valid_q || r_valid_q || c_valid_q || d_valid_q;
 
 endmodule
 

@@ -22,7 +22,7 @@
 //
 // Parameters: P: digit width; ACC: chain width; SUM: sum width, 48..88, above ACC; ROWS, IW: rows and the
 // width of a row index; SW: width of a significance; STOCHASTIC: 1 builds the random stream.
-// Latency 4 stages and the result register; throughput one row a cycle. Control: flexmac_drain.
+// Latency 5 stages and the result register; throughput one row a cycle. Control: flexmac_drain.
 `default_nettype none
 
 module flexmac_requant #(
@@ -48,6 +48,7 @@ module flexmac_requant #(
     input  wire        [ IW-1:0] sum_row_i,
     input  wire        [    1:0] sum_base_i,
     input  wire                  sum_keep_i,
+    input  wire                  resolve_en_i,
     input  wire                  shift_en_i,
     input  wire                  seed_en_i,
     input  wire                  round_en_i,
@@ -66,8 +67,6 @@ module flexmac_requant #(
 
   localparam [1:0] ROUND_NEAREST = 2'd0;
   localparam [1:0] ROUND_STOCHASTIC = 2'd2;
-  localparam [1:0] BASE_PRELOAD = 2'd1;
-  localparam [1:0] BASE_MEMORY = 2'd2;
   localparam PLACES = SW + $clog2(P);  // significance * P: P is a power of two
 
   // A: the digit at its place
@@ -80,30 +79,25 @@ module flexmac_requant #(
     if (align_en_i) aligned_q <= extended << places;
   end
 
-  // B: the sum
-  reg  [SUM-1:0] memory_q [0:ROWS-1];
-  wire [SUM-1:0] held = memory_q[sum_row_i];
-  reg  [SUM-1:0] base;
-  reg  [SUM-1:0] sum_q;
-  wire [SUM-1:0] sum_d = base + aligned_q;
+  // B, R: the sum
+  wire [SUM-1:0] sum;
 
-  always @* begin
-    case (sum_base_i)
-      BASE_PRELOAD: base = preload_i;
-      BASE_MEMORY: base = held;
-      default: base = {SUM{1'b0}};
-    endcase
-  end
+  flexmac_sum #(.SUM(SUM), .ROWS(ROWS), .IW(IW)) u_sum (
+      .clk_i       (clk_i),
+      .add_en_i    (sum_en_i),
+      .row_i       (sum_row_i),
+      .base_i      (sum_base_i),
+      .keep_i      (sum_keep_i),
+      .resolve_en_i(resolve_en_i),
+      .aligned_i   (aligned_q),
+      .preload_i   (preload_i),
+      .sum_o       (sum)
+  );
 
-  always @(posedge clk_i) begin
-    if (sum_en_i) sum_q <= sum_d;
-    if (sum_keep_i) memory_q[sum_row_i] <= sum_d;
-  end
-
-  assign sum_o = sum_q;
+  assign sum_o = sum;
 
   // C: floor and dropped bits; what lies beyond the window
-  wire [SUM+54:0] shifted = $signed({sum_q, 55'd0}) >>> amount_i;
+  wire [SUM+54:0] shifted = $signed({sum, 55'd0}) >>> amount_i;
   wire unused_shifted = &{1'b0, shifted[SUM+54:57]};
   reg  [56:0] window_q;
   reg  beyond_q, sign_q;
@@ -111,8 +105,8 @@ module flexmac_requant #(
   always @(posedge clk_i) begin
     if (shift_en_i) begin
       window_q <= shifted[56:0];
-      beyond_q <= ((sum_q ^ {SUM{sum_q[SUM-1]}}) & over_i) != {SUM{1'b0}};
-      sign_q <= sum_q[SUM-1];
+      beyond_q <= ((sum ^ {SUM{sum[SUM-1]}}) & over_i) != {SUM{1'b0}};
+      sign_q <= sum[SUM-1];
     end
   end
 

@@ -44,7 +44,7 @@ impl Cycles {
 
 /// Cycles from a command's acceptance to its first capture-slot result beat that no schedule can
 /// hide, apart from the PE's own stages: command register, operand read, capture, requantizer.
-const FIXED_LATENCY: u64 = 7;
+const FIXED_LATENCY: u64 = 8;
 
 impl Schedule {
     /// Cycles of the whole product with operands, preloads, seeds and results never waiting.

@@ -43,6 +43,7 @@ const LEAVES: &[(&str, &str)] = leaves![
     "flexmac_saturate.v",
     "flexmac_seq.v",
     "flexmac_stats.v",
+    "flexmac_sum.v",
 ];
 
 macro_rules! templates {

@@ -1,0 +1,124 @@
+// Row memory and adder of one requantizer: assembles exact sums, one row a cycle.
+//
+// A full-width carry chain would be the slowest path of the design, so a sum is kept in N segments
+// whose carries wait for the next addition:
+//
+//      segment N-1           segment 1     segment 0
+//     +-----------+   ...   +-----------+-----------+
+//     |   s[N-1]  |         |   s[1]    |   s[0]    |   sum = s + carries at their segments'
+//     +-----------+         +-----------+-----------+         lower ends
+//                  ^c[N-2]   ^c[1]       ^c[0]
+//
+// An addition takes every segment's waiting carry in and leaves a new one. Complete sums pass
+// through a second stage that adds the last carries: at most 2 enter a segment, its own and one
+// that ripples through the segment below.
+//
+//   aligned_i, preload_i, sum_o   s(SUM-1).0
+//
+// Parameters: SUM: width of a sum; ROWS, IW: rows and the width of a row index.
+// Latency 2; throughput one row a cycle, also of the same row.
+`default_nettype none
+
+module flexmac_sum #(
+    parameter SUM  = 48,
+    parameter ROWS = 8,
+    parameter IW   = 3
+) (
+    input  wire           clk_i,
+    // control
+    input  wire           add_en_i,
+    input  wire [ IW-1:0] row_i,
+    input  wire [    1:0] base_i,       // add to: 0 nothing, 1 the preload, 2 the row's memory
+    input  wire           keep_i,       // write the row's memory
+    input  wire           resolve_en_i,
+    // data
+    input  wire [SUM-1:0] aligned_i,
+    input  wire [SUM-1:0] preload_i,
+    output reg  [SUM-1:0] sum_o
+);
+
+  localparam [1:0] BASE_PRELOAD = 2'd1;
+  localparam [1:0] BASE_MEMORY = 2'd2;
+  localparam N = (SUM + 23) / 24;      // segments of at most 24 bits
+  localparam SEG = (SUM + N - 1) / N;  // bits of a segment
+  localparam ALL = N * SEG;            // sign-extended to whole segments
+
+  reg  [ALL+N-1:0] memory_q [0:ROWS-1];  // carries above segments
+  wire [ALL+N-1:0] held = memory_q[row_i];
+  wire [ALL-1:0] aligned;
+  wire [ALL-1:0] preload;
+  reg  [ALL-1:0] base;
+  reg  [N-1:0] base_carry;
+
+  generate
+    if (ALL > SUM) begin : gen_extend
+      assign aligned = {{(ALL - SUM) {aligned_i[SUM-1]}}, aligned_i};
+      assign preload = {{(ALL - SUM) {preload_i[SUM-1]}}, preload_i};
+    end else begin : gen_whole
+      assign aligned = aligned_i;
+      assign preload = preload_i;
+    end
+  endgenerate
+
+  always @* begin
+    base = {ALL{1'b0}};
+    base_carry = {N{1'b0}};
+    case (base_i)
+      BASE_PRELOAD: base = preload;
+      BASE_MEMORY: {base_carry, base} = held;
+      default: base = {ALL{1'b0}};
+    endcase
+  end
+
+  // add: segments side by side; the carry out of segment g waits at the lower end of g+1
+  reg  [ALL-1:0] sum_d;
+  reg  [N-1:0] carry_d;
+  reg  carry;
+  integer i;
+
+  always @* begin
+    sum_d = {ALL{1'b0}};
+    carry_d = {N{1'b0}};
+    for (i = 0; i < N; i = i + 1) begin
+      {carry, sum_d[i*SEG +: SEG]} = {1'b0, base[i*SEG +: SEG]} + {1'b0, aligned[i*SEG +: SEG]}
+          + {{SEG{1'b0}}, base_carry[i]};
+      if (i < N - 1) carry_d[i+1] = carry;
+    end
+  end
+
+  // resolve: what enters a segment is its waiting carry and what ripples through the one below
+  reg  [ALL-1:0] sum_q;
+  reg  [N-1:0] carry_q;
+  reg  [ALL-1:0] resolved;
+  reg  [SEG-1:0] segment;
+  reg  [1:0] enter;
+  reg  ripples;
+  integer g;
+
+  always @* begin
+    resolved = {ALL{1'b0}};
+    ripples = 1'b0;
+    for (g = 0; g < N; g = g + 1) begin
+      segment = sum_q[g*SEG +: SEG];
+      enter = {1'b0, carry_q[g]} + {1'b0, ripples};
+      resolved[g*SEG +: SEG] = segment + {{(SEG - 2) {1'b0}}, enter};
+      ripples = (enter == 2'd1 && segment == {SEG{1'b1}})
+          || (enter == 2'd2 && segment[SEG-1:1] == {(SEG - 1) {1'b1}});
+    end
+  end
+
+  always @(posedge clk_i) begin
+    if (add_en_i) {carry_q, sum_q} <= {carry_d, sum_d};
+    if (keep_i) memory_q[row_i] <= {carry_d, sum_d};
+    if (resolve_en_i) sum_o <= resolved[SUM-1:0];
+  end
+
+  generate
+    if (ALL > SUM) begin : gen_spare
+      wire unused_spare = &{1'b0, resolved[ALL-1:SUM]};
+    end
+  endgenerate
+
+endmodule
+
+`default_nettype wire
