@@ -4,16 +4,32 @@
 //! and answers with a [`FormatTable`]. It knows tensors by name and role only ([`TensorSpec`]), so
 //! that one policy serves every network. One file per policy.
 
+mod courbariaux2014;
 mod error;
 mod loss_average;
 mod na2016;
+mod operand;
+mod planewise;
 mod policy;
 mod static_policy;
+mod taras2018;
 mod tensor;
 
+pub use courbariaux2014::{
+    Courbariaux2014, Courbariaux2014Config, Courbariaux2014State, GroupState,
+};
 pub use error::DpsError;
 pub use loss_average::LossAverage;
 pub use na2016::{Na2016, Na2016Config, Na2016State, PointState, Stage};
+pub use operand::OperandState;
+pub use planewise::{Planewise, PlanewiseConfig, PlanewiseState, UseState};
 pub use policy::{Observation, Policy, PolicyState, TensorCounters};
 pub use static_policy::{Static, StaticConfig};
+pub use taras2018::{Taras2018, Taras2018Config, Taras2018State};
 pub use tensor::{FormatTable, Formats, TensorRole, TensorSpec};
+
+/// Shortest integer length a search goes to: a tensor that stays zero must not run away.
+pub(crate) const SHORTEST: i32 = -28;
+
+#[cfg(test)]
+mod policies_tests;

@@ -266,10 +266,6 @@ impl Policy for Na2016 {
     }
 
     fn restore(&mut self, state: &PolicyState) -> Result<(), DpsError> {
-        let tensors = |count: usize| format!("{NAME} with {count} tensors");
-        let refuse = |found| {
-            Err(DpsError::State { policy: NAME, expected: tensors(self.roles.len()), found })
-        };
         match state {
             PolicyState::Na2016(saved) if saved.points.len() == self.roles.len() => {
                 for bits in [saved.width, saved.target] {
@@ -280,8 +276,7 @@ impl Policy for Na2016 {
                 self.table = table(&self.state);
                 Ok(())
             }
-            PolicyState::Na2016(saved) => refuse(tensors(saved.points.len())),
-            other => refuse(other.policy().to_owned()),
+            other => Err(other.refuse(NAME, self.roles.len())),
         }
     }
 }

@@ -3,8 +3,11 @@
 use fxp::Counters;
 use serde::{Deserialize, Serialize};
 
+use crate::courbariaux2014::Courbariaux2014State;
 use crate::error::DpsError;
 use crate::na2016::Na2016State;
+use crate::planewise::PlanewiseState;
+use crate::taras2018::Taras2018State;
 use crate::tensor::FormatTable;
 
 /// One tensor's counters of one iteration, by what was rounded.
@@ -80,6 +83,12 @@ pub enum PolicyState {
     Static,
     /// `na2016`.
     Na2016(Na2016State),
+    /// `courbariaux2014`.
+    Courbariaux2014(Courbariaux2014State),
+    /// `taras2018`.
+    Taras2018(Taras2018State),
+    /// `planewise`.
+    Planewise(PlanewiseState),
 }
 
 impl PolicyState {
@@ -88,6 +97,30 @@ impl PolicyState {
         match self {
             Self::Static => crate::static_policy::NAME,
             Self::Na2016(_) => crate::na2016::NAME,
+            Self::Courbariaux2014(_) => crate::courbariaux2014::NAME,
+            Self::Taras2018(_) => crate::taras2018::NAME,
+            Self::Planewise(_) => crate::planewise::NAME,
         }
+    }
+
+    /// Tensors it covers; `static` keeps none.
+    fn tensors(&self) -> usize {
+        match self {
+            Self::Static => 0,
+            Self::Na2016(state) => state.points.len(),
+            Self::Courbariaux2014(state) => state.values.len(),
+            Self::Taras2018(state) => state.formats.len(),
+            Self::Planewise(state) => state.tensors.len(),
+        }
+    }
+
+    /// The refusal of this state by a policy for so many tensors.
+    pub(crate) fn refuse(&self, policy: &'static str, tensors: usize) -> DpsError {
+        let found = if self.policy() == policy {
+            format!("{policy} with {} tensors", self.tensors())
+        } else {
+            self.policy().to_owned()
+        };
+        DpsError::State { policy, expected: format!("{policy} with {tensors} tensors"), found }
     }
 }

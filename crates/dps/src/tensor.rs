@@ -30,6 +30,14 @@ impl TensorRole {
     pub fn is_parameter(self) -> bool {
         matches!(self, Self::Weight | Self::Bias)
     }
+
+    /// The longest integer length its gradient needs, where that is known.
+    pub(crate) fn gradient_bound(self) -> i32 {
+        match self {
+            Self::Logits { gradient_integer_length } => gradient_integer_length,
+            _ => i32::MAX,
+        }
+    }
 }
 
 /// A tensor's name and role; its place in the network's list is its number.

@@ -9,6 +9,7 @@ mod engines;
 mod exit;
 mod npy;
 mod replay;
+mod settings;
 
 use std::process::ExitCode;
 

@@ -44,6 +44,12 @@ impl Counters {
         self.overflow_low + self.overflow_high
     }
 
+    /// Overflows as a share of the values emitted; 0 when nothing was.
+    pub fn overflow_rate(&self) -> f64 {
+        // Counts stay far below 2^53.
+        self.overflows() as f64 / self.emitted.max(1) as f64
+    }
+
     /// Mean |rounding error| in units of the output's last place; 0 when nothing was emitted.
     pub fn mean_error(&self) -> f64 {
         if self.emitted == 0 {

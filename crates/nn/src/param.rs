@@ -105,11 +105,12 @@ impl<T: Number> Param<T> {
     }
 
     /// Follows the policy before an iteration: moves values and momentum to a new storage format,
-    /// and makes the copy for the array where its format differs.
+    /// and makes the copy for the array, rounded as `forward` says, where its format differs.
     pub(crate) fn follow(
         &mut self,
         formats: &Formats,
         host: &HostRounding,
+        forward: Rounding,
         counters: &mut TensorCounters,
     ) {
         if !T::FIXED {
@@ -129,9 +130,10 @@ impl<T: Number> Param<T> {
         }
         self.copy = (formats.forward != to).then(|| {
             let mut copy = self.values.clone();
+            let host = HostRounding { rounding: forward, ..*host };
             let rounded =
                 host.update(Part::Copy, elements_mut(&mut copy), |element, word, counters| {
-                    element.convert(to, formats.forward, host.rounding, word, counters)
+                    element.convert(to, formats.forward, forward, word, counters)
                 });
             counters.forward.merge(&rounded);
             (formats.forward, copy)

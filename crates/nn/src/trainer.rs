@@ -34,10 +34,20 @@ pub struct TrainerConfig {
     pub seed: u64,
     /// How everything is rounded, on the array and on the host.
     pub rounding: Rounding,
+    /// How the way forward is rounded instead: the input, layer outputs, and the copies of
+    /// parameters that enter the array. `None`: like everything else.
+    pub forward_rounding: Option<Rounding>,
     /// The solver.
     pub solver: Solver,
     /// Losses averaged in the history's smoothed loss.
     pub loss_window: usize,
+}
+
+impl TrainerConfig {
+    /// The rounding of the way forward.
+    fn forward(&self) -> Rounding {
+        self.forward_rounding.unwrap_or(self.rounding)
+    }
 }
 
 impl Default for TrainerConfig {
@@ -46,6 +56,7 @@ impl Default for TrainerConfig {
             batch: 64,
             seed: 1,
             rounding: Rounding::Stochastic,
+            forward_rounding: None,
             solver: Solver::default(),
             loss_window: 100,
         }
@@ -151,7 +162,7 @@ impl<T: Number> Trainer<T> {
             engine,
             tensors: self.plan.tensors(),
             formats: &formats,
-            rounding: self.config.rounding,
+            rounding: self.config.forward(),
             run: self.config.seed,
             iteration,
             training: true,
@@ -165,6 +176,7 @@ impl<T: Number> Trainer<T> {
         }
         let smoothed_loss = self.average.push(loss.mean);
 
+        pass.rounding = self.config.rounding;
         let gradient = quantize_loss_gradient(&self.plan, &loss.gradient, &mut pass);
         self.network.backward(gradient, &mut pass)?;
         self.update(&mut tally);
@@ -206,7 +218,7 @@ impl<T: Number> Trainer<T> {
                 engine,
                 tensors: self.plan.tensors(),
                 formats: &formats,
-                rounding: self.config.rounding,
+                rounding: self.config.forward(),
                 run,
                 iteration: number as u64,
                 training: false,
@@ -282,10 +294,10 @@ impl<T: Number> Trainer<T> {
     }
 
     fn follow(&mut self, formats: &FormatTable, tally: &mut Tally) {
-        let host = self.host();
+        let (host, forward) = (self.host(), self.config.forward());
         for param in self.network.params_mut() {
             let (tensor, host) = (param.tensor, host(param));
-            param.follow(&formats[tensor], &host, &mut tally.tensors[tensor]);
+            param.follow(&formats[tensor], &host, forward, &mut tally.tensors[tensor]);
         }
     }
 

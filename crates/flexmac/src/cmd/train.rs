@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use cosim::{Engine, FloatEngine, ReferenceEngine};
-use dps::{Na2016, Na2016Config, Policy, Static, StaticConfig, TensorSpec};
-use fxp::{Format, Rounding};
+use dps::{Policy, Static, StaticConfig, TensorSpec};
+use fxp::Rounding;
 use indicatif::{ProgressBar, ProgressStyle};
 use nn::data::{DataSource, Dataset};
 use nn::{
@@ -18,11 +18,13 @@ use nn::{
 };
 use rtlgen::ConfigSpec;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::cmd::gemm::FixedEngine;
+use crate::cmd::policy::{PolicyArgs, PolicyKind};
 use crate::engines::{Design, fixed_engine};
 use crate::replay;
+use crate::settings::Settings;
 
 /// Train a network under a precision policy, on an array, its reference, or in float
 #[derive(Debug, Args)]
@@ -43,6 +45,10 @@ pub struct TrainArgs {
     /// [default: stochastic]
     #[arg(long, value_name = "MODE")]
     rounding: Option<Rounding>,
+    /// Rounding of the way forward alone: the input, layer outputs, and the copies of parameters
+    /// that enter the array [default: nearest under planewise, else that of --rounding]
+    #[arg(long, value_name = "MODE")]
+    forward_rounding: Option<Rounding>,
     /// Iterations [default: 1000]
     #[arg(long, value_name = "N")]
     iters: Option<u64>,
@@ -80,55 +86,7 @@ pub struct TrainArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    fixed: StaticArgs,
-    #[command(flatten)]
-    dynamic: Na2016Args,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Policy static")]
-struct StaticArgs {
-    /// Width of every operand, sign included [default: 16]
-    #[arg(long, value_name = "BITS")]
-    bits: Option<u32>,
-    /// Width of stored parameters and momentum [default: the greater of 16 and --bits]
-    #[arg(long, value_name = "BITS")]
-    storage_bits: Option<u32>,
-    /// Integer length of the input [default: 0]
-    #[arg(long, value_name = "IL", allow_negative_numbers = true)]
-    il_input: Option<i32>,
-    /// Integer length of parameters [default: 0]
-    #[arg(long, value_name = "IL", allow_negative_numbers = true)]
-    il_parameters: Option<i32>,
-    /// Integer length of activations [default: 4]
-    #[arg(long, value_name = "IL", allow_negative_numbers = true)]
-    il_activations: Option<i32>,
-    /// Integer length of gradients [default: the bound of the loss gradient, -6 at batch 64]
-    #[arg(long, value_name = "IL", allow_negative_numbers = true)]
-    il_gradients: Option<i32>,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Policy na2016")]
-struct Na2016Args {
-    /// Width at the start and after a jump [default: 32, or the array's max_bits]
-    #[arg(long, value_name = "BITS")]
-    max_width: Option<u32>,
-    /// First width of D-search [default: 16]
-    #[arg(long, value_name = "BITS")]
-    target_width: Option<u32>,
-    /// What a jump raises the target by [default: 16]
-    #[arg(long, value_name = "BITS")]
-    step_width: Option<u32>,
-    /// Clean iterations before an integer length shrinks [default: 20]
-    #[arg(long, value_name = "N")]
-    isearch_window: Option<u32>,
-    /// Maxima of the loss waited for after a jump [default: 20]
-    #[arg(long, value_name = "N")]
-    dsearch_window: Option<u32>,
-    /// Losses in the smoothed loss [default: 100]
-    #[arg(long, value_name = "N")]
-    loss_window: Option<u32>,
+    policies: PolicyArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
@@ -142,35 +100,6 @@ enum EngineKind {
     Rtl,
     /// The Verilated array, compared with the reference
     Checked,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum PolicyKind {
-    /// Fixed formats
-    Static,
-    /// Na and Mukhopadhyay, ISLPED 2016
-    Na2016,
-}
-
-/// Every effective setting, and whether it was given.
-#[derive(Debug, Default)]
-struct Settings(Map<String, Value>);
-
-impl Settings {
-    fn take<V: Serialize + Clone>(&mut self, name: &str, given: &Option<V>, default: V) -> V {
-        let value = given.clone().unwrap_or(default);
-        self.0.insert(name.to_owned(), json!({"value": value, "default": given.is_none()}));
-        value
-    }
-
-    /// One line per setting, as ibex's flow prints them.
-    fn print(&self) {
-        for (name, setting) in &self.0 {
-            let mark = if setting["default"] == json!(true) { "  (default)" } else { "" };
-            eprintln!("{name:>16} = {}{mark}", setting["value"]);
-        }
-    }
 }
 
 /// What the flags come to, apart from engine and policy.
@@ -201,12 +130,16 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         decay: settings.take("weight-decay", &args.weight_decay, defaults.solver.decay),
         ..defaults.solver
     };
+    let rounding = settings.take("rounding", &args.rounding, defaults.rounding);
+    let nearest = args.policy == Some(PolicyKind::Planewise);
+    let forward = if nearest { Rounding::Nearest } else { rounding };
     let trainer = TrainerConfig {
         batch: settings.take("batch", &args.batch, defaults.batch),
         seed: settings.take("seed", &args.seed, defaults.seed),
-        rounding: settings.take("rounding", &args.rounding, defaults.rounding),
+        rounding,
+        forward_rounding: Some(settings.take("forward-rounding", &args.forward_rounding, forward)),
         solver,
-        loss_window: args.dynamic.loss_window.map_or(defaults.loss_window, |n| n as usize),
+        loss_window: args.policies.loss_window().map_or(defaults.loss_window, |n| n as usize),
     };
     let data = DataSource::parse(&source).load(trainer.seed)?;
     let all = data.test.len();
@@ -263,58 +196,13 @@ fn make_policy(
     plan: &mut Plan,
     tensors: &[TensorSpec],
 ) -> Result<Box<dyn Policy>> {
-    let max_bits = plan.design.config.max_bits();
-    let settings = &mut plan.settings;
     if plan.engine == EngineKind::Float {
         // Formats are made but never looked at.
         return Ok(Box::new(Static::new(&StaticConfig::new(32, 32, tensors)?, tensors)));
     }
-    match settings.take("policy", &args.policy, PolicyKind::Na2016) {
-        PolicyKind::Static => {
-            let args = &args.fixed;
-            let bits = settings.take("bits", &args.bits, 16.min(max_bits));
-            let storage_bits = settings.take("storage-bits", &args.storage_bits, bits.max(16));
-            let mut config = StaticConfig::new(bits, storage_bits, tensors)?;
-            let mut shift = |name, given: &Option<i32>, formats: &mut [&mut Format]| {
-                let default = formats[0].integer_length();
-                let integer_length = settings.take(name, given, default);
-                formats.iter_mut().try_for_each(|format| {
-                    **format = Format::with_integer_length(format.bits(), integer_length)?;
-                    Ok::<_, fxp::FxpError>(())
-                })
-            };
-            shift("il-input", &args.il_input, &mut [&mut config.input])?;
-            let parameters = &mut [&mut config.parameter, &mut config.storage];
-            shift("il-parameters", &args.il_parameters, parameters)?;
-            shift("il-activations", &args.il_activations, &mut [&mut config.activation])?;
-            shift("il-gradients", &args.il_gradients, &mut [&mut config.gradient])?;
-            Ok(Box::new(Static::new(&config, tensors)))
-        }
-        PolicyKind::Na2016 => {
-            let args = &args.dynamic;
-            let defaults = Na2016Config::default();
-            let max_bits = settings.take("max-width", &args.max_width, max_bits.min(32));
-            let target = defaults.target_bits.min(max_bits);
-            let config = Na2016Config {
-                max_bits,
-                target_bits: settings.take("target-width", &args.target_width, target),
-                step_bits: settings.take("step-width", &args.step_width, defaults.step_bits),
-                isearch_window: settings.take(
-                    "isearch-window",
-                    &args.isearch_window,
-                    defaults.isearch_window,
-                ),
-                dsearch_window: settings.take(
-                    "dsearch-window",
-                    &args.dsearch_window,
-                    defaults.dsearch_window,
-                ),
-                loss_window: settings.take("loss-window", &args.loss_window, defaults.loss_window),
-                ..defaults
-            };
-            Ok(Box::new(Na2016::new(config, tensors)?))
-        }
-    }
+    let settings = &mut plan.settings;
+    let kind = settings.take("policy", &args.policy, PolicyKind::Na2016);
+    args.policies.make(kind, settings, &plan.design.config, tensors)
 }
 
 fn train_on<T>(

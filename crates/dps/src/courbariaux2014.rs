@@ -1,0 +1,250 @@
+//! `courbariaux2014`: dynamic fixed point (Courbariaux, Bengio, David, "Training deep neural
+//! networks with low precision multiplications", 2014, arXiv:1412.7024).
+//!
+//! Every tensor has one width for products and, if it is a parameter, a wider one for storage. Its
+//! scaling factor is looked at every `interval` iterations: more overflows than the limit double
+//! it; so few that half the range would stay within the limit halve it.
+//!
+//! Where this differs from the paper:
+//! - The array counts overflows of the range in use, not of half of it. Half the range is known to
+//!   do when the OR of magnitudes has its top bit clear: then *nothing* reached the upper half. So
+//!   ranges shrink a little later than the paper's, never earlier.
+//! - The paper finds first scaling factors by training for some epochs at high precision and then
+//!   starts afresh. Here the same network goes on: `calibration` iterations at `calibration_bits`,
+//!   in which every iteration moves the points by all bits it left unused.
+//! - An array value at a limit counts as an overflow, as everywhere in flexmac.
+//!
+//! All widths count the sign: the paper's 9 and 11 bits are 10 and 12 here.
+
+use fxp::{Counters, Format};
+use serde::{Deserialize, Serialize};
+
+use crate::error::DpsError;
+use crate::policy::{Observation, Policy, PolicyState};
+use crate::tensor::{FormatTable, Formats, TensorRole, TensorSpec};
+
+pub(crate) const NAME: &str = "courbariaux2014";
+
+/// The policy's constants; defaults are those of the authors' published commands.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Courbariaux2014Config {
+    /// Width of every operand.
+    pub bits: u32,
+    /// Width of stored parameters.
+    pub storage_bits: u32,
+    /// First integer length of everything.
+    pub integer_length: i32,
+    /// Share of a tensor's values that may overflow.
+    pub overflow_limit: f64,
+    /// Iterations between two looks at the scaling factors.
+    pub interval: u32,
+    /// Iterations that find the first scaling factors.
+    pub calibration: u32,
+    /// Width of everything meanwhile.
+    pub calibration_bits: u32,
+}
+
+impl Default for Courbariaux2014Config {
+    fn default() -> Self {
+        Self {
+            bits: 10,
+            storage_bits: 12,
+            integer_length: 5,
+            overflow_limit: 1e-4,
+            interval: 100,
+            calibration: 100,
+            calibration_bits: 32,
+        }
+    }
+}
+
+impl Courbariaux2014Config {
+    fn check(&self) -> Result<(), DpsError> {
+        for bits in [self.bits, self.storage_bits, self.calibration_bits] {
+            Format::new(bits, 0).map_err(|source| DpsError::Format { policy: NAME, source })?;
+        }
+        crate::error::check_share(NAME, "overflow limit", self.overflow_limit)?;
+        crate::error::check_count(NAME, "interval", self.interval)
+    }
+}
+
+/// One group: its scaling factor and what was counted since the last look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupState {
+    /// Integer length, sign excluded.
+    pub integer_length: i32,
+    /// Counters of the present interval.
+    pub seen: Counters,
+}
+
+/// All that the policy's next steps depend on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Courbariaux2014State {
+    /// Iterations done.
+    pub iterations: u64,
+    /// Values on their way forward and parameters, by tensor.
+    pub values: Vec<GroupState>,
+    /// Gradients, by tensor.
+    pub gradients: Vec<GroupState>,
+}
+
+/// The policy.
+#[derive(Debug, Clone)]
+pub struct Courbariaux2014 {
+    config: Courbariaux2014Config,
+    roles: Vec<TensorRole>,
+    state: Courbariaux2014State,
+    table: FormatTable,
+}
+
+impl Courbariaux2014 {
+    /// The policy at its start for `tensors`.
+    ///
+    /// # Errors
+    /// [`DpsError`] when a constant is out of range.
+    pub fn new(config: Courbariaux2014Config, tensors: &[TensorSpec]) -> Result<Self, DpsError> {
+        config.check()?;
+        let roles: Vec<_> = tensors.iter().map(|tensor| tensor.role).collect();
+        let group = |bound: i32| GroupState {
+            integer_length: config.integer_length.min(bound),
+            seen: Counters::default(),
+        };
+        let state = Courbariaux2014State {
+            iterations: 0,
+            values: vec![group(i32::MAX); roles.len()],
+            gradients: roles.iter().map(|role| group(role.gradient_bound())).collect(),
+        };
+        let table = table(&config, &roles, &state);
+        Ok(Self { config, roles, state, table })
+    }
+
+    fn calibrating(&self) -> bool {
+        self.state.iterations < self.config.calibration.into()
+    }
+}
+
+impl GroupState {
+    /// Doubles or halves the scaling factor after an interval.
+    fn look(&mut self, bits: u32, limit: f64, bound: i32) {
+        if self.seen.emitted == 0 {
+            return;
+        }
+        if self.seen.overflow_rate() > limit {
+            self.integer_length = (self.integer_length + 1).min(bound);
+        } else if self.seen.magnitude_bits() < bits - 1 {
+            self.integer_length = (self.integer_length - 1).max(crate::SHORTEST);
+        }
+        self.seen = Counters::default();
+    }
+
+    /// Moves by everything the last iteration left unused.
+    fn calibrate(&mut self, bits: u32, bound: i32) {
+        if self.seen.emitted == 0 {
+            return;
+        }
+        // At most 31.
+        let unused = (bits - 1 - self.seen.magnitude_bits()) as i32;
+        let by = if self.seen.overflows() > 0 { 1 } else { -unused };
+        self.integer_length = (self.integer_length + by).clamp(crate::SHORTEST, bound);
+        self.seen = Counters::default();
+    }
+}
+
+fn table(
+    config: &Courbariaux2014Config,
+    roles: &[TensorRole],
+    state: &Courbariaux2014State,
+) -> FormatTable {
+    let calibrating = state.iterations < config.calibration.into();
+    let (bits, storage_bits) = if calibrating {
+        (config.calibration_bits, config.calibration_bits)
+    } else {
+        (config.bits, config.storage_bits)
+    };
+    let format = |bits, group: &GroupState| {
+        Format::with_integer_length(bits, group.integer_length)
+            .expect("the configuration's widths were checked")
+    };
+    let groups = roles.iter().zip(&state.values).zip(&state.gradients);
+    let formats = groups.map(|((role, value), gradient)| Formats {
+        forward: format(bits, value),
+        backward: format(bits, if role.is_parameter() { value } else { gradient }),
+        update: format(if role.is_parameter() { storage_bits } else { bits }, value),
+    });
+    FormatTable::new(formats.collect())
+}
+
+impl Policy for Courbariaux2014 {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn phase(&self) -> &'static str {
+        if self.calibrating() { "calibration" } else { "dynamic" }
+    }
+
+    fn formats(&self) -> &FormatTable {
+        &self.table
+    }
+
+    fn step(&mut self, observation: &Observation<'_>) -> &FormatTable {
+        let counters = observation.counters;
+        assert_eq!(counters.len(), self.roles.len(), "one counter set per tensor");
+        let calibrating = self.calibrating();
+        self.state.iterations += 1;
+        let since = self.state.iterations.saturating_sub(self.config.calibration.into());
+        let due = since.is_multiple_of(self.config.interval.into());
+        let limit = self.config.overflow_limit;
+        for (tensor, (role, counters)) in self.roles.iter().zip(counters).enumerate() {
+            // A parameter's copy holds the stored values again, so storage speaks for both.
+            let (seen, bits) = match (role.is_parameter(), calibrating) {
+                (true, true) => (&counters.update, self.config.calibration_bits),
+                (true, false) => (&counters.update, self.config.storage_bits),
+                (false, true) => (&counters.forward, self.config.calibration_bits),
+                (false, false) => (&counters.forward, self.config.bits),
+            };
+            let gradient_bits =
+                if calibrating { self.config.calibration_bits } else { self.config.bits };
+            let groups = [
+                (&mut self.state.values[tensor], seen, bits, i32::MAX),
+                (
+                    &mut self.state.gradients[tensor],
+                    &counters.backward,
+                    gradient_bits,
+                    role.gradient_bound(),
+                ),
+            ];
+            for (group, seen, bits, bound) in groups {
+                group.seen.merge(seen);
+                if calibrating {
+                    group.calibrate(bits, bound);
+                } else if due {
+                    group.look(bits, limit, bound);
+                }
+            }
+        }
+        self.table = table(&self.config, &self.roles, &self.state);
+        &self.table
+    }
+
+    fn state(&self) -> PolicyState {
+        PolicyState::Courbariaux2014(self.state.clone())
+    }
+
+    fn restore(&mut self, state: &PolicyState) -> Result<(), DpsError> {
+        match state {
+            PolicyState::Courbariaux2014(saved)
+                if [saved.values.len(), saved.gradients.len()] == [self.roles.len(); 2] =>
+            {
+                self.state = saved.clone();
+                self.table = table(&self.config, &self.roles, &self.state);
+                Ok(())
+            }
+            other => Err(other.refuse(NAME, self.roles.len())),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "courbariaux2014_tests.rs"]
+mod tests;

@@ -1,0 +1,299 @@
+//! One operand's search for its range and width: what every use of a tensor shares under
+//! `planewise`.
+//!
+//! Range. An iteration that overflows more often than the limit moves the point up at once. Top bits
+//! that a whole window left unused move it down by all of them at once. The counters do not tell
+//! how many values a shorter range would cut off, so a shorter one is *tried* now and then, and
+//! taken back, with the wait before the next try doubled, when it overflows too often.
+//!
+//! Width. Values that spread over many last places lose 1/4 of one on average (1/3 under stochastic
+//! rounding); values far below one lose next to nothing of it, because they are nothing of it. So a
+//! mean rounding error that is *small*, at a range that cannot shrink, says that a plane is missing.
+//! Planes are never given back.
+
+use std::ops::RangeInclusive;
+
+use fxp::{Counters, Format};
+use serde::{Deserialize, Serialize};
+
+/// Integer lengths the search stays within, so that a tensor of zeros does not run away.
+const INTEGER_LENGTHS: RangeInclusive<i32> = crate::SHORTEST..=24;
+
+/// First wait between two tries, in windows; it doubles up to the longest.
+const FIRST_WAIT: u32 = 1;
+const LONGEST_WAIT: u32 = 64;
+
+/// The width at which overflow limits are stated; see [`OperandRules::limit`].
+const LIMIT_BITS: i32 = 8;
+
+/// What does not change during a run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct OperandRules {
+    /// Bits of a plane; widths are multiples of it.
+    pub chunk: u32,
+    /// Planes at the start.
+    pub planes: u32,
+    /// Most planes.
+    pub planes_max: u32,
+    /// Whether the range moves at all.
+    pub searches: bool,
+    /// Longest integer length, where values are bounded.
+    pub bound: i32,
+    /// Share of values that may overflow.
+    pub overflow_limit: f64,
+    /// Whether the limit is that of 8 bits and doubles with each bit less: with coarser last places
+    /// the values in range lose more than the few beyond it.
+    pub limit_by_width: bool,
+    /// Mean rounding error, in last places, below which a plane is missing.
+    pub resolution: f64,
+    /// Iterations in a window.
+    pub window: u32,
+}
+
+/// What the next decisions depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperandState {
+    /// Integer length, sign excluded.
+    pub integer_length: i32,
+    /// Planes in use.
+    pub planes: u32,
+    /// Whether the range has met its limit once; before that it shrinks without waiting.
+    pub settled: bool,
+    /// Whether the present range is a try.
+    pub trying: bool,
+    /// Windows before the next try.
+    pub wait: u32,
+    /// The wait after a try that fails.
+    pub next_wait: u32,
+    /// Iterations of the present window.
+    pub iterations: u32,
+    /// What they counted.
+    pub seen: Counters,
+}
+
+impl OperandRules {
+    /// Width of so many planes.
+    fn bits(&self, planes: u32) -> u32 {
+        (planes * self.chunk).clamp(fxp::MIN_BITS, fxp::MAX_BITS)
+    }
+
+    /// Share of values that may overflow at a width.
+    fn limit(&self, bits: u32) -> f64 {
+        if self.limit_by_width {
+            // Widths are at most 32.
+            self.overflow_limit * f64::from(LIMIT_BITS - bits as i32).exp2()
+        } else {
+            self.overflow_limit
+        }
+    }
+
+    /// The start of a search.
+    pub(crate) fn start(&self, integer_length: i32) -> OperandState {
+        OperandState {
+            integer_length: integer_length.min(self.bound),
+            planes: self.planes,
+            settled: false,
+            trying: false,
+            wait: FIRST_WAIT,
+            next_wait: 2 * FIRST_WAIT,
+            iterations: 0,
+            seen: Counters::default(),
+        }
+    }
+
+    /// The format of a state.
+    pub(crate) fn format(&self, state: &OperandState) -> Format {
+        Format::with_integer_length(self.bits(state.planes), state.integer_length)
+            .expect("widths are kept legal")
+    }
+
+    /// Takes one iteration into a state.
+    pub(crate) fn step(&self, state: &mut OperandState, counters: &Counters) {
+        if counters.emitted == 0 {
+            return;
+        }
+        state.seen.merge(counters);
+        state.iterations += 1;
+        let due = state.iterations >= self.window;
+        if self.searches && self.follow(state, counters, due) {
+            state.clear();
+        } else if due {
+            self.end_window(state);
+        }
+    }
+
+    /// The moves that the counters force; whether there was one.
+    fn follow(&self, state: &mut OperandState, counters: &Counters, due: bool) -> bool {
+        let bits = self.bits(state.planes);
+        let unused = bits - 1 - state.seen.magnitude_bits();
+        if counters.overflow_rate() > self.limit(bits) {
+            if state.trying {
+                state.wait = state.next_wait;
+                state.next_wait = (2 * state.next_wait).min(LONGEST_WAIT);
+            }
+            (state.settled, state.trying) = (true, false);
+            self.shift(state, 1);
+            true
+        } else if unused > 0 && (due || !state.settled) {
+            self.shift(state, -(unused as i32)); // at most 31
+            true
+        } else {
+            state.settled |= unused == 0;
+            false
+        }
+    }
+
+    fn shift(&self, state: &mut OperandState, by: i32) {
+        let longest = self.bound.min(*INTEGER_LENGTHS.end());
+        state.integer_length = (state.integer_length + by).clamp(*INTEGER_LENGTHS.start(), longest);
+    }
+
+    /// A window in which nothing was forced.
+    fn end_window(&self, state: &mut OperandState) {
+        if state.trying {
+            (state.trying, state.wait, state.next_wait) = (false, FIRST_WAIT, 2 * FIRST_WAIT);
+        }
+        let error = state.seen.mean_error();
+        state.clear();
+        if error < self.resolution && state.planes < self.planes_max {
+            state.planes += 1;
+        } else if self.searches && self.overflow_limit > 0.0 {
+            if state.wait > 0 {
+                state.wait -= 1;
+            } else {
+                state.trying = true;
+                self.shift(state, -1);
+            }
+        }
+    }
+}
+
+impl OperandState {
+    fn clear(&mut self) {
+        (self.iterations, self.seen) = (0, Counters::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: OperandRules = OperandRules {
+        chunk: 4,
+        planes: 2,
+        planes_max: 3,
+        searches: true,
+        bound: i32::MAX,
+        overflow_limit: 1.0 / 1024.0,
+        limit_by_width: true,
+        resolution: 1.0 / 64.0,
+        window: 5,
+    };
+
+    /// 1,024 values with so many overflows, bits in use, and a mean error in 1/256 of a last place.
+    fn counters(overflows: u64, magnitude_bits: u32, error: u64) -> Counters {
+        Counters {
+            emitted: 1024,
+            overflow_low: overflows / 2,
+            overflow_high: overflows - overflows / 2,
+            magnitude_or: (1 << magnitude_bits) - 1,
+            error_sum: 1024 * error,
+        }
+    }
+
+    fn steps(rules: &OperandRules, state: &mut OperandState, count: u32, counters: &Counters) {
+        (0..count).for_each(|_| rules.step(state, counters));
+    }
+
+    #[test]
+    fn the_first_iterations_find_the_range_at_once() {
+        let mut state = RULES.start(8);
+        assert_eq!(RULES.format(&state).to_string(), "s8.-1");
+        RULES.step(&mut state, &counters(0, 2, 64));
+        assert_eq!((state.integer_length, state.settled), (3, false));
+        RULES.step(&mut state, &counters(0, 7, 64));
+        assert_eq!((state.integer_length, state.settled), (3, true));
+        steps(&RULES, &mut state, 3, &counters(0, 6, 64));
+        assert_eq!(state.integer_length, 3, "a settled range waits for its window");
+    }
+
+    #[test]
+    fn overflows_beyond_the_limit_move_the_point_at_once() {
+        let mut state = RULES.start(3);
+        RULES.step(&mut state, &counters(1, 7, 64));
+        assert_eq!(state.integer_length, 3, "1 in 1,024 is the limit");
+        RULES.step(&mut state, &counters(2, 7, 64));
+        assert_eq!((state.integer_length, state.iterations), (4, 0));
+    }
+
+    #[test]
+    fn the_limit_follows_the_width_where_told() {
+        let share = |rules: OperandRules| [4, 8, 16].map(|bits| 1024.0 * rules.limit(bits));
+        assert_eq!(share(RULES), [16.0, 1.0, 1.0 / 256.0]);
+        assert_eq!(share(OperandRules { limit_by_width: false, ..RULES }), [1.0; 3]);
+    }
+
+    #[test]
+    fn unused_bits_go_after_a_window() {
+        let mut state = RULES.start(3);
+        RULES.step(&mut state, &counters(0, 7, 64));
+        steps(&RULES, &mut state, 4, &counters(0, 5, 64));
+        assert_eq!(state.integer_length, 3, "the window saw the top bit in use");
+        steps(&RULES, &mut state, 5, &counters(0, 5, 64));
+        assert_eq!(state.integer_length, 1);
+    }
+
+    #[test]
+    fn a_shorter_range_is_tried_and_taken_back_with_longer_waits() {
+        let mut state = RULES.start(3);
+        let (fits, cut) = (counters(1, 7, 64), counters(9, 7, 64));
+        let mut tries = Vec::new();
+        for iteration in 0..200 {
+            RULES.step(&mut state, if state.integer_length < 3 { &cut } else { &fits });
+            if state.trying {
+                assert_eq!(state.integer_length, 2);
+                tries.push(iteration);
+            } else {
+                assert_eq!(state.integer_length, 3);
+            }
+        }
+        let waits: Vec<_> = tries.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(waits, [16, 26, 46, 86], "3, 5, 9, 17 windows and the failing iteration");
+    }
+
+    #[test]
+    fn a_shorter_range_that_does_is_kept() {
+        let mut state = RULES.start(3);
+        steps(&RULES, &mut state, 15, &counters(1, 7, 64));
+        assert_eq!((state.integer_length, state.trying), (2, false));
+    }
+
+    #[test]
+    fn a_small_rounding_error_adds_a_plane_up_to_the_most() {
+        let mut state = RULES.start(3);
+        steps(&RULES, &mut state, 5, &counters(1, 7, 3));
+        assert_eq!((state.planes, RULES.format(&state).to_string().as_str()), (3, "s3.8"));
+        steps(&RULES, &mut state, 5, &counters(1, 11, 3));
+        assert_eq!(state.planes, 3);
+        let mut even = RULES.start(3);
+        steps(&RULES, &mut even, 50, &counters(1, 7, 4));
+        assert_eq!(even.planes, 2, "1/64 is not below 1/64");
+    }
+
+    #[test]
+    fn bounds_hold_and_silence_changes_nothing() {
+        let rules = OperandRules { bound: -6, ..RULES };
+        let mut state = rules.start(0);
+        rules.step(&mut state, &counters(500, 7, 64));
+        assert_eq!(state.integer_length, -6);
+        let before = state;
+        rules.step(&mut state, &Counters::default());
+        assert_eq!(state, before);
+        steps(&rules, &mut state, 1000, &counters(0, 0, 0));
+        assert_eq!(state.integer_length, *INTEGER_LENGTHS.start());
+        let fixed = OperandRules { searches: false, ..RULES };
+        let mut state = fixed.start(0);
+        steps(&fixed, &mut state, 100, &counters(500, 7, 64));
+        assert_eq!(state.integer_length, 0);
+    }
+}

@@ -1,0 +1,179 @@
+//! `taras2018`: two thresholds, one per side of the point (Taras and Stuart, "Quantization error as
+//! a metric for dynamic precision scaling in neural net training", 2018, arXiv:1801.08621).
+//!
+//! After every iteration, for every tensor and use: an overflow rate above its limit lengthens the
+//! integer part, otherwise it shortens; a mean rounding error above its limit lengthens the
+//! fraction, otherwise it shortens. So widths follow the data and hover around what both limits ask
+//! for. The paper rounds stochastically.
+//!
+//! Where this differs from the paper:
+//! - The paper's error is relative to each value. The array adds up |error| in last places and has
+//!   no sum of values, so the error here is relative to the largest magnitude of the iteration,
+//!   2^(magnitude bits): smaller than the paper's on the same data.
+//! - The integer part shortens only when the OR of magnitudes leaves its top bit unused or the
+//!   overflow rate is at most the limit; a tensor of zeros stops at the shortest legal length.
+//! - Widths stay within `bits_min` and `bits_max`; at the maximum the integer part goes first.
+
+use fxp::{Counters, Format};
+use serde::{Deserialize, Serialize};
+
+use crate::error::DpsError;
+use crate::policy::{Observation, Policy, PolicyState};
+use crate::tensor::{FormatTable, Formats, TensorRole, TensorSpec};
+
+pub(crate) const NAME: &str = "taras2018";
+
+/// The policy's constants.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Taras2018Config {
+    /// Share of values that may overflow.
+    pub overflow_limit: f64,
+    /// Mean |rounding error| allowed, as a share of the largest magnitude.
+    pub error_limit: f64,
+    /// First width of everything.
+    pub bits: u32,
+    /// First integer length of everything.
+    pub integer_length: i32,
+    /// Narrowest width.
+    pub bits_min: u32,
+    /// Widest width.
+    pub bits_max: u32,
+}
+
+impl Default for Taras2018Config {
+    fn default() -> Self {
+        Self {
+            overflow_limit: 1e-4,
+            error_limit: 1e-4,
+            bits: 16,
+            integer_length: 4,
+            bits_min: 4,
+            bits_max: 32,
+        }
+    }
+}
+
+impl Taras2018Config {
+    fn check(&self) -> Result<(), DpsError> {
+        for bits in [self.bits_min, self.bits, self.bits_max] {
+            Format::new(bits, 0).map_err(|source| DpsError::Format { policy: NAME, source })?;
+        }
+        if !(self.bits_min..=self.bits_max).contains(&self.bits) {
+            return Err(DpsError::Constant {
+                policy: NAME,
+                name: "first width",
+                expected: format!("in {}..={}", self.bits_min, self.bits_max),
+                found: self.bits,
+            });
+        }
+        crate::error::check_share(NAME, "overflow limit", self.overflow_limit)?;
+        crate::error::check_share(NAME, "error limit", self.error_limit)
+    }
+
+    /// The format after an iteration.
+    fn next(&self, now: Format, seen: &Counters, bound: i32) -> Format {
+        if seen.emitted == 0 {
+            return now;
+        }
+        let (mut integer_length, mut frac) = (now.integer_length(), now.frac());
+        let overflowed = seen.overflow_rate() > self.overflow_limit;
+        let by = if overflowed { 1 } else { -1 };
+        integer_length = (integer_length + by).clamp(crate::SHORTEST, bound);
+        let error = seen.mean_error() / f64::from(seen.magnitude_bits()).exp2();
+        frac += if error > self.error_limit { 1 } else { -1 };
+        let (min, max) = (self.bits_min as i32, self.bits_max as i32); // 2..=32
+        let bits = (integer_length + frac + 1).clamp(min, max);
+        // The integer part is kept: what does not fit comes off, or goes to, the fraction.
+        Format::with_integer_length(bits as u32, integer_length)
+            .expect("widths between two legal ones are legal")
+    }
+}
+
+/// All that the policy's next steps depend on: the formats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taras2018State {
+    /// By tensor.
+    pub formats: FormatTable,
+}
+
+/// The policy.
+#[derive(Debug, Clone)]
+pub struct Taras2018 {
+    config: Taras2018Config,
+    roles: Vec<TensorRole>,
+    table: FormatTable,
+}
+
+impl Taras2018 {
+    /// The policy at its start for `tensors`.
+    ///
+    /// # Errors
+    /// [`DpsError`] when a constant is out of range.
+    pub fn new(config: Taras2018Config, tensors: &[TensorSpec]) -> Result<Self, DpsError> {
+        config.check()?;
+        let roles: Vec<_> = tensors.iter().map(|tensor| tensor.role).collect();
+        let format = |bound: i32| {
+            Format::with_integer_length(config.bits, config.integer_length.min(bound))
+                .expect("the configuration's widths were checked")
+        };
+        let formats = |role: &TensorRole| Formats {
+            backward: format(if role.is_parameter() { i32::MAX } else { role.gradient_bound() }),
+            ..Formats::uniform(format(i32::MAX))
+        };
+        let table = FormatTable::new(roles.iter().map(formats).collect());
+        Ok(Self { config, roles, table })
+    }
+}
+
+impl Policy for Taras2018 {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn phase(&self) -> &'static str {
+        "dynamic"
+    }
+
+    fn formats(&self) -> &FormatTable {
+        &self.table
+    }
+
+    fn step(&mut self, observation: &Observation<'_>) -> &FormatTable {
+        let counters = observation.counters;
+        assert_eq!(counters.len(), self.roles.len(), "one counter set per tensor");
+        let tensors = self.roles.iter().zip(self.table.iter()).zip(counters);
+        let next = |((role, now), seen): ((&TensorRole, &Formats), &crate::TensorCounters)| {
+            if role.is_parameter() {
+                // One width for storage and products, as in the paper.
+                return Formats::uniform(self.config.next(now.update, &seen.update, i32::MAX));
+            }
+            let forward = self.config.next(now.forward, &seen.forward, i32::MAX);
+            let bound = role.gradient_bound();
+            Formats {
+                forward,
+                backward: self.config.next(now.backward, &seen.backward, bound),
+                update: forward,
+            }
+        };
+        self.table = FormatTable::new(tensors.map(next).collect());
+        &self.table
+    }
+
+    fn state(&self) -> PolicyState {
+        PolicyState::Taras2018(Taras2018State { formats: self.table.clone() })
+    }
+
+    fn restore(&mut self, state: &PolicyState) -> Result<(), DpsError> {
+        match state {
+            PolicyState::Taras2018(saved) if saved.formats.len() == self.roles.len() => {
+                self.table = saved.formats.clone();
+                Ok(())
+            }
+            other => Err(other.refuse(NAME, self.roles.len())),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "taras2018_tests.rs"]
+mod tests;
