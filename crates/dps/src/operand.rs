@@ -249,7 +249,8 @@ mod tests {
         let (fits, cut) = (counters(1, 7, 64), counters(9, 7, 64));
         let mut tries = Vec::new();
         for iteration in 0..200 {
-            RULES.step(&mut state, if state.integer_length < 3 { &cut } else { &fits });
+            let seen = if state.integer_length < 3 { &cut } else { &fits };
+            RULES.step(&mut state, seen);
             if state.trying {
                 assert_eq!(state.integer_length, 2);
                 tries.push(iteration);

@@ -1,1 +1,147 @@
+//! Drives the policy alone, with synthetic counters; the search of one operand is tested beside it.
 
+use fxp::{Counters, Format};
+
+use super::*;
+use crate::TensorCounters;
+
+const INPUT: usize = 0;
+const WEIGHT: usize = 1;
+const BIAS: usize = 2;
+const OUTPUT: usize = 3;
+const LOGITS: usize = 4;
+
+fn tensors() -> Vec<TensorSpec> {
+    let roles = [
+        TensorRole::Input,
+        TensorRole::Weight,
+        TensorRole::Bias,
+        TensorRole::Activation,
+        TensorRole::Logits { gradient_integer_length: -6 },
+    ];
+    let named = |(number, role)| TensorSpec { name: format!("t{number}"), role };
+    roles.into_iter().enumerate().map(named).collect()
+}
+
+fn policy(chunk: u32) -> Planewise {
+    Planewise::new(PlanewiseConfig { chunk, ..Default::default() }, &tensors()).unwrap()
+}
+
+fn counters(overflows: u64, magnitude_bits: u32, error: u64) -> Counters {
+    Counters {
+        emitted: 4096,
+        overflow_low: overflows,
+        overflow_high: 0,
+        magnitude_or: (1 << magnitude_bits) - 1,
+        error_sum: 4096 * error,
+    }
+}
+
+fn steps(policy: &mut Planewise, count: u64, seen: TensorCounters) {
+    for iteration in 0..count {
+        policy.step(&Observation { iteration, loss: 1.0, counters: &[seen; 5] });
+    }
+}
+
+/// Widths of input, weight, activation, its gradient, and the loss gradient.
+fn operand_bits(policy: &Planewise) -> [u32; 5] {
+    let table = policy.formats();
+    [
+        table[INPUT].forward,
+        table[WEIGHT].forward,
+        table[OUTPUT].forward,
+        table[OUTPUT].backward,
+        table[LOGITS].backward,
+    ]
+    .map(Format::bits)
+}
+
+#[test]
+fn widths_fill_whole_planes_of_the_array() {
+    assert_eq!(operand_bits(&policy(4)), [4, 4, 8, 4, 8]);
+    assert_eq!(operand_bits(&policy(8)), [8; 5]);
+    assert_eq!(operand_bits(&policy(2)), [4, 4, 8, 4, 8]);
+    assert_eq!(operand_bits(&policy(16)), [16; 5]);
+    let odd =
+        PlanewiseConfig { chunk: 4, activation_bits: 6, weight_bits: 2, ..Default::default() };
+    let odd = Planewise::new(odd, &tensors()).unwrap();
+    assert_eq!(operand_bits(&odd), [4, 4, 8, 4, 8]);
+}
+
+#[test]
+fn parameters_are_stored_wider_than_they_enter_the_array() {
+    let table = policy(4).formats().clone();
+    assert_eq!([table[WEIGHT].update, table[BIAS].update].map(Format::bits), [16, 16]);
+    assert_eq!(table[BIAS].forward, table[BIAS].update, "a bias enters as it is stored");
+}
+
+#[test]
+fn calibration_takes_two_iterations() {
+    let mut policy = policy(8);
+    assert_eq!(policy.phase(), "calibration");
+    let first = counters(0, 1, 64); // 6 of 7 bits unused
+    steps(&mut policy, 1, TensorCounters { forward: first, backward: first, update: first });
+    let table = policy.formats();
+    assert_eq!(table[OUTPUT].forward.to_string(), "s2.5");
+    assert_eq!(table[OUTPUT].backward.to_string(), "s-6.13");
+    assert_eq!(table[LOGITS].backward.to_string(), "s-12.19");
+    assert_eq!(table[WEIGHT].update.to_string(), "s0.15", "storage waits for a window");
+    assert_eq!(table[INPUT].forward.to_string(), "s0.7");
+    let full = counters(0, 7, 64);
+    steps(&mut policy, 1, TensorCounters { forward: full, backward: full, update: full });
+    assert_eq!(policy.phase(), "planes");
+    assert_eq!(policy.formats()[OUTPUT].forward.to_string(), "s2.5");
+}
+
+#[test]
+fn roles_have_their_own_limits() {
+    let mut policy = policy(4);
+    // 2 in 4,096: within the limit of weights and activations, beyond that of gradients.
+    let seen = TensorCounters {
+        forward: counters(2, 3, 64),
+        backward: counters(2, 3, 64),
+        update: counters(0, 15, 64),
+    };
+    steps(&mut policy, 1, seen);
+    let table = policy.formats();
+    assert_eq!(table[WEIGHT].forward.integer_length(), 0);
+    assert_eq!(table[OUTPUT].backward.integer_length(), 1);
+    assert_eq!(table[LOGITS].backward.integer_length(), -6, "bounded by the loss");
+    // A single overflow of what is stored moves it.
+    let stored = TensorCounters { update: counters(1, 15, 64), ..Default::default() };
+    steps(&mut policy, 1, stored);
+    assert_eq!(policy.formats()[WEIGHT].update.integer_length(), 1);
+    assert_eq!(policy.formats()[WEIGHT].update.bits(), 16);
+}
+
+#[test]
+fn gradients_below_their_last_place_get_a_plane() {
+    let seen = |error| TensorCounters {
+        forward: counters(0, 7, 64),
+        backward: counters(0, 3, error),
+        update: counters(0, 15, 64),
+    };
+    let mut policy = policy(4);
+    steps(&mut policy, 20, seen(4));
+    assert_eq!(operand_bits(&policy), [4, 4, 8, 4, 8], "1/64 of a last place is the limit");
+    steps(&mut policy, 20, seen(3));
+    assert_eq!(operand_bits(&policy), [4, 4, 8, 8, 8]);
+    steps(&mut policy, 200, seen(3));
+    assert_eq!(operand_bits(&policy), [4, 4, 8, 8, 8], "8 bits are the most");
+}
+
+#[test]
+fn illegal_constants_are_named() {
+    let refused = |config| Planewise::new(config, &tensors()).unwrap_err().to_string();
+    let first = PlanewiseConfig::default();
+    assert_eq!(
+        refused(PlanewiseConfig { window: 0, ..first }),
+        "policy planewise: expected window of at least 1, found 0"
+    );
+    assert_eq!(
+        refused(PlanewiseConfig { gradient_overflow_limit: -0.5, ..first }),
+        "policy planewise: expected gradient overflow limit in 0..1, found -0.5"
+    );
+    refused(PlanewiseConfig { chunk: 0, ..first });
+    refused(PlanewiseConfig { operand_bits_max: 64, ..first });
+}

@@ -1,1 +1,132 @@
+//! What every policy must keep: determinism, and a continuation from its saved state.
 
+use fxp::Counters;
+
+use crate::*;
+
+fn tensors() -> Vec<TensorSpec> {
+    let roles = [
+        TensorRole::Input,
+        TensorRole::Weight,
+        TensorRole::Bias,
+        TensorRole::Activation,
+        TensorRole::Weight,
+        TensorRole::Bias,
+        TensorRole::Logits { gradient_integer_length: -6 },
+    ];
+    let named = |(number, role)| TensorSpec { name: format!("t{number}"), role };
+    roles.into_iter().enumerate().map(named).collect()
+}
+
+/// Every policy, with windows short enough that 300 iterations reach every rule.
+fn policies(tensors: &[TensorSpec]) -> Vec<Box<dyn Policy>> {
+    let fixed = StaticConfig::new(8, 16, tensors).unwrap();
+    let na2016 =
+        Na2016Config { isearch_window: 3, dsearch_window: 4, loss_window: 5, ..Default::default() };
+    let courbariaux = Courbariaux2014Config { interval: 7, calibration: 9, ..Default::default() };
+    let planewise = PlanewiseConfig { chunk: 4, window: 4, ..Default::default() };
+    vec![
+        Box::new(Static::new(&fixed, tensors)),
+        Box::new(Na2016::new(na2016, tensors).unwrap()),
+        Box::new(Courbariaux2014::new(courbariaux, tensors).unwrap()),
+        Box::new(Taras2018::new(Taras2018Config::default(), tensors).unwrap()),
+        Box::new(Planewise::new(planewise, tensors).unwrap()),
+    ]
+}
+
+/// A made-up iteration: the counters answer to the formats in force, as a network's do.
+fn step(policy: &mut dyn Policy, iteration: u64) {
+    let mut noise = iteration.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut draw = |below: u64| {
+        noise = (noise ^ (noise >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (noise >> 33) % below
+    };
+    let mut count = |format: fxp::Format, level: i32| {
+        // Values reach 2^(level + 0 or 1).
+        let reach = level + draw(2) as i32 - format.integer_length();
+        let used = (format.bits() as i32 - 1 + reach).clamp(0, format.bits() as i32 - 1);
+        Counters {
+            emitted: 4000,
+            overflow_low: if reach > 0 { draw(40) } else { 0 },
+            overflow_high: 0,
+            magnitude_or: ((1_u64 << used) - 1) as u32,
+            error_sum: 4000 * draw(80),
+        }
+    };
+    let counters: Vec<_> = policy
+        .formats()
+        .iter()
+        .map(|formats| TensorCounters {
+            forward: count(formats.forward, 1),
+            backward: count(formats.backward, -9),
+            update: count(formats.update, -2),
+        })
+        .collect();
+    let loss = 2.0 + draw(64) as f64 / 32.0 - iteration as f64 / 256.0;
+    policy.step(&Observation { iteration, loss, counters: &counters });
+}
+
+#[test]
+fn every_policy_goes_on_from_its_saved_state_as_if_never_stopped() {
+    let tensors = tensors();
+    let count = policies(&tensors).len();
+    for number in 0..count {
+        let fresh = || policies(&tensors).swap_remove(number);
+        let (mut walked, mut resumed) = (fresh(), fresh());
+        for iteration in 0..300 {
+            step(&mut *walked, iteration);
+            step(&mut *resumed, iteration);
+            // Written, read, and put into a policy that never ran.
+            let text = serde_json::to_string(&resumed.state()).unwrap();
+            resumed = fresh();
+            resumed.restore(&serde_json::from_str(&text).unwrap()).unwrap();
+            let name = walked.name();
+            assert_eq!(resumed.formats(), walked.formats(), "{name}, iteration {iteration}");
+            assert_eq!(resumed.phase(), walked.phase(), "{name}, iteration {iteration}");
+            assert_eq!(resumed.state(), walked.state(), "{name}, iteration {iteration}");
+        }
+    }
+}
+
+#[test]
+fn every_dynamic_policy_moves_and_repeats_itself() {
+    let tensors = tensors();
+    let walk = || {
+        let mut policies = policies(&tensors);
+        let tables = policies.iter_mut().map(|policy| {
+            let first = policy.formats().clone();
+            (0..300).for_each(|iteration| step(&mut **policy, iteration));
+            (policy.name(), first, policy.formats().clone())
+        });
+        tables.collect::<Vec<_>>()
+    };
+    let once = walk();
+    assert_eq!(once, walk());
+    for (name, first, last) in once {
+        assert_eq!(first == last, name == "static", "{name}");
+    }
+}
+
+#[test]
+fn states_of_other_policies_and_networks_are_refused_by_name() {
+    let tensors = tensors();
+    let states: Vec<_> = policies(&tensors).iter().map(|policy| policy.state()).collect();
+    for (number, mut policy) in policies(&tensors).into_iter().enumerate() {
+        let name = policy.name();
+        for (other, state) in states.iter().enumerate() {
+            let restored = policy.restore(state);
+            if other == number {
+                restored.unwrap();
+                continue;
+            }
+            let error = restored.unwrap_err().to_string();
+            assert!(error.starts_with(&format!("policy {name}: expected a saved state of {name}")));
+            assert!(error.ends_with(&format!("found one of {}", state.policy())), "{error}");
+        }
+        if name != "static" {
+            let smaller = policies(&tensors[..4]).swap_remove(number).state();
+            let error = policy.restore(&smaller).unwrap_err().to_string();
+            assert!(error.ends_with(&format!("found one of {name} with 4 tensors")), "{error}");
+        }
+    }
+}

@@ -10,9 +10,9 @@
 //! - The paper's error is relative to each value. The array adds up |error| in last places and has
 //!   no sum of values, so the error here is relative to the largest magnitude of the iteration,
 //!   2^(magnitude bits): smaller than the paper's on the same data.
-//! - The integer part shortens only when the OR of magnitudes leaves its top bit unused or the
-//!   overflow rate is at most the limit; a tensor of zeros stops at the shortest legal length.
-//! - Widths stay within `bits_min` and `bits_max`; at the maximum the integer part goes first.
+//! - Limits, first formats and granularity (one format per tensor and use) are ours: parameters.
+//! - A tensor of zeros stops at the shortest integer length.
+//! - Widths stay within `bits_min` and `bits_max`; where both sides do not fit, the integer part does.
 
 use fxp::{Counters, Format};
 use serde::{Deserialize, Serialize};

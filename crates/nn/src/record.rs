@@ -9,7 +9,7 @@ use crate::pass::{GemmRecord, Tally};
 /// Widths by what they are used for: the widest operand of each use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Widths {
-    /// Activations, and parameters as operands.
+    /// Input, activations, and weights as operands.
     pub forward: u32,
     /// Gradients with respect to activations and class scores.
     pub backward: u32,
@@ -122,7 +122,9 @@ fn widths(tensors: &[TensorSpec], formats: &FormatTable) -> Widths {
     for (tensor, formats) in tensors.iter().zip(formats.iter()) {
         match tensor.role {
             dps::TensorRole::Input => widths.forward = widths.forward.max(formats.forward.bits()),
-            dps::TensorRole::Weight | dps::TensorRole::Bias => {
+            // Biases enter the array as sums: they have no planes.
+            dps::TensorRole::Bias => widths.update = widths.update.max(formats.update.bits()),
+            dps::TensorRole::Weight => {
                 widths.forward = widths.forward.max(formats.forward.bits());
                 widths.update = widths.update.max(formats.update.bits());
             }
