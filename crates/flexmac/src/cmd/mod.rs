@@ -4,5 +4,6 @@ pub mod data;
 pub mod describe;
 pub mod gemm;
 pub mod generate;
+pub mod report;
 pub mod synth;
 pub mod train;
