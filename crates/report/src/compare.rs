@@ -37,7 +37,7 @@ pub(crate) fn compare(runs: &[Run]) -> Vec<Line> {
         result("iterations", &|run| group(run.history.iteration.len() as u64)),
         result("passes per MAC", &|run| format!("{:.2}", run.history.total.passes_per_mac())),
         result("cycles", &|run| group(run.history.total.cycles.busy)),
-        result("widths", &|run| width_words(&run.history)),
+        result("iterations by width", &|run| width_words(&run.history).unwrap_or("—".to_owned())),
         result("overflows", &|run| group(run.history.overflow_total())),
         result("tiles checked", &checked),
         result("training time", &time),

@@ -1,7 +1,8 @@
 //! A run's iterations, read from `history.jsonl` into columns.
 //!
 //! Only what the page shows is read, with types of this crate: fields that `flexmac train` adds
-//! later do not make earlier reports fail, and a long history costs columns, not whole records: what seldom changes is kept as its changes ([`Track`]).
+//! later do not make earlier reports fail, and a long history costs columns, not whole records:
+//! what seldom changes is kept as its changes ([`Track`]).
 //! Reading `nn::IterationRecord` instead would tie each page to one version of the trainer.
 
 use std::fs::File;

@@ -1,9 +1,9 @@
 //! A training run as one self-contained HTML page, and its drawings as SVG files.
 //!
 //! A run folder is read and checked as a whole ([`Run::read`]), drawn ([`run_plots`],
-//! [`overlay_plots`]) and set into a page ([`page`]). Reading, drawing and rendering are pure; files
-//! are written by [`write_page`] and [`write_svgs`] alone. The page needs no network, no other file
-//! and no JavaScript: drawings are inline SVG that take their colours from one style sheet, and the
+//! [`overlay_plots`]) and set into a page ([`page`]). Drawing and rendering are pure; files are
+//! written by [`write_page`] and [`write_svgs`] alone. The page needs no network, no other file and
+//! no JavaScript: drawings are inline SVG that take their colours from one style sheet, and the
 //! numbers behind them lie in a block of JSON for whoever wants to check or redraw them.
 
 mod chart;

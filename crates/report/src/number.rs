@@ -32,14 +32,21 @@ pub(crate) fn short(value: u64) -> String {
     unreachable!("the loop returns at its last unit")
 }
 
+/// A headline figure: exact below a million.
+pub(crate) fn headline(value: u64) -> String {
+    if value < 1_000_000 { group(value) } else { short(value) }
+}
+
 /// A share of one, in percent.
 pub(crate) fn percent(value: f64) -> String {
     format!("{:.2} %", 100.0 * value)
 }
 
-/// Seconds, minutes or hours.
+/// Milliseconds to hours.
 pub(crate) fn duration(seconds: f64) -> String {
-    if seconds < 120.0 {
+    if seconds < 0.1 {
+        format!("{:.2} ms", 1e3 * seconds)
+    } else if seconds < 120.0 {
         format!("{seconds:.1} s")
     } else if seconds < 7200.0 {
         format!("{:.1} min", seconds / 60.0)
@@ -65,12 +72,13 @@ mod tests {
         let expected = ["0", "999", "1.00 k", "10.0 k", "100 k", "999 k", "1.00 M", "124 M"];
         assert_eq!(text, expected);
         assert_eq!(short(u64::MAX), "18447 P");
+        assert_eq!([999_999, 1_000_000].map(headline), ["999,999", "1.00 M"]);
     }
 
     #[test]
     fn shares_and_times() {
         assert_eq!((percent(0.762), percent(1.0)), ("76.20 %".to_owned(), "100.00 %".to_owned()));
-        let text = [3.54, 600.0, 36_000.0].map(duration);
-        assert_eq!(text, ["3.5 s", "10.0 min", "10.0 h"]);
+        let text = [0.012, 3.54, 600.0, 36_000.0].map(duration);
+        assert_eq!(text, ["12.00 ms", "3.5 s", "10.0 min", "10.0 h"]);
     }
 }

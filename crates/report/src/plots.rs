@@ -2,10 +2,12 @@
 
 use fxp::Format;
 
-use crate::chart::{Axis, Bar, Bars, COLUMNS, Curves, Heat, HeatCell, HeatRow, Series, Side, Ticks};
+use crate::chart::{
+    Axis, Bar, Bars, COLUMNS, Curves, Heat, HeatCell, HeatRow, Series, Side, Ticks,
+};
 use crate::downsample::{Cell, greatest};
 use crate::history::{Cost, History, Product, Widths};
-use crate::number::{group, percent, short};
+use crate::number::{group, headline, percent, short};
 use crate::run::Run;
 use crate::svg::Svg;
 use crate::tensors::{TensorTrack, kinds};
@@ -40,7 +42,7 @@ impl Plot {
 pub fn run_plots(run: &Run, number: usize) -> Vec<Plot> {
     let id = |what: &str| format!("run{number}-{what}");
     let history = &run.history;
-    let mut plots = vec![loss_and_width(&id("loss"), history)];
+    let mut plots = vec![loss_and_width(&id("loss"), run)];
     plots.extend(accuracy(&id("accuracy"), history));
     if history.widths.changes().iter().any(|(_, widths)| widths.is_some()) {
         plots.push(format_map(&id("width"), history, &WIDTH_MAP));
@@ -77,7 +79,8 @@ pub(crate) fn stairs<T: PartialEq>(
     steps.flat_map(|(from, to, y)| [(from as f64, y), ((to as f64).min(last), y)]).collect()
 }
 
-fn loss_and_width(id: &str, history: &History) -> Plot {
+fn loss_and_width(id: &str, run: &Run) -> Plot {
+    let history = &run.history;
     let line = |name: &str, class: String, values: &[f64]| Series {
         name: name.to_owned(),
         class,
@@ -87,7 +90,8 @@ fn loss_and_width(id: &str, history: &History) -> Plot {
     };
     let mut series =
         vec![line("loss of the batch", format!("{} thin", theme::series(0)), &history.loss)];
-    let uses: [(&str, fn(&Widths) -> u32); 3] = [
+    type Part = fn(&Widths) -> u32;
+    let uses: [(&str, Part); 3] = [
         ("operand width", |widths| widths.forward),
         ("gradient width", |widths| widths.backward),
         ("stored parameter width", |widths| widths.update),
@@ -100,7 +104,7 @@ fn loss_and_width(id: &str, history: &History) -> Plot {
             continue;
         }
         drawn.push(points.clone());
-        let class = format!("s{} d{}", [1, 2, 3][drawn.len() - 1], [1, 2, 3][drawn.len() - 1]);
+        let class = theme::series(drawn.len());
         series.push(Series {
             name: name.to_owned(),
             class,
@@ -114,15 +118,13 @@ fn loss_and_width(id: &str, history: &History) -> Plot {
     }
     series.push(line("smoothed loss", theme::series(0), &history.smoothed_loss));
     let fixed = !drawn.is_empty();
-    let (title, caption) = if fixed {
-        (
+    let (title, caption) = match (fixed, run.setting("policy")) {
+        (true, Some("na2016")) => ("Loss and width", NA2016_CAPTION),
+        (true, _) => (
             "Loss and width",
-            "Training loss (left axis) with the width in use (right axis, bits with the sign), as in \
-             Figure 4(b) of Na and Mukhopadhyay. The policy widens the formats when the smoothed loss \
-             stops falling, and narrows them when it falls again.",
-        )
-    } else {
-        ("Loss", "Training loss. A float run has no widths.")
+            "Training loss (left axis) with the width in use (right axis, bits with the sign).",
+        ),
+        (false, _) => ("Loss", "Training loss. A float run has no widths."),
     };
     Plot::new(id, title, caption, || {
         Curves {
@@ -139,6 +141,10 @@ fn loss_and_width(id: &str, history: &History) -> Plot {
         .draw()
     })
 }
+
+const NA2016_CAPTION: &str = "Training loss (left axis) with the width in use (right axis, bits with \
+     the sign), as in Figure 4(b) of Na and Mukhopadhyay. The policy goes to the widest formats when \
+     the smoothed loss rises to its recent maximum, and back when it falls below its recent minimum.";
 
 /// Accuracy points with their notes.
 pub(crate) fn accuracy_series(history: &History, name: &str, class: String) -> Series {
@@ -158,7 +164,7 @@ fn accuracy(id: &str, history: &History) -> Option<Plot> {
          may use fewer images than the last one.",
     );
     let left = Axis { label: "accuracy (%)".to_owned(), ticks: Ticks::Around };
-    let series = vec![accuracy_series(history, "test accuracy", theme::series(2))];
+    let series = vec![accuracy_series(history, "test accuracy", "s2 d0".to_owned())];
     let curves = Curves {
         id,
         title,
@@ -195,7 +201,7 @@ const LENGTH_MAP: FormatMap = FormatMap {
     title: "Integer length of each tensor",
     caption: "Integer length: a tensor holds values up to about 2 to this power. It grows by one \
               after an overflow and shrinks while none happens; negative means that even the first \
-              bits after the binary point are not needed. At the end of each row: the format reached.",
+              bits after the binary point are not needed. Beside each row: its last format.",
     value: Format::integer_length,
     class: theme::length_class,
     unit: "integer length",
@@ -259,9 +265,9 @@ fn between(from: u64, to: u64) -> String {
 fn overflows(id: &str, history: &History) -> Plot {
     let (title, caption) = (
         "Overflows of each tensor",
-        "Values per iteration that did not fit their tensor's format and were set to its limit. Where \
-         several iterations share a column of the drawing, the greatest count is shown; the sums on \
-         the right count every iteration.",
+        "Values per iteration that did not fit their tensor's format and were set to its limit. \
+         Where several iterations share a column, the greatest count is shown; the sums on the \
+         right count every iteration.",
     );
     let span = history.span();
     let row = |tensor: &TensorTrack| {
@@ -273,7 +279,7 @@ fn overflows(id: &str, history: &History) -> Plot {
             text: count.to_string(),
             note: format!("{}, {}: {} overflows", tensor.name, between(from, to), group(count)),
         });
-        let end = short(tensor.overflow_total());
+        let end = headline(tensor.overflow_total());
         HeatRow { label: tensor.name.clone(), cells: cells.collect(), end }
     };
     let words = ["1 to 9", "10 to 99", "100 to 999", "1,000 to 9,999", "10,000 or more overflows"];
@@ -304,8 +310,8 @@ const PASSES: ProductBars = ProductBars {
 const CYCLES: ProductBars = ProductBars {
     title: "Cycles by layer and product",
     caption: "Clock cycles that the array was busy, over the whole run: computing, waiting for \
-              results to drain, filling and emptying the pipeline. A layer with many cycles for its \
-              passes uses the array badly.",
+              results to drain, filling and emptying the pipeline. A layer with many cycles for \
+              its passes uses the array badly.",
     axis: "cycles of the array",
     unit: "cycles",
     value: |cost| cost.cycles.busy,

@@ -7,7 +7,7 @@ use synth::SynthReport;
 
 use crate::hardware::{Fact, seconds_on_array};
 use crate::history::{Cost, History};
-use crate::number::{duration, group, percent, short};
+use crate::number::{duration, group, headline, percent};
 use crate::plots::{Plot, ROLES, run_plots};
 use crate::run::Run;
 use crate::settings::Setting;
@@ -101,10 +101,17 @@ pub(crate) fn final_accuracy(run: &Run) -> (String, String) {
     match (&run.result, run.history.accuracy.last()) {
         (Some(result), _) => (
             percent(result.accuracy),
-            format!("of {} test images, after the last iteration", group(result.accuracy_images)),
+            format!(
+                "Share of {} test images classified correctly after the last iteration.",
+                group(result.accuracy_images)
+            ),
         ),
-        (None, Some((at, accuracy))) => (percent(*accuracy), format!("after iteration {at}")),
-        (None, None) => ("—".to_owned(), "not measured yet".to_owned()),
+        (None, Some((at, accuracy))) => {
+            let measured =
+                format!("Share of test images classified correctly after iteration {at}.");
+            (percent(*accuracy), measured)
+        }
+        (None, None) => ("—".to_owned(), "Not measured yet.".to_owned()),
     }
 }
 
@@ -116,20 +123,19 @@ fn tiles(run: &Run, synth: Option<&SynthReport>) -> Vec<Tile> {
     let done = history.iteration.len() as u64;
     let last = |values: &[f64]| values.last().copied().unwrap_or_default();
     let batch = run.setting("batch").map_or(String::new(), |batch| format!(" of {batch} images"));
+    let widths = match width_words(history) {
+        Some(words) => format!(" Widest operand: {words}."),
+        None => String::new(),
+    };
     let mut list = vec![
-        tile(
-            "accuracy",
-            "test accuracy",
-            accuracy,
-            format!("Share {measured}, that was classified correctly."),
-        ),
+        tile("accuracy", "test accuracy", accuracy, measured),
         tile(
             "loss",
             "loss",
             format!("{:.4}", last(&history.smoothed_loss)),
             format!(
-                "Mean cross-entropy of the last iterations, in nats; the last batch alone: {:.4}. A \
-                 blind guess among ten classes has 2.3026.",
+                "Mean cross-entropy of the last iterations, in nats; the last batch alone: {:.4}. \
+                 A blind guess among ten classes has 2.3026.",
                 last(&history.loss)
             ),
         ),
@@ -137,7 +143,7 @@ fn tiles(run: &Run, synth: Option<&SynthReport>) -> Vec<Tile> {
             "iterations",
             "iterations",
             group(done),
-            format!("Weight updates, each from one batch{batch}. {}", width_words(history)),
+            format!("Weight updates, each from one batch{batch}.{widths}"),
         ),
         tile(
             "passes",
@@ -159,7 +165,7 @@ fn tiles(run: &Run, synth: Option<&SynthReport>) -> Vec<Tile> {
         if let Some(seconds) = seconds {
             meaning += &format!(" At the synthesized clock: {}.", duration(seconds));
         }
-        list.push(tile("cycles", "cycles", short(cycles.busy), meaning));
+        list.push(tile("cycles", "cycles", headline(cycles.busy), meaning));
         let checked = match tiles_checked {
             0 => {
                 "Tiles whose results from the Verilog were compared with the exact reference, bit \
@@ -167,17 +173,17 @@ fn tiles(run: &Run, synth: Option<&SynthReport>) -> Vec<Tile> {
                     .to_owned()
             }
             _ => format!(
-                "Tiles of {} whose results and counters from the Verilog were compared with the exact \
-                 reference, bit for bit. Any difference would have ended the run.",
+                "Tiles of {} whose results and counters from the Verilog were compared with the \
+                 exact reference, bit for bit. Any difference would have ended the run.",
                 group(tiles)
             ),
         };
-        let value = format!("{} of {}", short(tiles_checked), short(tiles));
+        let value = format!("{} of {}", headline(tiles_checked), headline(tiles));
         list.push(tile("checked", "tiles checked", value, checked));
         list.push(tile(
             "overflows",
             "overflows",
-            short(history.overflow_total()),
+            headline(history.overflow_total()),
             format!(
                 "{} values did not fit their format and were set to its limit. The policy watches \
                  them to move the binary points.",
@@ -188,8 +194,8 @@ fn tiles(run: &Run, synth: Option<&SynthReport>) -> Vec<Tile> {
     if let Some(result) = &run.result {
         let each = 1e3 * result.train_seconds / done.max(1) as f64;
         let meaning = format!(
-            "Wall time of the simulation on the host, {each:.0} ms per iteration; {} with evaluation. \
-             It says nothing of the array's own speed.",
+            "Wall time of the simulation on the host, {each:.0} ms per iteration; {} with \
+             evaluation. It says nothing of the array's own speed.",
             duration(result.seconds)
         );
         list.push(tile("time", "training time", duration(result.train_seconds), meaning));
@@ -203,15 +209,15 @@ fn passes_meaning(run: &Run) -> String {
         (0, ..) => "A float run multiplies each pair once.".to_owned(),
         (_, Some(chunk), Some(widest)) => format!(
             "Mean over all multiply-accumulates. Operands of a and b bits take ⌈a/{chunk}⌉ × \
-             ⌈b/{chunk}⌉ passes of the {chunk}-bit multipliers: 1 at best, {widest} at the widest \
-             formats."
+             ⌈b/{chunk}⌉ passes of the {chunk}-bit multipliers: 1 at best, {widest} at the \
+             widest formats."
         ),
         _ => "Mean over all multiply-accumulates.".to_owned(),
     }
 }
 
 /// Iterations at each operand width, widest first: `32 bits in 90, 16 bits in 110`.
-pub(crate) fn width_words(history: &History) -> String {
+pub(crate) fn width_words(history: &History) -> Option<String> {
     let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
     let (_, end) = history.span();
     let spans = history.widths.spans(end);
@@ -221,7 +227,7 @@ pub(crate) fn width_words(history: &History) -> String {
     let words =
         counts.iter().rev().map(|(bits, count)| format!("{bits} bits in {}", group(*count)));
     let words = words.collect::<Vec<_>>().join(", ");
-    if words.is_empty() { words } else { format!("Widest operand: {words}.") }
+    (!words.is_empty()).then_some(words)
 }
 
 /// Table of formats: tensor, format at the end, width, integer length, its range, overflows.

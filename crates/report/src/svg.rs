@@ -48,8 +48,8 @@ impl Svg {
         let Self { id, size: (width, height), body, .. } = self;
         let (title, note) = (escape(&self.title), escape(&self.note));
         format!(
-            "<svg{attributes} id=\"{id}\" class=\"plot\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
-             aria-labelledby=\"{id}-t {id}-d\">\n<title id=\"{id}-t\">{title}</title>\n\
+            "<svg{attributes} id=\"{id}\" class=\"plot\" viewBox=\"0 0 {width} {height}\" \
+             role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\n<title id=\"{id}-t\">{title}</title>\n\
              <desc id=\"{id}-d\">{note}</desc>\n{style}{body}</svg>"
         )
     }
@@ -118,7 +118,8 @@ impl Svg {
         let (x, y, text) = (short(at.0), short(at.1), escape(text));
         let _ = writeln!(
             self.body,
-            "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" class=\"{class}\"{extra}>{text}</text>"
+            "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" class=\"{class}\"{extra}>{text}\
+             </text>"
         );
     }
 }

@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-/// Number of series colours; more series repeat them with other dashes.
+/// Number of series colours; dashes differ too, so that twelve series look different.
 pub(crate) const SERIES: usize = 6;
 /// Number of steps of the width scale, two bits each.
 pub(crate) const WIDTH_STEPS: usize = 16;
@@ -67,7 +67,7 @@ pub(crate) fn standalone() -> String {
 
 /// Class of the n-th series.
 pub(crate) fn series(n: usize) -> String {
-    format!("s{} d{}", n % SERIES, n / SERIES % DASHES.len())
+    format!("s{} d{}", n % SERIES, n % DASHES.len())
 }
 
 /// Class of a width.
@@ -92,7 +92,7 @@ fn common() -> String {
         ".plot text{font-family:system-ui,'Segoe UI',Helvetica,Arial,sans-serif;font-size:12px}\n\
          .plot .cell{font-size:11px;pointer-events:none}\n\
          .plot polyline{fill:none;stroke-width:1.8;stroke-linejoin:round}\n\
-         .plot polyline.thin{stroke-width:1;stroke-opacity:.4}\n\
+         .plot polyline.thin{stroke-width:1;stroke-opacity:.55}\n\
          .plot .bold{font-weight:600}\n",
     );
     for (n, dash) in DASHES.iter().enumerate() {
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!([2, 3, 4, 16, 32, 99].map(width_class), ["w0", "w0", "w1", "w7", "w15", "w15"]);
         assert_eq!([-40, -8, 0, 8, 40].map(length_class), ["l0", "l0", "l8", "l16", "l16"]);
         assert_eq!([0, 9, 10, u64::MAX].map(overflow_class), ["o0", "o0", "o1", "o4"]);
-        assert_eq!((series(1), series(7)), ("s1 d0".to_owned(), "s1 d1".to_owned()));
+        assert_eq!((series(1), series(7)), ("s1 d1".to_owned(), "s1 d3".to_owned()));
         let css = page();
         let rules = [".w15{", ".l16{", ".o4{", ".s5{", ".r2{"];
         assert!(rules.iter().all(|rule| css.contains(rule)), "{css}");
