@@ -5,8 +5,8 @@
 
 The page renders without a console message, asks for nothing beyond its own file, and has its tiles,
 drawings and tables; the numbers in its data block are those of each RUN's history.jsonl. With
---svg, the separate drawings are well-formed XML. Exit 0, or 1 with a list of what differs; 2 without a
-browser (apt-get install chromium).
+--svg, the separate drawings are well-formed XML. Exit 0, or 1 with a list of what differs; 2
+without a browser (apt-get install chromium).
 """
 import argparse
 import json

@@ -142,9 +142,10 @@ fn loss_and_width(id: &str, run: &Run) -> Plot {
     })
 }
 
-const NA2016_CAPTION: &str = "Training loss (left axis) with the width in use (right axis, bits with \
-     the sign), as in Figure 4(b) of Na and Mukhopadhyay. The policy goes to the widest formats when \
-     the smoothed loss rises to its recent maximum, and back when it falls below its recent minimum.";
+const NA2016_CAPTION: &str = "Training loss (left axis) with the width in use (right axis, bits \
+    with the sign), as in Figure 4(b) of Na and Mukhopadhyay. The policy goes to the widest \
+    formats when the smoothed loss rises to its recent maximum, and back when it falls below its \
+    recent minimum.";
 
 /// Accuracy points with their notes.
 pub(crate) fn accuracy_series(history: &History, name: &str, class: String) -> Series {

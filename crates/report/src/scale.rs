@@ -23,9 +23,11 @@ impl Scale {
         Self { domain, range, step }
     }
 
-    /// An axis from 0 to at least `most` in multiples of `step`.
+    /// An axis from 0 to a little above `most`, with ticks at multiples of `step`: a line at the
+    /// greatest value stays clear of the frame.
     pub(crate) fn from_zero(most: f64, step: f64, range: (f64, f64)) -> Self {
-        Self { domain: (0.0, (most / step).ceil().max(1.0) * step), range, step }
+        let end = (most / step).ceil().max(1.0) * step;
+        Self { domain: (0.0, end.max(most * 1.05)), range, step }
     }
 
     /// Ticks at whole numbers only, for axes that count.
@@ -103,9 +105,11 @@ mod tests {
         assert_eq!(labels(scale), ["0", "200", "400", "600", "800", "1000"]);
         let scale = Scale::round((0.11, 2.31), (0.0, 100.0), 6);
         assert_eq!(labels(scale), ["0", "0.5", "1.0", "1.5", "2.0", "2.5"]);
-        let scale = Scale::from_zero(31.0, 8.0, (100.0, 0.0));
+        let scale = Scale::from_zero(30.0, 8.0, (100.0, 0.0));
         assert_eq!(labels(scale), ["0", "8", "16", "24", "32"]);
         assert_eq!(scale.place(16.0), 50.0);
+        let full = Scale::from_zero(32.0, 8.0, (100.0, 0.0));
+        assert!(full.place(32.0) > 4.0 && labels(full).last().unwrap() == "32");
     }
 
     #[test]

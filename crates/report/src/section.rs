@@ -185,9 +185,13 @@ fn tiles(run: &Run, synth: Option<&SynthReport>) -> Vec<Tile> {
             "overflows",
             headline(history.overflow_total()),
             format!(
-                "{} values did not fit their format and were set to its limit. The policy watches \
-                 them to move the binary points.",
-                group(history.overflow_total())
+                "{} values did not fit their format and were set to its limit.{}",
+                group(history.overflow_total()),
+                if run.setting("policy") == Some("static") {
+                    ""
+                } else {
+                    " The policy moves the binary points by them."
+                }
             ),
         ));
     }

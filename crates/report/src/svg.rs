@@ -49,7 +49,8 @@ impl Svg {
         let (title, note) = (escape(&self.title), escape(&self.note));
         format!(
             "<svg{attributes} id=\"{id}\" class=\"plot\" viewBox=\"0 0 {width} {height}\" \
-             role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\n<title id=\"{id}-t\">{title}</title>\n\
+             role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\n\
+             <title id=\"{id}-t\">{title}</title>\n\
              <desc id=\"{id}-d\">{note}</desc>\n{style}{body}</svg>"
         )
     }
