@@ -210,6 +210,7 @@ fn hardware_is_shown_where_given() {
     let page = page(&[run], &hardware).unwrap();
     assert!(page.contains("<th scope=\"row\">area (µm²)</th><td>67890</td>"));
     assert!(page.contains("look &lt;here&gt;") && page.contains("id=\"design\""));
+    assert!(page.contains("Run tiny trained on an array of other parameters."));
     // Two microseconds a cycle.
     assert!(page.contains(&format!("At the synthesized clock: {:.2} ms.", cycles * 2e-3)));
 }

@@ -35,6 +35,8 @@ struct Page<'a> {
     runs: Vec<Section<'a>>,
     design_summary: Option<String>,
     design: Vec<Fact>,
+    /// Runs whose array is not the design shown.
+    trained_elsewhere: Vec<&'a str>,
     synth: Vec<Fact>,
     synth_warnings: &'a [String],
     data_id: &'static str,
@@ -61,6 +63,11 @@ pub fn page(runs: &[Run], hardware: &Hardware) -> Result<String, ReportError> {
         names,
         design_summary: hardware.design.as_ref().map(rtlgen::Config::summary),
         design: hardware.design.as_ref().map(design_facts).unwrap_or_default(),
+        trained_elsewhere: hardware
+            .design
+            .as_ref()
+            .map(|design| trained_elsewhere(runs, design))
+            .unwrap_or_default(),
         synth: synth.map(synth_facts).unwrap_or_default(),
         synth_warnings: synth.map_or(&[], |report| &report.warnings),
         data_id: DATA_ID,
@@ -71,4 +78,13 @@ pub fn page(runs: &[Run], hardware: &Hardware) -> Result<String, ReportError> {
     tera.add_raw_templates(TEMPLATES.iter().copied()).map_err(|error| failed(&error))?;
     let context = Context::from_serialize(&page).map_err(|error| failed(&error))?;
     tera.render("page.html", &context).map_err(|error| failed(&error))
+}
+
+/// Names of the runs whose recorded array has other parameters than `design`.
+fn trained_elsewhere<'a>(runs: &'a [Run], design: &rtlgen::Config) -> Vec<&'a str> {
+    let parameters = serde_json::to_value(design.spec()).unwrap_or_default();
+    let differs = |run: &&Run| {
+        run.array.iter().any(|(name, value)| parameters.get(name).is_some_and(|p| p != value))
+    };
+    runs.iter().filter(differs).map(|run| run.name.as_str()).collect()
 }
