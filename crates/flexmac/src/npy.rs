@@ -27,9 +27,12 @@ pub fn read_bias(path: &Path) -> Result<Array2<i32>> {
     })
 }
 
+/// Reads one element type, and says [`ReadNpyError::WrongDescriptor`] of any other.
+type Reader = fn(&[u8]) -> Result<ArrayD<i128>, ReadNpyError>;
+
 fn read_integers(path: &Path) -> Result<ArrayD<i32>> {
     let bytes = fs::read(path).with_context(|| format!("read {}", path.display()))?;
-    let readers: [fn(&[u8]) -> Result<ArrayD<i128>, ReadNpyError>; 8] = [
+    let readers: [Reader; 8] = [
         read_as::<i32>,
         read_as::<i64>,
         read_as::<i16>,
