@@ -32,11 +32,13 @@ enum Command {
     /// Multiply two integer matrices on an array, its reference, or both compared.
     Gemm(cmd::gemm::GemmArgs),
     /// Train a network under a precision policy, on an array, its reference, or in float.
-    Train(cmd::train::TrainArgs),
+    Train(Box<cmd::train::TrainArgs>),
     /// Map a generated design to gates: area and clock.
     Synth(cmd::synth::SynthArgs),
     /// Get and check data sets.
     Data(cmd::data::DataArgs),
+    /// Show a run, or several side by side, as one HTML page with plots.
+    Report(cmd::report::ReportArgs),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Train(args) => cmd::train::run(&args),
         Command::Synth(args) => cmd::synth::run(&args),
         Command::Data(args) => cmd::data::run(&args),
+        Command::Report(args) => cmd::report::run(&args),
     };
     exit::report(result)
 }

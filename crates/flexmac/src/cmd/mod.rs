@@ -5,5 +5,6 @@ pub mod describe;
 pub mod gemm;
 pub mod generate;
 pub mod policy;
+pub mod report;
 pub mod synth;
 pub mod train;

@@ -139,7 +139,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         rounding,
         forward_rounding: Some(settings.take("forward-rounding", &args.forward_rounding, forward)),
         solver,
-        loss_window: args.policies.loss_window().map_or(defaults.loss_window, |n| n as usize),
+        loss_window: args.policies.loss_window().unwrap_or(defaults.loss_window),
     };
     let data = DataSource::parse(&source).load(trainer.seed)?;
     let all = data.test.len();
@@ -165,12 +165,11 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     print_summary(&summary, args.json)
 }
 
+type BoxedEngine = Box<dyn Engine<i32>>;
+
 /// The engine that trains and the one that evaluates: always the reference, which gives the same
 /// scores as the model without its minutes.
-fn fixed_engines(
-    plan: &Plan,
-    out: Option<&Path>,
-) -> Result<(Box<dyn Engine<i32>>, Box<dyn Engine<i32>>)> {
+fn fixed_engines(plan: &Plan, out: Option<&Path>) -> Result<(BoxedEngine, BoxedEngine)> {
     let kind = match plan.engine {
         EngineKind::Float | EngineKind::Reference => FixedEngine::Reference,
         EngineKind::Rtl => FixedEngine::Rtl,
