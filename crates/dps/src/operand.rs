@@ -8,8 +8,9 @@
 //!
 //! Width. Values that spread over many last places lose 1/4 of one on average (1/3 under stochastic
 //! rounding); values far below one lose next to nothing of it, because they are nothing of it. So a
-//! mean rounding error that is *small*, at a range that cannot shrink, says that a plane is missing.
-//! Planes are never given back.
+//! mean rounding error that is *small* over a window says that a plane is missing. Its window runs
+//! apart from the range's, which restarts with every move: the range of a gradient in late training
+//! moves so often that few of its windows end. Planes are never given back.
 
 use std::ops::RangeInclusive;
 
@@ -65,10 +66,14 @@ pub struct OperandState {
     pub wait: u32,
     /// The wait after a try that fails.
     pub next_wait: u32,
-    /// Iterations of the present window.
+    /// Iterations of the range's window.
     pub iterations: u32,
     /// What they counted.
     pub seen: Counters,
+    /// Iterations of the width's window.
+    pub width_iterations: u32,
+    /// What they counted.
+    pub width_seen: Counters,
 }
 
 impl OperandRules {
@@ -98,6 +103,8 @@ impl OperandRules {
             next_wait: 2 * FIRST_WAIT,
             iterations: 0,
             seen: Counters::default(),
+            width_iterations: 0,
+            width_seen: Counters::default(),
         }
     }
 
@@ -112,18 +119,32 @@ impl OperandRules {
         if counters.emitted == 0 {
             return;
         }
+        if self.searches {
+            self.follow(state, counters);
+        }
+        self.resolve(state, counters);
+    }
+
+    /// Adds a plane at the end of a window whose values lay below the last place.
+    fn resolve(&self, state: &mut OperandState, counters: &Counters) {
+        state.width_seen.merge(counters);
+        state.width_iterations += 1;
+        if state.width_iterations < self.window {
+            return;
+        }
+        if state.width_seen.mean_error() < self.resolution && state.planes < self.planes_max {
+            state.planes += 1;
+            // What the range has seen was in the narrower format.
+            state.clear();
+        }
+        (state.width_iterations, state.width_seen) = (0, Counters::default());
+    }
+
+    /// Moves the range where the counters force it, or tries a shorter one.
+    fn follow(&self, state: &mut OperandState, counters: &Counters) {
         state.seen.merge(counters);
         state.iterations += 1;
         let due = state.iterations >= self.window;
-        if self.searches && self.follow(state, counters, due) {
-            state.clear();
-        } else if due {
-            self.end_window(state);
-        }
-    }
-
-    /// The moves that the counters force; whether there was one.
-    fn follow(&self, state: &mut OperandState, counters: &Counters, due: bool) -> bool {
         let bits = self.bits(state.planes);
         let unused = bits - 1 - state.seen.magnitude_bits();
         if counters.overflow_rate() > self.limit(bits) {
@@ -133,37 +154,36 @@ impl OperandRules {
             }
             (state.settled, state.trying) = (true, false);
             self.shift(state, 1);
-            true
         } else if unused > 0 && (due || !state.settled) {
             self.shift(state, -(unused as i32)); // at most 31
-            true
         } else {
             state.settled |= unused == 0;
-            false
+            if due {
+                self.end_window(state);
+            }
         }
     }
 
     fn shift(&self, state: &mut OperandState, by: i32) {
         let longest = self.bound.min(*INTEGER_LENGTHS.end());
         state.integer_length = (state.integer_length + by).clamp(*INTEGER_LENGTHS.start(), longest);
+        state.clear();
     }
 
     /// A window in which nothing was forced.
     fn end_window(&self, state: &mut OperandState) {
+        state.clear();
         if state.trying {
             (state.trying, state.wait, state.next_wait) = (false, FIRST_WAIT, 2 * FIRST_WAIT);
         }
-        let error = state.seen.mean_error();
-        state.clear();
-        if error < self.resolution && state.planes < self.planes_max {
-            state.planes += 1;
-        } else if self.searches && self.overflow_limit > 0.0 {
-            if state.wait > 0 {
-                state.wait -= 1;
-            } else {
-                state.trying = true;
-                self.shift(state, -1);
-            }
+        if self.overflow_limit == 0.0 {
+            return;
+        }
+        if state.wait > 0 {
+            state.wait -= 1;
+        } else {
+            state.trying = true;
+            self.shift(state, -1);
         }
     }
 }
@@ -272,7 +292,10 @@ mod tests {
     #[test]
     fn a_small_rounding_error_adds_a_plane_up_to_the_most() {
         let mut state = RULES.start(3);
-        steps(&RULES, &mut state, 5, &counters(1, 7, 3));
+        // Range and width have windows of their own: a range that moves all the time hides nothing.
+        steps(&RULES, &mut state, 5, &counters(2, 7, 3));
+        assert_eq!(state.integer_length, 8);
+        state.integer_length = 3;
         assert_eq!((state.planes, RULES.format(&state).to_string().as_str()), (3, "s3.8"));
         steps(&RULES, &mut state, 5, &counters(1, 11, 3));
         assert_eq!(state.planes, 3);
