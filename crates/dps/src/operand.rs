@@ -1,8 +1,8 @@
 //! One operand's search for its range and width: what every use of a tensor shares under
 //! `planewise`.
 //!
-//! Range. An iteration that overflows more often than the limit moves the point up at once. Top bits
-//! that a whole window left unused move it down by all of them at once. The counters do not tell
+//! Range. An iteration that overflows more often than the limit moves the point up at once. Top
+//! bits that a whole window left unused move it down by all of them at once. The counters do not tell
 //! how many values a shorter range would cut off, so a shorter one is *tried* now and then, and
 //! taken back, with the wait before the next try doubled, when it overflows too often.
 //!
