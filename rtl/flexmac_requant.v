@@ -20,8 +20,9 @@
 //   result_o   s31.0, within the mode's bits
 //   error_o    |rounding error|, 0 .. 256 in units of 2^-8 of the result's last place
 //
-// Parameters: P: digit width; ACC: chain width; SUM: sum width, 48..88, above ACC; ROWS, IW: rows and the
-// width of a row index; SW: width of a significance; STOCHASTIC: 1 builds the random stream.
+// Parameters: P: digit width; ACC: chain width; SUM: sum width, 48..88, above ACC; ROWS, IW: rows
+// and the width of a row index; SW: width of a significance; STOCHASTIC: 1 builds the random
+// stream.
 // Latency 5 stages and the result register; throughput one row a cycle. Control: flexmac_drain.
 `default_nettype none
 

@@ -3,7 +3,7 @@
 // One result beat a cycle brings COLS values, of which the first cols_i count. Their flags are
 // added up across the columns, registered, then accumulated.
 //
-//   magnitude_o   OR of y for y >= 0 and of ~y below zero: its highest set bit tells the bits in use
+//   magnitude_o   OR of y for y >= 0 and of ~y below zero: its highest set bit tells the bits used
 //   error_o       sum of |rounding error| in units of 2^-8 of the result's last place
 //
 // Parameters: COLS 1..128; CW: width of a count of columns; W: width of the counters.

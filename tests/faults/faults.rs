@@ -19,6 +19,8 @@ enum Reported {
     Counter(&'static str),
     /// Equal results and counters, and this cycle count.
     Cycles(&'static str),
+    /// No results: the core stands still.
+    Hang,
 }
 
 /// One line of RTL gone wrong.
@@ -188,6 +190,7 @@ fn check(fault: &Fault) {
             let (right, wrong) = (line(&report, "expected"), line(&report, "found"));
             assert_ne!(field(wrong, name), field(right, name), "{report}");
         }
+        Reported::Hang => assert!(report.contains("\n  rtl: no progress for "), "{report}"),
     }
     replay(&bench, &report);
 }
@@ -312,6 +315,21 @@ faults! {
         wrong: "cols_q <= COLS[CW-1:0];",
         product: sums(&[1, 2, 3]),
         reported: Reported::Counter("emitted"),
+    };
+    dead_columns_counted: Fault {
+        file: "flexmac_stats.v",
+        right: "live = c < {{(32 - CW) {1'b0}}, cols_i};",
+        wrong: "live = c < {{(32 - CW) {1'b0}}, cols_i} || 1'b1;",
+        // The dead column carries digits that would show.
+        product: Product { shift: 0, ..sums(&[1, 2, 3]) },
+        reported: Reported::Counter("magnitude_or"),
+    };
+    no_capture_ever: Fault {
+        file: "flexmac_seq.v",
+        right: "wire capture = due_q && chains_free;",
+        wrong: "wire capture = due_q && chains_free && 1'b0;",
+        product: random_product(),
+        reported: Reported::Hang,
     };
     rounding_error_not_counted: Fault {
         file: "flexmac_stats.v",

@@ -39,11 +39,14 @@ impl Engine<i32> for CheckedEngine {
         // The sums are compared too: they show an error that rounding would hide.
         let with_sums = Product { keep_sums: true, ..*product };
         let expected = self.reference.gemm(&with_sums)?;
-        let mut found = self.rtl.gemm(&with_sums)?;
+        let mut found = match self.rtl.gemm(&with_sums) {
+            Err(error @ EngineError::Hang { .. }) => {
+                return Err(self.mismatch(product, Difference::Hang(error.to_string())));
+            }
+            outcome => outcome?,
+        };
         if let Some(difference) = self.compare(product, &expected, &found) {
-            let replay = self.replay.as_mut().and_then(|hook| hook(product));
-            let product = self.describe(product);
-            return Err(EngineError::Mismatch(Box::new(Mismatch { difference, product, replay })));
+            return Err(self.mismatch(product, difference));
         }
         found.stats.tiles_checked = found.stats.tiles;
         if !product.keep_sums {
@@ -58,6 +61,12 @@ impl Engine<i32> for CheckedEngine {
 }
 
 impl CheckedEngine {
+    fn mismatch(&mut self, product: &Product<'_, i32>, difference: Difference) -> EngineError {
+        let replay = self.replay.as_mut().and_then(|hook| hook(product));
+        let product = self.describe(product);
+        EngineError::Mismatch(Box::new(Mismatch { difference, product, replay }))
+    }
+
     fn compare(
         &self,
         product: &Product<'_, i32>,

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use fxp::{Counters, Requantizer};
 use rtlgen::{Command, Config, Cycles, Schedule, SourceFile, TOP};
-use verilated::{BuildSpec, BusIn, BusOut, Cache, InPort, Model, OutPort, PowerUp, TraceKind};
+use verilated::{
+    BuildSpec, BusIn, BusOut, Cache, InPort, Library, Model, OutPort, PowerUp, TraceKind,
+};
 
 use crate::error::EngineError;
-use crate::pack::{get_signed, put_bits};
+use crate::pack::{DEAD, get_signed, put_bits};
 
 /// How often a handshake is late, for tests: each cycle each channel is held back with this
 /// probability, from a seeded stream.
@@ -179,6 +181,7 @@ pub(crate) struct Driver {
     /// Half clock periods since the model was made: the time axis of a trace.
     time: u64,
     sum_bits: u32,
+    cols: usize,
     /// Images of wide ports, kept to avoid allocating per beat.
     images: Images,
 }
@@ -213,6 +216,8 @@ impl Driver {
             spec = spec.source(name, &file.text);
         }
         let library = spec.build(&Cache::from_env()?)?;
+        check_ports(config, &library)
+            .map_err(|source| EngineError::Design { summary: config.summary(), source })?;
         // Registers that reset does not reach must not matter: they start at random.
         let mut model = library.model(PowerUp::Random(POWER_UP_SEED))?;
         if let Some(path) = trace {
@@ -240,6 +245,7 @@ impl Driver {
             traced: trace.is_some(),
             time: 0,
             sum_bits: config.sum_bits(),
+            cols: config.cols(),
             images,
         };
         driver.reset()?;
@@ -363,7 +369,8 @@ impl Driver {
         let Some(beat) = beat else { return };
         self.images.preload.fill(0);
         let mut offset = 0;
-        for sum in beat {
+        // Dead columns get what would show if it counted.
+        for sum in beat.chain(std::iter::repeat(DEAD)).take(self.cols) {
             put_bits(&mut self.images.preload, offset, self.sum_bits, sum);
             offset += self.sum_bits as usize;
         }
@@ -409,6 +416,15 @@ impl Driver {
         };
         (counters, Cycles { busy, compute, stall, load, blocked })
     }
+}
+
+/// Checks the ports whose width follows from the configuration: driving a design of another one
+/// would give wrong results without a word.
+fn check_ports(config: &Config, library: &Library) -> Result<(), verilated::Error> {
+    for (name, bits) in rtlgen::port_bits(config) {
+        library.port(name)?.expect_bits(bits)?;
+    }
+    Ok(())
 }
 
 /// Any seed will do; a fixed one makes runs repeatable.

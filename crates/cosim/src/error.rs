@@ -27,7 +27,7 @@ pub enum EngineError {
     /// The array was generated without this rounding mode.
     #[error(
         "gemm: rounding {found} asked for, the array was generated with {available}; add it to \
-         --rounding of flexmac gen"
+         --rounding-modes of flexmac gen"
     )]
     RoundingAbsent {
         /// The mode asked for.
@@ -89,6 +89,17 @@ pub enum EngineError {
     /// The model could not be built, loaded, driven or traced.
     #[error(transparent)]
     Verilated(#[from] verilated::Error),
+    /// The Verilog is not a design of the configuration that came with it.
+    #[error(
+        "rtl: the Verilog does not match its configuration ({summary}): {source}; generate the \
+         design again"
+    )]
+    Design {
+        /// The configuration.
+        summary: String,
+        /// The port that differs.
+        source: verilated::Error,
+    },
     /// The model stopped answering.
     #[error(
         "rtl: no progress for {cycles} cycles at command {command} of {commands}; the sequencer \

@@ -20,6 +20,8 @@ pub struct Mismatch {
 /// to look at.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Difference {
+    /// The RTL never finished.
+    Hang(String),
     /// A rounded result.
     Value {
         /// Row and column of the result.
@@ -78,6 +80,7 @@ impl fmt::Display for Mismatch {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Hang(message) => write!(f, "  {message}"),
             Self::Value { at, tile, expected, found, format, sum, sum_frac, count } => {
                 writeln!(
                     f,

@@ -7,6 +7,10 @@
 use ndarray::{ArrayView2, Axis};
 use rtlgen::{Config, Schedule};
 
+/// What rows and columns beyond the product carry: a value that shows in results and counters if
+/// the array ever took it for live.
+pub(crate) const DEAD: i128 = 0x2d2d_2d2d_2d2d;
+
 /// One command's operand bank: `planes * words` port words.
 #[derive(Debug)]
 pub(crate) struct Panel {
@@ -77,16 +81,22 @@ fn pack_panel(
     let width = (ports * lanes * chunk as usize).div_ceil(32);
     let mut digits = vec![0; planes as usize * words * width];
     let mask = (1_u32 << chunk) - 1;
+    let mut put = |line: usize, k: usize, value: i128| {
+        let bit = (line * lanes + k % lanes) * chunk as usize;
+        for plane in 0..planes {
+            let address = plane as usize * words + k / lanes;
+            // Masked to a digit.
+            let digit = (value >> (plane * chunk)) as u32 & mask;
+            digits[address * width + bit / 32] |= digit << (bit % 32);
+        }
+    };
     for (line, values) in piece.outer_iter().enumerate() {
         for (k, value) in values.iter().enumerate() {
-            let bit = (line * lanes + k % lanes) * chunk as usize;
-            for plane in 0..planes {
-                let address = plane as usize * words + k / lanes;
-                // The sign fills the planes above 32 bits, which only an odd top plane has.
-                let digit = (i64::from(*value) >> (plane * chunk)) as u32 & mask;
-                digits[address * width + bit / 32] |= digit << (bit % 32);
-            }
+            put(line, k, (*value).into());
         }
+    }
+    for line in piece.nrows()..ports {
+        (0..piece.ncols()).for_each(|k| put(line, k, DEAD));
     }
     Panel { digits, width }
 }
@@ -161,6 +171,7 @@ mod tests {
         assert_eq!([digit(0, 0, 0, 0), digit(0, 0, 0, 1), digit(0, 1, 0, 0)], [1, 2, 4]);
         assert_eq!([digit(0, 0, 1, 0), digit(0, 2, 1, 0), digit(0, 4, 1, 0)], [15, 15, 15]);
         assert_eq!([digit(0, 1, 1, 0), digit(0, 3, 1, 0), digit(0, 5, 1, 0)], [0, 0, 14]);
-        assert_eq!([digit(1, 0, 0, 0), digit(1, 0, 1, 0)], [7, 0]);
+        // The last band has one live row.
+        assert_eq!([digit(1, 0, 0, 0), digit(1, 0, 1, 0), digit(1, 2, 1, 0)], [7, 13, 2]);
     }
 }

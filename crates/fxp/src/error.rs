@@ -18,6 +18,9 @@ pub enum FxpError {
         /// The name given.
         found: String,
     },
+    /// A set of rounding modes is empty.
+    #[error("rounding: expected at least one of nearest, truncate and stochastic, found none")]
+    NoRounding,
     /// The inner dimensions of a product differ.
     #[error("gemm: expected A (M,K) and B (K,N) with one K, found A {a:?} and B {b:?}")]
     Shape {

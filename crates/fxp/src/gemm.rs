@@ -399,6 +399,28 @@ mod tests {
         }
     }
 
+    /// Every pair of operands at every pair of small widths, alone and beside every other pair.
+    #[test]
+    fn exhaustive_at_small_widths() {
+        let values = |bits: u32| -(1 << (bits - 1))..1 << (bits - 1);
+        for bits_a in 2..=5 {
+            for bits_b in 2..=5 {
+                let a: Vec<i32> = values(bits_a).collect();
+                let b: Vec<i32> = values(bits_b).collect();
+                let column = Array2::from_shape_vec((a.len(), 1), a.clone()).unwrap();
+                let row = Array2::from_shape_vec((1, b.len()), b.clone()).unwrap();
+                check(&column, &row, bits_a, bits_b);
+                // K = 2: all pairs of values of A against all pairs of values of B.
+                let pairs = |v: &[i32]| -> Vec<i32> {
+                    v.iter().flat_map(|x| v.iter().flat_map(move |y| [*x, *y])).collect()
+                };
+                let a = Array2::from_shape_vec((a.len() * a.len(), 2), pairs(&a)).unwrap();
+                let b = Array2::from_shape_vec((b.len() * b.len(), 2), pairs(&b)).unwrap();
+                check(&a, &b.reversed_axes(), bits_a, bits_b);
+            }
+        }
+    }
+
     /// All operands at their most negative: every bound is met with equality.
     #[test]
     fn extremes_at_every_pair_of_widths() {

@@ -59,8 +59,22 @@ impl FromStr for Rounding {
 
 /// A non-empty subset of the modes: what a requantizer is built to do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "Vec<Rounding>", into = "Vec<Rounding>")]
 pub struct RoundingSet(Vec<Rounding>);
+
+impl TryFrom<Vec<Rounding>> for RoundingSet {
+    type Error = FxpError;
+
+    fn try_from(modes: Vec<Rounding>) -> Result<Self, FxpError> {
+        Self::new(modes).ok_or(FxpError::NoRounding)
+    }
+}
+
+impl From<RoundingSet> for Vec<Rounding> {
+    fn from(set: RoundingSet) -> Self {
+        set.0
+    }
+}
 
 impl RoundingSet {
     /// All three modes.

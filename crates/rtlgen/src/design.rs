@@ -220,6 +220,24 @@ impl Design {
     }
 }
 
+/// Ports of `flexmac_core` whose width follows from the configuration, with that width.
+pub fn port_bits(config: &Config) -> Vec<(&'static str, u32)> {
+    let design = Design::new(config);
+    vec![
+        ("op_a_i", design.op_a_msb + 1),
+        ("op_b_i", design.op_b_msb + 1),
+        ("op_addr_a_o", design.addr_bits),
+        ("cmd_words_i", design.words_bits),
+        ("cmd_planes_a_i", design.planes_bits),
+        ("cmd_rows_i", design.rows_bits),
+        ("cmd_cols_i", design.cols_bits),
+        ("pre_data_i", design.sums_msb + 1),
+        ("seed_data_i", design.results_msb + 1),
+        ("res_data_o", design.results_msb + 1),
+        ("sum_data_o", design.sums_msb + 1),
+    ]
+}
+
 /// Register r of 0 (operands), 1 (products), 2 (sum) exists when the PE has at least 4 - r stages,
 /// and loads what was valid at the operands r + stages - 4 cycles before.
 fn pipe_registers(stages: u32) -> Vec<PipeRegister> {

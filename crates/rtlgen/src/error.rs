@@ -111,12 +111,14 @@ pub enum RtlgenError {
     },
     /// The output folder holds something that `gen` did not put there.
     #[error(
-        "write {}: the folder exists and holds no flexmac config.json; choose another --out or \
-         remove it", path.display()
+        "write {}: the folder holds {}, which is no part of a generated design; choose another \
+         --out or remove it", path.display(), entry.display()
     )]
     ForeignFolder {
         /// The folder.
         path: PathBuf,
+        /// What it holds.
+        entry: PathBuf,
     },
     /// A template does not render: a fault of this program, not of its input.
     #[error("template {name}: {message}")]

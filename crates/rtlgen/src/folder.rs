@@ -12,6 +12,8 @@ use crate::render::{SourceFile, package};
 
 const CONFIG_FILE: &str = "config.json";
 const FILE_LIST: &str = "flexmac.f";
+const FUSESOC_CORE: &str = "flexmac.core";
+const RTL_FOLDER: &str = "rtl";
 
 /// Contents of config.json: what was asked for and what follows from it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,9 +51,11 @@ pub fn write(config: &Config, out: &Path) -> Result<Vec<PathBuf>, RtlgenError> {
     text.push('\n');
     files.push(SourceFile { path: CONFIG_FILE.to_owned(), text });
 
+    // A path with a name, so that "." has a sibling too.
+    let place = std::path::absolute(out).map_err(io("resolve", out))?;
     refuse_foreign(out)?;
-    let staging = sibling(out, "staging");
-    let written = stage(&staging, &files).and_then(|()| replace(&staging, out));
+    let staging = sibling(&place, "staging");
+    let written = stage(&staging, &files).and_then(|()| replace(&staging, &place));
     if written.is_err() {
         // Best effort: the error that matters is the one being returned.
         let _ = fs::remove_dir_all(&staging);
@@ -67,10 +71,7 @@ pub fn write(config: &Config, out: &Path) -> Result<Vec<PathBuf>, RtlgenError> {
 /// [`RtlgenError::Io`], [`RtlgenError::ConfigFile`] or [`RtlgenError::Config`].
 pub fn read(path: &Path) -> Result<Config, RtlgenError> {
     let path = if path.is_dir() { path.join(CONFIG_FILE) } else { path.to_owned() };
-    let text = fs::read_to_string(&path).map_err(io("read", &path))?;
-    let record: ConfigFile =
-        serde_json::from_str(&text).map_err(|source| RtlgenError::ConfigFile { path, source })?;
-    Ok(record.parameters.check()?)
+    Ok(read_record(&path)?.parameters.check()?)
 }
 
 /// Reads the Verilog of a generated design as it stands on disk, in the order of its file list;
@@ -94,18 +95,34 @@ pub fn read_sources(path: &Path) -> Result<Vec<SourceFile>, RtlgenError> {
         .collect()
 }
 
+/// Refuses a folder that holds anything but an earlier design: what would be lost is not ours.
 fn refuse_foreign(out: &Path) -> Result<(), RtlgenError> {
-    match fs::read_dir(out) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(io("write", out)(error)),
-        Ok(mut entries) => {
-            if entries.next().is_none() || out.join(CONFIG_FILE).is_file() {
-                Ok(())
-            } else {
-                Err(RtlgenError::ForeignFolder { path: out.to_owned() })
-            }
+    let entries = match fs::read_dir(out) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io("write", out)(error)),
+        Ok(entries) => entries,
+    };
+    let entries: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut entries = entries.map_err(io("read", out))?;
+    entries.sort();
+    for path in entries {
+        let name = path.file_name().unwrap_or_default();
+        let ours = match name.to_str() {
+            Some(CONFIG_FILE) => read_record(&path).is_ok(),
+            Some(name) => [FILE_LIST, FUSESOC_CORE, RTL_FOLDER].contains(&name),
+            None => false,
+        };
+        if !ours {
+            return Err(RtlgenError::ForeignFolder { path: out.to_owned(), entry: path });
         }
     }
+    Ok(())
+}
+
+fn read_record(path: &Path) -> Result<ConfigFile, RtlgenError> {
+    let text = fs::read_to_string(path).map_err(io("read", path))?;
+    serde_json::from_str(&text)
+        .map_err(|source| RtlgenError::ConfigFile { path: path.to_owned(), source })
 }
 
 fn stage(staging: &Path, files: &[SourceFile]) -> Result<(), RtlgenError> {
@@ -125,7 +142,13 @@ fn replace(staging: &Path, out: &Path) -> Result<(), RtlgenError> {
     if existed {
         fs::rename(out, &old).map_err(io("replace", out))?;
     }
-    fs::rename(staging, out).map_err(io("write", out))?;
+    if let Err(error) = fs::rename(staging, out) {
+        if existed {
+            // Best effort: the error that matters is the one being returned.
+            let _ = fs::rename(&old, out);
+        }
+        return Err(io("write", out)(error));
+    }
     if existed {
         fs::remove_dir_all(&old).map_err(io("remove", &old))?;
     }

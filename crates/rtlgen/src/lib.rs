@@ -16,6 +16,7 @@ mod schedule;
 pub use config::{Config, ConfigSpec, Style};
 pub use cycles::Cycles;
 pub use describe::{Parameter, parameters};
+pub use design::port_bits;
 pub use error::{ConfigError, ConfigErrors, RtlgenError};
 pub use folder::{read, read_sources, write};
 pub use render::{SourceFile, TOP, package, verilog};

@@ -66,7 +66,6 @@ module flexmac_core (
     output wire [47:0] ctr_high_o,  // ... at or above the largest before saturation
     output wire [31:0] ctr_magnitude_o,  // OR of their magnitudes
     output wire [47:0] ctr_error_o  // sum of |rounding error| in 2^-8 of the last place
-
 );
 
   localparam ROWS = 1;
@@ -355,7 +354,6 @@ module flexmac_core (
       .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(ctr_clear_i),
       .en_i(blocked), .add_i(1'b1), .count_o(ctr_blocked_o)
   );
-
 
 endmodule
 
