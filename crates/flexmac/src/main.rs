@@ -9,6 +9,8 @@ mod engines;
 mod exit;
 mod npy;
 mod replay;
+mod run_config;
+mod settings;
 
 use std::process::ExitCode;
 

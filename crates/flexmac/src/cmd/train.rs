@@ -17,12 +17,13 @@ use nn::{
     Trainer, TrainerConfig,
 };
 use rtlgen::ConfigSpec;
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
 
 use crate::cmd::gemm::FixedEngine;
 use crate::engines::{Design, fixed_engine};
 use crate::replay;
+use crate::run_config::RunConfig;
+use crate::settings::Settings;
 
 /// Train a network under a precision policy, on an array, its reference, or in float
 #[derive(Debug, Args)]
@@ -65,8 +66,19 @@ pub struct TrainArgs {
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
     /// Write over an earlier run in --out
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["resume", "resume_previous"])]
     force: bool,
+    /// Go on with the run in --out from its last checkpoint: settings are the run's own, and only
+    /// --iters (to more), --engine (not to or from float) and --checkpoint-every may change
+    #[arg(long, requires = "out")]
+    resume: bool,
+    /// Like --resume, from the checkpoint before the last
+    #[arg(long, requires = "out")]
+    resume_previous: bool,
+    /// Iterations between checkpoints in --out; 0 for one at the end or an interrupt only
+    /// [default: 100]
+    #[arg(long, value_name = "N")]
+    checkpoint_every: Option<u64>,
     /// Folder of a generated array (flexmac gen) [default: the parameters of flexmac describe]
     #[arg(long, value_name = "DIR")]
     config: Option<PathBuf>,
@@ -131,7 +143,7 @@ struct Na2016Args {
     loss_window: Option<u32>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum EngineKind {
     /// Single precision
@@ -144,7 +156,7 @@ enum EngineKind {
     Checked,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum PolicyKind {
     /// Fixed formats
@@ -153,34 +165,19 @@ enum PolicyKind {
     Na2016,
 }
 
-/// Every effective setting, and whether it was given.
-#[derive(Debug, Default)]
-struct Settings(Map<String, Value>);
-
-impl Settings {
-    fn take<V: Serialize + Clone>(&mut self, name: &str, given: &Option<V>, default: V) -> V {
-        let value = given.clone().unwrap_or(default);
-        self.0.insert(name.to_owned(), json!({"value": value, "default": given.is_none()}));
-        value
-    }
-
-    /// One line per setting, as ibex's flow prints them.
-    fn print(&self) {
-        for (name, setting) in &self.0 {
-            let mark = if setting["default"] == json!(true) { "  (default)" } else { "" };
-            eprintln!("{name:>16} = {}{mark}", setting["value"]);
-        }
-    }
-}
-
 /// What the flags come to, apart from engine and policy.
-struct Plan {
+pub struct Plan {
     settings: Settings,
     engine: EngineKind,
-    design: Design,
-    net: NetSpec,
-    trainer: TrainerConfig,
+    /// The array.
+    pub design: Design,
+    /// The network.
+    pub net: NetSpec,
+    /// What changes the run's numbers.
+    pub trainer: TrainerConfig,
     schedule: Schedule,
+    /// Of the run to go on with.
+    recorded: Option<RunConfig>,
 }
 
 /// Runs `flexmac train`.
@@ -189,9 +186,20 @@ struct Plan {
 /// Settings out of range, data that are missing or malformed, a diverged loss, a mismatch between
 /// RTL and reference.
 pub fn run(args: &TrainArgs) -> Result<()> {
-    let mut settings = Settings::default();
+    let resume = args.resume || args.resume_previous;
+    let recorded = match &args.out {
+        Some(run) if resume => Some(RunConfig::read(run)?),
+        _ => None,
+    };
+    let mut settings = Settings::new(recorded.as_ref().map(|run| run.settings.clone()));
+    settings.may_change(&["engine", "iters", "checkpoint-every"]);
     let engine = settings.take("engine", &args.engine, EngineKind::Reference);
-    let net = NetSpec::by_name(&settings.take("net", &args.net, "lenet".to_owned()))?;
+    let net = settings.take("net", &args.net, "lenet".to_owned());
+    let net = match &recorded {
+        // The description may have been edited since; the run's own is in its settings.
+        Some(run) if args.net.is_none() => run.network.clone(),
+        _ => NetSpec::by_name(&net)?,
+    };
     let source = settings.take("data", &args.data, "fashion-mnist".to_owned());
     let design = load_design(args.config.as_deref(), &mut settings)?;
     let defaults = TrainerConfig::default();
@@ -206,17 +214,19 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         seed: settings.take("seed", &args.seed, defaults.seed),
         rounding: settings.take("rounding", &args.rounding, defaults.rounding),
         solver,
-        loss_window: args.dynamic.loss_window.map_or(defaults.loss_window, |n| n as usize),
+        // Below 2^32.
+        loss_window: settings.take("loss-window", &args.dynamic.loss_window, 100) as usize,
     };
     let data = DataSource::parse(&source).load(trainer.seed)?;
     let all = data.test.len();
     let schedule = Schedule {
         iterations: settings.take("iters", &args.iters, 1000),
         evaluate_every: settings.take("eval-every", &args.eval_every, 0),
-        evaluate_images: args.eval_images.unwrap_or(2000),
         final_images: settings.take("eval-images", &args.eval_images, all),
+        evaluate_images: settings.given("eval-images").unwrap_or(2000),
+        checkpoint_every: settings.take("checkpoint-every", &args.checkpoint_every, 100),
     };
-    let plan = Plan { settings, engine, design, net, trainer, schedule };
+    let plan = Plan { settings, engine, design, net, trainer, schedule, recorded };
     let summary = match engine {
         EngineKind::Float => {
             let (mut train, mut evaluate) = (FloatEngine, FloatEngine);
@@ -251,11 +261,11 @@ fn fixed_engines(
 /// The array of a generated folder, or the default one.
 fn load_design(folder: Option<&Path>, settings: &mut Settings) -> Result<Design> {
     let given = folder.map(|folder| folder.display().to_string());
-    settings.take("config", &given, "default array".to_owned());
-    match folder {
-        None => Design::generate(ConfigSpec::default().check()?),
-        Some(folder) => Design::read(folder),
+    let name = settings.take("config", &given, "default array".to_owned());
+    if settings.is_default("config") {
+        return Design::generate(ConfigSpec::default().check()?);
     }
+    Design::read(Path::new(&name))
 }
 
 fn make_policy(
@@ -309,7 +319,7 @@ fn make_policy(
                     &args.dsearch_window,
                     defaults.dsearch_window,
                 ),
-                loss_window: settings.take("loss-window", &args.loss_window, defaults.loss_window),
+                loss_window: plan.trainer.loss_window as u32, // it was one when given
                 ..defaults
             };
             Ok(Box::new(Na2016::new(config, tensors)?))
@@ -328,21 +338,17 @@ where
 {
     let net_plan = NetPlan::new(&plan.net, plan.trainer.batch)?;
     let policy = make_policy(args, &mut plan, net_plan.tensors())?;
+    let config = RunConfig::new(plan.settings.effective()?, &plan, data);
     let mut trainer = Trainer::<T>::new(net_plan, plan.trainer, policy, data)?;
-    let mut folder = match &args.out {
-        Some(path) => Some(RunFolder::create(path, args.force)?),
-        None => None,
+    let mut folder = match (&args.out, &plan.recorded) {
+        (None, _) => None,
+        (Some(path), None) => Some(RunFolder::create(path, args.force)?),
+        (Some(path), Some(recorded)) => {
+            Some(resume(&mut trainer, &config, recorded, path, args.resume_previous)?)
+        }
     };
     plan.settings.print();
     if let Some(folder) = &folder {
-        let config = json!({
-            "flexmac": env!("CARGO_PKG_VERSION"),
-            "command": "train",
-            "settings": plan.settings.0,
-            "network": plan.net,
-            "solver": plan.trainer.solver,
-            "array": plan.design.config.spec(),
-        });
         folder.write_json("config.json", &config)?;
     }
     let stop = stop_on_interrupt()?;
@@ -358,6 +364,30 @@ where
     );
     progress.end();
     Ok(summary?)
+}
+
+/// Brings trainer and run folder back to a checkpoint. Nothing on the disk changes before all has
+/// been checked.
+fn resume<T: Number>(
+    trainer: &mut Trainer<T>,
+    config: &RunConfig,
+    recorded: &RunConfig,
+    run: &Path,
+    previous: bool,
+) -> Result<RunFolder> {
+    config.check_same_run(recorded, run)?;
+    let checkpoint = nn::load_checkpoint::<T>(run, previous)?;
+    if let Some(checkpoint) = &checkpoint {
+        let place = || format!("go on with {}", run.display());
+        trainer.restore(checkpoint.state.clone()).with_context(place)?;
+        config.check_iterations(trainer.iteration())?;
+    }
+    let folder = RunFolder::resume(run, checkpoint.as_ref())?;
+    match trainer.iteration() {
+        0 => eprintln!("no checkpoint in {}: starting from the beginning", run.display()),
+        done => eprintln!("going on after iteration {done}"),
+    }
+    Ok(folder)
 }
 
 /// A flag that the first interrupt sets; the second ends the process at once.
