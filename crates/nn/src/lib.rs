@@ -21,6 +21,7 @@ mod init;
 mod journal;
 pub mod layer;
 mod loss;
+mod net_file;
 mod network;
 mod param;
 mod pass;

@@ -28,8 +28,8 @@ use crate::settings::Settings;
 /// Train a network under a precision policy, on an array, its reference, or in float
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// Network: lenet, lenet-small or mlp [default: lenet]
-    #[arg(long, value_name = "NAME")]
+    /// Network: lenet, lenet-small, mlp, cifar, alexnet, or a description of one [default: lenet]
+    #[arg(long, value_name = "NAME|FILE.toml")]
     net: Option<String>,
     /// Data: fashion-mnist, mnist, synthetic, or a folder of IDX files [default: fashion-mnist]
     #[arg(long, value_name = "NAME|DIR")]
@@ -198,7 +198,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let net = match &recorded {
         // The description may have been edited since; the run's own is in its settings.
         Some(run) if args.net.is_none() => run.network.clone(),
-        _ => NetSpec::by_name(&net)?,
+        _ => NetSpec::load(&net)?,
     };
     let source = settings.take("data", &args.data, "fashion-mnist".to_owned());
     let design = load_design(args.config.as_deref(), &mut settings)?;
