@@ -94,6 +94,30 @@ pub enum NnError {
         /// What it holds.
         found: String,
     },
+    /// A line of a data file that is not what the format says.
+    #[error("data file {path}, line {line}: expected {expected}, found {found}")]
+    DataLine {
+        /// The file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: usize,
+        /// What it should hold.
+        expected: String,
+        /// What it holds.
+        found: String,
+    },
+    /// Weights that do not fit the network they are for.
+    #[error("weights {path}, tensor {tensor}: expected {expected}, found {found}")]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// What the network needs.
+        expected: String,
+        /// What the file holds.
+        found: String,
+    },
     /// A checkpoint or history that is not as it was written.
     #[error("{what} {path}: expected {expected}, found {found}; {hint}")]
     RunFile {

@@ -11,7 +11,7 @@ use cosim::{Engine, FloatEngine, ReferenceEngine};
 use dps::{Na2016, Na2016Config, Policy, Static, StaticConfig, TensorSpec};
 use fxp::{Format, Rounding};
 use indicatif::{ProgressBar, ProgressStyle};
-use nn::data::{DataSource, Dataset};
+use nn::data::{DataSource, Dataset, Need};
 use nn::{
     Engines, IterationRecord, NetPlan, NetSpec, Number, RunFolder, Schedule, Solver, Summary,
     Trainer, TrainerConfig,
@@ -31,8 +31,9 @@ pub struct TrainArgs {
     /// Network: lenet, lenet-small, mlp, cifar, alexnet, or a description of one [default: lenet]
     #[arg(long, value_name = "NAME|FILE.toml")]
     net: Option<String>,
-    /// Data: fashion-mnist, mnist, synthetic, or a folder of IDX files [default: fashion-mnist]
-    #[arg(long, value_name = "NAME|DIR")]
+    /// Data: fashion-mnist, mnist, synthetic, a folder of IDX files or image lists (train.txt,
+    /// test.txt), or the files themselves, between commas [default: fashion-mnist]
+    #[arg(long, value_name = "NAME|DIR|FILES")]
     data: Option<String>,
     /// What multiplies [default: reference]
     #[arg(long)]
@@ -217,7 +218,11 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         // Below 2^32.
         loss_window: settings.take("loss-window", &args.dynamic.loss_window, 100) as usize,
     };
-    let data = DataSource::parse(&source).load(trainer.seed)?;
+    let (shape, classes) = {
+        let plan = NetPlan::new(&net, trainer.batch)?;
+        (plan.input(), plan.classes())
+    };
+    let data = DataSource::parse(&source).load_for(trainer.seed, Need { shape, classes })?;
     let all = data.test.len();
     let schedule = Schedule {
         iterations: settings.take("iters", &args.iters, 1000),

@@ -1,13 +1,15 @@
 //! Image sets: where they are, how they are read, in which order they are trained on.
 
 mod idx;
+mod image_list;
 mod order;
 mod source;
 mod synthetic;
 
 pub use idx::{Images, Labels, read_images, read_labels};
+pub use image_list::read_image_list;
 pub use order::Order;
-pub use source::{Checksum, DataSource, FILES, MNIST_SHA256, Status, data_folder};
+pub use source::{Checksum, DataSource, FILES, MNIST_SHA256, Need, Status, data_folder};
 pub use synthetic::synthetic;
 
 use sha2::{Digest, Sha256};
