@@ -34,6 +34,8 @@ enum Command {
     Gemm(cmd::gemm::GemmArgs),
     /// Train a network under a precision policy, on an array, its reference, or in float.
     Train(cmd::train::TrainArgs),
+    /// Write a run's weights for other programs.
+    Weights(cmd::weights::WeightsArgs),
     /// Map a generated design to gates: area and clock.
     Synth(cmd::synth::SynthArgs),
     /// Get and check data sets.
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Describe(args) => cmd::describe::run(&args),
         Command::Gemm(args) => cmd::gemm::run(&args),
         Command::Train(args) => cmd::train::run(&args),
+        Command::Weights(args) => cmd::weights::run(&args),
         Command::Synth(args) => cmd::synth::run(&args),
         Command::Data(args) => cmd::data::run(&args),
     };

@@ -23,6 +23,9 @@ pub struct RunConfig {
     solver: Solver,
     array: Value,
     data: Value,
+    /// SHA-256 of the file the first weights came from.
+    #[serde(default)]
+    pub init_weights: Option<String>,
 }
 
 impl RunConfig {
@@ -37,6 +40,7 @@ impl RunConfig {
             solver: plan.trainer.solver,
             array: json!(plan.design.config.spec()),
             data: json!({"train": split(&data.train), "test": split(&data.test)}),
+            init_weights: None,
         }
     }
 
@@ -61,6 +65,7 @@ impl RunConfig {
             ("solver", json!(self.solver), json!(recorded.solver)),
             ("array", self.array.clone(), recorded.array.clone()),
             ("data", self.data.clone(), recorded.data.clone()),
+            ("first weights", json!(self.init_weights), json!(recorded.init_weights)),
         ];
         let place = run.join("config.json");
         for (part, found, expected) in parts {
@@ -70,7 +75,7 @@ impl RunConfig {
             }
         }
         let (found, expected) = (self.value("engine"), recorded.value("engine"));
-        if (*found == json!("float")) != (*expected == json!("float")) {
+        if self.is_float() != recorded.is_float() {
             bail!("--resume: --engine: expected one that trains like {expected}, found {found}");
         }
         let (found, expected) = (self.value("iters"), recorded.value("iters"));
@@ -87,6 +92,11 @@ impl RunConfig {
             bail!("--resume: --iters: expected at least the checkpoint's {done}, found {iters}");
         }
         Ok(())
+    }
+
+    /// Whether the run's numbers are floats.
+    pub fn is_float(&self) -> bool {
+        *self.value("engine") == json!("float")
     }
 
     fn value(&self, setting: &str) -> &Value {

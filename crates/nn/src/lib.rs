@@ -32,6 +32,7 @@ mod session;
 mod solver;
 mod spec;
 mod trainer;
+mod weights;
 
 pub use checkpoint::{Checkpoint, load_checkpoint};
 pub use element::Number;
@@ -47,3 +48,6 @@ pub use session::{Engines, Schedule, Summary, run};
 pub use solver::Solver;
 pub use spec::{LayerSpec, NetSpec, Shape};
 pub use trainer::{ParamState, Totals, Trainer, TrainerConfig, TrainerState};
+pub use weights::{
+    ReadWeights, WeightTensor, WeightsFormat, named_weights, read_weights, write_weights,
+};

@@ -124,6 +124,25 @@ impl NetPlan {
         &self.layers
     }
 
+    /// Name and dimensions of each parameter as other programs see it: filters by row, column and
+    /// channel in of their group.
+    pub fn parameter_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        let mut shapes = Vec::new();
+        for layer in &self.layers {
+            let (name, outputs) = (layer.spec.name(), layer.output.channels);
+            let weight = match layer.spec {
+                LayerSpec::Conv { kernel, groups, .. } => {
+                    vec![outputs, kernel, kernel, layer.input.channels / groups]
+                }
+                LayerSpec::InnerProduct { .. } => vec![outputs, layer.input.len()],
+                _ => continue,
+            };
+            shapes.push((format!("{name}.weight"), weight));
+            shapes.push((format!("{name}.bias"), vec![outputs]));
+        }
+        shapes
+    }
+
     /// The tensors that carry formats, by number.
     pub fn tensors(&self) -> &[TensorSpec] {
         &self.tensors

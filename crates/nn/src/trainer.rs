@@ -4,9 +4,11 @@
 //! batch goes forward; loss and its average; backward; update and rounding of parameters; then the
 //! policy sees the loss and every overflow of the iteration and settles the next formats.
 
+use std::path::Path;
+
 use cosim::{Engine, Stats};
 use dps::{FormatTable, LossAverage, Observation, Policy, PolicyState};
-use fxp::{Format, Role, Rounding};
+use fxp::{Counters, Format, Role, Rounding};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,7 @@ use crate::plan::NetPlan;
 use crate::random::{Purpose, SplitMix};
 use crate::record::IterationRecord;
 use crate::solver::Solver;
+use crate::weights::WeightTensor;
 
 /// Largest pixel value; pixels enter the network divided by it.
 const WHITE: f64 = 255.0;
@@ -246,6 +249,55 @@ impl<T: Number> Trainer<T> {
         }
         // Counts of images are far below 2^53.
         Ok(right as f64 / images.len() as f64)
+    }
+
+    /// Replaces all parameters by weights read from `path`, rounded to nearest in the first
+    /// formats; momentum becomes zero.
+    ///
+    /// # Errors
+    /// [`NnError::Weights`] naming the first tensor that is missing, unknown, of another shape or
+    /// not finite; nothing has been replaced then.
+    pub fn set_weights(&mut self, path: &Path, tensors: &[WeightTensor]) -> Result<(), NnError> {
+        let refuse = |tensor: &str, expected: String, found: String| {
+            Err(NnError::Weights {
+                path: path.to_owned(),
+                tensor: tensor.to_owned(),
+                expected,
+                found,
+            })
+        };
+        let shapes = self.plan.parameter_shapes();
+        let mut own = Vec::new();
+        for (name, shape) in &shapes {
+            let Some(tensor) = tensors.iter().find(|tensor| tensor.name == *name) else {
+                return refuse(name, format!("one of shape {shape:?}"), "none".to_owned());
+            };
+            if tensor.shape != *shape {
+                return refuse(name, format!("shape {shape:?}"), format!("{:?}", tensor.shape));
+            }
+            if let Some(index) = tensor.values.iter().position(|value| !value.is_finite()) {
+                let found = format!("{} at index {index}", tensor.values[index]);
+                return refuse(name, "finite numbers".to_owned(), found);
+            }
+            own.push(tensor);
+        }
+        let known = |tensor: &&WeightTensor| shapes.iter().any(|(name, _)| *name == tensor.name);
+        if let Some(tensor) = tensors.iter().find(|tensor| !known(tensor)) {
+            let names: Vec<_> = shapes.iter().map(|(name, _)| name.as_str()).collect();
+            return refuse(&tensor.name, format!("only {}", names.join(", ")), "it".to_owned());
+        }
+        for (param, tensor) in self.network.params_mut().zip(own) {
+            let format = param.format();
+            let mut counters = Counters::default();
+            let values: Vec<_> = tensor
+                .values
+                .iter()
+                .map(|value| T::quantize(*value, format, Rounding::Nearest, 0, &mut counters))
+                .collect();
+            let momentum = vec![T::default(); values.len()];
+            param.restore(format, values, momentum);
+        }
+        Ok(())
     }
 
     /// All that the next iterations depend on.

@@ -6,3 +6,4 @@ pub mod gemm;
 pub mod generate;
 pub mod synth;
 pub mod train;
+pub mod weights;

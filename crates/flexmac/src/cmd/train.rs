@@ -13,8 +13,8 @@ use fxp::{Format, Rounding};
 use indicatif::{ProgressBar, ProgressStyle};
 use nn::data::{DataSource, Dataset, Need};
 use nn::{
-    Engines, IterationRecord, NetPlan, NetSpec, Number, RunFolder, Schedule, Solver, Summary,
-    Trainer, TrainerConfig,
+    Checkpoint, Engines, IterationRecord, NetPlan, NetSpec, Number, RunFolder, Schedule, Solver,
+    Summary, Trainer, TrainerConfig,
 };
 use rtlgen::ConfigSpec;
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,9 @@ pub struct TrainArgs {
     /// Seed of weights, image order and random streams [default: 1]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// First weights, a .safetensors or .npz file (flexmac weights export) [default: random]
+    #[arg(long, value_name = "FILE")]
+    init_weights: Option<PathBuf>,
     /// Folder for history, weights and results; without it they are not kept
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
@@ -343,13 +346,28 @@ where
 {
     let net_plan = NetPlan::new(&plan.net, plan.trainer.batch)?;
     let policy = make_policy(args, &mut plan, net_plan.tensors())?;
-    let config = RunConfig::new(plan.settings.effective()?, &plan, data);
+    let init = args.init_weights.as_ref().map(|path| Some(path.display().to_string()));
+    let init = plan.settings.take("init-weights", &init, None).map(PathBuf::from);
+    let mut config = RunConfig::new(plan.settings.effective()?, &plan, data);
     let mut trainer = Trainer::<T>::new(net_plan, plan.trainer, policy, data)?;
+    let checkpoint = match (&args.out, &plan.recorded) {
+        (Some(run), Some(recorded)) => {
+            config.init_weights.clone_from(&recorded.init_weights);
+            go_on(&mut trainer, &config, recorded, run, args.resume_previous)?
+        }
+        _ => None,
+    };
+    if let (Some(path), None) = (&init, &checkpoint) {
+        let weights = nn::read_weights(path)?;
+        trainer.set_weights(path, &weights.tensors)?;
+        config.init_weights = Some(weights.sha256);
+    }
     let mut folder = match (&args.out, &plan.recorded) {
         (None, _) => None,
-        (Some(path), None) => Some(RunFolder::create(path, args.force)?),
-        (Some(path), Some(recorded)) => {
-            Some(resume(&mut trainer, &config, recorded, path, args.resume_previous)?)
+        (Some(run), None) => Some(RunFolder::create(run, args.force)?),
+        (Some(run), Some(recorded)) => {
+            config.check_same_run(recorded, run)?;
+            Some(RunFolder::resume(run, checkpoint.as_ref())?)
         }
     };
     plan.settings.print();
@@ -371,28 +389,27 @@ where
     Ok(summary?)
 }
 
-/// Brings trainer and run folder back to a checkpoint. Nothing on the disk changes before all has
-/// been checked.
-fn resume<T: Number>(
+/// Brings the trainer back to a checkpoint of a run of the same settings, if there is one. Nothing
+/// on the disk changes.
+fn go_on<T: Number>(
     trainer: &mut Trainer<T>,
     config: &RunConfig,
     recorded: &RunConfig,
     run: &Path,
     previous: bool,
-) -> Result<RunFolder> {
+) -> Result<Option<Checkpoint<T>>> {
     config.check_same_run(recorded, run)?;
     let checkpoint = nn::load_checkpoint::<T>(run, previous)?;
-    if let Some(checkpoint) = &checkpoint {
-        let place = || format!("go on with {}", run.display());
-        trainer.restore(checkpoint.state.clone()).with_context(place)?;
-        config.check_iterations(trainer.iteration())?;
+    match &checkpoint {
+        Some(checkpoint) => {
+            let place = || format!("go on with {}", run.display());
+            trainer.restore(checkpoint.state.clone()).with_context(place)?;
+            config.check_iterations(trainer.iteration())?;
+            eprintln!("going on after iteration {}", trainer.iteration());
+        }
+        None => eprintln!("no checkpoint in {}: starting from the beginning", run.display()),
     }
-    let folder = RunFolder::resume(run, checkpoint.as_ref())?;
-    match trainer.iteration() {
-        0 => eprintln!("no checkpoint in {}: starting from the beginning", run.display()),
-        done => eprintln!("going on after iteration {done}"),
-    }
-    Ok(folder)
+    Ok(checkpoint)
 }
 
 /// A flag that the first interrupt sets; the second ends the process at once.
