@@ -270,3 +270,56 @@ fn a_full_disk_and_an_unwritable_folder_are_errors_and_spare_earlier_checkpoints
     fs::write(&blocked, "a file").unwrap();
     refused(&[&RUN[..], &["--force"]].concat(), &blocked, &["create run folder"]);
 }
+
+/// Every kind of layer, small.
+const NETWORK: &str = "
+name = 'all'
+input = { height = 28, width = 28, channels = 1 }
+layers = [
+  { type = 'conv', name = 'c1', channels_out = 4, kernel = 5, stride = 2 },
+  { type = 'relu', name = 'r1' },
+  { type = 'max-pool', name = 'p1', kernel = 3, stride = 2, padding = 1 },
+  { type = 'lrn', name = 'n1', size = 3, alpha = 0.5 },
+  { type = 'conv', name = 'c2', channels_out = 6, kernel = 3, padding = 1, groups = 2 },
+  { type = 'avg-pool', name = 'p2', kernel = 3, stride = 2 },
+  { type = 'inner-product', name = 'i1', outputs = 20 },
+  { type = 'dropout', name = 'd1', ratio = 0.5 },
+  { type = 'inner-product', name = 'i2', outputs = 10 },
+]
+";
+
+#[test]
+fn a_network_of_every_layer_from_a_file_repeats_and_goes_on() {
+    let folder = TempDir::new().unwrap();
+    let net = folder.path().join("all.toml");
+    fs::write(&net, NETWORK).unwrap();
+    let net_name = net.display().to_string();
+    let flags = [&["--net", &net_name][..], &RUN[2..]].concat();
+    let (whole, out) = (folder.path().join("whole"), folder.path().join("run"));
+    finish(&flags, &whole);
+    kill(&flags, &out, 30, 0);
+    // A run has its network in its settings; the file may have gone on to something else.
+    fs::write(&net, NETWORK.replace("= 20", "= 21")).unwrap();
+    let given = ["--resume", "--net", &net_name];
+    refused(&given, &out, &["network: expected", "config.json"]);
+    finish(&["--resume"], &out);
+    assert_same(&out, &whole);
+}
+
+#[test]
+fn a_network_that_does_not_fit_names_file_and_layer() {
+    let folder = TempDir::new().unwrap();
+    let net = folder.path().join("n.toml");
+    let name = net.display().to_string();
+    let flags = ["--net", &name, "--data", "synthetic"];
+    let out = folder.path().join("run");
+    fs::write(&net, NETWORK.replace("ratio", "rate")).unwrap();
+    refused(&flags, &out, &["n.toml, layer d1", "unknown field `rate`"]);
+    fs::write(&net, NETWORK.replace("kernel = 5", "kernel = 29")).unwrap();
+    refused(&flags, &out, &["layer c1: expected an input of at least 29x29", "found 28x28x1"]);
+    fs::write(&net, NETWORK.replace("height = 28", "height = 32")).unwrap();
+    refused(&flags, &out, &["input: expected images of 32x28x1, found training images of 28x28x1"]);
+    fs::write(&net, NETWORK.replace("groups = 2", "groups = 3")).unwrap();
+    refused(&flags, &out, &["layer c2: expected input channels that 3 groups share, found 4"]);
+    assert!(!out.exists(), "nothing is written before all is checked");
+}
