@@ -8,6 +8,7 @@ mod config_args;
 mod engines;
 mod exit;
 mod npy;
+mod progress;
 mod replay;
 mod run_config;
 mod settings;

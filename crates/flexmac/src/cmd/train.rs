@@ -1,6 +1,5 @@
 //! `flexmac train`: from flags to a run.
 
-use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,17 +9,17 @@ use clap::{Args, ValueEnum};
 use cosim::{Engine, FloatEngine, ReferenceEngine};
 use dps::{Na2016, Na2016Config, Policy, Static, StaticConfig, TensorSpec};
 use fxp::{Format, Rounding};
-use indicatif::{ProgressBar, ProgressStyle};
 use nn::data::{DataSource, Dataset, Need};
 use nn::{
-    Checkpoint, Engines, IterationRecord, NetPlan, NetSpec, Number, RunFolder, Schedule, Solver,
-    Summary, Trainer, TrainerConfig,
+    Checkpoint, Engines, NetPlan, NetSpec, Number, RunFolder, Schedule, Solver, Summary, Trainer,
+    TrainerConfig,
 };
 use rtlgen::ConfigSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::cmd::gemm::FixedEngine;
 use crate::engines::{Design, fixed_engine};
+use crate::progress::Progress;
 use crate::replay;
 use crate::run_config::RunConfig;
 use crate::settings::Settings;
@@ -423,57 +422,6 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
     })
     .context("set the interrupt handler")?;
     Ok(stop)
-}
-
-/// A bar on a terminal, a line for about every tenth elsewhere.
-enum Progress {
-    Bar(ProgressBar),
-    Lines { every: u64 },
-}
-
-impl Progress {
-    fn new(iterations: u64) -> Self {
-        if io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} [{eta} left] {msg}")
-                .expect("a constant template");
-            Self::Bar(ProgressBar::new(iterations).with_style(style))
-        } else {
-            Self::Lines { every: iterations.div_ceil(10).max(1) }
-        }
-    }
-
-    fn show(&mut self, record: &IterationRecord) {
-        let done = record.iteration + 1;
-        let width = record.widths.map_or(String::new(), |widths| {
-            let (forward, backward) = (widths.forward, widths.backward);
-            if forward == backward && forward == widths.update {
-                format!("  {forward} bits ({})", record.phase)
-            } else {
-                format!("  {forward}/{backward}/{} bits ({})", widths.update, record.phase)
-            }
-        });
-        let accuracy = record
-            .accuracy
-            .map_or(String::new(), |accuracy| format!("  accuracy {:.2} %", 100.0 * accuracy));
-        let loss = format!("loss {:.4}", record.smoothed_loss);
-        match self {
-            Self::Bar(bar) => {
-                bar.set_position(done);
-                bar.set_message(format!("{loss}{width}{accuracy}"));
-            }
-            Self::Lines { every } => {
-                if done.is_multiple_of(*every) || done == 1 || record.accuracy.is_some() {
-                    eprintln!("iteration {done:6}  {loss}{width}{accuracy}");
-                }
-            }
-        }
-    }
-
-    fn end(&self) {
-        if let Self::Bar(bar) = self {
-            bar.abandon();
-        }
-    }
 }
 
 fn print_summary(summary: &Summary, json: bool) -> Result<()> {

@@ -123,7 +123,7 @@ mod tests {
         image::RgbImage::from_fn(3, 2, |x, _| colour(x))
             .save(folder.path().join("a b.png"))
             .unwrap();
-        let wide = image::RgbImage::from_fn(8, 4, |x, _| colour((x.max(1) - 1).min(5) / 2));
+        let wide = image::RgbImage::from_fn(10, 4, |x, _| colour((x.max(2) - 2).min(5) / 2));
         wide.save(folder.path().join("wide.png")).unwrap();
         image::GrayImage::from_pixel(3, 2, image::Luma([100]))
             .save(folder.path().join("g.jpg"))
