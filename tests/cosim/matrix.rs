@@ -5,6 +5,7 @@
 //! `FLEXMAC_COSIM_CASES` choose another or a longer run; `FLEXMAC_COSIM_CONFIG` one configuration.
 
 use std::env;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cosim::{CheckedEngine, Engine, Operand, Outcome, Product, ReferenceEngine, RtlEngine, Stalls};
 use fxp::{Format, Role, Rounding, SeedPath};
@@ -151,25 +152,40 @@ fn rtl(config: &Config) -> RtlEngine {
 
 #[test]
 fn rtl_equals_reference_on_every_configuration() {
-    let seed = variable("FLEXMAC_COSIM_SEED", 1);
-    let cases = variable("FLEXMAC_COSIM_CASES", 40);
-    for (name, config) in configurations() {
-        let mut rng = StdRng::seed_from_u64(seed);
-        let mut checked = CheckedEngine::new(rtl(&config));
-        let mut stalled = rtl(&config).with_stalls(Stalls { seed, chance: 100 });
-        let mut reference = ReferenceEngine::new(config.clone());
-        for case in 0..cases {
-            let random = Case::random(&config, &mut rng);
-            let product = random.product();
-            let context = format!("config {name}, seed {seed}, case {case}");
-            match checked.gemm(&product) {
-                Ok(found) => assert_eq!(found.stats.tiles_checked, found.stats.tiles),
-                Err(cosim::EngineError::SumRange { .. }) => continue,
-                Err(error) => panic!("{context}: {error}"),
-            }
-            let late = stalled.gemm(&product).unwrap();
-            same_but_late(&reference.gemm(&product).unwrap(), &late, &context);
+    let configurations = configurations();
+    let next = AtomicUsize::new(0);
+    // Building models is most of the time, one compiler per thread.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some((name, config)) =
+                    configurations.get(next.fetch_add(1, Ordering::Relaxed))
+                {
+                    check(name, config);
+                }
+            });
         }
+    });
+}
+
+fn check(name: &str, config: &Config) {
+    let seed = variable("FLEXMAC_COSIM_SEED", 1);
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut checked = CheckedEngine::new(rtl(config));
+    let mut stalled = rtl(config).with_stalls(Stalls { seed, chance: 100 });
+    let mut reference = ReferenceEngine::new(config.clone());
+    for case in 0..variable("FLEXMAC_COSIM_CASES", 40) {
+        let random = Case::random(config, &mut rng);
+        let product = random.product();
+        let context = format!("config {name}, seed {seed}, case {case}");
+        match checked.gemm(&product) {
+            Ok(found) => assert_eq!(found.stats.tiles_checked, found.stats.tiles),
+            Err(cosim::EngineError::SumRange { .. }) => continue,
+            Err(error) => panic!("{context}: {error}"),
+        }
+        let late = stalled.gemm(&product).unwrap();
+        same_but_late(&reference.gemm(&product).unwrap(), &late, &context);
     }
 }
 

@@ -17,10 +17,17 @@ pub(crate) struct Lowered<'a> {
     /// (1, N) or (M, N), to be shifted left by the second.
     pub bias: Option<(ArrayView2<'a, i32>, u32)>,
     pub requantizer: Requantizer,
+    /// Bound of a sum's magnitude, bias included.
+    pub sum_magnitude: u128,
     pub schedule: Schedule,
 }
 
 impl Lowered<'_> {
+    /// Whether every sum, bias included, stays below 2^62 in magnitude.
+    pub fn is_narrow(&self) -> bool {
+        self.sum_magnitude < 1 << 62
+    }
+
     /// The bias at (row, column) on the sums' grid; 0 without one.
     pub fn bias_at(&self, row: usize, column: usize) -> i128 {
         match &self.bias {
@@ -83,7 +90,7 @@ pub(crate) fn lower<'a>(
             Some((bias.values, shift))
         }
     };
-    check_sum_range(config, shape.1, bits_a, bits_b, bias)?;
+    let sum_magnitude = check_sum_range(config, shape.1, bits_a, bits_b, bias)?;
     Ok(Lowered {
         a: product.a.values,
         b: product.b.values,
@@ -95,36 +102,36 @@ pub(crate) fn lower<'a>(
             bits: product.out.bits(),
             rounding: product.rounding,
         },
+        sum_magnitude,
         schedule: Schedule::new(config, shape, (bits_a, bits_b)),
     })
 }
 
-/// |sum| <= K * 2^(bits_a + bits_b - 2) + max |bias| * 2^shift must stay below 2^(sum_bits - 1).
+/// |sum| <= K * 2^(bits_a + bits_b - 2) + max |bias| * 2^shift must stay below 2^(sum_bits - 1);
+/// returns that bound.
 fn check_sum_range(
     config: &Config,
     k: usize,
     bits_a: u32,
     bits_b: u32,
     bias: Option<(ArrayView2<'_, i32>, u32)>,
-) -> Result<(), EngineError> {
+) -> Result<u128, EngineError> {
     let available = config.sum_bits();
     // K is a length in memory, so its product with at most 2^62 stays below 2^126.
     let products = (k as u128) << (bits_a + bits_b - 2);
-    let needed = match bias {
-        None => bits_of(products),
+    let refuse = |needed| EngineError::SumRange { k, bits_a, bits_b, needed, available };
+    let magnitude = match bias {
+        None => products,
         Some((values, shift)) => {
             let largest = values.iter().map(|value| value.unsigned_abs()).max().unwrap_or(0);
             if largest > 0 && shift > available {
-                shift.saturating_add(33)
-            } else {
-                bits_of(products + (u128::from(largest) << shift.min(available)))
+                return Err(refuse(shift.saturating_add(bits_of(largest.into()))));
             }
+            products + (u128::from(largest) << shift.min(available))
         }
     };
-    if needed > available {
-        return Err(EngineError::SumRange { k, bits_a, bits_b, needed, available });
-    }
-    Ok(())
+    let needed = bits_of(magnitude);
+    if needed > available { Err(refuse(needed)) } else { Ok(magnitude) }
 }
 
 /// Bits of a two's complement number of this magnitude and either sign.

@@ -1,6 +1,8 @@
 //! From an engine's name and a design to something that multiplies.
 
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use cosim::{CheckedEngine, Engine, ReferenceEngine, ReplayHook, RtlEngine};
@@ -44,7 +46,8 @@ pub fn fixed_engine(
     if kind == FixedEngine::Reference {
         return Ok(Box::new(ReferenceEngine::new(config)));
     }
-    let rtl = RtlEngine::new(config, &design.sources, trace)?;
+    let rtl =
+        patiently(&config.summary(), || RtlEngine::new(config.clone(), &design.sources, trace))?;
     if kind == FixedEngine::Rtl {
         return Ok(Box::new(rtl));
     }
@@ -54,3 +57,23 @@ pub fn fixed_engine(
         None => checked,
     }))
 }
+
+/// Runs a build that is quick when cached, and says what it is when it is not.
+fn patiently<T>(summary: &str, build: impl FnOnce() -> T) -> T {
+    let (done, waiting) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if waiting.recv_timeout(QUICK) == Err(RecvTimeoutError::Timeout) {
+                eprintln!(
+                    "rtl: building the model of {summary} with Verilator; cached from then on"
+                );
+            }
+        });
+        let built = build();
+        drop(done);
+        built
+    })
+}
+
+/// A cached model loads within this time.
+const QUICK: Duration = Duration::from_secs(1);

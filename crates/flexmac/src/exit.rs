@@ -11,8 +11,20 @@ pub fn report(result: anyhow::Result<()>) -> ExitCode {
     if is_broken_pipe(&error) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", chain(&error));
     if error.chain().any(is_mismatch) { ExitCode::from(1) } else { ExitCode::from(2) }
+}
+
+/// The error and its causes on one line. A cause that the text before it already names, as some
+/// libraries do, is not said twice.
+fn chain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
+        match (text.is_empty(), text.contains(&cause)) {
+            (true, _) => cause,
+            (false, true) => text,
+            (false, false) => format!("{text}: {cause}"),
+        }
+    })
 }
 
 fn is_mismatch(cause: &(dyn std::error::Error + 'static)) -> bool {

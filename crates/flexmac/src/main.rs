@@ -41,6 +41,8 @@ enum Command {
     Synth(cmd::synth::SynthArgs),
     /// Get and check data sets.
     Data(cmd::data::DataArgs),
+    /// Show a run, or several side by side, as one HTML page with plots.
+    Report(cmd::report::ReportArgs),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Command::Weights(args) => cmd::weights::run(&args),
         Command::Synth(args) => cmd::synth::run(&args),
         Command::Data(args) => cmd::data::run(&args),
+        Command::Report(args) => cmd::report::run(&args),
     };
     exit::report(result)
 }

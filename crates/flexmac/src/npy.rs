@@ -27,9 +27,12 @@ pub fn read_bias(path: &Path) -> Result<Array2<i32>> {
     })
 }
 
+/// Reads one element type, and says [`ReadNpyError::WrongDescriptor`] of any other.
+type Reader = fn(&[u8]) -> Result<ArrayD<i128>, ReadNpyError>;
+
 fn read_integers(path: &Path) -> Result<ArrayD<i32>> {
     let bytes = fs::read(path).with_context(|| format!("read {}", path.display()))?;
-    let readers: [fn(&[u8]) -> Result<ArrayD<i64>, ReadNpyError>; 8] = [
+    let readers: [Reader; 8] = [
         read_as::<i32>,
         read_as::<i64>,
         read_as::<i16>,
@@ -37,7 +40,7 @@ fn read_integers(path: &Path) -> Result<ArrayD<i32>> {
         read_as::<u8>,
         read_as::<u16>,
         read_as::<u32>,
-        read_u64,
+        read_as::<u64>,
     ];
     for reader in readers {
         match reader(&bytes) {
@@ -47,25 +50,20 @@ fn read_integers(path: &Path) -> Result<ArrayD<i32>> {
         }
     }
     bail!(
-        "read {}: expected an array of integers (int8 to int64, little-endian), found another \
+        "read {}: expected an array of integers (int8 to int64, uint8 to uint64), found another \
          element type; convert it with .astype('int32')",
         path.display()
     )
 }
 
-fn read_as<T: ReadableElement + Copy + Into<i64>>(
+/// In 128 bits, which hold every 64-bit value of either kind.
+fn read_as<T: ReadableElement + Copy + Into<i128>>(
     bytes: &[u8],
-) -> Result<ArrayD<i64>, ReadNpyError> {
+) -> Result<ArrayD<i128>, ReadNpyError> {
     Ok(ArrayD::<T>::read_npy(Cursor::new(bytes))?.mapv(Into::into))
 }
 
-fn read_u64(bytes: &[u8]) -> Result<ArrayD<i64>, ReadNpyError> {
-    // Values beyond i64 saturate and are refused by the 32-bit check like any other large one.
-    let wide = ArrayD::<u64>::read_npy(Cursor::new(bytes))?;
-    Ok(wide.mapv(|value| i64::try_from(value).unwrap_or(i64::MAX)))
-}
-
-fn narrow(path: &Path, array: &ArrayD<i64>) -> Result<ArrayD<i32>> {
+fn narrow(path: &Path, array: &ArrayD<i128>) -> Result<ArrayD<i32>> {
     if let Some((index, value)) =
         array.indexed_iter().find(|(_, value)| i32::try_from(**value).is_err())
     {

@@ -24,7 +24,7 @@ pub fn save_product(design: Design, run: Option<&Path>) -> ReplayHook {
 }
 
 fn save(design: &Design, folder: &Path, product: &Product<'_, i32>) -> Result<String> {
-    std::fs::create_dir_all(folder.join("design/rtl"))?;
+    std::fs::create_dir_all(folder)?;
     rtlgen::write(&design.config, &folder.join("design"))?;
     for file in &design.sources {
         // As simulated: the design may have been edited after it was generated.

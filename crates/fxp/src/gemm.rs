@@ -3,10 +3,15 @@
 //! An integer below 2^24 in magnitude is exact in an f32 and one below 2^53 in an f64, and so is
 //! every partial sum of a dot product whose bound stays below that, in any order of addition. So a
 //! product of narrow operands is one library GEMM; wider operands are split into pieces (Ozaki,
-//! Ogita, Oishi, Rump 2012, for integers) whose products each meet the bound, and the piece sums
-//! are added as integers. [`GemmPlan`] picks the cheapest split from the widths and K alone.
+//! Ogita, Oishi, Rump 2012, for integers) and long dot products into stretches of K, so that the
+//! products of pieces over a stretch meet the bound; their sums are added as integers. [`GemmPlan`]
+//! picks the cheapest split from the widths and K alone.
+//!
+//! [`RightOperand`] converts B once, for callers that go through A in bands (to round a band while
+//! it is in the cache); [`exact_gemm`] does the whole product on all cores.
 
-use ndarray::{Array2, ArrayView2, Zip};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice, Zip};
+use rayon::prelude::*;
 
 use crate::FxpError;
 
@@ -19,7 +24,44 @@ pub enum Sums {
     Wide(Array2<i128>),
 }
 
+/// Rows of [`Sums`], writable.
+#[derive(Debug)]
+pub enum SumsViewMut<'a> {
+    /// Of [`Sums::Narrow`].
+    Narrow(ArrayViewMut2<'a, i64>),
+    /// Of [`Sums::Wide`].
+    Wide(ArrayViewMut2<'a, i128>),
+}
+
+impl SumsViewMut<'_> {
+    fn nrows(&self) -> usize {
+        match self {
+            Self::Narrow(sums) => sums.nrows(),
+            Self::Wide(sums) => sums.nrows(),
+        }
+    }
+}
+
 impl Sums {
+    /// Zero sums of shape (M, N), wide enough for products of `bits_a` x `bits_b` bits over
+    /// `inner` terms: |sum| <= inner * 2^(bits_a + bits_b - 2).
+    pub fn zeros(shape: (usize, usize), bits_a: u32, bits_b: u32, inner: usize) -> Self {
+        // 62 leaves the sign, and the bound itself when `inner` is a power of two.
+        if bits_a + bits_b - 2 + ceil_log2(inner) <= 62 {
+            Self::Narrow(Array2::zeros(shape))
+        } else {
+            Self::Wide(Array2::zeros(shape))
+        }
+    }
+
+    /// All rows, writable.
+    pub fn view_mut(&mut self) -> SumsViewMut<'_> {
+        match self {
+            Self::Narrow(sums) => SumsViewMut::Narrow(sums.view_mut()),
+            Self::Wide(sums) => SumsViewMut::Wide(sums.view_mut()),
+        }
+    }
+
     /// The sum at (row, column).
     pub fn get(&self, row: usize, column: usize) -> i128 {
         match self {
@@ -35,6 +77,31 @@ impl Sums {
             Self::Wide(sums) => sums.dim(),
         }
     }
+
+    /// Calls `fill` with bands of at most `rows` rows and each band's first row, on all cores.
+    fn par_bands(&mut self, rows: usize, fill: impl Fn(SumsViewMut<'_>, usize) + Sync) {
+        match self {
+            Self::Narrow(sums) => sums
+                .axis_chunks_iter_mut(Axis(0), rows)
+                .into_par_iter()
+                .enumerate()
+                .for_each(|(band, sums)| fill(SumsViewMut::Narrow(sums), band * rows)),
+            Self::Wide(sums) => sums
+                .axis_chunks_iter_mut(Axis(0), rows)
+                .into_par_iter()
+                .enumerate()
+                .for_each(|(band, sums)| fill(SumsViewMut::Wide(sums), band * rows)),
+        }
+    }
+
+    /// Adds sums of the same shape and bound.
+    fn add(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Narrow(sums), Self::Narrow(other)) => *sums += other,
+            (Self::Wide(sums), Self::Wide(other)) => *sums += other,
+            _ => unreachable!("parts of one product have one bound"),
+        }
+    }
 }
 
 /// How a product is computed without rounding.
@@ -46,32 +113,41 @@ pub struct GemmPlan {
     pub pieces_b: u32,
     /// Whether the pieces are multiplied as f32 rather than f64.
     pub single: bool,
+    /// Longest stretch of K whose sums are exact, at most the product's K.
+    pub stretch: usize,
 }
 
 const SINGLE_BITS: u32 = 24;
 const DOUBLE_BITS: u32 = 53;
-/// More pieces than this are never needed: 8 x 8-bit pieces in f64 reach K = 2^37.
+/// More pieces than this are never needed: 8 x 8-bit pieces in f64 reach stretches of 2^37.
 const MAX_PIECES: u32 = 4;
+/// Shorter stretches cost more in integer additions than they save in multiplications.
+const MIN_STRETCH: usize = 256;
 
 impl GemmPlan {
     /// The cheapest exact split for operands of `bits_a` and `bits_b` bits and inner dimension
-    /// `inner`; an f64 GEMM counts twice an f32 one. `inner` must be below 2^37.
+    /// `inner`; an f64 GEMM counts twice an f32 one.
     pub fn new(bits_a: u32, bits_b: u32, inner: usize) -> Self {
+        let inner = inner.max(1);
         let mut best = None;
         for pieces_a in 1..=MAX_PIECES {
             for pieces_b in 1..=MAX_PIECES {
-                let magnitude = piece_magnitude_bits(bits_a, pieces_a)
-                    + piece_magnitude_bits(bits_b, pieces_b)
-                    + ceil_log2(inner);
+                let magnitude =
+                    piece_magnitude_bits(bits_a, pieces_a) + piece_magnitude_bits(bits_b, pieces_b);
                 for (single, limit, weight) in [(true, SINGLE_BITS, 1), (false, DOUBLE_BITS, 2)] {
+                    let Some(room) = limit.checked_sub(magnitude) else { continue };
+                    // At most 2^53 and a length in memory, on the 64-bit machines this runs on.
+                    let stretch = inner.min(1 << room.min(usize::BITS - 2));
                     let cost = pieces_a * pieces_b * weight;
-                    if magnitude <= limit && best.is_none_or(|(least, _)| cost < least) {
-                        best = Some((cost, Self { pieces_a, pieces_b, single }));
+                    if stretch >= inner.min(MIN_STRETCH)
+                        && best.is_none_or(|(least, _)| cost < least)
+                    {
+                        best = Some((cost, Self { pieces_a, pieces_b, single, stretch }));
                     }
                 }
             }
         }
-        best.expect("8-bit pieces are exact in f64 for every K below 2^37").1
+        best.expect("8-bit pieces have long stretches in f64").1
     }
 }
 
@@ -108,22 +184,113 @@ pub fn exact_gemm(
     bits_a: u32,
     bits_b: u32,
 ) -> Result<Sums, FxpError> {
-    if a.ncols() != b.nrows() {
-        let shape = |view: &ArrayView2<'_, i32>| [view.nrows(), view.ncols()];
-        return Err(FxpError::Shape { a: shape(&a), b: shape(&b) });
-    }
+    check_shape(&a, &b)?;
     check_range('A', &a, bits_a)?;
-    check_range('B', &b, bits_b)?;
-    let inner = a.ncols();
-    let plan = GemmPlan::new(bits_a, bits_b, inner);
-    // |sum| <= K * 2^(bits_a + bits_b - 2); 62 leaves the sign and the bound itself.
-    let narrow = bits_a + bits_b - 2 + ceil_log2(inner) <= 62;
-    Ok(match (narrow, plan.single) {
-        (true, true) => Sums::Narrow(split_gemm::<f32, i64>(&a, &b, bits_a, bits_b, plan)),
-        (true, false) => Sums::Narrow(split_gemm::<f64, i64>(&a, &b, bits_a, bits_b, plan)),
-        (false, true) => Sums::Wide(split_gemm::<f32, i128>(&a, &b, bits_a, bits_b, plan)),
-        (false, false) => Sums::Wide(split_gemm::<f64, i128>(&a, &b, bits_a, bits_b, plan)),
-    })
+    let (rows, inner) = a.dim();
+    let mut sums = Sums::zeros((rows, b.ncols()), bits_a, bits_b, inner);
+    if rows >= MIN_BAND * 2 {
+        let right = RightOperand::new(b, bits_a, bits_b)?;
+        sums.par_bands(MIN_BAND, |band, row| right.add_product(a, row, band));
+    } else {
+        // Few rows: the cores share K instead. Integer sums do not care.
+        check_range('B', &b, bits_b)?;
+        let stretch = inner.div_ceil(rayon::current_num_threads()).max(MIN_STRETCH);
+        let parts: Vec<_> = (0..inner)
+            .step_by(stretch)
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .map(|k| {
+                let part = Slice::from(k..inner.min(k + stretch));
+                let (a, b) = (a.slice_axis(Axis(1), part), b.slice_axis(Axis(0), part));
+                let right = RightOperand::convert(b, bits_a, bits_b);
+                let mut sums = Sums::zeros((rows, b.ncols()), bits_a, bits_b, inner);
+                right.add_product(a, 0, sums.view_mut());
+                sums
+            })
+            .collect();
+        parts.iter().for_each(|part| sums.add(part));
+    }
+    Ok(sums)
+}
+
+/// Rows of A that one core multiplies at a time.
+const MIN_BAND: usize = 64;
+
+fn check_shape(a: &ArrayView2<'_, i32>, b: &ArrayView2<'_, i32>) -> Result<(), FxpError> {
+    if a.ncols() == b.nrows() {
+        return Ok(());
+    }
+    let shape = |view: &ArrayView2<'_, i32>| [view.nrows(), view.ncols()];
+    Err(FxpError::Shape { a: shape(a), b: shape(b) })
+}
+
+/// B, split and converted once, ready to be multiplied from the left by bands of A.
+#[derive(Debug)]
+pub struct RightOperand {
+    plan: GemmPlan,
+    bits_a: u32,
+    pieces: Pieces,
+}
+
+#[derive(Debug)]
+enum Pieces {
+    Single(Vec<(u32, Array2<f32>)>),
+    Double(Vec<(u32, Array2<f64>)>),
+}
+
+impl RightOperand {
+    /// Converts B (K, N) of `bits_b` bits, to meet operands of `bits_a` bits.
+    ///
+    /// # Errors
+    /// [`FxpError::OperandRange`] when an element does not fit `bits_b`.
+    pub fn new(b: ArrayView2<'_, i32>, bits_a: u32, bits_b: u32) -> Result<Self, FxpError> {
+        check_range('B', &b, bits_b)?;
+        Ok(Self::convert(b, bits_a, bits_b))
+    }
+
+    fn convert(b: ArrayView2<'_, i32>, bits_a: u32, bits_b: u32) -> Self {
+        let plan = GemmPlan::new(bits_a, bits_b, b.nrows());
+        let pieces = if plan.single {
+            Pieces::Single(pieces(&b, bits_b, plan.pieces_b))
+        } else {
+            Pieces::Double(pieces(&b, bits_b, plan.pieces_b))
+        };
+        Self { plan, bits_a, pieces }
+    }
+
+    /// Adds A[row..] B to `sums`, one row of A for each of theirs. A's elements must fit the width
+    /// given to [`Self::new`] ([`check_range`]).
+    pub fn add_product(&self, a: ArrayView2<'_, i32>, row: usize, sums: SumsViewMut<'_>) {
+        let rows = row..row + sums.nrows();
+        let a = a.slice_axis(Axis(0), Slice::from(rows));
+        match (&self.pieces, sums) {
+            (Pieces::Single(b), SumsViewMut::Narrow(sums)) => self.accumulate(a, b, sums),
+            (Pieces::Single(b), SumsViewMut::Wide(sums)) => self.accumulate(a, b, sums),
+            (Pieces::Double(b), SumsViewMut::Narrow(sums)) => self.accumulate(a, b, sums),
+            (Pieces::Double(b), SumsViewMut::Wide(sums)) => self.accumulate(a, b, sums),
+        }
+    }
+
+    fn accumulate<F: Carrier, S: Accumulator>(
+        &self,
+        a: ArrayView2<'_, i32>,
+        pieces_b: &[(u32, Array2<F>)],
+        mut sums: ArrayViewMut2<'_, S>,
+    ) {
+        for (shift_a, piece_a) in pieces::<F>(&a, self.bits_a, self.plan.pieces_a) {
+            for (shift_b, piece_b) in pieces_b {
+                let stretches = piece_a
+                    .axis_chunks_iter(Axis(1), self.plan.stretch)
+                    .zip(piece_b.axis_chunks_iter(Axis(0), self.plan.stretch));
+                for (part_a, part_b) in stretches {
+                    let product = part_a.dot(&part_b);
+                    Zip::from(&mut sums).and(&product).for_each(|sum, value| {
+                        sum.add_shifted(value.to_integer(), shift_a + shift_b);
+                    });
+                }
+            }
+        }
+    }
 }
 
 /// Checks that every element fits `bits` bits.
@@ -197,28 +364,6 @@ impl Accumulator for i128 {
     }
 }
 
-fn split_gemm<F: Carrier, S: Accumulator>(
-    a: &ArrayView2<'_, i32>,
-    b: &ArrayView2<'_, i32>,
-    bits_a: u32,
-    bits_b: u32,
-    plan: GemmPlan,
-) -> Array2<S> {
-    let pieces_a = pieces::<F>(a, bits_a, plan.pieces_a);
-    let pieces_b = pieces::<F>(b, bits_b, plan.pieces_b);
-    let mut sums = Array2::from_elem((a.nrows(), b.ncols()), S::default());
-    for (shift_a, piece_a) in &pieces_a {
-        for (shift_b, piece_b) in &pieces_b {
-            let product = piece_a.dot(piece_b);
-            let shift = shift_a + shift_b;
-            Zip::from(&mut sums)
-                .and(&product)
-                .for_each(|sum, value| sum.add_shifted(value.to_integer(), shift));
-        }
-    }
-    sums
-}
-
 /// The matrix as `count` matrices and the left shift of each: unsigned low pieces, signed top one.
 fn pieces<F: Carrier>(view: &ArrayView2<'_, i32>, bits: u32, count: u32) -> Vec<(u32, Array2<F>)> {
     let width = piece_width(bits, count);
@@ -288,12 +433,13 @@ mod tests {
 
     #[test]
     fn plans_follow_the_bound() {
-        let whole = |single| GemmPlan { pieces_a: 1, pieces_b: 1, single };
-        assert_eq!(GemmPlan::new(8, 8, 1024), whole(true));
-        assert_eq!(GemmPlan::new(8, 8, 1025), whole(false));
-        assert_eq!(GemmPlan::new(16, 16, 1 << 22), whole(false));
+        let whole = |single, stretch| GemmPlan { pieces_a: 1, pieces_b: 1, single, stretch };
+        assert_eq!(GemmPlan::new(8, 8, 1024), whole(true, 1024));
+        assert_eq!(GemmPlan::new(8, 8, 1025), whole(true, 1024));
+        assert_eq!(GemmPlan::new(12, 12, 5), whole(false, 5));
+        assert_eq!(GemmPlan::new(16, 16, 1 << 22), whole(false, 1 << 22));
         let wide = GemmPlan::new(32, 32, 1 << 18);
-        assert_eq!((wide.pieces_a * wide.pieces_b, wide.single), (4, false));
+        assert_eq!((wide.pieces_a * wide.pieces_b, wide.single, wide.stretch), (3, false, 1 << 11));
         GemmPlan::new(32, 32, 1 << 36);
     }
 
@@ -311,7 +457,7 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_wide_integers(
-            rows in 1_usize..6, inner in 1_usize..40, columns in 1_usize..6,
+            rows in prop_oneof![1_usize..6, 126_usize..200], inner in 1_usize..40, columns in 1_usize..6,
             bits_a in 2_u32..=32, bits_b in 2_u32..=32, seed in any::<u64>(),
         ) {
             let mut state = seed;

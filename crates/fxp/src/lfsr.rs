@@ -56,6 +56,13 @@ impl Lfsr {
         self.state = leap(self.state);
     }
 
+    /// Moves many streams on to their next emitted values.
+    pub fn step_all(streams: &mut [Self]) {
+        for stream in streams {
+            stream.state = leap(stream.state);
+        }
+    }
+
     /// Moves on by `values` emitted values, in time logarithmic in `values`.
     pub fn skip(&mut self, values: u64) {
         let bit_steps = (values % PERIOD) * LEAP % PERIOD;
@@ -68,31 +75,21 @@ const fn bit_step(state: u32) -> u32 {
     (state >> 1) ^ ((state & 1).wrapping_neg() & LFSR_TAPS)
 }
 
-/// 32 bit-steps, a byte at a time.
-fn leap(state: u32) -> u32 {
-    const TABLE: [u32; 256] = byte_table();
-    let mut next = state;
-    for _ in 0..4 {
-        // Masked to a byte, so the index fits.
-        next = (next >> 8) ^ TABLE[(next & 0xff) as usize];
-    }
-    next
-}
-
-const fn byte_table() -> [u32; 256] {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let mut state = byte as u32; // below 256
-        let mut step = 0;
-        while step < 8 {
-            state = bit_step(state);
-            step += 1;
-        }
-        table[byte] = state;
-        byte += 1;
-    }
-    table
+/// 32 bit-steps at once.
+///
+/// Let bit t of `out` be the bit that leaves at step t. A bit that leaves flips, among others, bits
+/// 0, 1 and 21, which leave 1, 2 and 22 steps later: out = state + u out, u = z + z^2 + z^22 with z a
+/// left shift. Over GF(2), 1/(1 + u) = (1 + u)(1 + u^2)(1 + u^4)..., five factors to 32 bits. At
+/// the end bit t has moved from where it was put, 31, 21, 1 and 0, to t, t-10, t-30 and t-31. Only
+/// shifts and XORs of words, which a compiler turns into vectors over many streams.
+const fn leap(state: u32) -> u32 {
+    let mut out = state;
+    out ^= (out << 1) ^ (out << 2) ^ (out << 22);
+    out ^= (out << 2) ^ (out << 4);
+    out ^= (out << 4) ^ (out << 8);
+    out ^= (out << 8) ^ (out << 16);
+    out ^= out << 16;
+    out ^ (out >> 10) ^ (out >> 30) ^ (out >> 31)
 }
 
 /// x^0 in this bit order: the most significant bit is the constant term.

@@ -22,7 +22,7 @@ pub use convert::{quantize, to_value};
 pub use counters::Counters;
 pub use error::FxpError;
 pub use format::{Format, MAX_BITS, MIN_BITS};
-pub use gemm::{GemmPlan, Sums, check_range, exact_gemm};
+pub use gemm::{GemmPlan, RightOperand, Sums, SumsViewMut, check_range, exact_gemm};
 pub use lfsr::{LFSR_TAPS, Lfsr, STREAM_BITS};
 pub use requant::{ERROR_GRID_BITS, Requantizer, Rounded};
 pub use rounding::{Rounding, RoundingSet};

@@ -111,7 +111,7 @@ mod tests {
                 for max_k in [16, 17, 100, 4096, 1 << 18] {
                     let spec = ConfigSpec { chunk, max_bits, max_k, ..ConfigSpec::default() };
                     let planes = max_bits.div_ceil(chunk);
-                    let bound = u64::from(max_k) * u64::from(planes) << (2 * chunk).min(40);
+                    let bound = (u64::from(max_k) * u64::from(planes)) << (2 * chunk);
                     let closed = u64::BITS - (bound - 1).leading_zeros() + 1;
                     assert!(accumulator_bits(&spec) <= closed, "{spec:?}");
                 }

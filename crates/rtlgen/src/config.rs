@@ -223,3 +223,69 @@ impl Config {
         format!("{}x{} chunk {} lanes {} max_bits {}", s.rows, s.cols, s.chunk, s.lanes, s.max_bits)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_broken_rule_is_reported_at_once() {
+        let spec = ConfigSpec {
+            rows: 0,
+            cols: 129,
+            chunk: 3,
+            lanes: 17,
+            max_bits: 33,
+            max_k: (1 << 18) + 1,
+            stages: 5,
+            fanout: 1,
+            depth: 3,
+            style: Style::Fp32,
+            ..ConfigSpec::default()
+        };
+        let errors = spec.check().unwrap_err();
+        let text = errors.to_string();
+        for name in [
+            "rows", "cols", "chunk", "lanes", "max_bits", "max_k", "stages", "fanout", "depth",
+            "style",
+        ] {
+            assert!(text.contains(&format!("\n  {name}: ")), "{name} missing in {text}");
+        }
+        assert_eq!(errors.iter().count(), 10);
+    }
+
+    #[test]
+    fn rules_between_parameters() {
+        let spec = ConfigSpec { chunk: 16, max_bits: 8, ..ConfigSpec::default() };
+        let text = spec.check().unwrap_err().to_string();
+        assert!(text.contains("max_bits: expected at least chunk = 16, found 8"), "{text}");
+        let spec = ConfigSpec { chunk: 2, max_bits: 32, depth: 8, ..ConfigSpec::default() };
+        let text = spec.check().unwrap_err().to_string();
+        assert!(text.contains("depth: expected at least 16"), "{text}");
+    }
+
+    /// The requantizers sign-extend accumulators to sums, and a PE its lanes' sum to accumulators.
+    #[test]
+    fn sums_are_wider_than_accumulators_are_wider_than_lane_sums() {
+        for chunk in [2, 4, 8, 16] {
+            for max_bits in chunk..=32 {
+                for (max_k, lanes) in [(1, 16), (100, 3), (1 << 18, 1), (1 << 18, 16)] {
+                    let spec =
+                        ConfigSpec { chunk, max_bits, max_k, lanes, ..ConfigSpec::default() };
+                    let config = spec.check().unwrap();
+                    let lane_sum = 2 * chunk + 1 + lanes.next_power_of_two().trailing_zeros();
+                    assert!(config.acc_bits() > lane_sum, "{config:?}");
+                    assert!(config.sum_bits() > config.acc_bits(), "{config:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_holds_what_its_banks_and_accumulators_hold() {
+        let spec = ConfigSpec { lanes: 3, depth: 16, max_k: 20, ..ConfigSpec::default() };
+        let config = spec.check().unwrap();
+        assert_eq!(config.command_k(1, 1), 20);
+        assert_eq!(config.command_k(2, 4), 12);
+    }
+}

@@ -136,3 +136,26 @@ fn render<C: Serialize>(
 fn template_error(name: &'static str, error: &tera::Error) -> RtlgenError {
     RtlgenError::Template { name, message: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ConfigSpec;
+
+    #[test]
+    fn output_depends_on_the_configuration_alone() {
+        let config = ConfigSpec::default().check().unwrap();
+        assert_eq!(package(&config).unwrap(), package(&config).unwrap());
+    }
+
+    #[test]
+    fn every_file_holds_the_module_it_is_named_after() {
+        let spec = ConfigSpec { rows: 3, cols: 5, lanes: 3, ..ConfigSpec::default() };
+        for file in verilog(&spec.check().unwrap()).unwrap() {
+            let name = file.path.strip_prefix("rtl/").unwrap().strip_suffix(".v").unwrap();
+            assert!(file.text.contains(&format!("\nmodule {name} ")), "{}", file.path);
+            assert!(!file.text.contains("{{ ") && !file.text.contains("{%"), "{}", file.path);
+            assert!(file.text.lines().all(|line| line.trim_end() == line), "{}", file.path);
+        }
+    }
+}

@@ -117,6 +117,11 @@ pub fn run(args: &GemmArgs) -> Result<()> {
     if args.trace.is_some() && args.engine == FixedEngine::Reference {
         bail!("gemm: --trace needs --engine rtl or checked; the reference has no cycles to show");
     }
+    if let Some(file) = &args.trace
+        && !file.extension().is_some_and(|kind| kind == "vcd" || kind == "fst")
+    {
+        bail!("gemm: --trace: expected a .vcd or .fst file, found {}", file.display());
+    }
     let format = |name: &str, bits, frac| {
         Format::new(bits, frac).with_context(|| format!("gemm: --bits-{name}"))
     };
@@ -175,7 +180,7 @@ fn int64(sums: &Sums) -> Result<Array2<i64>> {
     let mut out = Array2::zeros((rows, cols));
     for ((row, col), value) in out.indexed_iter_mut() {
         let sum = sums.get(row, col);
-        *value = i64::try_from(sum).with_context(|| {
+        *value = i64::try_from(sum).ok().with_context(|| {
             format!(
                 "gemm: --raw: the exact sum C[{row},{col}] = {sum} does not fit int64; leave --raw \
                  out, or split K"

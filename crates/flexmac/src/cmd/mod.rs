@@ -4,6 +4,7 @@ pub mod data;
 pub mod describe;
 pub mod gemm;
 pub mod generate;
+pub mod report;
 pub mod synth;
 pub mod train;
 pub mod weights;

@@ -249,11 +249,11 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     print_summary(&summary, args.json)
 }
 
-type Fixed = Box<dyn Engine<i32>>;
+type BoxedEngine = Box<dyn Engine<i32>>;
 
 /// The engine that trains and the one that evaluates: always the reference, which gives the same
 /// scores as the model without its minutes.
-fn fixed_engines(plan: &Plan, out: Option<&Path>) -> Result<(Fixed, Fixed)> {
+fn fixed_engines(plan: &Plan, out: Option<&Path>) -> Result<(BoxedEngine, BoxedEngine)> {
     let kind = match plan.engine {
         EngineKind::Float | EngineKind::Reference => FixedEngine::Reference,
         EngineKind::Rtl => FixedEngine::Rtl,

@@ -1,0 +1,76 @@
+//! `flexmac report`: a run, or several side by side, as one HTML page.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use report::{
+    Hardware, Run, overlay_plots, page, read_design, read_synth, run_plots, tell_apart, write_page,
+    write_svgs,
+};
+use serde_json::json;
+
+/// Flags of `flexmac report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Folders of `flexmac train --out`; several are compared
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// The page [default: report.html in the folder of the run]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Folder for the drawings as separate SVG files too
+    #[arg(long, value_name = "DIR")]
+    svg: Option<PathBuf>,
+    /// Show a synthesis report: the folder of `flexmac synth --out`, or its report.json
+    #[arg(long, value_name = "DIR|FILE")]
+    synth: Option<PathBuf>,
+    /// Show a generated design: the folder that `flexmac gen` wrote
+    #[arg(long, value_name = "DIR")]
+    config: Option<PathBuf>,
+    /// Take runs that have not ended, and show the iterations done so far
+    #[arg(long)]
+    unfinished: bool,
+    /// Print what was written as one JSON record
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads the runs and writes the page.
+///
+/// # Errors
+/// Files that are missing, malformed or contradict each other; a page that cannot be written.
+pub fn run(args: &ReportArgs) -> Result<()> {
+    let out = match (&args.out, args.runs.as_slice()) {
+        (Some(out), _) => out.clone(),
+        (None, [run]) => run.join("report.html"),
+        (None, runs) => bail!(
+            "report: expected --out FILE with several runs, found {} runs and no --out",
+            runs.len()
+        ),
+    };
+    let read = |folder: &PathBuf| Run::read(folder, args.unfinished);
+    let mut runs = args.runs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    tell_apart(&mut runs);
+    let hardware = Hardware {
+        design: args.config.as_deref().map(read_design).transpose()?,
+        synth: args.synth.as_deref().map(read_synth).transpose()?,
+    };
+    write_page(&out, &page(&runs, &hardware)?)?;
+    let drawings = match &args.svg {
+        Some(folder) => {
+            let overlays = if runs.len() > 1 { overlay_plots(&runs) } else { Vec::new() };
+            let each = runs.iter().enumerate().flat_map(|(number, run)| run_plots(run, number));
+            write_svgs(folder, &overlays.into_iter().chain(each).collect::<Vec<_>>())?
+        }
+        None => Vec::new(),
+    };
+    if args.json {
+        let names: Vec<_> = runs.iter().map(|run| &run.name).collect();
+        println!("{}", json!({"out": out, "runs": names, "svg": drawings}));
+    } else {
+        println!("{}", out.display());
+        drawings.iter().for_each(|drawing| println!("{}", drawing.display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! A run's iterations, read from `history.jsonl` into columns.
+//!
+//! Only what the page shows is read, with types of this crate: fields that `flexmac train` adds
+//! later do not make earlier reports fail, and a long history costs columns, not whole records:
+//! what seldom changes is kept as its changes ([`Track`]).
+//! Reading `nn::IterationRecord` instead would tie each page to one version of the trainer.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use fxp::Role;
+use rtlgen::Cycles;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ReportError;
+use crate::tensors::{TensorLine, TensorTrack};
+use crate::track::Track;
+
+/// Widest operand by use, in bits, sign included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Widths {
+    /// Activations, and parameters as operands.
+    pub forward: u32,
+    /// Gradients with respect to activations and class scores.
+    pub backward: u32,
+    /// Stored parameters and momentum.
+    pub update: u32,
+}
+
+/// What products cost on the array.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Multiply-accumulates.
+    pub macs: u64,
+    /// Passes of the multipliers, summed over multiply-accumulates.
+    pub mac_passes: u64,
+    /// Tiles run.
+    pub tiles: u64,
+    /// Tiles compared bit for bit with the reference.
+    pub tiles_checked: u64,
+    /// Cycles on the array; all zero on the float engine.
+    pub cycles: Cycles,
+}
+
+impl Cost {
+    /// The sum, unless a count passes 64 bits, which only an altered history makes it do.
+    pub(crate) fn checked_add(self, other: Self) -> Option<Self> {
+        let (a, b) = (self.cycles, other.cycles);
+        Some(Self {
+            macs: self.macs.checked_add(other.macs)?,
+            mac_passes: self.mac_passes.checked_add(other.mac_passes)?,
+            tiles: self.tiles.checked_add(other.tiles)?,
+            tiles_checked: self.tiles_checked.checked_add(other.tiles_checked)?,
+            cycles: Cycles {
+                busy: a.busy.checked_add(b.busy)?,
+                compute: a.compute.checked_add(b.compute)?,
+                stall: a.stall.checked_add(b.stall)?,
+                load: a.load.checked_add(b.load)?,
+                blocked: a.blocked.checked_add(b.blocked)?,
+            },
+        })
+    }
+
+    /// Mean passes per multiply-accumulate; 0 where nothing was multiplied.
+    pub fn passes_per_mac(&self) -> f64 {
+        if self.macs == 0 { 0.0 } else { self.mac_passes as f64 / self.macs as f64 }
+    }
+}
+
+/// One of a layer's three products, summed over the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Product {
+    /// The layer.
+    pub layer: String,
+    /// Which of its products.
+    pub role: Role,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+/// A run's iterations by column. Lists of plain numbers are as long as `iteration`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct History {
+    /// Iteration numbers, rising.
+    pub iteration: Vec<u64>,
+    /// Mean loss of the batch, before the update.
+    pub loss: Vec<f64>,
+    /// Mean of the last losses.
+    pub smoothed_loss: Vec<f64>,
+    /// Learning rate.
+    pub rate: Vec<f64>,
+    /// Overflows of all tensors.
+    pub overflows: Vec<u64>,
+    /// Iteration after which test accuracy was measured, and the accuracy, 0 to 1.
+    pub accuracy: Vec<(u64, f64)>,
+    /// Stage of the policy.
+    pub phase: Track<String>,
+    /// Cost of all products.
+    pub cost: Track<Cost>,
+    /// Widths in use; none in a float run.
+    pub widths: Track<Option<Widths>>,
+    /// Formats and overflows by tensor, in the network's order.
+    pub tensors: Vec<TensorTrack>,
+    /// Cost by layer and role, in the order of the first iteration.
+    pub products: Vec<Product>,
+    /// Sum of the cost of every iteration.
+    pub total: Cost,
+}
+
+#[derive(Debug, Deserialize)]
+struct Line {
+    iteration: u64,
+    loss: f64,
+    smoothed_loss: f64,
+    rate: f64,
+    phase: String,
+    widths: Option<Widths>,
+    overflows: u64,
+    total: Cost,
+    tensors: Vec<TensorLine>,
+    gemms: Vec<GemmLine>,
+    accuracy: Option<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct GemmLine {
+    layer: String,
+    role: Role,
+    stats: Cost,
+}
+
+impl History {
+    /// Reads a history. With `unfinished`, a last line that was cut short is left out.
+    ///
+    /// # Errors
+    /// [`ReportError`] naming the file and the line.
+    pub(crate) fn read(path: &Path, unfinished: bool) -> Result<Self, ReportError> {
+        let mut file =
+            File::open(path).map(BufReader::new).map_err(ReportError::io("read", path))?;
+        let (mut history, mut text) = (Self::default(), Vec::new());
+        for number in 1.. {
+            text.clear();
+            let read = file.read_until(b'\n', &mut text).map_err(ReportError::io("read", path))?;
+            if read == 0 || (unfinished && text.last() != Some(&b'\n')) {
+                break;
+            }
+            let line: Line = serde_json::from_slice(&text)
+                .map_err(|error| ReportError::parse(path, number, &error))?;
+            let refuse = |(expected, found)| ReportError::value(path, number, expected, found);
+            history.push(line).map_err(refuse)?;
+        }
+        if history.iteration.is_empty() {
+            return Err(ReportError::Empty { path: path.to_owned() });
+        }
+        Ok(history)
+    }
+
+    /// Takes in an iteration, or says what was expected and what found.
+    fn push(&mut self, line: Line) -> Result<(), (String, String)> {
+        let Line { iteration, accuracy, .. } = line;
+        if let Some(last) = self.iteration.last().filter(|last| **last >= iteration) {
+            return Err((format!("an iteration above {last}"), iteration.to_string()));
+        }
+        if let Some(found) = accuracy.filter(|accuracy| !(0.0..=1.0).contains(accuracy)) {
+            return Err(("an accuracy from 0 to 1".to_owned(), found.to_string()));
+        }
+        let first = self.iteration.is_empty();
+        if first {
+            let names = line.tensors.iter().map(|tensor| tensor.name.clone());
+            self.tensors = names.map(TensorTrack::new).collect();
+        }
+        if line.tensors.len() != self.tensors.len() {
+            let expected = format!("{} tensors as on the first line", self.tensors.len());
+            return Err((expected, line.tensors.len().to_string()));
+        }
+        for (track, tensor) in self.tensors.iter_mut().zip(&line.tensors) {
+            track.push(iteration, tensor)?;
+        }
+        let too_large = || ("counts whose sum fits 64 bits".to_owned(), "larger ones".to_owned());
+        for gemm in line.gemms {
+            let same =
+                |product: &&mut Product| product.role == gemm.role && product.layer == gemm.layer;
+            if let Some(product) = self.products.iter_mut().find(same) {
+                product.cost = product.cost.checked_add(gemm.stats).ok_or_else(too_large)?;
+            } else {
+                let GemmLine { layer, role, stats } = gemm;
+                self.products.push(Product { layer, role, cost: stats });
+            }
+        }
+        self.total = self.total.checked_add(line.total).ok_or_else(too_large)?;
+        self.iteration.push(iteration);
+        self.loss.push(line.loss);
+        self.smoothed_loss.push(line.smoothed_loss);
+        self.rate.push(line.rate);
+        self.overflows.push(line.overflows);
+        self.cost.push(iteration, line.total);
+        self.accuracy.extend(accuracy.map(|accuracy| (iteration, accuracy)));
+        self.phase.push(iteration, line.phase);
+        self.widths.push(iteration, line.widths);
+        Ok(())
+    }
+
+    /// First iteration and the one after the last.
+    pub fn span(&self) -> (u64, u64) {
+        let ends = self.iteration.first().zip(self.iteration.last());
+        ends.map_or((0, 0), |(first, last)| (*first, last.saturating_add(1)))
+    }
+
+    /// Overflows of the whole run.
+    pub fn overflow_total(&self) -> u64 {
+        self.overflows.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+}

@@ -1,0 +1,48 @@
+//! Writing the page and the drawings.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::ReportError;
+use crate::plots::Plot;
+
+/// Writes the page beside its place and renames it, so that nobody sees half a page.
+///
+/// # Errors
+/// [`ReportError::Io`]; an earlier page is then as it was.
+pub fn write_page(out: &Path, page: &str) -> Result<(), ReportError> {
+    write_whole(out, page)
+}
+
+/// Writes each drawing as a file of its own into `folder`, made where there is none; returns their
+/// paths.
+///
+/// # Errors
+/// [`ReportError::Io`].
+pub fn write_svgs(folder: &Path, plots: &[Plot]) -> Result<Vec<PathBuf>, ReportError> {
+    fs::create_dir_all(folder).map_err(ReportError::io("create", folder))?;
+    plots
+        .iter()
+        .map(|plot| {
+            let path = folder.join(format!("{}.svg", plot.id));
+            write_whole(&path, &plot.svg.standalone())?;
+            Ok(path)
+        })
+        .collect()
+}
+
+fn write_whole(out: &Path, text: &str) -> Result<(), ReportError> {
+    if let Some(parent) = out.parent() {
+        fs::create_dir_all(parent).map_err(ReportError::io("create", parent))?;
+    }
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    let staged = out.with_file_name(format!(".{name}.part-{}", std::process::id()));
+    let written = fs::write(&staged, text)
+        .map_err(ReportError::io("write", &staged))
+        .and_then(|()| fs::rename(&staged, out).map_err(ReportError::io("rename into place", out)));
+    if written.is_err() {
+        // Best effort: the error that matters is the one being returned.
+        let _ = fs::remove_file(&staged);
+    }
+    written
+}

@@ -1,0 +1,90 @@
+//! The page: contexts gathered, template rendered.
+
+use serde::Serialize;
+use tera::{Context, Tera};
+
+use crate::compare::{Line, compare};
+use crate::data::{DATA_ID, data};
+use crate::error::ReportError;
+use crate::hardware::{Fact, Hardware, design_facts, synth_facts};
+use crate::overlay::overlay_plots;
+use crate::run::Run;
+use crate::section::{Figure, Section, section};
+use crate::theme;
+
+macro_rules! templates {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../templates/report/", $name, ".tera")))),*]
+    };
+}
+
+/// The page and its sections; names end in `.html`, so that Tera escapes what they print.
+const TEMPLATES: &[(&str, &str)] =
+    templates!["page.html", "comparison.html", "run.html", "tables.html", "hardware.html"];
+
+const STYLE: &str = include_str!("../../../templates/report/style.css");
+
+#[derive(Serialize)]
+struct Page<'a> {
+    title: String,
+    style: String,
+    version: &'static str,
+    names: Vec<&'a str>,
+    comparison: Vec<Line>,
+    overlays: Vec<Figure>,
+    runs: Vec<Section<'a>>,
+    design_summary: Option<String>,
+    design: Vec<Fact>,
+    /// Runs whose array is not the design shown.
+    trained_elsewhere: Vec<&'a str>,
+    synth: Vec<Fact>,
+    synth_warnings: &'a [String],
+    data_id: &'static str,
+    data: String,
+}
+
+/// Renders the page of one run, or of several side by side.
+///
+/// # Errors
+/// [`ReportError::Template`], which would be a fault of this program.
+pub fn page(runs: &[Run], hardware: &Hardware) -> Result<String, ReportError> {
+    let several = runs.len() > 1;
+    let names: Vec<_> = runs.iter().map(|run| run.name.as_str()).collect();
+    let synth = hardware.synth.as_ref();
+    let sections = runs.iter().enumerate().map(|(number, run)| section(run, number, synth));
+    let overlays = if several { overlay_plots(runs) } else { Vec::new() };
+    let page = Page {
+        title: names.join(", "),
+        style: format!("{STYLE}{}", theme::page()),
+        version: env!("CARGO_PKG_VERSION"),
+        comparison: if several { compare(runs) } else { Vec::new() },
+        overlays: overlays.iter().map(Figure::from).collect(),
+        runs: sections.collect(),
+        names,
+        design_summary: hardware.design.as_ref().map(rtlgen::Config::summary),
+        design: hardware.design.as_ref().map(design_facts).unwrap_or_default(),
+        trained_elsewhere: hardware
+            .design
+            .as_ref()
+            .map(|design| trained_elsewhere(runs, design))
+            .unwrap_or_default(),
+        synth: synth.map(synth_facts).unwrap_or_default(),
+        synth_warnings: synth.map_or(&[], |report| &report.warnings),
+        data_id: DATA_ID,
+        data: data(runs),
+    };
+    let failed = |error: &tera::Error| ReportError::Template { message: error.to_string() };
+    let mut tera = Tera::default();
+    tera.add_raw_templates(TEMPLATES.iter().copied()).map_err(|error| failed(&error))?;
+    let context = Context::from_serialize(&page).map_err(|error| failed(&error))?;
+    tera.render("page.html", &context).map_err(|error| failed(&error))
+}
+
+/// Names of the runs whose recorded array has other parameters than `design`.
+fn trained_elsewhere<'a>(runs: &'a [Run], design: &rtlgen::Config) -> Vec<&'a str> {
+    let parameters = serde_json::to_value(design.spec()).unwrap_or_default();
+    let differs = |run: &&Run| {
+        run.array.iter().any(|(name, value)| parameters.get(name).is_some_and(|p| p != value))
+    };
+    runs.iter().filter(differs).map(|run| run.name.as_str()).collect()
+}

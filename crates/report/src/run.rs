@@ -1,0 +1,194 @@
+//! A run folder, read and checked as a whole.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::ReportError;
+use crate::history::History;
+use crate::settings::{Setting, command_line, settings};
+
+const HINT: &str = "give the folder that `flexmac train --out` wrote";
+const UNFINISHED_HINT: &str =
+    "a run writes it when it ends; --unfinished reports the iterations done so far";
+
+/// What a run came to, as far as the page shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Iterations done.
+    pub iterations: u64,
+    /// Whether the run was stopped before its last iteration.
+    pub stopped: bool,
+    /// Loss of the last iteration.
+    pub loss: f64,
+    /// Smoothed loss at the end.
+    pub smoothed_loss: f64,
+    /// Test accuracy at the end, 0 to 1.
+    pub accuracy: f64,
+    /// Test images it was measured on.
+    pub accuracy_images: u64,
+    /// Wall time of the training iterations.
+    pub train_seconds: f64,
+    /// Wall time of everything.
+    pub seconds: f64,
+}
+
+/// A run, as its folder tells it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Run {
+    /// Name to tell it from others by: the folder's.
+    pub name: String,
+    /// The folder, as given.
+    pub folder: PathBuf,
+    /// Version of flexmac that trained.
+    pub version: String,
+    /// The network's name.
+    pub network: String,
+    /// Every effective setting.
+    pub settings: Vec<Setting>,
+    /// A command that trains the same again.
+    pub command: String,
+    /// The array's parameters.
+    pub array: Map<String, Value>,
+    /// The iterations.
+    pub history: History,
+    /// How it ended; none for a run that has not.
+    pub result: Option<Outcome>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ConfigFile {
+    flexmac: String,
+    settings: Map<String, Value>,
+    network: Network,
+    #[serde(default)]
+    array: Map<String, Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Network {
+    name: String,
+}
+
+impl Run {
+    /// Reads a run. With `unfinished`, one without `result.json` will do.
+    ///
+    /// # Errors
+    /// [`ReportError`] naming the file, and the line where there is one: files that are missing,
+    /// malformed, or contradict each other.
+    pub fn read(folder: &Path, unfinished: bool) -> Result<Self, ReportError> {
+        let find = |file: &'static str, hint: &'static str| {
+            let path = folder.join(file);
+            let missing = || ReportError::Missing { folder: folder.to_owned(), file, hint };
+            if path.is_file() { Ok(path) } else { Err(missing()) }
+        };
+        let config_path = find("config.json", HINT)?;
+        let history_path = find("history.jsonl", HINT)?;
+        let result_path = match find("result.json", UNFINISHED_HINT) {
+            Err(_) if unfinished => None,
+            path => Some(path?),
+        };
+        let file = JsonFile::read(config_path)?;
+        let config: ConfigFile = file.parse()?;
+        let settings = settings(&config.settings)
+            .map_err(|wrong| file.refuse(&wrong.name, wrong.expected, wrong.found))?;
+        let history = History::read(&history_path, unfinished)?;
+        let result = match result_path {
+            Some(path) => Some(read_result(path, &history)?),
+            None => None,
+        };
+        let name = folder_name(folder);
+        Ok(Self {
+            command: command_line(&settings, &name),
+            name,
+            folder: folder.to_owned(),
+            version: config.flexmac,
+            network: config.network.name,
+            settings,
+            array: config.array,
+            history,
+            result,
+        })
+    }
+
+    /// A setting's value, as text.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        let setting = self.settings.iter().find(|setting| setting.name == name);
+        setting.map(|setting| setting.value.as_str())
+    }
+
+    /// Passes per multiply-accumulate when both operands have the array's widest format.
+    pub fn widest_passes(&self) -> Option<u64> {
+        let number = |name: &str| self.array.get(name)?.as_u64().filter(|value| *value > 0);
+        let style = self.array.get("style")?.as_str()?;
+        let planes = number("max_bits")?.div_ceil(number("chunk")?);
+        (style == "flex").then(|| planes.saturating_mul(planes))
+    }
+}
+
+/// Reads the result and compares it with the history, which a later run may have replaced.
+fn read_result(path: PathBuf, history: &History) -> Result<Outcome, ReportError> {
+    let file = JsonFile::read(path)?;
+    let result: Outcome = file.parse()?;
+    let refuse = |what: &str, expected: String, found: String| {
+        Err(file.refuse(what, format!("{what} {expected} as in history.jsonl"), found))
+    };
+    let (_, done) = history.span();
+    if result.iterations != done {
+        return refuse("iterations", done.to_string(), result.iterations.to_string());
+    }
+    let loss = history.loss.last().copied().unwrap_or_default();
+    if result.loss != loss {
+        return refuse("loss", loss.to_string(), result.loss.to_string());
+    }
+    if let Some((iteration, accuracy)) = history.accuracy.last()
+        && iteration + 1 == done
+        && *accuracy != result.accuracy
+    {
+        return refuse("accuracy", accuracy.to_string(), result.accuracy.to_string());
+    }
+    Ok(result)
+}
+
+/// A file of one JSON value, kept to tell where in it something is wrong.
+pub(crate) struct JsonFile {
+    path: PathBuf,
+    text: String,
+}
+
+impl JsonFile {
+    pub(crate) fn read(path: PathBuf) -> Result<Self, ReportError> {
+        let text = fs::read_to_string(&path).map_err(ReportError::io("read", &path))?;
+        Ok(Self { path, text })
+    }
+
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, ReportError> {
+        serde_json::from_str(&self.text).map_err(|error| ReportError::parse(&self.path, 1, &error))
+    }
+
+    /// An error at the first line that has `key`.
+    fn refuse(&self, key: &str, expected: String, found: String) -> ReportError {
+        let key = format!("{key:?}:");
+        let line = self.text.lines().position(|line| line.contains(&key)).unwrap_or(0) + 1;
+        ReportError::value(&self.path, line, expected, found)
+    }
+}
+
+fn folder_name(folder: &Path) -> String {
+    let full = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let name = full.file_name().unwrap_or(full.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+/// Gives runs whose folders have the same name their whole paths as names.
+pub fn tell_apart(runs: &mut [Run]) {
+    let names: Vec<_> = runs.iter().map(|run| run.name.clone()).collect();
+    for run in runs {
+        if names.iter().filter(|name| **name == run.name).count() > 1 {
+            run.name = run.folder.display().to_string();
+        }
+    }
+}

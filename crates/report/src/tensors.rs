@@ -1,0 +1,195 @@
+//! One tensor over a run: formats by use, overflows.
+
+use fxp::Format;
+use serde::{Deserialize, Serialize};
+
+use crate::track::Track;
+
+/// Formats of one tensor by use, as histories write them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Formats {
+    /// As an operand of the array.
+    pub forward: Format,
+    /// The gradient with respect to an activation.
+    pub backward: Format,
+    /// As stored between updates.
+    pub update: Format,
+}
+
+/// A tensor's formats and overflows over the iterations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TensorTrack {
+    /// Its name.
+    pub name: String,
+    /// Its formats; none in a float run.
+    pub formats: Track<Option<Formats>>,
+    /// Iterations with overflows, and how many.
+    pub overflows: Vec<(u64, u64)>,
+}
+
+/// What a tensor is, told by its name: histories record no role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Input,
+    Parameter,
+    Activation,
+    Scores,
+}
+
+/// A tensor's format for one use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) label: String,
+    pub(crate) formats: Track<Option<Format>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct TensorLine {
+    pub(crate) name: String,
+    formats: Option<Formats>,
+    counters: CountersLine,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CountersLine {
+    forward: CountLine,
+    backward: CountLine,
+    update: CountLine,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+struct CountLine {
+    overflow_low: u64,
+    overflow_high: u64,
+}
+
+impl TensorTrack {
+    pub(crate) fn new(name: String) -> Self {
+        Self { name, formats: Track::new(), overflows: Vec::new() }
+    }
+
+    /// Takes in an iteration, or says what was expected and what found.
+    pub(crate) fn push(
+        &mut self,
+        iteration: u64,
+        line: &TensorLine,
+    ) -> Result<(), (String, String)> {
+        if line.name != self.name {
+            let expected = format!("tensor {:?} as on the first line", self.name);
+            return Err((expected, format!("{:?}", line.name)));
+        }
+        if let Some(Formats { forward, backward, update }) = line.formats {
+            for format in [forward, backward, update] {
+                Format::new(format.bits(), format.frac()).map_err(|_| {
+                    let expected = format!("tensor {}: a width of 2 to 32 bits", self.name);
+                    (expected, format.bits().to_string())
+                })?;
+                if format.frac().unsigned_abs() > 1 << 16 {
+                    let expected = format!("tensor {}: a fraction length below 65536", self.name);
+                    return Err((expected, format.frac().to_string()));
+                }
+            }
+        }
+        let CountersLine { forward, backward, update } = line.counters;
+        let count = [forward, backward, update]
+            .iter()
+            .flat_map(|count| [count.overflow_low, count.overflow_high])
+            .fold(0, u64::saturating_add);
+        if count > 0 {
+            self.overflows.push((iteration, count));
+        }
+        self.formats.push(iteration, line.formats);
+        Ok(())
+    }
+
+    /// Overflows of the whole run.
+    pub fn overflow_total(&self) -> u64 {
+        self.overflows.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
+    }
+
+    /// The uses that have a format of their own, merged where they never differ. `kind` tells which
+    /// uses there are: no format is ever used for the gradient of a parameter, the storage of an
+    /// activation, or the class scores themselves, which are real numbers.
+    pub(crate) fn rows(&self, kind: Kind) -> Vec<Row> {
+        let row = |suffix: &str, part: fn(&Formats) -> Format| Row {
+            label: format!("{}{suffix}", self.name),
+            formats: self.formats.map(|formats| formats.as_ref().map(part)),
+        };
+        let mut rows = match kind {
+            Kind::Input => vec![row("", |formats| formats.forward)],
+            Kind::Scores => vec![row(" gradient", |formats| formats.backward)],
+            Kind::Parameter => vec![
+                row(" stored", |formats| formats.update),
+                row(" operand", |formats| formats.forward),
+            ],
+            Kind::Activation => vec![
+                row(" value", |formats| formats.forward),
+                row(" gradient", |formats| formats.backward),
+            ],
+        };
+        if rows.len() == 2 && rows[0].formats == rows[1].formats {
+            rows.pop();
+            rows[0].label.clone_from(&self.name);
+        }
+        rows
+    }
+}
+
+/// The kinds of a network's tensors: the input first, then weight, bias and output of each layer,
+/// the last output being the class scores.
+pub(crate) fn kinds(tensors: &[TensorTrack]) -> Vec<Kind> {
+    let last = tensors.len().saturating_sub(1);
+    let kind = |(index, tensor): (usize, &TensorTrack)| {
+        if tensor.name.ends_with(".weight") || tensor.name.ends_with(".bias") {
+            Kind::Parameter
+        } else if index == 0 {
+            Kind::Input
+        } else if index == last {
+            Kind::Scores
+        } else {
+            Kind::Activation
+        }
+    };
+    tensors.iter().enumerate().map(kind).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> TensorLine {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn uses_merge_until_they_differ() {
+        let mut track = TensorTrack::new("ip1.weight".to_owned());
+        let same = r#"{"name": "ip1.weight", "formats": {"forward": {"bits": 16, "frac": 15},
+            "backward": {"bits": 32, "frac": 0}, "update": {"bits": 16, "frac": 15}},
+            "counters": {"update": {"overflow_low": 2, "overflow_high": 1}}}"#;
+        track.push(0, &line(same)).unwrap();
+        let rows = track.rows(Kind::Parameter);
+        assert_eq!((rows.len(), rows[0].label.as_str()), (1, "ip1.weight"));
+        let narrow = same.replacen("\"bits\": 16", "\"bits\": 8", 1);
+        track.push(1, &line(&narrow)).unwrap();
+        let labels: Vec<_> = track.rows(Kind::Parameter).into_iter().map(|row| row.label).collect();
+        assert_eq!(labels, ["ip1.weight stored", "ip1.weight operand"]);
+        assert_eq!(track.overflows, [(0, 3), (1, 3)]);
+        let wide = same.replacen("\"bits\": 16", "\"bits\": 40", 1);
+        let (expected, found) = track.push(2, &line(&wide)).unwrap_err();
+        assert_eq!(
+            (expected.as_str(), found.as_str()),
+            ("tensor ip1.weight: a width of 2 to 32 bits", "40")
+        );
+    }
+
+    #[test]
+    fn names_tell_kinds() {
+        let names = ["data", "ip1.weight", "ip1.bias", "ip1", "ip2.weight", "ip2.bias", "ip2"];
+        let tensors: Vec<_> = names.map(|name| TensorTrack::new(name.to_owned())).into();
+        use Kind::{Activation, Input, Parameter, Scores};
+        let expected = [Input, Parameter, Parameter, Activation, Parameter, Parameter, Scores];
+        assert_eq!(kinds(&tensors), expected);
+    }
+}

@@ -1,0 +1,171 @@
+//! `flexmac gen`: what it writes, what it replaces, what it leaves alone.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::{Bench, ODD, SMALL, text};
+
+/// Files of a design that the contract names; Verilog apart.
+const FIXED_FILES: [&str; 3] = ["config.json", "flexmac.core", "flexmac.f"];
+
+/// A 128 x 128 array generates in under a second.
+const LARGEST_ARRAY_LIMIT: Duration = Duration::from_secs(1);
+
+fn names(files: &BTreeMap<String, Vec<u8>>) -> Vec<&str> {
+    files.keys().map(String::as_str).filter(|name| !name.ends_with('/')).collect()
+}
+
+#[test]
+fn writes_what_the_contract_names() {
+    let bench = Bench::with_design(&ODD);
+    let files = bench.files("d");
+    let verilog: Vec<_> = names(&files).into_iter().filter(|name| name.ends_with(".v")).collect();
+    assert!(verilog.len() > 10 && verilog.iter().all(|name| name.starts_with("rtl/flexmac_")));
+    let others: Vec<_> = names(&files).into_iter().filter(|name| !name.ends_with(".v")).collect();
+    assert_eq!(others, FIXED_FILES);
+
+    let list = text(&files["flexmac.f"]);
+    let mut listed: Vec<_> = list.lines().collect();
+    assert_eq!(listed.last(), Some(&"rtl/flexmac_core.v"), "the top comes last");
+    listed.sort_unstable();
+    assert_eq!(listed, verilog, "the file list names every Verilog file once");
+    let core = text(&files["flexmac.core"]);
+    assert!(core.starts_with("CAPI=2:\n") && core.contains("toplevel: flexmac_core"));
+    assert!(verilog.iter().all(|name| core.contains(&format!("- {name}\n"))));
+
+    let config: Value = serde_json::from_slice(&files["config.json"]).unwrap();
+    let expected = serde_json::json!({
+        "rows": 3, "cols": 2, "chunk": 8, "lanes": 3, "max_bits": 32, "max_k": 20, "stages": 2,
+        "fanout": 0, "depth": 64, "rounding": ["nearest", "truncate", "stochastic"],
+        "style": "flex",
+    });
+    assert_eq!(config["parameters"], expected);
+}
+
+#[test]
+fn every_verilog_file_is_one_module_of_its_name() {
+    let bench = Bench::with_design(&SMALL);
+    for (name, bytes) in bench.files("d/rtl") {
+        let source = text(&bytes);
+        let module = name.strip_suffix(".v").unwrap();
+        let modules: Vec<_> = source.lines().filter(|line| line.starts_with("module ")).collect();
+        assert_eq!(modules.len(), 1, "{name}");
+        assert!(modules[0].starts_with(&format!("module {module}")), "{name}: {}", modules[0]);
+        assert!(source.starts_with("// "), "{name} says what it is");
+        assert!(source.contains("`default_nettype none\n"), "{name}");
+        assert!(source.ends_with("endmodule\n\n`default_nettype wire\n"), "{name}");
+        assert!(!source.contains('\t') && source.is_ascii(), "{name}");
+        assert!(source.lines().all(|line| line.trim_end() == line), "{name}: spaces at an end");
+    }
+}
+
+#[test]
+fn two_runs_are_byte_identical_wherever_they_write() {
+    let bench = Bench::with_design(&ODD);
+    bench.run(&[&["gen", "--out", "elsewhere/deep"], &ODD[..]].concat());
+    assert_eq!(bench.files("d"), bench.files("elsewhere/deep"));
+    let here = bench.path("").display().to_string();
+    for (name, bytes) in bench.files("d") {
+        assert!(!text(&bytes).contains(here.trim_end_matches('/')), "{name} names a folder");
+    }
+}
+
+#[test]
+fn an_earlier_design_is_replaced_whole() {
+    let bench = Bench::with_design(&ODD);
+    // What only an earlier version's design had.
+    fs::write(bench.path("d/rtl/flexmac_gone.v"), "module flexmac_gone;\nendmodule\n").unwrap();
+    bench.run(&[&["gen", "--out", "d"], &SMALL[..]].concat());
+    let fresh = Bench::with_design(&SMALL);
+    assert_eq!(bench.files(""), fresh.files(""), "the new design, and nothing beside it");
+}
+
+#[test]
+fn an_empty_folder_is_taken() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("d")).unwrap();
+    bench.run(&[&["gen", "--out", "d/"], &SMALL[..]].concat());
+    assert_eq!(bench.files(""), Bench::with_design(&SMALL).files(""));
+}
+
+#[test]
+fn a_foreign_folder_is_refused_and_left_alone() {
+    let bench = Bench::new();
+    fs::create_dir_all(bench.path("mine/rtl")).unwrap();
+    fs::write(bench.path("mine/thesis.tex"), "years of work").unwrap();
+    fs::write(bench.path("mine/rtl/flexmac_core.v"), "module mine;\nendmodule\n").unwrap();
+    let before = bench.files("");
+    let error = bench.fail(2, &["gen", "--out", "mine"]);
+    assert_eq!(
+        error,
+        "error: gen: write mine: the folder exists and holds no flexmac config.json; choose \
+         another --out or remove it\n"
+    );
+    assert_eq!(bench.files(""), before);
+}
+
+#[test]
+fn nothing_is_half_written_where_writing_fails() {
+    let bench = Bench::new();
+    fs::write(bench.path("file"), "in the way").unwrap();
+    let before = bench.files("");
+    // A folder name that fits, whose staging name does not.
+    let long = "x".repeat(250);
+    for out in ["file", "file/design", "file/more/design", &long] {
+        let error = bench.fail(2, &["gen", "--out", out]);
+        assert!(error.starts_with("error: gen: ") && error.contains(out), "{error}");
+        assert_eq!(bench.files(""), before, "--out {out}");
+    }
+}
+
+#[test]
+fn an_illegal_configuration_leaves_the_earlier_design() {
+    let bench = Bench::with_design(&SMALL);
+    let before = bench.files("");
+    bench.fail(2, &["gen", "--out", "d", "--rows", "0"]);
+    assert_eq!(bench.files(""), before);
+}
+
+#[test]
+fn json_lists_exactly_what_was_written() {
+    let bench = Bench::new();
+    let record = bench.run(&[&["gen", "--json", "--out", "d"], &SMALL[..]].concat());
+    let record: Value = serde_json::from_str(&record).unwrap();
+    let listed: Vec<_> =
+        record["files"].as_array().unwrap().iter().map(|file| file.as_str().unwrap()).collect();
+    let mut sorted = listed.clone();
+    sorted.sort_unstable();
+    let files = bench.files("d");
+    let written: Vec<_> = names(&files).iter().map(|name| format!("d/{name}")).collect();
+    assert_eq!(sorted, written);
+    let config: Value = serde_json::from_slice(&files["config.json"]).unwrap();
+    assert_eq!(record["config"], config["parameters"]);
+    assert_eq!(record["out"], "d");
+}
+
+#[test]
+fn the_largest_array_generates_quickly() {
+    let bench = Bench::new();
+    let start = Instant::now();
+    bench.run(&["gen", "--rows", "128", "--cols", "128", "--lanes", "16", "--out", "d"]);
+    let elapsed = start.elapsed();
+    assert!(elapsed < LARGEST_ARRAY_LIMIT, "{elapsed:?}");
+    let array = text(&bench.files("d/rtl")["flexmac_array.v"]);
+    assert!(array.contains("localparam ROWS = 128;") && array.contains("localparam COLS = 128;"));
+}
+
+#[test]
+fn a_mode_that_is_not_built_has_no_stream() {
+    let bench = Bench::new();
+    bench.run(&["gen", "--rounding-modes", "truncate,nearest,truncate", "--out", "d"]);
+    let files = bench.files("d");
+    let config: Value = serde_json::from_slice(&files["config.json"]).unwrap();
+    let expected = serde_json::json!(["nearest", "truncate"]);
+    assert_eq!(config["parameters"]["rounding"], expected, "sorted, without repeats");
+    let rendered = text(&files["rtl/flexmac_core.v"]) + &text(&files["rtl/flexmac_column.v"]);
+    assert!(rendered.contains("STOCHASTIC(0)") || rendered.contains("STOCHASTIC = 0"));
+}
