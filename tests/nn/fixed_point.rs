@@ -166,6 +166,7 @@ fn two_layers() -> NetPlan {
             kernel: KERNEL,
             stride: STRIDE,
             padding: PADDING,
+            groups: 1,
         },
         LayerSpec::InnerProduct { name: name("b"), outputs: CLASSES },
     ];
@@ -232,6 +233,7 @@ fn a_convolutions_input_gradient_is_rounded_once_from_guarded_sums() {
             kernel: 2,
             stride: 1,
             padding: 0,
+            groups: 1,
         };
         let input = Shape { height: 4, width: 4, channels: 1 };
         let layers = vec![conv("first", 2), conv("second", 3)];
@@ -284,4 +286,77 @@ fn a_convolutions_input_gradient_is_rounded_once_from_guarded_sums() {
         })
         .collect();
     assert_eq!(network.params().nth(1).unwrap().gradient(), expected);
+}
+
+/// A convolution in groups is one over all channels whose other weights are zero: the same outputs,
+/// the same gradients of its weights and, through the layer before, of its input.
+#[test]
+fn a_grouped_convolution_is_a_sparse_one() {
+    const GROUPS: usize = 2;
+    let plan = |groups| {
+        let conv = |name: &str, channels_out, groups| LayerSpec::Conv {
+            name: name.to_owned(),
+            channels_out,
+            kernel: 3,
+            stride: 2,
+            padding: 1,
+            groups,
+        };
+        let layers = vec![
+            conv("first", 4, 1),
+            conv("second", 6, groups),
+            LayerSpec::InnerProduct { name: "scores".to_owned(), outputs: 3 },
+        ];
+        let input = Shape { height: 9, width: 7, channels: 2 };
+        NetPlan::new(&NetSpec { name: "groups".to_owned(), input, layers }, BATCH).unwrap()
+    };
+    let ungrouped = plan(1);
+    let table = ungrouped.tensors().iter().map(|tensor| match tensor.name.as_str() {
+        "first" => Formats { backward: format(12, 12), ..Formats::uniform(format(12, 6)) },
+        _ => Formats::uniform(format(12, 8)),
+    });
+    let formats = FormatTable::new(table.collect());
+    let step = |groups: usize, weight: &Array2<i32>| {
+        let plan = plan(groups);
+        let mut network = Network::<i32>::new(&plan, 3, &formats);
+        network.params_mut().nth(2).unwrap().values_mut().assign(weight);
+        let mut tally = Tally::new(plan.tensors().len());
+        let mut pass = Pass {
+            engine: &mut ReferenceEngine::new(ConfigSpec::default().check().unwrap()),
+            tensors: plan.tensors(),
+            formats: &formats,
+            rounding: Rounding::Nearest,
+            run: 1,
+            iteration: 0,
+            training: true,
+            tally: &mut tally,
+        };
+        let input = Array2::from_shape_fn((BATCH, 9 * 7 * 2), |(b, i)| draw(b, i, 250));
+        let scores = network.forward(input, &mut pass).unwrap();
+        let gradient = Array2::from_shape_fn((BATCH, 3), |(b, i)| draw(30 + b, i, 500));
+        network.backward(gradient, &mut pass).unwrap();
+        let gradients: Vec<_> = network.params().map(|param| param.gradient().to_vec()).collect();
+        (scores, gradients, tally.tensors)
+    };
+    // (6, 3 x 3 x 2) in groups; K runs over filter row, filter column, channel.
+    let own = Array2::from_shape_fn((6, 18), |(filter, k)| draw(filter, k, 120));
+    let group = |filter: usize| filter / (6 / GROUPS);
+    let sparse = Array2::from_shape_fn((6, 36), |(filter, k)| {
+        let (place, channel) = (k / 4, k % 4);
+        if channel / 2 == group(filter) { own[[filter, place * 2 + channel % 2]] } else { 0 }
+    });
+    let (scores, gradients, tensors) = step(GROUPS, &own);
+    let (expected, mut whole, counted) = step(1, &sparse);
+    assert_eq!(scores, expected);
+    let kept = |(filter, k): (usize, usize)| {
+        let channel = group(filter) * 2 + k % 2;
+        whole[2][filter * 36 + k / 2 * 4 + channel]
+    };
+    whole[2] = (0..6).flat_map(|filter| (0..18).map(move |k| (filter, k))).map(kept).collect();
+    assert_eq!(gradients, whole);
+    assert!(gradients[0].iter().any(|value| *value != 0.0));
+    for (found, expected) in tensors.iter().zip(counted) {
+        assert_eq!(found.forward, expected.forward);
+        assert_eq!(found.backward.overflows(), expected.backward.overflows());
+    }
 }

@@ -56,7 +56,13 @@ fn trainer<T: nn::Number>(
 }
 
 fn schedule(iterations: u64) -> Schedule {
-    Schedule { iterations, evaluate_every: 4, evaluate_images: 30, final_images: 200 }
+    Schedule {
+        iterations,
+        evaluate_every: 4,
+        evaluate_images: 30,
+        final_images: 200,
+        checkpoint_every: 5,
+    }
 }
 
 fn run_reference(

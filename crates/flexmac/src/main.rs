@@ -8,7 +8,9 @@ mod config_args;
 mod engines;
 mod exit;
 mod npy;
+mod progress;
 mod replay;
+mod run_config;
 mod settings;
 
 use std::process::ExitCode;
@@ -33,6 +35,8 @@ enum Command {
     Gemm(cmd::gemm::GemmArgs),
     /// Train a network under a precision policy, on an array, its reference, or in float.
     Train(Box<cmd::train::TrainArgs>),
+    /// Write a run's weights for other programs.
+    Weights(cmd::weights::WeightsArgs),
     /// Map a generated design to gates: area and clock.
     Synth(cmd::synth::SynthArgs),
     /// Get and check data sets.
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         Command::Describe(args) => cmd::describe::run(&args),
         Command::Gemm(args) => cmd::gemm::run(&args),
         Command::Train(args) => cmd::train::run(&args),
+        Command::Weights(args) => cmd::weights::run(&args),
         Command::Synth(args) => cmd::synth::run(&args),
         Command::Data(args) => cmd::data::run(&args),
         Command::Report(args) => cmd::report::run(&args),

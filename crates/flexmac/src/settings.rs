@@ -1,25 +1,129 @@
-//! Every effective setting of a command, and whether it was given.
+//! The effective settings of a run: flags, then what a resumed run recorded, then defaults.
 
+use anyhow::{Result, bail};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-/// Settings by name, in the order of the alphabet.
+/// Every effective setting, and whether it was given.
 #[derive(Debug, Default)]
-pub struct Settings(pub Map<String, Value>);
+pub struct Settings {
+    effective: Map<String, Value>,
+    /// Of the run that goes on.
+    recorded: Option<Map<String, Value>>,
+    may_change: &'static [&'static str],
+    contradictions: Vec<String>,
+}
 
 impl Settings {
-    /// The value given, or else the default; noted either way.
-    pub fn take<V: Serialize + Clone>(&mut self, name: &str, given: &Option<V>, default: V) -> V {
-        let value = given.clone().unwrap_or(default);
-        self.0.insert(name.to_owned(), json!({"value": value, "default": given.is_none()}));
+    /// No settings yet; `recorded` are those of a run that goes on.
+    pub fn new(recorded: Option<Map<String, Value>>) -> Self {
+        Self { recorded, ..Self::default() }
+    }
+
+    /// Settings that may differ from the recorded ones.
+    pub fn may_change(&mut self, names: &'static [&'static str]) {
+        self.may_change = names;
+    }
+
+    /// Settles a setting. A flag that contradicts the recorded run is kept in mind for
+    /// [`Settings::effective`] to refuse, so that all of them are named together.
+    pub fn take<V>(&mut self, name: &str, given: &Option<V>, default: V) -> V
+    where
+        V: Serialize + DeserializeOwned + Clone,
+    {
+        let recorded = self.recorded.as_ref().and_then(|recorded| recorded.get(name));
+        let (setting, value) = match (given, recorded) {
+            (None, Some(recorded)) => match serde_json::from_value(recorded["value"].clone()) {
+                Ok(value) => (recorded.clone(), value),
+                Err(error) => {
+                    self.contradictions.push(format!("{name}: {error}"));
+                    (recorded.clone(), default)
+                }
+            },
+            (Some(given), Some(recorded)) => {
+                let asked = json!(given);
+                if asked == recorded["value"] {
+                    (recorded.clone(), given.clone())
+                } else {
+                    if !self.may_change.contains(&name) {
+                        let expected = &recorded["value"];
+                        self.contradictions
+                            .push(format!("--{name}: expected {expected}, found {asked}"));
+                    }
+                    (json!({"value": asked, "default": false}), given.clone())
+                }
+            }
+            (given, None) => {
+                let value = given.clone().unwrap_or(default);
+                (json!({"value": value, "default": given.is_none()}), value)
+            }
+        };
+        self.effective.insert(name.to_owned(), setting);
         value
+    }
+
+    /// Whether a settled setting was left to its default.
+    pub fn is_default(&self, name: &str) -> bool {
+        self.effective.get(name).is_none_or(|setting| setting["default"] == json!(true))
+    }
+
+    /// A settled setting, unless it was left to its default.
+    pub fn given<V: DeserializeOwned>(&self, name: &str) -> Option<V> {
+        let setting = self.effective.get(name).filter(|_| !self.is_default(name))?;
+        serde_json::from_value(setting["value"].clone()).ok()
+    }
+
+    /// All settings, once all have been taken.
+    ///
+    /// # Errors
+    /// Flags that contradict the recorded run.
+    pub fn effective(&self) -> Result<Map<String, Value>> {
+        if !self.contradictions.is_empty() {
+            bail!(
+                "--resume: the run was started with other settings; leave the flag out, or start \
+                 another run\n  {}",
+                self.contradictions.join("\n  ")
+            );
+        }
+        Ok(self.effective.clone())
     }
 
     /// One line per setting, as ibex's flow prints them.
     pub fn print(&self) {
-        for (name, setting) in &self.0 {
+        for (name, setting) in &self.effective {
             let mark = if setting["default"] == json!(true) { "  (default)" } else { "" };
             eprintln!("{name:>23} = {}{mark}", setting["value"]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recorded_settings_stand_in_for_defaults_and_contradictions_are_named_together() {
+        let mut first = Settings::default();
+        assert_eq!(first.take("seed", &Some(7), 1), 7);
+        assert_eq!(first.take("lr", &None, 0.01), 0.01);
+        assert_eq!(first.take("iters", &Some(10), 1000), 10);
+        let recorded = first.effective().unwrap();
+
+        let mut again = Settings::new(Some(recorded.clone()));
+        again.may_change(&["iters"]);
+        assert_eq!(again.take("seed", &None, 1), 7);
+        assert_eq!(again.take("lr", &Some(0.01), 0.01), 0.01);
+        assert_eq!(again.take("iters", &None, 1000), 10);
+        assert_eq!(again.effective().unwrap(), recorded);
+
+        let mut other = Settings::new(Some(recorded));
+        other.may_change(&["iters"]);
+        other.take("seed", &Some(8), 1);
+        other.take("lr", &Some(0.02), 0.01);
+        assert_eq!(other.take("iters", &Some(20), 1000), 20);
+        let error = other.effective().unwrap_err().to_string();
+        assert!(error.contains("--seed: expected 7, found 8\n  --lr: expected 0.01, found 0.02"));
+        assert!(!error.contains("iters"), "{error}");
     }
 }

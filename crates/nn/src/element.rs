@@ -16,6 +16,15 @@ pub trait Number: Element {
     /// Whether elements carry formats.
     const FIXED: bool;
 
+    /// What checkpoints call the element.
+    const KIND: &'static str;
+
+    /// The element as four bytes, least significant first.
+    fn to_bytes(self) -> [u8; 4];
+
+    /// The element of four bytes.
+    fn from_bytes(bytes: [u8; 4]) -> Self;
+
     /// Adds the element to a sum of elements of its format.
     fn add_to(self, sum: &mut Self::Sum);
 
@@ -59,6 +68,16 @@ impl Number for i32 {
 
     const FIXED: bool = true;
 
+    const KIND: &'static str = "raw integers";
+
+    fn to_bytes(self) -> [u8; 4] {
+        self.to_le_bytes()
+    }
+
+    fn from_bytes(bytes: [u8; 4]) -> Self {
+        Self::from_le_bytes(bytes)
+    }
+
     fn add_to(self, sum: &mut i64) {
         *sum += i64::from(self);
     }
@@ -95,6 +114,16 @@ impl Number for f32 {
     type Sum = f64;
 
     const FIXED: bool = false;
+
+    const KIND: &'static str = "float32";
+
+    fn to_bytes(self) -> [u8; 4] {
+        self.to_le_bytes()
+    }
+
+    fn from_bytes(bytes: [u8; 4]) -> Self {
+        Self::from_le_bytes(bytes)
+    }
 
     fn add_to(self, sum: &mut f64) {
         *sum += f64::from(self);

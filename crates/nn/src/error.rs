@@ -94,10 +94,54 @@ pub enum NnError {
         /// What it holds.
         found: String,
     },
+    /// A line of a data file that is not what the format says.
+    #[error("data file {path}, line {line}: expected {expected}, found {found}")]
+    DataLine {
+        /// The file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: usize,
+        /// What it should hold.
+        expected: String,
+        /// What it holds.
+        found: String,
+    },
+    /// Weights that do not fit the network they are for.
+    #[error("weights {path}, tensor {tensor}: expected {expected}, found {found}")]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// What the network needs.
+        expected: String,
+        /// What the file holds.
+        found: String,
+    },
+    /// A checkpoint or history that is not as it was written.
+    #[error("{what} {path}: expected {expected}, found {found}; {hint}")]
+    RunFile {
+        /// Checkpoint or history.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What a sound one holds.
+        expected: String,
+        /// What it holds.
+        found: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// A run folder another process writes to.
+    #[error("run folder {path}: expected no other process writing to it, found one that does")]
+    FolderLocked {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A run folder that holds something else.
     #[error(
         "run folder {path}: expected an empty or new folder, found {found}; choose another --out or \
-         overwrite it with --force"
+         overwrite it with --force, or go on with its run with --resume"
     )]
     FolderInUse {
         /// The folder.

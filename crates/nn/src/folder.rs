@@ -9,9 +9,10 @@
 //! | `weights/NAME.npy`, `weights/NAME.momentum.npy` | final raw values (float32 in a float run) | yes |
 //! | `weights/formats.json` | their formats | yes |
 //! | `result.json` | accuracy, totals, seconds | seconds apart |
+//! | `checkpoints/ITERATION.ckpt` | the last two [`Checkpoint`]s | seconds apart |
 //!
 //! Whole files are written beside their place and renamed; histories grow line by line and are
-//! flushed after each, so a killed run leaves whole lines.
+//! flushed after each.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -21,56 +22,93 @@ use std::path::{Path, PathBuf};
 use ndarray_npy::{WritableElement, WriteNpyExt};
 use serde::Serialize;
 
+use crate::atomic;
+use crate::checkpoint::{Checkpoint, keep_two, save, set_aside_after};
 use crate::element::Number;
 use crate::error::NnError;
+use crate::journal::Journal;
 use crate::network::Network;
 use crate::record::IterationRecord;
+use crate::trainer::Trainer;
 
-/// A run's folder, open for writing.
+/// A run's folder, open for writing by this process alone.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    history: BufWriter<File>,
-    summary: BufWriter<File>,
-    timing: BufWriter<File>,
+    /// In the order of [`HISTORIES`].
+    histories: [Journal; 3],
+    train_seconds: f64,
 }
+
+/// Name and header line of each history.
+const HISTORIES: [(&str, &str); 3] = [
+    ("history.jsonl", ""),
+    ("history.csv", IterationRecord::CSV_HEADER),
+    ("timing.csv", "iteration,seconds"),
+];
 
 impl RunFolder {
     /// Makes or takes over a folder and starts its histories.
     ///
     /// # Errors
     /// [`NnError::FolderInUse`] when it is not empty, unless `force`, which writes over the files
-    /// of an earlier run and leaves all others alone; [`NnError::Io`] when it cannot be written.
+    /// of an earlier run and leaves all others alone; [`NnError::FolderLocked`] while another
+    /// process trains there; [`NnError::Io`] when it cannot be written.
     pub fn create(path: &Path, force: bool) -> Result<Self, NnError> {
         fs::create_dir_all(path).map_err(NnError::io("create run folder", path))?;
-        let mut entries = fs::read_dir(path).map_err(NnError::io("read run folder", path))?;
-        if let Some(entry) = entries.next().filter(|_| !force) {
-            let entry = entry.map_err(NnError::io("read run folder", path))?;
-            let found = format!("{:?}", entry.file_name());
+        if let Some(found) = in_use(path)?.filter(|_| !force) {
             return Err(NnError::FolderInUse { path: path.to_owned(), found });
         }
-        // What an earlier run ended with must not be taken for this one's.
-        let result = path.join("result.json");
-        match fs::remove_file(&result) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(NnError::io("remove", result)(error));
+        let mut folder = Self::open(path)?;
+        // What an earlier run left must not be taken for this one's, least of all by a resume
+        // after this one is killed: so the settings, without which there is none, go first.
+        remove(|path| fs::remove_file(path), path.join("config.json"))?;
+        remove(|path| fs::remove_dir_all(path), path.join("checkpoints"))?;
+        remove(|path| fs::remove_file(path), path.join("result.json"))?;
+        folder.start()?;
+        Ok(folder)
+    }
+
+    /// Takes up the folder of a run that goes on from a checkpoint of `iteration`: histories are
+    /// cut back to its `marks` (to nothing without one), later checkpoints are set aside.
+    ///
+    /// # Errors
+    /// [`NnError::RunFile`] when a history does not begin as marked, in which case nothing has been
+    /// changed; [`NnError::FolderLocked`] while another process trains there; [`NnError::Io`].
+    pub fn resume<T>(path: &Path, checkpoint: Option<&Checkpoint<T>>) -> Result<Self, NnError> {
+        let mut folder = Self::open(path)?;
+        match checkpoint {
+            None => folder.start()?,
+            Some(checkpoint) => {
+                let marks = &checkpoint.marks;
+                let names: Vec<_> = marks.iter().map(|mark| mark.file.as_str()).collect();
+                let expected = HISTORIES.map(|(name, _)| name);
+                if names != expected {
+                    let (expected, found) = (expected.join(", "), names.join(", "));
+                    return Err(NnError::State { expected, found });
+                }
+                for (history, mark) in folder.histories.iter_mut().zip(marks) {
+                    history.check(mark)?;
+                }
+                set_aside_after(path, checkpoint.state.iteration)?;
+                for (history, mark) in folder.histories.iter_mut().zip(marks) {
+                    history.cut(mark.bytes)?;
+                }
+                folder.train_seconds = checkpoint.train_seconds;
             }
-            _ => {}
         }
-        let open = |name: &str, header: &str| {
-            let path = path.join(name);
-            let mut file =
-                File::create(&path).map(BufWriter::new).map_err(NnError::io("create", &path))?;
-            let header = if header.is_empty() { Ok(()) } else { writeln!(file, "{header}") };
-            header.and_then(|()| file.flush()).map_err(NnError::io("write", &path))?;
-            Ok::<_, NnError>(file)
-        };
-        Ok(Self {
-            path: path.to_owned(),
-            history: open("history.jsonl", "")?,
-            summary: open("history.csv", IterationRecord::CSV_HEADER)?,
-            timing: open("timing.csv", "iteration,seconds")?,
-        })
+        remove(|path| fs::remove_file(path), path.join("result.json"))?;
+        Ok(folder)
+    }
+
+    fn open(path: &Path) -> Result<Self, NnError> {
+        let [json, csv, timing] = HISTORIES.map(|(name, _)| Journal::open(path.join(name)));
+        Ok(Self { path: path.to_owned(), histories: [json?, csv?, timing?], train_seconds: 0.0 })
+    }
+
+    fn start(&mut self) -> Result<(), NnError> {
+        let parts = self.histories.iter_mut().zip(HISTORIES);
+        parts.into_iter().try_for_each(|(history, (_, header))| history.start(header))
     }
 
     /// The folder.
@@ -78,23 +116,35 @@ impl RunFolder {
         &self.path
     }
 
+    /// Wall time of all training iterations, those before a resume included.
+    pub fn train_seconds(&self) -> f64 {
+        self.train_seconds
+    }
+
     /// Adds an iteration to the histories.
     ///
     /// # Errors
     /// [`NnError::Io`] when the disk refuses.
     pub fn append(&mut self, record: &IterationRecord, seconds: f64) -> Result<(), NnError> {
-        let json = serde_json::to_string(record).map_err(io::Error::from);
-        let lines = [
-            (&mut self.history, "history.jsonl", json),
-            (&mut self.summary, "history.csv", Ok(record.csv())),
-            (&mut self.timing, "timing.csv", Ok(format!("{},{seconds:.6}", record.iteration))),
-        ];
-        for (file, name, line) in lines {
-            line.and_then(|line| writeln!(file, "{line}"))
-                .and_then(|()| file.flush())
-                .map_err(NnError::io("write", self.path.join(name)))?;
-        }
-        Ok(())
+        self.train_seconds += seconds;
+        let json = serde_json::to_string(record)
+            .map_err(io::Error::from)
+            .map_err(NnError::io("describe the iteration for", self.path.join("history.jsonl")))?;
+        let lines = [json, record.csv(), format!("{},{seconds:.6}", record.iteration)];
+        let parts = self.histories.iter_mut().zip(lines);
+        parts.into_iter().try_for_each(|(history, line)| history.append(&line))
+    }
+
+    /// Writes a checkpoint that the histories as they stand belong to, and removes all but the last
+    /// two. Whatever fails, the ones before stay as they are.
+    ///
+    /// # Errors
+    /// [`NnError::Io`] when the disk refuses.
+    pub fn checkpoint<T: Number>(&mut self, trainer: &Trainer<T>) -> Result<(), NnError> {
+        let marks = self.histories.iter_mut().map(Journal::mark).collect::<Result<_, _>>()?;
+        let (state, train_seconds) = (trainer.state(), self.train_seconds);
+        save(&self.path, &Checkpoint { state, marks, train_seconds })?;
+        keep_two(&self.path)
     }
 
     /// Writes a whole file of JSON.
@@ -136,11 +186,34 @@ impl RunFolder {
         name: &str,
         write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> Result<(), NnError> {
-        let path = self.path.join(name);
-        let staged = self.path.join(format!("{name}.part"));
-        let mut file =
-            File::create(&staged).map(BufWriter::new).map_err(NnError::io("create", &staged))?;
-        write(&mut file).and_then(|()| file.flush()).map_err(NnError::io("write", &staged))?;
-        fs::rename(&staged, &path).map_err(NnError::io("rename into place", &path))
+        atomic::write(&self.path.join(name), write)
+    }
+}
+
+/// Something in a folder that is more than a run killed before its settings were written leaves:
+/// those settings' staging file and histories without an iteration.
+fn in_use(path: &Path) -> Result<Option<String>, NnError> {
+    let empty = |name: &str, bytes: u64| {
+        let history = HISTORIES.iter().find(|(history, _)| *history == name);
+        history.is_some_and(|(_, header)| bytes <= header.len() as u64 + 1)
+    };
+    for entry in fs::read_dir(path).map_err(NnError::io("read run folder", path))? {
+        let entry = entry.map_err(NnError::io("read run folder", path))?;
+        let bytes = entry.metadata().map_err(NnError::io("look at", entry.path()))?.len();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name != "config.json.part" && !empty(&name, bytes) {
+            return Ok(Some(format!("{name:?}")));
+        }
+    }
+    Ok(None)
+}
+
+/// Removes what may not be there.
+fn remove(remove: impl Fn(&Path) -> io::Result<()>, path: PathBuf) -> Result<(), NnError> {
+    match remove(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(NnError::io("remove", path)(error))
+        }
+        _ => Ok(()),
     }
 }

@@ -4,8 +4,11 @@
 //! into chunks of [`CHUNK`] elements, and chunk c of tensor t takes the stream of "column" c of
 //! "tile" t of the path, so results do not depend on the number of threads.
 
-use fxp::{Counters, Lfsr, Role, Rounding, SeedPath};
+use fxp::{Counters, Format, Lfsr, Role, Rounding, SeedPath};
+use ndarray::Array2;
 use rayon::prelude::*;
+
+use crate::element::Number;
 
 /// Elements that share one random stream.
 pub(crate) const CHUNK: usize = 4096;
@@ -74,6 +77,20 @@ impl HostRounding {
         }))
     }
 
+    /// Rounds real numbers, row by row, to a format.
+    pub fn quantize<T: Number>(
+        &self,
+        part: Part,
+        values: &[f64],
+        targets: &mut Array2<T>,
+        format: Format,
+    ) -> Counters {
+        let targets = targets.as_slice_mut().expect("batches are stored row by row");
+        self.map(part, values, targets, |value, word, counters| {
+            T::quantize(*value, format, self.rounding, word, counters)
+        })
+    }
+
     /// Remakes each element from itself and a random word.
     pub fn update<T: Copy + Send>(
         &self,
@@ -114,10 +131,7 @@ impl Words {
 
 #[cfg(test)]
 mod tests {
-    use fxp::Format;
-
     use super::*;
-    use crate::element::Number;
 
     fn round(threads: usize, rounding: Rounding) -> (Vec<i32>, Counters) {
         let host = HostRounding {

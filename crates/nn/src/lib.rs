@@ -10,14 +10,18 @@
 //! tensors, a [`dps::Policy`] is made for those tensors, [`Trainer`] does one iteration at a time,
 //! and [`run`] trains, evaluates and writes a [`RunFolder`].
 
+mod atomic;
+mod checkpoint;
 pub mod data;
 mod element;
 mod error;
 mod folder;
 mod host;
 mod init;
+mod journal;
 pub mod layer;
 mod loss;
+mod net_file;
 mod network;
 mod param;
 mod pass;
@@ -28,10 +32,13 @@ mod session;
 mod solver;
 mod spec;
 mod trainer;
+mod weights;
 
+pub use checkpoint::{Checkpoint, load_checkpoint};
 pub use element::Number;
 pub use error::{EngineFailure, NnError};
 pub use folder::RunFolder;
+pub use journal::Mark;
 pub use network::Network;
 pub use param::Param;
 pub use pass::{GemmRecord, LOGITS_INTEGER_LENGTH, Pass, Site, Tally};
@@ -40,4 +47,7 @@ pub use record::{IterationRecord, TensorRecord, Widths};
 pub use session::{Engines, Schedule, Summary, run};
 pub use solver::Solver;
 pub use spec::{LayerSpec, NetSpec, Shape};
-pub use trainer::{ParamState, Trainer, TrainerConfig, TrainerState};
+pub use trainer::{ParamState, Totals, Trainer, TrainerConfig, TrainerState};
+pub use weights::{
+    ReadWeights, WeightTensor, WeightsFormat, named_weights, read_weights, write_weights,
+};

@@ -5,11 +5,14 @@ use ndarray::Array2;
 use crate::element::Number;
 use crate::error::NnError;
 use crate::init::Initial;
-use crate::layer::{Conv, InnerProduct, Layer, MaxPool, Patches, Relu};
+use crate::layer::{
+    AvgPool, Conv, Dropout, GroupedConv, InnerProduct, Layer, Lrn, LrnConstants, MaxPool, Patches,
+    Relu, Window,
+};
 use crate::param::Param;
 use crate::pass::{Pass, Site};
 use crate::plan::{LayerPlan, NetPlan};
-use crate::spec::LayerSpec;
+use crate::spec::{LayerSpec, Shape};
 
 /// A network with its parameters.
 pub struct Network<T: Number> {
@@ -81,15 +84,29 @@ fn build<T: Number>(
     initial: &Initial<'_>,
 ) -> Box<dyn Layer<T>> {
     let site = Site { index, name: plan.spec.name().to_owned() };
+    let (place, shapes) = ((index, plan.input_tensor), (plan.input, plan.output));
     match plan.spec {
-        LayerSpec::Conv { kernel, stride, padding, .. } => {
-            let patches = Patches { input: plan.input, kernel, stride, padding };
-            Box::new(Conv::new(site, plan, patches, input_gradient, initial))
+        LayerSpec::Conv { kernel, stride, padding, groups, .. } => {
+            let input = Shape { channels: plan.input.channels / groups, ..plan.input };
+            let patches = Patches { input, kernel, stride, padding };
+            if groups == 1 {
+                Box::new(Conv::new(site, plan, patches, input_gradient, initial))
+            } else {
+                let parts = (patches, groups);
+                Box::new(GroupedConv::new(site, plan, parts, input_gradient, initial))
+            }
         }
-        LayerSpec::MaxPool { kernel, stride, .. } => {
-            let shapes = (plan.input, plan.output);
-            Box::new(MaxPool::new((index, plan.input_tensor), shapes, (kernel, stride)))
+        LayerSpec::MaxPool { kernel, stride, padding, .. } => {
+            Box::new(MaxPool::new(place, shapes, Window { kernel, stride, padding }))
         }
+        LayerSpec::AvgPool { kernel, stride, padding, .. } => {
+            Box::new(AvgPool::new(place, shapes, Window { kernel, stride, padding }))
+        }
+        LayerSpec::Lrn { size, alpha, beta, k, .. } => {
+            let constants = LrnConstants { size, alpha, beta, k };
+            Box::new(Lrn::new(place, plan.input.channels, constants))
+        }
+        LayerSpec::Dropout { ratio, .. } => Box::new(Dropout::new(place, ratio)),
         LayerSpec::Relu { .. } => Box::new(Relu::default()),
         LayerSpec::InnerProduct { .. } => {
             Box::new(InnerProduct::new(site, plan, input_gradient, initial))

@@ -128,16 +128,32 @@ impl<T: Number> Param<T> {
             }
             self.format = to;
         }
-        self.copy = (formats.forward != to).then(|| {
-            let mut copy = self.values.clone();
-            let host = HostRounding { rounding: forward, ..*host };
-            let rounded =
-                host.update(Part::Copy, elements_mut(&mut copy), |element, word, counters| {
-                    element.convert(to, formats.forward, forward, word, counters)
-                });
-            counters.forward.merge(&rounded);
-            (formats.forward, copy)
-        });
+        let rounded = self.make_copy(formats.forward, &HostRounding { rounding: forward, ..*host });
+        counters.forward.merge(&rounded);
+    }
+
+    /// Makes the copy for the array from the values as they now are, in the formats now in force,
+    /// and leaves what is stored alone: for an evaluation between two iterations.
+    pub(crate) fn show(&mut self, formats: &Formats, host: &HostRounding) {
+        if T::FIXED {
+            self.make_copy(formats.forward, host);
+        }
+    }
+
+    /// The copy for the array, where its format differs from the stored one.
+    fn make_copy(&mut self, to: Format, host: &HostRounding) -> Counters {
+        let from = self.format;
+        if from == to {
+            self.copy = None;
+            return Counters::default();
+        }
+        let mut copy = self.values.clone();
+        let counters =
+            host.update(Part::Copy, elements_mut(&mut copy), |element, word, counters| {
+                element.convert(from, to, host.rounding, word, counters)
+            });
+        self.copy = Some((to, copy));
+        counters
     }
 
     /// v = momentum v + rate (g + decay w), w = w - v in double precision, then both are rounded

@@ -3,10 +3,11 @@
 use dps::{TensorRole, TensorSpec};
 
 use crate::error::NnError;
+use crate::layer::Window;
 use crate::spec::{LayerSpec, NetSpec, Shape};
 
 /// A layer with everything around it known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LayerPlan {
     /// The layer.
     pub spec: LayerSpec,
@@ -16,8 +17,8 @@ pub struct LayerPlan {
     pub output: Shape,
     /// The tensor whose format the input is in.
     pub input_tensor: usize,
-    /// The tensor whose format the output is in. Pooling and ReLU only select, so they hand the
-    /// input's tensor on; convolution and inner product own one.
+    /// The tensor whose format the output is in. Convolution and inner product own one;
+    /// all others hand the input's on, since they select or keep its range.
     pub output_tensor: usize,
 }
 
@@ -34,7 +35,7 @@ impl LayerPlan {
 }
 
 /// A checked network: layers with shapes, tensors with numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct NetPlan {
     name: String,
     input: Shape,
@@ -123,6 +124,25 @@ impl NetPlan {
         &self.layers
     }
 
+    /// Name and dimensions of each parameter as other programs see it: filters by row, column and
+    /// channel in of their group.
+    pub fn parameter_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        let mut shapes = Vec::new();
+        for layer in &self.layers {
+            let (name, outputs) = (layer.spec.name(), layer.output.channels);
+            let weight = match layer.spec {
+                LayerSpec::Conv { kernel, groups, .. } => {
+                    vec![outputs, kernel, kernel, layer.input.channels / groups]
+                }
+                LayerSpec::InnerProduct { .. } => vec![outputs, layer.input.len()],
+                _ => continue,
+            };
+            shapes.push((format!("{name}.weight"), weight));
+            shapes.push((format!("{name}.bias"), vec![outputs]));
+        }
+        shapes
+    }
+
     /// The tensors that carry formats, by number.
     pub fn tensors(&self) -> &[TensorSpec] {
         &self.tensors
@@ -158,6 +178,13 @@ impl Check<'_> {
                 Ok(())
             }
         };
+        let padding_below = |kernel: usize, padding: usize| {
+            if padding >= kernel.max(1) {
+                let expected = format!("padding below the kernel size {kernel}");
+                return Err(self.refuse(name, expected, padding));
+            }
+            Ok(())
+        };
         let window = |kernel: usize, stride: usize, padding: usize| {
             at_least_one("kernel", kernel)?;
             at_least_one("stride", stride)?;
@@ -173,12 +200,16 @@ impl Check<'_> {
             Ok(padded)
         };
         match *layer {
-            LayerSpec::Conv { channels_out, kernel, stride, padding, .. } => {
+            LayerSpec::Conv { channels_out, kernel, stride, padding, groups, .. } => {
                 at_least_one("channels_out", channels_out)?;
-                if padding >= kernel.max(1) {
-                    let expected = format!("padding below the kernel size {kernel}");
-                    return Err(self.refuse(name, expected, padding));
+                at_least_one("groups", groups)?;
+                for (what, channels) in [("input", input.channels), ("output", channels_out)] {
+                    if !channels.is_multiple_of(groups) {
+                        let expected = format!("{what} channels that {groups} groups share");
+                        return Err(self.refuse(name, expected, channels));
+                    }
                 }
+                padding_below(kernel, padding)?;
                 let padded = window(kernel, stride, padding)?;
                 let steps = |size: usize| (size - kernel) / stride + 1;
                 Ok(Shape {
@@ -187,15 +218,37 @@ impl Check<'_> {
                     channels: channels_out,
                 })
             }
-            LayerSpec::MaxPool { kernel, stride, .. } => {
-                window(kernel, stride, 0)?;
+            LayerSpec::MaxPool { kernel, stride, padding, .. }
+            | LayerSpec::AvgPool { kernel, stride, padding, .. } => {
+                padding_below(kernel, padding)?;
+                window(kernel, stride, padding)?;
                 if stride > kernel {
                     let expected = format!("stride at most the kernel size {kernel}");
                     return Err(self.refuse(name, expected, stride));
                 }
-                let steps = |size: usize| (size - kernel).div_ceil(stride) + 1;
-                let (height, width) = (steps(input.height), steps(input.width));
+                let window = Window { kernel, stride, padding };
+                let (height, width) = (window.count(input.height), window.count(input.width));
                 Ok(Shape { height, width, ..input })
+            }
+            LayerSpec::Lrn { size, alpha, beta, k, .. } => {
+                if size.is_multiple_of(2) {
+                    return Err(self.refuse(name, "an odd size", size));
+                }
+                for (what, value) in [("alpha", alpha), ("beta", beta)] {
+                    if !(value.is_finite() && value >= 0.0) {
+                        return Err(self.refuse(name, format!("{what} of at least 0"), value));
+                    }
+                }
+                if !(k.is_finite() && k > 0.0) {
+                    return Err(self.refuse(name, "k above 0", k));
+                }
+                Ok(input)
+            }
+            LayerSpec::Dropout { ratio, .. } => {
+                if !(0.0..1.0).contains(&ratio) {
+                    return Err(self.refuse(name, "ratio of at least 0 and below 1", ratio));
+                }
+                Ok(input)
             }
             LayerSpec::Relu { .. } => Ok(input),
             LayerSpec::InnerProduct { outputs, .. } => {
@@ -240,11 +293,18 @@ mod tests {
     }
 
     fn conv(kernel: usize, stride: usize, padding: usize) -> LayerSpec {
-        LayerSpec::Conv { name: "c".to_owned(), channels_out: 3, kernel, stride, padding }
+        LayerSpec::Conv {
+            name: "c".to_owned(),
+            channels_out: 3,
+            kernel,
+            stride,
+            padding,
+            groups: 1,
+        }
     }
 
     fn pool(kernel: usize, stride: usize) -> LayerSpec {
-        LayerSpec::MaxPool { name: "p".to_owned(), kernel, stride }
+        LayerSpec::MaxPool { name: "p".to_owned(), kernel, stride, padding: 0 }
     }
 
     #[test]
@@ -255,6 +315,20 @@ mod tests {
         );
         assert!(misfit(vec![conv(3, 1, 3)]).contains("padding below the kernel size 3, found 3"));
         assert!(misfit(vec![conv(3, 0, 0)]).contains("stride of at least 1, found 0"));
+        let grouped = LayerSpec::Conv {
+            name: "c".to_owned(),
+            channels_out: 9,
+            kernel: 3,
+            stride: 1,
+            padding: 0,
+            groups: 3,
+        };
+        assert!(misfit(vec![grouped]).contains("input channels that 3 groups share, found 2"));
+        let lrn = |size, k| LayerSpec::Lrn { name: "n".to_owned(), size, alpha: 1.0, beta: 0.5, k };
+        assert!(misfit(vec![lrn(4, 1.0)]).contains("layer n: expected an odd size, found 4"));
+        assert!(misfit(vec![lrn(3, 0.0)]).contains("expected k above 0, found 0"));
+        let dropout = LayerSpec::Dropout { name: "d".to_owned(), ratio: 1.0 };
+        assert!(misfit(vec![dropout]).contains("ratio of at least 0 and below 1, found 1"));
         assert!(misfit(vec![pool(2, 3)]).contains("stride at most the kernel size 2, found 3"));
         assert!(misfit(vec![pool(2, 2)]).contains("at least one conv or inner-product"));
         let twice = misfit(vec![conv(3, 1, 0), conv(3, 1, 0)]);

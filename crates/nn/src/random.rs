@@ -51,6 +51,8 @@ pub(crate) enum Purpose {
     Synthetic = 3,
     /// Run seed of an evaluation's rounding streams, one per evaluation.
     Evaluation = 4,
+    /// Dropout masks, one stream per iteration and layer.
+    Dropout = 5,
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub struct Schedule {
     pub evaluate_images: usize,
     /// Test images of the last evaluation.
     pub final_images: usize,
+    /// Iterations between two checkpoints; with 0 there is one only at the end and at a stop.
+    pub checkpoint_every: u64,
 }
 
 /// The engines of a run.
@@ -57,17 +59,20 @@ pub struct Summary {
     pub passes_per_mac: f64,
     /// Overflows of all tensors.
     pub overflows: u64,
-    /// Wall time of the training iterations.
+    /// Wall time of the training iterations, those before a resume included.
     pub train_seconds: f64,
-    /// Wall time of everything.
+    /// Wall time of everything since the start or the last resume.
     pub seconds: f64,
 }
 
-/// Trains until `schedule` ends or `stop` is set, which is looked at between iterations: a stopped
-/// run is evaluated and written like one that ended. `watch` sees every iteration as it is done.
+/// Trains until `schedule` ends or `stop` is set, which is looked at after each iteration. A stopped
+/// run is evaluated and written like one that ended, except that its history gains nothing that the
+/// run would not have had without the stop: so it can be resumed as if it had not been stopped.
+/// `watch` sees every iteration as it is done.
 ///
 /// # Errors
-/// Those of [`Trainer::step`] and of writing; the histories then end before the failing iteration.
+/// Those of [`Trainer::step`] and of writing; the histories then end before the failing iteration,
+/// and earlier checkpoints are as they were.
 pub fn run<T>(
     trainer: &mut Trainer<T>,
     engines: &mut Engines<'_, T>,
@@ -80,8 +85,8 @@ pub fn run<T>(
 where
     T: Number + WritableElement,
 {
-    if schedule.iterations <= trainer.iteration() {
-        let expected = format!("of at least {}", trainer.iteration() + 1);
+    if schedule.iterations < trainer.iteration().max(1) {
+        let expected = format!("of at least {}", trainer.iteration().max(1));
         let found = schedule.iterations.to_string();
         return Err(NnError::Setting { name: "iterations", expected, found });
     }
@@ -91,45 +96,55 @@ where
     }
     let start = Instant::now();
     let mut train_seconds = 0.0;
-    let (mut total, mut overflows) = (Stats::default(), 0);
-    loop {
+    let mut accuracy = None;
+    // A run that was killed between its last checkpoint and its result has none left to do.
+    while trainer.iteration() < schedule.iterations {
         let begin = Instant::now();
         let mut record = trainer.step(engines.train, data)?;
         let seconds = begin.elapsed().as_secs_f64();
         train_seconds += seconds;
-        total.add(&record.total);
-        overflows += record.overflows;
 
         let done = trainer.iteration();
         let stopped = stop.load(Ordering::Relaxed);
-        let last = stopped || done == schedule.iterations;
+        let last = done == schedule.iterations;
         let images = if last { schedule.final_images } else { schedule.evaluate_images };
-        let due = done.is_multiple_of(schedule.evaluate_every); // never of 0
-        if last || due {
+        if last || done.is_multiple_of(schedule.evaluate_every) {
             record.accuracy = Some(trainer.evaluate(engines.evaluate, &data.test, images)?);
         }
+        accuracy = record.accuracy.filter(|_| last);
         if let Some(folder) = folder.as_deref_mut() {
             folder.append(&record, seconds)?;
+            // A multiple of 0 is only 0.
+            if last || stopped || done.is_multiple_of(schedule.checkpoint_every) {
+                folder.checkpoint(trainer)?;
+            }
         }
         watch(&record);
-        let Some(accuracy) = record.accuracy.filter(|_| last) else { continue };
-        let summary = Summary {
-            iterations: done,
-            stopped: done < schedule.iterations,
-            loss: record.loss,
-            smoothed_loss: record.smoothed_loss,
-            accuracy,
-            accuracy_images: images.min(data.test.len()),
-            total,
-            passes_per_mac: total.mac_passes as f64 / total.macs as f64,
-            overflows,
-            train_seconds,
-            seconds: start.elapsed().as_secs_f64(),
-        };
-        if let Some(folder) = folder {
-            folder.write_weights(trainer.network())?;
-            folder.write_json("result.json", &summary)?;
+        if stopped {
+            break;
         }
-        return Ok(summary);
     }
+    let accuracy = match accuracy {
+        Some(accuracy) => accuracy,
+        None => trainer.evaluate(engines.evaluate, &data.test, schedule.final_images)?,
+    };
+    let totals = trainer.totals();
+    let summary = Summary {
+        iterations: trainer.iteration(),
+        stopped: trainer.iteration() < schedule.iterations,
+        loss: totals.loss,
+        smoothed_loss: totals.smoothed_loss,
+        accuracy,
+        accuracy_images: schedule.final_images.min(data.test.len()),
+        total: totals.products,
+        passes_per_mac: totals.products.mac_passes as f64 / totals.products.macs as f64,
+        overflows: totals.overflows,
+        train_seconds: folder.as_ref().map_or(train_seconds, |folder| folder.train_seconds()),
+        seconds: start.elapsed().as_secs_f64(),
+    };
+    if let Some(folder) = folder {
+        folder.write_weights(trainer.network())?;
+        folder.write_json("result.json", &summary)?;
+    }
+    Ok(summary)
 }

@@ -1,12 +1,10 @@
 //! Networks as data: a list of layers over an input shape.
 //!
-//! Every shipped network is a [`NetSpec`]; nothing else in the crate knows LeNet.
+//! Every network is a [`NetSpec`], shipped ones too (`net_file.rs`); nothing in the code knows LeNet.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-
-use crate::error::NnError;
 
 /// Shape of one image or of one layer's output. Elements lie row by row, then column by column,
 /// then channel by channel (NHWC with the batch in front).
@@ -40,7 +38,7 @@ impl fmt::Display for Shape {
 }
 
 /// One layer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum LayerSpec {
@@ -58,6 +56,9 @@ pub enum LayerSpec {
         /// Zeros added on each side.
         #[serde(default)]
         padding: usize,
+        /// Parts into which the channels are cut; each part of the filters sees its own.
+        #[serde(default = "one")]
+        groups: usize,
     },
     /// Maximum over square windows; the last window may hang over the edge (Caffe's rule).
     MaxPool {
@@ -67,6 +68,45 @@ pub enum LayerSpec {
         kernel: usize,
         /// Step of the window.
         stride: usize,
+        /// How far the first window begins before the image.
+        #[serde(default)]
+        padding: usize,
+    },
+    /// Mean over square windows, which lie as for the maximum; padding counts as zeros.
+    AvgPool {
+        /// The layer's name.
+        name: String,
+        /// Rows and columns of a window.
+        kernel: usize,
+        /// Step of the window.
+        stride: usize,
+        /// How far the first window begins before the image.
+        #[serde(default)]
+        padding: usize,
+    },
+    /// Local response normalization across channels: x (k + alpha / size * sum of x^2)^-beta.
+    Lrn {
+        /// The layer's name.
+        name: String,
+        /// Channels in the sum, odd.
+        #[serde(default = "lrn_size")]
+        size: usize,
+        /// Factor of the mean square.
+        #[serde(default = "lrn_alpha")]
+        alpha: f64,
+        /// Exponent.
+        #[serde(default = "lrn_beta")]
+        beta: f64,
+        /// What the sum is added to.
+        #[serde(default = "lrn_k")]
+        k: f64,
+    },
+    /// In training drops inputs at random and scales up the others.
+    Dropout {
+        /// The layer's name.
+        name: String,
+        /// Probability of being dropped.
+        ratio: f64,
     },
     /// max(x, 0).
     Relu {
@@ -86,13 +126,33 @@ fn one() -> usize {
     1
 }
 
+// AlexNet's, as Caffe trains it.
+fn lrn_size() -> usize {
+    5
+}
+
+fn lrn_alpha() -> f64 {
+    1e-4
+}
+
+fn lrn_beta() -> f64 {
+    0.75
+}
+
+fn lrn_k() -> f64 {
+    1.0
+}
+
 impl LayerSpec {
     /// The layer's name.
     pub fn name(&self) -> &str {
         match self {
             Self::Conv { name, .. }
             | Self::MaxPool { name, .. }
+            | Self::AvgPool { name, .. }
             | Self::Relu { name }
+            | Self::Lrn { name, .. }
+            | Self::Dropout { name, .. }
             | Self::InnerProduct { name, .. } => name,
         }
     }
@@ -104,7 +164,7 @@ impl LayerSpec {
 }
 
 /// A network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetSpec {
     /// The network's name.
@@ -115,93 +175,9 @@ pub struct NetSpec {
     pub layers: Vec<LayerSpec>,
 }
 
-impl NetSpec {
-    /// Names of the networks shipped.
-    pub const NAMES: [&'static str; 3] = ["lenet", "lenet-small", "mlp"];
-
-    /// A shipped network.
-    ///
-    /// # Errors
-    /// [`NnError::NetworkName`] with the names there are.
-    pub fn by_name(name: &str) -> Result<Self, NnError> {
-        match name {
-            "lenet" => Ok(Self::lenet()),
-            "lenet-small" => Ok(Self::lenet_small()),
-            "mlp" => Ok(Self::mlp()),
-            _ => Err(NnError::NetworkName {
-                expected: Self::NAMES.join(", "),
-                found: name.to_owned(),
-            }),
-        }
-    }
-
-    /// LeNet as Caffe ships it and as Na and Mukhopadhyay train it: 431,080 parameters.
-    pub fn lenet() -> Self {
-        Self::convolutional("lenet", [20, 50], 500)
-    }
-
-    /// LeNet with few filters, for demonstrations and co-simulated runs: 11,978 parameters.
-    pub fn lenet_small() -> Self {
-        Self::convolutional("lenet-small", [8, 16], 32)
-    }
-
-    /// One hidden layer of 16, for tests: 12,730 parameters.
-    pub fn mlp() -> Self {
-        Self {
-            name: "mlp".to_owned(),
-            input: DIGIT,
-            layers: vec![inner_product("ip1", 16), relu("relu1"), inner_product("ip2", 10)],
-        }
-    }
-
-    fn convolutional(name: &str, filters: [usize; 2], hidden: usize) -> Self {
-        Self {
-            name: name.to_owned(),
-            input: DIGIT,
-            layers: vec![
-                conv("conv1", filters[0]),
-                pool("pool1"),
-                conv("conv2", filters[1]),
-                pool("pool2"),
-                inner_product("ip1", hidden),
-                relu("relu1"),
-                inner_product("ip2", 10),
-            ],
-        }
-    }
-}
-
-/// MNIST and Fashion-MNIST.
-const DIGIT: Shape = Shape { height: 28, width: 28, channels: 1 };
-
-fn conv(name: &str, channels_out: usize) -> LayerSpec {
-    LayerSpec::Conv { name: name.to_owned(), channels_out, kernel: 5, stride: 1, padding: 0 }
-}
-
-fn pool(name: &str) -> LayerSpec {
-    LayerSpec::MaxPool { name: name.to_owned(), kernel: 2, stride: 2 }
-}
-
-fn relu(name: &str) -> LayerSpec {
-    LayerSpec::Relu { name: name.to_owned() }
-}
-
-fn inner_product(name: &str, outputs: usize) -> LayerSpec {
-    LayerSpec::InnerProduct { name: name.to_owned(), outputs }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_shipped_name_is_found_and_keeps_its_name() {
-        for name in NetSpec::NAMES {
-            assert_eq!(NetSpec::by_name(name).unwrap().name, name);
-        }
-        let error = NetSpec::by_name("lenet5").unwrap_err().to_string();
-        assert_eq!(error, "network: expected one of lenet, lenet-small, mlp, found \"lenet5\"");
-    }
 
     #[test]
     fn a_description_survives_being_written_and_read() {

@@ -4,9 +4,11 @@
 //! batch goes forward; loss and its average; backward; update and rounding of parameters; then the
 //! policy sees the loss and every overflow of the iteration and settles the next formats.
 
-use cosim::Engine;
+use std::path::Path;
+
+use cosim::{Engine, Stats};
 use dps::{FormatTable, LossAverage, Observation, Policy, PolicyState};
-use fxp::{Format, Role, Rounding};
+use fxp::{Counters, Format, Role, Rounding};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,7 @@ use crate::plan::NetPlan;
 use crate::random::{Purpose, SplitMix};
 use crate::record::IterationRecord;
 use crate::solver::Solver;
+use crate::weights::WeightTensor;
 
 /// Largest pixel value; pixels enter the network divided by it.
 const WHITE: f64 = 255.0;
@@ -72,11 +75,28 @@ pub struct Trainer<T: Number> {
     order: Order,
     average: LossAverage,
     iteration: u64,
+    totals: Totals,
+}
+
+/// What the iterations so far came to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Totals {
+    /// Cost and counters of all training products.
+    pub products: Stats,
+    /// Overflows of all tensors.
+    pub overflows: u64,
+    /// Loss of the last iteration.
+    pub loss: f64,
+    /// Smoothed loss after it.
+    pub smoothed_loss: f64,
 }
 
 /// All that the next iterations depend on, besides the settings and the data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainerState<T> {
+    /// The run's seed, from which the order of the images and all random streams follow.
+    pub seed: u64,
     /// Iterations done.
     pub iteration: u64,
     /// Parameters in the network's order.
@@ -85,6 +105,8 @@ pub struct TrainerState<T> {
     pub policy: PolicyState,
     /// The smoothed loss.
     pub average: LossAverage,
+    /// What the iterations so far came to.
+    pub totals: Totals,
 }
 
 /// One parameter's state.
@@ -117,12 +139,18 @@ impl<T: Number> Trainer<T> {
         let network = Network::new(&plan, config.seed, policy.formats());
         let order = Order::new(config.seed, data.train.len());
         let average = LossAverage::new(config.loss_window);
-        Ok(Self { plan, config, network, policy, order, average, iteration: 0 })
+        let totals = Totals::default();
+        Ok(Self { plan, config, network, policy, order, average, iteration: 0, totals })
     }
 
     /// Iterations done.
     pub fn iteration(&self) -> u64 {
         self.iteration
+    }
+
+    /// What the iterations so far came to.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     /// The plan trained.
@@ -187,15 +215,12 @@ impl<T: Number> Trainer<T> {
         let rate = self.config.solver.rate(iteration);
         let formats = T::FIXED.then_some(&formats);
         let losses = (loss.mean, smoothed_loss);
-        Ok(IterationRecord::new(
-            iteration,
-            losses,
-            rate,
-            phase,
-            self.plan.tensors(),
-            formats,
-            tally,
-        ))
+        let tensors = self.plan.tensors();
+        let record = IterationRecord::new(iteration, losses, rate, phase, tensors, formats, tally);
+        self.totals.products.add(&record.total);
+        self.totals.overflows += record.overflows;
+        (self.totals.loss, self.totals.smoothed_loss) = losses;
+        Ok(record)
     }
 
     /// Accuracy on the first `limit` images of a split, by the engine's forward pass. Counters are
@@ -212,6 +237,11 @@ impl<T: Number> Trainer<T> {
         let images: Vec<_> = (0..split.len().min(limit)).collect();
         let formats = self.policy.formats().clone();
         let run = SplitMix::new(self.config.seed, Purpose::Evaluation, self.iteration).next();
+        let (host, rounding) = (self.host(run), self.config.forward());
+        for param in self.network.params_mut() {
+            let (tensor, host) = (param.tensor, HostRounding { rounding, ..host(param) });
+            param.show(&formats[tensor], &host);
+        }
         let mut right = 0;
         for (number, batch) in images.chunks(self.config.batch).enumerate() {
             let mut pass = Pass {
@@ -233,6 +263,55 @@ impl<T: Number> Trainer<T> {
         Ok(right as f64 / images.len() as f64)
     }
 
+    /// Replaces all parameters by weights read from `path`, rounded to nearest in the first
+    /// formats; momentum becomes zero.
+    ///
+    /// # Errors
+    /// [`NnError::Weights`] naming the first tensor that is missing, unknown, of another shape or
+    /// not finite; nothing has been replaced then.
+    pub fn set_weights(&mut self, path: &Path, tensors: &[WeightTensor]) -> Result<(), NnError> {
+        let refuse = |tensor: &str, expected: String, found: String| {
+            Err(NnError::Weights {
+                path: path.to_owned(),
+                tensor: tensor.to_owned(),
+                expected,
+                found,
+            })
+        };
+        let shapes = self.plan.parameter_shapes();
+        let mut own = Vec::new();
+        for (name, shape) in &shapes {
+            let Some(tensor) = tensors.iter().find(|tensor| tensor.name == *name) else {
+                return refuse(name, format!("one of shape {shape:?}"), "none".to_owned());
+            };
+            if tensor.shape != *shape {
+                return refuse(name, format!("shape {shape:?}"), format!("{:?}", tensor.shape));
+            }
+            if let Some(index) = tensor.values.iter().position(|value| !value.is_finite()) {
+                let found = format!("{} at index {index}", tensor.values[index]);
+                return refuse(name, "finite numbers".to_owned(), found);
+            }
+            own.push(tensor);
+        }
+        let known = |tensor: &&WeightTensor| shapes.iter().any(|(name, _)| *name == tensor.name);
+        if let Some(tensor) = tensors.iter().find(|tensor| !known(tensor)) {
+            let names: Vec<_> = shapes.iter().map(|(name, _)| name.as_str()).collect();
+            return refuse(&tensor.name, format!("only {}", names.join(", ")), "it".to_owned());
+        }
+        for (param, tensor) in self.network.params_mut().zip(own) {
+            let format = param.format();
+            let mut counters = Counters::default();
+            let values: Vec<_> = tensor
+                .values
+                .iter()
+                .map(|value| T::quantize(*value, format, Rounding::Nearest, 0, &mut counters))
+                .collect();
+            let momentum = vec![T::default(); values.len()];
+            param.restore(format, values, momentum);
+        }
+        Ok(())
+    }
+
     /// All that the next iterations depend on.
     pub fn state(&self) -> TrainerState<T> {
         let param = |param: &crate::Param<T>| ParamState {
@@ -242,10 +321,12 @@ impl<T: Number> Trainer<T> {
             momentum: param.momentum().iter().copied().collect(),
         };
         TrainerState {
+            seed: self.config.seed,
             iteration: self.iteration,
             params: self.network.params().map(param).collect(),
             policy: self.policy.state(),
             average: self.average.clone(),
+            totals: self.totals.clone(),
         }
     }
 
@@ -254,6 +335,13 @@ impl<T: Number> Trainer<T> {
     /// # Errors
     /// [`NnError::State`] or [`NnError::Policy`] when it is another network's or policy's.
     pub fn restore(&mut self, state: TrainerState<T>) -> Result<(), NnError> {
+        if state.seed != self.config.seed {
+            let (expected, found) = (self.config.seed.to_string(), state.seed.to_string());
+            return Err(NnError::State {
+                expected: format!("seed {expected}"),
+                found: format!("seed {found}"),
+            });
+        }
         let describe = |name: &str, values: usize, momentum: usize| {
             format!("{name} with {values} values and {momentum} of momentum")
         };
@@ -277,15 +365,16 @@ impl<T: Number> Trainer<T> {
         }
         self.average = state.average;
         self.iteration = state.iteration;
+        self.totals = state.totals;
         Ok(())
     }
 
-    /// Host rounding of a parameter.
-    fn host(&self) -> impl Fn(&crate::Param<T>) -> HostRounding + use<T> {
-        let (config, iteration) = (self.config, self.iteration);
+    /// Host rounding of a parameter in the streams of `run`.
+    fn host(&self, run: u64) -> impl Fn(&crate::Param<T>) -> HostRounding + use<T> {
+        let (rounding, iteration) = (self.config.rounding, self.iteration);
         move |param| HostRounding {
-            rounding: config.rounding,
-            run: config.seed,
+            rounding,
+            run,
             iteration,
             layer: param.layer as u64,
             role: Role::HostUpdate,
@@ -294,7 +383,8 @@ impl<T: Number> Trainer<T> {
     }
 
     fn follow(&mut self, formats: &FormatTable, tally: &mut Tally) {
-        let (host, forward) = (self.host(), self.config.forward());
+        let host = self.host(self.config.seed);
+        let forward = self.config.forward();
         for param in self.network.params_mut() {
             let (tensor, host) = (param.tensor, host(param));
             param.follow(&formats[tensor], &host, forward, &mut tally.tensors[tensor]);
@@ -303,7 +393,7 @@ impl<T: Number> Trainer<T> {
 
     fn update(&mut self, tally: &mut Tally) {
         let step = self.config.solver.step(self.iteration);
-        let host = self.host();
+        let host = self.host(self.config.seed);
         for param in self.network.params_mut() {
             let host = host(param);
             let counters = param.update(&step, &host);

@@ -78,7 +78,9 @@ fn fetch(set: &str) -> Result<()> {
             bail!("fashion-mnist is a Debian package: {}", source.hint())
         }
         DataSource::Synthetic => bail!("synthetic needs no fetching: {}", source.hint()),
-        DataSource::Folder(_) => bail!("data fetch: expected mnist, found {set:?}"),
+        DataSource::Folder(_) | DataSource::Files(_) | DataSource::Lists(_) => {
+            bail!("data fetch: expected mnist, found {set:?}")
+        }
     }
     let folder = data_folder();
     let target = folder.join("mnist");

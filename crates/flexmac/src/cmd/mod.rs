@@ -8,3 +8,4 @@ pub mod policy;
 pub mod report;
 pub mod synth;
 pub mod train;
+pub mod weights;

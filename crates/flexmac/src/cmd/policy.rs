@@ -8,12 +8,12 @@ use dps::{
 };
 use fxp::Format;
 use rtlgen::Config;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::settings::Settings;
 
 /// The policies there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PolicyKind {
     /// Fixed formats
@@ -164,8 +164,8 @@ struct PlanewiseArgs {
 
 impl PolicyArgs {
     /// Losses in the smoothed loss, where given.
-    pub fn loss_window(&self) -> Option<usize> {
-        self.na2016.loss_window.map(|losses| losses as usize)
+    pub fn loss_window(&self) -> Option<u32> {
+        self.na2016.loss_window
     }
 
     /// The policy of `kind` for `tensors` on `array`; every constant it uses is noted in `settings`.

@@ -1,6 +1,5 @@
 //! `flexmac train`: from flags to a run.
 
-use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,30 +9,31 @@ use clap::{Args, ValueEnum};
 use cosim::{Engine, FloatEngine, ReferenceEngine};
 use dps::{Policy, Static, StaticConfig, TensorSpec};
 use fxp::Rounding;
-use indicatif::{ProgressBar, ProgressStyle};
-use nn::data::{DataSource, Dataset};
+use nn::data::{DataSource, Dataset, Need};
 use nn::{
-    Engines, IterationRecord, NetPlan, NetSpec, Number, RunFolder, Schedule, Solver, Summary,
-    Trainer, TrainerConfig,
+    Checkpoint, Engines, NetPlan, NetSpec, Number, RunFolder, Schedule, Solver, Summary, Trainer,
+    TrainerConfig,
 };
 use rtlgen::ConfigSpec;
-use serde::Serialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use crate::cmd::gemm::FixedEngine;
 use crate::cmd::policy::{PolicyArgs, PolicyKind};
 use crate::engines::{Design, fixed_engine};
+use crate::progress::Progress;
 use crate::replay;
+use crate::run_config::RunConfig;
 use crate::settings::Settings;
 
 /// Train a network under a precision policy, on an array, its reference, or in float
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// Network: lenet, lenet-small or mlp [default: lenet]
-    #[arg(long, value_name = "NAME")]
+    /// Network: lenet, lenet-small, mlp, cifar, alexnet, or a description of one [default: lenet]
+    #[arg(long, value_name = "NAME|FILE.toml")]
     net: Option<String>,
-    /// Data: fashion-mnist, mnist, synthetic, or a folder of IDX files [default: fashion-mnist]
-    #[arg(long, value_name = "NAME|DIR")]
+    /// Data: fashion-mnist, mnist, synthetic, a folder of IDX files or image lists (train.txt,
+    /// test.txt), or the files themselves, between commas [default: fashion-mnist]
+    #[arg(long, value_name = "NAME|DIR|FILES")]
     data: Option<String>,
     /// What multiplies [default: reference]
     #[arg(long)]
@@ -67,12 +67,26 @@ pub struct TrainArgs {
     /// Seed of weights, image order and random streams [default: 1]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// First weights, a .safetensors or .npz file (flexmac weights export) [default: random]
+    #[arg(long, value_name = "FILE")]
+    init_weights: Option<PathBuf>,
     /// Folder for history, weights and results; without it they are not kept
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
     /// Write over an earlier run in --out
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["resume", "resume_previous"])]
     force: bool,
+    /// Go on with the run in --out from its last checkpoint: settings are the run's own, and only
+    /// --iters (to more), --engine (not to or from float) and --checkpoint-every may change
+    #[arg(long, requires = "out")]
+    resume: bool,
+    /// Like --resume, from the checkpoint before the last
+    #[arg(long, requires = "out")]
+    resume_previous: bool,
+    /// Iterations between checkpoints in --out; 0 for one at the end or an interrupt only
+    /// [default: 100]
+    #[arg(long, value_name = "N")]
+    checkpoint_every: Option<u64>,
     /// Folder of a generated array (flexmac gen) [default: the parameters of flexmac describe]
     #[arg(long, value_name = "DIR")]
     config: Option<PathBuf>,
@@ -89,7 +103,7 @@ pub struct TrainArgs {
     policies: PolicyArgs,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum EngineKind {
     /// Single precision
@@ -103,13 +117,18 @@ enum EngineKind {
 }
 
 /// What the flags come to, apart from engine and policy.
-struct Plan {
+pub struct Plan {
     settings: Settings,
     engine: EngineKind,
-    design: Design,
-    net: NetSpec,
-    trainer: TrainerConfig,
+    /// The array.
+    pub design: Design,
+    /// The network.
+    pub net: NetSpec,
+    /// What changes the run's numbers.
+    pub trainer: TrainerConfig,
     schedule: Schedule,
+    /// Of the run to go on with.
+    recorded: Option<RunConfig>,
 }
 
 /// Runs `flexmac train`.
@@ -118,9 +137,20 @@ struct Plan {
 /// Settings out of range, data that are missing or malformed, a diverged loss, a mismatch between
 /// RTL and reference.
 pub fn run(args: &TrainArgs) -> Result<()> {
-    let mut settings = Settings::default();
+    let resume = args.resume || args.resume_previous;
+    let recorded = match &args.out {
+        Some(run) if resume => Some(RunConfig::read(run)?),
+        _ => None,
+    };
+    let mut settings = Settings::new(recorded.as_ref().map(|run| run.settings.clone()));
+    settings.may_change(&["engine", "iters", "checkpoint-every"]);
     let engine = settings.take("engine", &args.engine, EngineKind::Reference);
-    let net = NetSpec::by_name(&settings.take("net", &args.net, "lenet".to_owned()))?;
+    let net = settings.take("net", &args.net, "lenet".to_owned());
+    let net = match &recorded {
+        // The description may have been edited since; the run's own is in its settings.
+        Some(run) if args.net.is_none() => run.network.clone(),
+        _ => NetSpec::load(&net)?,
+    };
     let source = settings.take("data", &args.data, "fashion-mnist".to_owned());
     let design = load_design(args.config.as_deref(), &mut settings)?;
     let defaults = TrainerConfig::default();
@@ -139,17 +169,23 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         rounding,
         forward_rounding: Some(settings.take("forward-rounding", &args.forward_rounding, forward)),
         solver,
-        loss_window: args.policies.loss_window().unwrap_or(defaults.loss_window),
+        // Below 2^32.
+        loss_window: settings.take("loss-window", &args.policies.loss_window(), 100) as usize,
     };
-    let data = DataSource::parse(&source).load(trainer.seed)?;
+    let (shape, classes) = {
+        let plan = NetPlan::new(&net, trainer.batch)?;
+        (plan.input(), plan.classes())
+    };
+    let data = DataSource::parse(&source).load_for(trainer.seed, Need { shape, classes })?;
     let all = data.test.len();
     let schedule = Schedule {
         iterations: settings.take("iters", &args.iters, 1000),
         evaluate_every: settings.take("eval-every", &args.eval_every, 0),
-        evaluate_images: args.eval_images.unwrap_or(2000),
         final_images: settings.take("eval-images", &args.eval_images, all),
+        evaluate_images: settings.given("eval-images").unwrap_or(2000),
+        checkpoint_every: settings.take("checkpoint-every", &args.checkpoint_every, 100),
     };
-    let plan = Plan { settings, engine, design, net, trainer, schedule };
+    let plan = Plan { settings, engine, design, net, trainer, schedule, recorded };
     let summary = match engine {
         EngineKind::Float => {
             let (mut train, mut evaluate) = (FloatEngine, FloatEngine);
@@ -183,11 +219,11 @@ fn fixed_engines(plan: &Plan, out: Option<&Path>) -> Result<(BoxedEngine, BoxedE
 /// The array of a generated folder, or the default one.
 fn load_design(folder: Option<&Path>, settings: &mut Settings) -> Result<Design> {
     let given = folder.map(|folder| folder.display().to_string());
-    settings.take("config", &given, "default array".to_owned());
-    match folder {
-        None => Design::generate(ConfigSpec::default().check()?),
-        Some(folder) => Design::read(folder),
+    let name = settings.take("config", &given, "default array".to_owned());
+    if settings.is_default("config") {
+        return Design::generate(ConfigSpec::default().check()?);
     }
+    Design::read(Path::new(&name))
 }
 
 fn make_policy(
@@ -215,21 +251,32 @@ where
 {
     let net_plan = NetPlan::new(&plan.net, plan.trainer.batch)?;
     let policy = make_policy(args, &mut plan, net_plan.tensors())?;
+    let init = args.init_weights.as_ref().map(|path| Some(path.display().to_string()));
+    let init = plan.settings.take("init-weights", &init, None).map(PathBuf::from);
+    let mut config = RunConfig::new(plan.settings.effective()?, &plan, data);
     let mut trainer = Trainer::<T>::new(net_plan, plan.trainer, policy, data)?;
-    let mut folder = match &args.out {
-        Some(path) => Some(RunFolder::create(path, args.force)?),
-        None => None,
+    let checkpoint = match (&args.out, &plan.recorded) {
+        (Some(run), Some(recorded)) => {
+            config.init_weights.clone_from(&recorded.init_weights);
+            go_on(&mut trainer, &config, recorded, run, args.resume_previous)?
+        }
+        _ => None,
+    };
+    if let (Some(path), None) = (&init, &checkpoint) {
+        let weights = nn::read_weights(path)?;
+        trainer.set_weights(path, &weights.tensors)?;
+        config.init_weights = Some(weights.sha256);
+    }
+    let mut folder = match (&args.out, &plan.recorded) {
+        (None, _) => None,
+        (Some(run), None) => Some(RunFolder::create(run, args.force)?),
+        (Some(run), Some(recorded)) => {
+            config.check_same_run(recorded, run)?;
+            Some(RunFolder::resume(run, checkpoint.as_ref())?)
+        }
     };
     plan.settings.print();
     if let Some(folder) = &folder {
-        let config = json!({
-            "flexmac": env!("CARGO_PKG_VERSION"),
-            "command": "train",
-            "settings": plan.settings.0,
-            "network": plan.net,
-            "solver": plan.trainer.solver,
-            "array": plan.design.config.spec(),
-        });
         folder.write_json("config.json", &config)?;
     }
     let stop = stop_on_interrupt()?;
@@ -247,6 +294,29 @@ where
     Ok(summary?)
 }
 
+/// Brings the trainer back to a checkpoint of a run of the same settings, if there is one. Nothing
+/// on the disk changes.
+fn go_on<T: Number>(
+    trainer: &mut Trainer<T>,
+    config: &RunConfig,
+    recorded: &RunConfig,
+    run: &Path,
+    previous: bool,
+) -> Result<Option<Checkpoint<T>>> {
+    config.check_same_run(recorded, run)?;
+    let checkpoint = nn::load_checkpoint::<T>(run, previous)?;
+    match &checkpoint {
+        Some(checkpoint) => {
+            let place = || format!("go on with {}", run.display());
+            trainer.restore(checkpoint.state.clone()).with_context(place)?;
+            config.check_iterations(trainer.iteration())?;
+            eprintln!("going on after iteration {}", trainer.iteration());
+        }
+        None => eprintln!("no checkpoint in {}: starting from the beginning", run.display()),
+    }
+    Ok(checkpoint)
+}
+
 /// A flag that the first interrupt sets; the second ends the process at once.
 fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
@@ -259,57 +329,6 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
     })
     .context("set the interrupt handler")?;
     Ok(stop)
-}
-
-/// A bar on a terminal, a line for about every tenth elsewhere.
-enum Progress {
-    Bar(ProgressBar),
-    Lines { every: u64 },
-}
-
-impl Progress {
-    fn new(iterations: u64) -> Self {
-        if io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} [{eta} left] {msg}")
-                .expect("a constant template");
-            Self::Bar(ProgressBar::new(iterations).with_style(style))
-        } else {
-            Self::Lines { every: iterations.div_ceil(10).max(1) }
-        }
-    }
-
-    fn show(&mut self, record: &IterationRecord) {
-        let done = record.iteration + 1;
-        let width = record.widths.map_or(String::new(), |widths| {
-            let (forward, backward) = (widths.forward, widths.backward);
-            if forward == backward && forward == widths.update {
-                format!("  {forward} bits ({})", record.phase)
-            } else {
-                format!("  {forward}/{backward}/{} bits ({})", widths.update, record.phase)
-            }
-        });
-        let accuracy = record
-            .accuracy
-            .map_or(String::new(), |accuracy| format!("  accuracy {:.2} %", 100.0 * accuracy));
-        let loss = format!("loss {:.4}", record.smoothed_loss);
-        match self {
-            Self::Bar(bar) => {
-                bar.set_position(done);
-                bar.set_message(format!("{loss}{width}{accuracy}"));
-            }
-            Self::Lines { every } => {
-                if done.is_multiple_of(*every) || done == 1 || record.accuracy.is_some() {
-                    eprintln!("iteration {done:6}  {loss}{width}{accuracy}");
-                }
-            }
-        }
-    }
-
-    fn end(&self) {
-        if let Self::Bar(bar) = self {
-            bar.abandon();
-        }
-    }
 }
 
 fn print_summary(summary: &Summary, json: bool) -> Result<()> {

@@ -1,16 +1,21 @@
 //! Image sets: where they are, how they are read, in which order they are trained on.
 
 mod idx;
+mod image_list;
 mod order;
 mod source;
 mod synthetic;
 
 pub use idx::{Images, Labels, read_images, read_labels};
+pub use image_list::read_image_list;
 pub use order::Order;
-pub use source::{Checksum, DataSource, FILES, MNIST_SHA256, Status, data_folder};
+pub use source::{Checksum, DataSource, FILES, MNIST_SHA256, Need, Status, data_folder};
 pub use synthetic::synthetic;
 
+use sha2::{Digest, Sha256};
+
 use crate::error::NnError;
+use crate::journal::hex;
 use crate::spec::Shape;
 
 /// Labelled images of one shape; pixels 0..=255, row by row.
@@ -39,6 +44,14 @@ impl Split {
     /// Whether there is no image.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
+    }
+
+    /// SHA-256 of shape, pixels and labels, in hexadecimal: what a run's numbers follow from.
+    pub fn sha256(&self) -> String {
+        let mut digest = Sha256::new_with_prefix(self.shape.to_string());
+        digest.update(&self.pixels);
+        digest.update(&self.labels);
+        hex(&digest.finalize())
     }
 
     /// Shape of one image.

@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Dataset, Split, read_images, read_labels, synthetic};
+use super::{Dataset, Split, read_image_list, read_images, read_labels, synthetic};
 use crate::error::NnError;
+use crate::spec::Shape;
 
 /// Where Debian's package puts Fashion-MNIST.
 const FASHION_MNIST: &str = "/usr/share/datasets/fashion-mnist";
 
-/// Classes of every set there is.
+/// Classes of every named set.
 const CLASSES: usize = 10;
+
+/// Names of the two image lists of a folder.
+const LISTS: [&str; 2] = ["train.txt", "test.txt"];
 
 /// Sizes of the synthetic set.
 const SYNTHETIC: (usize, usize) = (4000, 1000);
@@ -54,8 +58,21 @@ pub enum DataSource {
     Mnist,
     /// Made from the run's seed.
     Synthetic,
-    /// A folder with the four IDX files, gzipped or not.
+    /// A folder with the four IDX files, gzipped or not, or with two image lists.
     Folder(PathBuf),
+    /// Four IDX files: training images and labels, test images and labels.
+    Files([PathBuf; 4]),
+    /// Two image lists: training and test.
+    Lists([PathBuf; 2]),
+}
+
+/// What a network needs of its images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// Shape of one image; listed images are brought to it.
+    pub shape: Shape,
+    /// Labels are below it.
+    pub classes: usize,
 }
 
 /// What is known of a set without reading all of it into memory at once.
@@ -73,13 +90,20 @@ impl DataSource {
     /// The sets that have names.
     pub const NAMED: [Self; 3] = [Self::FashionMnist, Self::Mnist, Self::Synthetic];
 
-    /// What `--data` means: a set's name, or else a folder.
+    /// What `--data` means: a set's name, two or four files between commas, or else a folder.
     pub fn parse(text: &str) -> Self {
         match text {
             "fashion-mnist" => Self::FashionMnist,
             "mnist" => Self::Mnist,
             "synthetic" => Self::Synthetic,
-            folder => Self::Folder(PathBuf::from(folder)),
+            path => {
+                let files: Vec<_> = path.split(',').map(PathBuf::from).collect();
+                match files.len() {
+                    2 => Self::Lists(files.try_into().expect("two")),
+                    4 => Self::Files(files.try_into().expect("four")),
+                    _ => Self::Folder(PathBuf::from(path)),
+                }
+            }
         }
     }
 
@@ -90,15 +114,17 @@ impl DataSource {
             Self::Mnist => "mnist".to_owned(),
             Self::Synthetic => "synthetic".to_owned(),
             Self::Folder(path) => path.display().to_string(),
+            Self::Files(paths) => join(paths),
+            Self::Lists(paths) => join(paths),
         }
     }
 
-    /// The folder of the set's files; none for the synthetic set.
+    /// The folder of the set's files, where it is one set in one folder.
     pub fn folder(&self) -> Option<PathBuf> {
         match self {
             Self::FashionMnist => Some(PathBuf::from(FASHION_MNIST)),
             Self::Mnist => Some(data_folder().join("mnist")),
-            Self::Synthetic => None,
+            Self::Synthetic | Self::Files(_) | Self::Lists(_) => None,
             Self::Folder(path) => Some(path.clone()),
         }
     }
@@ -109,29 +135,51 @@ impl DataSource {
             Self::FashionMnist => "apt-get install dataset-fashion-mnist",
             Self::Mnist => "flexmac data fetch mnist",
             Self::Synthetic => "it is made when asked for",
-            Self::Folder(_) => {
-                "give fashion-mnist, mnist, synthetic, or a folder with the four IDX files"
+            Self::Folder(_) | Self::Files(_) | Self::Lists(_) => {
+                "give fashion-mnist, mnist, synthetic, a folder with the four IDX files or with \
+                 train.txt and test.txt, or such files themselves: TRAIN.txt,TEST.txt or \
+                 IMAGES,LABELS,TEST-IMAGES,TEST-LABELS"
             }
         }
     }
 
-    /// Reads the set; the synthetic one is made from `seed`.
+    /// Reads a set of ten classes; the synthetic one is made from `seed`.
     ///
     /// # Errors
-    /// [`NnError::DataMissing`] with how to get it; [`NnError::DataFile`] for files that are not
-    /// what they should be.
+    /// As [`DataSource::load_for`].
     pub fn load(&self, seed: u64) -> Result<Dataset, NnError> {
-        let Some(folder) = self.folder() else {
-            return Ok(synthetic(seed, SYNTHETIC.0, SYNTHETIC.1));
+        let shape = Shape { height: 28, width: 28, channels: 1 };
+        self.load_for(seed, Need { shape, classes: CLASSES })
+    }
+
+    /// Reads the set for a network that needs `need`; the synthetic one is made from `seed`.
+    ///
+    /// # Errors
+    /// [`NnError::DataMissing`] with how to get it; [`NnError::DataFile`] and [`NnError::DataLine`]
+    /// for files that are not what they should be, labels out of range among them.
+    pub fn load_for(&self, seed: u64, need: Need) -> Result<Dataset, NnError> {
+        let paths = match self {
+            Self::Synthetic => return Ok(synthetic(seed, SYNTHETIC.0, SYNTHETIC.1)),
+            Self::Lists(paths) => return read_lists(paths, need),
+            Self::Files(paths) => paths.clone(),
+            Self::Folder(folder) => {
+                let lists = LISTS.map(|name| folder.join(name));
+                if lists.iter().any(|list| list.is_file()) {
+                    return read_lists(&lists, need);
+                }
+                self.locate(folder)?
+            }
+            Self::Mnist | Self::FashionMnist => {
+                self.locate(&self.folder().expect("a named set has a folder"))?
+            }
         };
-        let paths = self.locate(&folder)?;
         if *self == Self::Mnist {
             check_sha256(&paths, &MNIST_SHA256)?;
         }
         let [train_images, train_labels, test_images, test_labels] = paths;
         Ok(Dataset {
-            train: read_split(&train_images, &train_labels)?,
-            test: read_split(&test_images, &test_labels)?,
+            train: read_split(&train_images, &train_labels, need.classes)?,
+            test: read_split(&test_images, &test_labels, need.classes)?,
         })
     }
 
@@ -169,9 +217,17 @@ impl DataSource {
     }
 }
 
-fn read_split(images: &Path, labels: &Path) -> Result<Split, NnError> {
+fn join(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(",")
+}
+
+fn read_lists([train, test]: &[PathBuf; 2], need: Need) -> Result<Dataset, NnError> {
+    Ok(Dataset { train: read_image_list(train, need)?, test: read_image_list(test, need)? })
+}
+
+fn read_split(images: &Path, labels: &Path, classes: usize) -> Result<Split, NnError> {
     let read = read_images(images)?;
-    let found = read_labels(labels, CLASSES)?;
+    let found = read_labels(labels, classes)?;
     if found.len() != read.count {
         return Err(NnError::DataFile {
             path: labels.to_owned(),

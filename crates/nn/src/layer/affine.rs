@@ -8,9 +8,11 @@
 //! | input gradient | dY (M, N) | W (N, K) | dA (M, K) |
 //! | weight gradient | dY^T (N, M) | A (M, K) | dW (N, K) |
 
+use std::ops::Range;
+
 use cosim::Operand;
 use fxp::{Counters, Format, Role, Rounding};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis, s};
 
 use crate::element::Number;
 use crate::error::NnError;
@@ -22,6 +24,9 @@ use crate::plan::LayerPlan;
 /// Integer bits that a weight gradient has beyond the weight's own. Gradients that large would
 /// move a weight across its whole range in one step, so this never is the bottleneck.
 const GRADIENT_HEADROOM: i32 = 8;
+
+/// Some of the filters that are multiplied on their own: a group's number and its rows of the weight.
+pub(super) type Block = (usize, Range<usize>);
 
 #[derive(Debug)]
 pub(super) struct Affine<T> {
@@ -59,16 +64,39 @@ impl<T: Number> Affine<T> {
         a: ArrayView2<'_, T>,
         pass: &mut Pass<'_, T>,
     ) -> Result<Array2<T>, NnError> {
+        self.forward_block(&self.whole(), a, pass)
+    }
+
+    /// All filters.
+    fn whole(&self) -> Block {
+        (0, 0..self.weight.values().nrows())
+    }
+
+    /// Where a block's products draw their random words: a stream of its own for each.
+    fn site(&self, number: usize) -> Site {
+        // Layers number fewer than 2^32.
+        Site { index: self.site.index | number << 32, name: self.site.name.clone() }
+    }
+
+    pub fn forward_block(
+        &self,
+        (number, filters): &Block,
+        a: ArrayView2<'_, T>,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<Array2<T>, NnError> {
         let a = Operand { values: a, format: pass.formats[self.input_tensor].forward };
         let weight = self.weight.operand();
-        let b = Operand { values: weight.values.reversed_axes(), format: weight.format };
+        let values = weight.values.slice_move(s![filters.clone(), ..]);
+        let b = Operand { values: values.reversed_axes(), format: weight.format };
         let bias = self.bias.operand();
+        let bias = Operand { values: bias.values.slice_move(s![.., filters.clone()]), ..bias };
         let coarse = on_grid(bias, a.format.frac() + b.format.frac());
         let bias = coarse
             .as_ref()
             .map_or(bias, |(format, values)| Operand { values: values.view(), format: *format });
         let out = pass.output_format(self.output_tensor);
-        let (values, counters) = pass.gemm(&self.site, Role::Forward, (a, b), Some(bias), out)?;
+        let site = self.site(*number);
+        let (values, counters) = pass.gemm(&site, Role::Forward, (a, b), Some(bias), out)?;
         pass.tally.tensors[self.output_tensor].forward.merge(&counters);
         Ok(values)
     }
@@ -80,15 +108,34 @@ impl<T: Number> Affine<T> {
         gradient: ArrayView2<'_, T>,
         pass: &mut Pass<'_, T>,
     ) -> Result<(), NnError> {
+        self.bias_gradient(gradient, pass);
+        let values = self.weight_gradient(0, a, gradient, pass)?;
+        self.weight.set_gradient(values);
+        Ok(())
+    }
+
+    /// Leaves the bias's gradient in it.
+    pub fn bias_gradient(&mut self, gradient: ArrayView2<'_, T>, pass: &Pass<'_, T>) {
         let format = pass.formats[self.output_tensor].backward;
         self.bias.set_gradient(column_sums(gradient, format));
+    }
+
+    /// The gradient of a block's weights, from its A and dY.
+    pub fn weight_gradient(
+        &self,
+        number: usize,
+        a: ArrayView2<'_, T>,
+        gradient: ArrayView2<'_, T>,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<Vec<f64>, NnError> {
+        let format = pass.formats[self.output_tensor].backward;
         let dy = Operand { values: gradient.reversed_axes(), format };
         let a = Operand { values: a, format: pass.formats[self.input_tensor].forward };
         let out = wide_format(self.weight.format().integer_length() + GRADIENT_HEADROOM);
-        let (values, _) = pass.gemm(&self.site, Role::WeightGradient, (dy, a), None, out)?;
+        let site = self.site(number);
+        let (values, _) = pass.gemm(&site, Role::WeightGradient, (dy, a), None, out)?;
         let unit = T::unit(out);
-        self.weight.set_gradient(values.iter().map(|value| value.units() * unit).collect());
-        Ok(())
+        Ok(values.iter().map(|value| value.units() * unit).collect())
     }
 
     /// The gradient with respect to A, in `out`.
@@ -98,9 +145,23 @@ impl<T: Number> Affine<T> {
         out: Format,
         pass: &mut Pass<'_, T>,
     ) -> Result<(Array2<T>, Counters), NnError> {
+        self.input_gradient_block(&self.whole(), gradient, out, pass)
+    }
+
+    /// The gradient with respect to a block's A, from its dY.
+    pub fn input_gradient_block(
+        &self,
+        (number, filters): &Block,
+        gradient: ArrayView2<'_, T>,
+        out: Format,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<(Array2<T>, Counters), NnError> {
         let format = pass.formats[self.output_tensor].backward;
         let dy = Operand { values: gradient, format };
-        pass.gemm(&self.site, Role::InputGradient, (dy, self.weight.operand()), None, out)
+        let weight = self.weight.operand();
+        let weight =
+            Operand { values: weight.values.slice_move(s![filters.clone(), ..]), ..weight };
+        pass.gemm(&self.site(*number), Role::InputGradient, (dy, weight), None, out)
     }
 }
 

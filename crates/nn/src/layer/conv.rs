@@ -1,6 +1,5 @@
 //! Convolution: patches as rows, then the products of an inner product.
 
-use dps::FormatTable;
 use fxp::{Counters, Format};
 use ndarray::Array2;
 
@@ -50,18 +49,6 @@ impl<T: Number> Conv<T> {
         let cols = Array2::from_elem((0, 0), T::default());
         Self { affine, patches, channels_out, input_gradient, cols, trained: false }
     }
-
-    /// What the array returns of a patch gradient: 32 bits, with as many guard bits as fit without
-    /// costing integer length.
-    fn patch_format(gradient: Format) -> Format {
-        let guard = GUARD_BITS.min(fxp::MAX_BITS - gradient.bits());
-        // At most 8.
-        Format::new(fxp::MAX_BITS, gradient.frac() + guard as i32).expect("32 bits are legal")
-    }
-
-    fn gradient_format(&self, formats: &FormatTable) -> Format {
-        formats[self.affine.input_tensor].backward
-    }
 }
 
 impl<T: Number> Layer<T> for Conv<T> {
@@ -87,27 +74,11 @@ impl<T: Number> Layer<T> for Conv<T> {
         if !self.input_gradient {
             return Ok(None);
         }
-        let to = self.gradient_format(pass.formats);
-        let from = Self::patch_format(to);
+        let from = patch_format(pass.formats[self.affine.input_tensor].backward);
         let (patches, in_array) = self.affine.input_gradient(gradient.view(), from, pass)?;
+        count_overflows(&self.affine, &in_array, pass);
         let sums = col2im(&patches, &self.patches);
-        let tensor = self.affine.input_tensor;
-        let host = pass.host(self.affine.site.index, tensor);
-        let mut input = Array2::from_elem((batch, self.patches.input.len()), T::default());
-        let elements = input.as_slice_mut().expect("made in row order");
-        let counters = host.map(Part::Gradient, &sums, elements, |sum, word, counters| {
-            T::round_sum(*sum, from.frac(), to, host.rounding, word, counters)
-        });
-        let total = &mut pass.tally.tensors[tensor].backward;
-        total.merge(&counters);
-        // A patch that saturated in the array is an overflow of this gradient too; its other
-        // counts are on another grid.
-        total.merge(&Counters {
-            overflow_low: in_array.overflow_low,
-            overflow_high: in_array.overflow_high,
-            ..Counters::default()
-        });
-        Ok(Some(input))
+        Ok(Some(round_sums(&self.affine, &sums, batch, pass)))
     }
 
     fn params(&self) -> Vec<&Param<T>> {
@@ -117,4 +88,46 @@ impl<T: Number> Layer<T> for Conv<T> {
     fn params_mut(&mut self) -> Vec<&mut Param<T>> {
         vec![&mut self.affine.weight, &mut self.affine.bias]
     }
+}
+
+/// What the array returns of a patch gradient: 32 bits, with as many guard bits as fit without
+/// costing integer length.
+pub(super) fn patch_format(gradient: Format) -> Format {
+    let guard = GUARD_BITS.min(fxp::MAX_BITS - gradient.bits());
+    // At most 8.
+    Format::new(fxp::MAX_BITS, gradient.frac() + guard as i32).expect("32 bits are legal")
+}
+
+/// The gradient of the input from its patches' sums, which are in [`patch_format`].
+pub(super) fn round_sums<T: Number>(
+    affine: &Affine<T>,
+    sums: &[T::Sum],
+    batch: usize,
+    pass: &mut Pass<'_, T>,
+) -> Array2<T> {
+    let tensor = affine.input_tensor;
+    let to = pass.formats[tensor].backward;
+    let from = patch_format(to);
+    let host = pass.host(affine.site.index, tensor);
+    let mut input = Array2::from_elem((batch, sums.len() / batch), T::default());
+    let elements = input.as_slice_mut().expect("made in row order");
+    let counters = host.map(Part::Gradient, sums, elements, |sum, word, counters| {
+        T::round_sum(*sum, from.frac(), to, host.rounding, word, counters)
+    });
+    pass.tally.tensors[tensor].backward.merge(&counters);
+    input
+}
+
+/// A patch that saturated in the array is an overflow of the input's gradient too; its other counts
+/// are on another grid.
+pub(super) fn count_overflows<T: Number>(
+    affine: &Affine<T>,
+    in_array: &Counters,
+    pass: &mut Pass<'_, T>,
+) {
+    pass.tally.tensors[affine.input_tensor].backward.merge(&Counters {
+        overflow_low: in_array.overflow_low,
+        overflow_high: in_array.overflow_high,
+        ..Counters::default()
+    });
 }

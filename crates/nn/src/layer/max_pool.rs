@@ -3,6 +3,7 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use super::window::Window;
 use super::{Layer, NO_FORWARD};
 use crate::element::Number;
 use crate::error::NnError;
@@ -10,7 +11,7 @@ use crate::host::Part;
 use crate::pass::Pass;
 use crate::spec::Shape;
 
-/// Max pooling. A window that hangs over the edge is cut there; of equal maxima the first in row
+/// Max pooling. Padding and what hangs over an edge is not looked at; of equal maxima the first in row
 /// order wins, as in Caffe.
 ///
 /// # Format
@@ -22,8 +23,7 @@ pub struct MaxPool {
     tensor: usize,
     input: Shape,
     output: Shape,
-    kernel: usize,
-    stride: usize,
+    window: Window,
     /// Index within its image of each output's maximum.
     winners: Option<Vec<u32>>,
 }
@@ -33,22 +33,20 @@ impl MaxPool {
     pub(crate) fn new(
         (index, tensor): (usize, usize),
         (input, output): (Shape, Shape),
-        (kernel, stride): (usize, usize),
+        window: Window,
     ) -> Self {
-        Self { index, tensor, input, output, kernel, stride, winners: None }
+        Self { index, tensor, input, output, window, winners: None }
     }
 
     fn pool_image<T: Number>(&self, image: &[T], output: &mut [T], winners: &mut [u32]) {
         let channels = self.input.channels;
         let cells = output.chunks_mut(channels).zip(winners.chunks_mut(channels)).enumerate();
         for (cell, (output, winners)) in cells {
-            let top = cell / self.output.width * self.stride;
-            let left = cell % self.output.width * self.stride;
-            let bottom = (top + self.kernel).min(self.input.height);
-            let right = (left + self.kernel).min(self.input.width);
+            let rows = self.window.range(cell / self.output.width, self.input.height);
+            let columns = self.window.range(cell % self.output.width, self.input.width);
             let mut first = true;
-            for y in top..bottom {
-                for x in left..right {
+            for y in rows {
+                for x in columns.clone() {
                     let start = (y * self.input.width + x) * channels;
                     for (channel, value) in image[start..start + channels].iter().enumerate() {
                         if first || *value > output[channel] {
@@ -94,7 +92,7 @@ impl<T: Number> Layer<T> for MaxPool {
         let gradient = gradient.as_slice().expect("standard layout");
         let parts = winners.par_chunks(gradient_len).zip(gradient.par_chunks(gradient_len));
         let elements = input.as_slice_mut().expect("made in row order");
-        if self.stride >= self.kernel {
+        if self.window.stride >= self.window.kernel {
             elements.par_chunks_mut(image_len).zip(parts).for_each(
                 |(image, (winners, gradient))| {
                     for (winner, value) in winners.iter().zip(gradient) {

@@ -6,19 +6,34 @@
 //! [`Shape`]: crate::spec::Shape
 
 mod affine;
+mod avg_pool;
 mod conv;
+mod dropout;
+mod grouped_conv;
 mod im2col;
 mod inner_product;
+mod lrn;
 mod max_pool;
 mod relu;
+mod window;
 
+#[cfg(test)]
+mod host_tests;
+
+use fxp::Format;
 use ndarray::Array2;
+use rayon::prelude::*;
 
+pub use avg_pool::AvgPool;
 pub use conv::Conv;
+pub use dropout::Dropout;
+pub use grouped_conv::GroupedConv;
 pub use im2col::{Patches, col2im, im2col};
 pub use inner_product::InnerProduct;
+pub use lrn::{Lrn, LrnConstants};
 pub use max_pool::MaxPool;
 pub use relu::Relu;
+pub use window::Window;
 
 use crate::element::Number;
 use crate::error::NnError;
@@ -65,6 +80,13 @@ pub trait Layer<T: Number>: Send {
 /// The same elements in another shape.
 fn reshape<T>(array: Array2<T>, shape: (usize, usize)) -> Array2<T> {
     array.into_shape_with_order(shape).expect("matrices lie row by row, shapes are of one plan")
+}
+
+/// The real numbers that elements of a format stand for, row by row.
+fn real<T: Number>(values: &Array2<T>, format: Format) -> Vec<f64> {
+    let unit = T::unit(format);
+    let values = values.as_slice().expect("batches are stored row by row");
+    values.par_iter().map(|value| value.units() * unit).collect()
 }
 
 /// What a backward step says when there was no training forward step before it.

@@ -1,0 +1,68 @@
+//! `flexmac weights`: a run's weights for other programs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use nn::{NetPlan, Number, WeightTensor, WeightsFormat};
+
+use crate::run_config::RunConfig;
+
+/// A run's weights for other programs
+#[derive(Debug, Args)]
+pub struct WeightsArgs {
+    #[command(subcommand)]
+    command: WeightsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum WeightsCommand {
+    /// Write the weights of a run's last checkpoint as real numbers, with their formats
+    Export {
+        /// The run's folder
+        run: PathBuf,
+        /// File format
+        #[arg(long, value_enum)]
+        format: FormatName,
+        /// The file to write; flexmac train --init-weights reads it
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FormatName {
+    /// Hugging Face's safetensors; formats in the metadata
+    Safetensors,
+    /// NumPy's npz; formats in an entry
+    Npz,
+}
+
+/// Runs `flexmac weights`.
+///
+/// # Errors
+/// A folder without a run or checkpoint, a file that cannot be written.
+pub fn run(args: &WeightsArgs) -> Result<()> {
+    let WeightsCommand::Export { run, format, out } = &args.command;
+    let config = RunConfig::read(run)?;
+    let plan = NetPlan::new(&config.network, 1)?;
+    let (tensors, iteration) =
+        if config.is_float() { load::<f32>(run, &plan)? } else { load::<i32>(run, &plan)? };
+    let format = match format {
+        FormatName::Safetensors => WeightsFormat::Safetensors,
+        FormatName::Npz => WeightsFormat::Npz,
+    };
+    nn::write_weights(out, format, &tensors)?;
+    let count = tensors.len();
+    println!("{}: {count} tensors as after {iteration} iterations", out.display());
+    Ok(())
+}
+
+fn load<T: Number>(run: &Path, plan: &NetPlan) -> Result<(Vec<WeightTensor>, u64)> {
+    let Some(checkpoint) = nn::load_checkpoint::<T>(run, false)? else {
+        bail!("{}: expected a checkpoint, found none; train or resume the run", run.display());
+    };
+    let tensors = nn::named_weights(plan, &checkpoint.state.params)
+        .with_context(|| format!("export the weights of {}", run.display()))?;
+    Ok((tensors, checkpoint.state.iteration))
+}

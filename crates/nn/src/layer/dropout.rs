@@ -1,0 +1,98 @@
+//! Dropout: in training some activations are silenced, the others made up for it.
+
+use ndarray::Array2;
+
+use super::{Layer, NO_FORWARD, real};
+use crate::element::Number;
+use crate::error::NnError;
+use crate::host::Part;
+use crate::pass::Pass;
+use crate::random::{Purpose, SplitMix};
+
+/// Drops each activation with probability `ratio` and multiplies the rest by 1 / (1 - ratio);
+/// outside training it does nothing.
+///
+/// The mask is a function of run seed, iteration and layer alone: it is the same on every engine,
+/// with any number of threads, and after a resume.
+///
+/// # Format
+/// Output and gradient keep the input's formats. What the factor lifts beyond them saturates and is
+/// counted, so that a policy moves the point.
+#[derive(Debug)]
+pub struct Dropout {
+    index: usize,
+    tensor: usize,
+    ratio: f64,
+    kept: Option<Vec<bool>>,
+}
+
+impl Dropout {
+    /// Layer number `index`, in the formats of `tensor`.
+    pub(crate) fn new((index, tensor): (usize, usize), ratio: f64) -> Self {
+        Self { index, tensor, ratio, kept: None }
+    }
+
+    fn scaled(&self, values: &mut [f64], kept: &[bool]) {
+        let factor = 1.0 / (1.0 - self.ratio);
+        for (value, kept) in values.iter_mut().zip(kept) {
+            *value = if *kept { *value * factor } else { 0.0 };
+        }
+    }
+}
+
+/// The stream of one layer in one iteration; there are fewer than 2^16 layers.
+fn stream(run: u64, iteration: u64, layer: usize) -> SplitMix {
+    SplitMix::new(run, Purpose::Dropout, iteration << 16 | layer as u64)
+}
+
+impl<T: Number> Layer<T> for Dropout {
+    fn forward(
+        &mut self,
+        mut input: Array2<T>,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<Array2<T>, NnError> {
+        if !pass.training {
+            return Ok(input);
+        }
+        let mut random = stream(pass.run, pass.iteration, self.index);
+        let kept: Vec<_> = (0..input.len()).map(|_| random.unit() >= self.ratio).collect();
+        let format = pass.output_format(self.tensor);
+        let mut values = real(&input, format);
+        self.scaled(&mut values, &kept);
+        let host = pass.host(self.index, self.tensor);
+        let counters = host.quantize(Part::Value, &values, &mut input, format);
+        pass.tally.tensors[self.tensor].forward.merge(&counters);
+        self.kept = Some(kept);
+        Ok(input)
+    }
+
+    fn backward(
+        &mut self,
+        mut gradient: Array2<T>,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<Option<Array2<T>>, NnError> {
+        let kept = self.kept.take().expect(NO_FORWARD);
+        let format = pass.formats[self.tensor].backward;
+        let mut values = real(&gradient, format);
+        self.scaled(&mut values, &kept);
+        let host = pass.host(self.index, self.tensor);
+        let counters = host.quantize(Part::Gradient, &values, &mut gradient, format);
+        pass.tally.tensors[self.tensor].backward.merge(&counters);
+        Ok(Some(gradient))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_differ_by_run_iteration_and_layer() {
+        let first = |run, iteration, layer| stream(run, iteration, layer).next();
+        let all = [first(1, 0, 0), first(2, 0, 0), first(1, 1, 0), first(1, 0, 1)];
+        for (i, a) in all.iter().enumerate() {
+            assert!(all[i + 1..].iter().all(|b| a != b));
+        }
+        assert_eq!(first(1, 5, 2), first(1, 5, 2));
+    }
+}

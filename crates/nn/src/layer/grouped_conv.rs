@@ -1,0 +1,132 @@
+//! Convolution in groups: each group of filters sees its own channels of the input.
+
+use std::ops::Range;
+
+use ndarray::{Array2, s};
+
+use super::affine::Affine;
+use super::conv::{count_overflows, patch_format, round_sums};
+use super::im2col::{Patches, col2im, im2col};
+use super::{Layer, NO_FORWARD, reshape};
+use crate::element::Number;
+use crate::error::NnError;
+use crate::init::Initial;
+use crate::param::Param;
+use crate::pass::{Pass, Site};
+use crate::plan::LayerPlan;
+
+/// A convolution whose channels are cut into groups, each with its own three products. Apart from
+/// [`super::Conv`], which needs no copies of channels.
+///
+/// # Shapes
+/// Weight (channels out, kernel * kernel * channels in / groups), group by group.
+#[derive(Debug)]
+pub struct GroupedConv<T> {
+    affine: Affine<T>,
+    /// Of one group.
+    patches: Patches,
+    groups: usize,
+    channels_out: usize,
+    input_gradient: bool,
+    /// Patches of the last batch, by group; the memory stays for the next.
+    cols: Vec<Array2<T>>,
+    /// Whether they belong to a training step whose backward is still to come.
+    trained: bool,
+}
+
+impl<T: Number> GroupedConv<T> {
+    /// The layer of `plan`; `patches` are those of one group.
+    pub(crate) fn new(
+        site: Site,
+        plan: &LayerPlan,
+        (patches, groups): (Patches, usize),
+        input_gradient: bool,
+        initial: &Initial<'_>,
+    ) -> Self {
+        let channels_out = plan.output.channels;
+        let affine = Affine::new(site, plan, (channels_out, patches.patch_len()), initial);
+        let cols = vec![Array2::from_elem((0, 0), T::default()); groups];
+        Self { affine, patches, groups, channels_out, input_gradient, cols, trained: false }
+    }
+
+    /// The filters of a group.
+    fn filters(&self, group: usize) -> Range<usize> {
+        let count = self.channels_out / self.groups;
+        group * count..(group + 1) * count
+    }
+
+    /// The input channels of a group.
+    fn channels(&self, group: usize) -> Range<usize> {
+        let count = self.patches.input.channels;
+        group * count..(group + 1) * count
+    }
+}
+
+impl<T: Number> Layer<T> for GroupedConv<T> {
+    fn forward(&mut self, input: Array2<T>, pass: &mut Pass<'_, T>) -> Result<Array2<T>, NnError> {
+        let batch = input.nrows();
+        let (rows, columns) = self.patches.output();
+        let places = input.len() / (self.patches.input.channels * self.groups);
+        let input = reshape(input, (places, self.patches.input.channels * self.groups));
+        let mut output =
+            Array2::from_elem((batch * rows * columns, self.channels_out), T::default());
+        for group in 0..self.groups {
+            let own = input.slice(s![.., self.channels(group)]).as_standard_layout().into_owned();
+            let own = reshape(own, (batch, self.patches.input.len()));
+            im2col(&own, &self.patches, &mut self.cols[group]);
+            let block = (group, self.filters(group));
+            let values = self.affine.forward_block(&block, self.cols[group].view(), pass)?;
+            output.slice_mut(s![.., self.filters(group)]).assign(&values);
+        }
+        self.trained = pass.training;
+        Ok(reshape(output, (batch, rows * columns * self.channels_out)))
+    }
+
+    fn backward(
+        &mut self,
+        gradient: Array2<T>,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<Option<Array2<T>>, NnError> {
+        let batch = gradient.nrows();
+        assert!(std::mem::take(&mut self.trained), "{NO_FORWARD}");
+        let gradient = reshape(gradient, (self.cols[0].nrows(), self.channels_out));
+        self.affine.bias_gradient(gradient.view(), pass);
+        let mut weight_gradient = Vec::with_capacity(self.affine.weight.values().len());
+        let to = pass.formats[self.affine.input_tensor].backward;
+        let from = patch_format(to);
+        let channels = self.patches.input.channels;
+        let mut sums = Array2::from_elem(
+            (batch * self.patches.input.len() / channels, channels * self.groups),
+            T::Sum::default(),
+        );
+        for group in 0..self.groups {
+            let block = (group, self.filters(group));
+            let own = gradient.slice(s![.., self.filters(group)]);
+            let cols = self.cols[group].view();
+            weight_gradient.extend(self.affine.weight_gradient(group, cols, own, pass)?);
+            if self.input_gradient {
+                let (patches, in_array) =
+                    self.affine.input_gradient_block(&block, own, from, pass)?;
+                let part = col2im(&patches, &self.patches);
+                let part = Array2::from_shape_vec((part.len() / channels, channels), part)
+                    .expect("whole places");
+                sums.slice_mut(s![.., self.channels(group)]).assign(&part);
+                count_overflows(&self.affine, &in_array, pass);
+            }
+        }
+        self.affine.weight.set_gradient(weight_gradient);
+        if !self.input_gradient {
+            return Ok(None);
+        }
+        let sums = sums.as_slice().expect("made in row order");
+        Ok(Some(round_sums(&self.affine, sums, batch, pass)))
+    }
+
+    fn params(&self) -> Vec<&Param<T>> {
+        vec![&self.affine.weight, &self.affine.bias]
+    }
+
+    fn params_mut(&mut self) -> Vec<&mut Param<T>> {
+        vec![&mut self.affine.weight, &mut self.affine.bias]
+    }
+}

@@ -1,0 +1,80 @@
+//! Where the windows of a pool lie: Caffe's rule.
+
+use std::ops::Range;
+
+/// Square windows over one direction of an image, walked in steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Rows and columns of a window.
+    pub kernel: usize,
+    /// Its step.
+    pub stride: usize,
+    /// How far the first window begins before the image. Nothing is read there.
+    pub padding: usize,
+}
+
+impl Window {
+    /// Windows along `size` elements: as many as reach the last element, the last one perhaps
+    /// hanging over the edge, but none that begins past the padded edge.
+    pub fn count(&self, size: usize) -> usize {
+        let count = (size + 2 * self.padding - self.kernel).div_ceil(self.stride) + 1;
+        let past = self.padding > 0 && (count - 1) * self.stride >= size + self.padding;
+        count - usize::from(past)
+    }
+
+    /// The elements of window `index` that there are.
+    pub fn range(&self, index: usize, size: usize) -> Range<usize> {
+        let start = index * self.stride;
+        let end = (start + self.kernel).saturating_sub(self.padding);
+        start.saturating_sub(self.padding)..end.min(size)
+    }
+
+    /// The length an average divides by: padding counts, what hangs over the padded edge does not.
+    pub fn divisor(&self, index: usize, size: usize) -> usize {
+        let start = index * self.stride;
+        (start + self.kernel).min(size + 2 * self.padding) - start
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Caffe's `pooling_layer.cpp` in its own terms, signed.
+    fn caffe(window: Window, size: usize) -> Vec<(i64, i64, i64)> {
+        let Window { kernel, stride, padding } = window;
+        let [k, s, p, n] = [kernel, stride, padding, size].map(|value| value as i64);
+        let mut pooled = ((n + 2 * p - k) as f64 / s as f64).ceil() as i64 + 1;
+        if p > 0 && (pooled - 1) * s >= n + p {
+            pooled -= 1;
+        }
+        let window = |index: i64| {
+            let start = index * s - p;
+            let end = (start + k).min(n + p);
+            (start.max(0), end.min(n), end - start)
+        };
+        (0..pooled).map(window).collect()
+    }
+
+    #[test]
+    fn windows_are_caffes_and_never_empty() {
+        for kernel in 1..5 {
+            for stride in 1..=kernel {
+                for padding in 0..kernel {
+                    for size in kernel..12 {
+                        let window = Window { kernel, stride, padding };
+                        let found: Vec<_> = (0..window.count(size))
+                            .map(|index| {
+                                let Range { start, end } = window.range(index, size);
+                                assert!(start < end, "{window:?} over {size}");
+                                let divisor = window.divisor(index, size);
+                                (start as i64, end as i64, divisor as i64)
+                            })
+                            .collect();
+                        assert_eq!(found, caffe(window, size), "{window:?} over {size}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Networks from TOML: the shipped ones, and any file.
+//!
+//! A file is read in two steps, the frame first and then layer by layer, so that an unknown key is
+//! reported with the layer it is in: deserializing the whole at once would name only the list.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::Value;
+
+use crate::error::NnError;
+use crate::spec::{LayerSpec, NetSpec, Shape};
+
+/// Name and text of the networks in `nets/`.
+const SHIPPED: [(&str, &str); 5] = [
+    ("lenet", include_str!("../nets/lenet.toml")),
+    ("lenet-small", include_str!("../nets/lenet-small.toml")),
+    ("mlp", include_str!("../nets/mlp.toml")),
+    ("cifar", include_str!("../nets/cifar.toml")),
+    ("alexnet", include_str!("../nets/alexnet.toml")),
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Frame {
+    name: String,
+    input: Shape,
+    layers: Vec<Value>,
+}
+
+impl NetSpec {
+    /// Names of the networks shipped.
+    pub const NAMES: [&'static str; SHIPPED.len()] = {
+        let mut names = [""; SHIPPED.len()];
+        let mut index = 0;
+        while index < names.len() {
+            names[index] = SHIPPED[index].0;
+            index += 1;
+        }
+        names
+    };
+
+    /// A shipped network.
+    ///
+    /// # Errors
+    /// [`NnError::NetworkName`] with the names there are.
+    pub fn by_name(name: &str) -> Result<Self, NnError> {
+        match SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
+            Some((_, text)) => Self::parse(text, name),
+            None => Err(NnError::NetworkName {
+                expected: Self::NAMES.join(", "),
+                found: name.to_owned(),
+            }),
+        }
+    }
+
+    /// What `--net` means: a shipped network's name, or a file that ends in `.toml`.
+    ///
+    /// # Errors
+    /// [`NnError::NetworkName`]; [`NnError::Io`] for a file that cannot be read;
+    /// [`NnError::Layer`] naming the file, the layer, and what is wrong with its description.
+    pub fn load(name: &str) -> Result<Self, NnError> {
+        let path = Path::new(name);
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            return Self::by_name(name);
+        }
+        let text = fs::read_to_string(path).map_err(NnError::io("read network", path))?;
+        Self::parse(&text, name)
+    }
+
+    /// A network from the text of `source`.
+    fn parse(text: &str, source: &str) -> Result<Self, NnError> {
+        let refuse = |layer: String, expected: &str, error: toml::de::Error| NnError::Layer {
+            network: source.to_owned(),
+            layer,
+            expected: expected.to_owned(),
+            found: error.to_string().trim().to_owned(),
+        };
+        let expected = "a network: name, input and a list of layers";
+        let frame: Frame =
+            toml::from_str(text).map_err(|error| refuse("list".to_owned(), expected, error))?;
+        let layer = |(index, layer): (usize, Value)| {
+            let name = match layer.get("name").and_then(Value::as_str) {
+                Some(name) => name.to_owned(),
+                None => format!("number {}", index + 1),
+            };
+            LayerSpec::deserialize(layer)
+                .map_err(|error| refuse(name, "a layer with the keys of its type", error))
+        };
+        let layers = frame.layers.into_iter().enumerate().map(layer).collect::<Result<_, _>>()?;
+        Ok(Self { name: frame.name, input: frame.input, layers })
+    }
+
+    /// LeNet as Caffe ships it and as Na and Mukhopadhyay train it: 431,080 parameters.
+    pub fn lenet() -> Self {
+        Self::by_name("lenet").expect(SOUND)
+    }
+
+    /// LeNet with few filters, for demonstrations and co-simulated runs: 11,978 parameters.
+    pub fn lenet_small() -> Self {
+        Self::by_name("lenet-small").expect(SOUND)
+    }
+
+    /// One hidden layer of 16, for tests: 12,730 parameters.
+    pub fn mlp() -> Self {
+        Self::by_name("mlp").expect(SOUND)
+    }
+}
+
+const SOUND: &str = "every shipped network is parsed in a test";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::NetPlan;
+
+    /// Weights and biases of a network.
+    fn parameters(plan: &NetPlan) -> usize {
+        let count = |layer: &crate::plan::LayerPlan| match layer.spec {
+            LayerSpec::Conv { kernel, groups, .. } => {
+                (kernel * kernel * layer.input.channels / groups + 1) * layer.output.channels
+            }
+            LayerSpec::InnerProduct { outputs, .. } => (layer.input.len() + 1) * outputs,
+            _ => 0,
+        };
+        plan.layers().iter().map(count).sum()
+    }
+
+    #[test]
+    fn every_shipped_network_is_sound_and_of_its_known_size() {
+        // AlexNet's is Caffe's `bvlc_alexnet`, 60,965,224 with 1000 classes, less 980 of them.
+        let known = [431_080, 11_978, 12_730, 145_578, 60_965_224 - 980 * 4097];
+        for (name, size) in NetSpec::NAMES.into_iter().zip(known) {
+            let spec = NetSpec::by_name(name).unwrap();
+            assert_eq!(spec.name, name);
+            let plan = NetPlan::new(&spec, 64).unwrap();
+            assert_eq!(parameters(&plan), size, "{name}");
+        }
+        let error = NetSpec::by_name("lenet5").unwrap_err().to_string();
+        let names = "lenet, lenet-small, mlp, cifar, alexnet";
+        assert_eq!(error, format!("network: expected one of {names}, found \"lenet5\""));
+    }
+
+    #[test]
+    fn alexnet_has_the_published_shapes() {
+        let plan = NetPlan::new(&NetSpec::by_name("alexnet").unwrap(), 1).unwrap();
+        let shape = |name: &str| {
+            let layer = plan.layers().iter().find(|layer| layer.spec.name() == name).unwrap();
+            layer.output.to_string()
+        };
+        let names = ["conv1", "pool1", "conv2", "pool2", "conv4", "pool5", "fc6", "fc8"];
+        let expected = [
+            "55x55x96",
+            "27x27x96",
+            "27x27x256",
+            "13x13x256",
+            "13x13x384",
+            "6x6x256",
+            "1x1x4096",
+            "1x1x20",
+        ];
+        assert_eq!(names.map(shape), expected);
+    }
+
+    fn misfit(text: &str) -> String {
+        NetSpec::parse(text, "my.toml").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn mistakes_name_file_layer_and_key() {
+        let head = "name = 'n'\ninput = { height = 4, width = 4, channels = 1 }\n";
+        let error = misfit(&format!("{head}layers = [{{ type = 'relu', name = 'r', slope = 1 }}]"));
+        assert!(error.starts_with("network my.toml, layer r: expected a layer"), "{error}");
+        assert!(error.contains("unknown field `slope`"), "{error}");
+        let error = misfit(&format!("{head}layers = [{{ type = 'conv', kernel = 3 }}]"));
+        assert!(error.starts_with("network my.toml, layer number 1:"), "{error}");
+        assert!(error.contains("missing field `name`"), "{error}");
+        let error = misfit(&format!("{head}layers = [{{ type = 'convolve', name = 'c' }}]"));
+        assert!(error.contains("unknown variant `convolve`, expected one of `conv`"), "{error}");
+        let error = misfit(&format!("{head}layers = []\nbatch = 3"));
+        assert!(error.contains("unknown field `batch`"), "{error}");
+        assert!(misfit("layers = [").contains("expected a network"));
+        let error = NetSpec::load("/nowhere/n.toml").unwrap_err().to_string();
+        assert_eq!(error, "read network /nowhere/n.toml");
+    }
+}
