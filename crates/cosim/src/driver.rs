@@ -216,8 +216,10 @@ impl Driver {
             spec = spec.source(name, &file.text);
         }
         let library = spec.build(&Cache::from_env()?)?;
-        check_ports(config, &library)
-            .map_err(|source| EngineError::Design { summary: config.summary(), source })?;
+        check_ports(config, &library).map_err(|source| EngineError::Design {
+            summary: config.summary(),
+            source: Box::new(source),
+        })?;
         // Registers that reset does not reach must not matter: they start at random.
         let mut model = library.model(PowerUp::Random(POWER_UP_SEED))?;
         if let Some(path) = trace {

@@ -98,7 +98,7 @@ pub enum EngineError {
         /// The configuration.
         summary: String,
         /// The port that differs.
-        source: verilated::Error,
+        source: Box<verilated::Error>,
     },
     /// The model stopped answering.
     #[error(
