@@ -92,6 +92,22 @@ fn an_empty_folder_is_taken() {
     assert_eq!(bench.files(""), Bench::with_design(&SMALL).files(""));
 }
 
+/// A run has a config.json too, and a design may have files of the user's beside it.
+#[test]
+fn what_is_not_a_design_is_never_replaced() {
+    let bench = Bench::new();
+    fs::create_dir_all(bench.path("run")).unwrap();
+    fs::write(bench.path("run/config.json"), "{\"command\": \"train\"}").unwrap();
+    let error = bench.fail(2, &["gen", "--out", "run"]);
+    assert!(error.contains("the folder holds run/config.json, which is no part"), "{error}");
+    bench.run(&["gen", "--out", "design"]);
+    fs::write(bench.path("design/notes.txt"), "mine").unwrap();
+    let before = bench.files("");
+    let error = bench.fail(2, &["gen", "--rows", "2", "--out", "design"]);
+    assert!(error.contains("the folder holds design/notes.txt, which is no part"), "{error}");
+    assert_eq!(bench.files(""), before);
+}
+
 #[test]
 fn a_foreign_folder_is_refused_and_left_alone() {
     let bench = Bench::new();
@@ -102,8 +118,8 @@ fn a_foreign_folder_is_refused_and_left_alone() {
     let error = bench.fail(2, &["gen", "--out", "mine"]);
     assert_eq!(
         error,
-        "error: gen: write mine: the folder exists and holds no flexmac config.json; choose \
-         another --out or remove it\n"
+        "error: gen: write mine: the folder holds mine/rtl, which is no part of a generated \
+         design; choose another --out or remove it\n"
     );
     assert_eq!(bench.files(""), before);
 }

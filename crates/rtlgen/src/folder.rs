@@ -105,18 +105,15 @@ fn refuse_foreign(out: &Path) -> Result<(), RtlgenError> {
     let entries: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
     let mut entries = entries.map_err(io("read", out))?;
     entries.sort();
-    for path in entries {
-        let name = path.file_name().unwrap_or_default();
-        let ours = match name.to_str() {
-            Some(CONFIG_FILE) => read_record(&path).is_ok(),
-            Some(name) => [FILE_LIST, FUSESOC_CORE, RTL_FOLDER].contains(&name),
-            None => false,
-        };
-        if !ours {
-            return Err(RtlgenError::ForeignFolder { path: out.to_owned(), entry: path });
-        }
+    let is_design = read_record(&out.join(CONFIG_FILE)).is_ok();
+    let foreign = entries.into_iter().find(|path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        !is_design || ![CONFIG_FILE, FILE_LIST, FUSESOC_CORE, RTL_FOLDER].contains(&name)
+    });
+    match foreign {
+        Some(entry) => Err(RtlgenError::ForeignFolder { path: out.to_owned(), entry }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn read_record(path: &Path) -> Result<ConfigFile, RtlgenError> {
