@@ -121,3 +121,21 @@ fn named_values_are_the_ones_that_gen_takes() {
         bench.fail(2, &["gen", "--out", "d", flag, "other"]);
     }
 }
+
+/// `flexmac describe | head -1`: a reader that has seen enough is no error.
+#[test]
+fn a_closed_pipe_is_not_an_error() {
+    use std::process::{Command, Stdio};
+    for arguments in [&["describe"][..], &["describe", "--json"], &["data", "list"]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_flexmac"))
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
+    }
+}

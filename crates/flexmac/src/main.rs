@@ -3,6 +3,16 @@
 //! Results go to stdout, diagnostics to stderr. Exit 0 success, 1 a comparison or proof failed,
 //! 2 a usage, input or tool error.
 
+/// `println!` that returns an error where a reader such as `head` has seen enough, and not a panic.
+macro_rules! outln {
+    ($($arg:tt)*) => {
+        std::io::Write::write_fmt(
+            &mut std::io::stdout(),
+            format_args!("{}\n", format_args!($($arg)*)),
+        )?
+    };
+}
+
 mod cmd;
 mod config_args;
 mod engines;

@@ -41,14 +41,11 @@ enum DataCommand {
 pub fn run(args: &DataArgs) -> Result<()> {
     match &args.command {
         DataCommand::Fetch { set } => fetch(set),
-        DataCommand::List { json } => {
-            list(*json);
-            Ok(())
-        }
+        DataCommand::List { json } => list(*json),
     }
 }
 
-fn list(json: bool) {
+fn list(json: bool) -> Result<()> {
     for set in DataSource::NAMED {
         let place = set
             .folder()
@@ -60,14 +57,12 @@ fn list(json: bool) {
         };
         if json {
             let name = set.name();
-            println!(
-                "{}",
-                json!({"name": name, "place": place, "status": status, "detail": detail})
-            );
+            outln!("{}", json!({"name": name, "place": place, "status": status, "detail": detail}));
         } else {
-            println!("{:14} {status:8} {place}\n{:23} {detail}", set.name(), "");
+            outln!("{:14} {status:8} {place}\n{:23} {detail}", set.name(), "");
         }
     }
+    Ok(())
 }
 
 fn fetch(set: &str) -> Result<()> {
@@ -85,7 +80,7 @@ fn fetch(set: &str) -> Result<()> {
     let folder = data_folder();
     let target = folder.join("mnist");
     if source.check_fetched(&target).is_ok() {
-        println!("{} is present and valid", target.display());
+        outln!("{} is present and valid", target.display());
         return Ok(());
     }
     let staging = folder.join(format!(".mnist-{}", std::process::id()));
@@ -96,7 +91,7 @@ fn fetch(set: &str) -> Result<()> {
     // Whatever happened, the staging folder is ours alone.
     fs::remove_dir_all(&staging).with_context(|| format!("remove {}", staging.display()))?;
     fetched?;
-    println!("{} fetched and checked", target.display());
+    outln!("{} fetched and checked", target.display());
     Ok(())
 }
 

@@ -226,11 +226,11 @@ fn report(
         mean_rounding_error: stats.counters.mean_error(),
     };
     if args.json {
-        println!("{}", serde_json::to_string(&record)?);
+        outln!("{}", serde_json::to_string(&record)?);
         return Ok(());
     }
     let (c, k) = (&record.cycles, &record.counters);
-    println!(
+    outln!(
         "{engine}: ({}, {}) x ({}, {}) on {}, {} x {} bits = {} passes, {} tiles ({} checked)",
         record.shape.m,
         record.shape.k,
@@ -243,11 +243,16 @@ fn report(
         record.tiles,
         record.tiles_checked
     );
-    println!(
+    outln!(
         "cycles {}: compute {}, stall {}, load {}, blocked {}, drain {}",
-        c.busy, c.compute, c.stall, c.load, c.blocked, record.drain_cycles
+        c.busy,
+        c.compute,
+        c.stall,
+        c.load,
+        c.blocked,
+        record.drain_cycles
     );
-    println!(
+    outln!(
         "values {}: overflow low {}, high {}, magnitude {} bits, mean |rounding error| {:.4} of a \
          last place",
         k.emitted,

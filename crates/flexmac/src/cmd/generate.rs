@@ -34,9 +34,9 @@ pub fn run(args: &GenArgs) -> Result<()> {
     let files = rtlgen::write(&config, &args.out).context("gen")?;
     if args.json {
         let written = Written { out: &args.out, files, config: config.spec() };
-        println!("{}", serde_json::to_string(&written)?);
+        outln!("{}", serde_json::to_string(&written)?);
     } else {
-        println!("{}: {} files in {}", config.summary(), files.len(), args.out.display());
+        outln!("{}: {} files in {}", config.summary(), files.len(), args.out.display());
     }
     Ok(())
 }

@@ -67,10 +67,12 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     };
     if args.json {
         let names: Vec<_> = runs.iter().map(|run| &run.name).collect();
-        println!("{}", json!({"out": out, "runs": names, "svg": drawings}));
+        outln!("{}", json!({"out": out, "runs": names, "svg": drawings}));
     } else {
-        println!("{}", out.display());
-        drawings.iter().for_each(|drawing| println!("{}", drawing.display()));
+        outln!("{}", out.display());
+        for drawing in &drawings {
+            outln!("{}", drawing.display());
+        }
     }
     Ok(())
 }

@@ -72,40 +72,51 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     config.keep = args.keep;
     let report = synth::run(&config, &mut |stage| eprintln!("synth: {stage}")).context("synth")?;
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        outln!("{}", serde_json::to_string(&report)?);
     } else {
-        print_report(&report, &design);
+        print_report(&report, &design)?;
     }
     Ok(())
 }
 
-fn print_report(report: &SynthReport, design: &Design) {
-    println!("{}, top {}, target {}", design.config.summary(), report.top, report.target);
+fn print_report(report: &SynthReport, design: &Design) -> Result<()> {
+    outln!("{}, top {}, target {}", design.config.summary(), report.top, report.target);
     if let Some(library) = &report.library {
-        println!("library   {} ({})", library.name, library.path);
+        outln!("library   {} ({})", library.name, library.path);
     }
     if let Some(area) = report.area_um2 {
         let sequential = report.sequential_area_um2.unwrap_or(0.0);
-        println!("area      {area:.0} um2, of which {sequential:.0} um2 flip-flops");
+        outln!("area      {area:.0} um2, of which {sequential:.0} um2 flip-flops");
     }
     if let Some(timing) = &report.timing {
-        println!(
+        outln!(
             "clock     {:.0} ps ({:.1} MHz), {} cells from {} to {}",
-            timing.period_ps, timing.fmax_mhz, timing.levels, timing.start, timing.end
+            timing.period_ps,
+            timing.fmax_mhz,
+            timing.levels,
+            timing.start,
+            timing.end
         );
-        println!(
+        outln!(
             "          {:.0} ps with ports, from {} to {}",
-            timing.overall_period_ps, timing.overall_start, timing.overall_end
+            timing.overall_period_ps,
+            timing.overall_start,
+            timing.overall_end
         );
     }
     if let Some(fpga) = &report.fpga {
-        println!(
+        outln!(
             "resources {} LUTs, {} carries, {} flip-flops, {} block RAMs, {} DSPs",
-            fpga.luts, fpga.carries, fpga.ffs, fpga.brams, fpga.dsps
+            fpga.luts,
+            fpga.carries,
+            fpga.ffs,
+            fpga.brams,
+            fpga.dsps
         );
     }
     if let Some(gates) = &report.gates {
         let bound = if gates.lower_bound { "at least " } else { "" };
-        println!("estimate  {bound}{} transistors", gates.transistors);
+        outln!("estimate  {bound}{} transistors", gates.transistors);
     }
+    Ok(())
 }

@@ -333,24 +333,24 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
 
 fn print_summary(summary: &Summary, json: bool) -> Result<()> {
     if json {
-        println!("{}", serde_json::to_string(summary)?);
+        outln!("{}", serde_json::to_string(summary)?);
         return Ok(());
     }
     let stopped = if summary.stopped { " (stopped)" } else { "" };
-    println!("iterations       {}{stopped}", summary.iterations);
-    println!("loss             {:.4} (smoothed)", summary.smoothed_loss);
-    println!(
+    outln!("iterations       {}{stopped}", summary.iterations);
+    outln!("loss             {:.4} (smoothed)", summary.smoothed_loss);
+    outln!(
         "accuracy         {:.2} % of {} test images",
         100.0 * summary.accuracy,
         summary.accuracy_images
     );
-    println!("overflows        {}", summary.overflows);
-    println!("passes per MAC   {:.2}", summary.passes_per_mac);
-    println!("cycles           {}", summary.total.cycles.busy);
+    outln!("overflows        {}", summary.overflows);
+    outln!("passes per MAC   {:.2}", summary.passes_per_mac);
+    outln!("cycles           {}", summary.total.cycles.busy);
     if summary.total.tiles_checked > 0 {
-        println!("tiles checked    {} of {}", summary.total.tiles_checked, summary.total.tiles);
+        outln!("tiles checked    {} of {}", summary.total.tiles_checked, summary.total.tiles);
     }
     let per_iteration = 1e3 * summary.train_seconds / summary.iterations as f64;
-    println!("time             {:.1} s, {per_iteration:.0} ms per iteration", summary.seconds);
+    outln!("time             {:.1} s, {per_iteration:.0} ms per iteration", summary.seconds);
     Ok(())
 }

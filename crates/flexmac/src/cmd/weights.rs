@@ -54,7 +54,7 @@ pub fn run(args: &WeightsArgs) -> Result<()> {
     };
     nn::write_weights(out, format, &tensors)?;
     let count = tensors.len();
-    println!("{}: {count} tensors as after {iteration} iterations", out.display());
+    outln!("{}: {count} tensors as after {iteration} iterations", out.display());
     Ok(())
 }
 
