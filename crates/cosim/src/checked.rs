@@ -1,7 +1,5 @@
 //! The checked engine: RTL and reference on every product, compared in full.
 
-use fxp::Counters;
-
 use crate::engine::{Engine, Outcome, Product};
 use crate::error::EngineError;
 use crate::mismatch::{Difference, Mismatch};
@@ -99,8 +97,8 @@ impl CheckedEngine {
         }
         let (expected, found) = (&expected.stats, &found.stats);
         if expected.counters != found.counters {
-            let pair: (Counters, Counters) = (expected.counters, found.counters);
-            return Some(Difference::Counters { expected: pair.0, found: pair.1 });
+            let (expected, found) = (expected.counters, found.counters);
+            return Some(Difference::Counters { expected, found });
         }
         (expected.cycles != found.cycles)
             .then_some(Difference::Cycles { expected: expected.cycles, found: found.cycles })

@@ -1,6 +1,6 @@
 //! Where real numbers enter and leave fixed point.
 
-use crate::{ERROR_GRID_BITS, Format, Rounded, Rounding, STREAM_BITS};
+use crate::{Format, Rounded, Rounding, STREAM_BITS};
 
 /// Rounds a real number to a format, as the requantizer would if the number were an exact sum.
 /// `word` is a 24-bit random word; only stochastic rounding looks at it.
@@ -24,21 +24,15 @@ pub fn quantize(value: f64, format: Format, rounding: Rounding, word: u32) -> Ro
     let fraction = if scaled.is_finite() { scaled - floor } else { 0.0 };
     // Below 2^24, so the cast only drops the fraction.
     let dropped = (fraction * f64::from(1_u32 << STREAM_BITS)) as u32;
-    let half_or_random = match rounding {
-        Rounding::Nearest => 1 << (STREAM_BITS - 1),
-        Rounding::Truncate => 0,
-        Rounding::Stochastic => word,
-    };
-    let up = dropped + half_or_random >= 1 << STREAM_BITS;
+    let (up, error) = rounding.decide(dropped, word);
     let rounded = if up { floor + 1.0 } else { floor };
-    let grid = dropped >> (STREAM_BITS - ERROR_GRID_BITS);
     let (min, max) = (f64::from(format.min_raw()), f64::from(format.max_raw()));
     Rounded {
         // Clamped to the format, whose limits an i32 and a double both hold.
         raw: rounded.clamp(min, max) as i32,
         overflow_low: rounded <= min,
         overflow_high: rounded >= max,
-        error: if up { (1 << ERROR_GRID_BITS) - grid } else { grid },
+        error,
     }
 }
 

@@ -71,15 +71,9 @@ impl Requantizer {
             // Clamped first: what lies beyond 33 bits saturates whatever the shift.
             (sum.clamp(-(1 << 33), 1 << 33) << left, 0)
         };
-        let half_or_random = match self.rounding {
-            Rounding::Nearest => 1 << (STREAM_BITS - 1),
-            Rounding::Truncate => 0,
-            Rounding::Stochastic => word,
-        };
-        let up = dropped + half_or_random >= 1 << STREAM_BITS;
+        let (up, error) = self.rounding.decide(dropped, word);
         let rounded = floor + i128::from(up);
-        let fraction = dropped >> (STREAM_BITS - ERROR_GRID_BITS);
-        self.saturate(rounded, if up { (1 << ERROR_GRID_BITS) - fraction } else { fraction })
+        self.saturate(rounded, error)
     }
 
     /// [`Self::apply`] for sums below 2^62 in magnitude, in 64-bit arithmetic.
@@ -102,14 +96,8 @@ impl Requantizer {
             // Clamped first: what lies beyond 32 bits saturates whatever the shift.
             (sum.clamp(-(1 << 31), 1 << 31) << left, 0)
         };
-        let half_or_random = match self.rounding {
-            Rounding::Nearest => 1 << (STREAM_BITS - 1),
-            Rounding::Truncate => 0,
-            Rounding::Stochastic => word,
-        };
-        let up = dropped + half_or_random >= 1 << STREAM_BITS;
+        let (up, error) = self.rounding.decide(dropped, word);
         let rounded = floor + i64::from(up);
-        let fraction = dropped >> (STREAM_BITS - ERROR_GRID_BITS);
         let max = (1_i64 << (self.bits - 1)) - 1;
         let min = -max - 1;
         Rounded {
@@ -117,7 +105,7 @@ impl Requantizer {
             raw: rounded.clamp(min, max) as i32,
             overflow_low: rounded <= min,
             overflow_high: rounded >= max,
-            error: if up { (1 << ERROR_GRID_BITS) - fraction } else { fraction },
+            error,
         }
     }
 

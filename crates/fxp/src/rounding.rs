@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::FxpError;
+use crate::{ERROR_GRID_BITS, FxpError, STREAM_BITS};
 
 /// How dropped bits decide the kept ones. The discriminants are the RTL's `round_mode_i` encoding
 /// (`rtl/flexmac_round.v`).
@@ -28,6 +28,19 @@ impl Rounding {
     /// The two-bit code the RTL decodes.
     pub fn encoding(self) -> u8 {
         self as u8
+    }
+
+    /// Whether the floor goes up by one, and |rounding error| on the error grid. `dropped` is the top
+    /// 24 bits below the point, `word` a 24-bit random word that stochastic rounding alone looks at.
+    pub(crate) fn decide(self, dropped: u32, word: u32) -> (bool, u32) {
+        let addend = match self {
+            Self::Nearest => 1 << (STREAM_BITS - 1),
+            Self::Truncate => 0,
+            Self::Stochastic => word,
+        };
+        let up = dropped + addend >= 1 << STREAM_BITS;
+        let fraction = dropped >> (STREAM_BITS - ERROR_GRID_BITS);
+        (up, if up { (1 << ERROR_GRID_BITS) - fraction } else { fraction })
     }
 
     /// The mode's name, as flags and histories write it.
