@@ -23,6 +23,23 @@ module flexmac_counter #(
     else if (en_i) count_o <= count_o + {{(W - A) {1'b0}}, add_i};
   end
 
+`ifdef FORMAL
+  // Rules
+  // 1. Cleared, it is 0; enabled, it grows by add_i; otherwise it stays.
+  reg past_valid = 1'b0;
+  always @(posedge clk_i) past_valid <= 1'b1;
+
+  always @(posedge clk_i) begin
+    if (past_valid) begin
+      if (!$past(rst_ni) || $past(clear_i)) assert (count_o == 0);
+      else if ($past(en_i)) assert (count_o == $past(count_o) + $past(add_i));
+      else assert (count_o == $past(count_o));
+      cover (count_o == 2 && $past(count_o) == 1);
+      cover (count_o == 0 && $past(count_o) == 1);
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -37,6 +37,46 @@ module flexmac_delay #(
     end
   endgenerate
 
+`ifdef FORMAL
+  // Rules
+  // 1. After reset, zeros: what leaves was given N enabled cycles before, in order.
+  // 2. Not enabled, it stands still.
+  // The history keeps what was given at each enabled cycle, newest first.
+  reg past_valid = 1'b0;
+  always @(posedge clk_i) past_valid <= 1'b1;
+  initial assume (!rst_ni);
+
+  generate
+    if (N == 0) begin : gen_rule_wire
+      always @* begin
+        assert (q_o == d_i);
+        cover (q_o != 0);
+      end
+    end else begin : gen_rule_line
+      reg [W-1:0] history [0:N-1];
+      integer f;
+
+      always @(posedge clk_i) begin
+        for (f = 0; f < N; f = f + 1) begin
+          if (!rst_ni) history[f] <= 0;
+          else if (en_i) history[f] <= f == 0 ? d_i : history[f-1];
+        end
+      end
+
+      // the invariant that makes the rule inductive: every place of the line, not only its end
+      always @(posedge clk_i) begin
+        if (past_valid) begin
+          assert (q_o == history[N-1]);
+          for (f = 0; f < N; f = f + 1) assert (gen_line.line_q[f*W +: W] == history[f]);
+          if ($past(rst_ni) && !$past(en_i)) assert (q_o == $past(q_o));
+          cover (q_o != 0);
+          cover (q_o != 0 && !$past(en_i));
+        end
+      end
+    end
+  endgenerate
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -25,6 +25,31 @@ module flexmac_digit #(
     end
   endgenerate
 
+`ifdef FORMAL
+  // Rules
+  // 1. Each lane keeps the integer it had: bits weigh 2^i, the top one -2^(P-1) where signed.
+  // 2. No lane depends on another.
+  localparam signed [31:0] ONE = 32'sd1;
+  reg signed [31:0] weighed;
+  reg signed [31:0] given;
+  integer f, g;
+
+  always @* begin
+    for (f = 0; f < V; f = f + 1) begin
+      weighed = 32'sd0;
+      for (g = 0; g < P; g = g + 1) begin
+        if (digits_i[f*P+g]) begin
+          weighed = signed_i && g == P - 1 ? weighed - (ONE <<< g) : weighed + (ONE <<< g);
+        end
+      end
+      given = $signed(digits_o[f*(P+1) +: P+1]);
+      assert (given == weighed);
+    end
+    cover (signed_i && given == -(ONE <<< (P - 1)));
+    cover (!signed_i && given == (ONE <<< P) - ONE);
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -155,6 +155,119 @@ module flexmac_drain #(
   assign result_cols_o = d_cols_q;
   assign busy_o = valid_q || a_valid_q || b_valid_q || r_valid_q || c_valid_q || d_valid_q;
 
+`ifdef FORMAL
+  // Rules; a slot is a cycle with en_i. Given: a capture comes no earlier than in the slot in which
+  // the last row of the one before leaves (flexmac_seq keeps to it), with 1 .. 2^IW rows.
+  // 1. After a capture of r rows the chains shift in each of the next r slots and in no other, under
+  //    the capture's significance and kind.
+  // 2. Rows reach the sum stage one slot after they leave, numbered 0 .. r-1 in order, each once,
+  //    added to the capture's base at significance 0 and to the memory above. Rows of a capture
+  //    that emits are not kept, the others are.
+  // 3. Rows of a capture that emits, and no others, come out 1, 2, 3 and 4 slots later at the
+  //    resolve, shift, round and result stages; only the last one as the last, with the capture's
+  //    columns.
+  // 4. A preload is needed exactly by rows added to one, a seed by row 0 under stochastic rounding.
+  // 5. Nothing moves without en_i.
+  // 6. Without a new capture it is idle r + 5 slots after one.
+  localparam [RW:0] NONE = 0;
+  reg  [RW:0] f_left, f_rows;        // rows of the capture still in the chains, and of it in all
+  reg  [RW+3:0] f_since;             // slots since the capture
+  reg  f_emit, f_last;
+  reg  [SW-1:0] f_pos;
+  reg  [1:0] f_base;
+  reg  [CW-1:0] f_cols;
+  wire [RW:0] f_row = f_rows - f_left;
+  // what is in the stages A B R C D: 0 .. 4
+  reg  [4:0] f_in, f_emits, f_first, f_final;
+  reg  [RW:0] f_a_row;
+  reg  [1:0] f_a_base;
+  reg  [5*CW-1:0] f_stage_cols;
+  reg  past_valid = 1'b0;
+  initial assume (!rst_ni);
+
+  always @(posedge clk_i) begin
+    past_valid <= 1'b1;
+    if (!rst_ni) begin
+      f_left <= NONE;
+      f_in <= 5'd0;
+      f_since <= {(RW + 4) {1'b1}};
+      f_rows <= NONE;
+    end else if (en_i) begin
+      if (cap_valid_i) begin
+        f_left <= {1'b0, cap_rows_i};
+        f_rows <= {1'b0, cap_rows_i};
+        f_emit <= cap_emit_i;
+        f_last <= cap_last_i;
+        f_pos <= cap_pos_i;
+        f_base <= cap_pos_i == 0 ? cap_base_i : 2'd2;
+        f_cols <= cap_cols_i;
+        f_since <= 0;
+      end else begin
+        if (f_left != NONE) f_left <= f_left - 1;
+        if (!(&f_since)) f_since <= f_since + 1;
+      end
+      f_in <= {f_in[3:1], f_in[0] && f_emits[0], f_left != NONE};
+      f_emits <= {f_emits[3:0], f_emit};
+      f_first <= {f_first[3:0], f_row == NONE};
+      f_final <= {f_final[3:0], f_left == 1};
+      f_stage_cols <= {f_stage_cols[4*CW-1:0], f_cols};
+      f_a_row <= f_row;
+      f_a_base <= f_base;
+    end
+  end
+
+  always @* begin
+    assume (cap_rows_i != 0 && cap_rows_i <= (1 << IW));
+    if (cap_valid_i) assume (f_left <= 1);
+    if (past_valid) begin
+      assert (drain_o == (en_i && f_left != NONE));
+      if (drain_o) assert (drain_pos_o == f_pos && drain_last_o == f_last);
+      assert (sum_o == (en_i && f_in[0]));
+      if (sum_o) assert (sum_row_o == f_a_row && f_a_row < (1 << IW) && sum_base_o == f_a_base);
+      assert (sum_keep_o == (sum_o && !f_emits[0]));
+      assert (need_preload_o == (f_in[0] && f_a_base == 2'd1));
+      assert (resolve_o == (en_i && f_in[1]));
+      assert (shift_o == (en_i && f_in[2]));
+      if (f_in[2]) assert (seed_o == f_first[2]);
+      assert (need_seed_o == (f_in[2] && f_first[2] && stochastic_i));
+      assert (round_o == (en_i && f_in[3]));
+      assert (result_o == (en_i && f_in[4]));
+      if (f_in[4]) assert (result_last_o == f_final[4] && result_cols_o == f_stage_cols[4*CW +: CW]);
+      assert (busy_o == (f_left != NONE || f_in != 0));
+      if (busy_o) assert (f_since < f_rows + 5);
+      // what makes them inductive
+      assert (f_left <= f_rows && f_rows <= (1 << IW));
+      assert (valid_q == (f_left != NONE));
+      if (f_left != NONE) begin
+        assert (rows_q == f_rows && row_q == f_row && cols_q == f_cols);
+        assert (pos_q == f_pos && last_q == f_last);
+        assert (emit_q == f_emit && base_q == f_base && f_since == f_rows - f_left);
+      end
+      assert (a_valid_q == f_in[0] && b_valid_q == f_in[1] && r_valid_q == f_in[2]);
+      assert (c_valid_q == f_in[3] && d_valid_q == f_in[4]);
+      if (f_in[0]) begin
+        assert (a_row_q == f_a_row && f_a_row < (1 << IW) && a_base_q == f_a_base);
+        assert (a_emit_q == f_emits[0] && a_final_q == f_final[0]);
+        assert (a_cols_q == f_stage_cols[0 +: CW] && f_first[0] == (f_a_row == NONE));
+      end
+      if (f_in[1]) assert (b_first_q == f_first[1] && b_final_q == f_final[1]);
+      if (f_in[1]) assert (b_cols_q == f_stage_cols[CW +: CW]);
+      if (f_in[2]) assert (r_first_q == f_first[2] && r_final_q == f_final[2]);
+      if (f_in[2]) assert (r_cols_q == f_stage_cols[2*CW +: CW]);
+      if (f_in[3]) assert (c_final_q == f_final[3] && c_cols_q == f_stage_cols[3*CW +: CW]);
+      if (f_in[4]) assert (d_final_q == f_final[4]);
+      for (f = 0; f < 5; f = f + 1) begin
+        if (f_in[f]) assert (f_left == NONE ? f_since <= f_rows + f : 1'b1);
+      end
+      cover (result_o && result_last_o && f_first[4] == 0);
+      cover (result_o && result_last_o && f_first[4] && cap_valid_i);
+      cover (need_preload_o && need_seed_o);
+      cover (!busy_o && f_since == f_rows + 5);
+    end
+  end
+  integer f;
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -36,6 +36,28 @@ module flexmac_mode #(
   assign over_o = {SUM{1'b1}} << (amount + 8'd1);
   assign limit_o = {34{1'b1}} << (bits_i - 6'd1);
 
+`ifdef FORMAL
+  // Rules
+  // 1. amount_o is shift_i + 31, 0 .. SUM+55.
+  // 2. over_o has exactly the bits of the sum that come to lie at bit 32, the sign of a 33-bit
+  //    value, or above.
+  // 3. limit_o has exactly the bits from the sign of a result of bits_i upwards.
+  localparam signed [31:0] WIDTH = SUM;
+  integer f;
+
+  always @* begin
+    assume (shift_i >= -8'sd31 && shift_i <= WIDTH + 24);
+    assume (bits_i >= 6'd2 && bits_i <= 6'd32);
+    assert ($signed({24'd0, amount_o}) == shift_i + 31);
+    for (f = 0; f < SUM; f = f + 1) assert (over_o[f] == (f - shift_i >= 32));
+    for (f = 0; f < 34; f = f + 1) assert (limit_o[f] == (f >= bits_i - 1));
+    cover (shift_i == -8'sd31);
+    cover (shift_i == WIDTH + 24);
+    cover (bits_i == 6'd2);
+    cover (bits_i == 6'd32);
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -100,6 +100,79 @@ module flexmac_pe #(
 
   assign chain_o = chain_q;
 
+`ifdef FORMAL
+  // Rules. Given: sum is that of the lanes' products (flexmac_mul, flexmac_dot), within an interval
+  // [f_word_lo, f_word_hi] around 0 that the kinds of its planes set; the intervals' sums, shifted
+  // as the accumulator is, fit ACC bits (docs/arithmetic.md; proofs/bound.py shows that they do).
+  // 1. The accumulator never overflows: it is the exact integer, within its interval.
+  // 2. Digits retired at their places, and the accumulator above them, are the exact sum of all
+  //    products at their places: nothing is lost, over any number of words and significances.
+  // 3. A capture takes the low digit, zero-extended, or the whole accumulator; a drain shifts.
+  localparam W = ACC + 4;         // no interval of ACC bits, shifted and added once, leaves it
+  localparam PLACES = 3 * P;      // places the proof carries digits for; any multiple of P will do
+  localparam T = W + PLACES;
+  (* anyseq *) wire signed [W-1:0] f_word_lo;
+  (* anyseq *) wire signed [W-1:0] f_word_hi;
+  wire signed [W-1:0] f_word = {{(W - SUM) {sum[SUM-1]}}, sum};
+  reg  signed [W-1:0] f_exact, f_lo, f_hi;
+  wire signed [W-1:0] f_exact_base = acc_clear_i ? 0 : acc_shift_i ? f_exact >>> P : f_exact;
+  wire signed [W-1:0] f_lo_d = (acc_clear_i ? 0 : acc_shift_i ? f_lo >>> P : f_lo) + f_word_lo;
+  wire signed [W-1:0] f_hi_d = (acc_clear_i ? 0 : acc_shift_i ? f_hi >>> P : f_hi) + f_word_hi;
+  localparam signed [W-1:0] FITS = 1 <<< (ACC - 1);
+  reg  signed [T-1:0] f_total;    // all products at their places
+  reg  signed [T-1:0] f_retired;  // digits retired so far at their places
+  reg  [7:0] f_place;             // bits retired
+  wire [7:0] f_place_d = acc_clear_i ? 0 : acc_shift_i ? f_place + P : f_place;
+  wire signed [T-1:0] f_digit = {{(T - P) {1'b0}}, acc_q[P-1:0]};
+  reg  f_begun = 1'b0;
+  reg  past_valid = 1'b0;
+
+  always @(posedge clk_i) begin
+    past_valid <= 1'b1;
+    if (acc_en_i) begin
+      f_begun <= 1'b1;
+      f_exact <= f_exact_base + f_word;
+      f_lo <= f_lo_d;
+      f_hi <= f_hi_d;
+      f_place <= f_place_d;
+      f_total <= (acc_clear_i ? 0 : f_total) + ({{(T - W) {f_word[W-1]}}, f_word} <<< f_place_d);
+      if (acc_clear_i) f_retired <= 0;
+      else if (acc_shift_i) f_retired <= f_retired + (f_digit <<< f_place);
+    end
+  end
+
+  always @* begin
+    assume (f_word_lo <= 0 && f_word_hi >= 0 && f_word_lo >= -FITS && f_word_hi < FITS);
+    assume (f_word_lo <= f_word && f_word <= f_word_hi);
+    if (acc_en_i) begin
+      assume (f_begun || acc_clear_i);
+      assume (f_place_d <= PLACES);
+      assume (f_lo_d >= -FITS && f_hi_d < FITS);
+    end
+    if (f_begun) begin
+      assert (f_lo <= f_exact && f_exact <= f_hi && f_lo <= 0 && f_hi >= 0);
+      assert (f_lo >= -FITS && f_hi < FITS);
+      assert ($signed(acc_q) == f_exact);
+      assert (f_place <= PLACES && f_place % P == 0);
+      assert (f_total == f_retired + ({{(T - W) {f_exact[W-1]}}, f_exact} <<< f_place));
+      assert (f_retired >= 0 && (f_retired >>> f_place) == 0);
+      cover (f_exact == FITS - 1 && f_place == 2 * P);
+      cover (f_exact == -FITS && f_place == PLACES);
+      cover (f_retired == (1 << PLACES) - 1);
+    end
+  end
+
+  always @(posedge clk_i) begin
+    if (past_valid) begin
+      if ($past(cap_i) && $past(cap_last_i)) assert (chain_o == $past(acc_q));
+      else if ($past(cap_i)) assert ({1'b0, chain_o} == {1'b0, $past(acc_q[P-1:0])});
+      else if ($past(drain_i)) assert (chain_o == $past(chain_i));
+      else assert (chain_o == $past(chain_o));
+      cover ($past(cap_i) && !$past(cap_last_i) && $past(acc_q) < 0 && acc_en_i);
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

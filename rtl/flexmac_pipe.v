@@ -30,6 +30,21 @@ module flexmac_pipe #(
     end
   endgenerate
 
+`ifdef FORMAL
+  // Rules
+  // 1. ON: what was given at the last enable, and nothing else, shows. Otherwise what is given.
+  reg past_valid = 1'b0;
+  always @(posedge clk_i) past_valid <= 1'b1;
+
+  always @(posedge clk_i) begin
+    if (ON == 0) assert (q_o == d_i);
+    else if (past_valid && $past(en_i)) assert (q_o == $past(d_i));
+    else if (past_valid) assert (q_o == $past(q_o));
+    cover (past_valid && q_o != $past(q_o));
+    cover (past_valid && !$past(en_i) && d_i != $past(d_i));
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -32,6 +32,36 @@ module flexmac_saturate (
   assign high_o = !negative && (outside || at_limit);
   assign result_o = !outside ? value_i[31:0] : negative ? ~max : max;
 
+`ifdef FORMAL
+  // Rules, for any width of 2..32 bits
+  // 1. The result is the value brought between -2^(bits-1) and 2^(bits-1)-1.
+  // 2. low_o, high_o: the value is at or beyond the low, the high limit.
+  reg  signed [40:0] low, high;
+  // what lies beyond 33 bits is as good as this far out
+  wire signed [40:0] far = sign_i ? -(41'sd1 <<< 39) : 41'sd1 <<< 39;
+  wire signed [40:0] value = beyond_i ? far : {{7{value_i[33]}}, value_i};
+  integer bits;
+
+  always @* begin
+    for (bits = 2; bits <= 32; bits = bits + 1) begin
+      low = -(41'sd1 <<< (bits - 1));
+      high = (41'sd1 <<< (bits - 1)) - 41'sd1;
+      if (limit_i == {34{1'b1}} << (bits - 1)) begin
+        assert ($signed(result_o) == (value < low ? low : value > high ? high : value));
+        assert (low_o == (value <= low));
+        assert (high_o == (value >= high));
+      end
+    end
+    if (limit_i == 34'h3_ffff_ff80) begin  // 8 bits
+      cover (low_o && value_i == -34'sd128);
+      cover (high_o && value_i == 34'sd127);
+      cover (!high_o && value_i == 34'sd126);
+      cover (beyond_i && sign_i && value_i > 0);
+      cover (beyond_i && !sign_i && value_i < 0);
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

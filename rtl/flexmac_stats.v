@@ -103,6 +103,87 @@ module flexmac_stats #(
 
   assign busy_o = valid_q;
 
+`ifdef FORMAL
+  // Rules
+  // 1. Two cycles after a beat, each counter has grown by that of the beat's first cols_i columns:
+  //    their number, their low and high flags, their errors; magnitude_o has OR-ed in each y,
+  //    complemented below zero.
+  // 2. A clear forgets what was counted, and the beat that would have been counted in that cycle.
+  reg past_valid = 1'b0;
+  reg beat_q = 1'b0;
+  reg [W-1:0] emitted, low, high, error;
+  reg [31:0] magnitude;
+  reg [W-1:0] beat_emitted, beat_low, beat_high, beat_error;
+  reg [31:0] beat_magnitude;
+  integer f;
+  initial assume (!rst_ni);
+
+  always @(posedge clk_i) begin
+    past_valid <= 1'b1;
+    beat_q <= rst_ni && valid_i;
+    if (valid_i) begin
+      beat_emitted = 0;
+      beat_low = 0;
+      beat_high = 0;
+      beat_error = 0;
+      beat_magnitude = 0;
+      for (f = 0; f < COLS; f = f + 1) begin
+        if (f < cols_i) begin
+          beat_emitted = beat_emitted + 1;
+          if (low_i[f]) beat_low = beat_low + 1;
+          if (high_i[f]) beat_high = beat_high + 1;
+          beat_error = beat_error + error_i[f*9 +: 9];
+          if (result_i[f*32+31]) beat_magnitude = beat_magnitude | ~result_i[f*32 +: 32];
+          else beat_magnitude = beat_magnitude | result_i[f*32 +: 32];
+        end
+      end
+    end
+  end
+
+  // what is counted now is the beat before, as it was
+  reg [W-1:0] now_emitted, now_low, now_high, now_error;
+  reg [31:0] now_magnitude;
+  always @* begin
+    now_emitted = beat_emitted;
+    now_low = beat_low;
+    now_high = beat_high;
+    now_error = beat_error;
+    now_magnitude = beat_magnitude;
+  end
+
+  always @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      emitted <= 0;
+      low <= 0;
+      high <= 0;
+      error <= 0;
+      magnitude <= 0;
+    end else if (beat_q) begin
+      emitted <= emitted + now_emitted;
+      low <= low + now_low;
+      high <= high + now_high;
+      error <= error + now_error;
+      magnitude <= magnitude | now_magnitude;
+    end
+  end
+
+  always @* begin
+    assume (cols_i <= COLS && cols_i != 0);
+    if (past_valid) begin
+      assert (valid_q == beat_q && busy_o == beat_q);
+      if (beat_q) begin
+        assert (cols_q == beat_emitted && low_q == beat_low && high_q == beat_high);
+        assert (error_q == beat_error && magnitude_q == beat_magnitude);
+      end
+      assert (emitted_o == emitted && low_o == low && high_o == high);
+      assert (error_o == error && magnitude_o == magnitude);
+      cover (low == COLS && high == 1);
+      cover (magnitude == 32'h80000000 - 1 && emitted == 1);
+      cover (error == COLS * 256);
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

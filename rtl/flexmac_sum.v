@@ -119,6 +119,56 @@ module flexmac_sum #(
     end
   endgenerate
 
+`ifdef FORMAL
+  // Rules, for any one row f_row
+  // 1. sum_o, two enabled stages after an addition, is base + aligned modulo 2^SUM, the base being
+  //    nothing, the preload, or what the row last kept.
+  // 2. Carries that wait lose nothing: segments and carries add up to the exact sum, in the
+  //    memory and between the stages. (This makes 1 inductive.)
+  (* anyconst *) wire [IW-1:0] f_row;
+  reg  [SUM-1:0] kept, added, resolved_want;
+  reg  kept_known = 1'b0, added_known = 1'b0, resolved_known = 1'b0;
+  wire known = base_i != BASE_MEMORY || (row_i == f_row && kept_known);
+  wire [SUM-1:0] from = base_i == BASE_PRELOAD ? preload_i
+      : base_i == BASE_MEMORY ? kept : {SUM{1'b0}};
+  wire [ALL+N-1:0] in_row = memory_q[f_row];
+
+  function [SUM-1:0] value(input [ALL+N-1:0] held_i);
+    reg [ALL-1:0] total;
+    integer f;
+    begin
+      total = held_i[ALL-1:0];
+      for (f = 0; f < N; f = f + 1) total = total + ({{(ALL - 1) {1'b0}}, held_i[ALL+f]} << (f * SEG));
+      value = total[SUM-1:0];
+    end
+  endfunction
+
+  always @(posedge clk_i) begin
+    if (keep_i && row_i == f_row) begin
+      kept <= from + aligned_i;
+      kept_known <= known;
+    end
+    if (add_en_i) begin
+      added <= from + aligned_i;
+      added_known <= known;
+    end
+    if (resolve_en_i) begin
+      resolved_want <= added;
+      resolved_known <= added_known;
+    end
+  end
+
+  always @* begin
+    assume (f_row < ROWS && row_i < ROWS);
+    if (kept_known) assert (value(in_row) == kept);
+    if (added_known) assert (value({carry_q, sum_q}) == added);
+    if (resolved_known) assert (sum_o == resolved_want);
+    cover (resolved_known && sum_o[SUM-1]);
+    cover (added_known && carry_q[N-1]);
+    cover (kept_known && keep_i && row_i == f_row && base_i == BASE_MEMORY);
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -1,0 +1,111 @@
+"""One proof obligation: Verilog in, verdict out, through Yosys, yosys-smtbmc and z3.
+
+The module under proof is read with `-formal`, which defines FORMAL and so brings in its rules; the
+modules below it are read without, so that their own assumptions cannot make a proof easier.
+Registers start anywhere unless the rules assume a reset.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+
+TIMEOUT_SECONDS = 40
+
+
+class ToolError(Exception):
+    """A tool is missing, or failed for a reason that is not a verdict."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`failed` is None when everything holds, else what did not."""
+
+    failed: str | None
+    seconds: float
+
+
+def call(command, folder):
+    """Runs a command in its own process group, which ends with it: a solver outlives its caller
+    otherwise."""
+    try:
+        process = subprocess.Popen(
+            [str(word) for word in command], cwd=folder, text=True, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    except OSError as error:
+        raise ToolError(f"{command[0]}: {error}; scripts/setup.sh names its package") from error
+    try:
+        text, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+        return process.returncode, text
+    except subprocess.TimeoutExpired:
+        raise ToolError(f"{command[0]} in {folder}: no answer in {TIMEOUT_SECONDS} s") from None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def source(top, formal, plain, parameters):
+    """Yosys commands that read and flatten a design."""
+    script = "".join(f"read_verilog {path}\n" for path in plain)
+    script += "".join(f"read_verilog -formal {path}\n" for path in formal)
+    script += "".join(f"chparam -set {name} {value} {top}\n" for name, value in parameters.items())
+    return script + f"hierarchy -check -top {top}\nproc\nflatten\nmemory_map\n"
+
+
+def yosys(folder, name, script):
+    """None when Yosys is content, else its first complaint."""
+    (folder / name).write_text(script)
+    code, text = call(["yosys", "-q", "-s", name], folder)
+    if code == 0:
+        return None
+    if code < 0:
+        raise ToolError(f"yosys {folder / name}: signal {-code}")
+    errors = [line for line in text.split("\n") if "ERROR" in line]
+    return errors[0] if errors else text[-300:]
+
+
+def ask(folder, what, arguments):
+    """None when yosys-smtbmc says PASSED, else what failed first."""
+    command = ["yosys-smtbmc", "-s", "z3", "--noprogress", "--dump-vcd", "trace.vcd", *arguments]
+    _, text = call([*command, "model.smt2"], folder)
+    if "Status: PASSED" in text:
+        return None
+    if "Status: FAILED" not in text:
+        raise ToolError(f"yosys-smtbmc in {folder}: {text[-400:]}")
+    first = [
+        line.split("  ")[-1].strip()
+        for line in text.split("\n")
+        if "Assert failed in" in line or "Unreached cover" in line
+    ]
+    return f"{what}: {first[0] if first else 'fails'}"
+
+
+def prove(folder, top, formal, plain, parameters, depth, induction=0, covers=0, engine="sat"):
+    """Checks every rule, and that every cover is reached within `covers` cycles.
+
+    Engine "sat" is Yosys's own MiniSat: one cycle where there is no state (induction 0), else
+    temporal induction of at most `induction` cycles with its base case. Engine "z3": `depth`
+    cycles from the start, then induction over `induction` cycles unless that is 0, which makes the
+    proof a bounded one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
+    script = source(top, formal, plain, parameters)
+    simple, smt2 = "opt -nodffe -nosdff\n", "write_smt2 -wires model.smt2\n"
+    if engine == "sat":
+        kind = f"-tempinduct -maxsteps {induction}" if induction else ""
+        rules = f"chformal -cover -remove\nopt\nsat -verify -prove-asserts -set-assumes {kind}\n"
+        failed = yosys(folder, "rules.ys", script + rules)
+    else:
+        failed = yosys(folder, "rules.ys", script + simple + smt2)
+        failed = failed or ask(folder, "rule", ["-t", depth])
+        if induction and not failed:
+            failed = ask(folder, "induction", ["-i", "-t", induction])
+    if covers and not failed:
+        failed = yosys(folder, "cover.ys", script + "chformal -assert -remove\n" + simple + smt2)
+        failed = failed or ask(folder, "cover", ["-c", "-t", covers])
+    return Verdict(failed, time.monotonic() - begun)
