@@ -259,6 +259,154 @@ module flexmac_seq #(
     end
   end
 
+`ifdef FORMAL
+  // Rules; a slot is a cycle with en_i. Given: legal commands, planes * words within a bank, and
+  // valid commands that wait unchanged.
+  // 1. Every pair (i, j) of a command is visited once, by rising i + j, then by rising i: f_order
+  //    counts the pairs that come before, and goes up by one from pair to pair.
+  // 2. Each visit reads words i*words + k of A and j*words + k of B, k = 0 .. words-1, and no
+  //    counter leaves its range: no read beyond the command's planes.
+  // 3. The first word of a command clears, the first of each later significance shifts; planes are
+  //    signed where they are top ones.
+  // 4. Every significance is captured once, with its own command's record.
+  // 5. After a capture of r rows the next comes r slots later at the earliest: the chains are
+  //    empty then.
+  // 6. Bounded: a command takes exactly planes_a * planes_b * words slots that issue, and at most
+  //    RMAX-1 slots of waiting per capture; a slot that does neither does not exist while active.
+  localparam NMAX = 1 << NW;
+  localparam [RW:0] RMAX = (1 << RW) - 1;
+  reg  past_valid = 1'b0;
+  initial assume (!rst_ni);
+
+  // pairs of an na x nb command that come before (i, j)
+  function [2*NW:0] before(input [NW-1:0] na, input [NW-1:0] nb, input [NW-1:0] i, input [NW-1:0] j);
+    integer x, y;
+    begin
+      before = 0;
+      for (x = 0; x < NMAX; x = x + 1) begin
+        for (y = 0; y < NMAX; y = y + 1) begin
+          if (x < na && y < nb && (x + y < i + j || (x + y == i + j && x < i)))
+            before = before + 1;
+        end
+      end
+    end
+  endfunction
+
+  // a small product
+  function [AW+NW:0] times(input [NW-1:0] n, input [WW-1:0] words);
+    integer x;
+    begin
+      times = 0;
+      for (x = 0; x < NW; x = x + 1) if (n[x]) times = times + (words << x);
+    end
+  endfunction
+
+  reg  [2*NW:0] f_pairs;                    // pairs ended in this command
+  reg  [RW:0] f_chain;                      // slots until the chains of the last capture are free
+  reg  [RW:0] f_waited;                     // slots waited in a row
+  reg  f_due;                               // a significance ended and is not captured
+  reg  f_due_last, f_due_emit;
+  reg  [SW-1:0] f_due_pos;
+  reg  [1:0] f_due_base;
+  reg  [RW-1:0] f_due_rows;
+  reg  [CW-1:0] f_due_cols;
+  wire [NW:0] f_pos = i_q + j_q;
+  wire [AW+NW:0] f_a = times(i_q, words_q);
+  wire [AW+NW:0] f_b = times(j_q, words_q);
+  wire [AW+NW:0] f_a0 = times(i0_q, words_q);
+  wire [AW+NW:0] f_b0 = times(j0_q, words_q);
+  wire [AW+NW:0] f_all_a = times(planes_a_q, words_q);
+  wire [AW+NW:0] f_all_b = times(planes_b_q, words_q);
+
+  always @(posedge clk_i) begin
+    past_valid <= 1'b1;
+    if (!rst_ni) begin
+      f_chain <= 0;
+      f_waited <= 0;
+      f_due <= 1'b0;
+    end else if (en_i) begin
+      if (accept) f_pairs <= 0;
+      else if (ends_pair) f_pairs <= f_pairs + 1;
+      if (capture) f_chain <= f_due_rows - 1;
+      else if (f_chain != 0) f_chain <= f_chain - 1;
+      f_waited <= wait_o ? f_waited + 1 : 0;
+      if (ends_significance) begin
+        f_due <= 1'b1;
+        f_due_pos <= f_pos;
+        f_due_last <= f_pos == planes_a_q + planes_b_q - 2;
+        f_due_emit <= emit_q && f_pos == planes_a_q + planes_b_q - 2;
+        f_due_base <= base_q;
+        f_due_rows <= rows_q;
+        f_due_cols <= cols_q;
+      end else if (capture) f_due <= 1'b0;
+    end
+  end
+
+  always @* begin
+    assume (cmd_planes_a_i != 0 && cmd_planes_b_i != 0 && cmd_words_i != 0 && cmd_rows_i != 0);
+    assume (times(cmd_planes_a_i, cmd_words_i) <= (1 << AW));
+    assume (times(cmd_planes_b_i, cmd_words_i) <= (1 << AW));
+    assume (cmd_planes_a_i + cmd_planes_b_i - 1 <= (1 << SW));
+    if (past_valid) begin
+      if (active_q) begin
+        assert (words_q != 0 && f_all_a <= (1 << AW) && f_all_b <= (1 << AW));
+        assert (planes_a_q + planes_b_q - 1 <= (1 << SW));
+        assert (i_q < planes_a_q && j_q < planes_b_q && k_q < words_q);
+        assert (i0_q < planes_a_q && j0_q < planes_b_q);
+        assert (i0_q <= i_q && i0_q + j0_q == f_pos && pos_q == f_pos);
+        assert (i0_q == 0 || j0_q == planes_b_q - 1);
+        assert (plane_a_q == f_a && plane_b_q == f_b && plane_a0_q == f_a0 && plane_b0_q == f_b0);
+        assert (addr_a_q == f_a + k_q && f_a + k_q < f_all_a);
+        assert (addr_b_q == f_b + k_q && f_b + k_q < f_all_b);
+        assert (fresh_q == (f_pos == 0 && k_q == 0));
+        assert (start_q == (i_q == i0_q && k_q == 0));
+        assert (f_pairs == before(planes_a_q, planes_b_q, i_q, j_q));
+        assert (rows_q != 0);
+        assert (issue_o || wait_o);
+      end
+      assert (due_q == f_due && drain_q == f_chain);
+      if (f_due) begin
+        assert (due_rows_q == f_due_rows && f_due_rows != 0 && due_pos_q == f_due_pos);
+        assert (due_last_q == f_due_last && due_emit_q == f_due_emit && due_base_q == f_due_base);
+        assert (due_cols_q == f_due_cols);
+      end
+      assert (!(capture && f_chain != 0));
+      assert (!(ends_significance && f_due && !capture));
+      assert (f_waited + (f_due ? f_chain : 0) <= RMAX - 1);
+      assert (!(cmd_ready_o && !en_i) && !(op_ren_o && !en_i));
+      if (en_i && ends_command) assert (f_pairs + 1 == times(planes_a_q, planes_b_q));
+      if (en_i && !active_q) assert (cmd_ready_o);
+      assert (busy_o == (active_q || f_due));
+      cover (accept && active_q && f_due);
+      cover (active_q && i_q == 1 && j_q == 1 && k_q == 1);
+      cover (wait_o && f_waited == RMAX - 2);
+      cover (ends_command && planes_a_q == 1 && planes_b_q == 2 && words_q == 2);
+    end
+  end
+
+  always @(posedge clk_i) begin
+    if (past_valid && $past(past_valid) && $past(rst_ni)) begin
+      if ($past(en_i)) begin
+        assert (op_valid_o == $past(op_ren_o));
+        if (op_valid_o) begin
+          assert (op_clear_o == $past(f_pairs == 0 && k_q == 0));
+          assert (op_shift_o == $past(f_pairs != 0 && k_q == 0 && (i_q == 0 || j_q == planes_b_q - 1)));
+          assert (op_a_signed_o == $past(i_q + 1 == planes_a_q));
+          assert (op_b_signed_o == $past(j_q + 1 == planes_b_q));
+        end
+        assert (cap_valid_o == $past(capture));
+        if (cap_valid_o) begin
+          assert (cap_last_o == $past(f_due_last) && cap_pos_o == $past(f_due_pos));
+          assert (cap_base_o == $past(f_due_base) && cap_emit_o == $past(f_due_emit));
+          assert (cap_rows_o == $past(f_due_rows) && cap_cols_o == $past(f_due_cols));
+        end
+      end else begin
+        assert (op_valid_o == $past(op_valid_o) && cap_valid_o == $past(cap_valid_o));
+      end
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire
