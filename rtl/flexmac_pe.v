@@ -156,9 +156,9 @@ module flexmac_pe #(
       assert (f_place <= PLACES && f_place % P == 0);
       assert (f_total == f_retired + ({{(T - W) {f_exact[W-1]}}, f_exact} <<< f_place));
       assert (f_retired >= 0 && (f_retired >>> f_place) == 0);
-      cover (f_exact == FITS - 1 && f_place == 2 * P);
-      cover (f_exact == -FITS && f_place == PLACES);
-      cover (f_retired == (1 << PLACES) - 1);
+      cover (f_place == 2 * P && f_exact < 0 && f_retired == (1 << (2 * P)) - 1);
+      cover (f_place == PLACES && f_exact > (1 << P));
+      cover (f_exact == f_hi && f_hi == f_word_hi && f_lo < 0);
     end
   end
 

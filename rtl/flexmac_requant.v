@@ -175,6 +175,91 @@ module flexmac_requant #(
     end
   end
 
+`ifdef FORMAL
+  // Rules. Given: the masks are those of f_shift and f_bits (flexmac_mode); stages are enabled every
+  // cycle, as they hold still otherwise.
+  // 1. The sum that reaches rounding is what it is added to, plus the digit (or, signed, the rest of
+  //    the accumulator) at its place, modulo 2^SUM.
+  //    (Proven with flexmac_sum in place; for 2 and 3 the sum is any at all, F_FREE_SUM.)
+  // 2. The result is docs/arithmetic.md word by word: y = floor((sum + R) / 2^s), exact for s <= 0,
+  //    R a half, nothing, or the top min(s, 24) bits of the random word at the top of the dropped
+  //    field; brought between the limits of f_bits.
+  // 3. low_o, high_o: y is at or beyond a limit. error_o: the top 8 dropped bits f where y is the
+  //    floor, 256 - f where it is one above.
+  localparam F = SUM + 60;
+  (* anyconst *) wire signed [7:0] f_shift;
+  (* anyconst *) wire [5:0] f_bits;
+  localparam signed [31:0] WIDTH = SUM;
+  localparam signed [F-1:0] ONE = 1;
+  reg  [3:0] f_flow = 4'd0;                 // cycles since the start, up to 8
+  reg  [SUM-1:0] f_aligned, f_added, f_sum;
+  reg  signed [F-1:0] f_wide, f_noise, f_y, f_floor, f_low, f_high;
+  reg  signed [F-1:0] f_y_q;
+  reg  [F+7:0] f_rest;
+  reg  [8:0] f_error, f_error_q, f_error_q2;
+  integer s;
+
+  // the definition
+  always @* begin
+    s = f_shift;
+    f_wide = {{(F - SUM) {f_sum[SUM-1]}}, f_sum};
+    f_noise = 0;
+    if (s > 0) begin
+      if (round_mode_i == 2'd0) f_noise = ONE <<< (s - 1);
+      if (round_mode_i == 2'd2) f_noise = s < 24 ? word >> (24 - s) : word << (s - 24);
+    end
+    f_floor = s > 0 ? f_wide >>> s : f_wide <<< -s;
+    f_y = s > 0 ? (f_wide + f_noise) >>> s : f_floor;
+    f_rest = s > 0 ? ((f_wide - (f_floor <<< s)) << 8) >> s : 0;
+    f_error = f_y == f_floor ? f_rest[8:0] : 9'd256 - f_rest[8:0];
+    f_low = -(ONE <<< (f_bits - 1));
+    f_high = (ONE <<< (f_bits - 1)) - 1;
+  end
+
+  always @(posedge clk_i) begin
+    if (f_flow != 4'd8) f_flow <= f_flow + 4'd1;
+    f_aligned <= (align_last_i ? {{(SUM - ACC) {chain_i[ACC-1]}}, chain_i}
+        : {{(SUM - ACC) {1'b0}}, chain_i}) << (align_pos_i * P);
+    f_added <= f_aligned + (sum_base_i == 2'd1 ? preload_i : 0);
+    f_sum <= sum;
+    f_y_q <= f_y;
+    f_error_q <= f_error;
+    f_error_q2 <= f_error_q;
+  end
+
+  always @* begin
+    assume (f_shift >= -31 && f_shift <= WIDTH + 24 && f_bits >= 6'd2 && f_bits <= 6'd32);
+    assume (amount_i == f_shift + 31);
+    assume (over_i == (f_shift + 32 >= WIDTH ? {SUM{1'b0}} : {SUM{1'b1}} << (f_shift + 32)));
+    assume (limit_i == {34{1'b1}} << (f_bits - 1));
+    assume (align_en_i && sum_en_i && resolve_en_i && shift_en_i && round_en_i && result_en_i);
+    assume (sum_base_i != 2'd2 && round_mode_i != 2'd3);
+  end
+
+  reg [SUM-1:0] f_added_q;
+  reg signed [F-1:0] f_y_q2, f_floor_q, f_floor_q2;
+  always @(posedge clk_i) begin
+    f_added_q <= f_added;
+    f_y_q2 <= f_y_q;
+    f_floor_q <= f_floor;
+    f_floor_q2 <= f_floor_q;
+  end
+
+  always @* begin
+`ifndef F_FREE_SUM
+    if (f_flow >= 3) assert (sum == f_added_q);
+`endif
+    if (f_flow >= 6) begin
+      assert ($signed(result_o) == (f_y_q2 < f_low ? f_low : f_y_q2 > f_high ? f_high : f_y_q2));
+      assert (low_o == (f_y_q2 <= f_low));
+      assert (high_o == (f_y_q2 >= f_high));
+      assert (error_o == f_error_q2);
+      cover (f_y_q2 != f_floor_q2 && f_error_q2 != 0);
+      cover (f_y_q2 == f_floor_q2 && !low_o && !high_o);
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire
