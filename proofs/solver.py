@@ -12,7 +12,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 
-TIMEOUT_SECONDS = 90
+TIMEOUT_SECONDS = 600
 
 
 class ToolError(Exception):
@@ -48,9 +48,10 @@ def call(command, folder):
         process.wait()
 
 
-def source(top, formal, plain, parameters):
+def source(top, formal, plain, parameters, defines):
     """Yosys commands that read and flatten a design."""
-    script = "".join(f"read_verilog {path}\n" for path in plain)
+    script = "".join(f"verilog_defines -D{name}\n" for name in defines)
+    script += "".join(f"read_verilog {path}\n" for path in plain)
     script += "".join(f"read_verilog -formal {path}\n" for path in formal)
     script += "".join(f"chparam -set {name} {value} {top}\n" for name, value in parameters.items())
     return script + f"hierarchy -check -top {top}\nproc\nflatten\nmemory_map\n"
@@ -108,7 +109,8 @@ def reach(folder, script, cycles):
     return failed and f"cover: one of {len(names)} is not reached: {failed}"
 
 
-def prove(folder, top, formal, plain, parameters, depth, induction=0, covers=0, engine="sat"):
+def prove(folder, top, formal, plain, parameters, depth, induction=0, covers=0, engine="sat",
+          defines=()):  # fmt: skip
     """Checks every rule, and that every cover is reached within `covers` cycles.
 
     Engine "sat" is Yosys's own MiniSat: `depth` cycles from the start where induction is 0 (one is
@@ -117,7 +119,7 @@ def prove(folder, top, formal, plain, parameters, depth, induction=0, covers=0, 
     """
     folder.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
-    script = source(top, formal, plain, parameters)
+    script = source(top, formal, plain, parameters, defines)
     if engine == "sat":
         kind = f"-tempinduct -maxsteps {induction}" if induction else f"-seq {depth}"
         rules = f"chformal -cover -remove\nopt\nsat -verify -prove-asserts -set-assumes {kind}\n"

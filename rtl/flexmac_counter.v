@@ -18,6 +18,12 @@ module flexmac_counter #(
     output reg  [W-1:0] count_o
 );
 
+  generate
+    if (W <= A) begin : gen_bad_w
+      flexmac_counter_W_must_exceed_A u_illegal ();
+    end
+  endgenerate
+
   always @(posedge clk_i) begin
     if (!rst_ni || clear_i) count_o <= {W{1'b0}};
     else if (en_i) count_o <= count_o + {{(W - A) {1'b0}}, add_i};

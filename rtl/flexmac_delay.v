@@ -21,6 +21,15 @@ module flexmac_delay #(
 );
 
   generate
+    if (W < 1) begin : gen_bad_w
+      flexmac_delay_W_must_be_at_least_1 u_illegal ();
+    end
+    if (N < 0) begin : gen_bad_n
+      flexmac_delay_N_must_be_at_least_0 u_illegal ();
+    end
+  endgenerate
+
+  generate
     if (N == 0) begin : gen_wire
       wire unused_wire = &{1'b0, clk_i, rst_ni, en_i};
       assign q_o = d_i;

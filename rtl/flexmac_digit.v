@@ -18,6 +18,15 @@ module flexmac_digit #(
     output wire [V*(P+1)-1:0] digits_o
 );
 
+  generate
+    if (P < 2 || P > 16) begin : gen_bad_p
+      flexmac_digit_P_must_be_2_to_16 u_illegal ();
+    end
+    if (V < 1) begin : gen_bad_v
+      flexmac_digit_V_must_be_at_least_1 u_illegal ();
+    end
+  endgenerate
+
   genvar lane;
   generate
     for (lane = 0; lane < V; lane = lane + 1) begin : gen_lane

@@ -55,6 +55,15 @@ module flexmac_drain #(
     output wire          busy_o
 );
 
+  generate
+    if (RW < IW) begin : gen_bad_rw
+      flexmac_drain_RW_must_be_at_least_IW u_illegal ();
+    end
+    if (IW < 1 || SW < 1 || CW < 1) begin : gen_bad_widths
+      flexmac_drain_widths_must_be_at_least_1 u_illegal ();
+    end
+  endgenerate
+
   localparam [1:0] BASE_PRELOAD = 2'd1;
   localparam [1:0] BASE_MEMORY = 2'd2;
   localparam [RW-1:0] ONE_R = 1;

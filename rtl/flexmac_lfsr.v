@@ -21,6 +21,12 @@ module flexmac_lfsr #(
     output wire [23:0] word_o
 );
 
+  generate
+    if (TAPS[31] == 1'b0) begin : gen_bad_taps
+      flexmac_lfsr_TAPS_must_hold_bit_31 u_illegal ();
+    end
+  endgenerate
+
   reg [31:0] state_q;
 
   function [31:0] leap(input [31:0] state);

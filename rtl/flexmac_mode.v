@@ -30,6 +30,12 @@ module flexmac_mode #(
     output wire        [   33:0] limit_o
 );
 
+  generate
+    if (SUM < 48 || SUM > 88) begin : gen_bad_sum
+      flexmac_mode_SUM_must_be_48_to_88 u_illegal ();
+    end
+  endgenerate
+
   wire [7:0] amount = shift_i + 8'sd31;
 
   assign amount_o = amount;

@@ -20,6 +20,12 @@ module flexmac_mul #(
     output wire signed [2*P:0] product_o
 );
 
+  generate
+    if (P < 2 || P > 16) begin : gen_bad_p
+      flexmac_mul_P_must_be_2_to_16 u_illegal ();
+    end
+  endgenerate
+
   assign product_o = a_i * b_i;
 
 `ifdef FORMAL

@@ -44,6 +44,21 @@ module flexmac_pe #(
     output wire signed [ACC-1:0] chain_o
 );
 
+  generate
+    if (P != 2 && P != 4 && P != 8 && P != 16) begin : gen_bad_p
+      flexmac_pe_P_must_be_2_4_8_or_16 u_illegal ();
+    end
+    if (V < 1 || V > 16) begin : gen_bad_v
+      flexmac_pe_V_must_be_1_to_16 u_illegal ();
+    end
+    if (ACC <= 2 * P + 1 + $clog2(V)) begin : gen_bad_acc
+      flexmac_pe_ACC_must_exceed_the_lanes_sum u_illegal ();
+    end
+    if (STAGES < 1 || STAGES > 4) begin : gen_bad_stages
+      flexmac_pe_STAGES_must_be_1_to_4 u_illegal ();
+    end
+  endgenerate
+
   localparam PROD = 2 * P + 1;                // one product
   localparam SUM = PROD + $clog2(V);          // V of them
 

@@ -20,6 +20,12 @@ module flexmac_pipe #(
 );
 
   generate
+    if (W < 1) begin : gen_bad_w
+      flexmac_pipe_W_must_be_at_least_1 u_illegal ();
+    end
+  endgenerate
+
+  generate
     if (ON != 0) begin : gen_register
       reg [W-1:0] data_q;
       always @(posedge clk_i) if (en_i) data_q <= d_i;

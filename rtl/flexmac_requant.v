@@ -66,6 +66,18 @@ module flexmac_requant #(
     output reg         [    8:0] error_o
 );
 
+  generate
+    if (P != 2 && P != 4 && P != 8 && P != 16) begin : gen_bad_p
+      flexmac_requant_P_must_be_2_4_8_or_16 u_illegal ();
+    end
+    if (SUM < 48 || SUM > 88) begin : gen_bad_sum
+      flexmac_requant_SUM_must_be_48_to_88 u_illegal ();
+    end
+    if (SUM <= ACC) begin : gen_bad_acc
+      flexmac_requant_SUM_must_exceed_ACC u_illegal ();
+    end
+  endgenerate
+
   localparam [1:0] ROUND_NEAREST = 2'd0;
   localparam [1:0] ROUND_STOCHASTIC = 2'd2;
   localparam PLACES = SW + $clog2(P);  // significance * P: P is a power of two

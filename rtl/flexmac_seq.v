@@ -68,6 +68,15 @@ module flexmac_seq #(
     output wire          wait_o          // a capture waits for the chains in this slot
 );
 
+  generate
+    if (WW < AW) begin : gen_bad_ww
+      flexmac_seq_WW_must_be_at_least_AW u_illegal ();
+    end
+    if (NW < 1 || SW < 1 || RW < 1 || CW < 1) begin : gen_bad_widths
+      flexmac_seq_widths_must_be_at_least_1 u_illegal ();
+    end
+  endgenerate
+
   localparam [NW-1:0] ONE_N = 1;
   localparam [WW-1:0] ONE_W = 1;
   localparam [AW-1:0] ONE_A = 1;

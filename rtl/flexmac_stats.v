@@ -35,6 +35,18 @@ module flexmac_stats #(
     output wire [      W-1:0] error_o
 );
 
+  generate
+    if (COLS < 1 || COLS > 128) begin : gen_bad_cols
+      flexmac_stats_COLS_must_be_1_to_128 u_illegal ();
+    end
+    if (COLS >= (1 << CW)) begin : gen_bad_cw
+      flexmac_stats_CW_must_hold_COLS u_illegal ();
+    end
+    if (W <= CW + 9) begin : gen_bad_w
+      flexmac_stats_W_must_exceed_CW_plus_9 u_illegal ();
+    end
+  endgenerate
+
   localparam EW = CW + 9;  // sum of COLS errors
 
   reg [CW-1:0] low_sum, high_sum;

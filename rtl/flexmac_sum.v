@@ -37,6 +37,15 @@ module flexmac_sum #(
     output reg  [SUM-1:0] sum_o
 );
 
+  generate
+    if (SUM < 48 || SUM > 88) begin : gen_bad_sum
+      flexmac_sum_SUM_must_be_48_to_88 u_illegal ();
+    end
+    if (ROWS < 1 || ROWS > (1 << IW)) begin : gen_bad_rows
+      flexmac_sum_ROWS_must_be_1_to_2_to_the_IW u_illegal ();
+    end
+  endgenerate
+
   localparam [1:0] BASE_PRELOAD = 2'd1;
   localparam [1:0] BASE_MEMORY = 2'd2;
   localparam N = (SUM + 23) / 24;      // segments of at most 24 bits

@@ -1,0 +1,98 @@
+"""What is proven, of which cell, at which parameters: the option matrix of `scripts/prove`.
+
+A cell's rules are in its own file under `ifdef FORMAL`, or in a file of this folder where they are
+of a rendered module. `design` names the flags of `flexmac gen` for rendered files; a parameter that
+is the name of one of the design's own constants (`ACC`) is read from it.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Proof:
+    cell: str  # the module under proof
+    says: str  # its rules in short, for the table
+    how: str  # "cells" that need only rtl/, or the flags of `flexmac gen`
+    parameters: dict = field(default_factory=dict)
+    below: tuple = ()  # modules it instantiates
+    cycles: int = 1  # depth, where there is no induction
+    induction: int = 0  # longest temporal induction
+    covers: int = 1  # cycles within which covers are reached
+    engine: str = "sat"
+    defines: tuple = ()
+    long: bool = False  # left to `scripts/prove --long`
+
+    @property
+    def name(self):
+        return " ".join([self.cell, *(f"{k}={v}" for k, v in self.parameters.items()),
+                         *self.defines])  # fmt: skip
+
+    @property
+    def depth(self):
+        if self.induction:
+            return f"induction, at most {self.induction}"
+        return "all inputs" if self.cycles == 1 else f"{self.cycles} cycles"
+
+
+def cell(name, says, parameters=None, **options):
+    return Proof(f"flexmac_{name}", says, "cells", parameters or {}, **options)
+
+
+def array(chunk, lanes, max_bits=8, max_k=6):
+    return (f"--rows 2 --cols 1 --chunk {chunk} --lanes {lanes} --max-bits {max(max_bits, chunk)}"
+            f" --max-k {max_k} --stages 2 --depth 16")  # fmt: skip
+
+
+PE = ("flexmac_dot", "flexmac_mul", "flexmac_pipe")
+CORE = "--rows 2 --cols 1 --lanes 1 --chunk 2 --max-bits 4 --max-k 4 --stages 1 --depth 4"
+
+PROOFS = [
+    # products: z3 alone proves the 16-bit one, by rewriting
+    *(cell("mul", "product of any two digits as integers; its range per kind of planes; up to P = 4"
+           " also as rows of shifted a", {"P": p}, engine="z3") for p in (2, 4, 8, 16)),
+    *(cell("digit", "every lane keeps its integer, signed or unsigned", {"P": p, "V": v})
+      for p, v in ((2, 3), (4, 1), (8, 2), (16, 2))),
+    *(Proof("dot", "sum of the lanes' products as integers", array(p, v), {"P": p, "V": v},
+            ("flexmac_dot",)) for p, v in ((2, 3), (2, 16), (4, 1), (8, 5), (16, 2))),
+    *(Proof("flexmac_pe", "no overflow while intervals fit ACC; digits and accumulator are the exact"
+            " sum of all products at their places; captures and drains", array(p, v),
+            {"P": p, "V": v, "ACC": "ACC", "STAGES": 2}, PE, induction=4, covers=6, long=p > 4)
+      for p, v in ((2, 1), (2, 3), (4, 2), (8, 1), (16, 1))),
+    # requantizer
+    *(cell("mode", "masks and shift amount from shift and bits", {"SUM": s}) for s in (48, 88)),
+    cell("saturate", "between the limits for any width; overflow flags"),
+    *(cell("sum", "any row, any order of additions: base + aligned, carries lost nowhere",
+           {"SUM": s, "ROWS": r, "IW": i}, induction=4, covers=4, long=s > 48)
+      for s, r, i in ((48, 1, 1), (48, 3, 2), (88, 2, 1))),
+    cell("requant", "the sum that reaches rounding: digit at its place, plus what it is added to",
+         {"P": 8, "ACC": 24, "SUM": 48, "ROWS": 2, "IW": 1, "SW": 2, "STOCHASTIC": 1},
+         below=("flexmac_sum", "flexmac_lfsr", "flexmac_saturate"), cycles=4, covers=8),
+    *(cell("requant", "result, flags and error are the definition, every mode, every shift, any sum",
+           {"P": 8, "ACC": 24, "SUM": s, "ROWS": 2, "IW": 1, "SW": 2, "STOCHASTIC": 1},
+           below=("free_sum", "flexmac_lfsr", "flexmac_saturate"), cycles=7, covers=8,
+           defines=("F_FREE_SUM",), long=s > 48) for s in (48, 72)),
+    cell("lfsr", "32 bit-steps of x^32+x^22+x^2+x+1 a word; linear; never 0 after a seed",
+         cycles=4, induction=4, covers=4, engine="z3"),
+    *(cell("stats", "counters grow by the live columns' flags and errors", {"COLS": c, "CW": w},
+           below=("flexmac_counter",), induction=4, covers=6) for c, w in ((1, 1), (3, 2))),
+    # control
+    *(cell("seq", "walk of pairs and words, addresses in range, captures spaced by rows, every slot"
+           " issues or waits, waits bounded",
+           {"AW": a, "WW": a + 1, "NW": n, "RW": r, "CW": 2, "SW": s}, induction=4, covers=16,
+           long=a > 3) for a, n, r, s in ((3, 2, 2, 3), (5, 3, 3, 4))),
+    *(cell("drain", "rows through the stages in order, once; idle r + 5 slots after a capture",
+           {"RW": r, "CW": c, "IW": i, "SW": s}, induction=4, covers=18)
+      for r, c, i, s in ((1, 1, 1, 1), (2, 3, 1, 2), (4, 2, 3, 3))),
+    *(cell("counter", "cleared, grows, holds", {"W": w, "A": a}, induction=4, covers=4)
+      for w, a in ((8, 1), (48, 13))),
+    *(cell("pipe", "a register with enable, or a wire", {"W": 5, "ON": on}, induction=4, covers=4)
+      for on in (0, 1)),
+    *(cell("delay", "N enabled cycles, in order", {"W": 2, "N": n}, induction=4, covers=8)
+      for n in (0, 1, 3)),
+    # the whole core, one command of symbolic operands
+    Proof("core", "exact sums from symbolic operands, beats neither lost nor doubled, done in 31"
+          " cycles when the outside is willing", CORE, {"WILLING": 1}, ("*",), cycles=34, covers=34,
+          long=True),
+    Proof("core", "the same under any stalls; a refused result stays", CORE, {"WILLING": 0}, ("*",),
+          cycles=26, covers=34, long=True),
+]  # fmt: skip

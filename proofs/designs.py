@@ -1,0 +1,36 @@
+"""Generated designs that proofs and faults work on, one folder per set of flags."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from solver import ToolError
+
+
+class Designs:
+    def __init__(self, flexmac, work):
+        self.flexmac, self.work, self.made = flexmac, work, {}
+
+    def get(self, flags):
+        """The design's rtl folder."""
+        if flags not in self.made:
+            folder = self.work / f"design{len(self.made)}"
+            command = [str(self.flexmac), "gen", *flags.split(), "--out", str(folder)]
+            try:
+                done = subprocess.run(command, capture_output=True, text=True)
+            except OSError as error:
+                raise ToolError(f"{self.flexmac}: {error}; build it: cargo build --release -p "
+                                "flexmac, or name it with --flexmac") from error  # fmt: skip
+            if done.returncode != 0:
+                raise ToolError(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr}")
+            self.made[flags] = folder / "rtl"
+        return self.made[flags]
+
+
+def constant(rtl, name):
+    """A localparam of the rendered core."""
+    text = (Path(rtl) / "flexmac_core.v").read_text()
+    found = re.search(rf"localparam {name} = (\d+);", text)
+    if not found:
+        raise ToolError(f"{rtl}/flexmac_core.v: no localparam {name}")
+    return int(found.group(1))

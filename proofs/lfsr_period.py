@@ -1,0 +1,93 @@
+"""The random stream has the full period 2^32 - 1: the order of its leap as a matrix over GF(2).
+
+flexmac_lfsr's proof shows that a leap (32 bit-steps, one word) is linear. So the register itself is
+simulated from the 32 states of one bit, which gives the columns of M. M has order 2^32 - 1 =
+3 * 5 * 17 * 257 * 65537 when M^(2^32-1) = I and M^((2^32-1)/p) != I for each p of these.
+65537 divides 2^d - 1 for no d below 32, so an M of that order has an irreducible characteristic
+polynomial, and every state but 0 lies on one cycle of 2^32 - 1 words. (One bit-step has the same
+order, as M is its 32nd power and 32 has no factor in common with 2^32 - 1.)
+"""
+
+import time
+
+from solver import ToolError, call
+
+PERIOD = (1 << 32) - 1
+PRIMES = (3, 5, 17, 257, 65537)
+IDENTITY = [1 << i for i in range(32)]
+
+BENCH = """
+module bench;
+  reg clk = 1'b0, load = 1'b1;
+  reg [31:0] seed;
+  integer i;
+  wire [23:0] word;
+  flexmac_lfsr u_lfsr (.clk_i(clk), .step_i(1'b1), .load_i(load), .seed_i(seed), .word_o(word));
+  initial begin
+    for (i = 0; i < 32; i = i + 1) begin
+      seed = 32'd1 << i;
+      load = 1'b1;
+      #1 clk = 1'b1;
+      #1 clk = 1'b0;
+      load = 1'b0;
+      #1 clk = 1'b1;
+      #1 clk = 1'b0;
+      $display("%h", u_lfsr.state_q);
+    end
+  end
+endmodule
+"""
+
+
+def apply(matrix, vector):
+    result = 0
+    for i, column in enumerate(matrix):
+        if vector >> i & 1:
+            result ^= column
+    return result
+
+
+def multiply(a, b):
+    return [apply(a, column) for column in b]
+
+
+def power(matrix, exponent):
+    result = IDENTITY
+    while exponent:
+        if exponent & 1:
+            result = multiply(result, matrix)
+        matrix = multiply(matrix, matrix)
+        exponent >>= 1
+    return result
+
+
+def columns(folder, cell):
+    """What one leap makes of each single bit, from the simulated register."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "bench.v").write_text(BENCH)
+    code, text = call(["iverilog", "-g2005", "-o", "bench.vvp", "bench.v", cell], folder)
+    if code != 0:
+        raise ToolError(f"iverilog: {text}")
+    _, text = call(["vvp", "-n", "bench.vvp"], folder)
+    found = [int(line, 16) for line in text.split()]
+    if len(found) != 32:
+        raise ToolError(f"vvp: 32 states expected, found {len(found)}: {text[:200]}")
+    return found
+
+
+def fault(matrix):
+    if power(matrix, PERIOD) != IDENTITY:
+        return "M^(2^32-1) is not I"
+    for prime in PRIMES:
+        if power(matrix, PERIOD // prime) == IDENTITY:
+            return f"M^((2^32-1)/{prime}) is I: the period is shorter"
+    return None
+
+
+def run(work, _designs, root):
+    begun = time.monotonic()
+    failed = fault(columns(work / "lfsr", root / "rtl" / "flexmac_lfsr.v"))
+    yield (
+        "period of flexmac_lfsr", "every state but 0 on one cycle of 2^32 - 1 words",
+        "order of its matrix", time.monotonic() - begun, failed,
+    )  # fmt: skip

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Proves the rules of rtl/ and of the rendered modules, and with --mutate that they bite.
+
+Without options: every proof that is not long, the bound of the accumulator, the period of the
+random stream, operands that reach the accumulator's last bit, and the parameter checks. --long adds
+the long proofs. --mutate seeds every fault of faults.py and requires something to catch it.
+--table FILE writes what was done as Markdown. Exit 0 all holds, 1 something does not, 2 a tool is
+missing or failed.
+"""
+
+import argparse
+import concurrent.futures
+import sys
+import tempfile
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+
+import bound  # noqa: E402
+import extremes  # noqa: E402
+import faults  # noqa: E402
+import lfsr_period  # noqa: E402
+import parameters  # noqa: E402
+import report  # noqa: E402
+import solver  # noqa: E402
+from cases import PROOFS  # noqa: E402
+from designs import Designs, constant  # noqa: E402
+from solver import ToolError  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+
+
+def run_proof(proof, folder, designs, broken=None):
+    """`broken`: a folder whose files stand in front of the sound ones."""
+    rtl = ROOT / "rtl" if proof.how == "cells" else designs.get(proof.how)
+
+    def place(module):
+        for at in (broken, rtl, HERE):
+            if at and (at / f"{module}.v").exists():
+                return at / f"{module}.v"
+        raise ToolError(f"{proof.name}: no file of module {module}")
+
+    values = {
+        name: constant(rtl, value) if isinstance(value, str) else value
+        for name, value in proof.parameters.items()
+    }
+    below = proof.below
+    if below == ("*",):
+        below = tuple(path.stem for path in sorted(rtl.glob("*.v")))
+    free = [place(m) for m in below if m.startswith("free_")]
+    plain = [place(m) for m in below if not m.startswith("free_")]
+    formal = [*free, place(proof.cell)]
+    return solver.prove(
+        folder, proof.cell, formal, plain, values, proof.cycles, proof.induction, proof.covers,
+        proof.engine, proof.defines,
+    )  # fmt: skip
+
+
+def prove_all(arguments, work, designs):
+    """Rows of the table: (what, rules, how, seconds, failure or None)."""
+    chosen = [p for p in PROOFS if (arguments.long or not p.long) and arguments.only in p.name]
+    for proof in chosen:
+        if proof.how != "cells":
+            designs.get(proof.how)
+    rows = []
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        verdicts = pool.map(
+            lambda item: run_proof(item[1], work / f"proof{item[0]}", designs), enumerate(chosen)
+        )
+        for proof, verdict in zip(chosen, verdicts, strict=True):
+            rows.append((proof.name, proof.says, proof.depth, verdict.seconds, verdict.failed))
+            show(rows[-1])
+    if arguments.only:
+        return rows
+    for check in (bound, lfsr_period, extremes, parameters):
+        for row in check.run(work, designs, ROOT):
+            rows.append(row)
+            show(row)
+    return rows
+
+
+def show(row):
+    name, _, how, seconds, failed = row
+    print(f"{'FAIL' if failed else 'ok  '}  {name} ({how}, {seconds:.1f} s)"
+          f"{': ' + failed if failed else ''}", flush=True)  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--flexmac", type=Path, default=ROOT / "target" / "release" / "flexmac")
+    parser.add_argument("--long", action="store_true", help="also the proofs that take minutes")
+    parser.add_argument("--mutate", action="store_true", help="seed every fault instead of proving")
+    parser.add_argument("--sample", type=int, default=0, help="seed only every n-th fault")
+    parser.add_argument("--only", default="", help="proofs or faults whose name holds this")
+    parser.add_argument("--jobs", type=int, default=2, help="solvers at a time")
+    parser.add_argument("--table", type=Path, help="write the results as Markdown")
+    parser.add_argument("--keep", type=Path, help="work here and leave it")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="flexmac-proofs-") as scratch:
+        work = (arguments.keep or Path(scratch)).resolve()
+        work.mkdir(parents=True, exist_ok=True)
+        designs = Designs(arguments.flexmac, work)
+        if arguments.mutate:
+            return faults.run(arguments, work, designs, run_proof)
+        rows = prove_all(arguments, work, designs)
+    if arguments.table:
+        report.write_proofs(arguments.table, rows)
+    failed = sum(1 for row in rows if row[4])
+    print(f"proofs: {len(rows) - failed} hold, {failed} fail")
+    return 1 if failed or not rows else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except ToolError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

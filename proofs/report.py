@@ -1,0 +1,25 @@
+"""Tables of docs/proofs.md, between marks: text around them is written by hand."""
+
+from solver import ToolError
+
+
+def replace(path, mark, lines):
+    text = path.read_text()
+    begin, end = f"<!-- {mark} -->\n", f"<!-- end {mark} -->"
+    if begin not in text or end not in text:
+        raise ToolError(f"{path}: no line '{begin.strip()}' with its end")
+    head, rest = text.split(begin, 1)
+    path.write_text(head + begin + "\n".join(lines) + "\n" + end + rest.split(end, 1)[1])
+
+
+def write_proofs(path, rows):
+    lines = ["| proof and parameters | rules | how far | s |", "| --- | --- | --- | --- |"]
+    for name, says, how, seconds, failed in rows:
+        lines.append(f"| {name} | {says} | {'FAILS' if failed else how} | {seconds:.1f} |")
+    replace(path, "proofs", lines)
+
+
+def write_faults(path, rows):
+    lines = ["| module | fault | caught by |", "| --- | --- | --- |"]
+    lines += [f"| {module} | {what} | {found} |" for module, what, found in rows]
+    replace(path, "faults", lines)
