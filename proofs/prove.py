@@ -34,9 +34,10 @@ ROOT = HERE.parent
 def run_proof(proof, folder, designs, broken=None):
     """`broken`: a folder whose files stand in front of the sound ones."""
     rtl = ROOT / "rtl" if proof.how == "cells" else designs.get(proof.how)
+    # leaf cells come from the sources, rendered modules from the design
 
     def place(module):
-        for at in (broken, rtl, HERE):
+        for at in (broken, ROOT / "rtl", rtl, HERE):
             if at and (at / f"{module}.v").exists():
                 return at / f"{module}.v"
         raise ToolError(f"{proof.name}: no file of module {module}")

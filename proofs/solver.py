@@ -106,7 +106,9 @@ def reach(folder, script, cycles):
         each += "techmap -map never.v\nopt\n"
         each += f"sat -falsify -prove-asserts -set-assumes -seq {cycles}\n"
     failed = yosys(folder, "cover.ys", each)
-    return failed and f"cover: one of {len(names)} is not reached: {failed}"
+    if failed and "proof did succeed" not in failed:
+        raise ToolError(f"{folder}/cover.ys: {failed}")
+    return failed and f"one of {len(names)} covers is not reached in {cycles} cycles"
 
 
 def prove(folder, top, formal, plain, parameters, depth, induction=0, covers=0, engine="sat",
@@ -124,10 +126,15 @@ def prove(folder, top, formal, plain, parameters, depth, induction=0, covers=0, 
         kind = f"-tempinduct -maxsteps {induction}" if induction else f"-seq {depth}"
         rules = f"chformal -cover -remove\nopt\nsat -verify -prove-asserts -set-assumes {kind}\n"
         failed = yosys(folder, "rules.ys", script + rules)
+        if failed and "proof did fail" not in failed:
+            raise ToolError(f"{folder}/rules.ys: {failed}")  # the sources, not a rule
+        failed = failed and f"a rule of {top} fails; to see how: yosys {folder}/rules.ys"
     else:
         smt2 = "opt -nodffe -nosdff\nwrite_smt2 -wires model.smt2\n"
         failed = yosys(folder, "rules.ys", script + smt2)
-        failed = failed or ask(folder, "rule", ["-t", depth])
+        if failed:
+            raise ToolError(f"{folder}/rules.ys: {failed}")
+        failed = ask(folder, "rule", ["-t", depth])
         if induction and not failed:
             failed = ask(folder, "induction", ["-i", "-t", induction])
     if covers and not failed:
