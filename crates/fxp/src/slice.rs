@@ -123,16 +123,27 @@ impl<S: Copy + Into<f64>> Split<S> for Doubles {
         let floor = scaled.floor();
         // Two integers less than 2^24 apart: their difference is exact. Infinities drop nothing.
         let dropped = (scaled * FIELD).floor() - floor * FIELD;
-        // Below 2^24.
-        (floor, if scaled.abs() < f64::INFINITY { dropped as i32 } else { 0 })
+        (floor, low_bits(if scaled.abs() < f64::INFINITY { dropped } else { 0.0 }))
     }
+}
+
+/// An integer of 32 bits as an integer. A cast would do the same, but compilers make no vectors of
+/// casts: 3 * 2^51 has its last place at 1, so adding it leaves the integer in the lowest bits.
+#[inline(always)]
+fn low_bits(integer: f64) -> i32 {
+    const ONES_LAST: f64 = (3_u64 << 51) as f64;
+    (integer + ONES_LAST).to_bits() as i32
 }
 
 impl Floor for f64 {
     #[inline(always)]
     fn saturate(self, up: i32, min: i32, max: i32) -> i32 {
-        // Within 32 bits once clamped.
-        (self + Self::from(up)).clamp(min.into(), max.into()) as i32
+        let (min, max) = (Self::from(min), Self::from(max));
+        let rounded = self + Self::from(up);
+        // As comparisons, which vectors have; `clamp` checks its arguments.
+        let rounded = if rounded < min { min } else { rounded };
+        let rounded = if rounded > max { max } else { rounded };
+        low_bits(if rounded.is_nan() { 0.0 } else { rounded })
     }
 
     #[inline(always)]
