@@ -3,8 +3,8 @@
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, LinalgScalar};
 use rayon::prelude::*;
 
-/// Sums of shape (M, N), row by row in memory.
-#[derive(Debug, Clone, PartialEq)]
+/// Sums of shape (M, N), row by row in memory. Equal when the integers are, whatever holds them.
+#[derive(Debug, Clone)]
 pub enum Sums {
     /// Integers of at most 2^24 in magnitude.
     Single(Array2<f32>),
@@ -98,6 +98,15 @@ impl Sums {
             (Self::Wide(sums), Self::Wide(other)) => *sums += other,
             _ => unreachable!("parts of one product have one type"),
         }
+    }
+}
+
+impl PartialEq for Sums {
+    fn eq(&self, other: &Self) -> bool {
+        let (rows, columns) = self.dim();
+        let mut places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        self.dim() == other.dim()
+            && places.all(|(row, column)| self.get(row, column) == other.get(row, column))
     }
 }
 
