@@ -152,7 +152,8 @@ impl<'r, 'd> Edge<'r, 'd> {
             Sums::Narrow(sums) => requantizer.apply_integers(&in_memory(sums)[span], streams, out),
             Sums::Wide(sums) => {
                 let mut counters = Counters::default();
-                for (index, (value, sum)) in out.iter_mut().zip(&in_memory(sums)[span]).enumerate() {
+                for (index, (value, sum)) in out.iter_mut().zip(&in_memory(sums)[span]).enumerate()
+                {
                     let word = streams.get(index).map_or(0, |stream| stream.word());
                     let rounded = requantizer.apply(*sum, word);
                     counters.record(&rounded);

@@ -129,11 +129,7 @@ enum Pieces {
 impl RightOperand {
     /// Converts B (K, N), to meet operands of `bits_a` bits and sums that begin as `start` says.
     /// Elements of either operand must fit their widths, which [`check_range`] tells.
-    pub fn new(
-        b: ArrayView2<'_, i32>,
-        widths: (u32, u32),
-        start: Option<&Start<'_>>,
-    ) -> Self {
+    pub fn new(b: ArrayView2<'_, i32>, widths: (u32, u32), start: Option<&Start<'_>>) -> Self {
         Self::convert(b, Bound::new(widths, b.nrows(), start))
     }
 
@@ -330,7 +326,9 @@ mod tests {
     /// What sums start from, at the reach of each type of sum: all of it counts in the bound.
     #[test]
     fn starts_at_the_bound() {
-        for (bits, inner) in [(8, 1023), (8, 1024), (8, 2000), (16, 300), (27, 1), (32, 3), (32, 300)] {
+        for (bits, inner) in
+            [(8, 1023), (8, 1024), (8, 2000), (16, 300), (27, 1), (32, 3), (32, 300)]
+        {
             for rows in [1, 2, 130] {
                 let low = (-(1_i64 << (bits - 1))) as i32;
                 let a = Array2::from_elem((rows, inner), low);
@@ -342,10 +340,15 @@ mod tests {
                             [1, -1, i32::MAX, i32::MIN, 0][(m + n) % 5]
                         });
                         let start = Start { values: values.view(), shift };
-                        let sums = exact_gemm(a.view(), b.view(), (bits, bits), Some(start)).unwrap();
+                        let sums =
+                            exact_gemm(a.view(), b.view(), (bits, bits), Some(start)).unwrap();
                         for ((m, n), product) in product.indexed_iter() {
                             let first = i128::from(values[[m.min(height - 1), n]]) << shift;
-                            assert_eq!(sums.get(m, n), product + first, "{bits} bits, K {inner}, {shift}");
+                            assert_eq!(
+                                sums.get(m, n),
+                                product + first,
+                                "{bits} bits, K {inner}, {shift}"
+                            );
                         }
                     }
                 }

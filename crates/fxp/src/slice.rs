@@ -288,8 +288,7 @@ mod tests {
     fn check(r: &Requantizer, sums: &[i64], seed: u32) {
         let streams = streams(seed, sums.len());
         let words = if r.rounding == Rounding::Stochastic { &streams[..] } else { &[] };
-        let expected =
-            one_by_one(sums.len(), |i| r.apply(sums[i].into(), streams[i].word()));
+        let expected = one_by_one(sums.len(), |i| r.apply(sums[i].into(), streams[i].word()));
         let mut out = vec![0; sums.len()];
         let counters = r.apply_integers(sums, words, &mut out);
         assert_eq!((&out, counters), (&expected.0, expected.1), "{r:?} {sums:?} as integers");
@@ -317,7 +316,9 @@ mod tests {
     fn extreme_shifts_and_sums() {
         let sums = [0, 1, -1, 1 << 53, -(1 << 53), (1 << 62) - 1, 1 - (1 << 62), 1 << 31, -1 << 31];
         for rounding in Rounding::ALL {
-            for shift in [i32::MIN, -901, -900, -64, -33, 0, 1, 23, 24, 25, 62, 63, 64, 900, i32::MAX] {
+            for shift in
+                [i32::MIN, -901, -900, -64, -33, 0, 1, 23, 24, 25, 62, 63, 64, 900, i32::MAX]
+            {
                 check(&Requantizer { shift, bits: 32, rounding }, &sums, 9);
                 check(&Requantizer { shift, bits: 32, rounding }, &sums[..5], 9);
             }
@@ -327,8 +328,20 @@ mod tests {
     #[test]
     fn real_numbers_as_one_by_one() {
         let values = [
-            0.0, 1.5, -1.5, 1e-300, -1e-300, -0.5 - 1e-16, -0.25 + 1e-17, 1e300, f64::NAN,
-            f64::INFINITY, f64::NEG_INFINITY, 127.4, -128.6, 0.499_999_999_999_999_94,
+            0.0,
+            1.5,
+            -1.5,
+            1e-300,
+            -1e-300,
+            -0.5 - 1e-16,
+            -0.25 + 1e-17,
+            1e300,
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            127.4,
+            -128.6,
+            0.499_999_999_999_999_94,
         ];
         for rounding in Rounding::ALL {
             for frac in [-300, -3, 0, 5, 300] {

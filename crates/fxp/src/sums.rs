@@ -121,11 +121,7 @@ impl SumsViewMut<'_> {
     }
 }
 
-fn begin<S: Accumulator>(
-    sums: &mut ArrayViewMut2<'_, S>,
-    start: Option<&Start<'_>>,
-    first: usize,
-) {
+fn begin<S: Accumulator>(sums: &mut ArrayViewMut2<'_, S>, start: Option<&Start<'_>>, first: usize) {
     let Some(start) = start else {
         sums.fill(S::zero());
         return;

@@ -153,8 +153,7 @@ mod tests {
         let format = Format::new(16, 0).unwrap();
         let mut out = Array2::zeros((1, sums.len()));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let counters =
-            pool.install(|| host.round_sums(Part::Value, (&sums, 7), &mut out, format));
+        let counters = pool.install(|| host.round_sums(Part::Value, (&sums, 7), &mut out, format));
         (out.into_raw_vec_and_offset().0, counters)
     }
 

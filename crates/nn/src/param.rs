@@ -170,7 +170,8 @@ impl<T: Number> Param<T> {
                 let streams = host.streams(part, chunk, count);
                 T::quantize(reals, format, host.rounding, &streams, out)
             };
-            let (mut new_momentum, mut new_values) = (vec![0.0; values.len()], vec![0.0; values.len()]);
+            let (mut new_momentum, mut new_values) =
+                (vec![0.0; values.len()], vec![0.0; values.len()]);
             let old = values.iter().zip(momentum.iter()).zip(gradient);
             let new = new_values.iter_mut().zip(&mut new_momentum);
             for (((value, momentum), gradient), (new_value, new_momentum)) in old.zip(new) {
