@@ -49,6 +49,7 @@ fn parse(flags: &str) -> Config {
             "--max-k" => spec.max_k = number(),
             "--stages" => spec.stages = number(),
             "--depth" => spec.depth = number(),
+            "--fanout" => spec.fanout = number(),
             "--rounding-modes" => {
                 let modes = value.split(',').map(|mode| mode.parse().unwrap());
                 spec.rounding = fxp::RoundingSet::new(modes).unwrap();

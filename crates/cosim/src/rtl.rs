@@ -90,6 +90,31 @@ impl Beats {
     }
 }
 
+/// Where each column is among the sums of the tiles emitted so far: columns run apart by the
+/// registers between their blocks.
+struct SumBeats {
+    tiles: Vec<Command>,
+    /// Tile and row of the next sum, by column.
+    next: Vec<(usize, usize)>,
+}
+
+impl SumBeats {
+    fn new(columns: usize) -> Self {
+        Self { tiles: Vec::new(), next: vec![(0, 0); columns] }
+    }
+
+    /// The tile and row of this column's next sum, which is taken.
+    fn take(&mut self, column: usize) -> Option<(Command, usize)> {
+        let (tile, row) = &mut self.next[column];
+        let taken = (*self.tiles.get(*tile)?, *row);
+        *row += 1;
+        if *row == taken.0.rows_live {
+            (*tile, *row) = (*tile + 1, 0);
+        }
+        Some(taken)
+    }
+}
+
 /// One product on its way through the array.
 struct Run<'r, 'd> {
     config: &'r Config,
@@ -101,7 +126,7 @@ struct Run<'r, 'd> {
     commands: VecDeque<Command>,
     preloads: Beats,
     seeds: Beats,
-    sum_beats: Beats,
+    sum_beats: SumBeats,
     results: Beats,
     values: Array2<i32>,
     sums: Option<Array2<i128>>,
@@ -120,7 +145,7 @@ impl<'r, 'd> Run<'r, 'd> {
             commands: schedule.commands().collect(),
             preloads: Beats::new(),
             seeds: Beats::new(),
-            sum_beats: Beats::new(),
+            sum_beats: SumBeats::new(config.cols()),
             results: Beats::new(),
             values: Array2::zeros(shape),
             sums: product.keep_sums.then(|| Array2::zeros(shape)),
@@ -201,7 +226,9 @@ impl<'r, 'd> Run<'r, 'd> {
                 }
             }
             self.results.tiles.push_back(*command);
-            self.sum_beats.tiles.push_back(*command);
+            if self.sums.is_some() {
+                self.sum_beats.tiles.push(*command);
+            }
         }
         let (rows, cols) = (self.config.rows(), self.config.cols());
         (command.row / rows, command.col / cols, self.lowered.schedule.piece(command))
@@ -232,14 +259,14 @@ impl<'r, 'd> Run<'r, 'd> {
     /// Takes the result and sum beats of this cycle. A core with a fault may emit more than was
     /// asked for: that is for the comparison to find, not a reason to stop here.
     fn collect(&mut self, driver: &mut Driver, fired: &Fired) {
-        if fired.sum
-            && let Some((tile, row)) = self.sum_beats.next()
-        {
-            if let Some(sums) = &mut self.sums {
-                let line = sums.slice_mut(live(&tile, row));
-                line.into_iter().zip(driver.sums()).for_each(|(to, sum)| *to = sum);
+        if let Some(sums) = &mut self.sums {
+            for (column, sum) in driver.sums() {
+                if let Some((tile, row)) = self.sum_beats.take(column)
+                    && column < tile.cols_live
+                {
+                    sums[[tile.row + row, tile.col + column]] = sum;
+                }
             }
-            self.sum_beats.advance(tile.rows_live);
         }
         if fired.result
             && let Some((tile, row)) = self.results.next()

@@ -5,6 +5,9 @@
 //! first. A capture waits until the chains have drained the previous one, one row per cycle. So
 //! with L the words of a significance and r the live rows of the capture before it, a significance
 //! takes max(L, r) slots, and the first of a product takes L.
+//!
+//! Registers between blocks of PEs (`fanout`) delay operands and control alike: they add to the
+//! latency of a whole product, and to nothing else.
 
 use serde::{Deserialize, Serialize};
 
@@ -43,8 +46,16 @@ impl Cycles {
 }
 
 /// Cycles from a command's acceptance to its first capture-slot result beat that no schedule can
-/// hide, apart from the PE's own stages: command register, operand read, capture, requantizer.
+/// hide, apart from the PE's own stages and the blocks': command register, operand read, capture,
+/// requantizer.
 const FIXED_LATENCY: u64 = 8;
+
+/// Cycles from a product's last word to its last result that no schedule hides, apart from the rows
+/// of its last capture: fixed, PE stages, a register per block of columns, and the way up a column.
+fn latency(config: &Config) -> u64 {
+    let blocks = config.col_blocks() + config.drain_lag();
+    FIXED_LATENCY + u64::from(config.spec().stages + blocks)
+}
 
 impl Schedule {
     /// Cycles of the whole product with operands, preloads, seeds and results never waiting.
@@ -62,7 +73,7 @@ impl Schedule {
             }
         }
         Cycles {
-            busy: slots + draining + FIXED_LATENCY + u64::from(config.spec().stages),
+            busy: slots + draining + latency(config),
             compute,
             stall: slots - compute,
             load: 0,
