@@ -42,6 +42,8 @@ module flexmac_results #(
   localparam [NW-1:0] ONE = 1;
 
   reg [NW-1:0] held_q, landed_q;
+  reg [NW-1:0] held_d, landed_d;
+  reg all_q, valid_q;  // held_q == ALL, landed_q != 0: the freeze starts from these
   wire lands;
 
   flexmac_delay #(.W(1), .N(LAG)) u_landing (
@@ -57,22 +59,33 @@ module flexmac_results #(
       .q_o   ({res_last_o, res_cols_o})
   );
 
+  always @* begin
+    held_d = held_q;
+    landed_d = landed_q;
+    if (launch_i && !take_o) held_d = held_q + ONE;
+    if (!launch_i && take_o) held_d = held_q - ONE;
+    if (lands && !take_o) landed_d = landed_q + ONE;
+    if (!lands && take_o) landed_d = landed_q - ONE;
+  end
+
   always @(posedge clk_i) begin
     if (!rst_ni) begin
       held_q <= {NW{1'b0}};
       landed_q <= {NW{1'b0}};
+      all_q <= 1'b0;
+      valid_q <= 1'b0;
     end else begin
-      if (launch_i && !take_o) held_q <= held_q + ONE;
-      if (!launch_i && take_o) held_q <= held_q - ONE;
-      if (lands && !take_o) landed_q <= landed_q + ONE;
-      if (!lands && take_o) landed_q <= landed_q - ONE;
+      held_q <= held_d;
+      landed_q <= landed_d;
+      all_q <= held_d == ALL;
+      valid_q <= landed_d != {NW{1'b0}};
     end
   end
 
-  assign res_valid_o = landed_q != {NW{1'b0}};
-  assign take_o = res_valid_o && res_ready_i;
-  assign full_o = need_i && held_q == ALL && !take_o;
-  assign late_o = !more_i && res_valid_o && landed_q == held_q && !(take_o && held_q == ONE);
+  assign res_valid_o = valid_q;
+  assign take_o = valid_q && res_ready_i;
+  assign full_o = need_i && all_q && !take_o;
+  assign late_o = !more_i && valid_q && landed_q == held_q && !(take_o && held_q == ONE);
   assign busy_o = held_q != {NW{1'b0}};
 
 endmodule

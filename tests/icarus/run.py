@@ -108,7 +108,7 @@ FAULTS = {
     "frozen core still reads preloads": (
         "flexmac_core.v", "(need_preload && !pre_valid_i)", "1'b0"),
     "a result more than the queues hold": (
-        "flexmac_results.v", "need_i && held_q == ALL && !take_o", "1'b0"),
+        "flexmac_results.v", "need_i && all_q && !take_o", "1'b0"),
     "results shown a cycle early": (
         "flexmac_results.v", "#(.W(1), .N(LAG))", "#(.W(1), .N(LAG - 1))"),
     "late results not counted": (
