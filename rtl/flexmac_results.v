@@ -4,8 +4,8 @@
 // away, too far to hold back. So each column has a queue for all results that can be on their way,
 // and a row enters its last stage ("launch") only where the queues have room for it:
 //
-//   launch ──► LAG cycles ──► last column's queue ("landed") ──► accepted
-//   held      |<──────────────────── at most DEPTH ───────────────────>|
+//   launch --> LAG cycles --> last column's queue ("landed") --> accepted
+//   held      |<------------------- at most DEPTH ------------------>|
 //
 // Parameters: LAG >= 1: cycles from launch until the last column's queue is written; DEPTH: words
 // of a queue, LAG + 1 for one result a cycle; CW: width of a count of columns.

@@ -2,7 +2,7 @@
 
 use fxp::Requantizer;
 use ndarray::ArrayView2;
-use rtlgen::{Config, Schedule};
+use rtlgen::{Config, Layout, Schedule};
 
 use crate::engine::{Element, Product};
 use crate::error::EngineError;
@@ -26,6 +26,21 @@ impl Lowered<'_> {
     /// Whether every sum, bias included, stays below 2^62 in magnitude.
     pub fn is_narrow(&self) -> bool {
         self.sum_magnitude < 1 << 62
+    }
+
+    /// The operand whose lines lie on rows of the array, (lines, K), and the one whose lines lie on
+    /// its columns, (K, lines).
+    pub fn on_array(&self) -> (ArrayView2<'_, i32>, ArrayView2<'_, i32>) {
+        if self.schedule.transposed {
+            (self.b.reversed_axes(), self.a.reversed_axes())
+        } else {
+            (self.a, self.b)
+        }
+    }
+
+    /// The bias of what lies at (row, column) of the product as the array sees it.
+    pub fn bias_on_array(&self, row: usize, column: usize) -> i128 {
+        if self.schedule.transposed { self.bias_at(column, row) } else { self.bias_at(row, column) }
     }
 
     /// The bias at (row, column) on the sums' grid; 0 without one.
@@ -65,6 +80,7 @@ pub(crate) fn check_shapes<T: Element>(
 /// Checks a product against a configuration and lowers it to integers.
 pub(crate) fn lower<'a>(
     config: &Config,
+    layout: Layout,
     product: &Product<'a, i32>,
 ) -> Result<Lowered<'a>, EngineError> {
     let shape = check_shapes(product)?;
@@ -103,7 +119,7 @@ pub(crate) fn lower<'a>(
             rounding: product.rounding,
         },
         sum_magnitude,
-        schedule: Schedule::new(config, shape, (bits_a, bits_b)),
+        schedule: Schedule::laid_out(config, layout, shape, (bits_a, bits_b)),
     })
 }
 

@@ -6,7 +6,7 @@
 use fxp::{Counters, Lfsr, RightOperand, Rounded, Rounding, Sums, check_range, exact_gemm};
 use ndarray::{Array2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
-use rtlgen::Config;
+use rtlgen::{Config, Layout};
 
 use crate::engine::{Engine, Outcome, Product, Stats};
 use crate::error::EngineError;
@@ -19,13 +19,20 @@ const BAND: usize = 64;
 #[derive(Debug, Clone)]
 pub struct ReferenceEngine {
     config: Config,
+    layout: Layout,
 }
 
 impl ReferenceEngine {
     /// A reference for arrays of `config`, which decides tile shapes (and so random streams),
     /// widths and cycles.
     pub fn new(config: Config) -> Self {
-        Self { config }
+        Self { config, layout: Layout::AsGiven }
+    }
+
+    /// Lays products on the array in another way than as given.
+    #[must_use]
+    pub fn with_layout(self, layout: Layout) -> Self {
+        Self { layout, ..self }
     }
 
     /// The configuration.
@@ -36,10 +43,10 @@ impl ReferenceEngine {
 
 impl Engine<i32> for ReferenceEngine {
     fn gemm(&mut self, product: &Product<'_, i32>) -> Result<Outcome<i32>, EngineError> {
-        let lowered = lower(&self.config, product)?;
+        let lowered = lower(&self.config, self.layout, product)?;
         let schedule = &lowered.schedule;
         let edge = Edge::new(&self.config, &lowered, product);
-        let (values, counters, sums) = if product.keep_sums || schedule.m < 2 * BAND {
+        let (values, counters, sums) = if product.keep_sums || lowered.a.nrows() < 2 * BAND {
             let sums = exact_gemm(lowered.a, lowered.b, lowered.bits_a, lowered.bits_b)?;
             let (values, counters) = edge.round_all(&sums);
             (values, counters, product.keep_sums.then(|| with_bias(&lowered, &sums)))
@@ -68,15 +75,16 @@ impl Engine<i32> for ReferenceEngine {
 struct Edge<'r, 'd> {
     lowered: &'r Lowered<'d>,
     product: &'r Product<'d, i32>,
+    /// Rows of a tile, and columns of the array.
     rows: usize,
     cols: usize,
-    /// Rows of a band: whole tiles.
+    /// Rows that one core takes at a time; whole tiles where rows of the product lie on rows.
     band: usize,
 }
 
 impl<'r, 'd> Edge<'r, 'd> {
     fn new(config: &Config, lowered: &'r Lowered<'d>, product: &'r Product<'d, i32>) -> Self {
-        let (rows, cols) = (config.rows(), config.cols());
+        let (rows, cols) = (lowered.schedule.band_rows(), config.cols());
         Self { lowered, product, rows, cols, band: BAND.next_multiple_of(rows) }
     }
 
@@ -103,8 +111,8 @@ impl<'r, 'd> Edge<'r, 'd> {
         &self,
         fill: impl Fn(usize, ArrayViewMut2<'_, i32>) -> Counters + Sync,
     ) -> (Array2<i32>, Counters) {
-        let schedule = &self.lowered.schedule;
-        let mut values = Array2::zeros((schedule.m, schedule.n));
+        let lowered = self.lowered;
+        let mut values = Array2::zeros((lowered.a.nrows(), lowered.b.ncols()));
         let counters = values
             .axis_chunks_iter_mut(Axis(0), self.band)
             .into_par_iter()
@@ -154,9 +162,14 @@ impl<'r, 'd> Edge<'r, 'd> {
         counters
     }
 
-    /// Streams of row m of the product: fresh at the first row of a tile, one step on elsewhere.
+    /// Streams of row m of the product, from those of the row before: fresh at the first row of a
+    /// tile, one step on elsewhere.
     fn seed_or_step(&self, streams: &mut Vec<Lfsr>, m: usize) {
         if self.product.rounding != Rounding::Stochastic {
+            return;
+        }
+        if self.lowered.schedule.transposed {
+            self.walk_column(streams, m);
             return;
         }
         if !m.is_multiple_of(self.rows) {
@@ -169,6 +182,23 @@ impl<'r, 'd> Edge<'r, 'd> {
         streams.extend((0..schedule.n).map(|n| {
             let tile = (tiles + n / self.cols) as u64;
             Lfsr::new(self.product.seed.column_seed(tile, (n % self.cols) as u64))
+        }));
+    }
+
+    /// Streams of row m of a transposed product: one column of the array, down one tile after the
+    /// other.
+    fn walk_column(&self, streams: &mut Vec<Lfsr>, m: usize) {
+        let schedule = &self.lowered.schedule;
+        streams.clear();
+        let mut stream = Lfsr::new(0);
+        streams.extend((0..schedule.m).map(|n| {
+            if n % self.rows == 0 {
+                let place = schedule.place((m, n));
+                stream = Lfsr::new(self.product.seed.column_seed(place.tile, place.col as u64));
+            } else {
+                stream.step();
+            }
+            stream
         }));
     }
 }
