@@ -8,9 +8,9 @@
 // Blocks of 2 x 2 PEs share the registers of what passes them. Block column j, and in it block row
 // i counted from the last row up, do what they are told 1 + i + j cycles later:
 //
-//   op_a, row of block row i ──► 1 + i registers ──► block column 0 ──► register ──► 1 ...
-//   op_b, column of block column j ──► j registers ──► column, last row first
-//   enables ──► block column 0 ──► register ──► 1 ...  each column takes its own copy
+//   op_a, row of block row i --> 1 + i registers --> block column 0 --> register --> 1 ...
+//   op_b, column of block column j --> j registers --> column, last row first
+//   enables --> block column 0 --> register --> 1 ...  each column takes its own copy
 //
 //   op_a_i    5 x 2 x 8 bits: one plane's digits of 2 consecutive k, row 0 lowest
 //   op_b_i    3 x 2 x 8 bits, column 0 lowest

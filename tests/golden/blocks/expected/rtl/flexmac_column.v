@@ -8,11 +8,15 @@
 // last row first, so that a block's rows pass from one block to the next in the cycle in which
 // that one is told to take them, kept for one cycle (held):
 //
-//                block 1 ──► chain_o            enables and B of block 1
-//                   ▲                               ▲
-//                held, a register               a register
-//                   ▲                               ▲
-//                block 0                        enables and B of block 0 ◄── a register ◄── b_i, ...
+//      chain_o            ^ enables and B
+//         |               |
+//      block 1  <------ register
+//         |               |
+//      held, a register   |
+//         |               |
+//      block 0  <------ register
+//                         |
+//                         b_i, ..._i
 //
 //   a_i       5 x 2 digits of s8.0, row 0 and lane 0 lowest, each in its block's cycle
 //   b_i       2 digits of s8.0
