@@ -20,4 +20,4 @@ pub use design::port_bits;
 pub use error::{ConfigError, ConfigErrors, RtlgenError};
 pub use folder::{read, read_sources, write};
 pub use render::{SourceFile, TOP, package, verilog};
-pub use schedule::{Command, Schedule};
+pub use schedule::{Command, Layout, Place, Schedule};
