@@ -65,11 +65,13 @@ PROOFS = [
            {"SUM": s, "ROWS": r, "IW": i}, induction=4, covers=4, long=s > 48)
       for s, r, i in ((48, 1, 1), (48, 3, 2), (88, 2, 1))),
     cell("requant", "the sum that reaches rounding: digit at its place, plus what it is added to",
-         {"P": 8, "ACC": 24, "SUM": 48, "ROWS": 2, "IW": 1, "SW": 2, "STOCHASTIC": 1},
-         below=("flexmac_sum", "flexmac_lfsr", "flexmac_saturate"), cycles=4, covers=8),
+         {"P": 8, "ACC": 24, "SUM": 48, "ROWS": 2, "IW": 1, "SW": 2, "RESULTS": 2,
+          "STOCHASTIC": 1},
+         below=("flexmac_sum", "flexmac_lfsr", "flexmac_saturate", "flexmac_fifo"), cycles=4, covers=8),
     *(cell("requant", "result, flags and error are the definition, every mode, every shift, any sum",
-           {"P": 8, "ACC": 24, "SUM": s, "ROWS": 2, "IW": 1, "SW": 2, "STOCHASTIC": 1},
-           below=("free_sum", "flexmac_lfsr", "flexmac_saturate"), cycles=7, covers=8,
+           {"P": 8, "ACC": 24, "SUM": s, "ROWS": 2, "IW": 1, "SW": 2, "RESULTS": 2,
+          "STOCHASTIC": 1},
+           below=("free_sum", "flexmac_lfsr", "flexmac_saturate", "flexmac_fifo"), cycles=7, covers=8,
            defines=("F_FREE_SUM",), long=s > 48) for s in (48, 72)),
     cell("lfsr", "32 bit-steps of x^32+x^22+x^2+x+1 a word; linear; never 0 after a seed",
          cycles=4, induction=4, covers=4, engine="z3"),
@@ -80,9 +82,17 @@ PROOFS = [
            " issues or waits, waits bounded",
            {"AW": a, "WW": a + 1, "NW": n, "RW": r, "CW": 2, "SW": s}, induction=4, covers=16,
            long=a > 3) for a, n, r, s in ((3, 2, 2, 3), (5, 3, 3, 4))),
-    *(cell("drain", "rows through the stages in order, once; idle r + 5 slots after a capture",
-           {"RW": r, "CW": c, "IW": i, "SW": s}, induction=4, covers=18)
-      for r, c, i, s in ((1, 1, 1, 1), (2, 3, 1, 2), (4, 2, 3, 3))),
+    *(cell("drain", "rows through the stages in order, once; idle r + LAG + 5 slots after a capture",
+           {"RW": r, "CW": c, "IW": i, "SW": s, "LAG": 0}, below=("flexmac_delay",), induction=4,
+           covers=18) for r, c, i, s in ((2, 1, 1, 1), (2, 3, 1, 2), (4, 2, 3, 3))),
+    cell("drain", "the same with registers on the way", below=("flexmac_delay",), cycles=11,
+         covers=18, parameters={"RW": 2, "CW": 1, "IW": 1, "SW": 1, "LAG": 2}),
+    *(cell("fifo", "order kept, no word lost or doubled", {"W": 3, "DEPTH": d}, induction=4, covers=8)
+      for d in (2, 3, 5)),
+    *(cell("results", "never more results than room; offers are those that landed, and stay",
+           {"LAG": g, "DEPTH": g + 1, "CW": 2}, below=("flexmac_delay", "flexmac_fifo"),
+           induction=g + 4, covers=g + 8) for g in (1, 3)),
+    *(cell("skew", "N cycles, always", {"W": 2, "N": n}, induction=6, covers=6) for n in (0, 1, 3)),
     *(cell("counter", "cleared, grows, holds", {"W": w, "A": a}, induction=4, covers=4)
       for w, a in ((8, 1), (48, 13))),
     *(cell("pipe", "a register with enable, or a wire", {"W": 5, "ON": on}, induction=4, covers=4)

@@ -16,14 +16,17 @@ BROKEN = {
     "pe": [{"P": 3}, {"V": 17, "ACC": 40}, {"P": 8, "V": 4, "ACC": 19}, {"STAGES": 5}],
     "mode": [{"SUM": 47}],
     "sum": [{"SUM": 89}, {"ROWS": 9, "IW": 3}],
-    "requant": [{"P": 32, "ACC": 40}, {"SUM": 96}, {"SUM": 48, "ACC": 48}],
+    "requant": [{"P": 32, "ACC": 40}, {"SUM": 96}, {"SUM": 48, "ACC": 48}, {"RESULTS": 1}],
     "lfsr": [{"TAPS": 3}],
     "counter": [{"W": 4, "A": 4}],
     "pipe": [{"W": 0}],
     "delay": [{"W": 0}, {"N": -1}],
     "stats": [{"COLS": 129, "CW": 8}, {"COLS": 8, "CW": 3}, {"COLS": 1, "CW": 1, "W": 10}],
     "seq": [{"AW": 5, "WW": 4}, {"NW": 0}],
-    "drain": [{"RW": 2, "IW": 3}, {"SW": 0}],
+    "drain": [{"RW": 2, "IW": 3}, {"SW": 0}, {"LAG": -1}],
+    "fifo": [{"W": 0}, {"DEPTH": 1}],
+    "results": [{"LAG": 0}, {"DEPTH": 1}],
+    "skew": [{"W": 0}, {"N": -1}],
 }
 
 

@@ -69,6 +69,9 @@ module flexmac_drain #(
     if (IW < 1 || SW < 1 || CW < 1) begin : gen_bad_widths
       flexmac_drain_widths_must_be_at_least_1 u_illegal ();
     end
+    if (LAG < 0) begin : gen_bad_lag
+      flexmac_drain_LAG_must_be_at_least_0 u_illegal ();
+    end
   endgenerate
 
   localparam [1:0] BASE_PRELOAD = 2'd1;
@@ -206,39 +209,47 @@ module flexmac_drain #(
 `ifdef FORMAL
   // Rules; a slot is a cycle with en_i. Given: a capture comes no earlier than in the slot in which
   // the last row of the one before leaves (flexmac_seq keeps to it), with 1 .. 2^IW rows.
-  // 1. After a capture of r rows the chains shift in each of the next r slots and in no other, under
-  //    the capture's significance and kind.
-  // 2. Rows reach the sum stage one slot after they leave, numbered 0 .. r-1 in order, each once,
-  //    added to the capture's base at significance 0 and to the memory above. Rows of a capture
-  //    that emits are not kept, the others are.
+  // 1. After a capture of r rows the chains shift in each of the next r slots and in no other; LAG
+  //    slots later each row is aligned under the capture's significance and kind.
+  // 2. Rows reach the sum stage one slot after that, numbered 0 .. r-1 in order, each once, added to
+  //    the capture's base at significance 0 and to the memory above. Rows of a capture that emits
+  //    are not kept, the others are.
   // 3. Rows of a capture that emits, and no others, come out 1, 2, 3 and 4 slots later at the
   //    resolve, shift, round and result stages; only the last one as the last, with the capture's
   //    columns.
   // 4. A preload is needed exactly by rows added to one, a seed by row 0 under stochastic rounding.
   // 5. Nothing moves without en_i.
-  // 6. Without a new capture it is idle r + 5 slots after one.
+  // 6. Without a new capture it is idle r + LAG + 5 slots after one.
   localparam [RW:0] NONE = 0;
+  localparam A = LAG, B = LAG + 1, R = LAG + 2, C = LAG + 3, D = LAG + 4;  // places of f_in
   reg  [RW:0] f_left, f_rows;        // rows of the capture still in the chains, and of it in all
-  reg  [RW+3:0] f_since;             // slots since the capture
+  reg  [RW+5:0] f_since;             // slots since the capture
   reg  f_emit, f_last;
   reg  [SW-1:0] f_pos;
   reg  [1:0] f_base;
   reg  [CW-1:0] f_cols;
   wire [RW:0] f_row = f_rows - f_left;
-  // what is in the stages A B R C D: 0 .. 4
-  reg  [4:0] f_in, f_emits, f_first, f_final;
-  reg  [RW:0] f_a_row;
-  reg  [1:0] f_a_base;
-  reg  [5*CW-1:0] f_stage_cols;
+  // what is on the way after 1, 2, ... slots, and in the stages
+  reg  [D:0] f_in, f_emits, f_first, f_final, f_lasts;
+  reg  [(D+1)*(RW+1)-1:0] f_row_line;
+  reg  [(D+1)*2-1:0] f_base_line;
+  reg  [(D+1)*SW-1:0] f_pos_line;
+  reg  [(D+1)*CW-1:0] f_cols_line;
+  wire [D+1:0] f_in_d = {f_in, f_left != NONE};
+  wire [D+1:0] f_lasts_d = {f_lasts, f_last};
+  wire [(D+2)*SW-1:0] f_pos_d = {f_pos_line, f_pos};
+  wire [RW:0] f_a_row = f_row_line[A*(RW+1) +: RW+1];
+  wire [1:0] f_a_base = f_base_line[A*2 +: 2];
   reg  past_valid = 1'b0;
+  integer f;
   initial assume (!rst_ni);
 
   always @(posedge clk_i) begin
     past_valid <= 1'b1;
     if (!rst_ni) begin
       f_left <= NONE;
-      f_in <= 5'd0;
-      f_since <= {(RW + 4) {1'b1}};
+      f_in <= 0;
+      f_since <= {(RW + 6) {1'b1}};
       f_rows <= NONE;
     end else if (en_i) begin
       if (cap_valid_i) begin
@@ -254,13 +265,16 @@ module flexmac_drain #(
         if (f_left != NONE) f_left <= f_left - 1;
         if (!(&f_since)) f_since <= f_since + 1;
       end
-      f_in <= {f_in[3:1], f_in[0] && f_emits[0], f_left != NONE};
-      f_emits <= {f_emits[3:0], f_emit};
-      f_first <= {f_first[3:0], f_row == NONE};
-      f_final <= {f_final[3:0], f_left == 1};
-      f_stage_cols <= {f_stage_cols[4*CW-1:0], f_cols};
-      f_a_row <= f_row;
-      f_a_base <= f_base;
+      f_in <= f_in_d[D:0];
+      f_in[B] <= f_in[A] && f_emits[A];
+      f_emits <= {f_emits, f_emit};
+      f_lasts <= f_lasts_d[D:0];
+      f_first <= {f_first, f_row == NONE};
+      f_final <= {f_final, f_left == 1};
+      f_row_line <= {f_row_line, f_row};
+      f_base_line <= {f_base_line, f_base};
+      f_pos_line <= f_pos_d[(D+1)*SW-1:0];
+      f_cols_line <= {f_cols_line, f_cols};
     end
   end
 
@@ -269,21 +283,23 @@ module flexmac_drain #(
     if (cap_valid_i) assume (f_left <= 1);
     if (past_valid) begin
       assert (drain_o == (en_i && f_left != NONE));
-      if (drain_o) assert (drain_pos_o == f_pos && drain_last_o == f_last);
-      assert (sum_o == (en_i && f_in[0]));
+      assert (align_o == (en_i && f_in_d[LAG]));
+      if (align_o) assert (align_pos_o == f_pos_d[LAG*SW +: SW] && align_last_o == f_lasts_d[LAG]);
+      assert (sum_o == (en_i && f_in[A]));
       if (sum_o) assert (sum_row_o == f_a_row && f_a_row < (1 << IW) && sum_base_o == f_a_base);
-      assert (sum_keep_o == (sum_o && !f_emits[0]));
-      assert (need_preload_o == (f_in[0] && f_a_base == 2'd1));
-      assert (resolve_o == (en_i && f_in[1]));
-      assert (shift_o == (en_i && f_in[2]));
-      if (f_in[2]) assert (seed_o == f_first[2]);
-      assert (need_seed_o == (f_in[2] && f_first[2] && stochastic_i));
-      assert (round_o == (en_i && f_in[3]));
-      assert (result_o == (en_i && f_in[4]));
-      if (f_in[4]) assert (result_last_o == f_final[4] && result_cols_o == f_stage_cols[4*CW +: CW]);
+      assert (sum_keep_o == (sum_o && !f_emits[A]));
+      assert (need_preload_o == (f_in[A] && f_a_base == 2'd1));
+      assert (resolve_o == (en_i && f_in[B]));
+      assert (shift_o == (en_i && f_in[R]));
+      if (f_in[R]) assert (seed_o == f_first[R]);
+      assert (need_seed_o == (f_in[R] && f_first[R] && stochastic_i));
+      assert (round_o == (en_i && f_in[C]));
+      assert (need_result_o == f_in[D]);
+      assert (result_o == (en_i && f_in[D]));
+      if (f_in[D]) assert (result_last_o == f_final[D] && result_cols_o == f_cols_line[D*CW +: CW]);
       assert (busy_o == (f_left != NONE || f_in != 0));
-      if (busy_o) assert (f_since < f_rows + 5);
-      // what makes them inductive
+      if (busy_o) assert (f_since < f_rows + LAG + 5);
+      // what makes them inductive (where LAG is 0: the delays' insides do not show here)
       assert (f_left <= f_rows && f_rows <= (1 << IW));
       assert (valid_q == (f_left != NONE));
       if (f_left != NONE) begin
@@ -291,29 +307,28 @@ module flexmac_drain #(
         assert (pos_q == f_pos && last_q == f_last);
         assert (emit_q == f_emit && base_q == f_base && f_since == f_rows - f_left);
       end
-      assert (a_valid_q == f_in[0] && b_valid_q == f_in[1] && r_valid_q == f_in[2]);
-      assert (c_valid_q == f_in[3] && d_valid_q == f_in[4]);
-      if (f_in[0]) begin
+      assert (a_valid_q == f_in[A] && b_valid_q == f_in[B] && r_valid_q == f_in[R]);
+      assert (c_valid_q == f_in[C] && d_valid_q == f_in[D]);
+      if (f_in[A]) begin
         assert (a_row_q == f_a_row && f_a_row < (1 << IW) && a_base_q == f_a_base);
-        assert (a_emit_q == f_emits[0] && a_final_q == f_final[0]);
-        assert (a_cols_q == f_stage_cols[0 +: CW] && f_first[0] == (f_a_row == NONE));
+        assert (a_emit_q == f_emits[A] && a_final_q == f_final[A]);
+        assert (a_cols_q == f_cols_line[A*CW +: CW] && f_first[A] == (f_a_row == NONE));
       end
-      if (f_in[1]) assert (b_first_q == f_first[1] && b_final_q == f_final[1]);
-      if (f_in[1]) assert (b_cols_q == f_stage_cols[CW +: CW]);
-      if (f_in[2]) assert (r_first_q == f_first[2] && r_final_q == f_final[2]);
-      if (f_in[2]) assert (r_cols_q == f_stage_cols[2*CW +: CW]);
-      if (f_in[3]) assert (c_final_q == f_final[3] && c_cols_q == f_stage_cols[3*CW +: CW]);
-      if (f_in[4]) assert (d_final_q == f_final[4]);
-      for (f = 0; f < 5; f = f + 1) begin
+      if (f_in[B]) assert (b_first_q == f_first[B] && b_final_q == f_final[B]);
+      if (f_in[B]) assert (b_cols_q == f_cols_line[B*CW +: CW]);
+      if (f_in[R]) assert (r_first_q == f_first[R] && r_final_q == f_final[R]);
+      if (f_in[R]) assert (r_cols_q == f_cols_line[R*CW +: CW]);
+      if (f_in[C]) assert (c_final_q == f_final[C] && c_cols_q == f_cols_line[C*CW +: CW]);
+      if (f_in[D]) assert (d_final_q == f_final[D]);
+      for (f = 0; f <= D; f = f + 1) begin
         if (f_in[f]) assert (f_left == NONE ? f_since <= f_rows + f : 1'b1);
       end
-      cover (result_o && result_last_o && f_first[4] == 0);
-      cover (result_o && result_last_o && f_first[4] && cap_valid_i);
+      cover (result_o && result_last_o && !f_first[D]);
+      cover (result_o && result_last_o && f_first[D] && cap_valid_i);
       cover (need_preload_o && need_seed_o);
-      cover (!busy_o && f_since == f_rows + 5);
+      cover (!busy_o && f_since == f_rows + LAG + 5);
     end
   end
-  integer f;
 `endif
 
 endmodule

@@ -24,6 +24,15 @@ module flexmac_fifo #(
     output wire [W-1:0] q_o
 );
 
+  generate
+    if (W < 1) begin : gen_bad_w
+      flexmac_fifo_W_must_be_at_least_1 u_illegal ();
+    end
+    if (DEPTH < 2) begin : gen_bad_depth
+      flexmac_fifo_DEPTH_must_be_at_least_2 u_illegal ();
+    end
+  endgenerate
+
   localparam PW = $clog2(DEPTH);  // pointer
   localparam LAST_INDEX = DEPTH - 1;
   localparam [PW-1:0] LAST = LAST_INDEX[PW-1:0];
@@ -47,6 +56,53 @@ module flexmac_fifo #(
   end
 
   assign q_o = memory_q[pop_q];
+
+`ifdef FORMAL
+  // Rules; given no push when full without a pop, no pop when empty.
+  // 1. Words leave in the order they came, unchanged, none lost or doubled: whatever word is pushed
+  //    and watched is the oldest once those before it have left.
+  (* anyseq *) wire f_watch;
+  reg  [31:0] f_count;               // words inside
+  reg  f_watched;                    // one of them is watched
+  reg  [31:0] f_ahead;               // ... and this many are before it
+  reg  [W-1:0] f_word;
+  wire [31:0] f_place = pop_q + f_ahead;
+  localparam [31:0] WORDS = DEPTH;
+  reg  past_valid = 1'b0;
+  initial assume (!rst_ni);
+
+  always @(posedge clk_i) begin
+    past_valid <= 1'b1;
+    if (!rst_ni) begin
+      f_count <= 0;
+      f_watched <= 1'b0;
+    end else begin
+      f_count <= f_count + push_i - pop_i;
+      if (f_watch && push_i && !f_watched) begin
+        f_watched <= 1'b1;
+        f_word <= d_i;
+        f_ahead <= f_count - pop_i;
+      end else if (pop_i) begin
+        if (f_ahead == 0) f_watched <= 1'b0;
+        f_ahead <= f_ahead - 1;
+      end
+    end
+  end
+
+  always @* begin
+    if (f_count == 0) assume (!pop_i);
+    if (f_count == WORDS && !pop_i) assume (!push_i);
+    if (past_valid) begin
+      if (f_watched && f_ahead == 0) assert (q_o == f_word);
+      assert (f_count <= WORDS);
+      assert (pop_q < WORDS && push_q < WORDS);
+      assert (push_q == (pop_q + f_count) % WORDS);
+      if (f_watched) assert (f_ahead < f_count && memory_q[f_place % WORDS] == f_word);
+      cover (f_count == WORDS && push_i && pop_i);
+      cover (f_watched && f_ahead == 0 && pop_i && f_word != 0);
+    end
+  end
+`endif
 
 endmodule
 

@@ -80,6 +80,9 @@ module flexmac_requant #(
     if (SUM <= ACC) begin : gen_bad_acc
       flexmac_requant_SUM_must_exceed_ACC u_illegal ();
     end
+    if (RESULTS < 2) begin : gen_bad_results
+      flexmac_requant_RESULTS_must_be_at_least_2 u_illegal ();
+    end
   endgenerate
 
   localparam [1:0] ROUND_NEAREST = 2'd0;
@@ -193,7 +196,7 @@ module flexmac_requant #(
 
 `ifdef FORMAL
   // Rules. Given: the masks are those of f_shift and f_bits (flexmac_mode); stages are enabled every
-  // cycle, as they hold still otherwise.
+  // cycle, as they hold still otherwise, and results are taken as they come.
   // 1. The sum that reaches rounding is what it is added to, plus the digit (or, signed, the rest of
   //    the accumulator) at its place, modulo 2^SUM.
   //    (Proven with flexmac_sum in place; for 2 and 3 the sum is any at all, F_FREE_SUM.)
@@ -248,7 +251,10 @@ module flexmac_requant #(
     assume (amount_i == f_shift + 31);
     assume (over_i == (f_shift + 32 >= WIDTH ? {SUM{1'b0}} : {SUM{1'b1}} << (f_shift + 32)));
     assume (limit_i == {34{1'b1}} << (f_bits - 1));
-    assume (align_en_i && sum_en_i && resolve_en_i && shift_en_i && round_en_i && result_en_i);
+    assume (align_en_i && sum_en_i && resolve_en_i && shift_en_i && round_en_i);
+    // one result a cycle through the queue, from the second cycle on
+    assume (rst_ni == (f_flow != 4'd0));
+    assume (result_en_i == rst_ni && result_pop_i == (f_flow >= 4'd2));
     assume (sum_base_i != 2'd2 && round_mode_i != 2'd3);
   end
 

@@ -37,6 +37,15 @@ module flexmac_results #(
     output wire          busy_o
 );
 
+  generate
+    if (LAG < 1) begin : gen_bad_lag
+      flexmac_results_LAG_must_be_at_least_1 u_illegal ();
+    end
+    if (DEPTH < 2) begin : gen_bad_depth
+      flexmac_results_DEPTH_must_be_at_least_2 u_illegal ();
+    end
+  endgenerate
+
   localparam NW = $clog2(DEPTH + 1);  // count of results
   localparam [NW-1:0] ALL = DEPTH[NW-1:0];
   localparam [NW-1:0] ONE = 1;
@@ -87,6 +96,53 @@ module flexmac_results #(
   assign full_o = need_i && all_q && !take_o;
   assign late_o = !more_i && valid_q && landed_q == held_q && !(take_o && held_q == ONE);
   assign busy_o = held_q != {NW{1'b0}};
+
+`ifdef FORMAL
+  // Rules; given launches only of rows that are due and have room.
+  // 1. Results on their way and waiting never exceed DEPTH; busy_o while there are any.
+  // 2. A result is offered once the last column's queue has it, LAG + 1 cycles after its launch at
+  //    the earliest: those offered are those launched LAG cycles ago or more and not yet taken.
+  // 3. An offer stays until it is taken.
+  // 4. With no room a due row waits, unless one is taken in this cycle.
+  reg  [31:0] f_launched, f_taken;
+  reg  [LAG*32-1:0] f_before;        // launched up to 1, 2, ... LAG cycles ago
+  reg  past_valid = 1'b0;
+  localparam [31:0] WORDS = DEPTH;
+  wire [31:0] f_landed = f_before[(LAG-1)*32 +: 32] - f_taken;
+  wire [31:0] f_held = f_launched - f_taken;
+  initial assume (!rst_ni);
+
+  always @(posedge clk_i) begin
+    past_valid <= 1'b1;
+    if (!rst_ni) begin
+      f_launched <= 0;
+      f_taken <= 0;
+      f_before <= 0;
+    end else begin
+      f_launched <= f_launched + launch_i;
+      f_taken <= f_taken + take_o;
+      f_before <= {f_before, f_launched};
+    end
+  end
+
+  always @* begin
+    if (launch_i) assume (need_i && !full_o && rst_ni);
+    if (past_valid) begin
+      assert (f_held <= WORDS && held_q == f_held && busy_o == (f_held != 0));
+      assert (f_landed <= f_held && landed_q == f_landed);
+      assert (res_valid_o == (f_landed != 0) && take_o == (res_valid_o && res_ready_i));
+      assert (full_o == (need_i && f_held == WORDS && !take_o));
+      assert (all_q == (f_held == WORDS));
+      cover (full_o);
+      cover (f_held == WORDS && launch_i);
+      cover (late_o && f_held == WORDS);
+    end
+  end
+
+  always @(posedge clk_i) begin
+    if (past_valid && $past(rst_ni) && $past(res_valid_o) && !$past(take_o)) assert (res_valid_o);
+  end
+`endif
 
 endmodule
 

@@ -18,6 +18,15 @@ module flexmac_skew #(
 );
 
   generate
+    if (W < 1) begin : gen_bad_w
+      flexmac_skew_W_must_be_at_least_1 u_illegal ();
+    end
+    if (N < 0) begin : gen_bad_n
+      flexmac_skew_N_must_be_at_least_0 u_illegal ();
+    end
+  endgenerate
+
+  generate
     if (N == 0) begin : gen_wire
       wire unused_wire = &{1'b0, clk_i};
       assign q_o = d_i;
@@ -31,6 +40,24 @@ module flexmac_skew #(
       assign q_o = line_q[(N-1)*W +: W];
     end
   endgenerate
+
+`ifdef FORMAL
+  // Rules
+  // 1. What shows was given N cycles before, always.
+  reg  [(N+1)*W-1:0] f_line;
+  reg  [7:0] f_age = 8'd0;
+  wire [(N+1)*W-1:0] f_now = {f_line, d_i};
+
+  always @(posedge clk_i) begin
+    if (f_age < N) f_age <= f_age + 8'd1;
+    f_line <= f_now;
+  end
+
+  always @* begin
+    if (f_age >= N) assert (q_o == f_now[N*W +: W]);
+    cover (f_age >= N && q_o != 0);
+  end
+`endif
 
 endmodule
 
