@@ -71,6 +71,7 @@ FAULTS = {
         ("wrong tap", "32'h80200003", "32'h80200001"),
         ("seed 0 kept", "state_q <= 32'd1", "state_q <= 32'd0"),
         ("31 steps", "i < 32", "i < 31"),
+        ("not linear", "= ^(state_q & PARITIES", "= |(state_q & PARITIES"),
         ("lower bits", "state_q[31:8]", "state_q[23:0]"),
         ("steps by itself", "if (step_i) begin", "begin"),
     ],
@@ -130,7 +131,7 @@ FAULTS = {
         ("lane 2 late a bit", "product_i[2*(2*P+1) +: 2*P+1]", "product_i[2*(2*P+1)+1 +: 2*P+1]"),
     ],
     "flexmac_column": [
-        ("row 1 takes row 0's a", "a_i[1*V*(P+1) +: V*(P+1)]", "a_i[0*V*(P+1) +: V*(P+1)]"),
+        ("row 1 takes row 0's a", "a_i[1*DIGITS +: DIGITS]", "a_i[0*DIGITS +: DIGITS]"),
         ("row 1 out of the chain", ".chain_i(chain_1), .chain_o(chain_0)",
          ".chain_i(chain_2), .chain_o(chain_0)"),
         ("row 0 hidden", "assign chain_o = chain_0", "assign chain_o = chain_1"),
@@ -193,8 +194,8 @@ def seed_fault(source, old, new):
 
 
 def relevant(module):
-    """Proofs of the module first, then those it is part of; the core last."""
-    own = [p for p in PROOFS if module in (p.cell, *p.below) and not p.long and p.cell != "core"]
+    """Proofs of the module first, then those it is part of."""
+    own = [p for p in PROOFS if module in (p.cell, *p.below) and not p.long]
     return sorted(own, key=lambda p: p.cell.removeprefix("flexmac_") not in module)
 
 
@@ -212,9 +213,7 @@ def by_proof(module, old, new, work, designs, root, run_proof):
         verdict = run_proof(proof, broken / "run", designs, broken)
         if verdict.failed:
             return f"proof of {proof.name}"
-        if module == "flexmac_lfsr" and lfsr_period.fault(
-            lfsr_period.columns(broken / "period", broken / source.name)
-        ):
+        if module == "flexmac_lfsr" and lfsr_period.check(broken / "period", broken / source.name):
             return "period of flexmac_lfsr"
     return None
 

@@ -1,7 +1,8 @@
 """The random stream has the full period 2^32 - 1: the order of its leap as a matrix over GF(2).
 
-flexmac_lfsr's proof shows that a leap (32 bit-steps, one word) is linear. So the register itself is
-simulated from the 32 states of one bit, which gives the columns of M. M has order 2^32 - 1 =
+The logic of a leap (32 bit-steps, one word) is made of XORs alone, which Yosys is asked to check: so
+it is linear, and what it makes of the 32 states of one bit, taken from the register in simulation,
+is its matrix M. M has order 2^32 - 1 =
 3 * 5 * 17 * 257 * 65537 when M^(2^32-1) = I and M^((2^32-1)/p) != I for each p of these.
 65537 divides 2^d - 1 for no d below 32, so an M of that order has an irreducible characteristic
 polynomial, and every state but 0 lies on one cycle of 2^32 - 1 words. (One bit-step has the same
@@ -10,7 +11,7 @@ order, as M is its 32nd power and 32 has no factor in common with 2^32 - 1.)
 
 import time
 
-from solver import ToolError, call
+from solver import ToolError, call, yosys
 
 PERIOD = (1 << 32) - 1
 PRIMES = (3, 5, 17, 257, 65537)
@@ -84,10 +85,25 @@ def fault(matrix):
     return None
 
 
+def linear(folder, cell):
+    """None when the gates of the next word are XORs, at least one a bit, else Yosys's complaint."""
+    cone = "w:next %ci*:-$_DFF_P_,$_DFFE_PP_"
+    script = f"read_verilog {cell}\nhierarchy -check -top flexmac_lfsr\nproc\nsimplemap\nopt\n"
+    script += f"select -assert-min 32 {cone} t:$_XOR_ %i\n"
+    script += f"select -assert-none {cone} c:* %i t:$_XOR_ %d t:$_DFF* %d\n"
+    failed = yosys(folder, "linear.ys", script)
+    return failed and f"not XORs alone: {failed}"
+
+
+def check(folder, cell):
+    matrix = columns(folder, cell)
+    return linear(folder, cell) or fault(matrix)
+
+
 def run(work, _designs, root):
     begun = time.monotonic()
-    failed = fault(columns(work / "lfsr", root / "rtl" / "flexmac_lfsr.v"))
+    failed = check(work / "lfsr", root / "rtl" / "flexmac_lfsr.v")
     yield (
-        "period of flexmac_lfsr", "every state but 0 on one cycle of 2^32 - 1 words",
-        "order of its matrix", time.monotonic() - begun, failed,
+        "period of flexmac_lfsr", "a word is linear; every state but 0 on one cycle of 2^32 - 1"
+        " words", "order of its matrix", time.monotonic() - begun, failed,
     )  # fmt: skip

@@ -46,11 +46,8 @@ def run_proof(proof, folder, designs, broken=None):
         name: constant(rtl, value) if isinstance(value, str) else value
         for name, value in proof.parameters.items()
     }
-    below = proof.below
-    if below == ("*",):
-        below = tuple(path.stem for path in sorted(rtl.glob("*.v")))
-    free = [place(m) for m in below if m.startswith("free_")]
-    plain = [place(m) for m in below if not m.startswith("free_")]
+    free = [place(m) for m in proof.below if m.startswith("free_")]
+    plain = [place(m) for m in proof.below if not m.startswith("free_")]
     formal = [*free, place(proof.cell)]
     return solver.prove(
         folder, proof.cell, formal, plain, values, proof.cycles, proof.induction, proof.covers,

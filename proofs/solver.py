@@ -12,7 +12,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 
-TIMEOUT_SECONDS = 600
+TIMEOUT_SECONDS = 900
 
 
 class ToolError(Exception):

