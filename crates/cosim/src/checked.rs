@@ -1,13 +1,13 @@
 //! The checked engine: RTL and reference on every product, compared in full.
 
-use crate::engine::{Engine, Outcome, Product};
+use crate::engine::{Engine, Outcome, Product, Stats};
 use crate::error::EngineError;
 use crate::mismatch::{Difference, Mismatch};
 use crate::reference::ReferenceEngine;
 use crate::rtl::RtlEngine;
 
 /// Called with the product on which RTL and reference differ; returns a command that replays it.
-pub type ReplayHook = Box<dyn FnMut(&Product<'_, i32>) -> Option<String> + Send>;
+pub type ReplayHook<T = i32> = Box<dyn FnMut(&Product<'_, T>) -> Option<String> + Send>;
 
 /// Runs every product on both engines and compares every result bit, every counter and every cycle
 /// count; returns the RTL's.
@@ -15,19 +15,27 @@ pub struct CheckedEngine {
     rtl: RtlEngine,
     reference: ReferenceEngine,
     replay: Option<ReplayHook>,
+    float_replay: Option<ReplayHook<f32>>,
 }
 
 impl CheckedEngine {
     /// Checks `rtl` against a reference of the same configuration.
     pub fn new(rtl: RtlEngine) -> Self {
         let reference = ReferenceEngine::new(rtl.config().clone());
-        Self { rtl, reference, replay: None }
+        Self { rtl, reference, replay: None, float_replay: None }
     }
 
     /// Calls `hook` when a product differs, so that the caller can save it.
     #[must_use]
     pub fn with_replay(mut self, hook: ReplayHook) -> Self {
         self.replay = Some(hook);
+        self
+    }
+
+    /// Like [`Self::with_replay`], for an array of floats.
+    #[must_use]
+    pub fn with_float_replay(mut self, hook: ReplayHook<f32>) -> Self {
+        self.float_replay = Some(hook);
         self
     }
 }
@@ -58,7 +66,59 @@ impl Engine<i32> for CheckedEngine {
     }
 }
 
+impl Engine<f32> for CheckedEngine {
+    fn gemm(&mut self, product: &Product<'_, f32>) -> Result<Outcome<f32>, EngineError> {
+        let expected = self.reference.gemm(product)?;
+        let difference = match self.rtl.gemm(product) {
+            Err(error @ EngineError::Hang { .. }) => Difference::Hang(error.to_string()),
+            Err(error) => return Err(error),
+            Ok(mut found) => match self.compare_floats(&expected, &found) {
+                Some(difference) => difference,
+                None => {
+                    found.stats.tiles_checked = found.stats.tiles;
+                    return Ok(found);
+                }
+            },
+        };
+        let replay = self.float_replay.as_mut().and_then(|hook| hook(product));
+        let product = format!("array {}, {}", self.rtl.config().summary(), shapes(product));
+        Err(EngineError::Mismatch(Box::new(Mismatch { difference, product, replay })))
+    }
+
+    fn name(&self) -> &'static str {
+        "checked"
+    }
+}
+
+fn shapes<T>(product: &Product<'_, T>) -> String {
+    let (a, b) = (product.a.values.dim(), product.b.values.dim());
+    format!("({}, {}) x ({}, {})", a.0, a.1, b.0, b.1)
+}
+
 impl CheckedEngine {
+    /// Every bit of every result counts, the sign of a zero too; a NaN is one number here.
+    fn compare_floats(&self, expected: &Outcome<f32>, found: &Outcome<f32>) -> Option<Difference> {
+        let pairs = || expected.values.indexed_iter().zip(found.values.iter());
+        let differs = |(a, b): (f32, f32)| a.to_bits() != b.to_bits();
+        if let Some(((at, reference), rtl)) = pairs().find(|((_, a), b)| differs((**a, **b))) {
+            return Some(Difference::Float {
+                at,
+                tile: self.tile(at, expected.values.ncols()),
+                expected: *reference,
+                found: *rtl,
+                count: pairs().filter(|((_, a), b)| differs((**a, **b))).count(),
+            });
+        }
+        compare_stats(&expected.stats, &found.stats)
+    }
+
+    /// Tile of an element of a result of `cols` columns, and row and column in it.
+    fn tile(&self, at: (usize, usize), cols: usize) -> (u64, usize, usize) {
+        let (rows, width) = (self.rtl.config().rows(), self.rtl.config().cols());
+        let across = cols.div_ceil(width);
+        ((at.0 / rows * across + at.1 / width) as u64, at.0 % rows, at.1 % width)
+    }
+
     fn mismatch(&mut self, product: &Product<'_, i32>, difference: Difference) -> EngineError {
         let replay = self.replay.as_mut().and_then(|hook| hook(product));
         let product = self.describe(product);
@@ -74,11 +134,9 @@ impl CheckedEngine {
         let sums = expected.sums.as_ref().expect("asked for above");
         let pairs = || expected.values.indexed_iter().zip(found.values.iter());
         if let Some(((at, reference), rtl)) = pairs().find(|((_, a), b)| a != b) {
-            let (rows, cols) = (self.rtl.config().rows(), self.rtl.config().cols());
-            let across = expected.values.ncols().div_ceil(cols);
             return Some(Difference::Value {
                 at,
-                tile: ((at.0 / rows * across + at.1 / cols) as u64, at.0 % rows, at.1 % cols),
+                tile: self.tile(at, expected.values.ncols()),
                 expected: *reference,
                 found: *rtl,
                 format: product.out,
@@ -95,25 +153,16 @@ impl CheckedEngine {
                 return Some(Difference::Sum { at, expected, found });
             }
         }
-        let (expected, found) = (&expected.stats, &found.stats);
-        if expected.counters != found.counters {
-            let (expected, found) = (expected.counters, found.counters);
-            return Some(Difference::Counters { expected, found });
-        }
-        (expected.cycles != found.cycles)
-            .then_some(Difference::Cycles { expected: expected.cycles, found: found.cycles })
+        compare_stats(&expected.stats, &found.stats)
     }
 
     fn describe(&self, product: &Product<'_, i32>) -> String {
         let (a, b) = (&product.a, &product.b);
         format!(
-            "array {}, ({}, {}) x ({}, {}), A {} bits {}, B {} bits {}, rounding {}, seed {} \
-             (iteration {}, layer {}, {})",
+            "array {}, {}, A {} bits {}, B {} bits {}, rounding {}, seed {} (iteration {}, \
+             layer {}, {})",
             self.rtl.config().summary(),
-            a.values.nrows(),
-            a.values.ncols(),
-            b.values.nrows(),
-            b.values.ncols(),
+            shapes(product),
             a.format.bits(),
             a.format,
             b.format.bits(),
@@ -125,4 +174,14 @@ impl CheckedEngine {
             product.seed.role.name(),
         )
     }
+}
+
+/// Counters, then cycles.
+fn compare_stats(expected: &Stats, found: &Stats) -> Option<Difference> {
+    if expected.counters != found.counters {
+        let (expected, found) = (expected.counters, found.counters);
+        return Some(Difference::Counters { expected, found });
+    }
+    (expected.cycles != found.cycles)
+        .then_some(Difference::Cycles { expected: expected.cycles, found: found.cycles })
 }

@@ -24,6 +24,19 @@ pub enum EngineError {
         /// The configuration's.
         max_bits: u32,
     },
+    /// Integers for a float array, or floats for an integer one.
+    #[error(
+        "gemm: the array is of style {style} and multiplies {expected}, found {found}; generate an \
+         array of another style or convert the operands"
+    )]
+    Style {
+        /// The array's style.
+        style: rtlgen::Style,
+        /// What it multiplies.
+        expected: &'static str,
+        /// What it was given.
+        found: &'static str,
+    },
     /// The array was generated without this rounding mode.
     #[error(
         "gemm: rounding {found} asked for, the array was generated with {available}; add it to \

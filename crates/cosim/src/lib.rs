@@ -5,6 +5,7 @@ mod driver;
 mod engine;
 mod error;
 mod float;
+mod fp32;
 mod lower;
 mod mismatch;
 mod pack;

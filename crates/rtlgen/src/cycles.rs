@@ -8,7 +8,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::{Config, Style};
+use crate::fp32;
 use crate::schedule::Schedule;
 
 /// Cycles of one product, as the RTL's counters report them (`rtl/flexmac_stats.v`).
@@ -49,6 +50,21 @@ const FIXED_LATENCY: u64 = 8;
 impl Schedule {
     /// Cycles of the whole product with operands, preloads, seeds and results never waiting.
     pub fn cycles(&self, config: &Config) -> Cycles {
+        let (compute, slots, draining, waiting) = match config.style() {
+            Style::Flex | Style::Fixed => self.slots(),
+            Style::Fp32 => fp32::slots(self, config),
+        };
+        Cycles {
+            busy: slots + draining + FIXED_LATENCY + u64::from(config.capture_stages()),
+            compute,
+            stall: waiting,
+            load: 0,
+            blocked: 0,
+        }
+    }
+
+    /// Words, slots, rows of the last capture, slots in which a capture waited.
+    fn slots(&self) -> (u64, u64, u64, u64) {
         let mut compute = 0;
         let mut slots = 0;
         let mut draining = 0; // live rows of the capture before, none at the start
@@ -61,12 +77,6 @@ impl Schedule {
                 draining = command.rows_live as u64;
             }
         }
-        Cycles {
-            busy: slots + draining + FIXED_LATENCY + u64::from(config.spec().stages),
-            compute,
-            stall: slots - compute,
-            load: 0,
-            blocked: 0,
-        }
+        (compute, slots, draining, slots - compute)
     }
 }

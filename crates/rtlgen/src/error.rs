@@ -3,7 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use fxp::RoundingSet;
 use thiserror::Error;
+
+use crate::config::Style;
 
 /// One broken rule of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -26,6 +29,31 @@ pub enum ConfigError {
     Chunk {
         /// Its value.
         found: u32,
+    },
+    /// A baseline of more than one pass.
+    #[error(
+        "chunk: style {style} multiplies max_bits = {max_bits} in one pass, found {found}; leave \
+         chunk out"
+    )]
+    WholeOperands {
+        /// The style.
+        style: Style,
+        /// Multiplier width asked for.
+        found: u32,
+        /// Widest operand asked for.
+        max_bits: u32,
+    },
+    /// A float PE of another width than binary32's.
+    #[error("max_bits: style fp32 has 32, found {found}; leave max_bits out")]
+    Fp32Bits {
+        /// Widest operand asked for.
+        found: u32,
+    },
+    /// A float PE with rounding modes of integers.
+    #[error("rounding: style fp32 rounds to nearest, ties to even, found {found}; leave it out")]
+    Fp32Rounding {
+        /// Modes asked for.
+        found: RoundingSet,
     },
     /// Operands narrower than one plane.
     #[error("max_bits: expected at least chunk = {chunk}, found {max_bits}")]

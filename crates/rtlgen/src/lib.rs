@@ -9,7 +9,9 @@ mod cycles;
 mod describe;
 mod design;
 mod error;
+mod fixed;
 mod folder;
+mod fp32;
 mod render;
 mod schedule;
 
@@ -19,5 +21,6 @@ pub use describe::{Parameter, parameters};
 pub use design::port_bits;
 pub use error::{ConfigError, ConfigErrors, RtlgenError};
 pub use folder::{read, read_sources, write};
+pub use fp32::Pipeline;
 pub use render::{SourceFile, TOP, package, verilog};
 pub use schedule::{Command, Schedule};
