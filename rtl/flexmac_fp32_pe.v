@@ -50,6 +50,7 @@ module flexmac_fp32_pe #(
   localparam [31:0] NOTHING = 32'h80000000;      // -0
   localparam [60:0] NO_PRODUCT = {3'b001, 58'd0};  // -0
 
+  wire [V*32-1:0] sum;
   wire [V*32-1:0] head;
   reg  [31:0] chain_q;
 
@@ -57,7 +58,6 @@ module flexmac_fp32_pe #(
   generate
     for (v = 0; v < V; v = v + 1) begin : gen_lane
       wire [60:0] product;
-      wire [31:0] sum;
       reg  [60:0] term;
 
       flexmac_fp32_mul #(.REGS(MUL_REGS)) u_mul (
@@ -115,15 +115,16 @@ module flexmac_fp32_pe #(
 
       flexmac_fp32_add #(.REGS(ADD_REGS)) u_add (
           .clk_i(clk_i), .en_i({5{acc_en_i}}), .product_i(term), .addend_i(head[v*32 +: 32]),
-          .sum_o(sum)
+          .sum_o(sum[v*32 +: 32])
       );
 
-      assign head[v*32 +: 32] = acc_dead_i ? NOTHING : sum;
+      assign head[v*32 +: 32] = acc_dead_i ? NOTHING : sum[v*32 +: 32];
     end
   endgenerate
 
+  // alive: a tile has L slots or more, and in this one acc_dead_i may speak of the next tile
   always @(posedge clk_i) begin
-    if (cap_i) chain_q <= head[31:0];
+    if (cap_i) chain_q <= sum[31:0];
     else if (drain_i) chain_q <= chain_i;
   end
 
