@@ -85,3 +85,15 @@ fn one() {
 fn odd() {
     check("odd");
 }
+
+/// One pass over whole operands of an odd width.
+#[test]
+fn fixed() {
+    check("fixed");
+}
+
+/// Floats, with two partial sums a lane.
+#[test]
+fn fp32() {
+    check("fp32");
+}

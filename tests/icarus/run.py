@@ -41,7 +41,10 @@ CONFIGS = {
     "flat": (1, 7, 4, 5, 9, 100, 4, 64, ALL),
     "k_one": (2, 2, 8, 16, 24, 1, 2, 4, ALL),
     "nearest": (2, 2, 8, 1, 16, 32, 2, 32, "nearest"),
+    "fixed_odd": (3, 5, 32, 3, 32, 48, 3, 32, ALL),
+    "fixed_ragged": (2, 3, 13, 2, 13, 40, 5, 16, ALL),
 }
+STYLES = {"fixed_odd": "fixed", "fixed_ragged": "fixed"}  # the others are flex
 
 # name: file or files, text that must occur once in each, what replaces it
 FAULTS = {
@@ -137,6 +140,7 @@ class Bench:
             flexmac, "gen", "--rows", str(rows), "--cols", str(cols), "--chunk", str(chunk),
             "--lanes", str(lanes), "--max-bits", str(max_bits), "--max-k", str(max_k),
             "--stages", str(stages), "--depth", str(depth), "--rounding-modes", rounding,
+            "--style", STYLES.get(name, "flex"),
             "--out", str(folder / "design"),
         ])  # fmt: skip
         record = json.loads((folder / "design" / "config.json").read_text())
