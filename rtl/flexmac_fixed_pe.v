@@ -136,10 +136,15 @@ module flexmac_fixed_pe #(
 
   reg signed [ACC-1:0] acc_q;
   reg signed [ACC-1:0] chain_q;
-  wire signed [ACC-1:0] base = acc_clear_i ? {ACC{1'b0}} : acc_q;
+  wire [ACC-1:0] base = acc_clear_i ? {ACC{1'b0}} : acc_q;
+  wire [ACC-1:0] acc_d;
+
+  flexmac_adder #(.W(ACC)) u_acc (
+      .a_i(base), .b_i({{(ACC - SUM) {sum[SUM-1]}}, sum}), .carry_i(1'b0), .sum_o(acc_d)
+  );
 
   always @(posedge clk_i) begin
-    if (acc_en_i) acc_q <= base + {{(ACC - SUM) {sum[SUM-1]}}, sum};
+    if (acc_en_i) acc_q <= acc_d;
   end
 
   always @(posedge clk_i) begin

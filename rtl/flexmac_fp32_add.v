@@ -80,9 +80,16 @@ module flexmac_fp32_add #(
   // add: both differences side by side
   wire subtract = p_sign_a != c_sign_a;
   wire [F+1:0] product_s = {27'd0, product_a, 4'd0};
-  wire [F+1:0] sum_s = product_s + ({1'b0, addend_a} ^ {(F + 2) {subtract}})
-      + {{(F + 1) {1'b0}}, subtract};
-  wire [F:0] reverse = addend_a - product_s[F:0];
+  wire [F+1:0] sum_s;
+  wire [F:0] reverse;
+
+  flexmac_adder #(.W(F + 2)) u_sum (
+      .a_i(product_s), .b_i({1'b0, addend_a} ^ {(F + 2) {subtract}}), .carry_i(subtract),
+      .sum_o(sum_s)
+  );
+  flexmac_adder #(.W(F + 1)) u_reverse (
+      .a_i(addend_a), .b_i(~product_s[F:0]), .carry_i(1'b1), .sum_o(reverse)
+  );
   wire negative = subtract && sum_s[F+1];
   wire [F:0] magnitude_d = negative ? reverse : sum_s[F:0];
   wire zero = magnitude_d == {(F + 1) {1'b0}};

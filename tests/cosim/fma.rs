@@ -8,9 +8,11 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use verilated::{BuildSpec, Cache, PowerUp};
 
-const CELLS: [(&str, &str); 5] = [
+const CELLS: [(&str, &str); 7] = [
     ("flexmac_fp32_mul.v", include_str!("../../rtl/flexmac_fp32_mul.v")),
     ("flexmac_fp32_add.v", include_str!("../../rtl/flexmac_fp32_add.v")),
+    ("flexmac_adder.v", include_str!("../../rtl/flexmac_adder.v")),
+    ("flexmac_adder_segment.v", include_str!("../../rtl/flexmac_adder_segment.v")),
     ("flexmac_lzc.v", include_str!("../../rtl/flexmac_lzc.v")),
     ("flexmac_pipe.v", include_str!("../../rtl/flexmac_pipe.v")),
     ("fp32_fma.v", include_str!("fp32_fma.v")),

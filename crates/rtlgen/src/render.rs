@@ -49,9 +49,16 @@ const INTEGER_LEAVES: &[(&str, &str)] = leaves![
 
 const FLEX_LEAVES: &[(&str, &str)] = leaves!["flexmac_digit.v", "flexmac_mul.v", "flexmac_pe.v"];
 
-const FIXED_LEAVES: &[(&str, &str)] = leaves!["flexmac_fixed_mul.v", "flexmac_fixed_pe.v"];
+const FIXED_LEAVES: &[(&str, &str)] = leaves![
+    "flexmac_adder.v",
+    "flexmac_adder_segment.v",
+    "flexmac_fixed_mul.v",
+    "flexmac_fixed_pe.v",
+];
 
 const FP32_LEAVES: &[(&str, &str)] = leaves![
+    "flexmac_adder.v",
+    "flexmac_adder_segment.v",
     "flexmac_fp32_add.v",
     "flexmac_fp32_edge.v",
     "flexmac_fp32_mul.v",

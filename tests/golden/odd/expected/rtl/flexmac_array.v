@@ -38,11 +38,12 @@ module flexmac_array (
   localparam V = 3;
   localparam ACC = 18;
   localparam STAGES = 4;
+  localparam D = 5;  // digit with its sign
+
+  wire [ROWS*V*D-1:0] a;
+  wire [COLS*V*D-1:0] b;
 
   // signs, once
-  wire [ROWS*V*(P+1)-1:0] a;
-  wire [COLS*V*(P+1)-1:0] b;
-
   flexmac_digit #(.P(P), .V(ROWS * V)) u_digits_a (
       .signed_i(op_a_signed_i), .digits_i(op_a_i), .digits_o(a)
   );
@@ -94,7 +95,7 @@ module flexmac_array (
           .cap_last_i (cap_last_i),
           .drain_i    (drain_i),
           .a_i        (a),
-          .b_i        (b[col*V*(P+1) +: V*(P+1)]),
+          .b_i        (b[col*V*D +: V*D]),
           .chain_o    (chain_o[col*ACC +: ACC])
       );
     end

@@ -31,6 +31,7 @@ module flexmac_column (
   localparam V = 1;
   localparam ACC = 22;
   localparam STAGES = 1;
+  localparam D = 9;  // digit with its sign
 
   wire signed [ACC-1:0] chain_0;
   wire signed [ACC-1:0] chain_1 = {ACC{1'b0}};
@@ -39,7 +40,7 @@ module flexmac_column (
       .clk_i(clk_i), .pipe_en_i(pipe_en_i),
       .acc_en_i(acc_en_i), .acc_clear_i(acc_clear_i), .acc_shift_i(acc_shift_i),
       .cap_i(cap_i), .cap_last_i(cap_last_i), .drain_i(drain_i),
-      .a_i(a_i[0*V*(P+1) +: V*(P+1)]), .b_i(b_i),
+      .a_i(a_i[0*V*D +: V*D]), .b_i(b_i),
       .chain_i(chain_1), .chain_o(chain_0)
   );
 

@@ -1,0 +1,16 @@
+rtl/flexmac_counter.v
+rtl/flexmac_delay.v
+rtl/flexmac_drain.v
+rtl/flexmac_fixed_mul.v
+rtl/flexmac_fixed_pe.v
+rtl/flexmac_lfsr.v
+rtl/flexmac_mode.v
+rtl/flexmac_pipe.v
+rtl/flexmac_requant.v
+rtl/flexmac_saturate.v
+rtl/flexmac_seq.v
+rtl/flexmac_stats.v
+rtl/flexmac_sum.v
+rtl/flexmac_column.v
+rtl/flexmac_array.v
+rtl/flexmac_core.v
