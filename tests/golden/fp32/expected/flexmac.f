@@ -1,3 +1,5 @@
+rtl/flexmac_adder.v
+rtl/flexmac_adder_segment.v
 rtl/flexmac_counter.v
 rtl/flexmac_delay.v
 rtl/flexmac_drain.v
