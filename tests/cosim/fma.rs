@@ -52,7 +52,7 @@ fn number(rng: &mut StdRng) -> u32 {
         2 => with_exponent(1 + (kind >> 8) % 30),
         3 => with_exponent(225 + (kind >> 8) % 30),
         // one run of ones: carries that go all the way
-        4 => with_exponent((kind >> 8) % 255) & 0xff80_0000 | (1 << ((kind >> 16) % 24)) - 1,
+        4 => with_exponent((kind >> 8) % 255) & 0xff80_0000 | ((1 << ((kind >> 16) % 24)) - 1),
         5 => with_exponent(120 + (kind >> 8) % 16),
         _ => bits,
     }
