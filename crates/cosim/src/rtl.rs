@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use fxp::{Format, Requantizer, Role, Rounding, SeedPath, Sums};
+use fxp::{Format, Requantizer, Role, Rounding, SeedPath, Start, Sums};
 use ndarray::{Array2, ArrayView2, SliceInfo, SliceInfoElem, s};
 use rtlgen::{Command, Config, SourceFile};
 
@@ -76,9 +76,8 @@ impl Engine<f32> for RtlEngine {
             b: product.b.values,
             bits_a: 32,
             bits_b: 32,
-            bias: product.bias.as_ref().map(|bias| (bias.values, 0)),
+            bias: product.bias.as_ref().map(|bias| Start { values: bias.values, shift: 0 }),
             requantizer: Requantizer { shift: 0, bits: 32, rounding: Rounding::Nearest },
-            sum_magnitude: 0,
             schedule,
         };
         let outcome = Run::new(&self.config, &lowered, &product).play(&mut self.driver)?;
