@@ -86,6 +86,12 @@ fn odd() {
     check("odd");
 }
 
+/// Registers between blocks of two PEs, of which neither rows nor columns are a whole number.
+#[test]
+fn blocks() {
+    check("blocks");
+}
+
 /// One pass over whole operands of an odd width.
 #[test]
 fn fixed() {

@@ -1,7 +1,10 @@
 //! The checked engine: RTL and reference on every product, compared in full.
 
+use rtlgen::Schedule;
+
 use crate::engine::{Engine, Outcome, Product, Stats};
 use crate::error::EngineError;
+use crate::fp32;
 use crate::mismatch::{Difference, Mismatch};
 use crate::reference::ReferenceEngine;
 use crate::rtl::RtlEngine;
@@ -21,7 +24,7 @@ pub struct CheckedEngine {
 impl CheckedEngine {
     /// Checks `rtl` against a reference of the same configuration.
     pub fn new(rtl: RtlEngine) -> Self {
-        let reference = ReferenceEngine::new(rtl.config().clone());
+        let reference = ReferenceEngine::new(rtl.config().clone()).with_layout(rtl.layout());
         Self { rtl, reference, replay: None, float_replay: None }
     }
 
@@ -68,11 +71,12 @@ impl Engine<i32> for CheckedEngine {
 
 impl Engine<f32> for CheckedEngine {
     fn gemm(&mut self, product: &Product<'_, f32>) -> Result<Outcome<f32>, EngineError> {
+        let schedule = fp32::lower(self.rtl.config(), product)?;
         let expected = self.reference.gemm(product)?;
         let difference = match self.rtl.gemm(product) {
             Err(error @ EngineError::Hang { .. }) => Difference::Hang(error.to_string()),
             Err(error) => return Err(error),
-            Ok(mut found) => match self.compare_floats(&expected, &found) {
+            Ok(mut found) => match compare_floats(&schedule, &expected, &found) {
                 Some(difference) => difference,
                 None => {
                     found.stats.tiles_checked = found.stats.tiles;
@@ -96,29 +100,6 @@ fn shapes<T>(product: &Product<'_, T>) -> String {
 }
 
 impl CheckedEngine {
-    /// Every bit of every result counts, the sign of a zero too; a NaN is one number here.
-    fn compare_floats(&self, expected: &Outcome<f32>, found: &Outcome<f32>) -> Option<Difference> {
-        let pairs = || expected.values.indexed_iter().zip(found.values.iter());
-        let differs = |(a, b): (f32, f32)| a.to_bits() != b.to_bits();
-        if let Some(((at, reference), rtl)) = pairs().find(|((_, a), b)| differs((**a, **b))) {
-            return Some(Difference::Float {
-                at,
-                tile: self.tile(at, expected.values.ncols()),
-                expected: *reference,
-                found: *rtl,
-                count: pairs().filter(|((_, a), b)| differs((**a, **b))).count(),
-            });
-        }
-        compare_stats(&expected.stats, &found.stats)
-    }
-
-    /// Tile of an element of a result of `cols` columns, and row and column in it.
-    fn tile(&self, at: (usize, usize), cols: usize) -> (u64, usize, usize) {
-        let (rows, width) = (self.rtl.config().rows(), self.rtl.config().cols());
-        let across = cols.div_ceil(width);
-        ((at.0 / rows * across + at.1 / width) as u64, at.0 % rows, at.1 % width)
-    }
-
     fn mismatch(&mut self, product: &Product<'_, i32>, difference: Difference) -> EngineError {
         let replay = self.replay.as_mut().and_then(|hook| hook(product));
         let product = self.describe(product);
@@ -134,9 +115,10 @@ impl CheckedEngine {
         let sums = expected.sums.as_ref().expect("asked for above");
         let pairs = || expected.values.indexed_iter().zip(found.values.iter());
         if let Some(((at, reference), rtl)) = pairs().find(|((_, a), b)| a != b) {
+            let place = self.schedule(product).place(at);
             return Some(Difference::Value {
                 at,
-                tile: self.tile(at, expected.values.ncols()),
+                tile: (place.tile, place.row, place.col),
                 expected: *reference,
                 found: *rtl,
                 format: product.out,
@@ -154,6 +136,13 @@ impl CheckedEngine {
             }
         }
         compare_stats(&expected.stats, &found.stats)
+    }
+
+    fn schedule(&self, product: &Product<'_, i32>) -> Schedule {
+        let (a, b) = (&product.a, &product.b);
+        let shape = (a.values.nrows(), a.values.ncols(), b.values.ncols());
+        let bits = (a.format.bits(), b.format.bits());
+        Schedule::laid_out(self.rtl.config(), self.rtl.layout(), shape, bits)
     }
 
     fn describe(&self, product: &Product<'_, i32>) -> String {
@@ -174,6 +163,27 @@ impl CheckedEngine {
             product.seed.role.name(),
         )
     }
+}
+
+/// Every bit of every result counts, the sign of a zero too; a NaN is one number here.
+fn compare_floats(
+    schedule: &Schedule,
+    expected: &Outcome<f32>,
+    found: &Outcome<f32>,
+) -> Option<Difference> {
+    let pairs = || expected.values.indexed_iter().zip(found.values.iter());
+    let differs = |(a, b): (f32, f32)| a.to_bits() != b.to_bits();
+    if let Some(((at, reference), rtl)) = pairs().find(|((_, a), b)| differs((**a, **b))) {
+        let place = schedule.place(at);
+        return Some(Difference::Float {
+            at,
+            tile: (place.tile, place.row, place.col),
+            expected: *reference,
+            found: *rtl,
+            count: pairs().filter(|((_, a), b)| differs((**a, **b))).count(),
+        });
+    }
+    compare_stats(&expected.stats, &found.stats)
 }
 
 /// Counters, then cycles.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use cosim::{CheckedEngine, Element, Engine, ReferenceEngine, ReplayHook, RtlEngine};
-use rtlgen::{Config, SourceFile};
+use rtlgen::{Config, Layout, SourceFile};
 
 use crate::cmd::gemm::ArrayEngine;
 
@@ -40,6 +40,7 @@ impl Design {
 pub fn array_engine<T: Replayed>(
     kind: ArrayEngine,
     design: &Design,
+    layout: Layout,
     trace: Option<&Path>,
     replay: ReplayHook<T>,
 ) -> Result<Box<dyn Engine<T>>>
@@ -50,10 +51,11 @@ where
 {
     let config = design.config.clone();
     if kind == ArrayEngine::Reference {
-        return Ok(Box::new(ReferenceEngine::new(config)));
+        return Ok(Box::new(ReferenceEngine::new(config).with_layout(layout)));
     }
     let rtl =
-        patiently(&config.summary(), || RtlEngine::new(config.clone(), &design.sources, trace))?;
+        patiently(&config.summary(), || RtlEngine::new(config.clone(), &design.sources, trace))?
+            .with_layout(layout);
     if kind == ArrayEngine::Rtl {
         return Ok(Box::new(rtl));
     }

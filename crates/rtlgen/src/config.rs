@@ -143,6 +143,7 @@ impl ConfigSpec {
         range("lanes", self.lanes, 1, 16);
         range("max_k", self.max_k, 1, 1 << 18);
         range("stages", self.stages, 1, self.style.max_stages());
+        let fanout_in_range = range("fanout", self.fanout, 0, 128);
         let bits_in_range = range("max_bits", self.max_bits, 2, 32);
         let depth_in_range = range("depth", self.depth, 1, 1 << 16);
         let chunk_legal = match self.style {
@@ -176,12 +177,8 @@ impl ConfigSpec {
                 errors.push(ConfigError::DepthPlanes { found: self.depth, planes });
             }
         }
-        if self.fanout != 0 {
-            errors.push(ConfigError::NotGenerated {
-                name: "fanout",
-                found: self.fanout.to_string(),
-                generated: "0 (broadcast)",
-            });
+        if self.style == Style::Fp32 && fanout_in_range && self.fanout != 0 {
+            errors.push(ConfigError::Fp32Fanout { found: self.fanout });
         }
         if errors.is_empty() { Ok(Config { spec: self }) } else { Err(ConfigErrors(errors)) }
     }
@@ -239,6 +236,35 @@ impl Config {
         bits.div_ceil(self.spec.chunk)
     }
 
+    /// Rows that share the registers of what passes them: `fanout`, or all.
+    pub fn block_rows(&self) -> u32 {
+        block(self.spec.rows, self.spec.fanout)
+    }
+
+    /// Columns that share the registers of what passes them: `fanout`, or all.
+    pub fn block_cols(&self) -> u32 {
+        block(self.spec.cols, self.spec.fanout)
+    }
+
+    /// Blocks along a column.
+    pub fn row_blocks(&self) -> u32 {
+        self.spec.rows.div_ceil(self.block_rows())
+    }
+
+    /// Blocks along a row.
+    pub fn col_blocks(&self) -> u32 {
+        self.spec.cols.div_ceil(self.block_cols())
+    }
+
+    /// Slots from a row's being told to leave its chain to its requantizer's being told to take it:
+    /// time to pass every block of the column. With one block both are told at once.
+    pub fn drain_lag(&self) -> u32 {
+        match self.row_blocks() {
+            1 => 0,
+            blocks => blocks,
+        }
+    }
+
     /// Bits of one PE's accumulator, from the bound in `bounds.rs`; a binary32 number has its own.
     pub fn acc_bits(&self) -> u32 {
         match self.spec.style {
@@ -274,17 +300,32 @@ impl Config {
     }
 
     /// A short name for logs and reports: `16x16 chunk 8 lanes 4 max_bits 32`,
-    /// `16x16 fixed 32 bits lanes 4`, `16x16 fp32 lanes 4`.
+    /// `16x16 fixed 32 bits lanes 4`, `16x16 fp32 lanes 4`, and `fanout 4` where it is not 0.
     pub fn summary(&self) -> String {
         let s = &self.spec;
         let (rows, cols, lanes) = (s.rows, s.cols, s.lanes);
+        let fanout = match s.fanout {
+            0 => String::new(),
+            n => format!(" fanout {n}"),
+        };
         match s.style {
-            Style::Flex => {
-                format!("{rows}x{cols} chunk {} lanes {lanes} max_bits {}", s.chunk, s.max_bits)
+            Style::Flex => format!(
+                "{rows}x{cols} chunk {} lanes {lanes} max_bits {}{fanout}",
+                s.chunk, s.max_bits
+            ),
+            Style::Fixed => {
+                format!("{rows}x{cols} fixed {} bits lanes {lanes}{fanout}", s.max_bits)
             }
-            Style::Fixed => format!("{rows}x{cols} fixed {} bits lanes {lanes}", s.max_bits),
             Style::Fp32 => format!("{rows}x{cols} fp32 lanes {lanes}"),
         }
+    }
+}
+
+/// PEs of a line of `count` that share a register.
+fn block(count: u32, fanout: u32) -> u32 {
+    match fanout {
+        0 => count,
+        n => n.min(count),
     }
 }
 
@@ -302,7 +343,7 @@ mod tests {
             max_bits: 33,
             max_k: (1 << 18) + 1,
             stages: 5,
-            fanout: 1,
+            fanout: 129,
             depth: 3,
             ..ConfigSpec::default()
         };
@@ -339,6 +380,9 @@ mod tests {
         let text = fp32.check().unwrap_err().to_string();
         assert!(text.contains("\n  chunk: ") && text.contains("\n  max_bits: "), "{text}");
         assert!(text.contains("\n  rounding: "), "{text}");
+        let fp32 = ConfigSpec { style: Style::Fp32, fanout: 4, ..ConfigSpec::default() };
+        let text = fp32.check().unwrap_err().to_string();
+        assert!(text.contains("\n  fanout: style fp32 has 0"), "{text}");
     }
 
     /// The requantizers sign-extend accumulators to sums, and a PE its lanes' sum to accumulators.
@@ -356,6 +400,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn blocks_cover_the_array() {
+        let blocks = |rows, cols, fanout| {
+            let config = ConfigSpec { rows, cols, fanout, ..ConfigSpec::default() };
+            let config = config.check().unwrap();
+            (config.row_blocks(), config.col_blocks(), config.drain_lag())
+        };
+        assert_eq!(blocks(8, 16, 0), (1, 1, 0));
+        assert_eq!(blocks(8, 16, 4), (2, 4, 2));
+        assert_eq!(blocks(3, 5, 1), (3, 5, 3));
+        assert_eq!(blocks(5, 3, 3), (2, 1, 2));
+        assert_eq!(blocks(1, 1, 1), (1, 1, 0));
+        assert_eq!(blocks(2, 3, 128), (1, 1, 0));
     }
 
     #[test]

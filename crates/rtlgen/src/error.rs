@@ -55,6 +55,14 @@ pub enum ConfigError {
         /// Modes asked for.
         found: RoundingSet,
     },
+    /// Registers between float PEs.
+    #[error(
+        "fanout: style fp32 has 0, its operands are broadcast, found {found}; leave fanout out"
+    )]
+    Fp32Fanout {
+        /// PEs that share a register, as asked for.
+        found: u32,
+    },
     /// Operands narrower than one plane.
     #[error("max_bits: expected at least chunk = {chunk}, found {max_bits}")]
     NarrowerThanChunk {
@@ -78,16 +86,6 @@ pub enum ConfigError {
         found: u32,
         /// Planes of the widest operand.
         planes: u32,
-    },
-    /// A parameter of the design that this version does not emit yet.
-    #[error("{name}: this version generates {generated} only, found {found}")]
-    NotGenerated {
-        /// The parameter.
-        name: &'static str,
-        /// Its value.
-        found: String,
-        /// What is generated.
-        generated: &'static str,
     },
 }
 

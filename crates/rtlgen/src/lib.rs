@@ -23,4 +23,4 @@ pub use error::{ConfigError, ConfigErrors, RtlgenError};
 pub use folder::{read, read_sources, write};
 pub use fp32::Pipeline;
 pub use render::{SourceFile, TOP, package, verilog};
-pub use schedule::{Command, Schedule};
+pub use schedule::{Command, Layout, Place, Schedule};

@@ -39,11 +39,14 @@ const LEAVES: &[(&str, &str)] = leaves![
 
 /// ... that integer styles have.
 const INTEGER_LEAVES: &[(&str, &str)] = leaves![
+    "flexmac_fifo.v",
     "flexmac_lfsr.v",
     "flexmac_mode.v",
     "flexmac_requant.v",
+    "flexmac_results.v",
     "flexmac_saturate.v",
     "flexmac_seq.v",
+    "flexmac_skew.v",
     "flexmac_sum.v",
 ];
 

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use cosim::{Operand, Outcome, Product, ReplayHook};
 use fxp::{Format, Role, Rounding, SeedPath, Sums};
 use ndarray::Array2;
-use rtlgen::{ConfigSpec, Cycles, Schedule, Style};
+use rtlgen::{ConfigSpec, Cycles, Layout, Schedule, Style};
 use serde::Serialize;
 
 use crate::cmd::gemm_float;
@@ -70,6 +70,10 @@ pub struct GemmArgs {
     /// Seed path of a training product, as a replay command prints it: iteration,layer,role
     #[arg(long, value_name = "PATH", hide = true)]
     seed_path: Option<String>,
+    /// How the product lies on the array, which decides cycles and random streams: rows of A on its
+    /// rows (as-given), or as training does (fastest) [default: as-given]
+    #[arg(long, value_name = "LAYOUT")]
+    layout: Option<Layout>,
     /// C, (M, N), int32 or float32
     #[arg(long, value_name = "C.npy")]
     pub out: PathBuf,
@@ -96,6 +100,7 @@ impl GemmArgs {
             ("--round", self.round.is_some()),
             ("--seed", self.seed.is_some()),
             ("--seed-path", self.seed_path.is_some()),
+            ("--layout", self.layout.is_some()),
             ("--raw", self.raw),
         ]
         .into_iter()
@@ -118,6 +123,7 @@ impl GemmArgs {
             bits_out: self.bits_out.unwrap_or(fxp::MAX_BITS),
             round: self.round.unwrap_or(Rounding::Nearest),
             seed: self.seed.unwrap_or(0),
+            layout: self.layout.unwrap_or_default(),
         })
     }
 }
@@ -132,6 +138,7 @@ struct Numbers {
     bits_out: u32,
     round: Rounding,
     seed: u64,
+    layout: Layout,
 }
 
 #[derive(Serialize)]
@@ -201,7 +208,8 @@ pub fn run(args: &GemmArgs) -> Result<()> {
         seed: seed_path(args, numbers.seed)?,
         keep_sums: args.raw,
     };
-    let mut engine = array_engine(args.engine, &design, args.trace.as_deref(), same_command())?;
+    let mut engine =
+        array_engine(args.engine, &design, numbers.layout, args.trace.as_deref(), same_command())?;
     let outcome = engine.gemm(&product)?;
     write_result(&args.out, args.raw, &outcome)?;
     report(args, numbers, &design, engine.name(), &product, &outcome)

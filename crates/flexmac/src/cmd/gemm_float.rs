@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use cosim::{Operand, Product};
 use fxp::{Counters, Format, Role, Rounding, SeedPath};
-use rtlgen::{ConfigSpec, Cycles};
+use rtlgen::{ConfigSpec, Cycles, Layout};
 use serde::Serialize;
 
 use crate::cmd::gemm::{GemmArgs, Shape, print_cycles, same_command};
@@ -47,8 +47,13 @@ pub fn run(args: &GemmArgs, design: &Design) -> Result<()> {
         seed: SeedPath { run: 0, iteration: 0, layer: 0, role: Role::Forward },
         keep_sums: false,
     };
-    let mut engine =
-        array_engine::<f32>(args.engine, design, args.trace.as_deref(), same_command())?;
+    let mut engine = array_engine::<f32>(
+        args.engine,
+        design,
+        Layout::AsGiven,
+        args.trace.as_deref(),
+        same_command(),
+    )?;
     let outcome = engine.gemm(&product)?;
     npy::write_matrix(&args.out, outcome.values.view())?;
 

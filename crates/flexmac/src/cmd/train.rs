@@ -222,8 +222,8 @@ where
         EngineKind::Rtl => ArrayEngine::Rtl,
         EngineKind::Checked => ArrayEngine::Checked,
     };
-    let mut train = array_engine(kind, &plan.design, None, replay)?;
-    let mut evaluate = ReferenceEngine::new(plan.design.config.clone());
+    let mut train = array_engine(kind, &plan.design, replay::LAYOUT, None, replay)?;
+    let mut evaluate = ReferenceEngine::new(plan.design.config.clone()).with_layout(replay::LAYOUT);
     let engines = Engines { train: &mut *train, evaluate: &mut evaluate };
     train_on(args, plan, data, engines)
 }

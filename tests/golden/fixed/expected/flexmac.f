@@ -3,14 +3,17 @@ rtl/flexmac_adder_segment.v
 rtl/flexmac_counter.v
 rtl/flexmac_delay.v
 rtl/flexmac_drain.v
+rtl/flexmac_fifo.v
 rtl/flexmac_fixed_mul.v
 rtl/flexmac_fixed_pe.v
 rtl/flexmac_lfsr.v
 rtl/flexmac_mode.v
 rtl/flexmac_pipe.v
 rtl/flexmac_requant.v
+rtl/flexmac_results.v
 rtl/flexmac_saturate.v
 rtl/flexmac_seq.v
+rtl/flexmac_skew.v
 rtl/flexmac_stats.v
 rtl/flexmac_sum.v
 rtl/flexmac_column.v

@@ -52,8 +52,9 @@ module flexmac_core (
     input  wire res_ready_i,
     output wire [63:0] res_data_o,
     output wire res_last_o,  // last row of the tile
-    // exact sums on their way to rounding, 2 x s31.0: an observer without ready
-    output wire sum_valid_o,
+    // exact sums on their way to rounding, 2 x s31.0, each column in its own time: an
+    // observer without ready
+    output wire [1:0] sum_valid_o,
     output wire [63:0] sum_data_o,
     // status
     output wire busy_o,
@@ -62,7 +63,7 @@ module flexmac_core (
     output wire [47:0] ctr_compute_o,  // ... that issued an operand word
     output wire [47:0] ctr_stall_o,  // ... in which a capture waited for the chains
     output wire [47:0] ctr_load_o,  // ... frozen for a preload or seed beat
-    output wire [47:0] ctr_blocked_o,  // ... frozen for a result beat
+    output wire [47:0] ctr_blocked_o,  // ... lost to a result beat not taken
     output wire [47:0] ctr_emitted_o,  // values emitted
     output wire [47:0] ctr_low_o,  // ... at or below the smallest before saturation
     output wire [47:0] ctr_high_o,  // ... at or above the largest before saturation
@@ -85,13 +86,13 @@ module flexmac_core (
   wire unused_integer = &{1'b0, mode_shift_i, mode_bits_i, mode_round_i, cmd_planes_a_i,
       cmd_planes_b_i, seed_data_i};
 
-  // one enable freezes everything while a beat is late
+  // one enable freezes the control while a beat is late; the columns never see it: what freezes is
+  // the control that sends them enables
   wire need_preload;
   wire need_seed;
-  reg res_valid_q;
-  wire blocked = res_valid_q && !res_ready_i;
+  wire full;
   wire late = (need_preload && !pre_valid_i) || (need_seed && !seed_valid_i);
-  wire en = !blocked && !late;
+  wire en = !full && !late;
 
   assign pre_ready_o = need_preload && en;
   assign seed_ready_o = need_seed && en;
@@ -185,8 +186,9 @@ module flexmac_core (
       .busy_o    (array_busy)
   );
 
-  wire drain_pos;
-  wire drain_last;
+  wire align_en;
+  wire align_pos;
+  wire align_last;
   wire sum_en;
   wire [IW-1:0] sum_row;
   wire [1:0] sum_base;
@@ -195,6 +197,7 @@ module flexmac_core (
   wire shift_en;
   wire seed_en;
   wire round_en;
+  wire need_result;
   wire result_en;
   wire result_last;
   wire [CW-1:0] result_cols;
@@ -213,8 +216,9 @@ module flexmac_core (
       .cap_rows_i    (cap_rows),
       .cap_cols_i    (cap_cols),
       .drain_o       (drain),
-      .drain_pos_o   (drain_pos),
-      .drain_last_o  (drain_last),
+      .align_o       (align_en),
+      .align_pos_o   (align_pos),
+      .align_last_o  (align_last),
       .sum_o         (sum_en),
       .sum_row_o     (sum_row),
       .sum_base_o    (sum_base),
@@ -225,13 +229,14 @@ module flexmac_core (
       .seed_o        (seed_en),
       .need_seed_o   (need_seed),
       .round_o       (round_en),
+      .need_result_o (need_result),
       .result_o      (result_en),
       .result_last_o (result_last),
       .result_cols_o (result_cols),
       .busy_o        (drain_busy)
   );
 
-  wire unused_drain = &{1'b0, drain_pos, drain_last, sum_row, sum_keep, seed_en};
+  wire unused_drain = &{1'b0, align_pos, align_last, sum_row, sum_keep, seed_en, need_result};
 
   wire [COLS-1:0] low;
   wire [COLS-1:0] high;
@@ -241,7 +246,7 @@ module flexmac_core (
     for (col = 0; col < COLS; col = col + 1) begin : gen_col
       flexmac_fp32_edge u_edge (
           .clk_i       (clk_i),
-          .align_en_i  (drain),
+          .align_en_i  (align_en),
           .sum_en_i    (sum_en),
           .sum_base_i  (sum_base),
           .resolve_en_i(resolve_en),
@@ -257,15 +262,20 @@ module flexmac_core (
     end
   endgenerate
 
-  assign sum_valid_o = 1'b0;
+  assign sum_valid_o = {COLS{1'b0}};
   assign sum_data_o = {COLS * 32{1'b0}};
+
+  // a result that is not taken freezes the core
+  reg res_valid_q;
+  assign full = res_valid_q && !res_ready_i;
+  wire results_late = 1'b0;
 
   reg res_last_q;
   reg [CW-1:0] res_cols_q;
 
   always @(posedge clk_i) begin
     if (!rst_ni) res_valid_q <= 1'b0;
-    else if (!blocked) res_valid_q <= result_en;
+    else if (!full) res_valid_q <= result_en;
   end
 
   always @(posedge clk_i) begin
@@ -318,12 +328,12 @@ module flexmac_core (
 
   flexmac_counter #(.W(CTR), .A(1)) u_load (
       .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(ctr_clear_i),
-      .en_i(!blocked && late), .add_i(1'b1), .count_o(ctr_load_o)
+      .en_i(!full && late), .add_i(1'b1), .count_o(ctr_load_o)
   );
 
   flexmac_counter #(.W(CTR), .A(1)) u_blocked (
       .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(ctr_clear_i),
-      .en_i(blocked), .add_i(1'b1), .count_o(ctr_blocked_o)
+      .en_i(full || results_late), .add_i(1'b1), .count_o(ctr_blocked_o)
   );
 
 endmodule
