@@ -10,8 +10,10 @@ mod describe;
 mod design;
 mod error;
 mod folder;
+mod registers;
 mod render;
 mod schedule;
+mod top;
 
 pub use config::{Config, ConfigSpec, Style};
 pub use cycles::Cycles;
@@ -19,5 +21,10 @@ pub use describe::{Parameter, parameters};
 pub use design::port_bits;
 pub use error::{ConfigError, ConfigErrors, RtlgenError};
 pub use folder::{read, read_sources, write};
-pub use render::{SourceFile, TOP, package, verilog};
+pub use registers::{
+    Access, Field, Group, NamedValue, Register, RegisterMap, c_header, json, markdown,
+    register_map, rust_module,
+};
+pub use render::{BUS_TOP, SourceFile, TOP, package, verilog};
 pub use schedule::{Command, Schedule};
+pub use top::StreamBits;
