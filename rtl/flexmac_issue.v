@@ -49,7 +49,12 @@ module flexmac_issue #(
 
   always @(posedge clk_i) begin
     if (run) bank_q <= run_bank_i;
-    if (run_valid_i && !same && !core_busy_i) mode_o <= run_mode_i;
+  end
+
+  // reset, because a comparison decides by what it holds
+  always @(posedge clk_i) begin
+    if (!rst_ni) mode_o <= {W{1'b0}};
+    else if (run_valid_i && !same && !core_busy_i) mode_o <= run_mode_i;
   end
 
 endmodule
