@@ -3,8 +3,8 @@
 // A beat that arrives while the output is blocked waits in a spare register, so ready can be a
 // register too:
 //
-//   s ──┬──────────────►┐
-//       └──► spare ────►┴──► output register ──► m
+//   s --+------------->+
+//       +---> spare --->+---> output register ---> m
 //
 // Parameters: W: width of a beat.
 // Latency 1; throughput one beat a cycle.

@@ -101,6 +101,7 @@ fn works(engine: &mut TopEngine, config: &Config, context: &str) {
     let expected = ReferenceEngine::new(config.clone()).gemm(&case.product()).unwrap();
     let found = engine.gemm(&case.product()).unwrap_or_else(|e| panic!("{context}: {e}"));
     same(&expected, &found, context);
+    assert_eq!(engine.driver().result.violations(), 0, "{context}: a result beat went away");
 }
 
 #[test]

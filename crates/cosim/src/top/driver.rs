@@ -107,9 +107,10 @@ impl TopDriver {
         for source in [&mut self.a, &mut self.b, &mut self.preload, &mut self.seed] {
             source.reset();
         }
-        self.tick()?;
-        self.tick()?;
-        while self.result.pop().is_some() {}
+        for _ in 0..2 {
+            self.tick()?;
+            self.result.reset();
+        }
         self.model.set(self.reset, 1);
         Ok(())
     }

@@ -91,6 +91,11 @@ impl Taker {
         self.stalls = Some(stalls);
     }
 
+    /// Before an edge: whether there is a beat, taken or not.
+    pub fn shows(&self, model: &Model) -> bool {
+        model.get(self.valid) == 1
+    }
+
     /// Before an edge: whether it moves a beat.
     pub fn moves(&self, model: &Model) -> bool {
         self.raised && model.get(self.valid) == 1
@@ -181,6 +186,9 @@ pub struct Sink {
     data: BusOut,
     last: OutPort,
     beats: VecDeque<Beat>,
+    /// The beat that was on display and not taken: it must still be there.
+    held: Option<Beat>,
+    violations: u64,
     /// Whether beats are taken at all.
     pub willing: bool,
 }
@@ -192,8 +200,21 @@ impl Sink {
             data: model.port(&format!("{name}_tdata"))?.bus_output()?,
             last: model.port(&format!("{name}_tlast"))?.output()?,
             beats: VecDeque::new(),
+            held: None,
+            violations: 0,
             willing: true,
         })
+    }
+
+    /// Beats that went away or changed before they were taken, which AXI4-Stream forbids.
+    pub fn violations(&self) -> u64 {
+        self.violations
+    }
+
+    /// Forgets what was taken and what is on display, as a sink that is reset does.
+    pub fn reset(&mut self) {
+        self.beats.clear();
+        self.held = None;
     }
 
     /// Beats taken and not yet asked for.
@@ -222,10 +243,19 @@ impl Sink {
     }
 
     pub(crate) fn sample(&mut self, model: &Model) {
-        if self.taker.moves(model) {
+        let shown = self.taker.shows(model).then(|| {
             let mut data = vec![0; self.data.words()];
             model.read_bus(self.data, &mut data);
-            self.beats.push_back(Beat { data, last: model.get(self.last) == 1 });
+            Beat { data, last: model.get(self.last) == 1 }
+        });
+        if self.held.is_some() && self.held != shown {
+            self.violations += 1;
+        }
+        if self.taker.moves(model) {
+            self.held = None;
+            self.beats.extend(shown);
+        } else {
+            self.held = shown;
         }
     }
 
