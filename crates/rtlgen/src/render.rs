@@ -6,7 +6,7 @@
 use serde::Serialize;
 use tera::{Context, Tera};
 
-use crate::config::Config;
+use crate::config::{Config, Style};
 use crate::design::Design;
 use crate::error::RtlgenError;
 use crate::registers::{c_header, json, markdown, register_map, regs_context, rust_module};
@@ -15,7 +15,7 @@ use crate::top::Top;
 /// The array with plain handshakes, which the host plays banks for.
 pub const TOP: &str = "flexmac_core";
 
-/// The accelerator behind buses, the last file of a design.
+/// The accelerator behind buses, the last file of a design that has it.
 pub const BUS_TOP: &str = "flexmac_top";
 
 /// One file of a generated design.
@@ -35,31 +35,35 @@ macro_rules! leaves {
 
 /// Hand-written cells, copied as they are, lowest first.
 const LEAVES: &[(&str, &str)] = leaves![
-    "flexmac_axil.v",
-    "flexmac_bank.v",
-    "flexmac_check.v",
     "flexmac_counter.v",
     "flexmac_delay.v",
     "flexmac_digit.v",
     "flexmac_drain.v",
-    "flexmac_error.v",
-    "flexmac_fifo.v",
-    "flexmac_issue.v",
     "flexmac_lfsr.v",
-    "flexmac_load.v",
     "flexmac_mode.v",
     "flexmac_mul.v",
-    "flexmac_operand.v",
-    "flexmac_outlet.v",
-    "flexmac_packet.v",
     "flexmac_pe.v",
     "flexmac_pipe.v",
     "flexmac_requant.v",
     "flexmac_saturate.v",
     "flexmac_seq.v",
-    "flexmac_skid.v",
     "flexmac_stats.v",
     "flexmac_sum.v",
+];
+
+/// ... that put the core behind buses.
+const BUS_LEAVES: &[(&str, &str)] = leaves![
+    "flexmac_axil.v",
+    "flexmac_bank.v",
+    "flexmac_check.v",
+    "flexmac_error.v",
+    "flexmac_fifo.v",
+    "flexmac_issue.v",
+    "flexmac_load.v",
+    "flexmac_operand.v",
+    "flexmac_outlet.v",
+    "flexmac_packet.v",
+    "flexmac_skid.v",
 ];
 
 macro_rules! templates {
@@ -111,6 +115,8 @@ struct Package {
     version: &'static str,
     description: String,
     files: Vec<String>,
+    toplevel: &'static str,
+    has_testbench: bool,
     testbench: &'static str,
 }
 
@@ -132,13 +138,30 @@ pub fn verilog(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
         let text = render(&tera, name, &design)?;
         files.push(SourceFile { path: format!("rtl/{name}.v"), text });
     }
+    if has_bus_top(config) {
+        files.extend(bus_top(&tera, config)?);
+    }
+    Ok(files)
+}
+
+/// Whether a design has `flexmac_top`: its registers and streams are those of the flexible array.
+fn has_bus_top(config: &Config) -> bool {
+    config.spec().style == Style::Flex
+}
+
+/// What puts the core behind buses: leaf cells, register file, top.
+fn bus_top(tera: &Tera, config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
+    let mut files: Vec<_> = BUS_LEAVES
+        .iter()
+        .map(|(name, text)| SourceFile { path: format!("rtl/{name}"), text: (*text).to_owned() })
+        .collect();
     let map = register_map();
     let regs = regs_context(&map, head(config, "flexmac_regs"));
-    let text = render(&tera, "flexmac_regs", &regs)?;
+    let text = render(tera, "flexmac_regs", &regs)?;
     files.push(SourceFile { path: "rtl/flexmac_regs.v".to_owned(), text });
     let mut top = Top::new(config, &map);
     top.design.head = head(config, BUS_TOP);
-    let text = render(&tera, BUS_TOP, &top)?;
+    let text = render(tera, BUS_TOP, &top)?;
     files.push(SourceFile { path: format!("rtl/{BUS_TOP}.v"), text });
     Ok(files)
 }
@@ -163,6 +186,8 @@ pub fn package(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
         version: env!("CARGO_PKG_VERSION"),
         description: format!("flexmac array, {}", config.summary()),
         files: files.iter().map(|file| file.path.clone()).collect(),
+        toplevel: if has_bus_top(config) { BUS_TOP } else { TOP },
+        has_testbench: has_bus_top(config),
         testbench: TESTBENCH_FILE,
     };
     for (name, template) in
@@ -171,6 +196,15 @@ pub fn package(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
         let text = render_text(name, template, &package)?;
         files.push(SourceFile { path: name.to_owned(), text });
     }
+    if has_bus_top(config) {
+        files.extend(bus_extras(config)?);
+    }
+    Ok(files)
+}
+
+/// What comes with `flexmac_top`: a testbench, and the register map for software.
+fn bus_extras(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
+    let mut files = Vec::new();
     let map = register_map();
     let mut top = Top::new(config, &map);
     for (name, template) in TESTBENCH {
