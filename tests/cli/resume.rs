@@ -323,3 +323,44 @@ fn a_network_that_does_not_fit_names_file_and_layer() {
     refused(&flags, &out, &["layer c2: expected input channels that 3 groups share, found 4"]);
     assert!(!out.exists(), "nothing is written before all is checked");
 }
+
+/// Runs on a file system that fills up early, halfway or late, is made larger, and the run goes on.
+#[test]
+fn a_full_disk_ends_a_run_which_goes_on_when_there_is_room() {
+    let folder = TempDir::new().unwrap();
+    let whole = folder.path().join("whole");
+    finish(&RUN, &whole);
+    let size = Command::new("du").arg("-sk").arg(&whole).output().unwrap().stdout;
+    let size: u64 =
+        String::from_utf8(size).unwrap().split_whitespace().next().unwrap().parse().unwrap();
+    for kilobytes in [size / 5, size / 2, size * 4 / 5] {
+        let disk = folder.path().join(format!("disk{kilobytes}"));
+        fs::create_dir(&disk).unwrap();
+        let out = folder.path().join(format!("out{kilobytes}"));
+        // A mount of its own, gone with the shell; -r lets any user have one.
+        let script = r#"mount -t tmpfs -o size=${SIZE}k tmpfs "$DISK" || exit 9
+            flexmac=$1; shift
+            "$flexmac" train "$@" --out "$DISK/run"; first=$?
+            mount -o remount,size=100m "$DISK" || exit 9
+            if [ -e "$DISK/run/checkpoints" ] && ls "$DISK/run/checkpoints" | grep -q ckpt
+            then "$flexmac" train "$@" --resume --out "$DISK/run"
+            else "$flexmac" train "$@" --force --out "$DISK/run"
+            fi || exit 8
+            cp -r "$DISK/run" "$OUT" && exit $first"#;
+        let output = Command::new("unshare")
+            .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
+            .arg(env!("CARGO_BIN_EXE_flexmac"))
+            .args(RUN)
+            .env("SIZE", kilobytes.to_string())
+            .env("DISK", &disk)
+            .env("OUT", &out)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{kilobytes} kB: {text}");
+        assert!(text.contains("No space left on device"), "{text}");
+        assert!(text.contains(&format!("{}/run/", disk.display())), "a file is named: {text}");
+        assert_same(&out, &whole);
+    }
+}

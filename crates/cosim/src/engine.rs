@@ -1,6 +1,6 @@
 //! The one door between a network and whatever multiplies for it.
 
-use fxp::{Counters, Format, Rounding, SeedPath, Sums};
+use fxp::{Counters, Format, Lfsr, Rounding, SeedPath, Sums};
 use ndarray::{Array2, ArrayView2};
 use rtlgen::Cycles;
 use serde::{Deserialize, Serialize};
@@ -12,15 +12,19 @@ use crate::error::EngineError;
 /// Layers are written once over this trait; pooling, ReLU and data movement need nothing but order
 /// and copies, and rounding happens through [`Element::quantize`] alone.
 pub trait Element: Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
-    /// The element for `value` in `format`; the float engine ignores format, mode and word. `word`
-    /// is a 24-bit random word. What overflowed or was lost is recorded in `counters`.
+    /// Makes the elements for `values` in `format`; the float engine ignores format, mode and
+    /// streams. `streams` is empty unless rounding is stochastic; then it gives each value its word.
+    /// What overflowed or was lost is counted.
+    ///
+    /// # Panics
+    /// When the lengths differ.
     fn quantize(
-        value: f64,
+        values: &[f64],
         format: Format,
         rounding: Rounding,
-        word: u32,
-        counters: &mut Counters,
-    ) -> Self;
+        streams: &[Lfsr],
+        out: &mut [Self],
+    ) -> Counters;
 
     /// The real number the element stands for.
     fn value(self, format: Format) -> f64;
@@ -28,15 +32,13 @@ pub trait Element: Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug +
 
 impl Element for i32 {
     fn quantize(
-        value: f64,
+        values: &[f64],
         format: Format,
         rounding: Rounding,
-        word: u32,
-        counters: &mut Counters,
-    ) -> Self {
-        let rounded = fxp::quantize(value, format, rounding, word);
-        counters.record(&rounded);
-        rounded.raw
+        streams: &[Lfsr],
+        out: &mut [Self],
+    ) -> Counters {
+        fxp::quantize_slice(values, format, rounding, streams, out)
     }
 
     fn value(self, format: Format) -> f64 {
@@ -46,15 +48,18 @@ impl Element for i32 {
 
 impl Element for f32 {
     fn quantize(
-        value: f64,
+        values: &[f64],
         _format: Format,
         _rounding: Rounding,
-        _word: u32,
-        counters: &mut Counters,
-    ) -> Self {
-        counters.emitted += 1;
-        // Rounds to single precision, which is what a float run is.
-        value as Self
+        _streams: &[Lfsr],
+        out: &mut [Self],
+    ) -> Counters {
+        assert_eq!(values.len(), out.len(), "one element for each value");
+        for (out, value) in out.iter_mut().zip(values) {
+            // Rounds to single precision, which is what a float run is.
+            *out = *value as Self;
+        }
+        Counters { emitted: out.len() as u64, ..Counters::default() }
     }
 
     fn value(self, _format: Format) -> f64 {

@@ -1,6 +1,6 @@
 //! From a product in formats to the integers the array works on, checked once for every engine.
 
-use fxp::Requantizer;
+use fxp::{Requantizer, Start};
 use ndarray::ArrayView2;
 use rtlgen::{Config, Schedule};
 
@@ -14,29 +14,15 @@ pub(crate) struct Lowered<'a> {
     pub b: ArrayView2<'a, i32>,
     pub bits_a: u32,
     pub bits_b: u32,
-    /// (1, N) or (M, N), to be shifted left by the second.
-    pub bias: Option<(ArrayView2<'a, i32>, u32)>,
+    pub bias: Option<Start<'a>>,
     pub requantizer: Requantizer,
-    /// Bound of a sum's magnitude, bias included.
-    pub sum_magnitude: u128,
     pub schedule: Schedule,
 }
 
 impl Lowered<'_> {
-    /// Whether every sum, bias included, stays below 2^62 in magnitude.
-    pub fn is_narrow(&self) -> bool {
-        self.sum_magnitude < 1 << 62
-    }
-
     /// The bias at (row, column) on the sums' grid; 0 without one.
     pub fn bias_at(&self, row: usize, column: usize) -> i128 {
-        match &self.bias {
-            None => 0,
-            Some((values, shift)) => {
-                let row = if values.nrows() == 1 { 0 } else { row };
-                i128::from(values[[row, column]]) << shift
-            }
-        }
+        self.bias.map_or(0, |start| start.at(row, column))
     }
 }
 
@@ -87,10 +73,10 @@ pub(crate) fn lower<'a>(
             let bias_frac = bias.format.frac();
             let shift = u32::try_from(sum_frac - bias_frac)
                 .map_err(|_| EngineError::BiasGrid { bias_frac, sum_frac })?;
-            Some((bias.values, shift))
+            Some(Start { values: bias.values, shift })
         }
     };
-    let sum_magnitude = check_sum_range(config, shape.1, bits_a, bits_b, bias)?;
+    check_sum_range(config, shape.1, bits_a, bits_b, bias.as_ref())?;
     Ok(Lowered {
         a: product.a.values,
         b: product.b.values,
@@ -102,36 +88,34 @@ pub(crate) fn lower<'a>(
             bits: product.out.bits(),
             rounding: product.rounding,
         },
-        sum_magnitude,
         schedule: Schedule::new(config, shape, (bits_a, bits_b)),
     })
 }
 
-/// |sum| <= K * 2^(bits_a + bits_b - 2) + max |bias| * 2^shift must stay below 2^(sum_bits - 1);
-/// returns that bound.
+/// |sum| <= K * 2^(bits_a + bits_b - 2) + max |bias| * 2^shift must stay below 2^(sum_bits - 1).
 fn check_sum_range(
     config: &Config,
     k: usize,
     bits_a: u32,
     bits_b: u32,
-    bias: Option<(ArrayView2<'_, i32>, u32)>,
-) -> Result<u128, EngineError> {
+    bias: Option<&Start<'_>>,
+) -> Result<(), EngineError> {
     let available = config.sum_bits();
     // K is a length in memory, so its product with at most 2^62 stays below 2^126.
     let products = (k as u128) << (bits_a + bits_b - 2);
     let refuse = |needed| EngineError::SumRange { k, bits_a, bits_b, needed, available };
     let magnitude = match bias {
         None => products,
-        Some((values, shift)) => {
-            let largest = values.iter().map(|value| value.unsigned_abs()).max().unwrap_or(0);
-            if largest > 0 && shift > available {
-                return Err(refuse(shift.saturating_add(bits_of(largest.into()))));
+        Some(&Start { values, shift }) => {
+            let unshifted = Start { values, shift: 0 }.magnitude();
+            if unshifted > 0 && shift > available {
+                return Err(refuse(shift.saturating_add(bits_of(unshifted))));
             }
-            products + (u128::from(largest) << shift.min(available))
+            products + (unshifted << shift.min(available))
         }
     };
     let needed = bits_of(magnitude);
-    if needed > available { Err(refuse(needed)) } else { Ok(magnitude) }
+    if needed > available { Err(refuse(needed)) } else { Ok(()) }
 }
 
 /// Bits of a two's complement number of this magnitude and either sign.

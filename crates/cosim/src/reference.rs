@@ -3,8 +3,8 @@
 //! A band of rows is multiplied and rounded by one core while it is in its cache; products with few
 //! rows (weight gradients) share K among the cores instead and are rounded afterwards.
 
-use fxp::{Counters, Lfsr, RightOperand, Rounded, Rounding, Sums, check_range, exact_gemm};
-use ndarray::{Array2, ArrayViewMut2, Axis};
+use fxp::{Counters, Lfsr, RightOperand, Rounding, Start, Sums, check_range, exact_gemm};
+use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use rtlgen::Config;
 
@@ -40,9 +40,10 @@ impl Engine<i32> for ReferenceEngine {
         let schedule = &lowered.schedule;
         let edge = Edge::new(&self.config, &lowered, product);
         let (values, counters, sums) = if product.keep_sums || schedule.m < 2 * BAND {
-            let sums = exact_gemm(lowered.a, lowered.b, lowered.bits_a, lowered.bits_b)?;
+            let widths = (lowered.bits_a, lowered.bits_b);
+            let sums = exact_gemm(lowered.a, lowered.b, widths, lowered.bias)?;
             let (values, counters) = edge.round_all(&sums);
-            (values, counters, product.keep_sums.then(|| with_bias(&lowered, &sums)))
+            (values, counters, product.keep_sums.then_some(sums))
         } else {
             let (values, counters) = edge.multiply_and_round()?;
             (values, counters, None)
@@ -74,6 +75,13 @@ struct Edge<'r, 'd> {
     band: usize,
 }
 
+/// What one core keeps from band to band.
+#[derive(Default)]
+struct Scratch {
+    sums: Option<Sums>,
+    streams: Vec<Lfsr>,
+}
+
 impl<'r, 'd> Edge<'r, 'd> {
     fn new(config: &Config, lowered: &'r Lowered<'d>, product: &'r Product<'d, i32>) -> Self {
         let (rows, cols) = (config.rows(), config.cols());
@@ -83,25 +91,29 @@ impl<'r, 'd> Edge<'r, 'd> {
     /// Multiplies and rounds band by band, on all cores.
     fn multiply_and_round(&self) -> Result<(Array2<i32>, Counters), EngineError> {
         let lowered = self.lowered;
-        let (bits_a, bits_b) = (lowered.bits_a, lowered.bits_b);
-        check_range('A', &lowered.a, bits_a)?;
-        let right = RightOperand::new(lowered.b, bits_a, bits_b)?;
-        let schedule = &lowered.schedule;
-        Ok(self.bands(|first, chunk| {
-            let mut sums = Sums::zeros(chunk.dim(), bits_a, bits_b, schedule.k);
-            right.add_product(lowered.a, first, sums.view_mut());
-            self.round(&sums, 0, first, chunk)
+        let start: Option<&Start<'_>> = lowered.bias.as_ref();
+        let bits_a = check_range('A', &lowered.a, lowered.bits_a)?;
+        let bits_b = check_range('B', &lowered.b, lowered.bits_b)?;
+        let right = RightOperand::new(lowered.b, (bits_a, bits_b), start);
+        Ok(self.bands(|first, out, Scratch { sums, streams }| {
+            let rows = out.len() / lowered.schedule.n;
+            let sums = sums.get_or_insert_with(|| right.zeros(self.band));
+            sums.rows_mut(rows).begin(start, first);
+            right.add_product(lowered.a, first, sums.rows_mut(rows));
+            self.round(sums, 0, first, out, streams)
         }))
     }
 
     /// Rounds given sums, on all cores.
     fn round_all(&self, sums: &Sums) -> (Array2<i32>, Counters) {
-        self.bands(|first, chunk| self.round(sums, first, first, chunk))
+        self.bands(|first, out, scratch| self.round(sums, first, first, out, &mut scratch.streams))
     }
 
+    /// Fills the result: calls `fill` with the first row of each band, its values row by row, and a
+    /// core's scratch.
     fn bands(
         &self,
-        fill: impl Fn(usize, ArrayViewMut2<'_, i32>) -> Counters + Sync,
+        fill: impl Fn(usize, &mut [i32], &mut Scratch) -> Counters + Sync,
     ) -> (Array2<i32>, Counters) {
         let schedule = &self.lowered.schedule;
         let mut values = Array2::zeros((schedule.m, schedule.n));
@@ -109,7 +121,10 @@ impl<'r, 'd> Edge<'r, 'd> {
             .axis_chunks_iter_mut(Axis(0), self.band)
             .into_par_iter()
             .enumerate()
-            .map(|(band, chunk)| fill(band * self.band, chunk))
+            .map_init(Scratch::default, |scratch, (band, mut chunk)| {
+                let out = chunk.as_slice_mut().expect("rows of a matrix made in row order");
+                fill(band * self.band, out, scratch)
+            })
             .reduce(Counters::default, |mut total, part| {
                 total.merge(&part);
                 total
@@ -117,98 +132,56 @@ impl<'r, 'd> Edge<'r, 'd> {
         (values, counters)
     }
 
-    /// Rounds the rows of `chunk`, which start at row `first` of the product and at row `offset` of
+    /// Rounds whole rows into `out`. They start at row `first` of the product and at row `offset` of
     /// `sums`.
     fn round(
         &self,
         sums: &Sums,
         offset: usize,
         first: usize,
-        mut chunk: ArrayViewMut2<'_, i32>,
+        out: &mut [i32],
+        streams: &mut Vec<Lfsr>,
     ) -> Counters {
+        self.seed(first, out.len(), streams);
         let requantizer = &self.lowered.requantizer;
-        let mut streams = Vec::new();
-        let mut counters = Counters::default();
-        let biases = Biases::new(self.lowered);
-        for (row, line) in chunk.outer_iter_mut().enumerate() {
-            let m = first + row;
-            self.seed_or_step(&mut streams, m);
-            let word = |n: usize| streams.get(n).map_or(0, |stream: &Lfsr| stream.word());
-            match (sums, &biases) {
-                (Sums::Narrow(sums), Biases::None) => {
-                    let sums = sums.row(offset + row);
-                    fill(line, &mut counters, |n| requantizer.apply_narrow(sums[n], word(n)));
+        let n = self.lowered.schedule.n;
+        let span = offset * n..offset * n + out.len();
+        match sums {
+            Sums::Single(sums) => requantizer.apply_exact(&in_memory(sums)[span], streams, out),
+            Sums::Double(sums) => requantizer.apply_exact(&in_memory(sums)[span], streams, out),
+            Sums::Narrow(sums) => requantizer.apply_integers(&in_memory(sums)[span], streams, out),
+            Sums::Wide(sums) => {
+                let mut counters = Counters::default();
+                for (index, (value, sum)) in out.iter_mut().zip(&in_memory(sums)[span]).enumerate()
+                {
+                    let word = streams.get(index).map_or(0, |stream| stream.word());
+                    let rounded = requantizer.apply(*sum, word);
+                    counters.record(&rounded);
+                    *value = rounded.raw;
                 }
-                (Sums::Narrow(sums), Biases::Row(bias)) => {
-                    let sums = sums.row(offset + row);
-                    fill(line, &mut counters, |n| {
-                        requantizer.apply_narrow(sums[n] + bias[n], word(n))
-                    });
-                }
-                _ => fill(line, &mut counters, |n| {
-                    let sum = sums.get(offset + row, n) + self.lowered.bias_at(m, n);
-                    requantizer.apply(sum, word(n))
-                }),
+                counters
             }
         }
-        counters
     }
 
-    /// Streams of row m of the product: fresh at the first row of a tile, one step on elsewhere.
-    fn seed_or_step(&self, streams: &mut Vec<Lfsr>, m: usize) {
+    /// One stream for each of `count` values from row `first` on, which begins a tile: fresh at the
+    /// first row of a tile, one step on at every other. None unless rounding is stochastic.
+    fn seed(&self, first: usize, count: usize, streams: &mut Vec<Lfsr>) {
         if self.product.rounding != Rounding::Stochastic {
             return;
         }
-        if !m.is_multiple_of(self.rows) {
-            Lfsr::step_all(streams);
-            return;
-        }
         let schedule = &self.lowered.schedule;
-        let tiles = m / self.rows * schedule.tiles_across();
-        streams.clear();
-        streams.extend((0..schedule.n).map(|n| {
-            let tile = (tiles + n / self.cols) as u64;
-            Lfsr::new(self.product.seed.column_seed(tile, (n % self.cols) as u64))
-        }));
-    }
-}
-
-/// One row through the requantizers.
-fn fill(
-    line: ndarray::ArrayViewMut1<'_, i32>,
-    counters: &mut Counters,
-    round: impl Fn(usize) -> Rounded,
-) {
-    for (n, value) in line.into_iter().enumerate() {
-        let rounded = round(n);
-        counters.record(&rounded);
-        *value = rounded.raw;
-    }
-}
-
-/// What the common cases add to a row's sums.
-enum Biases {
-    None,
-    /// The same row everywhere, with every sum below 2^62.
-    Row(Vec<i64>),
-    /// Anything else: one matrix, or sums that need more than 64 bits.
-    General,
-}
-
-impl Biases {
-    fn new(lowered: &Lowered<'_>) -> Self {
-        match &lowered.bias {
-            _ if !lowered.is_narrow() => Self::General,
-            None => Self::None,
-            Some((values, _)) if values.nrows() > 1 => Self::General,
-            // Below 2^62 with the rest of the sum.
-            Some((values, _)) => {
-                Self::Row((0..values.ncols()).map(|n| lowered.bias_at(0, n) as i64).collect())
-            }
+        streams.resize(count, Lfsr::new(1));
+        for (tile, streams) in streams.chunks_mut(self.rows * schedule.n).enumerate() {
+            let tile = (first / self.rows + tile) * schedule.tiles_across();
+            let (top, _) = streams.split_at_mut(schedule.n);
+            self.product.seed.seed_row(tile as u64, self.cols, top);
+            Lfsr::fill_rows(streams, schedule.n);
         }
     }
 }
 
-fn with_bias(lowered: &Lowered<'_>, sums: &Sums) -> Sums {
-    Sums::Wide(Array2::from_shape_fn(sums.dim(), |(m, n)| sums.get(m, n) + lowered.bias_at(m, n)))
+/// The elements row by row.
+fn in_memory<S>(sums: &Array2<S>) -> &[S] {
+    sums.as_slice().expect("sums are made in row order")
 }

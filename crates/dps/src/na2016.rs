@@ -141,7 +141,7 @@ impl Na2016 {
         let roles: Vec<_> = tensors.iter().map(|tensor| tensor.role).collect();
         let point = |role: &TensorRole| PointState {
             integer_length: match role {
-                TensorRole::Weight | TensorRole::Bias => config.parameter_integer_length,
+                TensorRole::Weight { .. } | TensorRole::Bias => config.parameter_integer_length,
                 TensorRole::Input | TensorRole::Activation => config.activation_integer_length,
                 TensorRole::Logits { gradient_integer_length } => *gradient_integer_length,
             },

@@ -35,8 +35,11 @@ pub struct PlanewiseConfig {
     pub chunk: u32,
     /// Width of the input.
     pub input_bits: u32,
-    /// First width of weights as operands.
+    /// First width of weights as operands, where an image meets each of them once.
     pub weight_bits: u32,
+    /// First width of shared weights, a convolution's. The error of one is the same at every place
+    /// that it is used at, and so does not average out as the errors of many weights do.
+    pub shared_weight_bits: u32,
     /// First width of activations.
     pub activation_bits: u32,
     /// First width of gradients with respect to activations.
@@ -64,6 +67,7 @@ impl Default for PlanewiseConfig {
             chunk: 8,
             input_bits: 4,
             weight_bits: 4,
+            shared_weight_bits: 8,
             activation_bits: 8,
             gradient_bits: 4,
             loss_gradient_bits: 8,
@@ -83,6 +87,7 @@ impl PlanewiseConfig {
             self.chunk,
             self.input_bits,
             self.weight_bits,
+            self.shared_weight_bits,
             self.activation_bits,
             self.gradient_bits,
             self.loss_gradient_bits,
@@ -181,7 +186,8 @@ impl UseRules {
         let forward = match role {
             // Pixels are at most 1; that 1 itself saturates costs less than a bit.
             TensorRole::Input => config.fixed(config.input_bits),
-            TensorRole::Weight => config.operand(config.weight_bits),
+            TensorRole::Weight { shared: true } => config.operand(config.shared_weight_bits),
+            TensorRole::Weight { shared: false } => config.operand(config.weight_bits),
             TensorRole::Activation => config.operand(config.activation_bits),
             // Never operands.
             TensorRole::Bias | TensorRole::Logits { .. } => config.fixed(config.storage_bits),
@@ -203,7 +209,7 @@ impl UseRules {
         let forward = self.forward.format(&state.forward);
         let update = self.update.format(&state.update);
         match self.role {
-            TensorRole::Weight => Formats { forward, backward: forward, update },
+            TensorRole::Weight { .. } => Formats { forward, backward: forward, update },
             TensorRole::Bias => Formats::uniform(update),
             _ => {
                 let backward = self.backward.format(&state.backward);

@@ -14,7 +14,7 @@ const LOGITS: usize = 4;
 fn tensors() -> Vec<TensorSpec> {
     let roles = [
         TensorRole::Input,
-        TensorRole::Weight,
+        TensorRole::Weight { shared: false },
         TensorRole::Bias,
         TensorRole::Activation,
         TensorRole::Logits { gradient_integer_length: -6 },

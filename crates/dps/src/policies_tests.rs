@@ -7,10 +7,10 @@ use crate::*;
 fn tensors() -> Vec<TensorSpec> {
     let roles = [
         TensorRole::Input,
-        TensorRole::Weight,
+        TensorRole::Weight { shared: false },
         TensorRole::Bias,
         TensorRole::Activation,
-        TensorRole::Weight,
+        TensorRole::Weight { shared: false },
         TensorRole::Bias,
         TensorRole::Logits { gradient_integer_length: -6 },
     ];

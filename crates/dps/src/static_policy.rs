@@ -66,7 +66,7 @@ impl Static {
     pub fn new(config: &StaticConfig, tensors: &[TensorSpec]) -> Self {
         let formats = |tensor: &TensorSpec| match tensor.role {
             TensorRole::Input => Formats::uniform(config.input),
-            TensorRole::Weight | TensorRole::Bias => Formats {
+            TensorRole::Weight { .. } | TensorRole::Bias => Formats {
                 forward: config.parameter,
                 backward: config.parameter,
                 update: config.storage,
@@ -126,7 +126,7 @@ mod tests {
     fn each_role_has_its_formats_for_ever() {
         let roles = [
             TensorRole::Input,
-            TensorRole::Weight,
+            TensorRole::Weight { shared: true },
             TensorRole::Activation,
             TensorRole::Logits { gradient_integer_length: -6 },
         ];

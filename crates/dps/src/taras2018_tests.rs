@@ -9,7 +9,7 @@ const LOGITS: usize = 2;
 
 fn tensors() -> Vec<TensorSpec> {
     let roles = [
-        TensorRole::Weight,
+        TensorRole::Weight { shared: false },
         TensorRole::Activation,
         TensorRole::Logits { gradient_integer_length: -6 },
     ];

@@ -12,7 +12,10 @@ pub enum TensorRole {
     /// The images.
     Input,
     /// A layer's weights, with their momentum.
-    Weight,
+    Weight {
+        /// Whether an image meets each weight at several places, as in a convolution.
+        shared: bool,
+    },
     /// A layer's bias, with its momentum.
     Bias,
     /// A layer's output and the gradient with respect to it.
@@ -28,7 +31,7 @@ pub enum TensorRole {
 impl TensorRole {
     /// Whether this is a weight or a bias.
     pub fn is_parameter(self) -> bool {
-        matches!(self, Self::Weight | Self::Bias)
+        matches!(self, Self::Weight { .. } | Self::Bias)
     }
 
     /// The longest integer length its gradient needs, where that is known.

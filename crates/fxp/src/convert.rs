@@ -20,12 +20,13 @@ pub fn quantize(value: f64, format: Format, rounding: Rounding, word: u32) -> Ro
     }
     let scaled = value * exp2(format.frac());
     let floor = scaled.floor();
-    // Both are exact: the fraction of a double is a double. Infinities have none.
-    let fraction = if scaled.is_finite() { scaled - floor } else { 0.0 };
-    // Below 2^24, so the cast only drops the fraction.
-    let dropped = (fraction * f64::from(1_u32 << STREAM_BITS)) as u32;
-    let (up, error) = rounding.decide(dropped, word);
-    let rounded = if up { floor + 1.0 } else { floor };
+    // Both floors are integers less than 2^24 apart, so the difference is exact.
+    let field = f64::from(1_u32 << STREAM_BITS);
+    let dropped = (scaled * field).floor() - floor * field;
+    // Below 2^24. Infinities drop nothing.
+    let dropped = if scaled.is_finite() { dropped as u32 } else { 0 };
+    let (up, error) = Rounding::decide(dropped, rounding.addend(word));
+    let rounded = floor + f64::from(up);
     let (min, max) = (f64::from(format.min_raw()), f64::from(format.max_raw()));
     Rounded {
         // Clamped to the format, whose limits an i32 and a double both hold.
@@ -76,6 +77,18 @@ mod tests {
                 let q = quantize(to_value(raw, format), format, Rounding::Truncate, 0);
                 assert_eq!(q.raw, raw);
             }
+        }
+    }
+
+    /// What lies just below a whole number has its floor, however close: 1 - 2^-60 is no double.
+    #[test]
+    fn values_just_below_zero() {
+        let format = Format::new(8, 0).unwrap();
+        for value in [-f64::powi(2.0, -60), -1e-300] {
+            let raw = |rounding, word| quantize(value, format, rounding, word).raw;
+            assert_eq!(raw(Rounding::Truncate, 0), -1);
+            assert_eq!(raw(Rounding::Nearest, 0), 0);
+            assert_eq!((raw(Rounding::Stochastic, 0), raw(Rounding::Stochastic, 1)), (-1, 0));
         }
     }
 

@@ -1,214 +1,55 @@
-//! The exact integer product of two matrices, at the speed of a floating-point GEMM.
+//! The exact product of two matrices of integers, at the speed of a floating-point GEMM.
 //!
-//! An integer below 2^24 in magnitude is exact in an f32 and one below 2^53 in an f64, and so is
-//! every partial sum of a dot product whose bound stays below that, in any order of addition. So a
-//! product of narrow operands is one library GEMM; wider operands are split into pieces (Ozaki,
-//! Ogita, Oishi, Rump 2012, for integers) and long dot products into stretches of K, so that the
-//! products of pieces over a stretch meet the bound; their sums are added as integers. [`GemmPlan`]
-//! picks the cheapest split from the widths and K alone.
-//!
-//! [`RightOperand`] converts B once, for callers that go through A in bands (to round a band while
-//! it is in the cache); [`exact_gemm`] does the whole product on all cores.
+//! [`GemmPlan`] says how; here it is done. [`RightOperand`] converts B once, for callers that go
+//! through A in bands (to round a band while it is in the cache); [`exact_gemm`] does the whole
+//! product on all cores.
 
+use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice, Zip};
 use rayon::prelude::*;
 
-use crate::FxpError;
+use crate::plan::piece_width;
+use crate::sums::{Carrier, IntegerAccumulator, Start, Sums, SumsViewMut};
+use crate::{FxpError, GemmPlan};
 
-/// Exact sums of a product, in the narrowest integer that holds their bound.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sums {
-    /// Every possible sum fits 64 bits.
-    Narrow(Array2<i64>),
-    /// Sums may pass 64 bits.
-    Wide(Array2<i128>),
-}
-
-/// Rows of [`Sums`], writable.
-#[derive(Debug)]
-pub enum SumsViewMut<'a> {
-    /// Of [`Sums::Narrow`].
-    Narrow(ArrayViewMut2<'a, i64>),
-    /// Of [`Sums::Wide`].
-    Wide(ArrayViewMut2<'a, i128>),
-}
-
-impl SumsViewMut<'_> {
-    fn nrows(&self) -> usize {
-        match self {
-            Self::Narrow(sums) => sums.nrows(),
-            Self::Wide(sums) => sums.nrows(),
-        }
-    }
-}
-
-impl Sums {
-    /// Zero sums of shape (M, N), wide enough for products of `bits_a` x `bits_b` bits over
-    /// `inner` terms: |sum| <= inner * 2^(bits_a + bits_b - 2).
-    pub fn zeros(shape: (usize, usize), bits_a: u32, bits_b: u32, inner: usize) -> Self {
-        // 62 leaves the sign, and the bound itself when `inner` is a power of two.
-        if bits_a + bits_b - 2 + ceil_log2(inner) <= 62 {
-            Self::Narrow(Array2::zeros(shape))
-        } else {
-            Self::Wide(Array2::zeros(shape))
-        }
-    }
-
-    /// All rows, writable.
-    pub fn view_mut(&mut self) -> SumsViewMut<'_> {
-        match self {
-            Self::Narrow(sums) => SumsViewMut::Narrow(sums.view_mut()),
-            Self::Wide(sums) => SumsViewMut::Wide(sums.view_mut()),
-        }
-    }
-
-    /// The sum at (row, column).
-    pub fn get(&self, row: usize, column: usize) -> i128 {
-        match self {
-            Self::Narrow(sums) => sums[[row, column]].into(),
-            Self::Wide(sums) => sums[[row, column]],
-        }
-    }
-
-    /// (M, N).
-    pub fn dim(&self) -> (usize, usize) {
-        match self {
-            Self::Narrow(sums) => sums.dim(),
-            Self::Wide(sums) => sums.dim(),
-        }
-    }
-
-    /// Calls `fill` with bands of at most `rows` rows and each band's first row, on all cores.
-    fn par_bands(&mut self, rows: usize, fill: impl Fn(SumsViewMut<'_>, usize) + Sync) {
-        match self {
-            Self::Narrow(sums) => sums
-                .axis_chunks_iter_mut(Axis(0), rows)
-                .into_par_iter()
-                .enumerate()
-                .for_each(|(band, sums)| fill(SumsViewMut::Narrow(sums), band * rows)),
-            Self::Wide(sums) => sums
-                .axis_chunks_iter_mut(Axis(0), rows)
-                .into_par_iter()
-                .enumerate()
-                .for_each(|(band, sums)| fill(SumsViewMut::Wide(sums), band * rows)),
-        }
-    }
-
-    /// Adds sums of the same shape and bound.
-    fn add(&mut self, other: &Self) {
-        match (self, other) {
-            (Self::Narrow(sums), Self::Narrow(other)) => *sums += other,
-            (Self::Wide(sums), Self::Wide(other)) => *sums += other,
-            _ => unreachable!("parts of one product have one bound"),
-        }
-    }
-}
-
-/// How a product is computed without rounding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GemmPlan {
-    /// Pieces A is split into.
-    pub pieces_a: u32,
-    /// Pieces B is split into.
-    pub pieces_b: u32,
-    /// Whether the pieces are multiplied as f32 rather than f64.
-    pub single: bool,
-    /// Longest stretch of K whose sums are exact, at most the product's K.
-    pub stretch: usize,
-}
-
-const SINGLE_BITS: u32 = 24;
-const DOUBLE_BITS: u32 = 53;
-/// More pieces than this are never needed: 8 x 8-bit pieces in f64 reach stretches of 2^37.
-const MAX_PIECES: u32 = 4;
-/// Shorter stretches cost more in integer additions than they save in multiplications.
-const MIN_STRETCH: usize = 256;
-
-impl GemmPlan {
-    /// The cheapest exact split for operands of `bits_a` and `bits_b` bits and inner dimension
-    /// `inner`; an f64 GEMM counts twice an f32 one.
-    pub fn new(bits_a: u32, bits_b: u32, inner: usize) -> Self {
-        let inner = inner.max(1);
-        let mut best = None;
-        for pieces_a in 1..=MAX_PIECES {
-            for pieces_b in 1..=MAX_PIECES {
-                let magnitude =
-                    piece_magnitude_bits(bits_a, pieces_a) + piece_magnitude_bits(bits_b, pieces_b);
-                for (single, limit, weight) in [(true, SINGLE_BITS, 1), (false, DOUBLE_BITS, 2)] {
-                    let Some(room) = limit.checked_sub(magnitude) else { continue };
-                    // At most 2^53 and a length in memory, on the 64-bit machines this runs on.
-                    let stretch = inner.min(1 << room.min(usize::BITS - 2));
-                    let cost = pieces_a * pieces_b * weight;
-                    if stretch >= inner.min(MIN_STRETCH)
-                        && best.is_none_or(|(least, _)| cost < least)
-                    {
-                        best = Some((cost, Self { pieces_a, pieces_b, single, stretch }));
-                    }
-                }
-            }
-        }
-        best.expect("8-bit pieces have long stretches in f64").1
-    }
-}
-
-/// Bits of the largest magnitude a piece takes: a whole operand reaches 2^(bits-1), an unsigned low
-/// piece of w bits stays below 2^w, and the signed top piece is no larger.
-fn piece_magnitude_bits(bits: u32, pieces: u32) -> u32 {
-    if pieces == 1 { bits - 1 } else { piece_width(bits, pieces) }
-}
-
-fn piece_width(bits: u32, pieces: u32) -> u32 {
-    bits.div_ceil(pieces)
-}
-
-fn ceil_log2(n: usize) -> u32 {
-    n.max(1).next_power_of_two().trailing_zeros()
-}
-
-/// The exact product of A (M, K) and B (K, N), whose elements fit `bits_a` and `bits_b` bits.
+/// The exact product of A (M, K) and B (K, N), whose elements fit `bits_a` and `bits_b` bits, added
+/// to what the sums start from.
 ///
 /// # Errors
 /// [`FxpError::Shape`] when the inner dimensions differ, [`FxpError::OperandRange`] when an element
-/// does not fit its width (it would break the bound that exactness rests on).
+/// does not fit its width.
 ///
 /// ```
 /// use ndarray::array;
 /// let (a, b) = (array![[i32::MIN, i32::MIN]], array![[i32::MIN], [i32::MIN]]);
-/// let sums = fxp::exact_gemm(a.view(), b.view(), 32, 32)?;
+/// let sums = fxp::exact_gemm(a.view(), b.view(), (32, 32), None)?;
 /// assert_eq!(sums.get(0, 0), 1 << 63);
 /// # Ok::<(), fxp::FxpError>(())
 /// ```
 pub fn exact_gemm(
     a: ArrayView2<'_, i32>,
     b: ArrayView2<'_, i32>,
-    bits_a: u32,
-    bits_b: u32,
+    (bits_a, bits_b): (u32, u32),
+    start: Option<Start<'_>>,
 ) -> Result<Sums, FxpError> {
-    check_shape(&a, &b)?;
-    check_range('A', &a, bits_a)?;
-    let (rows, inner) = a.dim();
-    let mut sums = Sums::zeros((rows, b.ncols()), bits_a, bits_b, inner);
-    if rows >= MIN_BAND * 2 {
-        let right = RightOperand::new(b, bits_a, bits_b)?;
-        sums.par_bands(MIN_BAND, |band, row| right.add_product(a, row, band));
+    if a.ncols() != b.nrows() {
+        let shape = |view: &ArrayView2<'_, i32>| [view.nrows(), view.ncols()];
+        return Err(FxpError::Shape { a: shape(&a), b: shape(&b) });
+    }
+    let widths = (check_range('A', &a, bits_a)?, check_range('B', &b, bits_b)?);
+    let bound = Bound::new(widths, a.ncols(), start.as_ref());
+    let mut sums = bound.zeros((a.nrows(), b.ncols()));
+    if a.nrows() >= MIN_BAND * 2 {
+        let right = RightOperand::convert(b, bound);
+        sums.par_bands(MIN_BAND, |mut band, row| {
+            band.begin(start.as_ref(), row);
+            right.add_product(a, row, band);
+        });
     } else {
-        // Few rows: the cores share K instead. Integer sums do not care.
-        check_range('B', &b, bits_b)?;
-        let stretch = inner.div_ceil(rayon::current_num_threads()).max(MIN_STRETCH);
-        let parts: Vec<_> = (0..inner)
-            .step_by(stretch)
-            .collect::<Vec<_>>()
-            .into_par_iter()
-            .map(|k| {
-                let part = Slice::from(k..inner.min(k + stretch));
-                let (a, b) = (a.slice_axis(Axis(1), part), b.slice_axis(Axis(0), part));
-                let right = RightOperand::convert(b, bits_a, bits_b);
-                let mut sums = Sums::zeros((rows, b.ncols()), bits_a, bits_b, inner);
-                right.add_product(a, 0, sums.view_mut());
-                sums
-            })
-            .collect();
-        parts.iter().for_each(|part| sums.add(part));
+        sums.view_mut().begin(start.as_ref(), 0);
+        if let Some(product) = split_inner(a, b, bound) {
+            sums.add(&product);
+        }
     }
     Ok(sums)
 }
@@ -216,19 +57,66 @@ pub fn exact_gemm(
 /// Rows of A that one core multiplies at a time.
 const MIN_BAND: usize = 64;
 
-fn check_shape(a: &ArrayView2<'_, i32>, b: &ArrayView2<'_, i32>) -> Result<(), FxpError> {
-    if a.ncols() == b.nrows() {
-        return Ok(());
+/// Operands that one core converts at a time when the cores share K.
+const PANEL: usize = 1 << 16;
+
+/// The product of a few rows: the cores share K. Exact sums do not care.
+fn split_inner(a: ArrayView2<'_, i32>, b: ArrayView2<'_, i32>, bound: Bound) -> Option<Sums> {
+    let (rows, inner) = a.dim();
+    let columns = b.ncols();
+    let panel = (PANEL / rows.max(columns).max(1)).clamp(64, 1024);
+    (0..inner.div_ceil(panel))
+        .into_par_iter()
+        .fold(
+            || bound.zeros((rows, columns)),
+            |mut sums, part| {
+                let terms = Slice::from(part * panel..inner.min((part + 1) * panel));
+                let right = RightOperand::convert(b.slice_axis(Axis(0), terms), bound);
+                right.add_product(a.slice_axis(Axis(1), terms), 0, sums.view_mut());
+                sums
+            },
+        )
+        .reduce_with(|mut sums, other| {
+            sums.add(&other);
+            sums
+        })
+}
+
+/// What is known of a product's operands and sums.
+#[derive(Debug, Clone, Copy)]
+struct Bound {
+    bits_a: u32,
+    bits_b: u32,
+    plan: GemmPlan,
+    /// Largest sum there can be.
+    sum: u128,
+}
+
+impl Bound {
+    fn new((bits_a, bits_b): (u32, u32), inner: usize, start: Option<&Start<'_>>) -> Self {
+        let start = start.map_or(0, Start::magnitude);
+        let plan = GemmPlan::new(bits_a, bits_b, inner, start);
+        // K is a length in memory, so its product with at most 2^62 stays below 2^126.
+        let sum = ((inner as u128) << (bits_a + bits_b - 2)) + start;
+        Self { bits_a, bits_b, plan, sum }
     }
-    let shape = |view: &ArrayView2<'_, i32>| [view.nrows(), view.ncols()];
-    Err(FxpError::Shape { a: shape(a), b: shape(b) })
+
+    /// Zero sums of the cheapest type.
+    fn zeros(&self, shape: (usize, usize)) -> Sums {
+        match self.plan {
+            GemmPlan { whole: true, single: true, .. } => Sums::Single(Array2::zeros(shape)),
+            GemmPlan { whole: true, single: false, .. } => Sums::Double(Array2::zeros(shape)),
+            _ if self.sum < 1 << 62 => Sums::Narrow(Array2::zeros(shape)),
+            _ => Sums::Wide(Array2::zeros(shape)),
+        }
+    }
 }
 
 /// B, split and converted once, ready to be multiplied from the left by bands of A.
 #[derive(Debug)]
 pub struct RightOperand {
-    plan: GemmPlan,
-    bits_a: u32,
+    bound: Bound,
+    columns: usize,
     pieces: Pieces,
 }
 
@@ -239,51 +127,69 @@ enum Pieces {
 }
 
 impl RightOperand {
-    /// Converts B (K, N) of `bits_b` bits, to meet operands of `bits_a` bits.
-    ///
-    /// # Errors
-    /// [`FxpError::OperandRange`] when an element does not fit `bits_b`.
-    pub fn new(b: ArrayView2<'_, i32>, bits_a: u32, bits_b: u32) -> Result<Self, FxpError> {
-        check_range('B', &b, bits_b)?;
-        Ok(Self::convert(b, bits_a, bits_b))
+    /// Converts B (K, N), to meet operands of `bits_a` bits and sums that begin as `start` says.
+    /// Elements of either operand must fit their widths, which [`check_range`] tells.
+    pub fn new(b: ArrayView2<'_, i32>, widths: (u32, u32), start: Option<&Start<'_>>) -> Self {
+        Self::convert(b, Bound::new(widths, b.nrows(), start))
     }
 
-    fn convert(b: ArrayView2<'_, i32>, bits_a: u32, bits_b: u32) -> Self {
-        let plan = GemmPlan::new(bits_a, bits_b, b.nrows());
-        let pieces = if plan.single {
-            Pieces::Single(pieces(&b, bits_b, plan.pieces_b))
+    fn convert(b: ArrayView2<'_, i32>, bound: Bound) -> Self {
+        let count = bound.plan.pieces_b;
+        let pieces = if bound.plan.single {
+            Pieces::Single(pieces(&b, bound.bits_b, count))
         } else {
-            Pieces::Double(pieces(&b, bits_b, plan.pieces_b))
+            Pieces::Double(pieces(&b, bound.bits_b, count))
         };
-        Self { plan, bits_a, pieces }
+        Self { bound, columns: b.ncols(), pieces }
     }
 
-    /// Adds A[row..] B to `sums`, one row of A for each of theirs. A's elements must fit the width
-    /// given to [`Self::new`] ([`check_range`]).
+    /// Zero sums for `rows` rows of A.
+    pub fn zeros(&self, rows: usize) -> Sums {
+        self.bound.zeros((rows, self.columns))
+    }
+
+    /// Adds A[row..] B to sums that [`Self::zeros`] made, one row of A for each of theirs.
     pub fn add_product(&self, a: ArrayView2<'_, i32>, row: usize, sums: SumsViewMut<'_>) {
         let rows = row..row + sums.nrows();
         let a = a.slice_axis(Axis(0), Slice::from(rows));
         match (&self.pieces, sums) {
+            (Pieces::Single(b), SumsViewMut::Single(sums)) => self.multiply(a, &b[0].1, sums),
+            (Pieces::Double(b), SumsViewMut::Double(sums)) => self.multiply(a, &b[0].1, sums),
             (Pieces::Single(b), SumsViewMut::Narrow(sums)) => self.accumulate(a, b, sums),
             (Pieces::Single(b), SumsViewMut::Wide(sums)) => self.accumulate(a, b, sums),
             (Pieces::Double(b), SumsViewMut::Narrow(sums)) => self.accumulate(a, b, sums),
             (Pieces::Double(b), SumsViewMut::Wide(sums)) => self.accumulate(a, b, sums),
+            _ => unreachable!("sums come from the plan"),
         }
     }
 
-    fn accumulate<F: Carrier, S: Accumulator>(
+    /// A whole product in one carrier.
+    fn multiply<F: Carrier>(
+        &self,
+        a: ArrayView2<'_, i32>,
+        b: &Array2<F>,
+        mut sums: ArrayViewMut2<'_, F>,
+    ) {
+        let a = a.mapv(F::from_piece);
+        general_mat_mul(F::one(), &a, b, F::one(), &mut sums);
+    }
+
+    /// Products of pieces over stretches, added as integers.
+    fn accumulate<F: Carrier, S: IntegerAccumulator>(
         &self,
         a: ArrayView2<'_, i32>,
         pieces_b: &[(u32, Array2<F>)],
         mut sums: ArrayViewMut2<'_, S>,
     ) {
-        for (shift_a, piece_a) in pieces::<F>(&a, self.bits_a, self.plan.pieces_a) {
+        let plan = &self.bound.plan;
+        let mut product = Array2::zeros(sums.dim());
+        for (shift_a, piece_a) in pieces::<F>(&a, self.bound.bits_a, plan.pieces_a) {
             for (shift_b, piece_b) in pieces_b {
                 let stretches = piece_a
-                    .axis_chunks_iter(Axis(1), self.plan.stretch)
-                    .zip(piece_b.axis_chunks_iter(Axis(0), self.plan.stretch));
+                    .axis_chunks_iter(Axis(1), plan.stretch)
+                    .zip(piece_b.axis_chunks_iter(Axis(0), plan.stretch));
                 for (part_a, part_b) in stretches {
-                    let product = part_a.dot(&part_b);
+                    general_mat_mul(F::one(), &part_a, &part_b, F::zero(), &mut product);
                     Zip::from(&mut sums).and(&product).for_each(|sum, value| {
                         sum.add_shifted(value.to_integer(), shift_a + shift_b);
                     });
@@ -293,17 +199,26 @@ impl RightOperand {
     }
 }
 
-/// Checks that every element fits `bits` bits.
+/// Checks that every element fits `bits` bits; returns the width that they need, at most `bits`.
 ///
 /// # Errors
 /// [`FxpError::OperandRange`] naming the first that does not.
-pub fn check_range(operand: char, view: &ArrayView2<'_, i32>, bits: u32) -> Result<(), FxpError> {
+pub fn check_range(operand: char, view: &ArrayView2<'_, i32>, bits: u32) -> Result<u32, FxpError> {
     let format = crate::Format::new(bits, 0)?;
-    let (min, max) = (format.min_raw(), format.max_raw());
-    // The common case first, without indices.
-    if bits == 32 || view.iter().all(|value| (min..=max).contains(value)) {
-        return Ok(());
+    // y for y >= 0, its complement below zero: a width of b holds b - 1 bits of that.
+    let join = |bits, value: &i32| bits | value ^ (value >> 31);
+    let magnitude = match view.as_slice_memory_order() {
+        Some(values) => values
+            .par_chunks(PANEL)
+            .map(|values| values.iter().fold(0, join))
+            .reduce(|| 0, |a, b| a | b),
+        None => view.iter().fold(0, join),
+    };
+    let needed = (33 - magnitude.leading_zeros()).max(crate::MIN_BITS);
+    if needed <= bits {
+        return Ok(needed);
     }
+    let (min, max) = (format.min_raw(), format.max_raw());
     let ((row, column), found) = view
         .indexed_iter()
         .find(|(_, value)| !(min..=max).contains(*value))
@@ -317,51 +232,6 @@ pub fn check_range(operand: char, view: &ArrayView2<'_, i32>, bits: u32) -> Resu
         min: min.into(),
         max: max.into(),
     })
-}
-
-/// A float that carries pieces exactly.
-trait Carrier: ndarray::LinalgScalar {
-    fn from_piece(piece: i32) -> Self;
-    fn to_integer(self) -> i64;
-}
-
-impl Carrier for f32 {
-    fn from_piece(piece: i32) -> Self {
-        // Within 24 bits by the plan.
-        piece as Self
-    }
-    fn to_integer(self) -> i64 {
-        // An integer below 2^24 by the plan.
-        self as i64
-    }
-}
-
-impl Carrier for f64 {
-    fn from_piece(piece: i32) -> Self {
-        piece.into()
-    }
-    fn to_integer(self) -> i64 {
-        // An integer of at most 2^53 by the plan.
-        self as i64
-    }
-}
-
-/// An integer that sums pieces.
-trait Accumulator: Copy + Default + Send + Sync {
-    fn add_shifted(&mut self, piece_sum: i64, shift: u32);
-}
-
-impl Accumulator for i64 {
-    fn add_shifted(&mut self, piece_sum: i64, shift: u32) {
-        // Partial totals may wrap past 64 bits and come back: the final one fits by its bound.
-        *self = self.wrapping_add(piece_sum.wrapping_shl(shift));
-    }
-}
-
-impl Accumulator for i128 {
-    fn add_shifted(&mut self, piece_sum: i64, shift: u32) {
-        *self += Self::from(piece_sum) << shift;
-    }
 }
 
 /// The matrix as `count` matrices and the left shift of each: unsigned low pieces, signed top one.
@@ -391,7 +261,7 @@ mod tests {
     }
 
     fn check(a: &Array2<i32>, b: &Array2<i32>, bits_a: u32, bits_b: u32) {
-        let sums = exact_gemm(a.view(), b.view(), bits_a, bits_b).unwrap();
+        let sums = exact_gemm(a.view(), b.view(), (bits_a, bits_b), None).unwrap();
         let expected = oracle(a, b);
         assert_eq!(sums.dim(), expected.dim());
         for ((row, column), value) in expected.indexed_iter() {
@@ -453,26 +323,57 @@ mod tests {
         }
     }
 
+    /// What sums start from, at the reach of each type of sum: all of it counts in the bound.
     #[test]
-    fn plans_follow_the_bound() {
-        let whole = |single, stretch| GemmPlan { pieces_a: 1, pieces_b: 1, single, stretch };
-        assert_eq!(GemmPlan::new(8, 8, 1024), whole(true, 1024));
-        assert_eq!(GemmPlan::new(8, 8, 1025), whole(true, 1024));
-        assert_eq!(GemmPlan::new(12, 12, 5), whole(false, 5));
-        assert_eq!(GemmPlan::new(16, 16, 1 << 22), whole(false, 1 << 22));
-        let wide = GemmPlan::new(32, 32, 1 << 18);
-        assert_eq!((wide.pieces_a * wide.pieces_b, wide.single, wide.stretch), (3, false, 1 << 11));
-        GemmPlan::new(32, 32, 1 << 36);
+    fn starts_at_the_bound() {
+        for (bits, inner) in
+            [(8, 1023), (8, 1024), (8, 2000), (16, 300), (27, 1), (32, 3), (32, 300)]
+        {
+            for rows in [1, 2, 130] {
+                let low = (-(1_i64 << (bits - 1))) as i32;
+                let a = Array2::from_elem((rows, inner), low);
+                let b = Array2::from_elem((inner, 2), low);
+                let product = oracle(&a, &b);
+                for shift in [0, 14, 20, 31, 60] {
+                    for height in [1, rows] {
+                        let values = Array2::from_shape_fn((height, 2), |(m, n)| {
+                            [1, -1, i32::MAX, i32::MIN, 0][(m + n) % 5]
+                        });
+                        let start = Start { values: values.view(), shift };
+                        let sums =
+                            exact_gemm(a.view(), b.view(), (bits, bits), Some(start)).unwrap();
+                        for ((m, n), product) in product.indexed_iter() {
+                            let first = i128::from(values[[m.min(height - 1), n]]) << shift;
+                            assert_eq!(
+                                sums.get(m, n),
+                                product + first,
+                                "{bits} bits, K {inner}, {shift}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_width_needed_is_measured() {
+        let a = Array2::from_shape_vec((1, 3), vec![0, 127, -128]).unwrap();
+        assert_eq!(check_range('A', &a.view(), 32), Ok(8));
+        assert_eq!(check_range('A', &a.map(|v| v * 2).view(), 9), Ok(9));
+        assert_eq!(check_range('A', &a.map(|v| v >> 7).view(), 9), Ok(2));
+        assert_eq!(check_range('A', &a.map(|_| i32::MIN).view(), 32), Ok(32));
+        assert_eq!(check_range('A', &Array2::zeros((0, 3)).view(), 5), Ok(2));
     }
 
     #[test]
     fn misfits_are_named() {
         let a = Array2::from_elem((2, 3), 1);
-        let error = exact_gemm(a.view(), a.view(), 8, 8).unwrap_err().to_string();
+        let error = exact_gemm(a.view(), a.view(), (8, 8), None).unwrap_err().to_string();
         assert!(error.contains("found A [2, 3] and B [2, 3]"), "{error}");
         let mut b = Array2::from_elem((3, 2), 1);
         b[[2, 1]] = 128;
-        let error = exact_gemm(a.view(), b.view(), 8, 8).unwrap_err().to_string();
+        let error = exact_gemm(a.view(), b.view(), (8, 8), None).unwrap_err().to_string();
         assert!(error.contains("B[2,1] = 128 does not fit 8 bits"), "{error}");
     }
 
@@ -492,8 +393,8 @@ mod tests {
             check(&a, &b, bits_a, bits_b);
             // Strided views too.
             let (at, bt) = (a.t().to_owned(), b.t().to_owned());
-            let sums = exact_gemm(at.t(), bt.t(), bits_a, bits_b).unwrap();
-            prop_assert_eq!(sums, exact_gemm(a.view(), b.view(), bits_a, bits_b).unwrap());
+            let sums = exact_gemm(at.t(), bt.t(), (bits_a, bits_b), None).unwrap();
+            prop_assert_eq!(sums, exact_gemm(a.view(), b.view(), (bits_a, bits_b), None).unwrap());
         }
     }
 }

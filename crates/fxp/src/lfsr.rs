@@ -5,6 +5,8 @@
 //! successive words share 31 bits, and stochastic rounding of neighbouring rows with them, so one
 //! step leaps 32 bit-steps. 32 and 2^32 - 1 have no common factor: the leap keeps the full period.
 
+use crate::vector::{Kernel, vectorized};
+
 /// Galois feedback mask of x^32 + x^22 + x^2 + x + 1, primitive over GF(2).
 pub const LFSR_TAPS: u32 = 0x8020_0003;
 
@@ -37,6 +39,7 @@ pub struct Lfsr {
 impl Lfsr {
     /// A stream whose first word comes from `seed` itself; the all-zero state, from which an LFSR
     /// never leaves, is replaced by 1 (in RTL as here).
+    #[inline(always)]
     pub fn new(seed: u32) -> Self {
         Self { state: if seed == 0 { 1 } else { seed } }
     }
@@ -47,6 +50,7 @@ impl Lfsr {
     }
 
     /// The random word for the value being emitted: the register's upper 24 bits.
+    #[inline(always)]
     pub fn word(self) -> u32 {
         self.state >> (32 - STREAM_BITS)
     }
@@ -56,11 +60,14 @@ impl Lfsr {
         self.state = leap(self.state);
     }
 
-    /// Moves many streams on to their next emitted values.
-    pub fn step_all(streams: &mut [Self]) {
-        for stream in streams {
-            stream.state = leap(stream.state);
-        }
+    /// Fills the rest of `streams` from the first `columns` of them, row by row: each is one step on
+    /// from the one above it.
+    ///
+    /// # Panics
+    /// When `columns` is zero.
+    pub fn fill_rows(streams: &mut [Self], columns: usize) {
+        assert_ne!(columns, 0, "streams come from those above");
+        vectorized(FillRows { streams, columns });
     }
 
     /// Moves on by `values` emitted values, in time logarithmic in `values`.
@@ -69,6 +76,40 @@ impl Lfsr {
         self.state = multiply(self.state, power_of_x(bit_steps));
     }
 }
+
+struct FillRows<'a> {
+    streams: &'a mut [Lfsr],
+    columns: usize,
+}
+
+impl Kernel for FillRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { streams, columns } = self;
+        let mut start = columns;
+        while let Some(room) = streams.len().checked_sub(start).filter(|room| *room > 0) {
+            if columns >= VECTOR && room >= VECTOR {
+                let mut words = [0; VECTOR];
+                let above = &streams[start - columns..][..VECTOR];
+                for (word, stream) in words.iter_mut().zip(above) {
+                    *word = leap(stream.state);
+                }
+                for (stream, word) in streams[start..][..VECTOR].iter_mut().zip(words) {
+                    stream.state = word;
+                }
+                start += VECTOR;
+            } else {
+                streams[start].state = leap(streams[start - columns].state);
+                start += 1;
+            }
+        }
+    }
+}
+
+/// Streams that step together: one 512-bit vector of states.
+const VECTOR: usize = 16;
 
 /// One bit-step: multiplication by x.
 const fn bit_step(state: u32) -> u32 {
@@ -82,6 +123,7 @@ const fn bit_step(state: u32) -> u32 {
 /// left shift. Over GF(2), 1/(1 + u) = (1 + u)(1 + u^2)(1 + u^4)..., five factors to 32 bits. At
 /// the end bit t has moved from where it was put, 31, 21, 1 and 0, to t, t-10, t-30 and t-31. Only
 /// shifts and XORs of words, which a compiler turns into vectors over many streams.
+#[inline(always)]
 const fn leap(state: u32) -> u32 {
     let mut out = state;
     out ^= (out << 1) ^ (out << 2) ^ (out << 22);
@@ -159,6 +201,22 @@ mod tests {
         let mut around = Lfsr::new(99);
         around.skip(PERIOD);
         assert_eq!(around, Lfsr::new(99));
+    }
+
+    #[test]
+    fn rows_step_on_from_those_above() {
+        for columns in [1, 3, 15, 16, 20, 40] {
+            for rows in [1, 2, 5] {
+                let seed = |n| Lfsr::new(n as u32 * 77 + 5);
+                let mut streams: Vec<_> = (0..rows * columns).map(seed).collect();
+                Lfsr::fill_rows(&mut streams, columns);
+                for (n, stream) in streams.iter().enumerate() {
+                    let mut walked = seed(n % columns);
+                    walked.skip((n / columns) as u64);
+                    assert_eq!(*stream, walked, "{columns} columns, element {n}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! mathematics and not a model of a pipeline: [`exact_gemm`] gives the sums, [`Requantizer`] the
 //! one rounding, [`Lfsr`] and [`SeedPath`] the random bits that stochastic rounding consumes.
 //!
-//! The crate does no I/O. Floating point appears in two modules only: `convert`, where real
-//! numbers enter and leave, and `gemm`, where it carries integers that it represents exactly.
+//! The crate does no I/O. Floating point appears where real numbers enter and leave (`convert`) and
+//! where it carries integers that it represents exactly (`gemm`, `sums`, `slice`).
 
 mod convert;
 mod counters;
@@ -14,16 +14,23 @@ mod error;
 mod format;
 mod gemm;
 mod lfsr;
+mod plan;
 mod requant;
 mod rounding;
 mod seed;
+mod slice;
+mod sums;
+mod vector;
 
 pub use convert::{quantize, to_value};
 pub use counters::Counters;
 pub use error::FxpError;
 pub use format::{Format, MAX_BITS, MIN_BITS};
-pub use gemm::{GemmPlan, RightOperand, Sums, SumsViewMut, check_range, exact_gemm};
+pub use gemm::{RightOperand, check_range, exact_gemm};
 pub use lfsr::{LFSR_TAPS, Lfsr, STREAM_BITS};
+pub use plan::GemmPlan;
 pub use requant::{ERROR_GRID_BITS, Requantizer, Rounded};
 pub use rounding::{Rounding, RoundingSet};
 pub use seed::{Role, SeedPath};
+pub use slice::quantize_slice;
+pub use sums::{Start, Sums, SumsViewMut};

@@ -6,7 +6,7 @@ use crate::{Rounding, STREAM_BITS};
 pub const ERROR_GRID_BITS: u32 = 8;
 
 /// Shifts further left than this change nothing: any non-zero sum saturates already at 31.
-const MAX_LEFT: u32 = 31;
+pub(crate) const MAX_LEFT: u32 = 31;
 
 /// Shifts further right than this change nothing: 24 bits past the widest sum there is only sign.
 const MAX_RIGHT: u32 = 126;
@@ -71,42 +71,9 @@ impl Requantizer {
             // Clamped first: what lies beyond 33 bits saturates whatever the shift.
             (sum.clamp(-(1 << 33), 1 << 33) << left, 0)
         };
-        let (up, error) = self.rounding.decide(dropped, word);
+        let (up, error) = Rounding::decide(dropped, self.rounding.addend(word));
         let rounded = floor + i128::from(up);
         self.saturate(rounded, error)
-    }
-
-    /// [`Self::apply`] for sums below 2^62 in magnitude, in 64-bit arithmetic.
-    pub fn apply_narrow(&self, sum: i64, word: u32) -> Rounded {
-        debug_assert!(sum.unsigned_abs() < 1 << 62);
-        let (floor, dropped) = if self.shift > 0 {
-            let shift = self.shift.unsigned_abs();
-            // 63 shifts leave only sign, and so does every longer one.
-            let floor = sum >> shift.min(63);
-            let aligned = if shift > STREAM_BITS {
-                sum >> (shift - STREAM_BITS).min(63)
-            } else {
-                // The low `shift` bits move to the top of the field; what passes it is masked off.
-                sum << (STREAM_BITS - shift)
-            };
-            // Masked to 24 bits.
-            (floor, (aligned & ((1 << STREAM_BITS) - 1)) as u32)
-        } else {
-            let left = self.shift.unsigned_abs().min(MAX_LEFT);
-            // Clamped first: what lies beyond 32 bits saturates whatever the shift.
-            (sum.clamp(-(1 << 31), 1 << 31) << left, 0)
-        };
-        let (up, error) = self.rounding.decide(dropped, word);
-        let rounded = floor + i64::from(up);
-        let max = (1_i64 << (self.bits - 1)) - 1;
-        let min = -max - 1;
-        Rounded {
-            // Clamped to at most 32 bits.
-            raw: rounded.clamp(min, max) as i32,
-            overflow_low: rounded <= min,
-            overflow_high: rounded >= max,
-            error,
-        }
     }
 
     /// floor(sum / 2^shift) and the top 24 bits of what was dropped.
@@ -184,8 +151,6 @@ mod tests {
                             // Low bits set, to show that they do not matter.
                             for word in [top << 18 | 0x3ffff, top << 18] {
                                 check(&r, sum, word);
-                                let narrow = i64::try_from(sum).unwrap();
-                                assert_eq!(r.apply_narrow(narrow, word), r.apply(sum, word));
                             }
                         }
                     }
@@ -217,20 +182,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn narrow_agrees_with_wide(
-            sum in -(1_i64 << 62) + 1..1_i64 << 62,
-            narrow in 0_u32..62,
-            shift in -40_i32..=200,
-            bits in 2_u32..=32,
-            mode in 0_usize..3,
-            word in 0_u32..1 << STREAM_BITS,
-        ) {
-            let r = Requantizer { shift, bits, rounding: Rounding::ALL[mode] };
-            let sum = sum >> narrow;
-            prop_assert_eq!(r.apply_narrow(sum, word), r.apply(sum.into(), word));
-        }
-
         #[test]
         fn agrees_with_the_definition(
             sum in -(1_i128 << 95)..(1_i128 << 95),

@@ -30,17 +30,23 @@ impl Rounding {
         self as u8
     }
 
-    /// Whether the floor goes up by one, and |rounding error| on the error grid. `dropped` is the top
-    /// 24 bits below the point, `word` a 24-bit random word that stochastic rounding alone looks at.
-    pub(crate) fn decide(self, dropped: u32, word: u32) -> (bool, u32) {
-        let addend = match self {
+    /// What is added to the 24 dropped bits before the floor. `word` is a 24-bit random word that
+    /// stochastic rounding alone looks at.
+    pub(crate) fn addend(self, word: u32) -> u32 {
+        match self {
             Self::Nearest => 1 << (STREAM_BITS - 1),
             Self::Truncate => 0,
             Self::Stochastic => word,
-        };
-        let up = dropped + addend >= 1 << STREAM_BITS;
+        }
+    }
+
+    /// How much the floor goes up, 0 or 1, and |rounding error| on the error grid. `dropped` is the
+    /// top 24 bits below the point, `addend` what [`Self::addend`] says.
+    #[inline(always)]
+    pub(crate) fn decide(dropped: u32, addend: u32) -> (u32, u32) {
+        let up = (dropped + addend) >> STREAM_BITS;
         let fraction = dropped >> (STREAM_BITS - ERROR_GRID_BITS);
-        (up, if up { (1 << ERROR_GRID_BITS) - fraction } else { fraction })
+        (up, if up == 1 { (1 << ERROR_GRID_BITS) - fraction } else { fraction })
     }
 
     /// The mode's name, as flags and histories write it.

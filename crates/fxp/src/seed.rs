@@ -9,6 +9,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Lfsr;
+use crate::vector::{Kernel, vectorized};
+
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Which of a layer's three products (or which host-side rounding) a stream serves.
@@ -69,8 +72,40 @@ impl SeedPath {
         // The upper half of a 64-bit word fits 32 bits.
         (fields.into_iter().fold(0, absorb) >> 32) as u32
     }
+
+    /// The streams of a row of tiles, each `cols` columns wide, from tile `first_tile` on: one for
+    /// each element of `streams`.
+    ///
+    /// # Panics
+    /// When `cols` is zero.
+    pub fn seed_row(self, first_tile: u64, cols: usize, streams: &mut [Lfsr]) {
+        let fields = [self.run, self.iteration, self.layer, self.role as u64];
+        let path = fields.into_iter().fold(0, absorb);
+        for (tile, streams) in streams.chunks_mut(cols).enumerate() {
+            let tile = absorb(path, first_tile + tile as u64);
+            vectorized(SeedTile { tile, streams });
+        }
+    }
 }
 
+struct SeedTile<'a> {
+    tile: u64,
+    streams: &'a mut [Lfsr],
+}
+
+impl Kernel for SeedTile<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (column, stream) in self.streams.iter_mut().enumerate() {
+            // The upper half of a 64-bit word fits 32 bits.
+            *stream = Lfsr::new((absorb(self.tile, column as u64) >> 32) as u32);
+        }
+    }
+}
+
+#[inline(always)]
 fn absorb(state: u64, field: u64) -> u64 {
     let mut z = state.wrapping_add(GOLDEN).wrapping_add(field);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -86,6 +121,19 @@ mod tests {
     fn first_mix_is_splitmix64() {
         // First output of SplitMix64 from state 0, as published with the generator.
         assert_eq!(absorb(0, 0), 0xe220_a839_7b1d_cdaf);
+    }
+
+    #[test]
+    fn a_row_of_tiles_is_its_columns() {
+        let path = SeedPath { run: 1, iteration: 2, layer: 3, role: Role::InputGradient };
+        for cols in [1, 3, 16] {
+            let mut streams = vec![Lfsr::new(1); 40];
+            path.seed_row(7, cols, &mut streams);
+            for (n, stream) in streams.iter().enumerate() {
+                let (tile, column) = (7 + n / cols, n % cols);
+                assert_eq!(*stream, Lfsr::new(path.column_seed(tile as u64, column as u64)));
+            }
+        }
     }
 
     #[test]

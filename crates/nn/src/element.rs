@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use cosim::Element;
-use fxp::{Counters, Format, Requantizer, Rounding};
+use fxp::{Counters, Format, Lfsr, Requantizer, Rounding};
 
 /// An element that host code can add up without losing anything.
 ///
@@ -28,15 +28,16 @@ pub trait Number: Element {
     /// Adds the element to a sum of elements of its format.
     fn add_to(self, sum: &mut Self::Sum);
 
-    /// Rounds a sum whose last place is 2^-frac to a format, as the array's requantizer would.
-    fn round_sum(
-        sum: Self::Sum,
+    /// Rounds sums whose last place is 2^-frac to a format, as the array's requantizers would.
+    /// `streams` is empty unless rounding is stochastic; then it gives each sum its word.
+    fn round_sums(
+        sums: &[Self::Sum],
         frac: i32,
         to: Format,
         rounding: Rounding,
-        word: u32,
-        counters: &mut Counters,
-    ) -> Self;
+        streams: &[Lfsr],
+        out: &mut [Self],
+    ) -> Counters;
 
     /// The real number a sum stands for.
     fn sum_value(sum: Self::Sum, frac: i32) -> f64;
@@ -47,23 +48,22 @@ pub trait Number: Element {
     /// The element as a number of units.
     fn units(self) -> f64;
 
-    /// The element in another format.
+    /// The elements in another format; `streams` as above.
     fn convert(
-        self,
-        from: Format,
-        to: Format,
+        values: &[Self],
+        from_to: (Format, Format),
         rounding: Rounding,
-        word: u32,
-        counters: &mut Counters,
-    ) -> Self {
-        let mut sum = Self::Sum::default();
-        self.add_to(&mut sum);
-        Self::round_sum(sum, from.frac(), to, rounding, word, counters)
-    }
+        streams: &[Lfsr],
+        out: &mut [Self],
+    ) -> Counters;
+}
+
+fn requantizer(frac: i32, to: Format, rounding: Rounding) -> Requantizer {
+    Requantizer { shift: frac - to.frac(), bits: to.bits(), rounding }
 }
 
 impl Number for i32 {
-    /// 2^32 elements of any format fit.
+    /// 2^30 elements of any format stay below the 2^62 that sums are rounded from.
     type Sum = i64;
 
     const FIXED: bool = true;
@@ -82,18 +82,25 @@ impl Number for i32 {
         *sum += i64::from(self);
     }
 
-    fn round_sum(
-        sum: i64,
+    fn round_sums(
+        sums: &[i64],
         frac: i32,
         to: Format,
         rounding: Rounding,
-        word: u32,
-        counters: &mut Counters,
-    ) -> Self {
-        let requantizer = Requantizer { shift: frac - to.frac(), bits: to.bits(), rounding };
-        let rounded = requantizer.apply(sum.into(), word);
-        counters.record(&rounded);
-        rounded.raw
+        streams: &[Lfsr],
+        out: &mut [Self],
+    ) -> Counters {
+        requantizer(frac, to, rounding).apply_integers(sums, streams, out)
+    }
+
+    fn convert(
+        values: &[Self],
+        (from, to): (Format, Format),
+        rounding: Rounding,
+        streams: &[Lfsr],
+        out: &mut [Self],
+    ) -> Counters {
+        requantizer(from.frac(), to, rounding).apply_exact(values, streams, out)
     }
 
     fn sum_value(sum: i64, frac: i32) -> f64 {
@@ -129,17 +136,26 @@ impl Number for f32 {
         *sum += f64::from(self);
     }
 
-    fn round_sum(
-        sum: f64,
+    fn round_sums(
+        sums: &[f64],
         _frac: i32,
-        _to: Format,
+        to: Format,
+        rounding: Rounding,
+        streams: &[Lfsr],
+        out: &mut [Self],
+    ) -> Counters {
+        Self::quantize(sums, to, rounding, streams, out)
+    }
+
+    fn convert(
+        values: &[Self],
+        _formats: (Format, Format),
         _rounding: Rounding,
-        _word: u32,
-        counters: &mut Counters,
-    ) -> Self {
-        counters.emitted += 1;
-        // Rounds to single precision, which is what a float run is.
-        sum as Self
+        _streams: &[Lfsr],
+        out: &mut [Self],
+    ) -> Counters {
+        out.copy_from_slice(values);
+        Counters { emitted: out.len() as u64, ..Counters::default() }
     }
 
     fn sum_value(sum: f64, _frac: i32) -> f64 {
@@ -161,14 +177,18 @@ mod tests {
 
     #[test]
     fn conversion_keeps_the_value_or_rounds_and_counts_it() {
-        let mut counters = Counters::default();
+        let convert = |value: i32, formats| {
+            let mut out = [0];
+            let counters = i32::convert(&[value], formats, Rounding::Nearest, &[], &mut out);
+            (out[0], counters)
+        };
         let (narrow, wide) = (Format::new(8, 4).unwrap(), Format::new(16, 10).unwrap());
-        let up = 37.convert(narrow, wide, Rounding::Nearest, 0, &mut counters);
+        let (up, counters) = convert(37, (narrow, wide));
         assert_eq!((up, counters.overflows(), counters.error_sum), (37 << 6, 0, 0));
-        let down = (37 << 6 | 33).convert(wide, narrow, Rounding::Nearest, 0, &mut counters);
+        let (down, counters) = convert(37 << 6 | 33, (wide, narrow));
         assert_eq!((down, counters.overflows()), (38, 0));
-        assert_eq!(20_000.convert(wide, narrow, Rounding::Nearest, 0, &mut counters), 127);
-        assert_eq!((counters.emitted, counters.overflow_high), (3, 1));
+        let (saturated, counters) = convert(20_000, (wide, narrow));
+        assert_eq!((saturated, counters.emitted, counters.overflow_high), (127, 1, 1));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Rounding on the host: parameters after the update, the input, gradients summed outside the array.
 //!
-//! The random words of stochastic rounding come from the architecture's own stream. A tensor is cut
-//! into chunks of [`CHUNK`] elements, and chunk c of tensor t takes the stream of "column" c of
-//! "tile" t of the path, so results do not depend on the number of threads.
+//! The random words of stochastic rounding come from the architecture's own streams. A tensor is cut
+//! into chunks of [`CHUNK`] elements, and the elements of a chunk are dealt out to [`STREAMS`]
+//! streams in turn: stream s of chunk c of tensor t is that of "column" STREAMS c + s of "tile" t of
+//! the path. So results do not depend on the number of threads, and streams step side by side.
 
 use fxp::{Counters, Format, Lfsr, Role, Rounding, SeedPath};
 use ndarray::Array2;
@@ -10,8 +11,11 @@ use rayon::prelude::*;
 
 use crate::element::Number;
 
-/// Elements that share one random stream.
+/// Elements that one core rounds at a time.
 pub(crate) const CHUNK: usize = 4096;
+
+/// Streams of a chunk.
+const STREAMS: usize = 16;
 
 /// What is being rounded, where one tensor is rounded more than once on a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,10 +46,10 @@ pub(crate) struct HostRounding {
 }
 
 impl HostRounding {
-    /// The words for chunk `chunk` of `part`.
-    pub fn words(&self, part: Part, chunk: usize) -> Words {
+    /// The streams of `count` elements, chunk `chunk` of `part`; none unless rounding is stochastic.
+    pub fn streams(&self, part: Part, chunk: usize, count: usize) -> Vec<Lfsr> {
         if self.rounding != Rounding::Stochastic {
-            return Words(None);
+            return Vec::new();
         }
         let path = SeedPath {
             run: self.run,
@@ -53,27 +57,31 @@ impl HostRounding {
             layer: self.layer,
             role: self.role,
         };
-        // Chunks number fewer than 2^32, parts are above them.
-        let column = (part as u64) << 32 | chunk as u64;
-        Words(Some(Lfsr::new(path.column_seed(self.tensor as u64, column))))
+        // Streams number fewer than 2^40, parts are above them.
+        let first = (part as u64) << 40 | (chunk * STREAMS) as u64;
+        let seed = |stream| Lfsr::new(path.column_seed(self.tensor as u64, first + stream as u64));
+        let mut streams: Vec<_> = (0..STREAMS).map(seed).collect();
+        streams.resize(count.max(STREAMS), Lfsr::new(1));
+        Lfsr::fill_rows(&mut streams, STREAMS);
+        streams.truncate(count);
+        streams
     }
 
-    /// Makes each target from its source and a random word.
-    pub fn map<S: Sync, T: Send>(
+    /// Makes targets from sources, chunk by chunk: `round` is given a chunk of sources, their streams
+    /// and where the targets go.
+    pub fn map<S: Sync, T: Number>(
         &self,
         part: Part,
         sources: &[S],
         targets: &mut [T],
-        round: impl Fn(&S, u32, &mut Counters) -> T + Sync,
+        round: impl Fn(&[S], &[Lfsr], &mut [T]) -> Counters + Sync,
     ) -> Counters {
         assert_eq!(sources.len(), targets.len(), "one target for each source");
         let chunks = targets.par_chunks_mut(CHUNK).zip(sources.par_chunks(CHUNK)).enumerate();
         merge(chunks.map(|(chunk, (targets, sources))| {
-            let (mut words, mut counters) = (self.words(part, chunk), Counters::default());
-            for (target, source) in targets.iter_mut().zip(sources) {
-                *target = round(source, words.next(), &mut counters);
-            }
-            counters
+            // A float run has no use for random words.
+            let count = if T::FIXED { sources.len() } else { 0 };
+            round(sources, &self.streams(part, chunk, count), targets)
         }))
     }
 
@@ -86,47 +94,46 @@ impl HostRounding {
         format: Format,
     ) -> Counters {
         let targets = targets.as_slice_mut().expect("batches are stored row by row");
-        self.map(part, values, targets, |value, word, counters| {
-            T::quantize(*value, format, self.rounding, word, counters)
+        self.map(part, values, targets, |values, streams, targets| {
+            T::quantize(values, format, self.rounding, streams, targets)
         })
     }
 
-    /// Remakes each element from itself and a random word.
-    pub fn update<T: Copy + Send>(
+    /// Rounds sums whose last place is 2^-frac to a format.
+    pub fn round_sums<T: Number>(
         &self,
         part: Part,
-        elements: &mut [T],
-        round: impl Fn(T, u32, &mut Counters) -> T + Sync,
+        (sums, frac): (&[T::Sum], i32),
+        targets: &mut Array2<T>,
+        format: Format,
     ) -> Counters {
-        merge(elements.par_chunks_mut(CHUNK).enumerate().map(|(chunk, elements)| {
-            let (mut words, mut counters) = (self.words(part, chunk), Counters::default());
-            for element in elements {
-                *element = round(*element, words.next(), &mut counters);
-            }
-            counters
-        }))
+        let targets = targets.as_slice_mut().expect("batches are stored row by row");
+        self.map(part, sums, targets, |sums, streams, targets| {
+            T::round_sums(sums, frac, format, self.rounding, streams, targets)
+        })
+    }
+
+    /// Moves elements from one format to another.
+    pub fn convert<T: Number>(
+        &self,
+        part: Part,
+        values: &[T],
+        formats: (Format, Format),
+        targets: &mut Array2<T>,
+    ) -> Counters {
+        let targets = targets.as_slice_mut().expect("parameters are stored row by row");
+        self.map(part, values, targets, |values, streams, targets| {
+            T::convert(values, formats, self.rounding, streams, targets)
+        })
     }
 }
 
-/// Adds up counters; sums and ORs, so the order does not matter.
+/// Counters of all chunks.
 pub(crate) fn merge(parts: impl ParallelIterator<Item = Counters>) -> Counters {
     parts.reduce(Counters::default, |mut total, part| {
         total.merge(&part);
         total
     })
-}
-
-/// A chunk's random words; zeros unless rounding is stochastic.
-pub(crate) struct Words(Option<Lfsr>);
-
-impl Words {
-    pub fn next(&mut self) -> u32 {
-        self.0.as_mut().map_or(0, |stream| {
-            let word = stream.word();
-            stream.step();
-            word
-        })
-    }
 }
 
 #[cfg(test)]
@@ -144,14 +151,10 @@ mod tests {
         };
         let sums: Vec<i64> = (0..3 * CHUNK as i64 + 17).map(|i| i * 977 - 4_000_000).collect();
         let format = Format::new(16, 0).unwrap();
-        let mut out = vec![0; sums.len()];
+        let mut out = Array2::zeros((1, sums.len()));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let counters = pool.install(|| {
-            host.map(Part::Value, &sums, &mut out, |sum, word, counters| {
-                i32::round_sum(*sum, 7, format, rounding, word, counters)
-            })
-        });
-        (out, counters)
+        let counters = pool.install(|| host.round_sums(Part::Value, (&sums, 7), &mut out, format));
+        (out.into_raw_vec_and_offset().0, counters)
     }
 
     #[test]

@@ -37,16 +37,16 @@ impl<T: Number> Param<T> {
         formats: &Formats,
     ) -> Self {
         let format = formats.update;
-        let quantize = |value: &f64| {
-            T::quantize(*value, format, Rounding::Nearest, 0, &mut Counters::default())
-        };
+        let real: Vec<f64> = values.iter().copied().collect();
+        let mut quantized = Array2::from_elem(values.dim(), T::default());
+        T::quantize(&real, format, Rounding::Nearest, &[], elements_mut(&mut quantized));
         Self {
             name,
             tensor,
             layer,
             format,
-            values: values.map(quantize),
             momentum: Array2::from_elem(values.dim(), T::default()),
+            values: quantized,
             copy: None,
             gradient: Vec::new(),
         }
@@ -121,9 +121,8 @@ impl<T: Number> Param<T> {
             let parts =
                 [(Part::MovedValue, &mut self.values), (Part::MovedMomentum, &mut self.momentum)];
             for (part, array) in parts {
-                let moved = host.update(part, elements_mut(array), |element, word, counters| {
-                    element.convert(from, to, host.rounding, word, counters)
-                });
+                let old = array.clone();
+                let moved = host.convert(part, elements(&old), (from, to), array);
                 counters.update.merge(&moved);
             }
             self.format = to;
@@ -147,11 +146,11 @@ impl<T: Number> Param<T> {
             self.copy = None;
             return Counters::default();
         }
-        let mut copy = self.values.clone();
-        let counters =
-            host.update(Part::Copy, elements_mut(&mut copy), |element, word, counters| {
-                element.convert(from, to, host.rounding, word, counters)
-            });
+        let mut copy = match self.copy.take() {
+            Some((_, copy)) => copy,
+            None => self.values.clone(),
+        };
+        let counters = host.convert(Part::Copy, elements(&self.values), (from, to), &mut copy);
         self.copy = Some((to, copy));
         counters
     }
@@ -166,24 +165,34 @@ impl<T: Number> Param<T> {
         let gradient = self.gradient.par_chunks(CHUNK);
         let chunks = values.zip(momentum).zip(gradient).enumerate();
         merge(chunks.map(|(chunk, ((values, momentum), gradient))| {
-            let mut counters = Counters::default();
-            let mut value_words = host.words(Part::Value, chunk);
-            let mut momentum_words = host.words(Part::Momentum, chunk);
-            let mut round =
-                |value, word| T::quantize(value, format, host.rounding, word, &mut counters);
-            for ((value, momentum), gradient) in values.iter_mut().zip(momentum).zip(gradient) {
+            let count = if T::FIXED { values.len() } else { 0 };
+            let round = |part, reals: &[f64], out: &mut [T]| {
+                let streams = host.streams(part, chunk, count);
+                T::quantize(reals, format, host.rounding, &streams, out)
+            };
+            let (mut new_momentum, mut new_values) =
+                (vec![0.0; values.len()], vec![0.0; values.len()]);
+            let old = values.iter().zip(momentum.iter()).zip(gradient);
+            let new = new_values.iter_mut().zip(&mut new_momentum);
+            for (((value, momentum), gradient), (new_value, new_momentum)) in old.zip(new) {
                 let w = value.units() * unit;
                 let v = step.momentum * momentum.units() * unit
                     + step.rate * (gradient + step.decay * w);
-                *momentum = round(v, momentum_words.next());
-                *value = round(w - v, value_words.next());
+                (*new_momentum, *new_value) = (v, w - v);
             }
+            let mut counters = round(Part::Momentum, &new_momentum, momentum);
+            counters.merge(&round(Part::Value, &new_values, values));
             counters
         }))
     }
 }
 
 /// The elements of an array made in row order.
+fn elements<T>(array: &Array2<T>) -> &[T] {
+    array.as_slice().expect("parameters are stored row by row")
+}
+
+/// The same, writable.
 fn elements_mut<T>(array: &mut Array2<T>) -> &mut [T] {
     array.as_slice_mut().expect("parameters are stored row by row")
 }

@@ -84,8 +84,9 @@ impl NetPlan {
                 } else {
                     TensorRole::Activation
                 };
+                let shared = output.height * output.width > 1;
                 let own = [
-                    (format!("{name}.weight"), TensorRole::Weight),
+                    (format!("{name}.weight"), TensorRole::Weight { shared }),
                     (format!("{name}.bias"), TensorRole::Bias),
                     (name.to_owned(), role),
                 ];

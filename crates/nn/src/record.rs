@@ -124,7 +124,7 @@ fn widths(tensors: &[TensorSpec], formats: &FormatTable) -> Widths {
             dps::TensorRole::Input => widths.forward = widths.forward.max(formats.forward.bits()),
             // Biases enter the array as sums: they have no planes.
             dps::TensorRole::Bias => widths.update = widths.update.max(formats.update.bits()),
-            dps::TensorRole::Weight => {
+            dps::TensorRole::Weight { .. } => {
                 widths.forward = widths.forward.max(formats.forward.bits());
                 widths.update = widths.update.max(formats.update.bits());
             }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use cosim::{Engine, Stats};
 use dps::{FormatTable, LossAverage, Observation, Policy, PolicyState};
-use fxp::{Counters, Format, Role, Rounding};
+use fxp::{Format, Role, Rounding};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
@@ -300,12 +300,8 @@ impl<T: Number> Trainer<T> {
         }
         for (param, tensor) in self.network.params_mut().zip(own) {
             let format = param.format();
-            let mut counters = Counters::default();
-            let values: Vec<_> = tensor
-                .values
-                .iter()
-                .map(|value| T::quantize(*value, format, Rounding::Nearest, 0, &mut counters))
-                .collect();
+            let mut values = vec![T::default(); tensor.values.len()];
+            T::quantize(&tensor.values, format, Rounding::Nearest, &[], &mut values);
             let momentum = vec![T::default(); values.len()];
             param.restore(format, values, momentum);
         }
@@ -427,13 +423,13 @@ fn check_config(config: &TrainerConfig) -> Result<(), NnError> {
 /// Pixels / 255 in the input's format.
 fn quantize_images<T: Number>(split: &Split, batch: &[usize], pass: &mut Pass<'_, T>) -> Array2<T> {
     let format = pass.formats[0].forward;
-    let pixels: Vec<u8> = batch.iter().flat_map(|image| split.image(*image)).copied().collect();
+    let pixels: Vec<f64> = batch
+        .iter()
+        .flat_map(|image| split.image(*image))
+        .map(|pixel| f64::from(*pixel) / WHITE)
+        .collect();
     let mut input = Array2::from_elem((batch.len(), split.shape().len()), T::default());
-    let elements = input.as_slice_mut().expect("made in row order");
-    let host = pass.host(0, 0);
-    let counters = host.map(Part::Value, &pixels, elements, |pixel, word, counters| {
-        T::quantize(f64::from(*pixel) / WHITE, format, host.rounding, word, counters)
-    });
+    let counters = pass.host(0, 0).quantize(Part::Value, &pixels, &mut input, format);
     pass.tally.tensors[0].forward.merge(&counters);
     input
 }
@@ -449,11 +445,7 @@ fn quantize_loss_gradient<T: Number>(
     let format = pass.formats[tensor].backward;
     let mut rounded = Array2::from_elem(gradient.dim(), T::default());
     let sources = gradient.as_slice().expect("made in row order");
-    let elements = rounded.as_slice_mut().expect("made in row order");
-    let host = pass.host(index, tensor);
-    let counters = host.map(Part::Value, sources, elements, |value, word, counters| {
-        T::quantize(*value, format, host.rounding, word, counters)
-    });
+    let counters = pass.host(index, tensor).quantize(Part::Value, sources, &mut rounded, format);
     pass.tally.tensors[tensor].backward.merge(&counters);
     rounded
 }

@@ -135,9 +135,12 @@ struct PlanewiseArgs {
     /// Width of the input [default: 4]
     #[arg(long, value_name = "BITS")]
     input_bits: Option<u32>,
-    /// First width of weights as operands [default: 4]
+    /// First width of an inner product's weights as operands [default: 4]
     #[arg(long, value_name = "BITS")]
     weight_bits: Option<u32>,
+    /// First width of a convolution's weights as operands [default: 8]
+    #[arg(long, value_name = "BITS")]
+    shared_weight_bits: Option<u32>,
     /// First width of activations [default: 8]
     #[arg(long, value_name = "BITS")]
     activation_bits: Option<u32>,
@@ -293,6 +296,11 @@ impl PolicyArgs {
             chunk: array.spec().chunk,
             input_bits: bits("input-bits", &args.input_bits, first.input_bits),
             weight_bits: bits("weight-bits", &args.weight_bits, first.weight_bits),
+            shared_weight_bits: bits(
+                "shared-weight-bits",
+                &args.shared_weight_bits,
+                first.shared_weight_bits,
+            ),
             activation_bits: bits("activation-bits", &args.activation_bits, first.activation_bits),
             gradient_bits: bits("gradient-bits", &args.gradient_bits, first.gradient_bits),
             loss_gradient_bits: bits(

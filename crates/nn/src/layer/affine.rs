@@ -172,9 +172,12 @@ fn on_grid<T: Number>(bias: Operand<'_, T>, frac: i32) -> Option<(Format, Array2
         return None;
     }
     let to = Format::new(fxp::MAX_BITS, frac).expect("32 bits are legal");
-    let round =
-        |value: &T| value.convert(bias.format, to, Rounding::Nearest, 0, &mut Counters::default());
-    Some((to, bias.values.map(round)))
+    let values = bias.values.as_standard_layout();
+    let values = values.as_slice().expect("standard layout");
+    let mut rounded = Array2::from_elem(bias.values.dim(), T::default());
+    let out = rounded.as_slice_mut().expect("made in row order");
+    T::convert(values, (bias.format, to), Rounding::Nearest, &[], out);
+    Some((to, rounded))
 }
 
 /// Exact sums over the rows.

@@ -110,10 +110,7 @@ pub(super) fn round_sums<T: Number>(
     let from = patch_format(to);
     let host = pass.host(affine.site.index, tensor);
     let mut input = Array2::from_elem((batch, sums.len() / batch), T::default());
-    let elements = input.as_slice_mut().expect("made in row order");
-    let counters = host.map(Part::Gradient, sums, elements, |sum, word, counters| {
-        T::round_sum(*sum, from.frac(), to, host.rounding, word, counters)
-    });
+    let counters = host.round_sums(Part::Gradient, (sums, from.frac()), &mut input, to);
     pass.tally.tensors[tensor].backward.merge(&counters);
     input
 }

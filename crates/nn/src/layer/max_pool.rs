@@ -110,9 +110,7 @@ impl<T: Number> Layer<T> for MaxPool {
         });
         let format = pass.formats[self.tensor].backward;
         let host = pass.host(self.index, self.tensor);
-        let counters = host.map(Part::Gradient, &sums, elements, |sum, word, counters| {
-            T::round_sum(*sum, format.frac(), format, host.rounding, word, counters)
-        });
+        let counters = host.round_sums(Part::Gradient, (&sums, format.frac()), &mut input, format);
         pass.tally.tensors[self.tensor].backward.merge(&counters);
         Ok(Some(input))
     }

@@ -1,0 +1,109 @@
+//! How a product of integers is computed by a floating-point GEMM without rounding.
+//!
+//! An integer below 2^24 in magnitude is exact in an f32 and one below 2^53 in an f64, and so is
+//! every partial sum of a dot product whose bound stays there, in any order of addition. So a
+//! product of narrow operands is one library GEMM; wider operands are split into pieces (Ozaki,
+//! Ogita, Oishi, Rump 2012, for integers) and long dot products into stretches of K, so that the
+//! products of pieces over a stretch meet the bound; their sums are added as integers.
+
+/// How a product is computed without rounding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GemmPlan {
+    /// Pieces A is split into.
+    pub pieces_a: u32,
+    /// Pieces B is split into.
+    pub pieces_b: u32,
+    /// Whether the pieces are multiplied as f32 rather than f64.
+    pub single: bool,
+    /// Longest stretch of K whose sums are exact, at most the product's K.
+    pub stretch: usize,
+    /// Whether whole sums, what they start from included, stay exact in the carrier: one piece
+    /// each, one stretch, and no integer addition.
+    pub whole: bool,
+}
+
+const SINGLE_BITS: u32 = 24;
+const DOUBLE_BITS: u32 = 53;
+/// More pieces than this are never needed: 8 x 8-bit pieces in f64 reach stretches of 2^37.
+const MAX_PIECES: u32 = 4;
+/// Shorter stretches cost more in integer additions than they save in multiplications.
+const MIN_STRETCH: usize = 256;
+/// Multiplications in f32 that adding one sum as an integer costs as much as.
+const ADDITION_COST: usize = 64;
+
+impl GemmPlan {
+    /// The cheapest exact plan for operands of `bits_a` and `bits_b` bits, inner dimension `inner`,
+    /// and sums that start from at most `start` in magnitude. An f64 multiplication counts twice an
+    /// f32 one.
+    pub fn new(bits_a: u32, bits_b: u32, inner: usize, start: u128) -> Self {
+        let inner = inner.max(1);
+        let mut best = None;
+        for pieces_a in 1..=MAX_PIECES {
+            for pieces_b in 1..=MAX_PIECES {
+                let magnitude =
+                    piece_magnitude_bits(bits_a, pieces_a) + piece_magnitude_bits(bits_b, pieces_b);
+                for (single, limit, weight) in [(true, SINGLE_BITS, 1), (false, DOUBLE_BITS, 2)] {
+                    let Some(room) = limit.checked_sub(magnitude) else { continue };
+                    // At most 2^53 and a length in memory, on the 64-bit machines this runs on.
+                    let stretch = inner.min(1 << room.min(usize::BITS - 2));
+                    if stretch < inner.min(MIN_STRETCH) {
+                        continue;
+                    }
+                    let pairs = (pieces_a * pieces_b) as usize;
+                    let sum = ((inner as u128) << magnitude) + start;
+                    let whole = pairs == 1 && sum <= 1 << limit;
+                    let additions =
+                        if whole { 0 } else { pairs * inner.div_ceil(stretch) * ADDITION_COST };
+                    let cost = pairs * weight * inner + additions;
+                    if best.is_none_or(|(least, _)| cost < least) {
+                        best = Some((cost, Self { pieces_a, pieces_b, single, stretch, whole }));
+                    }
+                }
+            }
+        }
+        best.expect("8-bit pieces have long stretches in f64").1
+    }
+}
+
+/// Bits of the largest magnitude a piece takes: a whole operand reaches 2^(bits-1), an unsigned low
+/// piece of w bits stays below 2^w, and the signed top piece is no larger.
+fn piece_magnitude_bits(bits: u32, pieces: u32) -> u32 {
+    if pieces == 1 { bits - 1 } else { piece_width(bits, pieces) }
+}
+
+/// Bits of every piece but the top one.
+pub(crate) fn piece_width(bits: u32, pieces: u32) -> u32 {
+    bits.div_ceil(pieces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole(single: bool, stretch: usize) -> GemmPlan {
+        GemmPlan { pieces_a: 1, pieces_b: 1, single, stretch, whole: true }
+    }
+
+    #[test]
+    fn plans_follow_the_bound() {
+        assert_eq!(GemmPlan::new(8, 8, 1024, 0), whole(true, 1024));
+        assert_eq!(GemmPlan::new(8, 8, 1025, 0), GemmPlan { whole: false, ..whole(true, 1024) });
+        assert_eq!(GemmPlan::new(12, 12, 5, 0), whole(false, 5));
+        assert_eq!(GemmPlan::new(16, 16, 1 << 22, 0), whole(false, 1 << 22));
+        assert_eq!(GemmPlan::new(16, 16, 1 << 23, 0), whole(false, 1 << 23));
+        assert!(!GemmPlan::new(16, 16, (1 << 23) + 1, 0).whole);
+        let wide = GemmPlan::new(32, 32, 1 << 18, 0);
+        assert_eq!((wide.pieces_a * wide.pieces_b, wide.single, wide.stretch), (3, false, 1 << 11));
+        GemmPlan::new(32, 32, 1 << 36, 0);
+    }
+
+    #[test]
+    fn what_sums_start_from_counts() {
+        assert_eq!(GemmPlan::new(8, 8, 1023, 1 << 14), whole(true, 1023));
+        assert_eq!(GemmPlan::new(8, 8, 1023, (1 << 14) + 1).stretch, 1023);
+        assert!(!GemmPlan::new(8, 8, 1023, (1 << 14) + 1).whole);
+        // Two f64 multiplications cost less than one f32 one and an integer addition.
+        assert_eq!(GemmPlan::new(8, 8, 25, 1 << 24), whole(false, 25));
+        assert!(!GemmPlan::new(16, 16, 25, u128::MAX >> 1).whole);
+    }
+}

@@ -1,0 +1,247 @@
+//! Exact sums of a product, in the cheapest type that holds every sum there can be.
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, LinalgScalar};
+use rayon::prelude::*;
+
+/// Sums of shape (M, N), row by row in memory. Equal when the integers are, whatever holds them.
+#[derive(Debug, Clone)]
+pub enum Sums {
+    /// Integers of at most 2^24 in magnitude.
+    Single(Array2<f32>),
+    /// Integers of at most 2^53 in magnitude.
+    Double(Array2<f64>),
+    /// Below 2^62 in magnitude.
+    Narrow(Array2<i64>),
+    /// Sums may pass that.
+    Wide(Array2<i128>),
+}
+
+/// Rows of [`Sums`], writable.
+#[derive(Debug)]
+pub enum SumsViewMut<'a> {
+    /// Of [`Sums::Single`].
+    Single(ArrayViewMut2<'a, f32>),
+    /// Of [`Sums::Double`].
+    Double(ArrayViewMut2<'a, f64>),
+    /// Of [`Sums::Narrow`].
+    Narrow(ArrayViewMut2<'a, i64>),
+    /// Of [`Sums::Wide`].
+    Wide(ArrayViewMut2<'a, i128>),
+}
+
+/// `$body` on the array inside, whatever its type.
+macro_rules! each {
+    ($all:ident, $of:expr, $sums:ident => $body:expr) => {
+        match $of {
+            $all::Single($sums) => $body,
+            $all::Double($sums) => $body,
+            $all::Narrow($sums) => $body,
+            $all::Wide($sums) => $body,
+        }
+    };
+}
+
+impl Sums {
+    /// The sum at (row, column).
+    pub fn get(&self, row: usize, column: usize) -> i128 {
+        each!(Self, self, sums => sums[[row, column]].widened())
+    }
+
+    /// (M, N).
+    pub fn dim(&self) -> (usize, usize) {
+        each!(Self, self, sums => sums.dim())
+    }
+
+    /// The first `rows` rows, writable.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    pub fn rows_mut(&mut self, rows: usize) -> SumsViewMut<'_> {
+        let slice = ndarray::s![..rows, ..];
+        match self {
+            Self::Single(sums) => SumsViewMut::Single(sums.slice_mut(slice)),
+            Self::Double(sums) => SumsViewMut::Double(sums.slice_mut(slice)),
+            Self::Narrow(sums) => SumsViewMut::Narrow(sums.slice_mut(slice)),
+            Self::Wide(sums) => SumsViewMut::Wide(sums.slice_mut(slice)),
+        }
+    }
+
+    /// All rows, writable.
+    pub fn view_mut(&mut self) -> SumsViewMut<'_> {
+        self.rows_mut(self.dim().0)
+    }
+
+    /// Calls `fill` with bands of at most `rows` rows and each band's first row, on all cores.
+    pub(crate) fn par_bands(&mut self, rows: usize, fill: impl Fn(SumsViewMut<'_>, usize) + Sync) {
+        fn bands<'a, S: Send + Sync>(
+            sums: &'a mut Array2<S>,
+            rows: usize,
+            fill: impl Fn(ArrayViewMut2<'a, S>, usize) + Sync,
+        ) {
+            let bands = sums.axis_chunks_iter_mut(Axis(0), rows).into_par_iter().enumerate();
+            bands.for_each(|(band, sums)| fill(sums, band * rows));
+        }
+        match self {
+            Self::Single(sums) => bands(sums, rows, |s, row| fill(SumsViewMut::Single(s), row)),
+            Self::Double(sums) => bands(sums, rows, |s, row| fill(SumsViewMut::Double(s), row)),
+            Self::Narrow(sums) => bands(sums, rows, |s, row| fill(SumsViewMut::Narrow(s), row)),
+            Self::Wide(sums) => bands(sums, rows, |s, row| fill(SumsViewMut::Wide(s), row)),
+        }
+    }
+
+    /// Adds sums of the same shape and type.
+    pub(crate) fn add(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Single(sums), Self::Single(other)) => *sums += other,
+            (Self::Double(sums), Self::Double(other)) => *sums += other,
+            (Self::Narrow(sums), Self::Narrow(other)) => *sums += other,
+            (Self::Wide(sums), Self::Wide(other)) => *sums += other,
+            _ => unreachable!("parts of one product have one type"),
+        }
+    }
+}
+
+impl PartialEq for Sums {
+    fn eq(&self, other: &Self) -> bool {
+        let (rows, columns) = self.dim();
+        let mut places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        self.dim() == other.dim()
+            && places.all(|(row, column)| self.get(row, column) == other.get(row, column))
+    }
+}
+
+impl SumsViewMut<'_> {
+    pub(crate) fn nrows(&self) -> usize {
+        each!(Self, self, sums => sums.nrows())
+    }
+
+    /// Writes what the sums start from, zero or the values of the rows from `first` on.
+    pub fn begin(&mut self, start: Option<&Start<'_>>, first: usize) {
+        each!(Self, self, sums => begin(sums, start, first));
+    }
+}
+
+fn begin<S: Accumulator>(sums: &mut ArrayViewMut2<'_, S>, start: Option<&Start<'_>>, first: usize) {
+    let Some(start) = start else {
+        sums.fill(S::zero());
+        return;
+    };
+    if start.values.nrows() == 1 {
+        let row = start.values.row(0).mapv(|value| S::shifted(value, start.shift));
+        sums.outer_iter_mut().for_each(|mut sums| sums.assign(&row));
+    } else {
+        let rows = start.values.slice(ndarray::s![first..first + sums.nrows(), ..]);
+        sums.zip_mut_with(&rows, |sum, value| *sum = S::shifted(*value, start.shift));
+    }
+}
+
+/// What the sums of a product start from: integers (1, N), the same for every row, or (M, N), moved
+/// left by `shift` bits.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    /// The integers.
+    pub values: ArrayView2<'a, i32>,
+    /// Bits they move left; what comes of it must stay below 2^102.
+    pub shift: u32,
+}
+
+impl Start<'_> {
+    /// What the sum at (row, column) starts from.
+    pub fn at(&self, row: usize, column: usize) -> i128 {
+        let row = if self.values.nrows() == 1 { 0 } else { row };
+        i128::shifted(self.values[[row, column]], self.shift)
+    }
+
+    /// The largest magnitude there is.
+    pub fn magnitude(&self) -> u128 {
+        let largest = self.values.iter().map(|value| value.unsigned_abs()).max().unwrap_or(0);
+        if largest == 0 { 0 } else { u128::from(largest) << self.shift }
+    }
+}
+
+/// Anything sums are kept in.
+pub(crate) trait Accumulator: LinalgScalar + Send + Sync {
+    /// value * 2^shift, which the type holds.
+    fn shifted(value: i32, shift: u32) -> Self;
+
+    /// The sum as an integer.
+    fn widened(self) -> i128;
+}
+
+/// An integer that sums of pieces are added to.
+pub(crate) trait IntegerAccumulator: Accumulator {
+    /// Adds piece_sum * 2^shift.
+    fn add_shifted(&mut self, piece_sum: i64, shift: u32);
+}
+
+/// A float that carries pieces, and sums of their products, exactly.
+pub(crate) trait Carrier: Accumulator {
+    fn from_piece(piece: i32) -> Self;
+    fn to_integer(self) -> i64;
+}
+
+macro_rules! float_accumulator {
+    ($float:ty) => {
+        impl Accumulator for $float {
+            fn shifted(value: i32, shift: u32) -> Self {
+                if value == 0 {
+                    return 0.0; // whose shift may be anything
+                }
+                // The plan chose this type because it holds the result.
+                value as Self * Self::powi(2.0, shift as i32)
+            }
+
+            fn widened(self) -> i128 {
+                self as i128 // an integer
+            }
+        }
+
+        impl Carrier for $float {
+            fn from_piece(piece: i32) -> Self {
+                piece as Self // as wide as the plan allows
+            }
+
+            fn to_integer(self) -> i64 {
+                self as i64 // an integer of at most 2^53
+            }
+        }
+    };
+}
+
+float_accumulator!(f32);
+float_accumulator!(f64);
+
+impl Accumulator for i64 {
+    fn shifted(value: i32, shift: u32) -> Self {
+        // Zero may come with any shift; the rest fits.
+        if value == 0 { 0 } else { Self::from(value) << shift }
+    }
+
+    fn widened(self) -> i128 {
+        self.into()
+    }
+}
+
+impl IntegerAccumulator for i64 {
+    fn add_shifted(&mut self, piece_sum: i64, shift: u32) {
+        // Partial totals may wrap past 64 bits and come back: the final one fits by its bound.
+        *self = self.wrapping_add(piece_sum.wrapping_shl(shift));
+    }
+}
+
+impl Accumulator for i128 {
+    fn shifted(value: i32, shift: u32) -> Self {
+        // Zero may come with any shift; the rest fits.
+        if value == 0 { 0 } else { Self::from(value) << shift }
+    }
+
+    fn widened(self) -> i128 {
+        self
+    }
+}
+
+impl IntegerAccumulator for i128 {
+    fn add_shifted(&mut self, piece_sum: i64, shift: u32) {
+        *self += Self::from(piece_sum) << shift;
+    }
+}
