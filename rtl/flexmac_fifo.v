@@ -1,51 +1,52 @@
-// First-in first-out queue; the oldest entry shows without being asked for.
+// Memory and pointers of a queue; whoever uses it knows when it is full or empty.
 //
-// Parameters: W: width of an entry; AW >= 1: 2^AW entries.
-// Latency 1 cycle from push to the output; throughput one push and one pop a cycle.
-// Not handled: a push while full and a pop while empty; the caller looks first.
+// One column's queue is filled and emptied by control that is common to all columns and was counted
+// once, so no column needs flags of its own.
+//
+//   q_o   the oldest word, meaningless while the queue is empty
+//
+// Parameters: W >= 1: width; DEPTH >= 2: words.
+// Latency 1: a word shows in the cycle after its push. Push and pop may meet in one cycle.
+// Not handled: push when full without a pop, pop when empty; the control excludes them.
 `default_nettype none
 
 module flexmac_fifo #(
-    parameter W  = 32,
-    parameter AW = 2
+    parameter W     = 1,
+    parameter DEPTH = 2
 ) (
     input  wire         clk_i,
     input  wire         rst_ni,
-    // in
+    // control
     input  wire         push_i,
-    input  wire [W-1:0] data_i,
-    // out
     input  wire         pop_i,
-    output wire [W-1:0] data_o,
-    // status
-    output wire         empty_o,
-    output wire         full_o,
-    output wire [ AW:0] count_o
+    // data
+    input  wire [W-1:0] d_i,
+    output wire [W-1:0] q_o
 );
 
-  localparam [AW:0] ONE = 1;
+  localparam PW = $clog2(DEPTH);  // pointer
+  localparam LAST_INDEX = DEPTH - 1;
+  localparam [PW-1:0] LAST = LAST_INDEX[PW-1:0];
+  localparam [PW-1:0] ONE = 1;
 
-  reg [W-1:0] memory_q [0:(1<<AW)-1];
-  reg [ AW:0] head_q, tail_q;  // one bit above an address tells full from empty
+  reg [W-1:0] memory_q [0:DEPTH-1];
+  reg [PW-1:0] push_q, pop_q;
 
-  assign count_o = tail_q - head_q;
-  assign empty_o = tail_q == head_q;
-  assign full_o = count_o[AW];
-  assign data_o = memory_q[head_q[AW-1:0]];
+  always @(posedge clk_i) begin
+    if (push_i) memory_q[push_q] <= d_i;
+  end
 
   always @(posedge clk_i) begin
     if (!rst_ni) begin
-      head_q <= {(AW + 1) {1'b0}};
-      tail_q <= {(AW + 1) {1'b0}};
+      push_q <= {PW{1'b0}};
+      pop_q <= {PW{1'b0}};
     end else begin
-      if (push_i) tail_q <= tail_q + ONE;
-      if (pop_i) head_q <= head_q + ONE;
+      if (push_i) push_q <= push_q == LAST ? {PW{1'b0}} : push_q + ONE;
+      if (pop_i) pop_q <= pop_q == LAST ? {PW{1'b0}} : pop_q + ONE;
     end
   end
 
-  always @(posedge clk_i) begin
-    if (push_i) memory_q[tail_q[AW-1:0]] <= data_i;
-  end
+  assign q_o = memory_q[pop_q];
 
 endmodule
 

@@ -31,9 +31,33 @@ module flexmac_lfsr #(
     end
   endfunction
 
+  // A leap is linear: bit i of the next state is the parity of the bits of this one whose own leap
+  // sets bit i. Written so, a leap is one level of parity trees and not 32 steps in a row.
+  function [1023:0] parities(input unused_zero);
+    reg [31:0] image;
+    integer from, to;
+    begin
+      parities = {1023'd0, unused_zero};
+      for (from = 0; from < 32; from = from + 1) begin
+        image = leap(32'd1 << from);
+        for (to = 0; to < 32; to = to + 1) parities[to*32 + from] = image[to];
+      end
+    end
+  endfunction
+
+  localparam [1023:0] PARITIES = parities(1'b0);
+  wire [31:0] next;
+
+  genvar bit_index;
+  generate
+    for (bit_index = 0; bit_index < 32; bit_index = bit_index + 1) begin : gen_bit
+      assign next[bit_index] = ^(state_q & PARITIES[bit_index*32 +: 32]);
+    end
+  endgenerate
+
   always @(posedge clk_i) begin
     if (step_i) begin
-      if (!load_i) state_q <= leap(state_q);
+      if (!load_i) state_q <= next;
       else if (seed_i == 32'd0) state_q <= 32'd1;
       else state_q <= seed_i;
     end

@@ -21,9 +21,10 @@
 //   error_o    |rounding error|, 0 .. 256 in units of 2^-8 of the result's last place
 //
 // Parameters: P: digit width; ACC: chain width; SUM: sum width, 48..88, above ACC; ROWS, IW: rows
-// and the width of a row index; SW: width of a significance; STOCHASTIC: 1 builds the random
-// stream.
-// Latency 5 stages and the result register; throughput one row a cycle. Control: flexmac_drain.
+// and the width of a row index; SW: width of a significance; RESULTS >= 2: results that wait to be
+// taken; STOCHASTIC: 1 builds the random stream.
+// Latency 5 stages and the result queue; throughput one row a cycle. Control: flexmac_drain, and
+// flexmac_results for the queue.
 `default_nettype none
 
 module flexmac_requant #(
@@ -33,9 +34,11 @@ module flexmac_requant #(
     parameter ROWS       = 8,
     parameter IW         = 3,
     parameter SW         = 3,
+    parameter RESULTS    = 2,
     parameter STOCHASTIC = 1
 ) (
     input  wire                  clk_i,
+    input  wire                  rst_ni,
     // mode, stable while busy
     input  wire        [    1:0] round_mode_i,  // 0 nearest, 1 truncate, 2 stochastic
     input  wire        [    7:0] amount_i,
@@ -53,17 +56,18 @@ module flexmac_requant #(
     input  wire                  shift_en_i,
     input  wire                  seed_en_i,
     input  wire                  round_en_i,
-    input  wire                  result_en_i,
+    input  wire                  result_en_i,   // a result enters the queue
+    input  wire                  result_pop_i,  // ... its oldest leaves
     // data
     input  wire signed [ACC-1:0] chain_i,
     input  wire        [SUM-1:0] preload_i,
     input  wire        [   31:0] seed_i,
     output wire        [SUM-1:0] sum_o,
-    output reg         [   31:0] result_o,
+    output wire        [   31:0] result_o,
     // status, with result_o
-    output reg                   low_o,
-    output reg                   high_o,
-    output reg         [    8:0] error_o
+    output wire                  low_o,
+    output wire                  high_o,
+    output wire        [    8:0] error_o
 );
 
   localparam [1:0] ROUND_NEAREST = 2'd0;
@@ -166,14 +170,14 @@ module flexmac_requant #(
       .high_o  (high_d)
   );
 
-  always @(posedge clk_i) begin
-    if (result_en_i) begin
-      result_o <= result_d;
-      low_o <= low_d;
-      high_o <= high_d;
-      error_o <= rounded_error_q;
-    end
-  end
+  flexmac_fifo #(.W(43), .DEPTH(RESULTS)) u_results (
+      .clk_i (clk_i),
+      .rst_ni(rst_ni),
+      .push_i(result_en_i),
+      .pop_i (result_pop_i),
+      .d_i   ({rounded_error_q, high_d, low_d, result_d}),
+      .q_o   ({error_o, high_o, low_o, result_o})
+  );
 
 endmodule
 

@@ -12,7 +12,7 @@ use fxp::{Format, Role, Rounding, SeedPath};
 use ndarray::Array2;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
-use rtlgen::{Config, ConfigSpec};
+use rtlgen::{Config, ConfigSpec, Layout};
 
 const CONFIGS: &str = include_str!("../configs.txt");
 
@@ -49,6 +49,7 @@ fn parse(flags: &str) -> Config {
             "--max-k" => spec.max_k = number(),
             "--stages" => spec.stages = number(),
             "--depth" => spec.depth = number(),
+            "--fanout" => spec.fanout = number(),
             "--rounding-modes" => {
                 let modes = value.split(',').map(|mode| mode.parse().unwrap());
                 spec.rounding = fxp::RoundingSet::new(modes).unwrap();
@@ -173,6 +174,7 @@ fn check(name: &str, config: &Config) {
     let seed = variable("FLEXMAC_COSIM_SEED", 1);
     let mut rng = StdRng::seed_from_u64(seed);
     let mut checked = CheckedEngine::new(rtl(config));
+    let mut fastest = CheckedEngine::new(rtl(config).with_layout(Layout::Fastest));
     let mut stalled = rtl(config).with_stalls(Stalls { seed, chance: 100 });
     let mut reference = ReferenceEngine::new(config.clone());
     for case in 0..variable("FLEXMAC_COSIM_CASES", 40) {
@@ -184,8 +186,16 @@ fn check(name: &str, config: &Config) {
             Err(cosim::EngineError::SumRange { .. }) => continue,
             Err(error) => panic!("{context}: {error}"),
         }
+        let laid_out = fastest.gemm(&product).unwrap_or_else(|e| panic!("{context}, fastest: {e}"));
         let late = stalled.gemm(&product).unwrap();
-        same_but_late(&reference.gemm(&product).unwrap(), &late, &context);
+        let expected = reference.gemm(&product).unwrap();
+        same_but_late(&expected, &late, &context);
+        assert_eq!(laid_out.sums, expected.sums, "{context}, fastest");
+        assert!(laid_out.stats.cycles.busy <= expected.stats.cycles.busy, "{context}, fastest");
+        if random.rounding != Rounding::Stochastic {
+            assert_eq!(laid_out.values, expected.values, "{context}, fastest");
+            assert_eq!(laid_out.stats.counters, expected.stats.counters, "{context}, fastest");
+        }
     }
 }
 

@@ -91,3 +91,9 @@ fn one() {
 fn odd() {
     check("odd");
 }
+
+/// Registers between blocks of two PEs, of which neither rows nor columns are a whole number.
+#[test]
+fn blocks() {
+    check("blocks");
+}

@@ -26,9 +26,16 @@ class Config:
         self.rows, self.cols = p["rows"], p["cols"]
         self.chunk, self.lanes = p["chunk"], p["lanes"]
         self.max_bits, self.max_k, self.depth = p["max_bits"], p["max_k"], p["depth"]
-        self.stages = p["stages"]
+        self.stages, self.fanout = p["stages"], p["fanout"]
         self.rounding = [name for name in ROUNDINGS if name in p["rounding"]]
         self.sum_bits = record["derived"]["sum_bits"]
+
+    def latency(self):
+        """What of a busy time the parameters add: registers inside a PE, one before every block of
+        columns, and, where a column has several blocks, one for each of them on the way up."""
+        across = -(-self.cols // (self.fanout or self.cols))
+        up = -(-self.rows // (self.fanout or self.rows))
+        return self.stages + across + (up if up > 1 else 0)
 
     def planes(self, bits):
         return -(-bits // self.chunk)

@@ -25,25 +25,31 @@ HERE = Path(__file__).resolve().parent
 TESTBENCH = HERE / "flexmac_core_tb.v"
 BINARY = HERE.parents[1] / "target" / "debug" / "flexmac"
 
-# rows cols chunk lanes max_bits max_k stages depth, rounding modes
+# rows cols chunk lanes max_bits max_k stages depth fanout, rounding modes
 ALL = "nearest,truncate,stochastic"
 CONFIGS = {
-    "one": (1, 1, 8, 1, 8, 64, 1, 64, ALL),
-    "odd": (3, 5, 8, 3, 16, 48, 2, 32, ALL),
-    "uneven": (3, 5, 4, 3, 14, 24, 2, 32, ALL),
-    "chunk2": (2, 3, 2, 2, 11, 40, 3, 64, ALL),
-    "chunk4_wide": (2, 2, 4, 2, 32, 64, 4, 256, ALL),
-    "chunk16": (4, 2, 16, 2, 32, 31, 4, 32, ALL),
-    "chunk16_one": (2, 2, 16, 1, 16, 16, 1, 16, ALL),
-    "wide": (3, 3, 8, 4, 32, 64, 3, 64, ALL),
-    "tiny_bank": (3, 2, 8, 2, 32, 4096, 2, 4, ALL),
-    "tall": (9, 1, 4, 1, 8, 17, 1, 64, ALL),
-    "flat": (1, 7, 4, 5, 9, 100, 4, 64, ALL),
-    "k_one": (2, 2, 8, 16, 24, 1, 2, 4, ALL),
-    "nearest": (2, 2, 8, 1, 16, 32, 2, 32, "nearest"),
+    "one": (1, 1, 8, 1, 8, 64, 1, 64, 0, ALL),
+    "odd": (3, 5, 8, 3, 16, 48, 2, 32, 0, ALL),
+    "uneven": (3, 5, 4, 3, 14, 24, 2, 32, 0, ALL),
+    "chunk2": (2, 3, 2, 2, 11, 40, 3, 64, 0, ALL),
+    "chunk4_wide": (2, 2, 4, 2, 32, 64, 4, 256, 0, ALL),
+    "chunk16": (4, 2, 16, 2, 32, 31, 4, 32, 0, ALL),
+    "chunk16_one": (2, 2, 16, 1, 16, 16, 1, 16, 0, ALL),
+    "wide": (3, 3, 8, 4, 32, 64, 3, 64, 0, ALL),
+    "tiny_bank": (3, 2, 8, 2, 32, 4096, 2, 4, 0, ALL),
+    "tall": (9, 1, 4, 1, 8, 17, 1, 64, 0, ALL),
+    "flat": (1, 7, 4, 5, 9, 100, 4, 64, 0, ALL),
+    "k_one": (2, 2, 8, 16, 24, 1, 2, 4, 0, ALL),
+    "nearest": (2, 2, 8, 1, 16, 32, 2, 32, 0, "nearest"),
+    "systolic": (3, 5, 8, 3, 16, 48, 2, 32, 1, ALL),
+    "systolic_one": (1, 1, 4, 2, 16, 16, 1, 32, 1, ALL),
+    "systolic_tall": (6, 1, 8, 1, 16, 16, 4, 32, 1, ALL),
+    "fanout3": (5, 3, 2, 2, 8, 40, 3, 64, 3, ALL),
+    "fanout4": (6, 9, 8, 2, 16, 40, 2, 32, 4, ALL),
 }
 
-# name: file or files, text that must occur once in each, what replaces it
+# name: file or files, text that must occur once in each, what replaces it, and the configuration to
+# try it on where not all of FAULT_CONFIGS have what is at fault
 FAULTS = {
     "top plane unsigned": (
         "flexmac_digit.v", "signed_i & digits_i", "1'b0 & digits_i"),
@@ -101,12 +107,26 @@ FAULTS = {
         "flexmac_stats.v", "live & low_i[c]", "low_i[c]"),
     "frozen core still reads preloads": (
         "flexmac_core.v", "(need_preload && !pre_valid_i)", "1'b0"),
-    "results not held": (
-        "flexmac_core.v", "res_valid_q && !res_ready_i", "1'b0"),
+    "a result more than the queues hold": (
+        "flexmac_results.v", "need_i && all_q && !take_o", "1'b0"),
+    "results shown a cycle early": (
+        "flexmac_results.v", "#(.W(1), .N(LAG))", "#(.W(1), .N(LAG - 1))"),
+    "late results not counted": (
+        "flexmac_results.v", "late_o = !more_i", "late_o = 1'b0"),
+    "rows aligned a slot early": (
+        "flexmac_core.v", "localparam LAG = ", "localparam LAG = -1 + ", "systolic"),
+    "rows of blocks not held": (
+        "flexmac_column.v", ".d_i(chain_1), .q_o(held_1)", ".d_i(chain_2), .q_o(held_1)",
+        "systolic"),
+    "preloads a cycle late": (
+        "flexmac_core.v", "flexmac_skew #(.W(SUM), .N(1 +", "flexmac_skew #(.W(SUM), .N(2 +"),
+    "operands of a block of columns a cycle late": (
+        "flexmac_array.v", ".N(col / BLOCK_COLS)", ".N((col + 1) / BLOCK_COLS)",
+        "systolic"),
 }  # fmt: skip
 
 # configurations that faults are tried on, in this order
-FAULT_CONFIGS = ("odd", "uneven", "tall")
+FAULT_CONFIGS = ("odd", "uneven", "tall", "systolic")
 
 
 class ToolError(Exception):
@@ -132,11 +152,12 @@ class Bench:
 
     def __init__(self, name, folder, flexmac, seed, count):
         self.name, self.folder, self.seed = name, folder, seed
-        rows, cols, chunk, lanes, max_bits, max_k, stages, depth, rounding = CONFIGS[name]
+        rows, cols, chunk, lanes, max_bits, max_k, stages, depth, fanout, rounding = CONFIGS[name]
         call([
             flexmac, "gen", "--rows", str(rows), "--cols", str(cols), "--chunk", str(chunk),
             "--lanes", str(lanes), "--max-bits", str(max_bits), "--max-k", str(max_k),
-            "--stages", str(stages), "--depth", str(depth), "--rounding-modes", rounding,
+            "--stages", str(stages), "--depth", str(depth), "--fanout", str(fanout),
+            "--rounding-modes", rounding,
             "--out", str(folder / "design"),
         ])  # fmt: skip
         record = json.loads((folder / "design" / "config.json").read_text())
@@ -191,7 +212,7 @@ def check_config(bench):
 
 def caught(bench, fault):
     """Whether the cases find the fault, and by what message."""
-    files, old, new = FAULTS[fault]
+    files, old, new = FAULTS[fault][:3]
     design = bench.folder / "broken"
     shutil.rmtree(design, ignore_errors=True)
     shutil.copytree(bench.folder / "design", design)
@@ -215,8 +236,8 @@ def check_faults(benches):
     """Number of faults that no configuration found."""
     missed = 0
     for fault in FAULTS:
-        found = None
-        for bench in benches:
+        found, only = None, FAULTS[fault][3:]
+        for bench in (bench for bench in benches if not only or bench.name in only):
             found = caught(bench, fault)
             if found:
                 print(f"caught  {fault}: {bench.name}, {found}", flush=True)
@@ -258,12 +279,12 @@ def run(arguments, work):
             print(f"  again: {sys.argv[0]} --only {name} --seed {arguments.seed}"
                   f" --cases {arguments.cases} --keep DIR", flush=True)  # fmt: skip
             continue
-        constants[name] = constant - bench.config.stages
+        constants[name] = constant - bench.config.latency()
         print(f"PASS  {name}: {len(bench.cases)} cases, with and without stalls, busy constant"
               f" {constant} ({time.monotonic() - started:.1f} s)", flush=True)  # fmt: skip
     if len(set(constants.values())) > 1:
         bad += 1
-        print(f"FAIL  busy constant minus stages differs: {constants}")
+        print(f"FAIL  busy constant minus the parameters' latency differs: {constants}")
     if arguments.mutate:
         benches = []
         for name in FAULT_CONFIGS:

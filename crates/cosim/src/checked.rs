@@ -1,5 +1,7 @@
 //! The checked engine: RTL and reference on every product, compared in full.
 
+use rtlgen::Schedule;
+
 use crate::engine::{Engine, Outcome, Product};
 use crate::error::EngineError;
 use crate::mismatch::{Difference, Mismatch};
@@ -20,7 +22,7 @@ pub struct CheckedEngine {
 impl CheckedEngine {
     /// Checks `rtl` against a reference of the same configuration.
     pub fn new(rtl: RtlEngine) -> Self {
-        let reference = ReferenceEngine::new(rtl.config().clone());
+        let reference = ReferenceEngine::new(rtl.config().clone()).with_layout(rtl.layout());
         Self { rtl, reference, replay: None }
     }
 
@@ -74,11 +76,10 @@ impl CheckedEngine {
         let sums = expected.sums.as_ref().expect("asked for above");
         let pairs = || expected.values.indexed_iter().zip(found.values.iter());
         if let Some(((at, reference), rtl)) = pairs().find(|((_, a), b)| a != b) {
-            let (rows, cols) = (self.rtl.config().rows(), self.rtl.config().cols());
-            let across = expected.values.ncols().div_ceil(cols);
+            let place = self.schedule(product).place(at);
             return Some(Difference::Value {
                 at,
-                tile: ((at.0 / rows * across + at.1 / cols) as u64, at.0 % rows, at.1 % cols),
+                tile: (place.tile, place.row, place.col),
                 expected: *reference,
                 found: *rtl,
                 format: product.out,
@@ -102,6 +103,13 @@ impl CheckedEngine {
         }
         (expected.cycles != found.cycles)
             .then_some(Difference::Cycles { expected: expected.cycles, found: found.cycles })
+    }
+
+    fn schedule(&self, product: &Product<'_, i32>) -> Schedule {
+        let (a, b) = (&product.a, &product.b);
+        let shape = (a.values.nrows(), a.values.ncols(), b.values.ncols());
+        let bits = (a.format.bits(), b.format.bits());
+        Schedule::laid_out(self.rtl.config(), self.rtl.layout(), shape, bits)
     }
 
     fn describe(&self, product: &Product<'_, i32>) -> String {

@@ -36,7 +36,6 @@ pub(crate) struct Fired {
     pub preload: bool,
     pub seed: bool,
     pub result: bool,
-    pub sum: bool,
     /// Operand addresses that the core reads.
     pub read: Option<(usize, usize)>,
     pub busy: bool,
@@ -104,7 +103,7 @@ struct Ports {
     res_valid: OutPort,
     res_ready: InPort,
     res_data: BusOut,
-    sum_valid: OutPort,
+    sum_valid: BusOut,
     sum_data: BusOut,
     busy: OutPort,
     ctr_clear: InPort,
@@ -158,7 +157,7 @@ impl Ports {
             res_valid: output("res_valid_o")?,
             res_ready: input("res_ready_i")?,
             res_data: bus_out("res_data_o")?,
-            sum_valid: output("sum_valid_o")?,
+            sum_valid: bus_out("sum_valid_o")?,
             sum_data: bus_out("sum_data_o")?,
             busy: output("busy_o")?,
             ctr_clear: input("ctr_clear_i")?,
@@ -191,6 +190,7 @@ struct Images {
     seed: Vec<u32>,
     result: Vec<u32>,
     sum: Vec<u32>,
+    sum_valid: Vec<u32>,
     no_operand_a: Vec<u32>,
     no_operand_b: Vec<u32>,
 }
@@ -232,6 +232,7 @@ impl Driver {
             seed: image(ports.seed_data),
             result: vec![0; ports.res_data.words()],
             sum: vec![0; ports.sum_data.words()],
+            sum_valid: vec![0; ports.sum_valid.words()],
             no_operand_a: image(ports.op_a),
             no_operand_b: image(ports.op_b),
         };
@@ -300,7 +301,6 @@ impl Driver {
             preload: self.preload.fires(model),
             seed: self.seed.fires(model),
             result: self.result_ready && model.get(ports.res_valid) == 1,
-            sum: model.get(ports.sum_valid) == 1,
             // Addresses have at most 16 bits.
             read: reads.then(|| {
                 (model.get(ports.op_addr_a) as usize, model.get(ports.op_addr_b) as usize)
@@ -398,11 +398,17 @@ impl Driver {
         self.images.result.iter().map(|word| *word as i32)
     }
 
-    /// The exact sums on the pins: one per column.
-    pub fn sums(&mut self) -> impl Iterator<Item = i128> {
-        self.model.read_bus(self.ports.sum_data, &mut self.images.sum);
+    /// The exact sums on the pins, by column: each column shows its own in its own time.
+    pub fn sums(&mut self) -> impl Iterator<Item = (usize, i128)> {
+        self.model.read_bus(self.ports.sum_valid, &mut self.images.sum_valid);
+        let valid = &self.images.sum_valid;
+        if valid.iter().any(|word| *word != 0) {
+            self.model.read_bus(self.ports.sum_data, &mut self.images.sum);
+        }
         let (image, bits) = (&self.images.sum, self.sum_bits);
-        (0..).step_by(bits as usize).map(move |offset| get_signed(image, offset, bits))
+        (0..self.cols)
+            .filter(|column| valid[column / 32] >> (column % 32) & 1 == 1)
+            .map(move |column| (column, get_signed(image, column * bits as usize, bits)))
     }
 
     /// The core's counters since [`Self::start`].

@@ -2,7 +2,7 @@
 
 use fxp::{Requantizer, Start};
 use ndarray::ArrayView2;
-use rtlgen::{Config, Schedule};
+use rtlgen::{Config, Layout, Schedule};
 
 use crate::engine::{Element, Product};
 use crate::error::EngineError;
@@ -20,6 +20,21 @@ pub(crate) struct Lowered<'a> {
 }
 
 impl Lowered<'_> {
+    /// The operand whose lines lie on rows of the array, (lines, K), and the one whose lines lie on
+    /// its columns, (K, lines).
+    pub fn on_array(&self) -> (ArrayView2<'_, i32>, ArrayView2<'_, i32>) {
+        if self.schedule.transposed {
+            (self.b.reversed_axes(), self.a.reversed_axes())
+        } else {
+            (self.a, self.b)
+        }
+    }
+
+    /// The bias of what lies at (row, column) of the product as the array sees it.
+    pub fn bias_on_array(&self, row: usize, column: usize) -> i128 {
+        if self.schedule.transposed { self.bias_at(column, row) } else { self.bias_at(row, column) }
+    }
+
     /// The bias at (row, column) on the sums' grid; 0 without one.
     pub fn bias_at(&self, row: usize, column: usize) -> i128 {
         self.bias.map_or(0, |start| start.at(row, column))
@@ -51,6 +66,7 @@ pub(crate) fn check_shapes<T: Element>(
 /// Checks a product against a configuration and lowers it to integers.
 pub(crate) fn lower<'a>(
     config: &Config,
+    layout: Layout,
     product: &Product<'a, i32>,
 ) -> Result<Lowered<'a>, EngineError> {
     let shape = check_shapes(product)?;
@@ -88,7 +104,7 @@ pub(crate) fn lower<'a>(
             bits: product.out.bits(),
             rounding: product.rounding,
         },
-        schedule: Schedule::new(config, shape, (bits_a, bits_b)),
+        schedule: Schedule::laid_out(config, layout, shape, (bits_a, bits_b)),
     })
 }
 

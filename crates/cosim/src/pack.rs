@@ -33,14 +33,16 @@ pub(crate) struct Panels {
 }
 
 impl Panels {
-    /// Packs the rows of A: one panel per band of array rows and piece of K.
+    /// Packs the operand on the rows: one panel per band of tiles and piece of K.
     pub fn of_a(config: &Config, schedule: &Schedule, a: ArrayView2<'_, i32>) -> Self {
-        Self::pack(config, schedule, a, config.rows(), schedule.planes_a)
+        let shape = (schedule.band_rows(), config.rows());
+        Self::pack(config, schedule, a, shape, schedule.planes_a)
     }
 
-    /// Packs the columns of B: one panel per band of array columns and piece of K.
+    /// Packs the operand on the columns: one panel per band of array columns and piece of K.
     pub fn of_b(config: &Config, schedule: &Schedule, b: ArrayView2<'_, i32>) -> Self {
-        Self::pack(config, schedule, b.reversed_axes(), config.cols(), schedule.planes_b)
+        let shape = (config.cols(), config.cols());
+        Self::pack(config, schedule, b.reversed_axes(), shape, schedule.planes_b)
     }
 
     /// The panel of a band of rows (columns) for the piece of K that starts at `k`.
@@ -48,17 +50,17 @@ impl Panels {
         &self.panels[band * self.pieces + piece]
     }
 
-    /// `lines` is (lines, K): one line per array row or column.
+    /// `lines` is (lines, K): one line per array row or column, `live` of the array's `ports` used.
     fn pack(
         config: &Config,
         schedule: &Schedule,
         lines: ArrayView2<'_, i32>,
-        ports: usize,
+        (live, ports): (usize, usize),
         planes: u32,
     ) -> Self {
         let pieces: Vec<_> = schedule.tile_commands(0).map(|command| command.k_len).collect();
-        let mut panels = Vec::with_capacity(lines.nrows().div_ceil(ports) * pieces.len());
-        for band in lines.axis_chunks_iter(Axis(0), ports) {
+        let mut panels = Vec::with_capacity(lines.nrows().div_ceil(live) * pieces.len());
+        for band in lines.axis_chunks_iter(Axis(0), live) {
             let mut k = 0;
             for k_len in &pieces {
                 let piece = band.slice(ndarray::s![.., k..k + k_len]);

@@ -6,7 +6,7 @@
 use fxp::{Counters, Lfsr, RightOperand, Rounding, Start, Sums, check_range, exact_gemm};
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
-use rtlgen::Config;
+use rtlgen::{Config, Layout};
 
 use crate::engine::{Engine, Outcome, Product, Stats};
 use crate::error::EngineError;
@@ -19,13 +19,20 @@ const BAND: usize = 64;
 #[derive(Debug, Clone)]
 pub struct ReferenceEngine {
     config: Config,
+    layout: Layout,
 }
 
 impl ReferenceEngine {
     /// A reference for arrays of `config`, which decides tile shapes (and so random streams),
     /// widths and cycles.
     pub fn new(config: Config) -> Self {
-        Self { config }
+        Self { config, layout: Layout::AsGiven }
+    }
+
+    /// Lays products on the array in another way than as given.
+    #[must_use]
+    pub fn with_layout(self, layout: Layout) -> Self {
+        Self { layout, ..self }
     }
 
     /// The configuration.
@@ -36,10 +43,10 @@ impl ReferenceEngine {
 
 impl Engine<i32> for ReferenceEngine {
     fn gemm(&mut self, product: &Product<'_, i32>) -> Result<Outcome<i32>, EngineError> {
-        let lowered = lower(&self.config, product)?;
+        let lowered = lower(&self.config, self.layout, product)?;
         let schedule = &lowered.schedule;
         let edge = Edge::new(&self.config, &lowered, product);
-        let (values, counters, sums) = if product.keep_sums || schedule.m < 2 * BAND {
+        let (values, counters, sums) = if product.keep_sums || lowered.a.nrows() < 2 * BAND {
             let widths = (lowered.bits_a, lowered.bits_b);
             let sums = exact_gemm(lowered.a, lowered.b, widths, lowered.bias)?;
             let (values, counters) = edge.round_all(&sums);
@@ -69,9 +76,12 @@ impl Engine<i32> for ReferenceEngine {
 struct Edge<'r, 'd> {
     lowered: &'r Lowered<'d>,
     product: &'r Product<'d, i32>,
+    /// Rows of a tile, and columns of the array.
     rows: usize,
     cols: usize,
-    /// Rows of a band: whole tiles.
+    /// Columns of the product.
+    n: usize,
+    /// Rows of the product that one core takes at a time: whole tiles.
     band: usize,
 }
 
@@ -79,13 +89,24 @@ struct Edge<'r, 'd> {
 #[derive(Default)]
 struct Scratch {
     sums: Option<Sums>,
+    streams: Streams,
+}
+
+/// A stream for each value of a band, row by row of the product.
+#[derive(Default)]
+struct Streams {
     streams: Vec<Lfsr>,
+    /// Those of one row of tiles, row by row of the array.
+    tiles: Vec<Lfsr>,
 }
 
 impl<'r, 'd> Edge<'r, 'd> {
     fn new(config: &Config, lowered: &'r Lowered<'d>, product: &'r Product<'d, i32>) -> Self {
-        let (rows, cols) = (config.rows(), config.cols());
-        Self { lowered, product, rows, cols, band: BAND.next_multiple_of(rows) }
+        let (rows, cols) = (lowered.schedule.band_rows(), config.cols());
+        // Rows of the product lie on rows of the array, or on its columns.
+        let tile = if lowered.schedule.transposed { cols } else { rows };
+        let band = BAND.next_multiple_of(tile);
+        Self { lowered, product, rows, cols, n: lowered.b.ncols(), band }
     }
 
     /// Multiplies and rounds band by band, on all cores.
@@ -96,7 +117,7 @@ impl<'r, 'd> Edge<'r, 'd> {
         let bits_b = check_range('B', &lowered.b, lowered.bits_b)?;
         let right = RightOperand::new(lowered.b, (bits_a, bits_b), start);
         Ok(self.bands(|first, out, Scratch { sums, streams }| {
-            let rows = out.len() / lowered.schedule.n;
+            let rows = out.len() / self.n;
             let sums = sums.get_or_insert_with(|| right.zeros(self.band));
             sums.rows_mut(rows).begin(start, first);
             right.add_product(lowered.a, first, sums.rows_mut(rows));
@@ -115,8 +136,7 @@ impl<'r, 'd> Edge<'r, 'd> {
         &self,
         fill: impl Fn(usize, &mut [i32], &mut Scratch) -> Counters + Sync,
     ) -> (Array2<i32>, Counters) {
-        let schedule = &self.lowered.schedule;
-        let mut values = Array2::zeros((schedule.m, schedule.n));
+        let mut values = Array2::zeros((self.lowered.a.nrows(), self.n));
         let counters = values
             .axis_chunks_iter_mut(Axis(0), self.band)
             .into_par_iter()
@@ -140,12 +160,11 @@ impl<'r, 'd> Edge<'r, 'd> {
         offset: usize,
         first: usize,
         out: &mut [i32],
-        streams: &mut Vec<Lfsr>,
+        streams: &mut Streams,
     ) -> Counters {
-        self.seed(first, out.len(), streams);
+        let streams = self.seed(first, out.len(), streams);
         let requantizer = &self.lowered.requantizer;
-        let n = self.lowered.schedule.n;
-        let span = offset * n..offset * n + out.len();
+        let span = offset * self.n..offset * self.n + out.len();
         match sums {
             Sums::Single(sums) => requantizer.apply_exact(&in_memory(sums)[span], streams, out),
             Sums::Double(sums) => requantizer.apply_exact(&in_memory(sums)[span], streams, out),
@@ -164,20 +183,41 @@ impl<'r, 'd> Edge<'r, 'd> {
         }
     }
 
-    /// One stream for each of `count` values from row `first` on, which begins a tile: fresh at the
-    /// first row of a tile, one step on at every other. None unless rounding is stochastic.
-    fn seed(&self, first: usize, count: usize, streams: &mut Vec<Lfsr>) {
+    /// One stream for each of `count` values from row `first` of the product on, where a tile begins:
+    /// fresh at the first row of a tile, one step on at every other. None unless rounding is
+    /// stochastic.
+    fn seed<'s>(&self, first: usize, count: usize, kept: &'s mut Streams) -> &'s [Lfsr] {
         if self.product.rounding != Rounding::Stochastic {
-            return;
+            return &[];
         }
-        let schedule = &self.lowered.schedule;
+        let Streams { streams, tiles } = kept;
         streams.resize(count, Lfsr::new(1));
-        for (tile, streams) in streams.chunks_mut(self.rows * schedule.n).enumerate() {
-            let tile = (first / self.rows + tile) * schedule.tiles_across();
-            let (top, _) = streams.split_at_mut(schedule.n);
-            self.product.seed.seed_row(tile as u64, self.cols, top);
-            Lfsr::fill_rows(streams, schedule.n);
+        if !self.lowered.schedule.transposed {
+            for (tile, streams) in streams.chunks_mut(self.rows * self.n).enumerate() {
+                self.seed_tiles((first + tile * self.rows, 0), streams, self.n);
+            }
+            return streams;
         }
+        let lines = count / self.n;
+        for top in (0..self.n).step_by(self.rows) {
+            let height = self.rows.min(self.n - top);
+            tiles.resize(height * lines, Lfsr::new(1));
+            self.seed_tiles((first, top), tiles, lines);
+            for (depth, tiles) in tiles.chunks(lines).enumerate() {
+                for (line, stream) in tiles.iter().enumerate() {
+                    streams[line * self.n + top + depth] = *stream;
+                }
+            }
+        }
+        streams
+    }
+
+    /// The streams of a row of tiles, row by row of the array, `across` values wide. The first tile
+    /// begins at `corner` of the product.
+    fn seed_tiles(&self, corner: (usize, usize), streams: &mut [Lfsr], across: usize) {
+        let tile = self.lowered.schedule.place(corner).tile;
+        self.product.seed.seed_row(tile, self.cols, &mut streams[..across]);
+        Lfsr::fill_rows(streams, across);
     }
 }
 

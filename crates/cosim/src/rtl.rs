@@ -5,7 +5,7 @@ use std::path::Path;
 
 use fxp::{Rounding, Sums};
 use ndarray::{Array2, SliceInfo, SliceInfoElem, s};
-use rtlgen::{Command, Config, SourceFile};
+use rtlgen::{Command, Config, Layout, SourceFile};
 
 use crate::driver::{Driver, Fired, Stalls};
 use crate::engine::{Engine, Outcome, Product, Stats};
@@ -20,6 +20,7 @@ const PATIENCE: u64 = 64;
 /// Drives one Verilated array.
 pub struct RtlEngine {
     config: Config,
+    layout: Layout,
     driver: Driver,
 }
 
@@ -35,7 +36,7 @@ impl RtlEngine {
         trace: Option<&Path>,
     ) -> Result<Self, EngineError> {
         let driver = Driver::new(&config, sources, trace)?;
-        Ok(Self { config, driver })
+        Ok(Self { config, layout: Layout::AsGiven, driver })
     }
 
     /// Makes every handshake late at random, which must change nothing but cycle counts.
@@ -43,6 +44,17 @@ impl RtlEngine {
     pub fn with_stalls(mut self, stalls: Stalls) -> Self {
         self.driver.set_stalls(stalls);
         self
+    }
+
+    /// Lays products on the array in another way than as given.
+    #[must_use]
+    pub fn with_layout(self, layout: Layout) -> Self {
+        Self { layout, ..self }
+    }
+
+    /// How products lie on the array.
+    pub fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// The configuration.
@@ -53,7 +65,7 @@ impl RtlEngine {
 
 impl Engine<i32> for RtlEngine {
     fn gemm(&mut self, product: &Product<'_, i32>) -> Result<Outcome<i32>, EngineError> {
-        let lowered = lower(&self.config, product)?;
+        let lowered = lower(&self.config, self.layout, product)?;
         fxp::check_range('A', &lowered.a, lowered.bits_a)?;
         fxp::check_range('B', &lowered.b, lowered.bits_b)?;
         Run::new(&self.config, &lowered, product).play(&mut self.driver)
@@ -90,6 +102,31 @@ impl Beats {
     }
 }
 
+/// Where each column is among the sums of the tiles emitted so far: columns run apart by the
+/// registers between their blocks.
+struct SumBeats {
+    tiles: Vec<Command>,
+    /// Tile and row of the next sum, by column.
+    next: Vec<(usize, usize)>,
+}
+
+impl SumBeats {
+    fn new(columns: usize) -> Self {
+        Self { tiles: Vec::new(), next: vec![(0, 0); columns] }
+    }
+
+    /// The tile and row of this column's next sum, which is taken.
+    fn take(&mut self, column: usize) -> Option<(Command, usize)> {
+        let (tile, row) = &mut self.next[column];
+        let taken = (*self.tiles.get(*tile)?, *row);
+        *row += 1;
+        if *row == taken.0.rows_live {
+            (*tile, *row) = (*tile + 1, 0);
+        }
+        Some(taken)
+    }
+}
+
 /// One product on its way through the array.
 struct Run<'r, 'd> {
     config: &'r Config,
@@ -101,8 +138,9 @@ struct Run<'r, 'd> {
     commands: VecDeque<Command>,
     preloads: Beats,
     seeds: Beats,
-    sum_beats: Beats,
+    sum_beats: SumBeats,
     results: Beats,
+    /// As the array sees the product.
     values: Array2<i32>,
     sums: Option<Array2<i128>>,
 }
@@ -111,16 +149,17 @@ impl<'r, 'd> Run<'r, 'd> {
     fn new(config: &'r Config, lowered: &'r Lowered<'d>, product: &'r Product<'d, i32>) -> Self {
         let schedule = &lowered.schedule;
         let shape = (schedule.m, schedule.n);
+        let (on_rows, on_columns) = lowered.on_array();
         Self {
             config,
             lowered,
             product,
-            panels_a: Panels::of_a(config, schedule, lowered.a),
-            panels_b: Panels::of_b(config, schedule, lowered.b),
+            panels_a: Panels::of_a(config, schedule, on_rows),
+            panels_b: Panels::of_b(config, schedule, on_columns),
             commands: schedule.commands().collect(),
             preloads: Beats::new(),
             seeds: Beats::new(),
-            sum_beats: Beats::new(),
+            sum_beats: SumBeats::new(config.cols()),
             results: Beats::new(),
             values: Array2::zeros(shape),
             sums: product.keep_sums.then(|| Array2::zeros(shape)),
@@ -182,7 +221,9 @@ impl<'r, 'd> Run<'r, 'd> {
             macs,
             mac_passes: macs * u64::from(schedule.passes()),
         };
-        Ok(Outcome { values: self.values, sums: self.sums.map(Sums::Wide), stats })
+        let values = as_given(self.values, schedule.transposed);
+        let sums = self.sums.map(|sums| Sums::Wide(as_given(sums, schedule.transposed)));
+        Ok(Outcome { values, sums, stats })
     }
 
     /// Registers what an accepted command will ask for and bring; returns its panels.
@@ -201,10 +242,13 @@ impl<'r, 'd> Run<'r, 'd> {
                 }
             }
             self.results.tiles.push_back(*command);
-            self.sum_beats.tiles.push_back(*command);
+            if self.sums.is_some() {
+                self.sum_beats.tiles.push(*command);
+            }
         }
-        let (rows, cols) = (self.config.rows(), self.config.cols());
-        (command.row / rows, command.col / cols, self.lowered.schedule.piece(command))
+        let schedule = &self.lowered.schedule;
+        let (rows, cols) = (schedule.band_rows(), self.config.cols());
+        (command.row / rows, command.col / cols, schedule.piece(command))
     }
 
     fn offer_command(&self, driver: &mut Driver) {
@@ -216,7 +260,7 @@ impl<'r, 'd> Run<'r, 'd> {
         let lowered = self.lowered;
         driver.offer_preload(self.preloads.next().map(|(tile, row)| {
             let columns = tile.col..tile.col + tile.cols_live;
-            columns.map(move |column| lowered.bias_at(tile.row + row, column))
+            columns.map(move |column| lowered.bias_on_array(tile.row + row, column))
         }));
     }
 
@@ -232,14 +276,14 @@ impl<'r, 'd> Run<'r, 'd> {
     /// Takes the result and sum beats of this cycle. A core with a fault may emit more than was
     /// asked for: that is for the comparison to find, not a reason to stop here.
     fn collect(&mut self, driver: &mut Driver, fired: &Fired) {
-        if fired.sum
-            && let Some((tile, row)) = self.sum_beats.next()
-        {
-            if let Some(sums) = &mut self.sums {
-                let line = sums.slice_mut(live(&tile, row));
-                line.into_iter().zip(driver.sums()).for_each(|(to, sum)| *to = sum);
+        if let Some(sums) = &mut self.sums {
+            for (column, sum) in driver.sums() {
+                if let Some((tile, row)) = self.sum_beats.take(column)
+                    && column < tile.cols_live
+                {
+                    sums[[tile.row + row, tile.col + column]] = sum;
+                }
             }
-            self.sum_beats.advance(tile.rows_live);
         }
         if fired.result
             && let Some((tile, row)) = self.results.next()
@@ -249,6 +293,11 @@ impl<'r, 'd> Run<'r, 'd> {
             self.results.advance(tile.rows_live);
         }
     }
+}
+
+/// A matrix of the product, row by row, from one as the array sees it.
+fn as_given<T: Clone>(matrix: Array2<T>, transposed: bool) -> Array2<T> {
+    if transposed { matrix.reversed_axes().as_standard_layout().into_owned() } else { matrix }
 }
 
 /// The part of a tile's row that lies in the product.

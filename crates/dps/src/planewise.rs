@@ -75,7 +75,7 @@ impl Default for PlanewiseConfig {
             storage_bits: 16,
             overflow_limit: 1.0 / 1024.0,
             gradient_overflow_limit: 1.0 / 4096.0,
-            resolution: 1.0 / 64.0,
+            resolution: 0.0,
             window: 20,
         }
     }

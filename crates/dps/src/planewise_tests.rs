@@ -121,13 +121,27 @@ fn gradients_below_their_last_place_get_a_plane() {
         backward: counters(0, 3, error),
         update: counters(0, 15, 64),
     };
-    let mut policy = policy(4);
+    let config = PlanewiseConfig { chunk: 4, resolution: 1.0 / 64.0, ..Default::default() };
+    let mut policy = Planewise::new(config, &tensors()).unwrap();
     steps(&mut policy, 20, seen(4));
     assert_eq!(operand_bits(&policy), [4, 4, 8, 4, 8], "1/64 of a last place is the limit");
     steps(&mut policy, 20, seen(3));
     assert_eq!(operand_bits(&policy), [4, 4, 8, 8, 8]);
     steps(&mut policy, 200, seen(3));
     assert_eq!(operand_bits(&policy), [4, 4, 8, 8, 8], "8 bits are the most");
+
+    let mut policy = self::policy(4);
+    steps(&mut policy, 200, seen(0));
+    assert_eq!(operand_bits(&policy), [4, 4, 8, 4, 8], "not unless a resolution is asked for");
+}
+
+#[test]
+fn shared_weights_have_a_width_of_their_own() {
+    let mut tensors = tensors();
+    tensors[WEIGHT].role = TensorRole::Weight { shared: true };
+    let config = PlanewiseConfig { chunk: 4, ..Default::default() };
+    let policy = Planewise::new(config, &tensors).unwrap();
+    assert_eq!(operand_bits(&policy), [4, 8, 8, 4, 8]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use cosim::{CheckedEngine, Engine, ReferenceEngine, ReplayHook, RtlEngine};
-use rtlgen::{Config, SourceFile};
+use rtlgen::{Config, Layout, SourceFile};
 
 use crate::cmd::gemm::FixedEngine;
 
@@ -39,15 +39,17 @@ impl Design {
 pub fn fixed_engine(
     kind: FixedEngine,
     design: &Design,
+    layout: Layout,
     trace: Option<&Path>,
     replay: Option<ReplayHook>,
 ) -> Result<Box<dyn Engine<i32>>> {
     let config = design.config.clone();
     if kind == FixedEngine::Reference {
-        return Ok(Box::new(ReferenceEngine::new(config)));
+        return Ok(Box::new(ReferenceEngine::new(config).with_layout(layout)));
     }
     let rtl =
-        patiently(&config.summary(), || RtlEngine::new(config.clone(), &design.sources, trace))?;
+        patiently(&config.summary(), || RtlEngine::new(config.clone(), &design.sources, trace))?
+            .with_layout(layout);
     if kind == FixedEngine::Rtl {
         return Ok(Box::new(rtl));
     }

@@ -5,9 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use cosim::{Product, ReplayHook};
 use ndarray::ArrayView2;
+use rtlgen::Layout;
 
 use crate::engines::Design;
 use crate::npy;
+
+/// How training lays its products on the array.
+pub const LAYOUT: Layout = Layout::Fastest;
 
 /// A hook that writes the operands and the design of a failing product to `RUN/mismatch` (or the
 /// system's temporary folder) and names the `flexmac gemm` command that replays it.
@@ -48,7 +52,7 @@ fn save(design: &Design, folder: &Path, product: &Product<'_, i32>) -> Result<St
     let seed = product.seed;
     Ok(format!(
         "flexmac gemm --config {} --engine checked --a {} --b {} --bits-a {} --bits-b {}{bias} \
-         --shift {} --bits-out {} --round {} --seed {} --seed-path {},{},{} --out {}",
+         --shift {} --bits-out {} --round {} --seed {} --seed-path {},{},{} --layout {LAYOUT} --out {}",
         folder.join("design").display(),
         a.display(),
         b.display(),

@@ -112,6 +112,7 @@ impl ConfigSpec {
         range("lanes", self.lanes, 1, 16);
         range("max_k", self.max_k, 1, 1 << 18);
         range("stages", self.stages, 1, 4);
+        range("fanout", self.fanout, 0, 128);
         let bits_in_range = range("max_bits", self.max_bits, 2, 32);
         let depth_in_range = range("depth", self.depth, 1, 1 << 16);
         let chunk_legal = [2, 4, 8, 16].contains(&self.chunk);
@@ -132,13 +133,6 @@ impl ConfigSpec {
             if self.depth < planes {
                 errors.push(ConfigError::DepthPlanes { found: self.depth, planes });
             }
-        }
-        if self.fanout != 0 {
-            errors.push(ConfigError::NotGenerated {
-                name: "fanout",
-                found: self.fanout.to_string(),
-                generated: "0 (broadcast)",
-            });
         }
         if self.style != Style::Flex {
             errors.push(ConfigError::NotGenerated {
@@ -198,6 +192,35 @@ impl Config {
         bits.div_ceil(self.spec.chunk)
     }
 
+    /// Rows that share the registers of what passes them: `fanout`, or all.
+    pub fn block_rows(&self) -> u32 {
+        block(self.spec.rows, self.spec.fanout)
+    }
+
+    /// Columns that share the registers of what passes them: `fanout`, or all.
+    pub fn block_cols(&self) -> u32 {
+        block(self.spec.cols, self.spec.fanout)
+    }
+
+    /// Blocks along a column.
+    pub fn row_blocks(&self) -> u32 {
+        self.spec.rows.div_ceil(self.block_rows())
+    }
+
+    /// Blocks along a row.
+    pub fn col_blocks(&self) -> u32 {
+        self.spec.cols.div_ceil(self.block_cols())
+    }
+
+    /// Slots from a row's being told to leave its chain to its requantizer's being told to take it:
+    /// time to pass every block of the column. With one block both are told at once.
+    pub fn drain_lag(&self) -> u32 {
+        match self.row_blocks() {
+            1 => 0,
+            blocks => blocks,
+        }
+    }
+
     /// Bits of one PE's accumulator, from the bound in `bounds.rs`.
     pub fn acc_bits(&self) -> u32 {
         bounds::accumulator_bits(&self.spec)
@@ -217,10 +240,26 @@ impl Config {
         (self.spec.max_k as usize).min(words * self.lanes())
     }
 
-    /// A short name for logs and reports: `16x16 chunk 8 lanes 4 max_bits 32`.
+    /// A short name for logs and reports: `16x16 chunk 8 lanes 4 max_bits 32`, and `fanout 4`
+    /// where it is not 0.
     pub fn summary(&self) -> String {
         let s = &self.spec;
-        format!("{}x{} chunk {} lanes {} max_bits {}", s.rows, s.cols, s.chunk, s.lanes, s.max_bits)
+        let fanout = match s.fanout {
+            0 => String::new(),
+            n => format!(" fanout {n}"),
+        };
+        format!(
+            "{}x{} chunk {} lanes {} max_bits {}{fanout}",
+            s.rows, s.cols, s.chunk, s.lanes, s.max_bits
+        )
+    }
+}
+
+/// PEs of a line of `count` that share a register.
+fn block(count: u32, fanout: u32) -> u32 {
+    match fanout {
+        0 => count,
+        n => n.min(count),
     }
 }
 
@@ -238,7 +277,7 @@ mod tests {
             max_bits: 33,
             max_k: (1 << 18) + 1,
             stages: 5,
-            fanout: 1,
+            fanout: 129,
             depth: 3,
             style: Style::Fp32,
             ..ConfigSpec::default()
@@ -279,6 +318,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn blocks_cover_the_array() {
+        let blocks = |rows, cols, fanout| {
+            let config = ConfigSpec { rows, cols, fanout, ..ConfigSpec::default() };
+            let config = config.check().unwrap();
+            (config.row_blocks(), config.col_blocks(), config.drain_lag())
+        };
+        assert_eq!(blocks(8, 16, 0), (1, 1, 0));
+        assert_eq!(blocks(8, 16, 4), (2, 4, 2));
+        assert_eq!(blocks(3, 5, 1), (3, 5, 3));
+        assert_eq!(blocks(5, 3, 3), (2, 1, 2));
+        assert_eq!(blocks(1, 1, 1), (1, 1, 0));
+        assert_eq!(blocks(2, 3, 128), (1, 1, 0));
     }
 
     #[test]

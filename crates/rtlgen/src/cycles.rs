@@ -5,6 +5,9 @@
 //! first. A capture waits until the chains have drained the previous one, one row per cycle. So
 //! with L the words of a significance and r the live rows of the capture before it, a significance
 //! takes max(L, r) slots, and the first of a product takes L.
+//!
+//! Registers between blocks of PEs (`fanout`) delay operands and control alike: they add to the
+//! latency of a whole product, and to nothing else.
 
 use serde::{Deserialize, Serialize};
 
@@ -43,30 +46,103 @@ impl Cycles {
 }
 
 /// Cycles from a command's acceptance to its first capture-slot result beat that no schedule can
-/// hide, apart from the PE's own stages: command register, operand read, capture, requantizer.
+/// hide, apart from the PE's own stages and the blocks': command register, operand read, capture,
+/// requantizer.
 const FIXED_LATENCY: u64 = 8;
+
+/// Cycles from a product's last word to its last result that no schedule hides, apart from the rows
+/// of its last capture: fixed, PE stages, a register per block of columns, and the way up a column.
+fn latency(config: &Config) -> u64 {
+    let blocks = config.col_blocks() + config.drain_lag();
+    FIXED_LATENCY + u64::from(config.spec().stages + blocks)
+}
 
 impl Schedule {
     /// Cycles of the whole product with operands, preloads, seeds and results never waiting.
     pub fn cycles(&self, config: &Config) -> Cycles {
-        let mut compute = 0;
+        let across = self.tiles_across() as u64;
+        let (full, rest) = ((self.m / self.band_rows()) as u64, (self.m % self.band_rows()) as u64);
         let mut slots = 0;
         let mut draining = 0; // live rows of the capture before, none at the start
-        for command in self.commands() {
-            let words = self.words(command.k_len) as u64;
-            for pairs in self.pairs_by_significance() {
+        for (rows, tiles) in [(self.band_rows() as u64, full * across), (rest, across)] {
+            if rows > 0 && tiles > 0 {
+                slots +=
+                    self.tile_slots(rows, draining) + (tiles - 1) * self.tile_slots(rows, rows);
+                draining = rows;
+            }
+        }
+        let compute = self.tiles() as u64 * self.tile_slots(0, 0);
+        Cycles {
+            busy: slots + draining + latency(config),
+            compute,
+            stall: slots - compute,
+            load: 0,
+            blocked: 0,
+        }
+    }
+
+    /// Slots of a tile of `rows` live rows after one that left `before` rows in the chains. With no
+    /// rows to wait for they are the tile's words.
+    fn tile_slots(&self, rows: u64, before: u64) -> u64 {
+        let command = |k_len: usize, before: u64| -> u64 {
+            let words = self.words(k_len) as u64;
+            self.pairs_by_significance()
+                .zip(std::iter::once(before).chain(std::iter::repeat(rows)))
+                .map(|(pairs, draining)| (words * u64::from(pairs)).max(draining))
+                .sum()
+        };
+        let (whole, rest) = self.pieces();
+        let longest = self.longest_piece();
+        let mut slots = 0;
+        let mut before = before;
+        if whole > 0 {
+            slots += command(longest, before) + (whole - 1) * command(longest, rows);
+            before = rows;
+        }
+        rest.map_or(slots, |k_len| slots + command(k_len, before))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ConfigSpec;
+    use crate::schedule::Layout;
+
+    /// Command by command, as the sequencer runs them.
+    fn walked(schedule: &Schedule) -> (u64, u64) {
+        let (mut compute, mut slots, mut draining) = (0, 0, 0);
+        for command in schedule.commands() {
+            let words = schedule.words(command.k_len) as u64;
+            for pairs in schedule.pairs_by_significance() {
                 let length = words * u64::from(pairs);
                 compute += length;
                 slots += length.max(draining);
                 draining = command.rows_live as u64;
             }
         }
-        Cycles {
-            busy: slots + draining + FIXED_LATENCY + u64::from(config.spec().stages),
-            compute,
-            stall: slots - compute,
-            load: 0,
-            blocked: 0,
+        (compute, slots + draining)
+    }
+
+    #[test]
+    fn closed_form_equals_the_walk() {
+        for (rows, cols, lanes, max_k, fanout) in
+            [(3, 5, 3, 7, 0), (1, 1, 1, 1, 1), (16, 16, 4, 4096, 4), (5, 2, 2, 100, 2)]
+        {
+            let spec = ConfigSpec { rows, cols, lanes, max_k, fanout, ..ConfigSpec::default() };
+            let config = spec.check().unwrap();
+            for shape in [(1, 1, 1), (7, 17, 11), (20, 25, 33), (3, 5, 5), (48, 100, 5), (2, 8, 90)]
+            {
+                for bits in [(8, 8), (16, 8), (32, 24), (2, 32)] {
+                    for layout in Layout::ALL {
+                        let schedule = Schedule::laid_out(&config, layout, shape, bits);
+                        let cycles = schedule.cycles(&config);
+                        let (compute, slots) = walked(&schedule);
+                        assert_eq!(cycles.compute, compute, "{schedule:?}");
+                        assert_eq!(cycles.busy, slots + latency(&config), "{schedule:?}");
+                    }
+                }
+            }
         }
     }
 }

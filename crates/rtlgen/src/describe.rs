@@ -73,9 +73,10 @@ pub fn parameters() -> Vec<Parameter> {
         row(
             "fanout",
             "integer",
-            "0",
+            "0..=128",
             d.fanout.to_string(),
-            "operand and control registers every n PEs; 0 broadcasts, the only choice of this version",
+            "operand and control registers every n PEs along rows and columns: 1 is fully systolic, \
+             0 broadcasts from one register at the array's edge",
         ),
         row(
             "depth",

@@ -35,6 +35,12 @@ pub(crate) struct Design {
     cols_bits: u32,
     significance_bits: u32,
     counter_bits: u32,
+    // blocks that share registers
+    fanout: u32,
+    block_rows: u32,
+    block_cols: u32,
+    col_blocks: u32,
+    lag: u32,
     shift_max: u32,
     // most significant bits of ports
     acc_msb: u32,
@@ -52,7 +58,10 @@ pub(crate) struct Design {
     chains_msb: u32,
     sums_msb: u32,
     results_msb: u32,
+    columns_msb: u32,
     // structure
+    row_block_list: Vec<RowBlock>,
+    top_block: u32,
     row_list: Vec<Row>,
     chain_end: String,
     valid_stages: Vec<Stage>,
@@ -62,13 +71,68 @@ pub(crate) struct Design {
     tree: AdderTree,
 }
 
+/// Rows of a column that share registers, block 0 with the last row. What passes them comes `from`
+/// the column's ports or from the block before.
+#[derive(Debug, Serialize)]
+struct RowBlock {
+    index: u32,
+    from: String,
+    rows: String,
+}
+
 /// A PE of a column and its links of the drain chain.
 #[derive(Debug, Serialize)]
 struct Row {
     index: u32,
+    block: u32,
     instance: String,
     chain: String,
+    /// Whether the row below belongs to another block, so that its value is held for a cycle.
+    crosses: bool,
+    /// Chain of the row below.
+    below: String,
+    held_instance: String,
+    /// What this row takes: `below`, or that held.
     next: String,
+}
+
+fn row_block_list(config: &Config) -> Vec<RowBlock> {
+    let (rows, block_rows) = (config.spec().rows, config.block_rows());
+    (0..config.row_blocks())
+        .map(|index| {
+            let last = rows - 1 - index * block_rows;
+            let first = (last + 1).saturating_sub(block_rows);
+            RowBlock {
+                index,
+                from: index.checked_sub(1).map_or("i".to_owned(), |before| before.to_string()),
+                rows: match last - first {
+                    0 => format!("row {last}"),
+                    _ => format!("rows {first} to {last}"),
+                },
+            }
+        })
+        .collect()
+}
+
+fn row_list(config: &Config) -> Vec<Row> {
+    let (rows, block_rows) = (config.spec().rows, config.block_rows());
+    let block = |row: u32| (rows - 1 - row) / block_rows;
+    (0..rows)
+        .map(|index| {
+            let below = format!("chain_{}", index + 1);
+            let crosses = index + 1 < rows && block(index + 1) != block(index);
+            Row {
+                index,
+                block: block(index),
+                instance: format!("u_pe_{index}"),
+                chain: format!("chain_{index}"),
+                crosses,
+                next: if crosses { format!("held_{}", index + 1) } else { below.clone() },
+                below,
+                held_instance: format!("u_held_{}", index + 1),
+            }
+        })
+        .collect()
 }
 
 /// A register of a valid line.
@@ -187,6 +251,11 @@ impl Design {
             cols_bits: count_bits(s.cols),
             significance_bits: index_bits(2 * max_planes - 1),
             counter_bits: COUNTER_BITS,
+            fanout: s.fanout,
+            block_rows: config.block_rows(),
+            block_cols: config.block_cols(),
+            col_blocks: config.col_blocks(),
+            lag: config.drain_lag(),
             shift_max: sum + 24,
             acc_msb: acc - 1,
             sum_msb: sum - 1,
@@ -203,14 +272,10 @@ impl Design {
             chains_msb: s.cols * acc - 1,
             sums_msb: s.cols * sum - 1,
             results_msb: s.cols * 32 - 1,
-            row_list: (0..s.rows)
-                .map(|index| Row {
-                    index,
-                    instance: format!("u_pe_{index}"),
-                    chain: format!("chain_{index}"),
-                    next: format!("chain_{}", index + 1),
-                })
-                .collect(),
+            columns_msb: s.cols - 1,
+            row_block_list: row_block_list(config),
+            top_block: config.row_blocks() - 1,
+            row_list: row_list(config),
             chain_end: format!("chain_{}", s.rows),
             valid_stages: (1..s.stages).map(|index| Stage { index, before: index - 1 }).collect(),
             pipe_registers: pipe_registers(s.stages),
@@ -234,6 +299,7 @@ pub fn port_bits(config: &Config) -> Vec<(&'static str, u32)> {
         ("pre_data_i", design.sums_msb + 1),
         ("seed_data_i", design.results_msb + 1),
         ("res_data_o", design.results_msb + 1),
+        ("sum_valid_o", design.columns_msb + 1),
         ("sum_data_o", design.sums_msb + 1),
     ]
 }
@@ -259,6 +325,6 @@ const CYCLE_COUNTERS: [CycleCounter; 5] = [
     CycleCounter { instance: "u_busy", when: "busy_o", port: "ctr_busy_o" },
     CycleCounter { instance: "u_compute", when: "en && seq_issue", port: "ctr_compute_o" },
     CycleCounter { instance: "u_stall", when: "en && seq_wait", port: "ctr_stall_o" },
-    CycleCounter { instance: "u_load", when: "!blocked && late", port: "ctr_load_o" },
-    CycleCounter { instance: "u_blocked", when: "blocked", port: "ctr_blocked_o" },
+    CycleCounter { instance: "u_load", when: "!full && late", port: "ctr_load_o" },
+    CycleCounter { instance: "u_blocked", when: "full || results_late", port: "ctr_blocked_o" },
 ];

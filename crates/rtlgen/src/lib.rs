@@ -26,5 +26,5 @@ pub use registers::{
     register_map, rust_module,
 };
 pub use render::{BUS_TOP, SourceFile, TOP, package, verilog};
-pub use schedule::{Command, Schedule};
+pub use schedule::{Command, Layout, Place, Schedule};
 pub use top::StreamBits;

@@ -1,23 +1,80 @@
 //! How a product of any shape becomes array commands: tiles row by row, K in command-sized pieces.
 //!
-//! The driver sends these commands and the cycle model counts them, so both follow one plan. Rows of
-//! the product lie on rows of the array. A dot product longer than one command holds is summed in
-//! the requantizers over several commands, without leaving the array.
+//! The driver sends these commands and the cycle model counts them, so both follow one plan. A
+//! [`Layout`] says which of the product's dimensions lies on rows of the array and how high its bands
+//! are. A dot product longer than one command holds is summed in the requantizers over several
+//! commands, without leaving the array.
+
+use std::fmt;
+use std::str::FromStr;
 
 use crate::config::Config;
+
+/// How a product lies on the array. Tiles, and with them the random streams, follow from it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// Rows of the product on rows of the array, in bands as high as the array.
+    #[default]
+    AsGiven,
+    /// Whatever takes the fewest cycles: either dimension on the rows, in bands as high as the array
+    /// or all about equally high, which drains sooner where the last would be low. A function of
+    /// configuration, shape and planes alone; of equals the first named.
+    Fastest,
+}
+
+impl Layout {
+    /// Every layout.
+    pub const ALL: [Self; 2] = [Self::AsGiven, Self::Fastest];
+
+    /// The layout's name, as flags write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AsGiven => "as-given",
+            Self::Fastest => "fastest",
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Layout {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|layout| layout.name() == name)
+            .ok_or_else(|| format!("expected as-given or fastest, found {name:?}"))
+    }
+}
+
+/// Where a result is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Tile.
+    pub tile: u64,
+    /// Row of the array.
+    pub row: usize,
+    /// Column of the array.
+    pub col: usize,
+}
 
 /// One command: a piece of K of one tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Command {
     /// Tile number, row by row from 0; names the tile's random streams.
     pub tile: u64,
-    /// First row of the product in this tile.
+    /// First line on the rows in this tile.
     pub row: usize,
-    /// Rows of the product in this tile, at most the array's.
+    /// Lines on the rows in this tile, at most the array's rows.
     pub rows_live: usize,
-    /// First column of the product in this tile.
+    /// First line on the columns in this tile.
     pub col: usize,
-    /// Columns of the product in this tile, at most the array's.
+    /// Lines on the columns in this tile, at most the array's columns.
     pub cols_live: usize,
     /// First k of this piece.
     pub k: usize,
@@ -29,19 +86,23 @@ pub struct Command {
     pub last: bool,
 }
 
-/// The commands of one product.
+/// The commands of one product, as the array sees it: where it is transposed, `m`, `n` and the planes
+/// are those of (B^T, A^T).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
-    /// Rows of A and of the product.
+    /// Lines that lie on rows of the array.
     pub m: usize,
-    /// Columns of A, rows of B.
+    /// Length of the dot products.
     pub k: usize,
-    /// Columns of B and of the product.
+    /// Lines that lie on columns of the array.
     pub n: usize,
-    /// Planes of A.
+    /// Planes of the operand on the rows.
     pub planes_a: u32,
-    /// Planes of B.
+    /// Planes of the operand on the columns.
     pub planes_b: u32,
+    /// Whether the rows carry columns of B, and the columns rows of A.
+    pub transposed: bool,
+    /// Rows of a band of tiles, at most the array's.
     rows: usize,
     cols: usize,
     lanes: usize,
@@ -63,6 +124,7 @@ impl Schedule {
             n,
             planes_a,
             planes_b,
+            transposed: false,
             rows: config.rows(),
             cols: config.cols(),
             lanes: config.lanes(),
@@ -70,7 +132,48 @@ impl Schedule {
         }
     }
 
-    /// Tiles along the product's columns.
+    /// The plan of the same product in a given layout.
+    pub fn laid_out(
+        config: &Config,
+        layout: Layout,
+        (m, k, n): (usize, usize, usize),
+        (bits_a, bits_b): (u32, u32),
+    ) -> Self {
+        let given = Self::new(config, (m, k, n), (bits_a, bits_b));
+        match layout {
+            Layout::AsGiven => given,
+            Layout::Fastest => {
+                let transposed =
+                    Self { transposed: true, ..Self::new(config, (n, k, m), (bits_b, bits_a)) };
+                [given, transposed, given.balanced(), transposed.balanced()]
+                    .into_iter()
+                    .min_by_key(|schedule| schedule.cycles(config).busy)
+                    .expect("four of them")
+            }
+        }
+    }
+
+    /// As many bands as before, of about equal height.
+    fn balanced(self) -> Self {
+        Self { rows: self.m.div_ceil(self.m.div_ceil(self.rows)), ..self }
+    }
+
+    /// Rows of every band of tiles but the last, which may have fewer.
+    pub fn band_rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Where the result at (row, column) of the product as given is computed.
+    pub fn place(&self, at: (usize, usize)) -> Place {
+        let (line, across) = if self.transposed { (at.1, at.0) } else { at };
+        Place {
+            tile: (line / self.rows * self.tiles_across() + across / self.cols) as u64,
+            row: line % self.rows,
+            col: across % self.cols,
+        }
+    }
+
+    /// Tiles of a band.
     pub fn tiles_across(&self) -> usize {
         self.n.div_ceil(self.cols)
     }
@@ -108,6 +211,17 @@ impl Schedule {
                 last: k + k_len == self.k,
             }
         })
+    }
+
+    /// Lengths of a tile's commands: how many of the longest, and the last where it is shorter.
+    pub(crate) fn pieces(&self) -> (u64, Option<usize>) {
+        let rest = self.k % self.command_k;
+        ((self.k / self.command_k) as u64, (rest > 0).then_some(rest))
+    }
+
+    /// Longest piece of K of one command.
+    pub(crate) fn longest_piece(&self) -> usize {
+        self.command_k
     }
 
     /// Every command of the product, in the order the array runs them.
@@ -153,6 +267,35 @@ mod tests {
             assert_eq!(c.last, c.k + c.k_len == 17);
         }
         assert!(covered.iter().all(|count| *count == 1));
+    }
+
+    #[test]
+    fn the_fastest_layout_covers_the_product_once_and_is_never_slower() {
+        for shape in [(20, 9, 4), (4, 9, 20), (7, 17, 11), (1, 1, 1), (4, 2, 4)] {
+            let given = Schedule::new(&config(), shape, (16, 8));
+            let fastest = Schedule::laid_out(&config(), Layout::Fastest, shape, (16, 8));
+            assert!(fastest.cycles(&config()).busy <= given.cycles(&config()).busy);
+            let mut covered = vec![0; shape.0 * shape.2];
+            for c in fastest.commands().filter(|c| c.last) {
+                for row in 0..c.rows_live {
+                    for col in 0..c.cols_live {
+                        let (line, across) = (c.row + row, c.col + col);
+                        let at = if fastest.transposed { (across, line) } else { (line, across) };
+                        assert_eq!(fastest.place(at), Place { tile: c.tile, row, col });
+                        covered[at.0 * shape.2 + at.1] += 1;
+                    }
+                }
+            }
+            assert!(covered.iter().all(|count| *count == 1), "{shape:?}");
+        }
+    }
+
+    /// Four rows on three: bands of two drain sooner than three and one.
+    #[test]
+    fn bands_are_balanced_where_drains_decide() {
+        let fastest = Schedule::laid_out(&config(), Layout::Fastest, (4, 3, 25), (16, 16));
+        assert!(!fastest.transposed);
+        assert_eq!(fastest.band_rows(), 2);
     }
 
     #[test]

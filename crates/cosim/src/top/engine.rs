@@ -2,7 +2,7 @@
 
 use fxp::{Counters, Requantizer, Rounding};
 use ndarray::Array2;
-use rtlgen::{Command, Config, Cycles, SourceFile, StreamBits};
+use rtlgen::{Command, Config, Cycles, Layout, SourceFile, StreamBits};
 
 use crate::driver::Stalls;
 use crate::engine::{Engine, Outcome, Product, Stats};
@@ -196,7 +196,7 @@ struct Packets<'r, 'd> {
 
 impl Engine<i32> for TopEngine {
     fn gemm(&mut self, product: &Product<'_, i32>) -> Result<Outcome<i32>, EngineError> {
-        let lowered = lower(&self.config, product)?;
+        let lowered = lower(&self.config, Layout::AsGiven, product)?;
         fxp::check_range('A', &lowered.a, lowered.bits_a)?;
         fxp::check_range('B', &lowered.b, lowered.bits_b)?;
         let schedule = lowered.schedule;

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use cosim::{Operand, Outcome, Product};
 use fxp::{Format, Role, Rounding, SeedPath, Sums};
 use ndarray::Array2;
-use rtlgen::{ConfigSpec, Schedule};
+use rtlgen::{ConfigSpec, Layout, Schedule};
 use serde::Serialize;
 
 use crate::engines::{Design, fixed_engine};
@@ -68,6 +68,10 @@ pub struct GemmArgs {
     /// Seed path of a training product, as a replay command prints it: iteration,layer,role
     #[arg(long, value_name = "PATH", hide = true, default_value = "0,0,forward")]
     seed_path: String,
+    /// How the product lies on the array, which decides cycles and random streams: rows of A on its
+    /// rows (as-given), or as training does (fastest)
+    #[arg(long, value_name = "LAYOUT", default_value_t = Layout::AsGiven)]
+    layout: Layout,
     /// C, int32 (M, N)
     #[arg(long, value_name = "C.npy")]
     out: PathBuf,
@@ -145,6 +149,7 @@ pub fn run(args: &GemmArgs) -> Result<()> {
     let mut engine = fixed_engine(
         args.engine,
         &design,
+        args.layout,
         args.trace.as_deref(),
         Some(Box::new(move |_| Some(replay.clone()))),
     )?;

@@ -157,7 +157,7 @@ struct PlanewiseArgs {
     #[arg(long, value_name = "SHARE")]
     gradient_overflow_limit: Option<f64>,
     /// Mean rounding error, in last places, below which a plane is missing; 0 adds none
-    /// [default: 0.015625]
+    /// [default: 0]
     #[arg(long, value_name = "SHARE")]
     resolution: Option<f64>,
     /// Iterations between decisions that need no haste [default: 20]

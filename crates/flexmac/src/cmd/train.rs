@@ -212,8 +212,9 @@ fn fixed_engines(plan: &Plan, out: Option<&Path>) -> Result<(BoxedEngine, BoxedE
         EngineKind::Checked => FixedEngine::Checked,
     };
     let replay = replay::save_product(plan.design.clone(), out);
-    let train = fixed_engine(kind, &plan.design, None, Some(replay))?;
-    Ok((train, Box::new(ReferenceEngine::new(plan.design.config.clone()))))
+    let train = fixed_engine(kind, &plan.design, replay::LAYOUT, None, Some(replay))?;
+    let evaluate = ReferenceEngine::new(plan.design.config.clone()).with_layout(replay::LAYOUT);
+    Ok((train, Box::new(evaluate)))
 }
 
 /// The array of a generated folder, or the default one.

@@ -2,14 +2,17 @@ rtl/flexmac_counter.v
 rtl/flexmac_delay.v
 rtl/flexmac_digit.v
 rtl/flexmac_drain.v
+rtl/flexmac_fifo.v
 rtl/flexmac_lfsr.v
 rtl/flexmac_mode.v
 rtl/flexmac_mul.v
 rtl/flexmac_pe.v
 rtl/flexmac_pipe.v
 rtl/flexmac_requant.v
+rtl/flexmac_results.v
 rtl/flexmac_saturate.v
 rtl/flexmac_seq.v
+rtl/flexmac_skew.v
 rtl/flexmac_stats.v
 rtl/flexmac_sum.v
 rtl/flexmac_dot.v

@@ -2,13 +2,22 @@
 // The array: 1 x 1 processing elements, 1 lane each, operands broadcast.
 //
 // A words go to rows, B words to columns; digits get their sign here. Control arrives with the
-// operands and is delayed beside them to the accumulators.
+// operands and is delayed beside them to the accumulators; from there on nothing is frozen: a
+// cycle without enables is sent into the columns instead.
+//
+// Blocks of 1 x 1 PEs share the registers of what passes them. Block column j, and in it block row
+// i counted from the last row up, do what they are told 1 + i + j cycles later:
+//
+//   op_a, row of block row i --> 1 + i registers --> block column 0 --> register --> 1 ...
+//   op_b, column of block column j --> j registers --> column, last row first
+//   enables --> block column 0 --> register --> 1 ...  each column takes its own copy
 //
 //   op_a_i    1 x 1 x 8 bits: one plane's digits of 1 consecutive k, row 0 lowest
 //   op_b_i    1 x 1 x 8 bits, column 0 lowest
 //   chain_o   1 x s21.0: what leaves each column's chain
+//   leaves_o  ... when it does
 //
-// Latency 1 cycle from operands to accumulator.
+// Latency 1 cycle from operands to accumulator, and the block's.
 `default_nettype none
 
 module flexmac_array (
@@ -29,6 +38,7 @@ module flexmac_array (
     input  wire [7:0] op_b_i,
     output wire [21:0] chain_o,
     // status
+    output wire [0:0] leaves_o,
     output wire busy_o
 );
 
@@ -38,10 +48,15 @@ module flexmac_array (
   localparam V = 1;
   localparam ACC = 22;
   localparam STAGES = 1;
+  localparam BLOCK_ROWS = 1;
+  localparam BLOCK_COLS = 1;
+  localparam COL_BLOCKS = 1;
+  localparam DIGITS = V * (P + 1);  // one operand word of one row or column
+  localparam CONTROL = 9;  // enables of the PEs
 
   // signs, once
-  wire [ROWS*V*(P+1)-1:0] a;
-  wire [COLS*V*(P+1)-1:0] b;
+  wire [ROWS*DIGITS-1:0] a;
+  wire [COLS*DIGITS-1:0] b;
 
   flexmac_digit #(.P(P), .V(ROWS * V)) u_digits_a (
       .signed_i(op_a_signed_i), .digits_i(op_a_i), .digits_o(a)
@@ -69,21 +84,61 @@ module flexmac_array (
 
   wire acc_en = en_i && valid[STAGES-1];
 
-  genvar col;
+  // operands A and enables as each block column meets them
+  wire [COL_BLOCKS*ROWS*DIGITS-1:0] a_line;
+  wire [COL_BLOCKS*CONTROL-1:0] control_line;
+  assign control_line[0 +: CONTROL] = {
+      drain_i, cap_last_i, cap_i, acc_shift, acc_clear, acc_en, pipe_en
+  };
+
+  genvar row, block, col;
   generate
+    for (row = 0; row < ROWS; row = row + 1) begin : gen_row
+      flexmac_skew #(.W(DIGITS), .N(1 + (ROWS - 1 - row) / BLOCK_ROWS)) u_a (
+          .clk_i(clk_i), .d_i(a[row*DIGITS +: DIGITS]), .q_o(a_line[row*DIGITS +: DIGITS])
+      );
+    end
+
+    for (block = 1; block < COL_BLOCKS; block = block + 1) begin : gen_block
+      flexmac_skew #(.W(ROWS * DIGITS), .N(1)) u_a (
+          .clk_i(clk_i),
+          .d_i(a_line[(block-1)*ROWS*DIGITS +: ROWS*DIGITS]),
+          .q_o(a_line[block*ROWS*DIGITS +: ROWS*DIGITS])
+      );
+      flexmac_delay #(.W(CONTROL), .N(1)) u_control (
+          .clk_i(clk_i), .rst_ni(rst_ni), .en_i(1'b1),
+          .d_i(control_line[(block-1)*CONTROL +: CONTROL]),
+          .q_o(control_line[block*CONTROL +: CONTROL])
+      );
+    end
+
     for (col = 0; col < COLS; col = col + 1) begin : gen_col
+      wire col_drain, col_cap_last, col_cap, col_acc_shift, col_acc_clear, col_acc_en;
+      wire [2:0] col_pipe_en;
+      wire [DIGITS-1:0] col_b;
+
+      assign {
+          col_drain, col_cap_last, col_cap, col_acc_shift, col_acc_clear, col_acc_en, col_pipe_en
+      } = control_line[(col/BLOCK_COLS)*CONTROL +: CONTROL];
+
+      flexmac_skew #(.W(DIGITS), .N(col / BLOCK_COLS)) u_b (
+          .clk_i(clk_i), .d_i(b[col*DIGITS +: DIGITS]), .q_o(col_b)
+      );
+
       flexmac_column u_column (
           .clk_i      (clk_i),
-          .pipe_en_i  (pipe_en),
-          .acc_en_i   (acc_en),
-          .acc_clear_i(acc_clear),
-          .acc_shift_i(acc_shift),
-          .cap_i      (cap_i),
-          .cap_last_i (cap_last_i),
-          .drain_i    (drain_i),
-          .a_i        (a),
-          .b_i        (b[col*V*(P+1) +: V*(P+1)]),
-          .chain_o    (chain_o[col*ACC +: ACC])
+          .rst_ni     (rst_ni),
+          .pipe_en_i  (col_pipe_en),
+          .acc_en_i   (col_acc_en),
+          .acc_clear_i(col_acc_clear),
+          .acc_shift_i(col_acc_shift),
+          .cap_i      (col_cap),
+          .cap_last_i (col_cap_last),
+          .drain_i    (col_drain),
+          .a_i        (a_line[(col/BLOCK_COLS)*ROWS*DIGITS +: ROWS*DIGITS]),
+          .b_i        (col_b),
+          .chain_o    (chain_o[col*ACC +: ACC]),
+          .leaves_o   (leaves_o[col])
       );
     end
   endgenerate

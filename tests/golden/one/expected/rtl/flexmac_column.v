@@ -4,15 +4,31 @@
 // Every PE of the column shares the column's B digits; row r takes A digits r. Captured values move
 // towards row 0 and leave there, row 0's first.
 //
-//   a_i       1 x 1 digits of s8.0, row 0 and lane 0 lowest
+// B and the enables pass a register before each block of 1 rows. They go the way the chain goes,
+// last row first, so that a block's rows pass from one block to the next in the cycle in which
+// that one is told to take them, kept for one cycle (held):
+//
+//      chain_o            ^ enables and B
+//         |               |
+//      block 1  <------ register
+//         |               |
+//      held, a register   |
+//         |               |
+//      block 0  <------ register
+//                         |
+//                         b_i, ..._i
+//
+//   a_i       1 x 1 digits of s8.0, row 0 and lane 0 lowest, each in its block's cycle
 //   b_i       1 digits of s8.0
 //   chain_o   s21.0: digits (zero-extended) or accumulators, as flexmac_pe captures them
+//   leaves_o  row 0's block shifts: what is on chain_o leaves
 //
-// Latency 1 cycle from operands to accumulator.
+// Latency 1 cycle to block 0, 1 more to each next; 1 from operands to accumulator.
 `default_nettype none
 
 module flexmac_column (
     input  wire clk_i,
+    input  wire rst_ni,
     // control: enables of this cycle
     input  wire [2:0] pipe_en_i,
     input  wire acc_en_i,
@@ -24,26 +40,51 @@ module flexmac_column (
     // data
     input  wire [8:0] a_i,
     input  wire [8:0] b_i,
-    output wire signed [21:0] chain_o
+    output wire signed [21:0] chain_o,
+    // status
+    output wire leaves_o
 );
 
   localparam P = 8;
   localparam V = 1;
   localparam ACC = 22;
   localparam STAGES = 1;
+  localparam DIGITS = V * (P + 1);
+
+  // block 0: row 0
+  wire [2:0] pipe_en_0;
+  wire acc_en_0, acc_clear_0, acc_shift_0;
+  wire cap_0, cap_last_0, drain_0;
+  wire [DIGITS-1:0] b_0;
+
+  flexmac_delay #(.W(9), .N(1)) u_control_0 (
+      .clk_i(clk_i), .rst_ni(rst_ni), .en_i(1'b1),
+      .d_i({
+          pipe_en_i, acc_en_i, acc_clear_i, acc_shift_i,
+          cap_i, cap_last_i, drain_i
+      }),
+      .q_o({
+          pipe_en_0, acc_en_0, acc_clear_0, acc_shift_0,
+          cap_0, cap_last_0, drain_0
+      })
+  );
+  flexmac_skew #(.W(DIGITS), .N(1)) u_b_0 (
+      .clk_i(clk_i), .d_i(b_i), .q_o(b_0)
+  );
 
   wire signed [ACC-1:0] chain_0;
   wire signed [ACC-1:0] chain_1 = {ACC{1'b0}};
 
   flexmac_pe #(.P(P), .V(V), .ACC(ACC), .STAGES(STAGES)) u_pe_0 (
-      .clk_i(clk_i), .pipe_en_i(pipe_en_i),
-      .acc_en_i(acc_en_i), .acc_clear_i(acc_clear_i), .acc_shift_i(acc_shift_i),
-      .cap_i(cap_i), .cap_last_i(cap_last_i), .drain_i(drain_i),
-      .a_i(a_i[0*V*(P+1) +: V*(P+1)]), .b_i(b_i),
+      .clk_i(clk_i), .pipe_en_i(pipe_en_0),
+      .acc_en_i(acc_en_0), .acc_clear_i(acc_clear_0), .acc_shift_i(acc_shift_0),
+      .cap_i(cap_0), .cap_last_i(cap_last_0), .drain_i(drain_0),
+      .a_i(a_i[0*DIGITS +: DIGITS]), .b_i(b_0),
       .chain_i(chain_1), .chain_o(chain_0)
   );
 
   assign chain_o = chain_0;
+  assign leaves_o = drain_0;
 
 endmodule
 

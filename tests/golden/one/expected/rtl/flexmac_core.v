@@ -50,8 +50,9 @@ module flexmac_core (
     input  wire res_ready_i,
     output wire [31:0] res_data_o,
     output wire res_last_o,  // last row of the tile
-    // exact sums on their way to rounding, 1 x s47.0: an observer without ready
-    output wire sum_valid_o,
+    // exact sums on their way to rounding, 1 x s47.0, each column in its own time: an
+    // observer without ready
+    output wire [0:0] sum_valid_o,
     output wire [47:0] sum_data_o,
     // status
     output wire busy_o,
@@ -60,7 +61,7 @@ module flexmac_core (
     output wire [47:0] ctr_compute_o,  // ... that issued an operand word
     output wire [47:0] ctr_stall_o,  // ... in which a capture waited for the chains
     output wire [47:0] ctr_load_o,  // ... frozen for a preload or seed beat
-    output wire [47:0] ctr_blocked_o,  // ... frozen for a result beat
+    output wire [47:0] ctr_blocked_o,  // ... lost to a result beat not taken
     output wire [47:0] ctr_emitted_o,  // values emitted
     output wire [47:0] ctr_low_o,  // ... at or below the smallest before saturation
     output wire [47:0] ctr_high_o,  // ... at or above the largest before saturation
@@ -81,16 +82,20 @@ module flexmac_core (
   localparam IW = 1;  // row index
   localparam CW = 1;  // count of columns
   localparam SW = 1;  // significance
+  localparam BLOCK_COLS = 1;  // columns that share a register of what crosses them
+  localparam COL_BLOCKS = 1;
+  localparam LAG = 0;  // slots from a row's leaving a chain to its requantizer
+  localparam RESULTS = COL_BLOCKS + 1;  // results on their way out
   localparam CTR = 48;  // counters
   localparam [1:0] ROUND_STOCHASTIC = 2'd2;
 
-  // one enable freezes everything while a beat is late
+  // one enable freezes the control while a beat is late; the columns never see it: what freezes is
+  // the control that sends them enables
   wire need_preload;
   wire need_seed;
-  reg res_valid_q;
-  wire blocked = res_valid_q && !res_ready_i;
+  wire full;
   wire late = (need_preload && !pre_valid_i) || (need_seed && !seed_valid_i);
-  wire en = !blocked && !late;
+  wire en = !full && !late;
 
   assign pre_ready_o = need_preload && en;
   assign seed_ready_o = need_seed && en;
@@ -170,6 +175,7 @@ module flexmac_core (
   wire drain;
   wire array_busy;
   wire [COLS*ACC-1:0] chain;
+  wire [COLS-1:0] leaves;
 
   flexmac_array u_array (
       .clk_i        (clk_i),
@@ -186,12 +192,14 @@ module flexmac_core (
       .op_a_i       (op_a_i),
       .op_b_i       (op_b_i),
       .chain_o      (chain),
+      .leaves_o     (leaves),
       .busy_o       (array_busy)
   );
 
   wire stochastic = mode_round_i == ROUND_STOCHASTIC;
-  wire [SW-1:0] drain_pos;
-  wire drain_last;
+  wire align_en;
+  wire [SW-1:0] align_pos;
+  wire align_last;
   wire sum_en;
   wire [IW-1:0] sum_row;
   wire [1:0] sum_base;
@@ -200,12 +208,13 @@ module flexmac_core (
   wire shift_en;
   wire seed_en;
   wire round_en;
+  wire need_result;
   wire result_en;
   wire result_last;
   wire [CW-1:0] result_cols;
   wire drain_busy;
 
-  flexmac_drain #(.RW(RW), .CW(CW), .IW(IW), .SW(SW)) u_drain (
+  flexmac_drain #(.RW(RW), .CW(CW), .IW(IW), .SW(SW), .LAG(LAG)) u_drain (
       .clk_i         (clk_i),
       .rst_ni        (rst_ni),
       .en_i          (en),
@@ -218,8 +227,9 @@ module flexmac_core (
       .cap_rows_i    (cap_rows),
       .cap_cols_i    (cap_cols),
       .drain_o       (drain),
-      .drain_pos_o   (drain_pos),
-      .drain_last_o  (drain_last),
+      .align_o       (align_en),
+      .align_pos_o   (align_pos),
+      .align_last_o  (align_last),
       .sum_o         (sum_en),
       .sum_row_o     (sum_row),
       .sum_base_o    (sum_base),
@@ -230,10 +240,35 @@ module flexmac_core (
       .seed_o        (seed_en),
       .need_seed_o   (need_seed),
       .round_o       (round_en),
+      .need_result_o (need_result),
       .result_o      (result_en),
       .result_last_o (result_last),
       .result_cols_o (result_cols),
       .busy_o        (drain_busy)
+  );
+
+  wire rows_to_come = seq_busy || array_busy || cap_line != {STAGES{1'b0}} || drain_busy;
+  wire [CW-1:0] res_cols;
+  wire take;
+  wire results_late;
+  wire results_busy;
+
+  flexmac_results #(.LAG(COL_BLOCKS), .DEPTH(RESULTS), .CW(CW)) u_results (
+      .clk_i      (clk_i),
+      .rst_ni     (rst_ni),
+      .need_i     (need_result),
+      .launch_i   (result_en),
+      .last_i     (result_last),
+      .cols_i     (result_cols),
+      .more_i     (rows_to_come),
+      .res_valid_o(res_valid_o),
+      .res_ready_i(res_ready_i),
+      .res_last_o (res_last_o),
+      .res_cols_o (res_cols),
+      .take_o     (take),
+      .full_o     (full),
+      .late_o     (results_late),
+      .busy_o     (results_busy)
   );
 
   wire [7:0] mode_amount;
@@ -248,64 +283,95 @@ module flexmac_core (
       .limit_o (mode_limit)
   );
 
+  // enables of this cycle, which pass a register at every block of columns, and each column's own
+  localparam EDGE = 9 + SW + IW + 2;
+  wire [COL_BLOCKS*EDGE-1:0] edge_line;
+  assign edge_line[0 +: EDGE] = {
+      align_en, align_pos, align_last, sum_en, sum_row, sum_base, sum_keep, resolve_en, shift_en,
+      seed_en, round_en, result_en
+  };
+
   wire [COLS-1:0] low;
   wire [COLS-1:0] high;
   wire [COLS*9-1:0] error;
 
-  genvar col;
+  genvar block, col;
   generate
+    for (block = 1; block < COL_BLOCKS; block = block + 1) begin : gen_block
+      flexmac_delay #(.W(EDGE), .N(1)) u_edge (
+          .clk_i(clk_i), .rst_ni(rst_ni), .en_i(1'b1),
+          .d_i(edge_line[(block-1)*EDGE +: EDGE]), .q_o(edge_line[block*EDGE +: EDGE])
+      );
+    end
+
     for (col = 0; col < COLS; col = col + 1) begin : gen_col
+      wire col_align_en, col_align_last, col_sum_en, col_sum_keep, col_resolve_en;
+      wire col_shift_en, col_seed_en, col_round_en, col_result_en;
+      wire [SW-1:0] col_align_pos;
+      wire [IW-1:0] col_sum_row;
+      wire [1:0] col_sum_base;
+
+      flexmac_delay #(.W(EDGE), .N(1)) u_edge (
+          .clk_i (clk_i),
+          .rst_ni(rst_ni),
+          .en_i  (1'b1),
+          .d_i   (edge_line[(col/BLOCK_COLS)*EDGE +: EDGE]),
+          .q_o   ({
+              col_align_en, col_align_pos, col_align_last, col_sum_en, col_sum_row, col_sum_base,
+              col_sum_keep, col_resolve_en, col_shift_en, col_seed_en, col_round_en, col_result_en
+          })
+      );
+
+      // beats arrive with the enables of the cycle that accepted them
+      wire [SUM-1:0] preload;
+      wire [31:0] seed;
+
+      flexmac_skew #(.W(SUM), .N(1 + col / BLOCK_COLS)) u_preload (
+          .clk_i(clk_i), .d_i(pre_data_i[col*SUM +: SUM]), .q_o(preload)
+      );
+      flexmac_skew #(.W(32), .N(1 + col / BLOCK_COLS)) u_seed (
+          .clk_i(clk_i), .d_i(seed_data_i[col*32 +: 32]), .q_o(seed)
+      );
+
+      wire [ACC-1:0] landed = chain[col*ACC +: ACC];
+      wire unused_leaves = &{1'b0, leaves[col]};
+
       flexmac_requant #(
-          .P(P), .ACC(ACC), .SUM(SUM), .ROWS(ROWS), .IW(IW), .SW(SW), .STOCHASTIC(0)
+          .P(P), .ACC(ACC), .SUM(SUM), .ROWS(ROWS), .IW(IW), .SW(SW), .RESULTS(RESULTS),
+          .STOCHASTIC(0)
       ) u_requant (
           .clk_i       (clk_i),
+          .rst_ni      (rst_ni),
           .round_mode_i(mode_round_i),
           .amount_i    (mode_amount),
           .over_i      (mode_over),
           .limit_i     (mode_limit),
-          .align_en_i  (drain),
-          .align_pos_i (drain_pos),
-          .align_last_i(drain_last),
-          .sum_en_i    (sum_en),
-          .sum_row_i   (sum_row),
-          .sum_base_i  (sum_base),
-          .sum_keep_i  (sum_keep),
-          .resolve_en_i(resolve_en),
-          .shift_en_i  (shift_en),
-          .seed_en_i   (seed_en),
-          .round_en_i  (round_en),
-          .result_en_i (result_en),
-          .chain_i     (chain[col*ACC +: ACC]),
-          .preload_i   (pre_data_i[col*SUM +: SUM]),
-          .seed_i      (seed_data_i[col*32 +: 32]),
+          .align_en_i  (col_align_en),
+          .align_pos_i (col_align_pos),
+          .align_last_i(col_align_last),
+          .sum_en_i    (col_sum_en),
+          .sum_row_i   (col_sum_row),
+          .sum_base_i  (col_sum_base),
+          .sum_keep_i  (col_sum_keep),
+          .resolve_en_i(col_resolve_en),
+          .shift_en_i  (col_shift_en),
+          .seed_en_i   (col_seed_en),
+          .round_en_i  (col_round_en),
+          .result_en_i (col_result_en),
+          .result_pop_i(take),
+          .chain_i     (landed),
+          .preload_i   (preload),
+          .seed_i      (seed),
           .sum_o       (sum_data_o[col*SUM +: SUM]),
           .result_o    (res_data_o[col*32 +: 32]),
           .low_o       (low[col]),
           .high_o      (high[col]),
           .error_o     (error[col*9 +: 9])
       );
+
+      assign sum_valid_o[col] = col_shift_en;
     end
   endgenerate
-
-  assign sum_valid_o = shift_en;
-
-  reg res_last_q;
-  reg [CW-1:0] res_cols_q;
-
-  always @(posedge clk_i) begin
-    if (!rst_ni) res_valid_q <= 1'b0;
-    else if (!blocked) res_valid_q <= result_en;
-  end
-
-  always @(posedge clk_i) begin
-    if (result_en) begin
-      res_last_q <= result_last;
-      res_cols_q <= result_cols;
-    end
-  end
-
-  assign res_valid_o = res_valid_q;
-  assign res_last_o = res_last_q;
 
   wire stats_busy;
 
@@ -313,8 +379,8 @@ module flexmac_core (
       .clk_i      (clk_i),
       .rst_ni     (rst_ni),
       .clear_i    (ctr_clear_i),
-      .valid_i    (res_valid_q && res_ready_i),
-      .cols_i     (res_cols_q),
+      .valid_i    (take),
+      .cols_i     (res_cols),
       .result_i   (res_data_o),
       .low_i      (low),
       .high_i     (high),
@@ -327,8 +393,7 @@ module flexmac_core (
       .error_o    (ctr_error_o)
   );
 
-  assign busy_o = seq_busy || array_busy || cap_line != {STAGES{1'b0}} || drain_busy
-      || res_valid_q || stats_busy;
+  assign busy_o = rows_to_come || results_busy || stats_busy;
 
   flexmac_counter #(.W(CTR), .A(1)) u_busy (
       .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(ctr_clear_i),
@@ -347,12 +412,12 @@ module flexmac_core (
 
   flexmac_counter #(.W(CTR), .A(1)) u_load (
       .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(ctr_clear_i),
-      .en_i(!blocked && late), .add_i(1'b1), .count_o(ctr_load_o)
+      .en_i(!full && late), .add_i(1'b1), .count_o(ctr_load_o)
   );
 
   flexmac_counter #(.W(CTR), .A(1)) u_blocked (
       .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(ctr_clear_i),
-      .en_i(blocked), .add_i(1'b1), .count_o(ctr_blocked_o)
+      .en_i(full || results_late), .add_i(1'b1), .count_o(ctr_blocked_o)
   );
 
 endmodule
