@@ -341,7 +341,7 @@ module flexmac_top (
   wire [WW-1:0] head_length_a;
   wire [WW-1:0] head_length_b;
 
-  flexmac_fifo #(.W(CMD + 2 * WW), .AW(QW)) u_queue (
+  flexmac_queue #(.W(CMD + 2 * WW), .AW(QW)) u_queue (
       .clk_i  (aclk),
       .rst_ni (run_n),
       .push_i (submit),
@@ -508,7 +508,7 @@ module flexmac_top (
   wire res_ready;
   wire [95:0] res_data;
   wire res_last;
-  wire sum_valid;
+  wire [2:0] sum_valid;
   wire [149:0] sum_data;
   wire unused_sums = &{1'b0, sum_valid, sum_data};
 
@@ -569,7 +569,7 @@ module flexmac_top (
   wire preload_start = !tiles_empty && preload_idle;
   wire [2:0] unused_tiles;
 
-  flexmac_fifo #(.W(NUM + RW), .AW(2)) u_tiles (
+  flexmac_queue #(.W(NUM + RW), .AW(2)) u_tiles (
       .clk_i  (aclk),
       .rst_ni (run_n),
       .push_i (tile),
