@@ -167,13 +167,7 @@ impl RightOperand {
         self.multiply_rows(a, row, sums, true);
     }
 
-    fn multiply_rows(
-        &self,
-        a: ArrayView2<'_, i32>,
-        row: usize,
-        sums: SumsViewMut<'_>,
-        add: bool,
-    ) {
+    fn multiply_rows(&self, a: ArrayView2<'_, i32>, row: usize, sums: SumsViewMut<'_>, add: bool) {
         let rows = row..row + sums.nrows();
         let a = a.slice_axis(Axis(0), Slice::from(rows));
         match (&self.pieces, sums) {
