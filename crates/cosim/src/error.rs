@@ -128,6 +128,36 @@ pub enum EngineError {
         /// Cycles the model allows for the whole product.
         expected: u64,
     },
+    /// An access over the bus failed.
+    #[error("top: {access} of register 0x{address:03x}: expected OKAY, found {found}")]
+    Bus {
+        /// `read` or `write`.
+        access: &'static str,
+        /// Byte address.
+        address: u32,
+        /// What came instead.
+        found: &'static str,
+    },
+    /// The accelerator refused a command or found a packet of the wrong length.
+    #[error(
+        "top: error code {code} at command {command} since reset (docs/registers.md names the codes)"
+    )]
+    Device {
+        /// Value of the error register.
+        code: u32,
+        /// Number of the command.
+        command: u32,
+    },
+    /// A result packet has the wrong number of beats.
+    #[error("top: result packet of tile {tile}: expected {expected} beats, found {found}")]
+    ResultPacket {
+        /// The tile.
+        tile: u64,
+        /// Live rows of the tile.
+        expected: usize,
+        /// Beats up to TLAST; 0 when there was none.
+        found: usize,
+    },
     /// RTL and reference differ.
     #[error("{0}")]
     Mismatch(Box<Mismatch>),

@@ -11,6 +11,7 @@ mod mismatch;
 mod pack;
 mod reference;
 mod rtl;
+pub mod top;
 
 pub use checked::{CheckedEngine, ReplayHook};
 pub use driver::Stalls;
