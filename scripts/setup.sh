@@ -26,6 +26,22 @@ install_missing() {
   rm -f "$log"
 }
 
+# A virtual environment with the packages of a requirements file; made again when the file changes.
+need_venv() { # FOLDER REQUIREMENTS
+  cmp -s "$2" "$1/requirements.txt" && return 0
+  local log
+  log=$(mktemp)
+  echo "installing from PyPI: $(grep -v '^#' "$2" | tr '\n' ' ')"
+  rm -rf "$1"
+  if ! { python3 -m venv "$1" && "$1/bin/pip" install -q -r "$2"; } >"$log" 2>&1; then
+    tail -20 "$log" >&2
+    echo "could not install; by hand: python3 -m venv $1 && $1/bin/pip install -r $2" >&2
+    return 2
+  fi
+  cp "$2" "$1/requirements.txt"
+  rm -f "$log"
+}
+
 need_rust() {
   command -v cargo >/dev/null 2>&1 && return 0
   echo "cargo was not found on PATH; install Rust 1.89 or newer: https://rustup.rs" >&2

@@ -10,7 +10,16 @@ use serde_json::Value;
 use support::{Bench, ODD, SMALL, text};
 
 /// Files of a design that the contract names; Verilog apart.
-const FIXED_FILES: [&str; 3] = ["config.json", "flexmac.core", "flexmac.f"];
+const FIXED_FILES: [&str; 8] = [
+    "Bender.yml",
+    "config.json",
+    "flexmac.core",
+    "flexmac.f",
+    "sw/flexmac_regs.h",
+    "sw/flexmac_regs.rs",
+    "sw/registers.json",
+    "sw/registers.md",
+];
 
 /// A 128 x 128 array generates in under a second.
 const LARGEST_ARRAY_LIMIT: Duration = Duration::from_secs(1);
@@ -23,19 +32,24 @@ fn names(files: &BTreeMap<String, Vec<u8>>) -> Vec<&str> {
 fn writes_what_the_contract_names() {
     let bench = Bench::with_design(&ODD);
     let files = bench.files("d");
-    let verilog: Vec<_> = names(&files).into_iter().filter(|name| name.ends_with(".v")).collect();
+    let testbench = "sim/flexmac_top_tb.v";
+    let (mut verilog, others): (Vec<_>, Vec<_>) =
+        names(&files).into_iter().partition(|name| name.ends_with(".v"));
+    assert_eq!(verilog.pop(), Some(testbench));
     assert!(verilog.len() > 10 && verilog.iter().all(|name| name.starts_with("rtl/flexmac_")));
-    let others: Vec<_> = names(&files).into_iter().filter(|name| !name.ends_with(".v")).collect();
     assert_eq!(others, FIXED_FILES);
 
     let list = text(&files["flexmac.f"]);
     let mut listed: Vec<_> = list.lines().collect();
-    assert_eq!(listed.last(), Some(&"rtl/flexmac_core.v"), "the top comes last");
+    assert_eq!(listed.last(), Some(&"rtl/flexmac_top.v"), "the top comes last");
     listed.sort_unstable();
     assert_eq!(listed, verilog, "the file list names every Verilog file once");
     let core = text(&files["flexmac.core"]);
-    assert!(core.starts_with("CAPI=2:\n") && core.contains("toplevel: flexmac_core"));
+    assert!(core.starts_with("CAPI=2:\n") && core.contains("toplevel: flexmac_top"));
     assert!(verilog.iter().all(|name| core.contains(&format!("- {name}\n"))));
+    assert!(core.contains(testbench));
+    let bender = text(&files["Bender.yml"]);
+    assert!(verilog.iter().all(|name| bender.contains(&format!("- {name}\n"))));
 
     let config: Value = serde_json::from_slice(&files["config.json"]).unwrap();
     let expected = serde_json::json!({

@@ -12,7 +12,7 @@ use fxp::{Format, Role, Rounding, SeedPath};
 use ndarray::Array2;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
-use rtlgen::{Config, ConfigSpec, Layout};
+use rtlgen::{Config, ConfigSpec, Layout, Style};
 
 const CONFIGS: &str = include_str!("../configs.txt");
 
@@ -36,6 +36,7 @@ fn configurations() -> Vec<(String, Config)> {
 /// The flags of `flexmac gen`, read without the command line.
 fn parse(flags: &str) -> Config {
     let mut spec = ConfigSpec::default();
+    let (mut chunk, mut rounding) = (None, None);
     let words: Vec<_> = flags.split_whitespace().collect();
     for pair in words.chunks(2) {
         let [flag, value] = pair else { panic!("flag without value in {flags:?}") };
@@ -43,7 +44,7 @@ fn parse(flags: &str) -> Config {
         match *flag {
             "--rows" => spec.rows = number(),
             "--cols" => spec.cols = number(),
-            "--chunk" => spec.chunk = number(),
+            "--chunk" => chunk = Some(number()),
             "--lanes" => spec.lanes = number(),
             "--max-bits" => spec.max_bits = number(),
             "--max-k" => spec.max_k = number(),
@@ -52,11 +53,14 @@ fn parse(flags: &str) -> Config {
             "--fanout" => spec.fanout = number(),
             "--rounding-modes" => {
                 let modes = value.split(',').map(|mode| mode.parse().unwrap());
-                spec.rounding = fxp::RoundingSet::new(modes).unwrap();
+                rounding = fxp::RoundingSet::new(modes);
             }
+            "--style" => spec.style = value.parse().unwrap(),
             other => panic!("unknown flag {other}"),
         }
     }
+    spec.chunk = chunk.unwrap_or_else(|| spec.style.default_chunk(spec.max_bits));
+    spec.rounding = rounding.unwrap_or_else(|| spec.style.default_rounding());
     spec.check().unwrap()
 }
 
@@ -163,7 +167,10 @@ fn rtl_equals_reference_on_every_configuration() {
                 while let Some((name, config)) =
                     configurations.get(next.fetch_add(1, Ordering::Relaxed))
                 {
-                    check(name, config);
+                    match config.style() {
+                        Style::Flex | Style::Fixed => check(name, config),
+                        Style::Fp32 => check_floats(name, config),
+                    }
                 }
             });
         }
@@ -205,4 +212,81 @@ fn same_but_late(expected: &Outcome<i32>, found: &Outcome<i32>, context: &str) {
     assert_eq!(found.stats.counters, expected.stats.counters, "{context}, stalled");
     assert_eq!(found.stats.cycles.compute, expected.stats.cycles.compute, "{context}, stalled");
     assert!(found.stats.cycles.busy >= expected.stats.cycles.busy, "{context}, stalled");
+}
+
+struct FloatCase {
+    a: Array2<f32>,
+    b: Array2<f32>,
+    bias: Option<Array2<f32>>,
+}
+
+impl FloatCase {
+    fn random(config: &Config, rng: &mut StdRng) -> Self {
+        let piece = config.command_k(1, 1);
+        let inner = match rng.random_range(0..4) {
+            0 => 1,
+            1 => rng.random_range(1..=config.lanes() * 3),
+            2 => (piece + rng.random_range(1..=piece)).min(700),
+            _ => rng.random_range(1..=60),
+        };
+        let rows = rng.random_range(1..=2 * config.rows() + 1);
+        let cols = rng.random_range(1..=2 * config.cols() + 1);
+        let bias = rng.random_bool(0.5).then(|| {
+            let rows = if rng.random_bool(0.5) { 1 } else { rows };
+            floats(rng, (rows, cols))
+        });
+        Self { a: floats(rng, (rows, inner)), b: floats(rng, (inner, cols)), bias }
+    }
+
+    fn product(&self) -> Product<'_, f32> {
+        let format = Format::new(32, 0).unwrap();
+        Product {
+            a: Operand { values: self.a.view(), format },
+            b: Operand { values: self.b.view(), format },
+            bias: self.bias.as_ref().map(|m| Operand { values: m.view(), format }),
+            out: format,
+            rounding: Rounding::Nearest,
+            seed: SeedPath { run: 0, iteration: 0, layer: 0, role: Role::Forward },
+            keep_sums: false,
+        }
+    }
+}
+
+/// Of about one magnitude, so that sums cancel; near underflow; near overflow; any bits at all, with
+/// NaN and infinities; zeros of both signs.
+fn floats(rng: &mut StdRng, shape: (usize, usize)) -> Array2<f32> {
+    let kind = rng.random_range(0..8);
+    Array2::from_shape_simple_fn(shape, || {
+        let bits = rng.next_u32();
+        let mut exponent = |least: u32, count: u32| {
+            f32::from_bits(bits & 0x807f_ffff | (least + rng.next_u32() % count) << 23)
+        };
+        match kind {
+            0 => f32::from_bits(bits),
+            1 => f32::from_bits(bits & 0x8000_0000),
+            2 => exponent(0, 66),
+            3 => exponent(180, 16),
+            _ => exponent(118, 12),
+        }
+    })
+}
+
+fn check_floats(name: &str, config: &Config) {
+    let seed = variable("FLEXMAC_COSIM_SEED", 1);
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut checked = CheckedEngine::new(rtl(config));
+    let mut stalled = rtl(config).with_stalls(Stalls { seed, chance: 100 });
+    for case in 0..variable("FLEXMAC_COSIM_CASES", 40) {
+        let random = FloatCase::random(config, &mut rng);
+        let product = random.product();
+        let context = format!("config {name}, seed {seed}, case {case}");
+        let found = checked.gemm(&product).unwrap_or_else(|error| panic!("{context}: {error}"));
+        assert_eq!(found.stats.tiles_checked, found.stats.tiles);
+        let late = stalled.gemm(&product).unwrap();
+        let bits = |outcome: &Outcome<f32>| outcome.values.mapv(f32::to_bits);
+        assert_eq!(bits(&late), bits(&found), "{context}, stalled");
+        assert_eq!(late.stats.counters, found.stats.counters, "{context}, stalled");
+        assert_eq!(late.stats.cycles.compute, found.stats.cycles.compute, "{context}, stalled");
+        assert!(late.stats.cycles.busy >= found.stats.cycles.busy, "{context}, stalled");
+    }
 }

@@ -18,10 +18,14 @@ fn leaf(name: &str) -> Option<String> {
     fs::read_to_string(root().join(name)).ok()
 }
 
+/// Folders of a design.
+const FOLDERS: [&str; 4] = ["", "rtl/", "sim/", "sw/"];
+
 /// Files below a folder, none when it is not there yet.
 fn kept(folder: &Path) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
-    for (prefix, folder) in [("", folder.to_owned()), ("rtl/", folder.join("rtl"))] {
+    for prefix in FOLDERS {
+        let folder = folder.join(prefix);
         for entry in fs::read_dir(&folder).into_iter().flatten() {
             let path = entry.unwrap().path();
             if path.is_file() {
@@ -50,7 +54,9 @@ fn check(name: &str) {
         if expected.exists() {
             fs::remove_dir_all(&expected).unwrap();
         }
-        fs::create_dir_all(expected.join("rtl")).unwrap();
+        for folder in FOLDERS {
+            fs::create_dir_all(expected.join(folder)).unwrap();
+        }
         for (path, source) in &rendered {
             fs::write(expected.join(path), source).unwrap();
         }
@@ -90,4 +96,16 @@ fn odd() {
 #[test]
 fn blocks() {
     check("blocks");
+}
+
+/// One pass over whole operands of an odd width.
+#[test]
+fn fixed() {
+    check("fixed");
+}
+
+/// Floats, with two partial sums a lane.
+#[test]
+fn fp32() {
+    check("fp32");
 }

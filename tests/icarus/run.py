@@ -46,7 +46,12 @@ CONFIGS = {
     "systolic_tall": (6, 1, 8, 1, 16, 16, 4, 32, 1, ALL),
     "fanout3": (5, 3, 2, 2, 8, 40, 3, 64, 3, ALL),
     "fanout4": (6, 9, 8, 2, 16, 40, 2, 32, 4, ALL),
+    "fixed_odd": (3, 5, 32, 3, 32, 48, 3, 32, 0, ALL),
+    "fixed_ragged": (2, 3, 13, 2, 13, 40, 5, 16, 0, ALL),
+    "fixed_systolic": (3, 4, 9, 2, 9, 40, 4, 16, 1, ALL),
 }
+# the others are flex
+STYLES = {"fixed_odd": "fixed", "fixed_ragged": "fixed", "fixed_systolic": "fixed"}
 
 # name: file or files, text that must occur once in each, what replaces it, and the configuration to
 # try it on where not all of FAULT_CONFIGS have what is at fault
@@ -157,7 +162,7 @@ class Bench:
             flexmac, "gen", "--rows", str(rows), "--cols", str(cols), "--chunk", str(chunk),
             "--lanes", str(lanes), "--max-bits", str(max_bits), "--max-k", str(max_k),
             "--stages", str(stages), "--depth", str(depth), "--fanout", str(fanout),
-            "--rounding-modes", rounding,
+            "--rounding-modes", rounding, "--style", STYLES.get(name, "flex"),
             "--out", str(folder / "design"),
         ])  # fmt: skip
         record = json.loads((folder / "design" / "config.json").read_text())

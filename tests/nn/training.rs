@@ -120,7 +120,8 @@ fn threads_do_not_change_a_run() {
     let train = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let mut trainer = trainer("lenet-small", config(Rounding::Stochastic), hurried, &data);
+            let mut trainer =
+                trainer::<i32>("lenet-small", config(Rounding::Stochastic), hurried, &data);
             (0..4).for_each(|_| drop(trainer.step(&mut reference(), &data).unwrap()));
             trainer.state()
         })

@@ -2,14 +2,15 @@
 
 use rtlgen::Schedule;
 
-use crate::engine::{Engine, Outcome, Product};
+use crate::engine::{Engine, Outcome, Product, Stats};
 use crate::error::EngineError;
+use crate::fp32;
 use crate::mismatch::{Difference, Mismatch};
 use crate::reference::ReferenceEngine;
 use crate::rtl::RtlEngine;
 
 /// Called with the product on which RTL and reference differ; returns a command that replays it.
-pub type ReplayHook = Box<dyn FnMut(&Product<'_, i32>) -> Option<String> + Send>;
+pub type ReplayHook<T = i32> = Box<dyn FnMut(&Product<'_, T>) -> Option<String> + Send>;
 
 /// Runs every product on both engines and compares every result bit, every counter and every cycle
 /// count; returns the RTL's.
@@ -17,19 +18,27 @@ pub struct CheckedEngine {
     rtl: RtlEngine,
     reference: ReferenceEngine,
     replay: Option<ReplayHook>,
+    float_replay: Option<ReplayHook<f32>>,
 }
 
 impl CheckedEngine {
     /// Checks `rtl` against a reference of the same configuration.
     pub fn new(rtl: RtlEngine) -> Self {
         let reference = ReferenceEngine::new(rtl.config().clone()).with_layout(rtl.layout());
-        Self { rtl, reference, replay: None }
+        Self { rtl, reference, replay: None, float_replay: None }
     }
 
     /// Calls `hook` when a product differs, so that the caller can save it.
     #[must_use]
     pub fn with_replay(mut self, hook: ReplayHook) -> Self {
         self.replay = Some(hook);
+        self
+    }
+
+    /// Like [`Self::with_replay`], for an array of floats.
+    #[must_use]
+    pub fn with_float_replay(mut self, hook: ReplayHook<f32>) -> Self {
+        self.float_replay = Some(hook);
         self
     }
 }
@@ -58,6 +67,36 @@ impl Engine<i32> for CheckedEngine {
     fn name(&self) -> &'static str {
         "checked"
     }
+}
+
+impl Engine<f32> for CheckedEngine {
+    fn gemm(&mut self, product: &Product<'_, f32>) -> Result<Outcome<f32>, EngineError> {
+        let schedule = fp32::lower(self.rtl.config(), product)?;
+        let expected = self.reference.gemm(product)?;
+        let difference = match self.rtl.gemm(product) {
+            Err(error @ EngineError::Hang { .. }) => Difference::Hang(error.to_string()),
+            Err(error) => return Err(error),
+            Ok(mut found) => match compare_floats(&schedule, &expected, &found) {
+                Some(difference) => difference,
+                None => {
+                    found.stats.tiles_checked = found.stats.tiles;
+                    return Ok(found);
+                }
+            },
+        };
+        let replay = self.float_replay.as_mut().and_then(|hook| hook(product));
+        let product = format!("array {}, {}", self.rtl.config().summary(), shapes(product));
+        Err(EngineError::Mismatch(Box::new(Mismatch { difference, product, replay })))
+    }
+
+    fn name(&self) -> &'static str {
+        "checked"
+    }
+}
+
+fn shapes<T>(product: &Product<'_, T>) -> String {
+    let (a, b) = (product.a.values.dim(), product.b.values.dim());
+    format!("({}, {}) x ({}, {})", a.0, a.1, b.0, b.1)
 }
 
 impl CheckedEngine {
@@ -96,13 +135,7 @@ impl CheckedEngine {
                 return Some(Difference::Sum { at, expected, found });
             }
         }
-        let (expected, found) = (&expected.stats, &found.stats);
-        if expected.counters != found.counters {
-            let (expected, found) = (expected.counters, found.counters);
-            return Some(Difference::Counters { expected, found });
-        }
-        (expected.cycles != found.cycles)
-            .then_some(Difference::Cycles { expected: expected.cycles, found: found.cycles })
+        compare_stats(&expected.stats, &found.stats)
     }
 
     fn schedule(&self, product: &Product<'_, i32>) -> Schedule {
@@ -115,13 +148,10 @@ impl CheckedEngine {
     fn describe(&self, product: &Product<'_, i32>) -> String {
         let (a, b) = (&product.a, &product.b);
         format!(
-            "array {}, ({}, {}) x ({}, {}), A {} bits {}, B {} bits {}, rounding {}, seed {} \
-             (iteration {}, layer {}, {})",
+            "array {}, {}, A {} bits {}, B {} bits {}, rounding {}, seed {} (iteration {}, \
+             layer {}, {})",
             self.rtl.config().summary(),
-            a.values.nrows(),
-            a.values.ncols(),
-            b.values.nrows(),
-            b.values.ncols(),
+            shapes(product),
             a.format.bits(),
             a.format,
             b.format.bits(),
@@ -133,4 +163,35 @@ impl CheckedEngine {
             product.seed.role.name(),
         )
     }
+}
+
+/// Every bit of every result counts, the sign of a zero too; a NaN is one number here.
+fn compare_floats(
+    schedule: &Schedule,
+    expected: &Outcome<f32>,
+    found: &Outcome<f32>,
+) -> Option<Difference> {
+    let pairs = || expected.values.indexed_iter().zip(found.values.iter());
+    let differs = |(a, b): (f32, f32)| a.to_bits() != b.to_bits();
+    if let Some(((at, reference), rtl)) = pairs().find(|((_, a), b)| differs((**a, **b))) {
+        let place = schedule.place(at);
+        return Some(Difference::Float {
+            at,
+            tile: (place.tile, place.row, place.col),
+            expected: *reference,
+            found: *rtl,
+            count: pairs().filter(|((_, a), b)| differs((**a, **b))).count(),
+        });
+    }
+    compare_stats(&expected.stats, &found.stats)
+}
+
+/// Counters, then cycles.
+fn compare_stats(expected: &Stats, found: &Stats) -> Option<Difference> {
+    if expected.counters != found.counters {
+        let (expected, found) = (expected.counters, found.counters);
+        return Some(Difference::Counters { expected, found });
+    }
+    (expected.cycles != found.cycles)
+        .then_some(Difference::Cycles { expected: expected.cycles, found: found.cycles })
 }

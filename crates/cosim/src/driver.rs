@@ -22,7 +22,7 @@ pub struct Stalls {
 }
 
 impl Stalls {
-    fn late(&mut self) -> bool {
+    pub(crate) fn late(&mut self) -> bool {
         // Knuth's MMIX multiplier; the upper bits are the random ones.
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (self.seed >> 56) < u64::from(self.chance)

@@ -24,6 +24,19 @@ pub enum EngineError {
         /// The configuration's.
         max_bits: u32,
     },
+    /// Integers for a float array, or floats for an integer one.
+    #[error(
+        "gemm: the array is of style {style} and multiplies {expected}, found {found}; generate an \
+         array of another style or convert the operands"
+    )]
+    Style {
+        /// The array's style.
+        style: rtlgen::Style,
+        /// What it multiplies.
+        expected: &'static str,
+        /// What it was given.
+        found: &'static str,
+    },
     /// The array was generated without this rounding mode.
     #[error(
         "gemm: rounding {found} asked for, the array was generated with {available}; add it to \
@@ -114,6 +127,36 @@ pub enum EngineError {
         commands: usize,
         /// Cycles the model allows for the whole product.
         expected: u64,
+    },
+    /// An access over the bus failed.
+    #[error("top: {access} of register 0x{address:03x}: expected OKAY, found {found}")]
+    Bus {
+        /// `read` or `write`.
+        access: &'static str,
+        /// Byte address.
+        address: u32,
+        /// What came instead.
+        found: &'static str,
+    },
+    /// The accelerator refused a command or found a packet of the wrong length.
+    #[error(
+        "top: error code {code} at command {command} since reset (docs/registers.md names the codes)"
+    )]
+    Device {
+        /// Value of the error register.
+        code: u32,
+        /// Number of the command.
+        command: u32,
+    },
+    /// A result packet has the wrong number of beats.
+    #[error("top: result packet of tile {tile}: expected {expected} beats, found {found}")]
+    ResultPacket {
+        /// The tile.
+        tile: u64,
+        /// Live rows of the tile.
+        expected: usize,
+        /// Beats up to TLAST; 0 when there was none.
+        found: usize,
     },
     /// RTL and reference differ.
     #[error("{0}")]

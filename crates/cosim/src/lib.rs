@@ -5,11 +5,13 @@ mod driver;
 mod engine;
 mod error;
 mod float;
+mod fp32;
 mod lower;
 mod mismatch;
 mod pack;
 mod reference;
 mod rtl;
+pub mod top;
 
 pub use checked::{CheckedEngine, ReplayHook};
 pub use driver::Stalls;

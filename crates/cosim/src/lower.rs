@@ -2,7 +2,7 @@
 
 use fxp::{Requantizer, Start};
 use ndarray::ArrayView2;
-use rtlgen::{Config, Layout, Schedule};
+use rtlgen::{Config, Layout, Schedule, Style};
 
 use crate::engine::{Element, Product};
 use crate::error::EngineError;
@@ -70,6 +70,11 @@ pub(crate) fn lower<'a>(
     product: &Product<'a, i32>,
 ) -> Result<Lowered<'a>, EngineError> {
     let shape = check_shapes(product)?;
+    let style = config.style();
+    if style == Style::Fp32 {
+        let (expected, found) = ("single-precision floats", "integers");
+        return Err(EngineError::Style { style, expected, found });
+    }
     let (bits_a, bits_b) = (product.a.format.bits(), product.b.format.bits());
     for (operand, found) in [('A', bits_a), ('B', bits_b)] {
         if found > config.max_bits() {

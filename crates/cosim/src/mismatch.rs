@@ -41,6 +41,19 @@ pub enum Difference {
         /// How many results differ.
         count: usize,
     },
+    /// A float result.
+    Float {
+        /// Row and column of the result.
+        at: (usize, usize),
+        /// Tile, and row and column within it.
+        tile: (u64, usize, usize),
+        /// The reference's.
+        expected: f32,
+        /// The RTL's.
+        found: f32,
+        /// How many results differ.
+        count: usize,
+    },
     /// An exact sum, with equal rounded results.
     Sum {
         /// Row and column of the result.
@@ -96,6 +109,16 @@ impl fmt::Display for Difference {
                     -sum_frac,
                     format.bits()
                 )
+            }
+            Self::Float { at, tile, expected, found, count } => {
+                writeln!(
+                    f,
+                    "  first of {count} differing results: C[{},{}], tile {} row {} column {}",
+                    at.0, at.1, tile.0, tile.1, tile.2
+                )?;
+                let line = |value: f32| format!("bits {:08x}  real {value:e}", value.to_bits());
+                writeln!(f, "  expected  {}", line(*expected))?;
+                write!(f, "  found     {}", line(*found))
             }
             Self::Sum { at, expected, found } => {
                 writeln!(f, "  first differing exact sum: C[{},{}]", at.0, at.1)?;

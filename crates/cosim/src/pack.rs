@@ -1,15 +1,24 @@
 //! Operands as the array's banks hold them: plane by plane, one word of digits per address.
 //!
 //! Word w of plane i holds, for every row (or column) r of the panel and lane v, the P bits
-//! [iP, iP+P) of element k = w * lanes + v, at bit (r * lanes + v) * P. P divides 32, so a digit
-//! never straddles two 32-bit words of the port.
+//! [iP, iP+P) of element k = w * lanes + v, at bit (r * lanes + v) * P. Floats are packed as the
+//! integers of their bits, in one plane.
 
 use ndarray::{ArrayView2, Axis};
-use rtlgen::{Config, Schedule};
+use rtlgen::{Config, Schedule, Style};
 
 /// What rows and columns beyond the product carry: a value that shows in results and counters if
 /// the array ever took it for live.
 pub(crate) const DEAD: i128 = 0x2d2d_2d2d_2d2d;
+
+/// What fills the lanes of A that a word has beyond K: times the 0 of B it must add nothing, and
+/// between floats only -0 does.
+fn padding(style: Style) -> i128 {
+    match style {
+        Style::Flex | Style::Fixed => 0,
+        Style::Fp32 => i128::from((-0.0_f32).to_bits()),
+    }
+}
 
 /// One command's operand bank: `planes * words` port words.
 #[derive(Debug)]
@@ -35,14 +44,14 @@ pub(crate) struct Panels {
 impl Panels {
     /// Packs the operand on the rows: one panel per band of tiles and piece of K.
     pub fn of_a(config: &Config, schedule: &Schedule, a: ArrayView2<'_, i32>) -> Self {
-        let shape = (schedule.band_rows(), config.rows());
-        Self::pack(config, schedule, a, shape, schedule.planes_a)
+        let ports = (schedule.band_rows(), config.rows());
+        Self::pack(config, schedule, a, ports, (schedule.planes_a, padding(config.style())))
     }
 
     /// Packs the operand on the columns: one panel per band of array columns and piece of K.
     pub fn of_b(config: &Config, schedule: &Schedule, b: ArrayView2<'_, i32>) -> Self {
-        let shape = (config.cols(), config.cols());
-        Self::pack(config, schedule, b.reversed_axes(), shape, schedule.planes_b)
+        let ports = (config.cols(), config.cols());
+        Self::pack(config, schedule, b.reversed_axes(), ports, (schedule.planes_b, 0))
     }
 
     /// The panel of a band of rows (columns) for the piece of K that starts at `k`.
@@ -56,7 +65,7 @@ impl Panels {
         schedule: &Schedule,
         lines: ArrayView2<'_, i32>,
         (live, ports): (usize, usize),
-        planes: u32,
+        (planes, pad): (u32, i128),
     ) -> Self {
         let pieces: Vec<_> = schedule.tile_commands(0).map(|command| command.k_len).collect();
         let mut panels = Vec::with_capacity(lines.nrows().div_ceil(live) * pieces.len());
@@ -64,7 +73,8 @@ impl Panels {
             let mut k = 0;
             for k_len in &pieces {
                 let piece = band.slice(ndarray::s![.., k..k + k_len]);
-                panels.push(pack_panel(config, schedule.words(*k_len), piece, ports, planes));
+                let words = schedule.words(*k_len);
+                panels.push(pack_panel(config, words, piece, (ports, planes, pad)));
                 k += k_len;
             }
         }
@@ -76,20 +86,17 @@ fn pack_panel(
     config: &Config,
     words: usize,
     piece: ArrayView2<'_, i32>,
-    ports: usize,
-    planes: u32,
+    (ports, planes, pad): (usize, u32, i128),
 ) -> Panel {
     let (lanes, chunk) = (config.lanes(), config.chunk());
     let width = (ports * lanes * chunk as usize).div_ceil(32);
     let mut digits = vec![0; planes as usize * words * width];
-    let mask = (1_u32 << chunk) - 1;
     let mut put = |line: usize, k: usize, value: i128| {
         let bit = (line * lanes + k % lanes) * chunk as usize;
         for plane in 0..planes {
             let address = plane as usize * words + k / lanes;
-            // Masked to a digit.
-            let digit = (value >> (plane * chunk)) as u32 & mask;
-            digits[address * width + bit / 32] |= digit << (bit % 32);
+            let word = &mut digits[address * width..(address + 1) * width];
+            put_bits(word, bit, chunk, value >> (plane * chunk));
         }
     };
     for (line, values) in piece.outer_iter().enumerate() {
@@ -99,6 +106,11 @@ fn pack_panel(
     }
     for line in piece.nrows()..ports {
         (0..piece.ncols()).for_each(|k| put(line, k, DEAD));
+    }
+    if pad != 0 {
+        for line in 0..ports {
+            (piece.ncols()..words * lanes).for_each(|k| put(line, k, pad));
+        }
     }
     Panel { digits, width }
 }

@@ -29,7 +29,7 @@ impl ReferenceEngine {
         Self { config, layout: Layout::AsGiven }
     }
 
-    /// Lays products on the array in another way than as given.
+    /// Lays products of integers on the array in another way than as given; floats stay as given.
     #[must_use]
     pub fn with_layout(self, layout: Layout) -> Self {
         Self { layout, ..self }
@@ -119,8 +119,7 @@ impl<'r, 'd> Edge<'r, 'd> {
         Ok(self.bands(|first, out, Scratch { sums, streams }| {
             let rows = out.len() / self.n;
             let sums = sums.get_or_insert_with(|| right.zeros(self.band));
-            sums.rows_mut(rows).begin(start, first);
-            right.add_product(lowered.a, first, sums.rows_mut(rows));
+            right.product(lowered.a, first, start, sums.rows_mut(rows));
             self.round(sums, 0, first, out, streams)
         }))
     }

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use fxp::{Rounding, Sums};
-use ndarray::{Array2, SliceInfo, SliceInfoElem, s};
+use fxp::{Format, Requantizer, Role, Rounding, SeedPath, Start, Sums};
+use ndarray::{Array2, ArrayView2, SliceInfo, SliceInfoElem, s};
 use rtlgen::{Command, Config, Layout, SourceFile};
 
 use crate::driver::{Driver, Fired, Stalls};
-use crate::engine::{Engine, Outcome, Product, Stats};
+use crate::engine::{Engine, Operand, Outcome, Product, Stats};
 use crate::error::EngineError;
+use crate::fp32;
 use crate::lower::{Lowered, lower};
 use crate::pack::Panels;
 
@@ -46,7 +47,7 @@ impl RtlEngine {
         self
     }
 
-    /// Lays products on the array in another way than as given.
+    /// Lays products of integers on the array in another way than as given; floats stay as given.
     #[must_use]
     pub fn with_layout(self, layout: Layout) -> Self {
         Self { layout, ..self }
@@ -73,6 +74,65 @@ impl Engine<i32> for RtlEngine {
 
     fn name(&self) -> &'static str {
         "rtl"
+    }
+}
+
+/// Floats travel as the integers of their bits: the driver and the banks only move them.
+impl Engine<f32> for RtlEngine {
+    fn gemm(&mut self, product: &Product<'_, f32>) -> Result<Outcome<f32>, EngineError> {
+        let schedule = fp32::lower(&self.config, product)?;
+        let raw = RawFloats::new(product);
+        let product = raw.product();
+        let lowered = Lowered {
+            a: product.a.values,
+            b: product.b.values,
+            bits_a: 32,
+            bits_b: 32,
+            bias: product.bias.as_ref().map(|bias| Start { values: bias.values, shift: 0 }),
+            requantizer: Requantizer { shift: 0, bits: 32, rounding: Rounding::Nearest },
+            schedule,
+        };
+        let outcome = Run::new(&self.config, &lowered, &product).play(&mut self.driver)?;
+        // Each raw value is 32 bits.
+        let values = outcome.values.mapv(|raw| f32::from_bits(raw as u32));
+        Ok(Outcome { values, sums: None, stats: outcome.stats })
+    }
+
+    fn name(&self) -> &'static str {
+        "rtl"
+    }
+}
+
+/// A float product as bits.
+struct RawFloats {
+    a: Array2<i32>,
+    b: Array2<i32>,
+    bias: Option<Array2<i32>>,
+}
+
+impl RawFloats {
+    fn new(product: &Product<'_, f32>) -> Self {
+        // The same 32 bits.
+        let raw = |values: ArrayView2<'_, f32>| values.mapv(|value| value.to_bits() as i32);
+        Self {
+            a: raw(product.a.values),
+            b: raw(product.b.values),
+            bias: product.bias.map(|bias| raw(bias.values)),
+        }
+    }
+
+    fn product(&self) -> Product<'_, i32> {
+        let format = Format::new(32, 0).expect("32 bits are legal");
+        let operand = |values| Operand { values, format };
+        Product {
+            a: operand(self.a.view()),
+            b: operand(self.b.view()),
+            bias: self.bias.as_ref().map(|bias| operand(bias.view())),
+            out: format,
+            rounding: Rounding::Nearest,
+            seed: SeedPath { run: 0, iteration: 0, layer: 0, role: Role::Forward },
+            keep_sums: false,
+        }
     }
 }
 

@@ -140,6 +140,16 @@ impl OperandRules {
         (state.width_iterations, state.width_seen) = (0, Counters::default());
     }
 
+    /// Gives all planes there may be.
+    pub(crate) fn widen(&self, state: &mut OperandState) {
+        if state.planes < self.planes_max {
+            state.planes = self.planes_max;
+            // What was seen was in the narrower format.
+            state.clear();
+            (state.width_iterations, state.width_seen) = (0, Counters::default());
+        }
+    }
+
     /// Moves the range where the counters force it, or tries a shorter one.
     fn follow(&self, state: &mut OperandState, counters: &Counters) {
         state.seen.merge(counters);

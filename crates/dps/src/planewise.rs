@@ -59,6 +59,10 @@ pub struct PlanewiseConfig {
     pub resolution: f64,
     /// Iterations between decisions that need no haste.
     pub window: u32,
+    /// Iterations after which every operand takes its widest format; 0 for never. What a run loses to
+    /// narrow formats it makes up for at the end, when steps are small; so passes are best saved
+    /// before.
+    pub widen_at: u64,
 }
 
 impl Default for PlanewiseConfig {
@@ -77,6 +81,7 @@ impl Default for PlanewiseConfig {
             gradient_overflow_limit: 1.0 / 4096.0,
             resolution: 0.0,
             window: 20,
+            widen_at: 0,
         }
     }
 }
@@ -223,6 +228,7 @@ impl UseRules {
 #[derive(Debug, Clone)]
 pub struct Planewise {
     rules: Vec<UseRules>,
+    widen_at: u64,
     state: PlanewiseState,
     table: FormatTable,
 }
@@ -237,7 +243,7 @@ impl Planewise {
         let rules: Vec<_> = tensors.iter().map(|spec| UseRules::new(&config, spec.role)).collect();
         let state = PlanewiseState { tensors: rules.iter().map(UseRules::start).collect() };
         let table = table(&rules, &state);
-        Ok(Self { rules, state, table })
+        Ok(Self { rules, widen_at: config.widen_at, state, table })
     }
 }
 
@@ -270,6 +276,10 @@ impl Policy for Planewise {
             rules.forward.step(&mut state.forward, &counters.forward);
             rules.backward.step(&mut state.backward, &counters.backward);
             rules.update.step(&mut state.update, &counters.update);
+            if observation.iteration + 1 == self.widen_at {
+                rules.forward.widen(&mut state.forward);
+                rules.backward.widen(&mut state.backward);
+            }
         }
         self.table = table(&self.rules, &self.state);
         &self.table

@@ -136,6 +136,24 @@ fn gradients_below_their_last_place_get_a_plane() {
 }
 
 #[test]
+fn all_operands_widen_at_the_iteration_asked_for() {
+    let config = PlanewiseConfig { chunk: 4, widen_at: 30, ..Default::default() };
+    let mut policy = Planewise::new(config, &tensors()).unwrap();
+    let seen = TensorCounters { forward: counters(0, 3, 64), ..Default::default() };
+    let step = |policy: &mut Planewise, iteration| {
+        policy.step(&Observation { iteration, loss: 1.0, counters: &[seen; 5] });
+    };
+    (0..29).for_each(|iteration| step(&mut policy, iteration));
+    assert_eq!(operand_bits(&policy), [4, 4, 8, 4, 8]);
+    let point = policy.formats()[WEIGHT].forward.integer_length();
+    step(&mut policy, 29);
+    assert_eq!(operand_bits(&policy), [4, 8, 8, 8, 8], "the input has what it needs");
+    assert_eq!(policy.formats()[WEIGHT].forward.integer_length(), point, "the range stays");
+    (30..100).for_each(|iteration| step(&mut policy, iteration));
+    assert_eq!(operand_bits(&policy), [4, 8, 8, 8, 8]);
+}
+
+#[test]
 fn shared_weights_have_a_width_of_their_own() {
     let mut tensors = tensors();
     tensors[WEIGHT].role = TensorRole::Weight { shared: true };

@@ -14,9 +14,9 @@ pub struct ConfigArgs {
     /// Columns of processing elements
     #[arg(long, value_name = "N", default_value_t = ConfigSpec::default().cols)]
     cols: u32,
-    /// Multiplier width P
-    #[arg(long, value_name = "BITS", default_value_t = ConfigSpec::default().chunk)]
-    chunk: u32,
+    /// Multiplier width P [default: 8; whole operands in styles fixed and fp32]
+    #[arg(long, value_name = "BITS")]
+    chunk: Option<u32>,
     /// Products per PE and cycle
     #[arg(long, value_name = "N", default_value_t = ConfigSpec::default().lanes)]
     lanes: u32,
@@ -35,13 +35,9 @@ pub struct ConfigArgs {
     /// Words per operand bank
     #[arg(long, value_name = "WORDS", default_value_t = ConfigSpec::default().depth)]
     depth: u32,
-    /// Rounding modes to build, comma-separated
-    #[arg(
-        long = "rounding-modes",
-        value_name = "MODES",
-        value_delimiter = ',',
-        default_value = "nearest,truncate,stochastic"
-    )]
+    /// Rounding modes to build, comma-separated [default: nearest,truncate,stochastic; nearest in
+    /// style fp32]
+    #[arg(long = "rounding-modes", value_name = "MODES", value_delimiter = ',')]
     rounding_modes: Vec<Rounding>,
     /// Processing element
     #[arg(long, value_name = "STYLE", default_value_t = ConfigSpec::default().style)]
@@ -57,7 +53,7 @@ impl ConfigArgs {
         let spec = ConfigSpec {
             rows: self.rows,
             cols: self.cols,
-            chunk: self.chunk,
+            chunk: self.chunk.unwrap_or_else(|| self.style.default_chunk(self.max_bits)),
             lanes: self.lanes,
             max_bits: self.max_bits,
             max_k: self.max_k,
@@ -65,7 +61,7 @@ impl ConfigArgs {
             fanout: self.fanout,
             depth: self.depth,
             rounding: RoundingSet::new(self.rounding_modes.iter().copied())
-                .unwrap_or_else(RoundingSet::all),
+                .unwrap_or_else(|| self.style.default_rounding()),
             style: self.style,
         };
         spec.check()

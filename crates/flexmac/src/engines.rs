@@ -5,10 +5,10 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use cosim::{CheckedEngine, Engine, ReferenceEngine, ReplayHook, RtlEngine};
+use cosim::{CheckedEngine, Element, Engine, ReferenceEngine, ReplayHook, RtlEngine};
 use rtlgen::{Config, Layout, SourceFile};
 
-use crate::cmd::gemm::FixedEngine;
+use crate::cmd::gemm::ArrayEngine;
 
 /// A configuration and the Verilog that implements it.
 #[derive(Debug, Clone)]
@@ -35,29 +35,49 @@ impl Design {
     }
 }
 
-/// Makes an integer engine. `replay` is told of a product on which RTL and reference differ.
-pub fn fixed_engine(
-    kind: FixedEngine,
+/// Makes an engine for the numbers that the design multiplies. `replay` is told of a product on
+/// which RTL and reference differ.
+pub fn array_engine<T: Replayed>(
+    kind: ArrayEngine,
     design: &Design,
     layout: Layout,
     trace: Option<&Path>,
-    replay: Option<ReplayHook>,
-) -> Result<Box<dyn Engine<i32>>> {
+    replay: ReplayHook<T>,
+) -> Result<Box<dyn Engine<T>>>
+where
+    ReferenceEngine: Engine<T>,
+    RtlEngine: Engine<T>,
+    CheckedEngine: Engine<T>,
+{
     let config = design.config.clone();
-    if kind == FixedEngine::Reference {
+    if kind == ArrayEngine::Reference {
         return Ok(Box::new(ReferenceEngine::new(config).with_layout(layout)));
     }
     let rtl =
         patiently(&config.summary(), || RtlEngine::new(config.clone(), &design.sources, trace))?
             .with_layout(layout);
-    if kind == FixedEngine::Rtl {
+    if kind == ArrayEngine::Rtl {
         return Ok(Box::new(rtl));
     }
-    let checked = CheckedEngine::new(rtl);
-    Ok(Box::new(match replay {
-        Some(hook) => checked.with_replay(hook),
-        None => checked,
-    }))
+    Ok(Box::new(T::attach(CheckedEngine::new(rtl), replay)))
+}
+
+/// Numbers whose failing products the checked engine can hand to a hook.
+pub trait Replayed: Element {
+    /// Gives the engine the hook.
+    fn attach(engine: CheckedEngine, replay: ReplayHook<Self>) -> CheckedEngine;
+}
+
+impl Replayed for i32 {
+    fn attach(engine: CheckedEngine, replay: ReplayHook<Self>) -> CheckedEngine {
+        engine.with_replay(replay)
+    }
+}
+
+impl Replayed for f32 {
+    fn attach(engine: CheckedEngine, replay: ReplayHook<Self>) -> CheckedEngine {
+        engine.with_float_replay(replay)
+    }
 }
 
 /// Runs a build that is quick when cached, and says what it is when it is not.

@@ -1,4 +1,4 @@
-//! Integer matrices from and to .npy files.
+//! Matrices of integers and of floats from and to .npy files.
 
 use std::fs;
 use std::io::Cursor;
@@ -10,21 +10,50 @@ use ndarray_npy::{ReadNpyError, ReadNpyExt, ReadableElement, WritableElement, Wr
 
 /// Reads a 2-D integer matrix of any integer type, whose values fit 32 bits.
 pub fn read_matrix(path: &Path) -> Result<Array2<i32>> {
-    let array = read_integers(path)?;
+    as_matrix(path, read_integers(path)?)
+}
+
+/// Reads an integer bias: (N,) becomes one row; 2-D stays as it is.
+pub fn read_bias(path: &Path) -> Result<Array2<i32>> {
+    as_bias(path, read_integers(path)?)
+}
+
+/// Reads a 2-D matrix of single-precision floats.
+pub fn read_float_matrix(path: &Path) -> Result<Array2<f32>> {
+    as_matrix(path, read_floats(path)?)
+}
+
+/// Reads a bias of single-precision floats, as [`read_bias`] does.
+pub fn read_float_bias(path: &Path) -> Result<Array2<f32>> {
+    as_bias(path, read_floats(path)?)
+}
+
+fn as_matrix<T>(path: &Path, array: ArrayD<T>) -> Result<Array2<T>> {
     let shape = array.shape().to_vec();
     array.into_dimensionality().map_err(|_| {
         anyhow!("read {}: expected a 2-D array, found shape {shape:?}", path.display())
     })
 }
 
-/// Reads a bias: (N,) becomes one row; 2-D stays as it is.
-pub fn read_bias(path: &Path) -> Result<Array2<i32>> {
-    let array = read_integers(path)?;
+fn as_bias<T>(path: &Path, array: ArrayD<T>) -> Result<Array2<T>> {
     let shape = array.shape().to_vec();
     let array = if shape.len() == 1 { array.insert_axis(ndarray::Axis(0)) } else { array };
     array.into_dimensionality().map_err(|_| {
         anyhow!("read {}: expected shape (N,) or (M, N), found {shape:?}", path.display())
     })
+}
+
+fn read_floats(path: &Path) -> Result<ArrayD<f32>> {
+    let bytes = fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    match ArrayD::read_npy(Cursor::new(bytes)) {
+        Ok(array) => Ok(array),
+        Err(ReadNpyError::WrongDescriptor(_)) => bail!(
+            "read {}: expected an array of float32 for an array of style fp32, found another \
+             element type; convert it with .astype('float32')",
+            path.display()
+        ),
+        Err(error) => bail!("read {}: not a usable .npy file: {error}", path.display()),
+    }
 }
 
 /// Reads one element type, and says [`ReadNpyError::WrongDescriptor`] of any other.

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use nn::data::{Dataset, Split};
 use nn::{NetSpec, Solver};
+use rtlgen::Style;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -75,7 +76,8 @@ impl RunConfig {
             }
         }
         let (found, expected) = (self.value("engine"), recorded.value("engine"));
-        if self.is_float() != recorded.is_float() {
+        let float = json!("float");
+        if (*found == float) != (*expected == float) {
             bail!("--resume: --engine: expected one that trains like {expected}, found {found}");
         }
         let (found, expected) = (self.value("iters"), recorded.value("iters"));
@@ -94,9 +96,9 @@ impl RunConfig {
         Ok(())
     }
 
-    /// Whether the run's numbers are floats.
+    /// Whether the run's numbers are floats: those of the host or of a float array.
     pub fn is_float(&self) -> bool {
-        *self.value("engine") == json!("float")
+        *self.value("engine") == json!("float") || self.array["style"] == json!(Style::Fp32)
     }
 
     fn value(&self, setting: &str) -> &Value {

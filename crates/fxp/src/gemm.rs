@@ -41,10 +41,7 @@ pub fn exact_gemm(
     let mut sums = bound.zeros((a.nrows(), b.ncols()));
     if a.nrows() >= MIN_BAND * 2 {
         let right = RightOperand::convert(b, bound);
-        sums.par_bands(MIN_BAND, |mut band, row| {
-            band.begin(start.as_ref(), row);
-            right.add_product(a, row, band);
-        });
+        sums.par_bands(MIN_BAND, |band, row| right.product(a, row, start.as_ref(), band));
     } else {
         sums.view_mut().begin(start.as_ref(), 0);
         if let Some(product) = split_inner(a, b, bound) {
@@ -148,30 +145,40 @@ impl RightOperand {
         self.bound.zeros((rows, self.columns))
     }
 
-    /// Adds A[row..] B to sums that [`Self::zeros`] made, one row of A for each of theirs.
-    pub fn add_product(&self, a: ArrayView2<'_, i32>, row: usize, sums: SumsViewMut<'_>) {
+    /// Writes A[row..] B, added to what sums start from, into sums that [`Self::zeros`] made: one row
+    /// of A for each of theirs.
+    pub fn product(
+        &self,
+        a: ArrayView2<'_, i32>,
+        row: usize,
+        start: Option<&Start<'_>>,
+        mut sums: SumsViewMut<'_>,
+    ) {
+        // Whole products without a start overwrite what is there; all others add to it.
+        let add = start.is_some() || !self.bound.plan.whole;
+        if add {
+            sums.begin(start, row);
+        }
+        self.multiply_rows(a, row, sums, add);
+    }
+
+    /// Adds A[row..] B to the sums.
+    fn add_product(&self, a: ArrayView2<'_, i32>, row: usize, sums: SumsViewMut<'_>) {
+        self.multiply_rows(a, row, sums, true);
+    }
+
+    fn multiply_rows(&self, a: ArrayView2<'_, i32>, row: usize, sums: SumsViewMut<'_>, add: bool) {
         let rows = row..row + sums.nrows();
         let a = a.slice_axis(Axis(0), Slice::from(rows));
         match (&self.pieces, sums) {
-            (Pieces::Single(b), SumsViewMut::Single(sums)) => self.multiply(a, &b[0].1, sums),
-            (Pieces::Double(b), SumsViewMut::Double(sums)) => self.multiply(a, &b[0].1, sums),
+            (Pieces::Single(b), SumsViewMut::Single(sums)) => multiply(a, &b[0].1, sums, add),
+            (Pieces::Double(b), SumsViewMut::Double(sums)) => multiply(a, &b[0].1, sums, add),
             (Pieces::Single(b), SumsViewMut::Narrow(sums)) => self.accumulate(a, b, sums),
             (Pieces::Single(b), SumsViewMut::Wide(sums)) => self.accumulate(a, b, sums),
             (Pieces::Double(b), SumsViewMut::Narrow(sums)) => self.accumulate(a, b, sums),
             (Pieces::Double(b), SumsViewMut::Wide(sums)) => self.accumulate(a, b, sums),
             _ => unreachable!("sums come from the plan"),
         }
-    }
-
-    /// A whole product in one carrier.
-    fn multiply<F: Carrier>(
-        &self,
-        a: ArrayView2<'_, i32>,
-        b: &Array2<F>,
-        mut sums: ArrayViewMut2<'_, F>,
-    ) {
-        let a = a.mapv(F::from_piece);
-        general_mat_mul(F::one(), &a, b, F::one(), &mut sums);
     }
 
     /// Products of pieces over stretches, added as integers.
@@ -197,6 +204,17 @@ impl RightOperand {
             }
         }
     }
+}
+
+/// A whole product in one carrier, added to the sums or in their place.
+fn multiply<F: Carrier>(
+    a: ArrayView2<'_, i32>,
+    b: &Array2<F>,
+    mut sums: ArrayViewMut2<'_, F>,
+    add: bool,
+) {
+    let a = a.mapv(F::from_piece);
+    general_mat_mul(F::one(), &a, b, if add { F::one() } else { F::zero() }, &mut sums);
 }
 
 /// Checks that every element fits `bits` bits; returns the width that they need, at most `bits`.

@@ -116,7 +116,7 @@ impl SumsViewMut<'_> {
     }
 
     /// Writes what the sums start from, zero or the values of the rows from `first` on.
-    pub fn begin(&mut self, start: Option<&Start<'_>>, first: usize) {
+    pub(crate) fn begin(&mut self, start: Option<&Start<'_>>, first: usize) {
         each!(Self, self, sums => begin(sums, start, first));
     }
 }

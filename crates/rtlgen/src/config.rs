@@ -7,11 +7,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use fxp::RoundingSet;
+use fxp::{Rounding, RoundingSet};
 use serde::{Deserialize, Serialize};
 
 use crate::bounds;
 use crate::error::{ConfigError, ConfigErrors};
+use crate::{fixed, fp32};
 
 /// Which processing element fills the array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -37,6 +38,36 @@ impl Style {
             Self::Fp32 => "fp32",
         }
     }
+
+    /// The multiplier width that goes with the style where none is asked for: the baselines
+    /// multiply whole operands.
+    pub fn default_chunk(self, max_bits: u32) -> u32 {
+        match self {
+            Self::Flex => ConfigSpec::default().chunk,
+            Self::Fixed | Self::Fp32 => max_bits,
+        }
+    }
+
+    /// The rounding modes that go with the style where none are asked for: binary32 knows one here.
+    pub fn default_rounding(self) -> RoundingSet {
+        match self {
+            Self::Flex | Self::Fixed => RoundingSet::all(),
+            Self::Fp32 => nearest_only(),
+        }
+    }
+
+    /// Most pipeline registers on the way through a PE.
+    pub fn max_stages(self) -> u32 {
+        match self {
+            Self::Flex => 4,
+            Self::Fixed => fixed::MAX_STAGES,
+            Self::Fp32 => fp32::MAX_STAGES,
+        }
+    }
+}
+
+fn nearest_only() -> RoundingSet {
+    RoundingSet::new([Rounding::Nearest]).expect("one mode is a set")
 }
 
 impl fmt::Display for Style {
@@ -111,13 +142,25 @@ impl ConfigSpec {
         range("cols", self.cols, 1, 128);
         range("lanes", self.lanes, 1, 16);
         range("max_k", self.max_k, 1, 1 << 18);
-        range("stages", self.stages, 1, 4);
-        range("fanout", self.fanout, 0, 128);
+        range("stages", self.stages, 1, self.style.max_stages());
+        let fanout_in_range = range("fanout", self.fanout, 0, 128);
         let bits_in_range = range("max_bits", self.max_bits, 2, 32);
         let depth_in_range = range("depth", self.depth, 1, 1 << 16);
-        let chunk_legal = [2, 4, 8, 16].contains(&self.chunk);
-        if !chunk_legal {
+        let chunk_legal = match self.style {
+            Style::Flex => [2, 4, 8, 16].contains(&self.chunk),
+            Style::Fixed | Style::Fp32 => self.chunk == self.max_bits,
+        };
+        if !chunk_legal && self.style == Style::Flex {
             errors.push(ConfigError::Chunk { found: self.chunk });
+        } else if !chunk_legal {
+            let (found, max_bits) = (self.chunk, self.max_bits);
+            errors.push(ConfigError::WholeOperands { style: self.style, found, max_bits });
+        }
+        if self.style == Style::Fp32 && bits_in_range && self.max_bits != 32 {
+            errors.push(ConfigError::Fp32Bits { found: self.max_bits });
+        }
+        if self.style == Style::Fp32 && self.rounding != nearest_only() {
+            errors.push(ConfigError::Fp32Rounding { found: self.rounding.clone() });
         }
         if chunk_legal && bits_in_range && self.max_bits < self.chunk {
             errors.push(ConfigError::NarrowerThanChunk {
@@ -134,12 +177,8 @@ impl ConfigSpec {
                 errors.push(ConfigError::DepthPlanes { found: self.depth, planes });
             }
         }
-        if self.style != Style::Flex {
-            errors.push(ConfigError::NotGenerated {
-                name: "style",
-                found: self.style.to_string(),
-                generated: "flex",
-            });
+        if self.style == Style::Fp32 && fanout_in_range && self.fanout != 0 {
+            errors.push(ConfigError::Fp32Fanout { found: self.fanout });
         }
         if errors.is_empty() { Ok(Config { spec: self }) } else { Err(ConfigErrors(errors)) }
     }
@@ -172,7 +211,12 @@ impl Config {
         self.spec.lanes as usize
     }
 
-    /// Multiplier width P: bits of one plane.
+    /// Which PE fills the array.
+    pub fn style(&self) -> Style {
+        self.spec.style
+    }
+
+    /// Multiplier width P: bits of one plane, of a whole operand in the baselines.
     pub fn chunk(&self) -> u32 {
         self.spec.chunk
     }
@@ -221,16 +265,31 @@ impl Config {
         }
     }
 
-    /// Bits of one PE's accumulator, from the bound in `bounds.rs`.
+    /// Bits of one PE's accumulator, from the bound in `bounds.rs`; a binary32 number has its own.
     pub fn acc_bits(&self) -> u32 {
-        bounds::accumulator_bits(&self.spec)
+        match self.spec.style {
+            Style::Flex | Style::Fixed => bounds::accumulator_bits(&self.spec),
+            Style::Fp32 => 32,
+        }
+    }
+
+    /// Cycles from a PE's operands to where its sums are captured: all its registers, or in the
+    /// float PE those in front of the accumulation loop and one.
+    pub fn capture_stages(&self) -> u32 {
+        match self.spec.style {
+            Style::Flex | Style::Fixed => self.spec.stages,
+            Style::Fp32 => fp32::Pipeline::new(self.spec.stages).before_loop() + 1,
+        }
     }
 
     /// Bits of the exact sum in a requantizer: any product of `max_bits` operands up to K = 2^24,
     /// over as many commands as it takes, and never fewer than 48, so that narrow arrays take a
     /// bias too.
     pub fn sum_bits(&self) -> u32 {
-        (2 * self.spec.max_bits + 24).max(48)
+        match self.spec.style {
+            Style::Flex | Style::Fixed => (2 * self.spec.max_bits + 24).max(48),
+            Style::Fp32 => 32,
+        }
     }
 
     /// Longest dot product of one command at these plane counts: bounded by `max_k` and by what one
@@ -240,18 +299,25 @@ impl Config {
         (self.spec.max_k as usize).min(words * self.lanes())
     }
 
-    /// A short name for logs and reports: `16x16 chunk 8 lanes 4 max_bits 32`, and `fanout 4`
-    /// where it is not 0.
+    /// A short name for logs and reports: `16x16 chunk 8 lanes 4 max_bits 32`,
+    /// `16x16 fixed 32 bits lanes 4`, `16x16 fp32 lanes 4`, and `fanout 4` where it is not 0.
     pub fn summary(&self) -> String {
         let s = &self.spec;
+        let (rows, cols, lanes) = (s.rows, s.cols, s.lanes);
         let fanout = match s.fanout {
             0 => String::new(),
             n => format!(" fanout {n}"),
         };
-        format!(
-            "{}x{} chunk {} lanes {} max_bits {}{fanout}",
-            s.rows, s.cols, s.chunk, s.lanes, s.max_bits
-        )
+        match s.style {
+            Style::Flex => format!(
+                "{rows}x{cols} chunk {} lanes {lanes} max_bits {}{fanout}",
+                s.chunk, s.max_bits
+            ),
+            Style::Fixed => {
+                format!("{rows}x{cols} fixed {} bits lanes {lanes}{fanout}", s.max_bits)
+            }
+            Style::Fp32 => format!("{rows}x{cols} fp32 lanes {lanes}"),
+        }
     }
 }
 
@@ -279,18 +345,16 @@ mod tests {
             stages: 5,
             fanout: 129,
             depth: 3,
-            style: Style::Fp32,
             ..ConfigSpec::default()
         };
         let errors = spec.check().unwrap_err();
         let text = errors.to_string();
-        for name in [
-            "rows", "cols", "chunk", "lanes", "max_bits", "max_k", "stages", "fanout", "depth",
-            "style",
-        ] {
+        for name in
+            ["rows", "cols", "chunk", "lanes", "max_bits", "max_k", "stages", "fanout", "depth"]
+        {
             assert!(text.contains(&format!("\n  {name}: ")), "{name} missing in {text}");
         }
-        assert_eq!(errors.iter().count(), 10);
+        assert_eq!(errors.iter().count(), 9);
     }
 
     #[test]
@@ -301,6 +365,24 @@ mod tests {
         let spec = ConfigSpec { chunk: 2, max_bits: 32, depth: 8, ..ConfigSpec::default() };
         let text = spec.check().unwrap_err().to_string();
         assert!(text.contains("depth: expected at least 16"), "{text}");
+    }
+
+    #[test]
+    fn baselines_multiply_whole_operands() {
+        let fixed = ConfigSpec { style: Style::Fixed, max_bits: 13, ..ConfigSpec::default() };
+        let text = fixed.clone().check().unwrap_err().to_string();
+        assert!(text.contains("chunk: style fixed multiplies max_bits = 13"), "{text}");
+        let config = ConfigSpec { chunk: 13, ..fixed }.check().unwrap();
+        assert_eq!((config.planes(2), config.planes(13), config.max_planes()), (1, 1, 1));
+        // 2 * max_bits + ceil(log2(max_k)).
+        assert_eq!(config.acc_bits(), 26 + 12);
+        let fp32 = ConfigSpec { style: Style::Fp32, max_bits: 16, ..ConfigSpec::default() };
+        let text = fp32.check().unwrap_err().to_string();
+        assert!(text.contains("\n  chunk: ") && text.contains("\n  max_bits: "), "{text}");
+        assert!(text.contains("\n  rounding: "), "{text}");
+        let fp32 = ConfigSpec { style: Style::Fp32, fanout: 4, ..ConfigSpec::default() };
+        let text = fp32.check().unwrap_err().to_string();
+        assert!(text.contains("\n  fanout: style fp32 has 0"), "{text}");
     }
 
     /// The requantizers sign-extend accumulators to sums, and a PE its lanes' sum to accumulators.

@@ -11,7 +11,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::{Config, Style};
+use crate::fp32;
 use crate::schedule::Schedule;
 
 /// Cycles of one product, as the RTL's counters report them (`rtl/flexmac_stats.v`).
@@ -52,14 +53,33 @@ const FIXED_LATENCY: u64 = 8;
 
 /// Cycles from a product's last word to its last result that no schedule hides, apart from the rows
 /// of its last capture: fixed, PE stages, a register per block of columns, and the way up a column.
+/// Float arrays are told what to do without a register in between.
 fn latency(config: &Config) -> u64 {
-    let blocks = config.col_blocks() + config.drain_lag();
-    FIXED_LATENCY + u64::from(config.spec().stages + blocks)
+    let blocks = match config.style() {
+        Style::Flex | Style::Fixed => config.col_blocks() + config.drain_lag(),
+        Style::Fp32 => 0,
+    };
+    FIXED_LATENCY + u64::from(config.capture_stages() + blocks)
 }
 
 impl Schedule {
     /// Cycles of the whole product with operands, preloads, seeds and results never waiting.
     pub fn cycles(&self, config: &Config) -> Cycles {
+        let (compute, slots, draining, waiting) = match config.style() {
+            Style::Flex | Style::Fixed => self.slots(),
+            Style::Fp32 => fp32::slots(self, config),
+        };
+        Cycles {
+            busy: slots + draining + latency(config),
+            compute,
+            stall: waiting,
+            load: 0,
+            blocked: 0,
+        }
+    }
+
+    /// Words, slots, rows of the last capture, slots in which a capture waited.
+    fn slots(&self) -> (u64, u64, u64, u64) {
         let across = self.tiles_across() as u64;
         let (full, rest) = ((self.m / self.band_rows()) as u64, (self.m % self.band_rows()) as u64);
         let mut slots = 0;
@@ -72,13 +92,7 @@ impl Schedule {
             }
         }
         let compute = self.tiles() as u64 * self.tile_slots(0, 0);
-        Cycles {
-            busy: slots + draining + latency(config),
-            compute,
-            stall: slots - compute,
-            load: 0,
-            blocked: 0,
-        }
+        (compute, slots, draining, slots - compute)
     }
 
     /// Slots of a tile of `rows` live rows after one that left `before` rows in the chains. With no

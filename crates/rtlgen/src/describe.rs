@@ -39,7 +39,8 @@ pub fn parameters() -> Vec<Parameter> {
             "integer",
             "2, 4, 8, 16",
             d.chunk.to_string(),
-            "multiplier width P: operands of a and b bits take ceil(a/P) x ceil(b/P) passes",
+            "multiplier width P: operands of a and b bits take ceil(a/P) x ceil(b/P) passes; styles \
+             fixed and fp32 multiply max_bits in one pass and take no chunk",
         ),
         row(
             "lanes",
@@ -68,7 +69,8 @@ pub fn parameters() -> Vec<Parameter> {
             "integer",
             "1..=4",
             d.stages.to_string(),
-            "pipeline registers inside a PE: accumulator, + sum, + products, + operands",
+            "pipeline registers inside a PE: accumulator, + sum, + products, + operands; up to 5 in \
+             style fixed, 8 in style fp32",
         ),
         row(
             "fanout",
@@ -76,7 +78,7 @@ pub fn parameters() -> Vec<Parameter> {
             "0..=128",
             d.fanout.to_string(),
             "operand and control registers every n PEs along rows and columns: 1 is fully systolic, \
-             0 broadcasts from one register at the array's edge",
+             0 broadcasts from one register at the array's edge, and is all that style fp32 has",
         ),
         row(
             "depth",
@@ -95,9 +97,10 @@ pub fn parameters() -> Vec<Parameter> {
         row(
             "style",
             "name",
-            "flex",
+            "flex, fixed, fp32",
             d.style.to_string(),
-            "processing element; flex is the only choice of this version",
+            "processing element: flexible; or a baseline, one-pass integers of max_bits or IEEE \
+             binary32",
         ),
     ]
 }

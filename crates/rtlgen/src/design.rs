@@ -4,7 +4,8 @@ use fxp::Rounding;
 use serde::Serialize;
 
 use crate::bounds::ceil_log2;
-use crate::config::Config;
+use crate::config::{Config, Style};
+use crate::{fixed, fp32};
 
 /// Bits of every counter but the magnitude's.
 pub const COUNTER_BITS: u32 = 48;
@@ -34,6 +35,8 @@ pub(crate) struct Design {
     row_bits: u32,
     cols_bits: u32,
     significance_bits: u32,
+    digit: u32,
+    digit_msb: u32,
     counter_bits: u32,
     // blocks that share registers
     fanout: u32,
@@ -66,7 +69,18 @@ pub(crate) struct Design {
     chain_end: String,
     valid_stages: Vec<Stage>,
     pipe_registers: Vec<PipeRegister>,
+    pipe_msb: usize,
+    control: usize,
     cycle_counters: Vec<CycleCounter>,
+    // styles
+    planes: bool,
+    pe: &'static str,
+    pe_parameters: String,
+    mul_registers: String,
+    add_registers: String,
+    partial_sums: u32,
+    reduction_steps: u32,
+    reduction_codes: String,
     #[serde(flatten)]
     tree: AdderTree,
 }
@@ -228,14 +242,20 @@ impl Design {
         let max_planes = config.max_planes();
         let index_bits = |count: u32| ceil_log2(count).max(1);
         let count_bits = |count: u32| ceil_log2(count + 1).max(1);
-        let digit = s.chunk + 1;
+        let flex = s.style == Style::Flex;
+        // Planes but the top one are unsigned, so digits get a sign bit; whole operands have one.
+        let digit = s.chunk + u32::from(flex);
+        let stages = config.capture_stages();
+        let pipe_registers = pipe_registers(config);
+        let float = config.float_pipeline();
+        let reduction = fp32::reduction(s.lanes, float.partial_sums());
         Self {
             head: String::new(),
             rows: s.rows,
             cols: s.cols,
             chunk: s.chunk,
             lanes: s.lanes,
-            stages: s.stages,
+            stages,
             depth: s.depth,
             max_bits: s.max_bits,
             max_k: s.max_k,
@@ -250,6 +270,8 @@ impl Design {
             row_bits: index_bits(s.rows),
             cols_bits: count_bits(s.cols),
             significance_bits: index_bits(2 * max_planes - 1),
+            digit,
+            digit_msb: digit - 1,
             counter_bits: COUNTER_BITS,
             fanout: s.fanout,
             block_rows: config.block_rows(),
@@ -277,9 +299,27 @@ impl Design {
             top_block: config.row_blocks() - 1,
             row_list: row_list(config),
             chain_end: format!("chain_{}", s.rows),
-            valid_stages: (1..s.stages).map(|index| Stage { index, before: index - 1 }).collect(),
-            pipe_registers: pipe_registers(s.stages),
+            valid_stages: (1..stages).map(|index| Stage { index, before: index - 1 }).collect(),
+            pipe_msb: pipe_registers.len() - 1,
+            control: pipe_registers.len() + 6,
+            pipe_registers,
             cycle_counters: CYCLE_COUNTERS.to_vec(),
+            planes: flex,
+            pe: if flex { "flexmac_pe" } else { "flexmac_fixed_pe" },
+            pe_parameters: match s.style {
+                Style::Fixed => {
+                    let regs = fixed::Pipeline::new(s.stages).registers;
+                    format!(".W(P), .V(V), .ACC(ACC), .REGS(4'b{regs:04b})")
+                }
+                _ => ".P(P), .V(V), .ACC(ACC), .STAGES(STAGES)".to_owned(),
+            },
+            mul_registers: format!("3'b{:03b}", float.mul_registers),
+            add_registers: format!("4'b{:04b}", float.add_registers),
+            partial_sums: float.partial_sums(),
+            reduction_steps: config.reduction_steps(),
+            reduction_codes: hexadecimal(
+                reduction.iter().rev().fold(0, |codes, step| codes << 3 | step.code()),
+            ),
             tree: AdderTree::new(s.lanes, s.chunk),
         }
     }
@@ -304,21 +344,34 @@ pub fn port_bits(config: &Config) -> Vec<(&'static str, u32)> {
     ]
 }
 
-/// Register r of 0 (operands), 1 (products), 2 (sum) exists when the PE has at least 4 - r stages,
-/// and loads what was valid at the operands r + stages - 4 cycles before.
-fn pipe_registers(stages: u32) -> Vec<PipeRegister> {
-    ["operands", "products", "sum"]
-        .into_iter()
+/// Places for a register in front of the accumulator, in the order operands pass them. The n-th
+/// register that is there loads what was valid at the operands n cycles before.
+fn pipe_registers(config: &Config) -> Vec<PipeRegister> {
+    let stages = config.spec().stages;
+    let (names, mask): (&[&str], u32) = match config.style() {
+        // At least 4 stages have all three, 3 the last two, 2 the last.
+        Style::Flex => (&["operands", "products", "sum"], (0b111 << (4 - stages)) & 0b111),
+        Style::Fixed => (&fixed::PLACES, fixed::Pipeline::new(stages).registers),
+        Style::Fp32 => {
+            (&["operands", "partial products", "product"], config.float_pipeline().mul_registers)
+        }
+    };
+    let mut before = 0;
+    names
+        .iter()
         .zip(0_u32..)
-        .map(|(name, index)| PipeRegister {
-            index,
-            name,
-            enable: match (index + stages).checked_sub(4) {
-                Some(delay) => format!("en_i && valid[{delay}]"),
-                None => "1'b0".to_owned(),
-            },
+        .map(|(name, index)| {
+            let there = mask >> index & 1 == 1;
+            let enable = if there { format!("en_i && valid[{before}]") } else { "1'b0".to_owned() };
+            before += u32::from(there);
+            PipeRegister { index, name, enable }
         })
         .collect()
+}
+
+/// A 128-bit literal with as many digits as it needs.
+fn hexadecimal(value: u128) -> String {
+    format!("128'h{value:x}")
 }
 
 const CYCLE_COUNTERS: [CycleCounter; 5] = [

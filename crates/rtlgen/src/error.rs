@@ -3,7 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use fxp::RoundingSet;
 use thiserror::Error;
+
+use crate::config::Style;
 
 /// One broken rule of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -25,6 +28,39 @@ pub enum ConfigError {
     #[error("chunk: expected 2, 4, 8 or 16, found {found}")]
     Chunk {
         /// Its value.
+        found: u32,
+    },
+    /// A baseline of more than one pass.
+    #[error(
+        "chunk: style {style} multiplies max_bits = {max_bits} in one pass, found {found}; leave \
+         chunk out"
+    )]
+    WholeOperands {
+        /// The style.
+        style: Style,
+        /// Multiplier width asked for.
+        found: u32,
+        /// Widest operand asked for.
+        max_bits: u32,
+    },
+    /// A float PE of another width than binary32's.
+    #[error("max_bits: style fp32 has 32, found {found}; leave max_bits out")]
+    Fp32Bits {
+        /// Widest operand asked for.
+        found: u32,
+    },
+    /// A float PE with rounding modes of integers.
+    #[error("rounding: style fp32 rounds to nearest, ties to even, found {found}; leave it out")]
+    Fp32Rounding {
+        /// Modes asked for.
+        found: RoundingSet,
+    },
+    /// Registers between float PEs.
+    #[error(
+        "fanout: style fp32 has 0, its operands are broadcast, found {found}; leave fanout out"
+    )]
+    Fp32Fanout {
+        /// PEs that share a register, as asked for.
         found: u32,
     },
     /// Operands narrower than one plane.
@@ -50,16 +86,6 @@ pub enum ConfigError {
         found: u32,
         /// Planes of the widest operand.
         planes: u32,
-    },
-    /// A parameter of the design that this version does not emit yet.
-    #[error("{name}: this version generates {generated} only, found {found}")]
-    NotGenerated {
-        /// The parameter.
-        name: &'static str,
-        /// Its value.
-        found: String,
-        /// What is generated.
-        generated: &'static str,
     },
 }
 

@@ -12,8 +12,10 @@ use crate::render::{SourceFile, package};
 
 const CONFIG_FILE: &str = "config.json";
 const FILE_LIST: &str = "flexmac.f";
-const FUSESOC_CORE: &str = "flexmac.core";
-const RTL_FOLDER: &str = "rtl";
+
+/// What `gen` puts at the top of a folder.
+const ENTRIES: [&str; 7] =
+    [CONFIG_FILE, FILE_LIST, "Bender.yml", "flexmac.core", "rtl", "sim", "sw"];
 
 /// Contents of config.json: what was asked for and what follows from it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -108,7 +110,7 @@ fn refuse_foreign(out: &Path) -> Result<(), RtlgenError> {
     let is_design = read_record(&out.join(CONFIG_FILE)).is_ok();
     let foreign = entries.into_iter().find(|path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        !is_design || ![CONFIG_FILE, FILE_LIST, FUSESOC_CORE, RTL_FOLDER].contains(&name)
+        !is_design || !ENTRIES.contains(&name)
     });
     match foreign {
         Some(entry) => Err(RtlgenError::ForeignFolder { path: out.to_owned(), entry }),

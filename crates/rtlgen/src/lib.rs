@@ -9,9 +9,13 @@ mod cycles;
 mod describe;
 mod design;
 mod error;
+mod fixed;
 mod folder;
+mod fp32;
+mod registers;
 mod render;
 mod schedule;
+mod top;
 
 pub use config::{Config, ConfigSpec, Style};
 pub use cycles::Cycles;
@@ -19,5 +23,11 @@ pub use describe::{Parameter, parameters};
 pub use design::port_bits;
 pub use error::{ConfigError, ConfigErrors, RtlgenError};
 pub use folder::{read, read_sources, write};
-pub use render::{SourceFile, TOP, package, verilog};
+pub use fp32::Pipeline;
+pub use registers::{
+    Access, Field, Group, NamedValue, Register, RegisterMap, c_header, json, markdown,
+    register_map, rust_module,
+};
+pub use render::{BUS_TOP, SourceFile, TOP, package, verilog};
 pub use schedule::{Command, Layout, Place, Schedule};
+pub use top::StreamBits;

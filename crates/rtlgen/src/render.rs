@@ -6,12 +6,17 @@
 use serde::Serialize;
 use tera::{Context, Tera};
 
-use crate::config::Config;
+use crate::config::{Config, Style};
 use crate::design::Design;
 use crate::error::RtlgenError;
+use crate::registers::{c_header, json, markdown, register_map, regs_context, rust_module};
+use crate::top::Top;
 
-/// The design's top module.
+/// The array with plain handshakes, which the host plays banks for.
 pub const TOP: &str = "flexmac_core";
+
+/// The accelerator behind buses, the last file of a design that has it.
+pub const BUS_TOP: &str = "flexmac_top";
 
 /// One file of a generated design.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,25 +33,62 @@ macro_rules! leaves {
     };
 }
 
-/// Hand-written cells, copied as they are, lowest first.
+/// Hand-written cells that every style has, copied as they are.
 const LEAVES: &[(&str, &str)] = leaves![
     "flexmac_counter.v",
     "flexmac_delay.v",
-    "flexmac_digit.v",
     "flexmac_drain.v",
+    "flexmac_pipe.v",
+    "flexmac_stats.v",
+];
+
+/// ... that integer styles have.
+const INTEGER_LEAVES: &[(&str, &str)] = leaves![
     "flexmac_fifo.v",
     "flexmac_lfsr.v",
     "flexmac_mode.v",
-    "flexmac_mul.v",
-    "flexmac_pe.v",
-    "flexmac_pipe.v",
     "flexmac_requant.v",
     "flexmac_results.v",
     "flexmac_saturate.v",
     "flexmac_seq.v",
     "flexmac_skew.v",
-    "flexmac_stats.v",
     "flexmac_sum.v",
+];
+
+const FLEX_LEAVES: &[(&str, &str)] = leaves!["flexmac_digit.v", "flexmac_mul.v", "flexmac_pe.v"];
+
+const FIXED_LEAVES: &[(&str, &str)] = leaves![
+    "flexmac_adder.v",
+    "flexmac_adder_segment.v",
+    "flexmac_fixed_mul.v",
+    "flexmac_fixed_pe.v",
+];
+
+const FP32_LEAVES: &[(&str, &str)] = leaves![
+    "flexmac_adder.v",
+    "flexmac_adder_segment.v",
+    "flexmac_fp32_add.v",
+    "flexmac_fp32_edge.v",
+    "flexmac_fp32_mul.v",
+    "flexmac_fp32_pe.v",
+    "flexmac_fp32_seq.v",
+    "flexmac_fp32_unit.v",
+    "flexmac_lzc.v",
+];
+
+/// ... that put the core behind buses.
+const BUS_LEAVES: &[(&str, &str)] = leaves![
+    "flexmac_axil.v",
+    "flexmac_bank.v",
+    "flexmac_check.v",
+    "flexmac_error.v",
+    "flexmac_issue.v",
+    "flexmac_load.v",
+    "flexmac_operand.v",
+    "flexmac_outlet.v",
+    "flexmac_packet.v",
+    "flexmac_queue.v",
+    "flexmac_skid.v",
 ];
 
 macro_rules! templates {
@@ -55,9 +97,13 @@ macro_rules! templates {
     };
 }
 
-/// Rendered modules, one file each.
+/// Rendered modules of the integer styles, one file each, named after the last part.
 const MODULES: &[(&str, &str)] =
     templates!["flexmac_dot", "flexmac_column", "flexmac_array", "flexmac_core"];
+
+/// ... of the float style.
+const FP32_MODULES: &[(&str, &str)] =
+    templates!["fp32/flexmac_column", "fp32/flexmac_array", "fp32/flexmac_core"];
 
 /// Sections of `flexmac_core`.
 const PARTIALS: &[(&str, &str)] = templates![
@@ -68,17 +114,56 @@ const PARTIALS: &[(&str, &str)] = templates![
     "core/array",
     "core/requantizers",
     "core/counters",
+    "fp32/parameters",
+    "fp32/sequencer",
+    "fp32/array",
+    "fp32/edges",
+    "fp32/counters",
 ];
+
+/// Name and text of a file.
+type Text = (&'static str, &'static str);
+
+/// Leaf cells by name, and templates of a style.
+fn parts(style: Style) -> (Vec<Text>, &'static [Text]) {
+    match style {
+        Style::Flex => ([LEAVES, INTEGER_LEAVES, FLEX_LEAVES].concat(), MODULES),
+        // A one-pass PE adds its own products up.
+        Style::Fixed => ([LEAVES, INTEGER_LEAVES, FIXED_LEAVES].concat(), &MODULES[1..]),
+        Style::Fp32 => ([LEAVES, FP32_LEAVES].concat(), FP32_MODULES),
+    }
+}
+/// What puts the core behind buses, and its sections.
+const BUS_MODULES: &[(&str, &str)] = templates![
+    "flexmac_regs",
+    "flexmac_top",
+    "top/ports",
+    "top/parameters",
+    "top/registers",
+    "top/commands",
+    "top/operands",
+    "top/core",
+    "top/edges",
+    "top/status",
+];
+
+/// The smallest testbench of a whole design.
+const TESTBENCH: &[(&str, &str)] = templates!["flexmac_top_tb"];
+const TESTBENCH_FILE: &str = "sim/flexmac_top_tb.v";
 
 const FILE_LIST: &str = include_str!("../../../templates/flexmac.f.tera");
 const FUSESOC: &str = include_str!("../../../templates/flexmac.core.tera");
+const BENDER: &str = include_str!("../../../templates/Bender.yml.tera");
 
-/// Context of the file list and the FuseSoC core.
+/// Context of the file list, the FuseSoC core and the Bender manifest.
 #[derive(Debug, Serialize)]
 struct Package {
     version: &'static str,
     description: String,
     files: Vec<String>,
+    toplevel: &'static str,
+    has_testbench: bool,
+    testbench: &'static str,
 }
 
 /// The Verilog of a design: leaf cells, then rendered modules, the top last.
@@ -86,27 +171,61 @@ struct Package {
 /// # Errors
 /// [`RtlgenError::Template`], which would be a fault of this program.
 pub fn verilog(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
+    let (mut leaves, modules) = parts(config.style());
+    leaves.sort_unstable();
     let mut tera = Tera::default();
-    tera.add_raw_templates(MODULES.iter().chain(PARTIALS).copied())
+    tera.add_raw_templates(modules.iter().chain(PARTIALS).chain(BUS_MODULES).copied())
         .map_err(|error| template_error("set", &error))?;
-    let mut files: Vec<_> = LEAVES
+    let mut files: Vec<_> = leaves
         .iter()
         .map(|(name, text)| SourceFile { path: format!("rtl/{name}"), text: (*text).to_owned() })
         .collect();
     let mut design = Design::new(config);
-    for (name, _) in MODULES {
-        design.head = format!(
-            "// Generated by flexmac {} from templates/{name}.v.tera for {}.",
-            env!("CARGO_PKG_VERSION"),
-            config.summary()
-        );
+    for (name, _) in modules {
+        design.head = head(config, name);
         let text = render(&tera, name, &design)?;
-        files.push(SourceFile { path: format!("rtl/{name}.v"), text });
+        let module = name.rsplit('/').next().unwrap_or(name);
+        files.push(SourceFile { path: format!("rtl/{module}.v"), text });
+    }
+    if has_bus_top(config) {
+        files.extend(bus_top(&tera, config)?);
     }
     Ok(files)
 }
 
-/// Everything `flexmac gen` writes apart from config.json: Verilog, file list, FuseSoC core.
+/// Whether a design has `flexmac_top`: its registers and streams are those of the flexible array.
+fn has_bus_top(config: &Config) -> bool {
+    config.spec().style == Style::Flex
+}
+
+/// What puts the core behind buses: leaf cells, register file, top.
+fn bus_top(tera: &Tera, config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
+    let mut files: Vec<_> = BUS_LEAVES
+        .iter()
+        .map(|(name, text)| SourceFile { path: format!("rtl/{name}"), text: (*text).to_owned() })
+        .collect();
+    let map = register_map();
+    let regs = regs_context(&map, head(config, "flexmac_regs"));
+    let text = render(tera, "flexmac_regs", &regs)?;
+    files.push(SourceFile { path: "rtl/flexmac_regs.v".to_owned(), text });
+    let mut top = Top::new(config, &map);
+    top.design.head = head(config, BUS_TOP);
+    let text = render(tera, BUS_TOP, &top)?;
+    files.push(SourceFile { path: format!("rtl/{BUS_TOP}.v"), text });
+    Ok(files)
+}
+
+/// First line of a rendered module.
+fn head(config: &Config, name: &str) -> String {
+    format!(
+        "// Generated by flexmac {} from templates/{name}.v.tera for {}.",
+        env!("CARGO_PKG_VERSION"),
+        config.summary()
+    )
+}
+
+/// Everything `flexmac gen` writes apart from config.json: Verilog, a testbench, file list, FuseSoC
+/// core, Bender manifest, and the register map for software.
 ///
 /// # Errors
 /// [`RtlgenError::Template`], which would be a fault of this program.
@@ -116,15 +235,52 @@ pub fn package(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
         version: env!("CARGO_PKG_VERSION"),
         description: format!("flexmac array, {}", config.summary()),
         files: files.iter().map(|file| file.path.clone()).collect(),
+        toplevel: if has_bus_top(config) { BUS_TOP } else { TOP },
+        has_testbench: has_bus_top(config),
+        testbench: TESTBENCH_FILE,
     };
-    let mut tera = Tera::default();
-    tera.add_raw_templates([("flexmac.f", FILE_LIST), ("flexmac.core", FUSESOC)])
-        .map_err(|error| template_error("set", &error))?;
-    for name in ["flexmac.f", "flexmac.core"] {
-        let text = render(&tera, name, &package)?;
+    for (name, template) in
+        [("flexmac.f", FILE_LIST), ("flexmac.core", FUSESOC), ("Bender.yml", BENDER)]
+    {
+        let text = render_text(name, template, &package)?;
         files.push(SourceFile { path: name.to_owned(), text });
     }
+    if has_bus_top(config) {
+        files.extend(bus_extras(config)?);
+    }
     Ok(files)
+}
+
+/// What comes with `flexmac_top`: a testbench, and the register map for software.
+fn bus_extras(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
+    let mut files = Vec::new();
+    let map = register_map();
+    let mut top = Top::new(config, &map);
+    for (name, template) in TESTBENCH {
+        top.design.head = head(config, name);
+        let text = render_text(name, template, &top)?;
+        files.push(SourceFile { path: TESTBENCH_FILE.to_owned(), text });
+    }
+    for (name, text) in [
+        ("flexmac_regs.h", c_header(&map)?),
+        ("flexmac_regs.rs", rust_module(&map)?),
+        ("registers.json", json(&map)),
+        ("registers.md", markdown(&map)?),
+    ] {
+        files.push(SourceFile { path: format!("sw/{name}"), text });
+    }
+    Ok(files)
+}
+
+/// Renders one template that includes no other.
+pub(crate) fn render_text<C: Serialize>(
+    name: &'static str,
+    template: &'static str,
+    context: &C,
+) -> Result<String, RtlgenError> {
+    let mut tera = Tera::default();
+    tera.add_raw_templates([(name, template)]).map_err(|error| template_error(name, &error))?;
+    render(&tera, name, context)
 }
 
 fn render<C: Serialize>(
@@ -154,7 +310,14 @@ mod tests {
     #[test]
     fn every_file_holds_the_module_it_is_named_after() {
         let spec = ConfigSpec { rows: 3, cols: 5, lanes: 3, ..ConfigSpec::default() };
-        for file in verilog(&spec.check().unwrap()).unwrap() {
+        let baseline = |style: Style| ConfigSpec {
+            style,
+            chunk: style.default_chunk(32),
+            rounding: style.default_rounding(),
+            ..spec.clone()
+        };
+        let specs = Style::ALL.map(baseline);
+        for file in specs.into_iter().flat_map(|spec| verilog(&spec.check().unwrap()).unwrap()) {
             let name = file.path.strip_prefix("rtl/").unwrap().strip_suffix(".v").unwrap();
             assert!(file.text.contains(&format!("\nmodule {name} ")), "{}", file.path);
             assert!(!file.text.contains("{{ ") && !file.text.contains("{%"), "{}", file.path);

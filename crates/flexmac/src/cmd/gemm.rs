@@ -1,21 +1,23 @@
-//! `flexmac gemm`: one product on the reference, the RTL, or both compared.
+//! `flexmac gemm`: one product on the reference, the RTL, or both compared. Here are the flags and
+//! what becomes of them on arrays of integers; `gemm_float.rs` has arrays of floats.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use cosim::{Operand, Outcome, Product};
+use cosim::{Operand, Outcome, Product, ReplayHook};
 use fxp::{Format, Role, Rounding, SeedPath, Sums};
 use ndarray::Array2;
-use rtlgen::{ConfigSpec, Layout, Schedule};
+use rtlgen::{ConfigSpec, Cycles, Layout, Schedule, Style};
 use serde::Serialize;
 
-use crate::engines::{Design, fixed_engine};
+use crate::cmd::gemm_float;
+use crate::engines::{Design, array_engine};
 use crate::npy;
 
-/// Engines that multiply integers.
+/// Engines that multiply on an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FixedEngine {
+pub enum ArrayEngine {
     /// Exact arithmetic and the cycle model
     Reference,
     /// The Verilated array
@@ -29,61 +31,114 @@ pub enum FixedEngine {
 pub struct GemmArgs {
     /// Generated design: the folder that `flexmac gen` wrote
     #[arg(long, value_name = "DIR")]
-    config: PathBuf,
+    pub config: PathBuf,
     /// What computes the product
-    #[arg(long, value_enum, default_value_t = FixedEngine::Checked)]
-    engine: FixedEngine,
-    /// A, (M, K), integers
+    #[arg(long, value_enum, default_value_t = ArrayEngine::Checked)]
+    pub engine: ArrayEngine,
+    /// A, (M, K): integers, or float32 on an array of style fp32
     #[arg(long, value_name = "A.npy")]
-    a: PathBuf,
-    /// B, (K, N), integers
+    pub a: PathBuf,
+    /// B, (K, N), like A
     #[arg(long, value_name = "B.npy")]
-    b: PathBuf,
-    /// Width of A's elements, sign included
+    pub b: PathBuf,
+    /// Width of A's elements, sign included; needed for integers
     #[arg(long, value_name = "BITS")]
-    bits_a: u32,
-    /// Width of B's elements, sign included
+    bits_a: Option<u32>,
+    /// Width of B's elements, sign included; needed for integers
     #[arg(long, value_name = "BITS")]
-    bits_b: u32,
+    bits_b: Option<u32>,
     /// Added to the sums: (N,) to every row, or (M, N)
     #[arg(long, value_name = "F.npy")]
-    bias: Option<PathBuf>,
-    /// Left shift that puts the bias on the sums' grid
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "bias",
+    pub bias: Option<PathBuf>,
+    /// Left shift that puts the bias on the sums' grid [default: 0]
+    #[arg(long, value_name = "N", requires = "bias",
           value_parser = clap::value_parser!(u32).range(0..=128))]
-    bias_shift: u32,
-    /// Bits dropped: C = round(sum * 2^-SHIFT); negative multiplies
-    #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true,
+    bias_shift: Option<u32>,
+    /// Bits dropped: C = round(sum * 2^-SHIFT); negative multiplies [default: 0]
+    #[arg(long, value_name = "S", allow_negative_numbers = true,
           value_parser = clap::value_parser!(i32).range(-1024..=1024))]
-    shift: i32,
-    /// Width of C's elements, sign included
-    #[arg(long, value_name = "BITS", default_value_t = 32)]
-    bits_out: u32,
-    /// nearest, truncate or stochastic
-    #[arg(long, value_name = "MODE", default_value_t = Rounding::Nearest)]
-    round: Rounding,
-    /// Run seed of the random streams
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    shift: Option<i32>,
+    /// Width of C's elements, sign included [default: 32]
+    #[arg(long, value_name = "BITS")]
+    bits_out: Option<u32>,
+    /// nearest, truncate or stochastic [default: nearest]
+    #[arg(long, value_name = "MODE")]
+    round: Option<Rounding>,
+    /// Run seed of the random streams [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Seed path of a training product, as a replay command prints it: iteration,layer,role
-    #[arg(long, value_name = "PATH", hide = true, default_value = "0,0,forward")]
-    seed_path: String,
+    #[arg(long, value_name = "PATH", hide = true)]
+    seed_path: Option<String>,
     /// How the product lies on the array, which decides cycles and random streams: rows of A on its
-    /// rows (as-given), or as training does (fastest)
-    #[arg(long, value_name = "LAYOUT", default_value_t = Layout::AsGiven)]
-    layout: Layout,
-    /// C, int32 (M, N)
+    /// rows (as-given), or as training does (fastest) [default: as-given]
+    #[arg(long, value_name = "LAYOUT")]
+    layout: Option<Layout>,
+    /// C, (M, N), int32 or float32
     #[arg(long, value_name = "C.npy")]
-    out: PathBuf,
+    pub out: PathBuf,
     /// Write the exact sums (bias included) as int64 instead
     #[arg(long)]
-    raw: bool,
+    pub raw: bool,
     /// Write every cycle of the RTL to this .vcd or .fst file
     #[arg(long, value_name = "FILE")]
-    trace: Option<PathBuf>,
+    pub trace: Option<PathBuf>,
     /// Print the result as one JSON record
     #[arg(long)]
-    json: bool,
+    pub json: bool,
+}
+
+impl GemmArgs {
+    /// The flags that say how integers are meant, those that were given.
+    pub fn integer_flags(&self) -> Vec<&'static str> {
+        [
+            ("--bits-a", self.bits_a.is_some()),
+            ("--bits-b", self.bits_b.is_some()),
+            ("--bias-shift", self.bias_shift.is_some()),
+            ("--shift", self.shift.is_some()),
+            ("--bits-out", self.bits_out.is_some()),
+            ("--round", self.round.is_some()),
+            ("--seed", self.seed.is_some()),
+            ("--seed-path", self.seed_path.is_some()),
+            ("--layout", self.layout.is_some()),
+            ("--raw", self.raw),
+        ]
+        .into_iter()
+        .filter_map(|(flag, given)| given.then_some(flag))
+        .collect()
+    }
+
+    /// The flags for integers with their defaults.
+    fn numbers(&self) -> Result<Numbers> {
+        let width = |flag: &str, bits: Option<u32>| {
+            bits.with_context(|| {
+                format!("gemm: {flag}: expected the width of the elements, 2..=32, found none")
+            })
+        };
+        Ok(Numbers {
+            bits_a: width("--bits-a", self.bits_a)?,
+            bits_b: width("--bits-b", self.bits_b)?,
+            bias_shift: self.bias_shift.unwrap_or(0),
+            shift: self.shift.unwrap_or(0),
+            bits_out: self.bits_out.unwrap_or(fxp::MAX_BITS),
+            round: self.round.unwrap_or(Rounding::Nearest),
+            seed: self.seed.unwrap_or(0),
+            layout: self.layout.unwrap_or_default(),
+        })
+    }
+}
+
+/// How the integers of a product are meant.
+#[derive(Debug, Clone, Copy)]
+struct Numbers {
+    bits_a: u32,
+    bits_b: u32,
+    bias_shift: u32,
+    shift: i32,
+    bits_out: u32,
+    round: Rounding,
+    seed: u64,
+    layout: Layout,
 }
 
 #[derive(Serialize)]
@@ -102,23 +157,27 @@ struct Record<'a> {
     tiles_checked: u64,
     macs: u64,
     mac_passes: u64,
-    cycles: rtlgen::Cycles,
+    cycles: Cycles,
     drain_cycles: u64,
     counters: fxp::Counters,
     mean_rounding_error: f64,
 }
 
-#[derive(Serialize)]
-struct Shape {
-    m: usize,
-    k: usize,
-    n: usize,
+/// Shape of a product.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Shape {
+    /// Rows of A.
+    pub m: usize,
+    /// Columns of A.
+    pub k: usize,
+    /// Columns of B.
+    pub n: usize,
 }
 
 /// Computes the product.
 pub fn run(args: &GemmArgs) -> Result<()> {
     let design = Design::read(&args.config)?;
-    if args.trace.is_some() && args.engine == FixedEngine::Reference {
+    if args.trace.is_some() && args.engine == ArrayEngine::Reference {
         bail!("gemm: --trace needs --engine rtl or checked; the reference has no cycles to show");
     }
     if let Some(file) = &args.trace
@@ -126,49 +185,53 @@ pub fn run(args: &GemmArgs) -> Result<()> {
     {
         bail!("gemm: --trace: expected a .vcd or .fst file, found {}", file.display());
     }
+    if design.config.style() == Style::Fp32 {
+        return gemm_float::run(args, &design);
+    }
+    let numbers = args.numbers()?;
     let format = |name: &str, bits, frac| {
         Format::new(bits, frac).with_context(|| format!("gemm: --bits-{name}"))
     };
-    let (format_a, format_b) = (format("a", args.bits_a, 0)?, format("b", args.bits_b, 0)?);
-    let out = format("out", args.bits_out, -args.shift)?;
+    let (format_a, format_b) = (format("a", numbers.bits_a, 0)?, format("b", numbers.bits_b, 0)?);
+    let out = format("out", numbers.bits_out, -numbers.shift)?;
     let a = npy::read_matrix(&args.a)?;
     let b = npy::read_matrix(&args.b)?;
     let bias = args.bias.as_deref().map(npy::read_bias).transpose()?;
     // At most 128 by the flag's range.
-    let bias_format = format("bias", 32, -(args.bias_shift as i32))?;
+    let bias_format = format("bias", 32, -(numbers.bias_shift as i32))?;
     let product = Product {
         a: Operand { values: a.view(), format: format_a },
         b: Operand { values: b.view(), format: format_b },
         bias: bias.as_ref().map(|bias| Operand { values: bias.view(), format: bias_format }),
         out,
-        rounding: args.round,
-        seed: seed_path(args)?,
+        rounding: numbers.round,
+        seed: seed_path(args, numbers.seed)?,
         keep_sums: args.raw,
     };
-    let replay = std::env::args().map(|arg| quote(&arg)).collect::<Vec<_>>().join(" ");
-    let mut engine = fixed_engine(
-        args.engine,
-        &design,
-        args.layout,
-        args.trace.as_deref(),
-        Some(Box::new(move |_| Some(replay.clone()))),
-    )?;
+    let mut engine =
+        array_engine(args.engine, &design, numbers.layout, args.trace.as_deref(), same_command())?;
     let outcome = engine.gemm(&product)?;
     write_result(&args.out, args.raw, &outcome)?;
-    report(args, &design, engine.name(), &product, &outcome)
+    report(args, numbers, &design, engine.name(), &product, &outcome)
 }
 
-fn seed_path(args: &GemmArgs) -> Result<SeedPath> {
-    let parts: Vec<_> = args.seed_path.split(',').collect();
+/// Replays a product by this very command.
+pub fn same_command<T>() -> ReplayHook<T> {
+    let command = std::env::args().map(|arg| quote(&arg)).collect::<Vec<_>>().join(" ");
+    Box::new(move |_| Some(command.clone()))
+}
+
+fn seed_path(args: &GemmArgs, run: u64) -> Result<SeedPath> {
+    let path = args.seed_path.as_deref().unwrap_or("0,0,forward");
+    let parts: Vec<_> = path.split(',').collect();
     if let [iteration, layer, role] = parts.as_slice()
         && let (Ok(iteration), Ok(layer)) = (iteration.parse(), layer.parse())
         && let Some(role) = Role::GEMMS.into_iter().find(|known| known.name() == *role)
     {
-        return Ok(SeedPath { run: args.seed, iteration, layer, role });
+        return Ok(SeedPath { run, iteration, layer, role });
     }
     bail!(
-        "gemm: --seed-path: expected iteration,layer,role such as 12,3,weight_gradient, found {:?}",
-        args.seed_path
+        "gemm: --seed-path: expected iteration,layer,role such as 12,3,weight_gradient, found {path:?}"
     )
 }
 
@@ -197,6 +260,7 @@ fn int64(sums: &Sums) -> Result<Array2<i64>> {
 
 fn report(
     args: &GemmArgs,
+    numbers: Numbers,
     design: &Design,
     engine: &'static str,
     product: &Product<'_, i32>,
@@ -208,18 +272,21 @@ fn report(
         n: product.b.values.ncols(),
     };
     let stats = &outcome.stats;
-    let schedule =
-        Schedule::new(&design.config, (shape.m, shape.k, shape.n), (args.bits_a, args.bits_b));
+    let schedule = Schedule::new(
+        &design.config,
+        (shape.m, shape.k, shape.n),
+        (numbers.bits_a, numbers.bits_b),
+    );
     let record = Record {
         engine,
         config: design.config.spec(),
         shape,
-        bits_a: args.bits_a,
-        bits_b: args.bits_b,
-        shift: args.shift,
-        bits_out: args.bits_out,
-        rounding: args.round,
-        seed: args.seed,
+        bits_a: numbers.bits_a,
+        bits_b: numbers.bits_b,
+        shift: numbers.shift,
+        bits_out: numbers.bits_out,
+        rounding: numbers.round,
+        seed: numbers.seed,
         passes: schedule.passes(),
         tiles: stats.tiles,
         tiles_checked: stats.tiles_checked,
@@ -242,21 +309,13 @@ fn report(
         record.shape.k,
         record.shape.n,
         design.config.summary(),
-        args.bits_a,
-        args.bits_b,
+        numbers.bits_a,
+        numbers.bits_b,
         record.passes,
         record.tiles,
         record.tiles_checked
     );
-    outln!(
-        "cycles {}: compute {}, stall {}, load {}, blocked {}, drain {}",
-        c.busy,
-        c.compute,
-        c.stall,
-        c.load,
-        c.blocked,
-        record.drain_cycles
-    );
+    print_cycles(c)?;
     outln!(
         "values {}: overflow low {}, high {}, magnitude {} bits, mean |rounding error| {:.4} of a \
          last place",
@@ -265,6 +324,20 @@ fn report(
         k.overflow_high,
         k.magnitude_bits(),
         record.mean_rounding_error
+    );
+    Ok(())
+}
+
+/// Where the cycles of a product went.
+pub fn print_cycles(c: &Cycles) -> Result<()> {
+    outln!(
+        "cycles {}: compute {}, stall {}, load {}, blocked {}, drain {}",
+        c.busy,
+        c.compute,
+        c.stall,
+        c.load,
+        c.blocked,
+        c.drain()
     );
     Ok(())
 }

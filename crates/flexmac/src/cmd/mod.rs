@@ -3,6 +3,7 @@
 pub mod data;
 pub mod describe;
 pub mod gemm;
+pub mod gemm_float;
 pub mod generate;
 pub mod policy;
 pub mod report;

@@ -163,6 +163,9 @@ struct PlanewiseArgs {
     /// Iterations between decisions that need no haste [default: 20]
     #[arg(long, value_name = "N")]
     window: Option<u32>,
+    /// Iterations after which every operand takes its widest format; 0 for never [default: 0]
+    #[arg(long, value_name = "N")]
+    widen_at: Option<u64>,
 }
 
 impl PolicyArgs {
@@ -326,6 +329,7 @@ impl PolicyArgs {
                 first.gradient_overflow_limit,
             ),
             resolution: share("resolution", &args.resolution, first.resolution),
+            widen_at: settings.take("widen-at", &args.widen_at, first.widen_at),
             ..widths
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use cosim::{Engine, FloatEngine, ReferenceEngine};
+use cosim::{CheckedEngine, Engine, FloatEngine, ReferenceEngine, ReplayHook, RtlEngine};
 use dps::{Policy, Static, StaticConfig, TensorSpec};
 use fxp::Rounding;
 use nn::data::{DataSource, Dataset, Need};
@@ -14,12 +14,12 @@ use nn::{
     Checkpoint, Engines, NetPlan, NetSpec, Number, RunFolder, Schedule, Solver, Summary, Trainer,
     TrainerConfig,
 };
-use rtlgen::ConfigSpec;
+use rtlgen::{ConfigSpec, Style};
 use serde::{Deserialize, Serialize};
 
-use crate::cmd::gemm::FixedEngine;
+use crate::cmd::gemm::ArrayEngine;
 use crate::cmd::policy::{PolicyArgs, PolicyKind};
-use crate::engines::{Design, fixed_engine};
+use crate::engines::{Design, Replayed, array_engine};
 use crate::progress::Progress;
 use crate::replay;
 use crate::run_config::RunConfig;
@@ -192,29 +192,40 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             let engines = Engines { train: &mut train, evaluate: &mut evaluate };
             train_on::<f32>(args, plan, &data, engines)?
         }
+        _ if plan.design.config.style() == Style::Fp32 => {
+            train_on_array::<f32>(args, plan, &data, replay::name_product())?
+        }
         _ => {
-            let (mut train, mut evaluate) = fixed_engines(&plan, args.out.as_deref())?;
-            let engines = Engines { train: &mut *train, evaluate: &mut *evaluate };
-            train_on::<i32>(args, plan, &data, engines)?
+            let replay = replay::save_product(plan.design.clone(), args.out.as_deref());
+            train_on_array::<i32>(args, plan, &data, replay)?
         }
     };
     print_summary(&summary, args.json)
 }
 
-type BoxedEngine = Box<dyn Engine<i32>>;
-
-/// The engine that trains and the one that evaluates: always the reference, which gives the same
-/// scores as the model without its minutes.
-fn fixed_engines(plan: &Plan, out: Option<&Path>) -> Result<(BoxedEngine, BoxedEngine)> {
+/// Trains on the array. What evaluates is always the reference, which gives the same scores as the
+/// model without its minutes.
+fn train_on_array<T>(
+    args: &TrainArgs,
+    plan: Plan,
+    data: &Dataset,
+    replay: ReplayHook<T>,
+) -> Result<Summary>
+where
+    T: Number + Replayed + ndarray_npy::WritableElement,
+    ReferenceEngine: Engine<T>,
+    RtlEngine: Engine<T>,
+    CheckedEngine: Engine<T>,
+{
     let kind = match plan.engine {
-        EngineKind::Float | EngineKind::Reference => FixedEngine::Reference,
-        EngineKind::Rtl => FixedEngine::Rtl,
-        EngineKind::Checked => FixedEngine::Checked,
+        EngineKind::Float | EngineKind::Reference => ArrayEngine::Reference,
+        EngineKind::Rtl => ArrayEngine::Rtl,
+        EngineKind::Checked => ArrayEngine::Checked,
     };
-    let replay = replay::save_product(plan.design.clone(), out);
-    let train = fixed_engine(kind, &plan.design, replay::LAYOUT, None, Some(replay))?;
-    let evaluate = ReferenceEngine::new(plan.design.config.clone()).with_layout(replay::LAYOUT);
-    Ok((train, Box::new(evaluate)))
+    let mut train = array_engine(kind, &plan.design, replay::LAYOUT, None, replay)?;
+    let mut evaluate = ReferenceEngine::new(plan.design.config.clone()).with_layout(replay::LAYOUT);
+    let engines = Engines { train: &mut *train, evaluate: &mut evaluate };
+    train_on(args, plan, data, engines)
 }
 
 /// The array of a generated folder, or the default one.
@@ -232,7 +243,7 @@ fn make_policy(
     plan: &mut Plan,
     tensors: &[TensorSpec],
 ) -> Result<Box<dyn Policy>> {
-    if plan.engine == EngineKind::Float {
+    if plan.engine == EngineKind::Float || plan.design.config.style() == Style::Fp32 {
         // Formats are made but never looked at.
         return Ok(Box::new(Static::new(&StaticConfig::new(32, 32, tensors)?, tensors)));
     }

@@ -19,3 +19,16 @@ rtl/flexmac_dot.v
 rtl/flexmac_column.v
 rtl/flexmac_array.v
 rtl/flexmac_core.v
+rtl/flexmac_axil.v
+rtl/flexmac_bank.v
+rtl/flexmac_check.v
+rtl/flexmac_error.v
+rtl/flexmac_issue.v
+rtl/flexmac_load.v
+rtl/flexmac_operand.v
+rtl/flexmac_outlet.v
+rtl/flexmac_packet.v
+rtl/flexmac_queue.v
+rtl/flexmac_skid.v
+rtl/flexmac_regs.v
+rtl/flexmac_top.v

@@ -51,13 +51,13 @@ module flexmac_array (
   localparam BLOCK_ROWS = 2;
   localparam BLOCK_COLS = 2;
   localparam COL_BLOCKS = 2;
-  localparam DIGITS = V * (P + 1);  // one operand word of one row or column
+  localparam DIGITS = V * 9;  // one operand word of one row or column, with signs
   localparam CONTROL = 9;  // enables of the PEs
 
-  // signs, once
   wire [ROWS*DIGITS-1:0] a;
   wire [COLS*DIGITS-1:0] b;
 
+  // signs, once
   flexmac_digit #(.P(P), .V(ROWS * V)) u_digits_a (
       .signed_i(op_a_signed_i), .digits_i(op_a_i), .digits_o(a)
   );

@@ -49,7 +49,7 @@ module flexmac_column (
   localparam V = 2;
   localparam ACC = 24;
   localparam STAGES = 2;
-  localparam DIGITS = V * (P + 1);
+  localparam DIGITS = V * 9;  // with signs
 
   // block 0: rows 3 to 4
   wire [2:0] pipe_en_0;

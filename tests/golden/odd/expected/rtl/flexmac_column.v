@@ -49,7 +49,7 @@ module flexmac_column (
   localparam V = 3;
   localparam ACC = 18;
   localparam STAGES = 4;
-  localparam DIGITS = V * (P + 1);
+  localparam DIGITS = V * 5;  // with signs
 
   // block 0: rows 0 to 1
   wire [2:0] pipe_en_0;

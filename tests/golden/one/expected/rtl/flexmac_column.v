@@ -49,7 +49,7 @@ module flexmac_column (
   localparam V = 1;
   localparam ACC = 22;
   localparam STAGES = 1;
-  localparam DIGITS = V * (P + 1);
+  localparam DIGITS = V * 9;  // with signs
 
   // block 0: row 0
   wire [2:0] pipe_en_0;

@@ -1,0 +1,278 @@
+//! Products through `flexmac_top`, as software would run them.
+
+use fxp::{Counters, Requantizer, Rounding};
+use ndarray::Array2;
+use rtlgen::{Command, Config, Cycles, Layout, SourceFile, StreamBits};
+
+use crate::driver::Stalls;
+use crate::engine::{Engine, Outcome, Product, Stats};
+use crate::error::EngineError;
+use crate::lower::{Lowered, lower};
+use crate::pack::{DEAD, Panels, put_bits};
+use crate::top::driver::TopDriver;
+use crate::top::registers as reg;
+
+/// Cycles beyond the model's count after which a silent accelerator counts as hung.
+const PATIENCE: u64 = 200;
+
+/// One command as the registers take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopCommand {
+    /// Length of the dot products.
+    pub k: u32,
+    /// Live rows.
+    pub rows: u32,
+    /// Live columns.
+    pub cols: u32,
+    /// Width of A.
+    pub bits_a: u32,
+    /// Width of B.
+    pub bits_b: u32,
+    /// Width of the result.
+    pub bits_out: u32,
+    /// Bits dropped.
+    pub shift: i32,
+    /// Rounding mode, encoded.
+    pub round: u32,
+    /// What the sums start from.
+    pub base: u32,
+    /// Whether results leave.
+    pub emit: bool,
+}
+
+impl TopCommand {
+    /// Values of the registers k, shape, bits, mode and start.
+    pub fn registers(&self) -> [(u32, u32); 5] {
+        // Two's complement of 16 bits.
+        let shift = self.shift as u32 & 0xffff;
+        [
+            (reg::K, self.k),
+            (reg::SHAPE, self.rows << reg::SHAPE_ROWS_LSB | self.cols << reg::SHAPE_COLS_LSB),
+            (
+                reg::BITS,
+                self.bits_a << reg::BITS_A_LSB
+                    | self.bits_b << reg::BITS_B_LSB
+                    | self.bits_out << reg::BITS_OUT_LSB,
+            ),
+            (reg::MODE, shift << reg::MODE_SHIFT_LSB | self.round << reg::MODE_ROUND_LSB),
+            (
+                reg::START,
+                self.base << reg::START_BASE_LSB | u32::from(self.emit) << reg::START_EMIT_LSB,
+            ),
+        ]
+    }
+}
+
+/// Computes products on one `flexmac_top`.
+pub struct TopEngine {
+    config: Config,
+    driver: TopDriver,
+    /// What the command registers hold.
+    written: [Option<u32>; 4],
+}
+
+impl TopEngine {
+    /// Builds (or takes from the cache) and loads the model of `sources`, which must be a design of
+    /// `config`.
+    ///
+    /// # Errors
+    /// As [`TopDriver::new`].
+    pub fn new(config: Config, sources: &[SourceFile]) -> Result<Self, EngineError> {
+        let driver = TopDriver::new(&config, sources, None)?;
+        Ok(Self { config, driver, written: [None; 4] })
+    }
+
+    /// Makes every handshake late at random, which must change nothing but cycle counts.
+    #[must_use]
+    pub fn with_stalls(mut self, stalls: Stalls) -> Self {
+        self.driver.set_stalls(stalls);
+        self
+    }
+
+    /// The pins, between products.
+    pub fn driver(&mut self) -> &mut TopDriver {
+        // Whoever has the bus may write the command registers.
+        self.written = [None; 4];
+        &mut self.driver
+    }
+
+    /// Writes the command registers that change, then start.
+    ///
+    /// # Errors
+    /// [`EngineError::Bus`].
+    pub fn submit(&mut self, command: &TopCommand) -> Result<(), EngineError> {
+        let [values @ .., start] = command.registers();
+        for (held, (address, value)) in self.written.iter_mut().zip(values) {
+            if *held != Some(value) {
+                self.driver.write(address, value)?;
+                *held = Some(value);
+            }
+        }
+        self.driver.write(start.0, start.1)
+    }
+
+    fn wait(&mut self, until: u64, done: impl Fn(u32) -> bool) -> Result<(), EngineError> {
+        while !done(self.driver.read(reg::STATUS)?) {
+            if self.driver.cycles() > until {
+                let submitted = self.driver.read(reg::SUBMITTED)? as usize;
+                let retired = self.driver.read(reg::RETIRED)? as usize;
+                return Err(EngineError::Hang {
+                    cycles: self.driver.cycles(),
+                    command: retired,
+                    commands: submitted,
+                    expected: until,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn counters(&mut self) -> Result<(Counters, Cycles), EngineError> {
+        let mut read = |address| self.driver.read_counter(address);
+        let cycles = Cycles {
+            busy: read(reg::BUSY_CYCLES_LO)?,
+            compute: read(reg::COMPUTE_CYCLES_LO)?,
+            stall: read(reg::STALL_CYCLES_LO)?,
+            load: read(reg::LOAD_CYCLES_LO)?,
+            blocked: read(reg::BLOCKED_CYCLES_LO)?,
+        };
+        let counters = Counters {
+            emitted: read(reg::EMITTED_LO)?,
+            overflow_low: read(reg::OVERFLOW_LOW_LO)?,
+            overflow_high: read(reg::OVERFLOW_HIGH_LO)?,
+            // A 32-bit counter.
+            magnitude_or: read(reg::MAGNITUDE_OR_LO)? as u32,
+            error_sum: read(reg::ERROR_SUM_LO)?,
+        };
+        Ok((counters, cycles))
+    }
+
+    /// Queues the packets of one command on the streams.
+    fn send(&mut self, product: &Product<'_, i32>, run: &Packets<'_, '_>, command: &Command) {
+        let schedule = &run.lowered.schedule;
+        let (rows, cols) = (self.config.rows(), self.config.cols());
+        let piece = schedule.piece(command);
+        let words = schedule.words(command.k_len);
+        let operand = |panels: &Panels, band: usize, planes: u32| -> Vec<_> {
+            (0..planes as usize * words)
+                .map(|address| panels.get(band, piece).word(address).unwrap_or(&[]).to_vec())
+                .collect()
+        };
+        let a = operand(&run.a, command.row / rows, schedule.planes_a);
+        let b = operand(&run.b, command.col / cols, schedule.planes_b);
+        self.driver.a.push_packet(a.into_iter());
+        self.driver.b.push_packet(b.into_iter());
+        if command.first && run.lowered.bias.is_some() {
+            let bits = StreamBits::new(&self.config);
+            let beat = |row: usize| {
+                let mut image = vec![0; bits.preload as usize / 32];
+                for col in 0..cols {
+                    // Dead columns get what would show if it counted.
+                    let sum = if col < command.cols_live {
+                        run.lowered.bias_at(command.row + row, command.col + col)
+                    } else {
+                        DEAD
+                    };
+                    let offset = col * bits.preload_slot as usize;
+                    put_bits(&mut image, offset, bits.preload_slot, sum);
+                }
+                image
+            };
+            self.driver.preload.push_packet((0..command.rows_live).map(beat));
+        }
+        if command.last && product.rounding == Rounding::Stochastic {
+            let seeds = (0..cols as u64).map(|col| product.seed.column_seed(command.tile, col));
+            self.driver.seed.push(seeds.collect(), true);
+        }
+    }
+}
+
+/// What the streams carry for one product.
+struct Packets<'r, 'd> {
+    lowered: &'r Lowered<'d>,
+    a: Panels,
+    b: Panels,
+}
+
+impl Engine<i32> for TopEngine {
+    fn gemm(&mut self, product: &Product<'_, i32>) -> Result<Outcome<i32>, EngineError> {
+        let lowered = lower(&self.config, Layout::AsGiven, product)?;
+        fxp::check_range('A', &lowered.a, lowered.bits_a)?;
+        fxp::check_range('B', &lowered.b, lowered.bits_b)?;
+        let schedule = lowered.schedule;
+        let run = Packets {
+            lowered: &lowered,
+            a: Panels::of_a(&self.config, &schedule, lowered.a),
+            b: Panels::of_b(&self.config, &schedule, lowered.b),
+        };
+        let expected = schedule.cycles(&self.config).busy;
+        let until = self.driver.cycles() + PATIENCE * (expected + 1000);
+        self.driver.write(
+            reg::CONTROL,
+            reg::CONTROL_CLEAR_COUNTERS_MASK | reg::CONTROL_CLEAR_ERROR_MASK,
+        )?;
+        for command in schedule.commands() {
+            self.wait(until, |status| status & reg::STATUS_FREE_MASK != 0)?;
+            self.send(product, &run, &command);
+            self.submit(&command_registers(&lowered, &self.config, &command))?;
+        }
+        self.wait(until, |status| status & reg::STATUS_BUSY_MASK == 0)?;
+        let code = self.driver.read(reg::ERROR)?;
+        if code != reg::ERROR_CODE_NONE {
+            let command = self.driver.read(reg::ERROR_COMMAND)?;
+            return Err(EngineError::Device { code, command });
+        }
+        let mut values = Array2::zeros((schedule.m, schedule.n));
+        for command in schedule.commands().filter(|command| command.last) {
+            let packet = self.driver.result.pop_packet().unwrap_or_default();
+            if packet.len() != command.rows_live {
+                let (found, expected) = (packet.len(), command.rows_live);
+                return Err(EngineError::ResultPacket { tile: command.tile, expected, found });
+            }
+            for (row, beat) in packet.iter().enumerate() {
+                for (col, word) in beat.iter().take(command.cols_live).enumerate() {
+                    // Each word is one 32-bit value.
+                    values[[command.row + row, command.col + col]] = *word as i32;
+                }
+            }
+        }
+        let (counters, cycles) = self.counters()?;
+        let macs = (schedule.m * schedule.k * schedule.n) as u64;
+        let stats = Stats {
+            counters,
+            cycles,
+            tiles: schedule.tiles() as u64,
+            tiles_checked: 0,
+            macs,
+            mac_passes: macs * u64::from(schedule.passes()),
+        };
+        Ok(Outcome { values, sums: None, stats })
+    }
+
+    fn name(&self) -> &'static str {
+        "top"
+    }
+}
+
+fn command_registers(lowered: &Lowered<'_>, config: &Config, command: &Command) -> TopCommand {
+    let Requantizer { shift, bits, rounding } = lowered.requantizer;
+    let base = match (command.first, lowered.bias.is_some()) {
+        (true, false) => reg::START_BASE_ZERO,
+        (true, true) => reg::START_BASE_PRELOAD,
+        (false, _) => reg::START_BASE_MEMORY,
+    };
+    // A command's sizes were checked against the configuration's.
+    TopCommand {
+        k: command.k_len as u32,
+        rows: command.rows_live as u32,
+        cols: command.cols_live as u32,
+        bits_a: lowered.bits_a,
+        bits_b: lowered.bits_b,
+        bits_out: bits,
+        // Beyond these limits a shift changes nothing: fxp::Requantizer clamps alike.
+        shift: shift.clamp(-31, config.sum_bits() as i32 + 24),
+        round: rounding.encoding().into(),
+        base,
+        emit: command.last,
+    }
+}

@@ -1,0 +1,146 @@
+// Checks a command and works out what the sequencer needs: planes, words, beats of its packets.
+//
+//   planes = ceil(bits / P)         P is a power of two
+//   words  = ceil(k / V) = ((k + V - 1) * RECIPROCAL) >> PLACES      exact for every legal k
+//   length = planes * words         beats of an operand's packet; must fit a bank
+//
+// code_o is 0 for a legal command, else the first broken rule of those below, in their order; the
+// numbers are those of the register map (ERROR.code).
+//
+// Parameters: the array's limits; ROUNDING: bit m set when rounding mode m is built;
+// RECIPROCAL, PLACES: 2^PLACES / V rounded up, from crates/rtlgen; WW, NW: widths of a count of
+// words and of planes.
+// Latency 2 cycles; throughput one command a cycle.
+`default_nettype none
+
+module flexmac_check #(
+    parameter ROWS       = 8,
+    parameter COLS       = 8,
+    parameter P          = 8,
+    parameter V          = 4,
+    parameter MAX_BITS   = 32,
+    parameter MAX_K      = 4096,
+    parameter DEPTH      = 1024,
+    parameter SHIFT_MAX  = 112,
+    parameter ROUNDING   = 7,
+    parameter RECIPROCAL = 131072,
+    parameter PLACES     = 19,
+    parameter WW         = 11,
+    parameter NW         = 3
+) (
+    input  wire               clk_i,
+    input  wire               rst_ni,
+    // command, as software wrote it
+    input  wire               valid_i,
+    input  wire        [31:0] k_i,
+    input  wire        [15:0] rows_i,
+    input  wire        [15:0] cols_i,
+    input  wire        [ 7:0] bits_a_i,
+    input  wire        [ 7:0] bits_b_i,
+    input  wire        [ 7:0] bits_out_i,
+    input  wire signed [15:0] shift_i,
+    input  wire        [ 7:0] round_i,
+    input  wire        [ 7:0] base_i,
+    // verdict, and what is worked out
+    output reg                valid_o,
+    output wire               busy_o,   // a verdict is on its way or here
+    output reg         [ 7:0] code_o,
+    output reg      [NW-1:0] planes_a_o,
+    output reg      [NW-1:0] planes_b_o,
+    output reg      [WW-1:0] words_o,
+    output wire     [WW-1:0] length_a_o,
+    output wire     [WW-1:0] length_b_o
+);
+
+  localparam KW = 20;                         // k + V - 1
+  localparam PW = KW + 20;                    // ... times the reciprocal
+  localparam LW = KW + NW;                    // planes * words
+  localparam [KW-1:0] ROUND_UP_K = V - 1;
+  localparam [19:0] RECIPROCAL_W = RECIPROCAL;
+  localparam [7:0] ROUND_UP_P = P - 1;
+  localparam LOG_P = $clog2(P);
+  localparam [31:0] MAX_K_W = MAX_K;
+  localparam [15:0] ROWS_W = ROWS;
+  localparam [15:0] COLS_W = COLS;
+  localparam [7:0] MAX_BITS_W = MAX_BITS;
+  localparam signed [15:0] SHIFT_LOW = -16'sd31;
+  localparam signed [15:0] SHIFT_HIGH = SHIFT_MAX;
+  localparam [LW-1:0] DEPTH_W = DEPTH;
+  localparam [3:0] MODES = ROUNDING;
+
+  localparam [7:0] OK = 8'd0;
+  localparam [7:0] BAD_K = 8'd2;
+  localparam [7:0] BAD_BITS_A = 8'd3;
+  localparam [7:0] BAD_BITS_B = 8'd4;
+  localparam [7:0] BAD_ROWS = 8'd5;
+  localparam [7:0] BAD_COLS = 8'd6;
+  localparam [7:0] BAD_BASE = 8'd7;
+  localparam [7:0] BAD_SHIFT = 8'd8;
+  localparam [7:0] BAD_BITS_OUT = 8'd9;
+  localparam [7:0] BAD_ROUND = 8'd10;
+  localparam [7:0] BAD_DEPTH = 8'd11;
+
+  // first stage: limits, planes, words
+  wire [KW-1:0] k_up = k_i[KW-1:0] + ROUND_UP_K;
+  wire [PW-1:0] scaled = ({{(PW - KW) {1'b0}}, k_up} * {{(PW - 20) {1'b0}}, RECIPROCAL_W}) >> PLACES;
+  wire [7:0] planes_a = (bits_a_i + ROUND_UP_P) >> LOG_P;
+  wire [7:0] planes_b = (bits_b_i + ROUND_UP_P) >> LOG_P;
+  wire unused_high = &{1'b0, scaled[PW-1:KW], planes_a[7:NW], planes_b[7:NW]};
+
+  reg valid_q;
+  reg [7:0] code_d, code_q;
+  reg [NW-1:0] planes_a_q, planes_b_q;
+  reg [KW-1:0] words_q;
+
+  always @* begin
+    code_d = OK;
+    if (k_i == 32'd0 || k_i > MAX_K_W) code_d = BAD_K;
+    else if (bits_a_i < 8'd2 || bits_a_i > MAX_BITS_W) code_d = BAD_BITS_A;
+    else if (bits_b_i < 8'd2 || bits_b_i > MAX_BITS_W) code_d = BAD_BITS_B;
+    else if (rows_i == 16'd0 || rows_i > ROWS_W) code_d = BAD_ROWS;
+    else if (cols_i == 16'd0 || cols_i > COLS_W) code_d = BAD_COLS;
+    else if (base_i > 8'd2) code_d = BAD_BASE;
+    else if (shift_i < SHIFT_LOW || shift_i > SHIFT_HIGH) code_d = BAD_SHIFT;
+    else if (bits_out_i < 8'd2 || bits_out_i > 8'd32) code_d = BAD_BITS_OUT;
+    else if (round_i > 8'd3 || !MODES[round_i[1:0]]) code_d = BAD_ROUND;
+  end
+
+  always @(posedge clk_i) begin
+    if (!rst_ni) begin
+      valid_q <= 1'b0;
+      valid_o <= 1'b0;
+    end else begin
+      valid_q <= valid_i;
+      valid_o <= valid_q;
+    end
+  end
+
+  always @(posedge clk_i) begin
+    code_q <= code_d;
+    planes_a_q <= planes_a[NW-1:0];
+    planes_b_q <= planes_b[NW-1:0];
+    words_q <= scaled[KW-1:0];
+  end
+
+  // second stage: lengths
+  wire [LW-1:0] length_a = {{KW{1'b0}}, planes_a_q} * {{NW{1'b0}}, words_q};
+  wire [LW-1:0] length_b = {{KW{1'b0}}, planes_b_q} * {{NW{1'b0}}, words_q};
+  reg  [WW-1:0] length_a_q, length_b_q;
+
+  always @(posedge clk_i) begin
+    code_o <= code_q;
+    if (code_q == OK && (length_a > DEPTH_W || length_b > DEPTH_W)) code_o <= BAD_DEPTH;
+    planes_a_o <= planes_a_q;
+    planes_b_o <= planes_b_q;
+    words_o <= words_q[WW-1:0];
+    length_a_q <= length_a[WW-1:0];
+    length_b_q <= length_b[WW-1:0];
+  end
+
+  assign busy_o = valid_q || valid_o;
+  assign length_a_o = length_a_q;
+  assign length_b_o = length_b_q;
+
+endmodule
+
+`default_nettype wire

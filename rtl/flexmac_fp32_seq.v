@@ -1,0 +1,207 @@
+// Sequencer of the float array: one command as operand reads, reduction steps and a capture.
+//
+// A command is one piece of K of one tile; its words go out one a cycle ("slot"). After the last
+// word of a tile (cmd_emit_i) come R reduction steps, one a slot, which add up the partial sums of
+// every PE (flexmac_fp32_pe); then the sums are captured into the drain chains, in a slot that may
+// also be the next command's first. A capture waits until the chains have drained the one before
+// (one row a cycle), and so then does everything after it. Partial sums stay in the PEs between the
+// commands of a tile, so nothing is captured before its last.
+//
+// Outputs titled "operand stage" are registered and line up with the operands that a read returns
+// one cycle later.
+//
+// Parameters: AW, WW: widths of an operand address and of a word count; RW, CW: of a count of rows
+// and of columns; L: partial sums per lane; R: reduction steps, possibly none; OPS: what each does,
+// 3 bits, step 0 lowest.
+// Throughput one word a cycle; a command may follow the one before without a gap.
+// Not handled: zero counts, words beyond a bank; the host excludes them.
+`default_nettype none
+
+module flexmac_fp32_seq #(
+    parameter         AW  = 10,
+    parameter         WW  = 11,
+    parameter         RW  = 4,
+    parameter         CW  = 4,
+    parameter [  3:0] L   = 1,
+    parameter [  7:0] R   = 0,
+    parameter [127:0]   OPS = 128'd0
+) (
+    input  wire          clk_i,
+    input  wire          rst_ni,
+    // control
+    input  wire          en_i,
+    input  wire          cmd_valid_i,
+    output wire          cmd_ready_o,
+    // command
+    input  wire [WW-1:0] cmd_words_i,
+    input  wire [RW-1:0] cmd_rows_i,
+    input  wire [CW-1:0] cmd_cols_i,
+    input  wire [   1:0] cmd_base_i,
+    input  wire          cmd_emit_i,
+    input  wire          cmd_bank_i,
+    // operand read
+    output wire          op_ren_o,
+    output wire          op_bank_o,
+    output wire [AW-1:0] op_addr_o,
+    // operand stage: a word or a step for the queues
+    output reg           op_valid_o,
+    output reg           op_dead_o,      // what is at their heads is of an earlier tile
+    output reg  [   2:0] op_code_o,
+    // operand stage: a capture, and what the drain must know of it
+    output reg           cap_valid_o,
+    output reg  [   1:0] cap_base_o,     // what is added: 1 the preload
+    output reg  [RW-1:0] cap_rows_o,
+    output reg  [CW-1:0] cap_cols_o,
+    // status
+    output wire          busy_o,
+    output wire          issue_o,        // a word is issued in this slot
+    output wire          wait_o          // a capture waits for the chains in this slot
+);
+
+  localparam [1:0] BASE_MEMORY = 2'd2;   // a later command of a tile
+  localparam [WW-1:0] ONE_W = 1;
+  localparam [AW-1:0] ONE_A = 1;
+  localparam [RW-1:0] ONE_R = 1;
+
+  // the command being run
+  reg           active_q;
+  reg  [WW-1:0] words_q;
+  reg  [RW-1:0] rows_q;
+  reg  [CW-1:0] cols_q;
+  reg  [   1:0] base_q;                  // of the tile: its first command's
+  reg           emit_q, bank_q;
+
+  // where in it
+  reg  [WW-1:0] k_q;
+  reg  [AW-1:0] addr_q;
+  reg           reduce_q;                // the words are out, the steps are not
+  reg  [   7:0] step_q;
+  reg  [   3:0] filled_q;                // slots of the tile so far, at most L
+
+  // the capture that is due
+  reg           due_q;
+  reg  [   1:0] due_base_q;
+  reg  [RW-1:0] due_rows_q;
+  reg  [CW-1:0] due_cols_q;
+  reg  [RW-1:0] drain_q;                 // slots until the chains are free
+
+  wire chains_free = drain_q == {RW{1'b0}};
+  wire capture = due_q && chains_free;
+  wire issue = active_q && !reduce_q && !(due_q && !chains_free);
+  wire ends_words = issue && k_q == words_q - ONE_W;
+  wire ends_steps, starts_steps;
+  wire ends_tile = (ends_words && emit_q && !starts_steps) || ends_steps;
+  wire ends_command = ends_tile || (ends_words && !emit_q);
+  wire accept = cmd_valid_i && cmd_ready_o;
+  wire later = cmd_base_i == BASE_MEMORY;
+
+  generate
+    if (R != 8'd0) begin : gen_steps
+      assign starts_steps = ends_words && emit_q;
+      assign ends_steps = reduce_q && step_q == R - 8'd1;
+    end else begin : gen_no_steps
+      assign starts_steps = 1'b0;
+      assign ends_steps = 1'b0;
+    end
+  endgenerate
+
+  assign cmd_ready_o = en_i && (!active_q || ends_command);
+  assign op_ren_o = en_i && issue;
+  assign op_bank_o = bank_q;
+  assign op_addr_o = addr_q;
+  assign busy_o = active_q || due_q;
+  assign issue_o = issue;
+  assign wait_o = due_q && !chains_free;
+
+  always @(posedge clk_i) begin
+    if (!rst_ni) begin
+      active_q <= 1'b0;
+    end else if (en_i) begin
+      if (accept) active_q <= 1'b1;
+      else if (ends_command) active_q <= 1'b0;
+    end
+  end
+
+  always @(posedge clk_i) begin
+    if (accept) begin
+      words_q <= cmd_words_i;
+      rows_q <= cmd_rows_i;
+      cols_q <= cmd_cols_i;
+      if (!later) base_q <= cmd_base_i;
+      emit_q <= cmd_emit_i;
+      bank_q <= cmd_bank_i;
+    end
+  end
+
+  // the walk
+  always @(posedge clk_i) begin
+    if (!rst_ni) reduce_q <= 1'b0;
+    else if (en_i) reduce_q <= starts_steps || (reduce_q && !ends_steps);
+  end
+
+  always @(posedge clk_i) begin
+    if (accept) begin
+      k_q <= {WW{1'b0}};
+      addr_q <= {AW{1'b0}};
+      step_q <= 8'd0;
+    end else if (en_i && issue) begin
+      k_q <= k_q + ONE_W;
+      addr_q <= addr_q + ONE_A;
+    end else if (en_i && reduce_q) begin
+      step_q <= step_q + 8'd1;
+    end
+  end
+
+  always @(posedge clk_i) begin
+    if (accept && !later) filled_q <= 4'd0;
+    else if (en_i && (issue || reduce_q) && filled_q != L) filled_q <= filled_q + 4'd1;
+  end
+
+  // the capture that is due, and the chains it must wait for
+  always @(posedge clk_i) begin
+    if (!rst_ni) begin
+      due_q <= 1'b0;
+      drain_q <= {RW{1'b0}};
+    end else if (en_i) begin
+      if (ends_tile) due_q <= 1'b1;
+      else if (capture) due_q <= 1'b0;
+      if (capture) drain_q <= due_rows_q - ONE_R;
+      else if (!chains_free) drain_q <= drain_q - ONE_R;
+    end
+  end
+
+  always @(posedge clk_i) begin
+    if (en_i && ends_tile) begin
+      due_base_q <= base_q;
+      due_rows_q <= rows_q;
+      due_cols_q <= cols_q;
+    end
+  end
+
+  // operand stage
+  wire [127:0] steps = OPS >> {step_q, 1'b0} >> step_q;
+  wire unused_steps = &{1'b0, steps[127:3]};
+
+  always @(posedge clk_i) begin
+    if (!rst_ni) begin
+      op_valid_o <= 1'b0;
+      cap_valid_o <= 1'b0;
+    end else if (en_i) begin
+      op_valid_o <= issue || reduce_q;
+      cap_valid_o <= capture;
+    end
+  end
+
+  always @(posedge clk_i) begin
+    if (en_i) begin
+      op_dead_o <= filled_q != L;
+      op_code_o <= reduce_q ? steps[2:0] : 3'd0;
+      cap_base_o <= due_base_q;
+      cap_rows_o <= due_rows_q;
+      cap_cols_o <= due_cols_q;
+    end
+  end
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,26 @@
+// One lane of flexmac_fp32_pe without its loop: sum_o = a_i * b_i + c_i, rounded once.
+`default_nettype none
+
+module fp32_fma #(
+    parameter [2:0] MUL_REGS = 3'b000,
+    parameter [3:0] ADD_REGS = 4'b0000
+) (
+    input  wire        clk_i,
+    input  wire [31:0] a_i,
+    input  wire [31:0] b_i,
+    input  wire [31:0] c_i,
+    output wire [31:0] sum_o
+);
+
+  wire [60:0] product;
+
+  flexmac_fp32_mul #(.REGS(MUL_REGS)) u_mul (
+      .clk_i(clk_i), .en_i(3'b111), .a_i(a_i), .b_i(b_i), .product_o(product)
+  );
+  flexmac_fp32_add #(.REGS(ADD_REGS)) u_add (
+      .clk_i(clk_i), .en_i(5'b11111), .product_i(product), .addend_i(c_i), .sum_o(sum_o)
+  );
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""Generated designs in other people's tools: FuseSoC, Bender, cocotb with cocotbext-axi on Icarus.
+
+    tests/ecosystem/run.py [--flexmac target/release/flexmac] [--mutate] [--work DIR]
+
+Needs the packages of requirements.txt; scripts/test makes a virtual environment of them.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+from cocotb_tools.runner import get_results, get_runner
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+DESIGNS = {
+    "odd": "--rows 3 --cols 5 --lanes 3 --chunk 2 --max-bits 32 --max-k 50 --depth 256",
+    "one": "--rows 1 --cols 1 --lanes 1 --chunk 8 --max-bits 8 --max-k 64 --stages 1 --depth 16",
+    "square": "--rows 4 --cols 4 --lanes 4 --chunk 8 --max-bits 16 --max-k 256 --depth 64",
+}
+
+
+# One line of RTL gone wrong, which the cocotb tests must notice: (file, right, wrong).
+MUTATIONS = [
+    ("flexmac_check.v", "PLACES;\n", "(PLACES - 1);\n"),
+    ("flexmac_check.v", "k_i == 32'd0 || k_i > MAX_K_W", "k_i > MAX_K_W"),
+    ("flexmac_packet.v", "assign m_data_o = pad ? {W{1'b0}} : s_data_i;", "assign m_data_o = {W{1'b0}};"),
+    ("flexmac_packet.v", "(sent && final_beat && (pad || s_last_i))", "(sent && (pad || s_last_i) && 1'b0)"),
+    ("flexmac_operand.v", "({bank_i, addr_q})", "({!bank_i, addr_q})"),
+    ("flexmac_load.v", "{take && next_bank, take && !next_bank}", "{take && !next_bank, take && next_bank}"),
+    ("flexmac_issue.v", "run_valid_i && !same && !core_busy_i", "run_valid_i && !same && 1'b0"),
+    ("flexmac_skid.v", "if (!spare_valid_q) spare_q <= s_data_i;", "spare_q <= s_data_i;"),
+    ("flexmac_outlet.v", "m_valid_o <= closing_q || spare_valid_q || takes;", "m_valid_o <= takes;"),
+    ("flexmac_axil.v", "aw_full_q && w_full_q && !bvalid_o", "aw_full_q && !bvalid_o"),
+    ("flexmac_axil.v", "read_error_i ? SLVERR : OKAY", "OKAY"),
+    ("flexmac_error.v", "assign found_o = code_d != NONE;", "assign found_o = 1'b0;"),
+    ("flexmac_top.v", "assign irq_status_set_error = error_found;", "assign irq_status_set_error = 1'b0;"),
+    ("flexmac_regs.v", "10'h008: read_data_o = param_max_bits_i;", "10'h008: read_data_o = param_chunk_i;"),
+]
+
+
+def fail(what, output):
+    sys.exit(f"FAIL {what}\n{output}")
+
+
+def run(what, command, folder):
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        fail(f"{what}: {' '.join(map(str, command))}: exit {done.returncode}",
+             done.stdout + done.stderr)
+    return done.stdout + done.stderr
+
+
+def fusesoc(name, design, work):
+    """The core file: lint without a warning, the testbench passes."""
+    tool = Path(sys.executable).with_name("fusesoc")
+    for target, wanted in (("lint", ""), ("sim", "PASS: ")):
+        build = work / f"{name}-{target}"
+        output = run(
+            f"{name}: fusesoc {target}",
+            [tool, "--cores-root", design, "run", "--build-root", build, "--target", target,
+             "flexmac:flexmac:array"], work)
+        if wanted not in output or "FAIL" in output or "%Warning" in output:
+            fail(f"{name}: fusesoc {target}: expected {wanted!r} and no warning", output)
+        print(f"ok   {name}: fusesoc run --target {target}")
+
+
+def bender(name, design):
+    """The manifest lists the file list's files, in its order, and the testbench apart."""
+    manifest = yaml.safe_load((design / "Bender.yml").read_text())
+    plain, simulation = manifest["sources"]
+    listed = (design / "flexmac.f").read_text().split()
+    if plain["files"] != listed or simulation["target"] != "simulation":
+        fail(f"{name}: Bender.yml", f"expected {listed}\nfound {manifest['sources']}")
+    for file in plain["files"] + simulation["files"]:
+        if not (design / file).is_file():
+            fail(f"{name}: Bender.yml", f"{file} does not exist")
+    print(f"ok   {name}: Bender.yml")
+
+
+def cocotb(name, design, work):
+    """An outside user's testbench, compared with NumPy: tests, failed ones, log."""
+    runner = get_runner("icarus")
+    build = work / f"{name}-cocotb"
+    files = [design / file for file in (design / "flexmac.f").read_text().split()]
+    runner.build(sources=files, hdl_toplevel="flexmac_top", build_dir=build,
+                 timescale=("1ns", "1ps"), log_file=work / f"{name}-build.log")
+    log = work / f"{name}-cocotb.log"
+    results = runner.test(hdl_toplevel="flexmac_top", test_module="gemm_test", build_dir=build,
+                          test_dir=HERE, results_xml=build / "results.xml", log_file=log,
+                          extra_env={"FLEXMAC_DESIGN": str(design), "PYTHONPATH": str(HERE),
+                                     "PYTHONDONTWRITEBYTECODE": "1"})
+    return *get_results(results), log
+
+
+def mutate(design, work):
+    """Every seeded fault must turn a test red."""
+    for number, (file, right, wrong) in enumerate(MUTATIONS):
+        name = f"mutation-{number}"
+        copy = work / name
+        shutil.copytree(design, copy)
+        path = copy / "rtl" / file
+        source = path.read_text()
+        if source.count(right) != 1:
+            fail(name, f"{right!r} is not in {file} once: change the fault with the RTL")
+        path.write_text(source.replace(right, wrong))
+        _, failed, _ = cocotb(name, copy, work)
+        if not failed:
+            fail(name, f"{file}: {right!r} as {wrong!r} passes every test")
+    print(f"ok   {len(MUTATIONS)} seeded faults are noticed")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--flexmac", type=Path, default=ROOT / "target/release/flexmac")
+    parser.add_argument("--mutate", action="store_true", help="seed faults that must be noticed")
+    parser.add_argument("--work", type=Path, help="folder to keep builds and logs in")
+    arguments = parser.parse_args()
+    flexmac = arguments.flexmac.resolve()
+    os.environ["SIM"] = "icarus"
+    with tempfile.TemporaryDirectory() as scratch:
+        work = (arguments.work or Path(scratch)).resolve()
+        work.mkdir(parents=True, exist_ok=True)
+        for name, flags in DESIGNS.items():
+            design = work / name
+            run(f"{name}: generate", [flexmac, "gen", *flags.split(), "--out", design], work)
+            bender(name, design)
+            fusesoc(name, design, work)
+            tests, failed, log = cocotb(name, design, work)
+            if failed or not tests:
+                fail(f"{name}: cocotb: {failed} of {tests} tests", log.read_text())
+            print(f"ok   {name}: cocotb, {tests} tests against NumPy")
+        if arguments.mutate:
+            mutate(work / "odd", work)
+    print("ecosystem: all ok")
+
+
+if __name__ == "__main__":
+    main()

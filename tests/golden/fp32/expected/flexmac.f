@@ -1,0 +1,17 @@
+rtl/flexmac_adder.v
+rtl/flexmac_adder_segment.v
+rtl/flexmac_counter.v
+rtl/flexmac_delay.v
+rtl/flexmac_drain.v
+rtl/flexmac_fp32_add.v
+rtl/flexmac_fp32_edge.v
+rtl/flexmac_fp32_mul.v
+rtl/flexmac_fp32_pe.v
+rtl/flexmac_fp32_seq.v
+rtl/flexmac_fp32_unit.v
+rtl/flexmac_lzc.v
+rtl/flexmac_pipe.v
+rtl/flexmac_stats.v
+rtl/flexmac_column.v
+rtl/flexmac_array.v
+rtl/flexmac_core.v
