@@ -52,7 +52,7 @@ PROOFS = [
     *(cell("digit", "every lane keeps its integer, signed or unsigned", {"P": p, "V": v})
       for p, v in ((2, 3), (4, 1), (8, 2), (16, 2))),
     *(Proof("dot", "sum of the lanes' products as integers", array(p, v), {"P": p, "V": v},
-            ("flexmac_dot",)) for p, v in ((2, 3), (2, 16), (4, 1), (8, 5), (16, 2))),
+            ("flexmac_dot",)) for p, v in ((2, 3), (2, 7), (4, 1), (8, 5), (16, 2))),
     *(Proof("flexmac_pe", "no overflow while intervals fit ACC; digits and accumulator are the exact"
             " sum of all products at their places; captures and drains", array(p, v),
             {"P": p, "V": v, "ACC": "ACC", "STAGES": 2}, PE, induction=4, covers=6, long=p > 4)
