@@ -71,8 +71,8 @@ module flexmac_requant #(
 );
 
   generate
-    if (P != 2 && P != 4 && P != 8 && P != 16) begin : gen_bad_p
-      flexmac_requant_P_must_be_2_4_8_or_16 u_illegal ();
+    if (SW > 1 && (P & (P - 1)) != 0) begin : gen_bad_p
+      flexmac_requant_P_must_be_a_power_of_2 u_illegal ();
     end
     if (SUM < 48 || SUM > 88) begin : gen_bad_sum
       flexmac_requant_SUM_must_be_48_to_88 u_illegal ();
