@@ -16,7 +16,7 @@ BROKEN = {
     "pe": [{"P": 3}, {"V": 17, "ACC": 40}, {"P": 8, "V": 4, "ACC": 19}, {"STAGES": 5}],
     "mode": [{"SUM": 47}],
     "sum": [{"SUM": 89}, {"ROWS": 9, "IW": 3}],
-    "requant": [{"P": 12, "ACC": 40}, {"SUM": 96}, {"SUM": 48, "ACC": 48}, {"RESULTS": 1}],
+    "requant": [{"P": 33, "ACC": 40}, {"SUM": 96}, {"SUM": 48, "ACC": 48}, {"RESULTS": 1}],
     "lfsr": [{"TAPS": 3}],
     "counter": [{"W": 4, "A": 4}],
     "pipe": [{"W": 0}],

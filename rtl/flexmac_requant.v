@@ -20,7 +20,7 @@
 //   result_o   s31.0, within the mode's bits
 //   error_o    |rounding error|, 0 .. 256 in units of 2^-8 of the result's last place
 //
-// Parameters: P: digit width; ACC: chain width; SUM: sum width, 48..88, above ACC; ROWS, IW: rows
+// Parameters: P: digit width, 2..32; ACC: chain width; SUM: sum width, 48..88, above ACC; ROWS, IW: rows
 // and the width of a row index; SW: width of a significance; RESULTS >= 2: results that wait to be
 // taken; STOCHASTIC: 1 builds the random stream.
 // Latency 5 stages and the result queue; throughput one row a cycle. Control: flexmac_drain, and
@@ -71,8 +71,8 @@ module flexmac_requant #(
 );
 
   generate
-    if (SW > 1 && (P & (P - 1)) != 0) begin : gen_bad_p
-      flexmac_requant_P_must_be_a_power_of_2 u_illegal ();
+    if (P < 2 || P > 32) begin : gen_bad_p
+      flexmac_requant_P_must_be_2_to_32 u_illegal ();
     end
     if (SUM < 48 || SUM > 88) begin : gen_bad_sum
       flexmac_requant_SUM_must_be_48_to_88 u_illegal ();
