@@ -20,9 +20,10 @@
 //   result_o   s31.0, within the mode's bits
 //   error_o    |rounding error|, 0 .. 256 in units of 2^-8 of the result's last place
 //
-// Parameters: P: digit width, 2..32; ACC: chain width; SUM: sum width, 48..88, above ACC; ROWS, IW: rows
-// and the width of a row index; SW: width of a significance; RESULTS >= 2: results that wait to be
-// taken; STOCHASTIC: 1 builds the random stream.
+// Parameters: P: digit width, 2..32, a power of two where there are several significances; ACC: chain
+// width; SUM: sum width, 48..88, above ACC; ROWS, IW: rows and the width of a row index; SW: width of
+// a significance; RESULTS >= 2: results that wait to be taken; STOCHASTIC: 1 builds the random
+// stream.
 // Latency 5 stages and the result queue; throughput one row a cycle. Control: flexmac_drain, and
 // flexmac_results for the queue.
 `default_nettype none
