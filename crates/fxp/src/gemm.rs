@@ -69,7 +69,7 @@ fn split_inner(a: ArrayView2<'_, i32>, b: ArrayView2<'_, i32>, bound: Bound) -> 
             |mut sums, part| {
                 let terms = Slice::from(part * panel..inner.min((part + 1) * panel));
                 let right = RightOperand::convert(b.slice_axis(Axis(0), terms), bound);
-                right.add_product(a.slice_axis(Axis(1), terms), 0, sums.view_mut());
+                right.multiply_rows(a.slice_axis(Axis(1), terms), 0, sums.view_mut(), true);
                 sums
             },
         )
@@ -162,11 +162,7 @@ impl RightOperand {
         self.multiply_rows(a, row, sums, add);
     }
 
-    /// Adds A[row..] B to the sums.
-    fn add_product(&self, a: ArrayView2<'_, i32>, row: usize, sums: SumsViewMut<'_>) {
-        self.multiply_rows(a, row, sums, true);
-    }
-
+    /// A[row..] B, added to the sums or in their place.
     fn multiply_rows(&self, a: ArrayView2<'_, i32>, row: usize, sums: SumsViewMut<'_>, add: bool) {
         let rows = row..row + sums.nrows();
         let a = a.slice_axis(Axis(0), Slice::from(rows));
