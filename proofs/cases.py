@@ -43,19 +43,25 @@ def array(chunk, lanes, max_bits=8, max_k=6):
             f" --max-k {max_k} --stages 2 --depth 16")  # fmt: skip
 
 
-PE = ("flexmac_dot", "flexmac_mul", "flexmac_pipe")
+ACCUMULATE = ("flexmac_adder", "flexmac_adder_segment", "flexmac_pipe")
+PE = ("free_dot", "flexmac_accumulate", *ACCUMULATE)
+CSA = ("FLEXMAC_CSA",)
 
 PROOFS = [
-    # products: z3 alone proves the 16-bit one, by rewriting
-    *(cell("mul", "product of any two digits as integers; its range per kind of planes; up to P = 4"
-           " also as rows of shifted a", {"P": p}, engine="z3") for p in (2, 4, 8, 16)),
-    *(cell("digit", "every lane keeps its integer, signed or unsigned", {"P": p, "V": v})
-      for p, v in ((2, 3), (4, 1), (8, 2), (16, 2))),
-    *(Proof("dot", "sum of the lanes' products as integers", array(p, v), {"P": p, "V": v},
-            ("flexmac_dot",)) for p, v in ((2, 3), (2, 7), (4, 1), (8, 5), (16, 2))),
+    # products: the plain body, then the tree of bits
+    *(cell("dot", "sum of the lanes' products as integers, every kind of planes, nothing lost at the"
+           " top", {"P": p, "V": v, "S": s}, below=("flexmac_pipe",), engine="z3")
+      for p, v, s in ((2, 1, 5), (2, 2, 6), (4, 1, 9))),
+    *(cell("dot", "the same of the carry-save tree", {"P": p, "V": v, "S": s}, defines=CSA,
+           below=("flexmac_csa", "flexmac_pipe"), engine="z3")
+      for p, v, s in ((2, 1, 5), (2, 2, 6), (4, 1, 9))),
+    *(cell("csa", "two words add up to all words, nothing lost at the top", {"N": n, "W": w},
+           below=("flexmac_pipe",)) for n, w in ((1, 3), (2, 3), (3, 5), (4, 5), (6, 4))),
+    *(cell("accumulate", "base plus pair, its offset taken off", {"S": s, "ACC": a},
+           below=ACCUMULATE) for s, a in ((5, 6), (19, 31), (69, 76))),
     *(Proof("flexmac_pe", "no overflow while intervals fit ACC; digits and accumulator are the exact"
             " sum of all products at their places; captures and drains", array(p, v),
-            {"P": p, "V": v, "ACC": "ACC", "STAGES": 2}, PE, induction=4, covers=6, long=p > 4)
+            {"P": p, "V": v, "ACC": "ACC", "REGS": 4}, PE, induction=4, covers=6, long=p > 4)
       for p, v in ((2, 1), (2, 3), (4, 2), (8, 1), (16, 1))),
     # requantizer
     *(cell("mode", "masks and shift amount from shift and bits", {"SUM": s}) for s in (48, 88)),

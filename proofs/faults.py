@@ -14,22 +14,10 @@ from solver import ToolError
 
 # module: (what is wrong, text that occurs once, what replaces it)
 FAULTS = {
-    "flexmac_mul": [
-        ("a taken unsigned", "input  wire signed [  P:0] a_i", "input  wire [  P:0] a_i"),
-        ("adds", "a_i * b_i", "a_i + b_i"),
-        ("squares", "a_i * b_i", "a_i * a_i"),
-        ("lowest bit stuck", "a_i * b_i;", "(a_i * b_i) & ~1;"),
-    ],
-    "flexmac_digit": [
-        ("never signed", "signed_i & digits_i", "1'b0 & digits_i"),
-        ("always signed", "signed_i & digits_i", "digits_i"),
-        ("sign of the bit below", "digits_i[lane*P+P-1]", "digits_i[lane*P+P-2]"),
-        ("every lane is lane 0", "digits_i[lane*P +: P]", "digits_i[0 +: P]"),
-    ],
     "flexmac_pe": [
         ("shifts in zeros", "acc_q >>> P", "$unsigned(acc_q) >> P"),
         ("shifts one short", "acc_q >>> P", "acc_q >>> (P - 1)"),
-        ("sum zero-extended", "{(ACC - SUM) {sum[SUM-1]}}", "{(ACC - SUM) {1'b0}}"),
+        ("pair's words swapped for one", ".d_i({carry_d, sum_d})", ".d_i({sum_d, sum_d})"),
         ("never clears", "if (acc_clear_i) base", "if (1'b0) base"),
         ("captures a bit more", "acc_q[P-1:0]};", "acc_q[P-1:0]} | (acc_q[P] << P);"),
         ("drain beats capture", "if (cap_i) chain_q", "if (cap_i && !drain_i) chain_q"),
@@ -125,13 +113,29 @@ FAULTS = {
         ("moves frozen", "assign sum_o = en_i && a_valid_q", "assign sum_o = a_valid_q"),
     ],
     "flexmac_dot": [
-        ("subtracts", "product_0 + product_1", "product_0 - product_1"),
-        ("a lane twice", "product_0 + product_1", "product_0 + product_0"),
-        ("lane 1 is lane 0", "product_i[1*(2*P+1) +: 2*P+1]", "product_i[0*(2*P+1) +: 2*P+1]"),
-        ("lane 2 late a bit", "product_i[2*(2*P+1) +: 2*P+1]", "product_i[2*(2*P+1)+1 +: 2*P+1]"),
+        ("a never signed", "{a_signed_i & a_i[lane*P+P-1]", "{1'b0 & a_i[lane*P+P-1]"),
+        ("squares", "one = a * b", "one = a * a"),
+        ("every lane is lane 0", "b_i[lane*P +: P]};", "b_i[0 +: P]};"),
+        ("no offset", "total = OFFSET", "total = {S{1'b0}}"),
+        ("sign row of b not inverted", "row ^ {a_signed_i, {(P - 1) {b_signed_i}}}",
+         "row ^ {a_signed_i, {(P - 1) {1'b0}}}"),
+        ("constant of two signs as of one", "b_signed_i ? BOTH_SIGNED", "b_signed_i ? ONE_SIGNED"),
+        ("row a place low", "{{(S - P) {1'b0}}, row} << bit_b", "{{(S - P) {1'b0}}, row} << (bit_b - 1)"),
+    ],
+    "flexmac_csa": [
+        ("carry in its own place", "{carry[W-2:0], 1'b0}", "carry"),
+        ("no carry of x and z", "(x & y) | (z & (x ^ y))", "(x & y) | (z & y)"),
+        ("a word dropped", "from[(3*THREES+i)*W +: W]", "{W{1'b0}}"),
+        ("a word twice", "from[(3*i+2)*W +: W]", "from[(3*i+1)*W +: W]"),
+    ],
+    "flexmac_accumulate": [
+        ("top bit of the carry lost", "sum_i[S-1] | carry_i[S-1]", "sum_i[S-1]"),
+        ("offset stays", "{(ACC - S + 1) {1'b1}}", "{(ACC - S + 1) {1'b0}}"),
+        ("a carry lost", "(base_i & sum) | (carry & (base_i ^ sum))", "carry & (base_i ^ sum)"),
+        ("carries a place low", "{up[ACC-2:0], 1'b0}", "up"),
     ],
     "flexmac_column": [
-        ("row 1 takes row 0's a", "a_i[1*DIGITS +: DIGITS]", "a_i[0*DIGITS +: DIGITS]"),
+        ("row 1 takes row 0's a", "a_i[1*WORD +: WORD]", "a_i[0*WORD +: WORD]"),
         ("row 1 out of the chain", ".chain_i(chain_1), .chain_o(chain_0)",
          ".chain_i(chain_2), .chain_o(chain_0)"),
         ("row 0 hidden", "assign chain_o = chain_0", "assign chain_o = chain_1"),
@@ -160,7 +164,7 @@ FAULTS = {
          "gen_wire\n      wire unused_wire = &{1'b0, clk_i};\n      assign q_o = ~d_i"),
     ],
     "flexmac_array": [
-        ("b's sign from a", "signed_i(op_b_signed_i)", "signed_i(op_a_signed_i)"),
+        ("b's sign from a", "{op_b_signed_i, op_b_i", "{op_a_signed_i, op_b_i"),
         ("clear early", ".N(STAGES - 1)) u_acc_mode", ".N(0)) u_acc_mode"),
         ("accumulates always", "wire acc_en = en_i && valid[STAGES-1]", "wire acc_en = en_i"),
         ("frozen still adds", "wire acc_en = en_i && valid[STAGES-1]",

@@ -21,6 +21,7 @@ import extremes  # noqa: E402
 import faults  # noqa: E402
 import lfsr_period  # noqa: E402
 import parameters  # noqa: E402
+import products  # noqa: E402
 import report  # noqa: E402
 import solver  # noqa: E402
 from cases import PROOFS  # noqa: E402
@@ -71,7 +72,7 @@ def prove_all(arguments, work, designs):
             show(rows[-1])
     if arguments.only:
         return rows
-    for check in (bound, lfsr_period, extremes, parameters):
+    for check in (bound, lfsr_period, extremes, products, parameters):
         for row in check.run(work, designs, ROOT):
             rows.append(row)
             show(row)
