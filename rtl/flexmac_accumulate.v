@@ -79,7 +79,7 @@ module flexmac_accumulate #(
   always @* begin
     assume (!pair[S]);
     assert (acc_o == base_i + word);
-    cover (word[ACC-1] && carry_i[S-1]);
+    cover (word[ACC-1] && carry_i != 0 && !base_i[ACC-1]);
     cover (!word[ACC-1] && sum_i[S-1] && base_i[ACC-1]);
   end
 `endif
