@@ -40,12 +40,11 @@ pub fn run(config: &SynthConfig, stage: &mut dyn FnMut(Stage)) -> Result<SynthRe
     clock.enter(Stage::Prepare);
     config.check()?;
     let yosys = Tool::find("yosys", "apt-get install yosys")?;
-    let sta = match &config.target {
-        Target::Liberty { .. } => Some(Tool::find("sta", "apt-get install opensta")?),
-        _ => None,
-    };
+    if let Target::Liberty { .. } = &config.target {
+        Tool::find("sta", "apt-get install opensta")?; // now, not after minutes of mapping
+    }
     let library_text = match &config.target {
-        Target::Liberty { path } => Some((path, read_library(path)?)),
+        Target::Liberty { path } => Some((path, library_text(path)?)),
         _ => None,
     };
     let dir = OutDir::prepare(&config.out_dir)?;
@@ -109,12 +108,13 @@ pub fn run(config: &SynthConfig, stage: &mut dyn FnMut(Stage)) -> Result<SynthRe
 
     let mut logs = vec![YOSYS_LOG];
     let mut timing = None;
-    if let (Some(sta), Some(library)) = (&sta, &library) {
+    if let Some(library) = &library {
         clock.enter(Stage::Timing);
         scripts.push("timing.tcl");
         logs.push(STA_LOG);
-        timing = Some(time(config, sta, library, &dir)?);
-        tools.push(ToolVersion { name: "opensta".to_owned(), version: sta.version("-version")? });
+        let (measured, version) = time(config, library, &dir)?;
+        timing = Some(measured);
+        tools.push(version);
     }
 
     clock.enter(Stage::Report);
@@ -153,26 +153,15 @@ pub fn run(config: &SynthConfig, stage: &mut dyn FnMut(Stage)) -> Result<SynthRe
 /// Runs OpenSTA and judges it by its log.
 fn time(
     config: &SynthConfig,
-    sta: &Tool,
     library: &Staged,
     dir: &OutDir,
-) -> Result<TimingReport, Error> {
+) -> Result<(TimingReport, ToolVersion), Error> {
     let period_ps = config.period_ps.unwrap_or(sta::NOMINAL_PERIOD_PS);
     let conditions = library.parsed.operating_conditions.as_deref();
     dir.write("timing.tcl", sta::script(&config.top, &config.clock, period_ps, conditions))?;
-    let args = ["-no_init", "-no_splash", "-exit", "timing.tcl"];
-    let status = sta.run(&dir.path, &args, STA_LOG, config.timeout)?;
-    let log = dir.read(STA_LOG)?;
-    let errors = sta::error_lines(&log);
-    if !status.success() || !errors.is_empty() {
-        return Err(Error::ToolFailed {
-            tool: "sta",
-            status: describe(status),
-            log: dir.path.join(STA_LOG),
-            lines: if errors.is_empty() { yosys::last_lines(&log) } else { errors },
-        });
-    }
-    sta::parse(&log, period_ps).map_err(|error| error.at(dir.path.join(STA_LOG)))
+    let (log, version) = opensta(&dir.path, "timing.tcl", STA_LOG, config.timeout)?;
+    let timing = sta::parse(&log, period_ps).map_err(|error| error.at(dir.path.join(STA_LOG)))?;
+    Ok((timing, version))
 }
 
 /// Holds the area from cell counts against the one Yosys states.
@@ -304,7 +293,52 @@ struct Staged {
     is_copy: bool,
 }
 
-fn read_library(path: &Path) -> Result<Vec<u8>, Error> {
+/// Reads a cell library, `.lib` or `.lib.gz`, and gives its uncompressed text too.
+///
+/// # Errors
+/// No such file, or one that does not read as a library.
+pub fn read_library(path: &Path) -> Result<(Library, Vec<u8>), Error> {
+    let text = library_text(path)?;
+    let library = Library::parse(&text).map_err(|error| error.at(path))?;
+    Ok((library, text))
+}
+
+/// SHA-256 in hexadecimal, as [`LibraryReport::sha256`] has it.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Runs OpenSTA in `dir` on a script there and gives its log and version.
+///
+/// # Errors
+/// A missing tool, a run that fails or takes longer than `limit`, a log that reports an error
+/// (OpenSTA's exit code does not).
+pub fn opensta(
+    dir: &Path,
+    script: &str,
+    log: &str,
+    limit: std::time::Duration,
+) -> Result<(String, ToolVersion), Error> {
+    let sta = Tool::find("sta", "apt-get install opensta")?;
+    let args = ["-no_init", "-no_splash", "-exit", script];
+    let status = sta.run(dir, &args, log, limit)?;
+    let path = dir.join(log);
+    let bytes = fs::read(&path).map_err(io_error("read", &path))?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let errors = sta::error_lines(&text);
+    if !status.success() || !errors.is_empty() {
+        return Err(Error::ToolFailed {
+            tool: "sta",
+            status: describe(status),
+            log: path,
+            lines: if errors.is_empty() { yosys::last_lines(&text) } else { errors },
+        });
+    }
+    let version = sta.version("-version")?;
+    Ok((text, ToolVersion { name: "opensta".to_owned(), version }))
+}
+
+fn library_text(path: &Path) -> Result<Vec<u8>, Error> {
     if !path.is_file() {
         let hint = if path == Path::new(OSU018_LIBERTY) {
             "install it with: apt-get install qflow-tech-osu018"
@@ -338,7 +372,7 @@ fn stage_library(path: &Path, text: &[u8], dir: &OutDir) -> Result<Staged, Error
     let report = LibraryReport {
         name: parsed.name.clone(),
         path: path.display().to_string(),
-        sha256: Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: sha256(text),
         time_unit_ps: parsed.time_unit_ps,
         operating_conditions: parsed.operating_conditions.clone(),
         tie_high: owned(parsed.tie(true)),

@@ -16,7 +16,7 @@ const LIBERTY: &str = include_str!("../../../scripts/synth/liberty.ys");
 const ABC: &str = include_str!("../../../scripts/synth/abc.script");
 
 /// Fills `@NAME@` placeholders; the comment lines that explain them are left out.
-pub(crate) fn fill(template: &str, values: &[(&str, &str)]) -> String {
+pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut text = String::new();
     for line in template.lines().filter(|line| !(line.starts_with('#') && line.contains('@'))) {
         let mut line = line.to_owned();
