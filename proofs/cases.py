@@ -15,6 +15,7 @@ class Proof:
     how: str  # "cells" that need only rtl/, or the flags of `flexmac gen`
     parameters: dict = field(default_factory=dict)
     below: tuple = ()  # modules it instantiates
+    within: tuple = ()  # ... and those whose own rules are proven along: what they are given must hold
     cycles: int = 1  # depth, where there is no induction
     induction: int = 0  # longest temporal induction
     covers: int = 1  # cycles within which covers are reached
@@ -98,4 +99,28 @@ PROOFS = [
       for on in (0, 1)),
     *(cell("delay", "N enabled cycles, in order", {"W": 2, "N": n}, induction=4, covers=8)
       for n in (0, 1, 3)),
+    # buses
+    cell("axil", "responses stay; every request done once, in order, answered within a bound",
+         {"AW": 4}, induction=4, covers=14),
+    *(cell("skid", "order kept, no beat lost or doubled; offers stay; a beat inside is offered", {"W": w},
+           induction=4, covers=8) for w in (1, 3)),
+    *(cell("queue", "order kept, no entry lost or doubled; flags count", {"W": 2, "AW": a}, induction=4,
+           covers=10) for a in (1, 2)),
+    cell("packet", "exactly `length` beats a packet, TLAST early or late; the next begins with its"
+         " first; offers stay; no wait of its own", {"W": 2, "LW": 3}, induction=4, covers=14),
+    *(cell("outlet", "order kept, every packet ended, a beat on display stays, whatever is cleared",
+           {"W": w}, induction=4, covers=10) for w in (1, 3)),
+    *(cell("operand", "beat n of a packet is word n of the bank, zeros where it is short", {"W": 2, "AW": a,
+           "LW": a + 1}, within=("flexmac_packet", "flexmac_bank"), cycles=14, covers=14) for a in (1, 2)),
+    *(cell("check", "the first broken limit; planes, words and lengths of a legal command",
+           {"ROWS": 3, "COLS": 5, "P": p, "V": v, "MAX_BITS": 13, "MAX_K": k, "DEPTH": 8, "SHIFT_MAX": 72,
+            "RECIPROCAL": r, "PLACES": n, "WW": 4, "NW": w}, cycles=4, covers=6)
+      for p, v, k, r, n, w in ((8, 1, 8, 524288, 19, 2), (2, 3, 40, 699051, 21, 3))),
+    cell("error", "the first error, and whose, until a clear", induction=4, covers=4),
+    cell("issue", "every command taken once, in its mode, and its bank released once; the mode is still"
+         " while the core is busy", {"W": 2}, induction=4, covers=14),
+    cell("load", "no bank filled before it is read, nor read before it is full; commands in order, once,"
+         " without a wait", {"W": 2}, induction=4, covers=14),
+    *(cell("bank", "a read shows what was last written, and stays", {"W": 2, "AW": a}, induction=4,
+           covers=6) for a in (1, 2)),
 ]  # fmt: skip

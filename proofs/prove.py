@@ -51,7 +51,7 @@ def run_proof(proof, folder, designs, broken=None):
     formal = [*free, place(proof.cell)]
     return solver.prove(
         folder, proof.cell, formal, plain, values, proof.cycles, proof.induction, proof.covers,
-        proof.engine, proof.defines,
+        proof.engine, proof.defines, [place(m) for m in proof.within],
     )  # fmt: skip
 
 
