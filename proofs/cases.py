@@ -16,6 +16,7 @@ class Proof:
     parameters: dict = field(default_factory=dict)
     below: tuple = ()  # modules it instantiates
     within: tuple = ()  # ... and those whose own rules are proven along: what they are given must hold
+    cut: tuple = ()  # ... and those whose outputs may be anything
     cycles: int = 1  # depth, where there is no induction
     induction: int = 0  # longest temporal induction
     covers: int = 1  # cycles within which covers are reached
@@ -44,6 +45,9 @@ def array(chunk, lanes, max_bits=8, max_k=6):
             f" --max-k {max_k} --stages 2 --depth 16")  # fmt: skip
 
 
+SMALLEST = ("--rows 1 --cols 1 --chunk 2 --lanes 1 --max-bits 4 --max-k 2 --stages 1 --depth 4")
+TOP = ("flexmac_top", "free_core", "flexmac_regs", "flexmac_delay", "flexmac_counter", "free_check",
+       "flexmac_operand", "flexmac_bank", "flexmac_skid")  # fmt: skip
 PE = ("flexmac_dot", "flexmac_mul", "flexmac_pipe")
 
 PROOFS = [
@@ -116,6 +120,13 @@ PROOFS = [
            {"ROWS": 3, "COLS": 5, "P": p, "V": v, "MAX_BITS": 13, "MAX_K": k, "DEPTH": 8, "SHIFT_MAX": 72,
             "RECIPROCAL": r, "PLACES": n, "WW": 4, "NW": w}, cycles=4, covers=6)
       for p, v, k, r, n, w in ((8, 1, 8, 524288, 19, 2), (2, 3, 40, 699051, 21, 3))),
+    Proof("top", "ports: answers and results stay, every request answered once and within a bound",
+          SMALLEST, below=(*TOP, "flexmac_queue", "flexmac_packet", "flexmac_load", "flexmac_issue", "flexmac_error"),
+          within=("flexmac_axil", "flexmac_outlet"), induction=4, covers=12),
+    Proof("top", "the same, and what every bus cell is given, for any registers and any core", SMALLEST,
+          below=TOP, within=("flexmac_axil", "flexmac_outlet", "flexmac_queue", "flexmac_packet",
+                             "flexmac_load", "flexmac_issue", "flexmac_error"),
+          cut=("flexmac_regs", "*flexmac_counter*"), cycles=10, covers=10, defines=("F_PROGRAMS",)),
     cell("error", "the first error, and whose, until a clear", induction=4, covers=4),
     cell("issue", "every command taken once, in its mode, and its bank released once; the mode is still"
          " while the core is busy", {"W": 2}, induction=4, covers=14),

@@ -145,8 +145,8 @@ module flexmac_axil #(
   end
 
   always @* begin
-    if (f_bstall == F_WAIT) assume (bready_i);
-    if (f_rstall == F_WAIT) assume (rready_i);
+    if (past_valid && f_bstall == F_WAIT) assume (bready_i);
+    if (past_valid && f_rstall == F_WAIT) assume (rready_i);
     if (past_valid) begin
       assert (f_aw - f_writes == !awready_o && f_w - f_writes == !wready_o);
       assert (f_ar - f_reads == !arready_o);

@@ -144,9 +144,9 @@ module flexmac_load #(
   end
 
   always @* begin
-    if (done_a_i) assume (f_fills && !f_done[1]);
-    if (done_b_i) assume (f_fills && !f_done[0]);
-    if (release_i) assume ((release_bank_i ? f_bank1 : f_bank0) == READ);
+    if (rst_ni && done_a_i) assume (f_fills && !f_done[1]);
+    if (rst_ni && done_b_i) assume (f_fills && !f_done[0]);
+    if (rst_ni && release_i) assume ((release_bank_i ? f_bank1 : f_bank0) == READ);
     if (past_valid) begin
       // 1, 4
       assert (cmd_ready_o == ((!f_fills || f_filled)

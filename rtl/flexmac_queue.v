@@ -89,8 +89,8 @@ module flexmac_queue #(
   end
 
   always @* begin
-    if (f_inside == ALL) assume (!push_i);
-    if (f_inside == 0) assume (!pop_i);
+    if (rst_ni && f_inside == ALL) assume (!push_i);
+    if (rst_ni && f_inside == 0) assume (!pop_i);
     if (past_valid) begin
       assert (count_o == f_inside && f_inside <= ALL);
       assert (empty_o == (f_inside == 0) && full_o == (f_inside == ALL));
