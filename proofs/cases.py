@@ -103,6 +103,24 @@ PROOFS = [
       for on in (0, 1)),
     *(cell("delay", "N enabled cycles, in order", {"W": 2, "N": n}, induction=4, covers=8)
       for n in (0, 1, 3)),
+    # the other styles
+    *(cell("fixed_mul", "product of an operand and a slice of another as integers", {"W": w, "S": s, "TOP": t},
+           engine="z3") for w, s, t in ((2, 2, 1), (5, 3, 0), (13, 5, 1))),
+    cell("adder_segment", "sum and carry as integers"),
+    *(cell("adder", "a + b + carry modulo 2^W", {"W": w}, below=("flexmac_adder_segment",))
+      for w in (1, 12, 13, 36, 79)),
+    *(cell("fixed_pe", "accumulator is the sum of the lanes' products as integers, over any number of"
+           " words; captures and drains", {"W": w, "V": v, "ACC": 2 * w + 4, "REGS": regs},
+           below=("flexmac_fixed_mul", "flexmac_adder_segment", "flexmac_adder", "flexmac_pipe"),
+           induction=8, covers=9, long=w > 8) for w, v, regs in ((2, 1, 0), (3, 3, 8), (3, 2, 15), (9, 1, 2))),
+    cell("lzc", "as many zeros, then a one"),
+    cell("fp32_unit", "the same number as a product"),
+    cell("fp32_edge", "without a preload a sum passes unchanged, subnormals too; NaN and infinities",
+         below=("flexmac_adder_segment", "flexmac_adder", "flexmac_pipe", "flexmac_lzc", "flexmac_fp32_unit",
+                "flexmac_fp32_add"), cycles=8, covers=8),
+    *(cell("fp32_seq", "words in order, then the steps, then one capture, spaced by rows; every slot"
+           " issues, reduces or waits", {"AW": 3, "WW": 4, "RW": 2, "CW": 2, "L": l, "R": r, "OPS": ops},
+           induction=4, covers=18) for l, r, ops in ((1, 0, 0), (3, 5, 0o54321))),
     # buses
     cell("axil", "responses stay; every request done once, in order, answered within a bound",
          {"AW": 4}, induction=4, covers=14),

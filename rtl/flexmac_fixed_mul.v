@@ -20,6 +20,12 @@ module flexmac_fixed_mul #(
 );
 
   generate
+    if (W < 1 || S < 1) begin : gen_bad_widths
+      flexmac_fixed_mul_W_and_S_must_be_at_least_1 u_illegal ();
+    end
+  endgenerate
+
+  generate
     if (TOP != 0) begin : gen_signed
       wire signed [S-1:0] b = b_i;
       assign product_o = a_i * b;
@@ -30,6 +36,20 @@ module flexmac_fixed_mul #(
       assign product_o = product[W+S-1:0];
     end
   endgenerate
+
+`ifdef FORMAL
+  // Rules.
+  // 1. The product is that of the operands as integers, b_i signed where TOP, else not.
+  wire signed [W+S+1:0] f_a = a_i;
+  wire signed [W+S+1:0] f_b = {{(W + 2) {TOP != 0 && b_i[S-1]}}, b_i};
+  wire signed [W+S+1:0] f_product = f_a * f_b;
+
+  always @* begin
+    assert (product_o == f_product);
+    cover (product_o < 0 && b_i == {S{1'b1}});
+    cover (product_o > 0 && a_i < 0 || TOP == 0);
+  end
+`endif
 
 endmodule
 
