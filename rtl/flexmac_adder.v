@@ -25,6 +25,12 @@ module flexmac_adder #(
     output wire [W-1:0] sum_o
 );
 
+  generate
+    if (W < 1) begin : gen_bad_w
+      flexmac_adder_W_must_be_at_least_1 u_illegal ();
+    end
+  endgenerate
+
   localparam S = 12;
   localparam N = (W + S - 1) / S;
   localparam ALL = N * S + 1;  // whole segments, and never no extension
@@ -67,6 +73,15 @@ module flexmac_adder #(
   wire unused_top = &{1'b0, a[ALL-1], b[ALL-1], sum};
 
   assign sum_o = sum[W-1:0];
+
+`ifdef FORMAL
+  // Rules.
+  // 1. The sum is a_i + b_i + carry_i modulo 2^W.
+  always @* begin
+    assert (sum_o == a_i + b_i + carry_i);
+    cover (a_i == {W{1'b1}} && b_i == 0 && carry_i && sum_o == 0);
+  end
+`endif
 
 endmodule
 

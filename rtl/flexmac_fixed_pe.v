@@ -35,6 +35,18 @@ module flexmac_fixed_pe #(
     output wire signed [ACC-1:0] chain_o
 );
 
+  generate
+    if (W < 2 || W > 32) begin : gen_bad_w
+      flexmac_fixed_pe_W_must_be_2_to_32 u_illegal ();
+    end
+    if (V < 1 || V > 16) begin : gen_bad_v
+      flexmac_fixed_pe_V_must_be_1_to_16 u_illegal ();
+    end
+    if (ACC <= 2 * W + $clog2(V)) begin : gen_bad_acc
+      flexmac_fixed_pe_ACC_must_exceed_the_sum_of_a_word u_illegal ();
+    end
+  endgenerate
+
   localparam S = 2 * W + $clog2(V);  // the lanes' sum
   localparam CUT = 6;                // tree levels in front of a register, about half of them
 
@@ -83,6 +95,52 @@ module flexmac_fixed_pe #(
   end
 
   assign chain_o = chain_q;
+
+`ifdef FORMAL
+  // Rules, for any number of words; given products that the accumulator's width can hold.
+  // 1. Each word adds the sum of the lanes' products, as integers, of the operands as they were one
+  //    enabled register each ago; a clear starts from 0.
+  // 2. A capture takes the accumulator, a drain shifts the chain, a capture goes first.
+  // The registers on the way are enabled every cycle here; flexmac_pipe tells of those that are not.
+  localparam F_LAG = 0 + REGS[0] + REGS[1] + REGS[2] + REGS[3];
+  reg  signed [ACC-1:0] f_word, f_sum;
+  reg  signed [ACC-1:0] f_line [0:4];
+  reg  [2:0] f_flow = 3'd0;
+  reg  f_begun = 1'b0;
+  integer f_lane, f_stage;
+
+  always @* begin
+    f_word = 0;
+    for (f_lane = 0; f_lane < V; f_lane = f_lane + 1)
+      f_word = f_word + $signed(a_i[f_lane*W +: W]) * $signed(b_i[f_lane*W +: W]);
+    f_line[0] = f_word;
+  end
+
+  always @(posedge clk_i) begin
+    if (f_flow != 3'd7) f_flow <= f_flow + 3'd1;
+    for (f_stage = 1; f_stage < 5; f_stage = f_stage + 1) f_line[f_stage] <= f_line[f_stage-1];
+    if (acc_en_i) begin
+      f_begun <= f_begun || acc_clear_i;
+      f_sum <= (acc_clear_i ? 0 : f_sum) + f_line[F_LAG];
+    end
+  end
+
+  always @* begin
+    assume (pipe_en_i == 4'b1111);
+    if (acc_en_i) assume (f_flow > F_LAG);
+    if (f_begun) assert (acc_q == f_sum);
+    cover (f_begun && f_sum < 0 && acc_en_i && !acc_clear_i && f_line[F_LAG] > 0);
+  end
+
+  always @(posedge clk_i) begin
+    if (f_flow != 0) begin
+      if ($past(cap_i)) assert (chain_o == $past(acc_q));
+      else if ($past(drain_i)) assert (chain_o == $past(chain_i));
+      else assert (chain_o == $past(chain_o));
+      cover ($past(cap_i && drain_i) && chain_o != 0);
+    end
+  end
+`endif
 
 endmodule
 
