@@ -4,6 +4,7 @@
 // Latency 0.
 `default_nettype none
 
+(* keep_hierarchy *)
 module flexmac_adder_segment #(
     parameter S = 12
 ) (

@@ -282,9 +282,7 @@ pub fn port_bits(config: &Config) -> Vec<(&'static str, u32)> {
 fn pipe_registers(config: &Config) -> Vec<PipeRegister> {
     let stages = config.spec().stages;
     let (names, mask): (&[&str], u32) = match config.style() {
-        Style::Flex | Style::Fixed => {
-            (&integer::PLACES, integer::Pipeline::new(stages).registers)
-        }
+        Style::Flex | Style::Fixed => (&integer::PLACES, integer::Pipeline::new(stages).registers),
         Style::Fp32 => {
             (&["operands", "partial products", "product"], config.float_pipeline().mul_registers)
         }

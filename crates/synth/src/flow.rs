@@ -58,6 +58,13 @@ pub fn run(config: &SynthConfig, stage: &mut dyn FnMut(Stage)) -> Result<SynthRe
     clock.enter(Stage::Synthesis);
     let mut scripts = vec!["synth.ys"];
     let staged: Vec<String> = sources.iter().map(|(name, _)| name.clone()).collect();
+    let design = yosys::Design {
+        sources: &staged,
+        defines: &config.defines,
+        top: &config.top,
+        flatten: config.flatten,
+        units: &config.units,
+    };
     let script = match (&config.target, &library) {
         (Target::Liberty { .. }, Some(library)) => {
             let buffer = library.parsed.buffer();
@@ -69,13 +76,16 @@ pub fn run(config: &SynthConfig, stage: &mut dyn FnMut(Stage)) -> Result<SynthRe
             let delay_target_ps = config.period_ps.filter(|_| config.flatten);
             dir.write("abc.script", yosys::abc_script(delay_target_ps))?;
             scripts.push("abc.script");
+            let gate = library.parsed.clock_gate().filter(|_| config.clock_gates);
+            if let Some(gate) = &gate {
+                dir.write("clock_gates.v", yosys::clock_gate_rules(gate))?;
+                scripts.push("clock_gates.v");
+            }
             let (high, low) = (library.parsed.tie(true), library.parsed.tie(false));
-            yosys::liberty_script(&staged, &config.top, config.flatten, high, low, buffer.is_some())
+            yosys::liberty_script(&design, gate.is_some(), high, low, buffer.is_some())
         }
-        (Target::Ice40 { dsp }, _) => {
-            yosys::ice40_script(&staged, &config.top, config.flatten, *dsp)
-        }
-        _ => yosys::generic_script(&staged, &config.top, config.flatten),
+        (Target::Ice40 { dsp }, _) => yosys::ice40_script(&design, *dsp),
+        _ => yosys::generic_script(&design),
     };
     dir.write("synth.ys", &script)?;
     let status =

@@ -41,6 +41,10 @@ pub struct SynthArgs {
     /// Dissolve the hierarchy before optimising: slower, a little smaller
     #[arg(long)]
     flatten: bool,
+
+    /// Leave the library's clock gates alone: registers with an enable get multiplexers
+    #[arg(long)]
+    no_clock_gates: bool,
     /// Folder for scripts, logs, netlist and report.json
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -51,6 +55,9 @@ pub struct SynthArgs {
     #[arg(long)]
     json: bool,
 }
+
+/// What is mapped once and used often.
+const UNITS: [&str; 4] = ["flexmac_pe", "flexmac_fixed_pe", "flexmac_fp32_pe", "flexmac_requant"];
 
 /// Synthesizes the design.
 pub fn run(args: &SynthArgs) -> Result<()> {
@@ -69,6 +76,12 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     let mut config = SynthConfig::new(&args.top, target, &args.out).sources(sources);
     config.period_ps = args.period_ps;
     config.flatten = args.flatten;
+    config.clock_gates = !args.no_clock_gates;
+    if matches!(config.target, Target::Liberty { .. } | Target::Generic) {
+        // Gates have no multiplier blocks: products as carry-save trees (rtl/flexmac_dot.v).
+        config.defines = vec!["FLEXMAC_CSA".to_owned()];
+        config.units = UNITS.map(str::to_owned).to_vec();
+    }
     config.keep = args.keep;
     let report = synth::run(&config, &mut |stage| eprintln!("synth: {stage}")).context("synth")?;
     if args.json {

@@ -54,6 +54,21 @@ pub struct Cell {
     pub span: Range<usize>,
 }
 
+/// A clock gate of the library and its pins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockGate<'a> {
+    /// Name of the cell.
+    pub cell: &'a str,
+    /// Clock.
+    pub clock: &'a str,
+    /// Enable, sampled while the clock is low.
+    pub enable: &'a str,
+    /// The clock while enabled, else low.
+    pub output: &'a str,
+    /// Forces the clock on.
+    pub test: Option<&'a str>,
+}
+
 /// A plain flip-flop and its pins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FlipFlop<'a> {
@@ -176,6 +191,31 @@ impl Library {
             })
             .min_by(|a, b| a.0.total_cmp(&b.0))
             .map(|(_, name, capacitance)| (name, capacitance * self.capacitance_unit_ff))
+    }
+
+    /// The smallest clock gate for registers on rising edges.
+    pub fn clock_gate(&self) -> Option<ClockGate<'_>> {
+        self.usable()
+            .filter_map(|(name, cell)| {
+                let kind = cell.clock_gate.as_deref()?;
+                if !matches!(kind, "latch_posedge" | "latch_posedge_precontrol") {
+                    return None;
+                }
+                let pin = |role: &str| {
+                    let has = |pin: &&Pin| pin.clock_gate_role.as_deref() == Some(role);
+                    cell.pins.iter().find(has).map(|pin| pin.name.as_str())
+                };
+                let gate = ClockGate {
+                    cell: name,
+                    clock: pin("clock")?,
+                    enable: pin("enable")?,
+                    output: pin("out")?,
+                    test: pin("test"),
+                };
+                Some((cell.area_um2?, gate))
+            })
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, gate)| gate)
     }
 
     /// The smallest plain flip-flop: clock, data, and outputs, no more.
