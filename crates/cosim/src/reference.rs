@@ -167,6 +167,7 @@ impl<'r, 'd> Edge<'r, 'd> {
         match sums {
             Sums::Single(sums) => requantizer.apply_exact(&in_memory(sums)[span], streams, out),
             Sums::Double(sums) => requantizer.apply_exact(&in_memory(sums)[span], streams, out),
+            Sums::Short(sums) => requantizer.apply_exact(&in_memory(sums)[span], streams, out),
             Sums::Narrow(sums) => requantizer.apply_integers(&in_memory(sums)[span], streams, out),
             Sums::Wide(sums) => {
                 let mut counters = Counters::default();
