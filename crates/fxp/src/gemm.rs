@@ -192,8 +192,12 @@ impl RightOperand {
         let rows = row..row + sums.nrows();
         let a = a.slice_axis(Axis(0), Slice::from(rows));
         match &self.pieces {
-            Pieces::Bits16(machine, b) => multiply_integers(*machine, a, b, sums, add),
-            Pieces::Bits32(machine, b) => multiply_integers(*machine, a, b, sums, add),
+            Pieces::Bits16(machine, b) => {
+                multiply_integers(*machine, (a, self.bound.bits_a), b, sums, add)
+            }
+            Pieces::Bits32(machine, b) => {
+                multiply_integers(*machine, (a, self.bound.bits_a), b, sums, add)
+            }
             Pieces::Single(plan, b) => match sums {
                 SumsViewMut::Single(sums) => multiply(a, &b[0].1, sums, add),
                 sums => self.accumulate(plan, a, b, sums),
@@ -231,7 +235,7 @@ impl RightOperand {
 /// A product by integer vectors, added to the sums or in their place.
 fn multiply_integers<W: integer::Supported>(
     machine: Machine,
-    a: ArrayView2<'_, i32>,
+    a: (ArrayView2<'_, i32>, u32),
     b: &Right<W>,
     sums: SumsViewMut<'_>,
     add: bool,

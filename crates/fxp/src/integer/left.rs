@@ -1,7 +1,10 @@
 //! Rows of A, packed as pairs of terms, with their norms.
 
+use std::marker::PhantomData;
+
 use ndarray::{ArrayView2, CowArray};
 
+use super::width::fits;
 use super::{BLOCK, Width, blocks};
 use crate::vector::Kernel;
 
@@ -34,8 +37,15 @@ impl<W: Width> Left<W> {
 /// Packs rows.
 pub(super) struct PackLeft<'a, W> {
     pub a: ArrayView2<'a, i32>,
-    pub width: std::marker::PhantomData<W>,
+    /// Bits of its elements.
+    pub bits: u32,
+    /// The largest squared norm of a column they meet.
+    pub right_norm: f32,
+    pub width: PhantomData<W>,
 }
+
+/// Rows shorter than this cost more to measure than to multiply in halves.
+const MIN_MEASURED: usize = 48;
 
 impl<W: Width> Kernel for PackLeft<'_, W> {
     type Output = Left<W>;
@@ -44,6 +54,9 @@ impl<W: Width> Kernel for PackLeft<'_, W> {
     fn run(self) -> Left<W> {
         let (rows, inner) = self.a.dim();
         let stride = inner.div_ceil(2);
+        // A block of the largest elements there can be.
+        let largest = inner.min(BLOCK) as f32 * f32::powi(4.0, self.bits as i32 - 1);
+        let measured = inner >= MIN_MEASURED && !fits::<W>(largest, self.right_norm);
         let mut left = Left {
             stride,
             pairs: vec![W::Pair::default(); rows * stride],
@@ -60,7 +73,10 @@ impl<W: Width> Kernel for PackLeft<'_, W> {
             if let Some(last) = last.first() {
                 pairs[stride - 1] = W::pair(*last, 0);
             }
-            left.norms.extend(blocks(inner).map(|block| square(&row[terms_of(&block, inner)])));
+            for block in blocks(inner) {
+                let norm = if measured { square(&row[terms_of(&block, inner)]) } else { largest };
+                left.norms.push(norm);
+            }
         }
         left
     }
@@ -71,18 +87,36 @@ pub(super) fn terms_of(pairs: &std::ops::Range<usize>, inner: usize) -> std::ops
     2 * pairs.start..inner.min(2 * pairs.end)
 }
 
-/// The sum of squares, in 16 partial sums.
+/// The sum of squares.
 #[inline(always)]
 pub(super) fn square(values: &[i32]) -> f32 {
     let mut sums = [0.0_f32; 16];
     let (lanes, rest) = values.as_chunks::<16>();
     for lane in lanes {
-        for (sum, value) in sums.iter_mut().zip(lane) {
-            *sum += *value as f32 * *value as f32; // rounded: see the margin
+        add_squares(&mut sums, lane);
+    }
+    let mut last = [0; 16];
+    if let Some(window) = values.last_chunk::<16>() {
+        let counted = 16 - rest.len();
+        for (index, (last, value)) in last.iter_mut().zip(window).enumerate() {
+            *last = if index < counted { 0 } else { *value };
         }
+    } else {
+        last[..rest.len()].copy_from_slice(rest);
     }
-    for (sum, value) in sums.iter_mut().zip(rest) {
-        *sum += *value as f32 * *value as f32;
+    add_squares(&mut sums, &last);
+    let mut halves = [0.0; 8];
+    for (index, half) in halves.iter_mut().enumerate() {
+        *half = sums[index] + sums[index + 8];
     }
-    sums.iter().sum()
+    let [a, b, c, d, e, f, g, h] = halves;
+    ((a + b) + (c + d)) + ((e + f) + (g + h))
+}
+
+/// Adds a square to each sum.
+#[inline(always)]
+pub(super) fn add_squares<const N: usize>(sums: &mut [f32; N], values: &[i32; N]) {
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum += *value as f32 * *value as f32; // rounded: see the margin
+    }
 }

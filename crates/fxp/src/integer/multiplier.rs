@@ -28,6 +28,18 @@ pub(super) trait Multiplier: Copy {
     fn store(self, sums: Self::Sums) -> Self::Stored;
 }
 
+/// Where a vector is stored at once.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct Aligned<T>(pub T);
+
+impl<T, const N: usize> AsRef<[T]> for Aligned<[T; N]> {
+    #[inline(always)]
+    fn as_ref(&self) -> &[T] {
+        &self.0
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{__m256i, __m512i};
@@ -78,7 +90,7 @@ mod x86 {
         type Width = Bits16;
         type Loaded = __m512i;
         type Sums = __m512i;
-        type Stored = [i32; 16];
+        type Stored = Aligned<[i32; 16]>;
         type Sum = i32;
 
         const ROWS: usize = 8;
@@ -101,8 +113,8 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn store(self, sums: __m512i) -> [i32; 16] {
-            cast(sums)
+        fn store(self, sums: __m512i) -> Aligned<[i32; 16]> {
+            Aligned(cast(sums))
         }
     }
 
@@ -111,7 +123,7 @@ mod x86 {
         /// First terms in the low halves of lanes, then second ones.
         type Loaded = [__m512i; 2];
         type Sums = __m512i;
-        type Stored = [i64; 8];
+        type Stored = Aligned<[i64; 8]>;
         type Sum = i64;
 
         const ROWS: usize = 8;
@@ -136,8 +148,8 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn store(self, sums: __m512i) -> [i64; 8] {
-            cast(sums)
+        fn store(self, sums: __m512i) -> Aligned<[i64; 8]> {
+            Aligned(cast(sums))
         }
     }
 
@@ -145,7 +157,7 @@ mod x86 {
         type Width = Bits16;
         type Loaded = [__m256i; 2];
         type Sums = [__m256i; 2];
-        type Stored = [i32; 16];
+        type Stored = Aligned<[i32; 16]>;
         type Sum = i32;
 
         const ROWS: usize = 4;
@@ -176,8 +188,8 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn store(self, sums: [__m256i; 2]) -> [i32; 16] {
-            cast(sums)
+        fn store(self, sums: [__m256i; 2]) -> Aligned<[i32; 16]> {
+            Aligned(cast(sums))
         }
     }
 
@@ -185,7 +197,7 @@ mod x86 {
         type Width = Bits32;
         type Loaded = [[__m256i; 2]; 2];
         type Sums = [__m256i; 2];
-        type Stored = [i64; 8];
+        type Stored = Aligned<[i64; 8]>;
         type Sum = i64;
 
         const ROWS: usize = 4;
@@ -221,16 +233,16 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn store(self, sums: [__m256i; 2]) -> [i64; 8] {
-            cast(sums)
+        fn store(self, sums: [__m256i; 2]) -> Aligned<[i64; 8]> {
+            Aligned(cast(sums))
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::With;
-#[cfg(target_arch = "x86_64")]
 pub(crate) use x86::Machine;
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::With;
 
 /// A machine with integer vectors: there is none known here.
 #[cfg(not(target_arch = "x86_64"))]

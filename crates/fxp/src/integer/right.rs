@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, Axis, CowArray};
 
-use super::left::{square, terms_of};
+use super::left::{add_squares, square, terms_of};
 use super::{BLOCK, Line, Width, blocks};
 use crate::vector::{Kernel, vectorized};
 
@@ -37,6 +37,11 @@ impl<W: Width> Right<W> {
     /// Packs B into panels of at most `panel` lines.
     pub fn pack(b: ArrayView2<'_, i32>, panel: usize) -> Self {
         vectorized(PackRight { b, panel, kind: PhantomData })
+    }
+
+    /// The largest squared norm of a column in a block of K.
+    pub(super) fn norm(&self) -> f32 {
+        self.norms.iter().copied().fold(0.0, f32::max)
     }
 
     /// Lines of a panel.
@@ -98,67 +103,73 @@ impl<W: Width> Kernel for PackRight<'_, W> {
         let b = b.as_standard_layout();
         let b = b.as_slice().expect("standard layout");
         for pairs in blocks(inner) {
-            for panel in 0..panels {
-                let span = right.span(panel);
-                let place = right.place(&pairs, &span);
-                let lines = &mut right.lines[place];
-                let first = span.start * W::COLUMNS;
-                let target = first..columns.min(span.end * W::COLUMNS);
-                let norm = if by_columns {
-                    columns_in::<W>(b, inner, (&pairs, target), lines, span.len())
-                } else {
-                    rows_in::<W>(b, (inner, columns), (&pairs, target), lines, span.len())
-                };
-                right.norms.push(norm);
+            if by_columns {
+                right.take_columns(b, &pairs);
+            } else {
+                right.take_rows(b, &pairs);
             }
         }
         right
     }
 }
 
-/// Packs some columns of B, row by row in memory; returns the largest squared norm.
-#[inline(always)]
-fn rows_in<W: Width>(
-    b: &[i32],
-    (inner, columns): (usize, usize),
-    (pairs, target): (&Range<usize>, Range<usize>),
-    lines: &mut [Line],
-    width: usize,
-) -> f32 {
-    const ZERO: [i32; 16] = [0; 16];
-    let mut largest = 0.0_f32;
-    for line in 0..width {
-        let from = target.start + line * W::COLUMNS;
-        let count = W::COLUMNS.min(target.end - from);
-        let mut norms = [0.0_f32; 16];
-        for (pair, lines) in pairs.clone().zip(lines.chunks_exact_mut(width)) {
-            let first = &b[2 * pair * columns + from..][..count];
-            let second = if 2 * pair + 1 < inner {
-                &b[(2 * pair + 1) * columns + from..][..count]
-            } else {
-                &ZERO[..count]
-            };
-            if count == W::COLUMNS {
-                // Of constant length: vectors.
-                let (first, second) = (&first[..W::COLUMNS], &second[..W::COLUMNS]);
-                W::put_all(&mut lines[line], first, second);
-                add_squares(&mut norms[..W::COLUMNS], first, second);
-            } else {
-                W::put_all(&mut lines[line], first, second);
-                add_squares(&mut norms, first, second);
+impl<W: Width> Right<W> {
+    /// Packs a block of B, row by row in memory.
+    #[inline(always)]
+    fn take_rows(&mut self, b: &[i32], pairs: &Range<usize>) {
+        let columns = self.columns;
+        let mut norms = vec![[0.0_f32; 16]; self.width];
+        for pair in pairs.clone() {
+            let first = &b[2 * pair * columns..];
+            // A second term that is missing: no columns of it.
+            let second = b.get((2 * pair + 1) * columns..).unwrap_or(&[]);
+            for panel in 0..self.panels {
+                let span = self.span(panel);
+                let place = self.place(pairs, &span).start + (pair - pairs.start) * span.len();
+                for (place, line) in (place..).zip(span) {
+                    let columns = line * W::COLUMNS..columns.min((line + 1) * W::COLUMNS);
+                    let terms = (line_of(first, &columns), line_of(second, &columns));
+                    self.lines[place] = W::line(&terms.0, &terms.1);
+                    add_squares(&mut norms[line], &terms.0);
+                    add_squares(&mut norms[line], &terms.1);
+                }
             }
         }
-        largest = norms.into_iter().fold(largest, f32::max);
+        for panel in 0..self.panels {
+            let mut largest = 0.0_f32;
+            for norm in norms[self.span(panel)].as_flattened() {
+                largest = largest.max(*norm);
+            }
+            self.norms.push(largest);
+        }
     }
-    largest
+
+    /// Packs a block of B, column by column in memory.
+    #[inline(always)]
+    fn take_columns(&mut self, b: &[i32], pairs: &Range<usize>) {
+        for panel in 0..self.panels {
+            let span = self.span(panel);
+            let place = self.place(pairs, &span);
+            let lines = &mut self.lines[place];
+            let target = span.start * W::COLUMNS..self.columns.min(span.end * W::COLUMNS);
+            let norm = columns_in::<W>(b, self.inner, (pairs, target), lines, span.len());
+            self.norms.push(norm);
+        }
+    }
 }
 
+/// Some columns of a row, at most 16, and zeros.
 #[inline(always)]
-fn add_squares(norms: &mut [f32], first: &[i32], second: &[i32]) {
-    for (norm, (first, second)) in norms.iter_mut().zip(first.iter().zip(second)) {
-        let (first, second) = (*first as f32, *second as f32); // rounded: see the margin
-        *norm += first * first + second * second;
+fn line_of(row: &[i32], columns: &Range<usize>) -> [i32; 16] {
+    let mut line = [0; 16];
+    if let Some(whole) = row.get(columns.start..).and_then(|row| row.first_chunk::<16>()) {
+        for (index, (line, value)) in line.iter_mut().zip(whole).enumerate() {
+            *line = if index < columns.len() { *value } else { 0 };
+        }
+    } else if let Some(part) = row.get(columns.clone()) {
+        line[..part.len()].copy_from_slice(part);
     }
+    line
 }
 
 /// Packs some columns of B, column by column in memory; returns the largest squared norm.

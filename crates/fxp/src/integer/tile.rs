@@ -59,10 +59,11 @@ impl<W: Width> Supported for W {
     }
 }
 
-/// A B, added to the sums or in their place. Elements of A and B must fit W's operands.
+/// A B, added to the sums or in their place. Elements of A must fit `bits` bits, and W's operands
+/// like those of B.
 pub(crate) fn multiply<W: Supported, S: IntegerAccumulator>(
     machine: Machine,
-    a: ArrayView2<'_, i32>,
+    (a, bits): (ArrayView2<'_, i32>, u32),
     right: &Right<W>,
     mut sums: ArrayViewMut2<'_, S>,
     add: bool,
@@ -75,7 +76,7 @@ pub(crate) fn multiply<W: Supported, S: IntegerAccumulator>(
         }
         return;
     }
-    let left = vectorized(PackLeft { a, width: PhantomData });
+    let left = vectorized(PackLeft { a, bits, right_norm: right.norm(), width: PhantomData });
     let sums = sums.as_slice_mut().expect("sums are made in row order");
     W::run(machine, Band { left: &left, right, sums, add });
 }
@@ -157,12 +158,11 @@ impl<W: Width, S: IntegerAccumulator> Band<'_, W, S> {
     ) {
         let sums = products::<X, R, L>(x, given, panel.lines);
         let columns = self.right.columns;
-        for (row, sums) in rows.clone().zip(sums) {
+        for (row, sums) in rows.clone().zip(&sums) {
             let row = &mut self.sums[row * columns..][..columns];
             let row = &mut row[panel.first_column..];
-            for (line, sums) in sums.into_iter().enumerate() {
+            for (line, sums) in sums.iter().enumerate() {
                 let out = &mut row[line * W::COLUMNS..];
-                let sums = x.store(sums);
                 if out.len() >= W::COLUMNS {
                     // Of constant length: vectors.
                     take(&mut out[..W::COLUMNS], sums.as_ref(), (shift, add));
@@ -200,13 +200,13 @@ fn take<S: IntegerAccumulator, P: Copy + Into<i64>>(
     }
 }
 
-/// The sums of R rows and L lines: all of them stay in registers.
+/// The sums of R rows and L lines: all of them stay in registers until the end.
 #[inline(always)]
 fn products<X: Multiplier, const R: usize, const L: usize>(
     x: X,
     mut rows: [&[<X::Width as Width>::Pair]; R],
     lines: &[Line],
-) -> [[X::Sums; L]; R] {
+) -> [[X::Stored; L]; R] {
     let (lines, _) = lines.as_chunks::<L>();
     for row in &mut rows {
         *row = &row[..lines.len()];
@@ -224,7 +224,13 @@ fn products<X: Multiplier, const R: usize, const L: usize>(
             }
         }
     }
-    sums
+    let mut stored = [[x.store(x.zero()); L]; R];
+    for row in 0..R {
+        for line in 0..L {
+            stored[row][line] = x.store(sums[row][line]);
+        }
+    }
+    stored
 }
 
 /// Halves of the rows of a tile.

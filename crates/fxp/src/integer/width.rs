@@ -28,8 +28,8 @@ pub(crate) trait Width: Copy + Debug + Send + Sync + 'static {
     /// Writes one column's pair.
     fn put(line: &mut Line, column: usize, pair: Self::Pair);
 
-    /// Writes the pairs of the columns from 0 on.
-    fn put_all(line: &mut Line, first: &[i32], second: &[i32]);
+    /// The line of a line's columns, of which there may be fewer than 16, and their terms.
+    fn line(first: &[i32; 16], second: &[i32; 16]) -> Line;
 }
 
 /// Operands of at most 16 bits, sums of 32.
@@ -63,10 +63,12 @@ impl Width for Bits16 {
     }
 
     #[inline(always)]
-    fn put_all(line: &mut Line, first: &[i32], second: &[i32]) {
+    fn line(first: &[i32; 16], second: &[i32; 16]) -> Line {
+        let mut line = Line([0; 16]);
         for (pair, (first, second)) in line.0.iter_mut().zip(first.iter().zip(second)) {
             *pair = Self::pair(*first, *second);
         }
+        line
     }
 }
 
@@ -99,11 +101,13 @@ impl Width for Bits32 {
     }
 
     #[inline(always)]
-    fn put_all(line: &mut Line, first: &[i32], second: &[i32]) {
+    fn line(first: &[i32; 16], second: &[i32; 16]) -> Line {
+        let mut line = Line([0; 16]);
         let (pairs, _) = line.0.as_chunks_mut::<2>();
         for (pair, (first, second)) in pairs.iter_mut().zip(first.iter().zip(second)) {
             *pair = [*first, *second];
         }
+        line
     }
 }
 
