@@ -6,7 +6,8 @@
 //! one rounding, [`Lfsr`] and [`SeedPath`] the random bits that stochastic rounding consumes.
 //!
 //! The crate does no I/O. Floating point appears where real numbers enter and leave (`convert`) and
-//! where it carries integers that it represents exactly (`gemm`, `sums`, `slice`).
+//! where it carries integers that it represents exactly (`gemm`, `sums`, `slice`) or bounds
+//! them (`integer`).
 
 mod convert;
 mod counters;

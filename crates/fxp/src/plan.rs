@@ -116,6 +116,17 @@ mod tests {
     }
 
     #[test]
+    fn machines_with_vectors_multiply_integers() {
+        for machine in Machine::all() {
+            let plan = |a, b| GemmPlan::new(Some(machine), (a, b), 500, 0);
+            assert!(matches!(plan(2, 16), GemmPlan::Bits16(_)));
+            assert!(matches!(plan(16, 17), GemmPlan::Bits32(_)));
+            assert!(matches!(plan(32, 32), GemmPlan::Bits32(_)));
+        }
+        assert!(matches!(GemmPlan::new(None, (8, 8), 500, 0), GemmPlan::Float(_)));
+    }
+
+    #[test]
     fn plans_follow_the_bound() {
         assert_eq!(FloatPlan::new(8, 8, 1024, 0), whole(true, 1024));
         assert_eq!(FloatPlan::new(8, 8, 1025, 0), FloatPlan { whole: false, ..whole(true, 1024) });

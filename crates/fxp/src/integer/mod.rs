@@ -1,12 +1,13 @@
 //! The exact product of integers, by integer instructions.
 //!
-//! Vector units multiply pairs of 16-bit integers and add the two products in 32 bits, or multiply
-//! 32-bit integers into 64: two to four times the products of a double-precision GEMM, and nothing
-//! is rounded. Such sums wrap, which does no harm to a sum that fits at its end. Whether it fits is
-//! decided where it matters, for every tile of a product and every [`BLOCK`] of K, by the norms of
-//! its rows and columns (Cauchy and Schwarz: |sum| <= |row| |column|), which are measured while
-//! operands are packed. Rows that might not fit are cut in half, bit by bit: a half fits with any
-//! column, whatever the values ([`Width::HALF`]).
+//! One instruction multiplies pairs of 16-bit integers and adds the two products in 32 bits: four
+//! times as many products as one of doubles. Another multiplies 32-bit integers into 64 bits, where
+//! doubles take three products. Sums wrap, which does no harm to one that fits at its end. Whether
+//! all do is decided for every tile of a product and every [`BLOCK`] of K by the norms of its rows
+//! and columns (Cauchy and Schwarz: |sum| <= |row| |column|), which are measured while operands are
+//! packed; widths alone would promise less, since few elements are near the largest. Rows whose sums
+//! might not fit are split into a high and a low half of their bits: a half fits with any column
+//! ([`Width::HALF`]).
 
 mod left;
 mod multiplier;
