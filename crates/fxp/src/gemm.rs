@@ -452,7 +452,8 @@ mod tests {
                     let b = Array2::from_elem((inner, columns), low(bits_b));
                     check(&a, &b, bits_a, bits_b);
                     // Each row and column with its own signs, at both ends of the range.
-                    let sign = |value: i32, at: usize| if at % 3 == 0 { !value } else { value };
+                    let sign =
+                        |value: i32, at: usize| if at.is_multiple_of(3) { !value } else { value };
                     let a = Array2::from_shape_fn(a.dim(), |(m, k)| sign(low(bits_a), m + k));
                     let b = Array2::from_shape_fn(b.dim(), |(k, n)| sign(low(bits_b), k * 2 + n));
                     check(&a, &b, bits_a, bits_b);
