@@ -41,8 +41,8 @@ module core #(
   always @(posedge clk_i) begin
     if (cycle != 6'd63) cycle <= cycle + 6'd1;
     if (ren) {op_a_q, op_b_q} <= {a[2*addr_a +: 2], b[2*addr_b +: 2]};
-    offered_q <= offered_q || res_valid;
-    taken_q <= taken_q || (res_valid && ready);
+    offered_q <= cycle != 6'd0 && (offered_q || res_valid);
+    taken_q <= cycle != 6'd0 && (taken_q || (res_valid && ready));
   end
 
   reg  signed [47:0] exact, x, y;
