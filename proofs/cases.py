@@ -51,6 +51,10 @@ CSA = ("FLEXMAC_CSA",)
 SMALLEST = ("--rows 1 --cols 1 --chunk 2 --lanes 1 --max-bits 4 --max-k 2 --stages 1 --depth 4")
 TOP = ("flexmac_top", "free_core", "flexmac_regs", "flexmac_delay", "flexmac_counter", "free_check",
        "flexmac_operand", "flexmac_bank", "flexmac_skid")  # fmt: skip
+CORE = ("flexmac_core", "flexmac_array", "flexmac_column", "flexmac_pe", "flexmac_mul", "flexmac_dot",
+        "flexmac_digit", "flexmac_pipe", "flexmac_seq", "flexmac_drain", "flexmac_delay",
+        "flexmac_results", "flexmac_fifo", "flexmac_requant", "flexmac_sum", "flexmac_mode",
+        "flexmac_saturate", "flexmac_lfsr", "flexmac_stats", "flexmac_counter", "flexmac_skew")  # fmt: skip
 
 PROOFS = [
     # products: the plain body, then the tree of bits
@@ -109,6 +113,9 @@ PROOFS = [
       for on in (0, 1)),
     *(cell("delay", "N enabled cycles, in order", {"W": 2, "N": n}, induction=4, covers=8)
       for n in (0, 1, 3)),
+    *(Proof("core", "one command of symbolic operands: the exact sum, rounded; no deadlock", SMALLEST,
+            {"NA": a, "NB": b, "K": k, "SHIFT": s, "BOUND": n}, CORE, cycles=n + 2, covers=n + 2, long=True)
+      for a, b, k, s, n in ((1, 1, 2, 0, 14), (2, 2, 2, 1, 20))),
     # the other styles
     cell("adder_segment", "sum and carry as integers"),
     *(cell("adder", "a + b + carry modulo 2^W", {"W": w}, below=("flexmac_adder_segment",))
@@ -147,7 +154,7 @@ PROOFS = [
     Proof("top", "the same, and what every bus cell is given, for any registers and any core", SMALLEST,
           below=TOP, within=("flexmac_axil", "flexmac_outlet", "flexmac_queue", "flexmac_packet",
                              "flexmac_load", "flexmac_issue", "flexmac_error"),
-          cut=("flexmac_regs", "*flexmac_counter*"), cycles=10, covers=10, defines=("F_PROGRAMS",)),
+          cut=("flexmac_regs", "*flexmac_counter*"), cycles=10, covers=10, defines=("F_PROGRAMS",), long=True),
     cell("error", "the first error, and whose, until a clear", induction=4, covers=4),
     cell("issue", "every command taken once, in its mode, and its bank released once; the mode is still"
          " while the core is busy", {"W": 2}, induction=4, covers=14),

@@ -1,5 +1,5 @@
 // Stands for flexmac_check where a proof holds for any verdicts that keep its rules: one for each
-// command, two cycles later; of a legal one lengths of 1 to a bank. Without its multipliers.
+// command, two cycles later; of a legal one lengths of 1 to a bank and rows of the array. Without its multipliers.
 `default_nettype none
 
 module flexmac_check #(
@@ -41,7 +41,7 @@ module flexmac_check #(
 
   (* anyseq *) wire [7:0] any_code;
   (* anyseq *) wire [2*NW+3*WW-1:0] any_numbers;
-  reg  [1:0] valid_q;
+  reg  [1:0] valid_q, rows_q;        // rows_q: they are legal
 
   assign valid_o = valid_q[1];
   assign busy_o = valid_q != 2'b00;
@@ -49,8 +49,10 @@ module flexmac_check #(
   assign {planes_a_o, planes_b_o, words_o, length_a_o, length_b_o} = any_numbers;
 
   always @(posedge clk_i) valid_q <= rst_ni ? {valid_q[0], valid_i} : 2'b00;
+  always @(posedge clk_i) rows_q <= {rows_q[0], rows_i != 16'd0 && rows_i <= ROWS};
 
   always @* begin
+    if (code_o == 8'd0) assume (rows_q[1]);
     if (code_o == 8'd0) assume (length_a_o != 0 && length_a_o <= DEPTH);
     if (code_o == 8'd0) assume (length_b_o != 0 && length_b_o <= DEPTH);
   end
