@@ -51,8 +51,8 @@ CSA = ("FLEXMAC_CSA",)
 SMALLEST = ("--rows 1 --cols 1 --chunk 2 --lanes 1 --max-bits 4 --max-k 2 --stages 1 --depth 4")
 TOP = ("flexmac_top", "free_core", "flexmac_regs", "flexmac_delay", "flexmac_counter", "free_check",
        "flexmac_operand", "flexmac_bank", "flexmac_skid")  # fmt: skip
-CORE = ("flexmac_core", "flexmac_array", "flexmac_column", "flexmac_pe", "flexmac_mul", "flexmac_dot",
-        "flexmac_digit", "flexmac_pipe", "flexmac_seq", "flexmac_drain", "flexmac_delay",
+CORE = ("flexmac_core", "flexmac_array", "flexmac_column", "flexmac_pe", "flexmac_dot",
+        "flexmac_accumulate", "flexmac_adder", "flexmac_adder_segment", "flexmac_pipe", "flexmac_seq", "flexmac_drain", "flexmac_delay",
         "flexmac_results", "flexmac_fifo", "flexmac_requant", "flexmac_sum", "flexmac_mode",
         "flexmac_saturate", "flexmac_lfsr", "flexmac_stats", "flexmac_counter", "flexmac_skew")  # fmt: skip
 
