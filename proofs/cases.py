@@ -47,7 +47,7 @@ def array(chunk, lanes, max_bits=8, max_k=6):
 
 ACCUMULATE = ("flexmac_adder", "flexmac_adder_segment", "flexmac_pipe")
 PE = ("free_dot", "flexmac_accumulate", *ACCUMULATE)
-CSA = ("FLEXMAC_CSA",)
+CELLS = ("FLEXMAC_CELLS",)
 SMALLEST = ("--rows 1 --cols 1 --chunk 2 --lanes 1 --max-bits 4 --max-k 2 --stages 1 --depth 4")
 TOP = ("flexmac_top", "free_core", "flexmac_regs", "flexmac_delay", "flexmac_counter", "free_check",
        "flexmac_operand", "flexmac_bank", "flexmac_skid")  # fmt: skip
@@ -61,13 +61,13 @@ PROOFS = [
     *(cell("dot", "sum of the lanes' products as integers, every kind of planes, nothing lost at the"
            " top", {"P": p, "V": v, "S": s}, below=("flexmac_pipe",), engine="z3")
       for p, v, s in ((2, 1, 5), (2, 2, 6), (4, 1, 9))),
-    *(cell("dot", "the same of the carry-save tree", {"P": p, "V": v, "S": s}, defines=CSA,
+    *(cell("dot", "the same of the carry-save tree", {"P": p, "V": v, "S": s}, defines=CELLS,
            below=("flexmac_csa", "flexmac_pipe"), engine="z3")
       for p, v, s in ((2, 1, 5), (2, 2, 6), (4, 1, 9))),
     *(cell("csa", "two words add up to all words, nothing lost at the top", {"N": n, "W": w},
            below=("flexmac_pipe",)) for n, w in ((1, 3), (2, 3), (3, 5), (4, 5), (6, 4))),
     *(cell("accumulate", "base plus pair, its offset taken off", {"S": s, "ACC": a},
-           below=ACCUMULATE) for s, a in ((5, 6), (19, 31), (69, 76))),
+           below=ACCUMULATE, defines=CELLS) for s, a in ((5, 6), (19, 31), (69, 76))),
     *(Proof("flexmac_pe", "no overflow while intervals fit ACC; digits and accumulator are the exact"
             " sum of all products at their places; captures and drains", array(p, v),
             {"P": p, "V": v, "ACC": "ACC", "REGS": 4}, PE, induction=4, covers=6, long=p > 4)
@@ -118,8 +118,9 @@ PROOFS = [
       for a, b, k, s, n in ((1, 1, 2, 0, 14), (2, 2, 2, 1, 20))),
     # the other styles
     cell("adder_segment", "sum and carry as integers"),
-    *(cell("adder", "a + b + carry modulo 2^W", {"W": w}, below=("flexmac_adder_segment",))
-      for w in (1, 12, 13, 36, 79)),
+    *(cell("adder", "a + b + carry modulo 2^W", {"W": w}, below=("flexmac_adder_segment",),
+           defines=defines) for w, defines in ((1, CELLS), (12, CELLS), (13, CELLS), (36, CELLS),
+                                               (79, CELLS), (36, ()))),
     *(cell("fixed_pe", "accumulator is the sum of the lanes' products as integers, over any number of"
            " words; captures and drains", {"W": w, "V": v, "ACC": 2 * w + 4, "REGS": regs},
            below=("flexmac_dot", "flexmac_accumulate", *ACCUMULATE), induction=8, covers=9, long=w > 8) for w, v, regs in ((2, 1, 0), (3, 3, 8), (3, 2, 15), (9, 1, 2))),

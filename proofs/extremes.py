@@ -23,7 +23,7 @@ def operands(bits, chunk):
 
 def play(folder, files, values):
     sets = [f"-Pextremes_tb.{name}={value}" for name, value in values.items()]
-    code, text = call(["iverilog", "-g2005", "-DFLEXMAC_CSA", "-s", "extremes_tb", "-o", "tb.vvp",
+    code, text = call(["iverilog", "-g2005", "-DFLEXMAC_CELLS", "-s", "extremes_tb", "-o", "tb.vvp",
                       *sets, *files], folder)  # fmt: skip
     if code != 0:
         raise ToolError(f"iverilog: {text}")

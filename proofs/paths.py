@@ -70,7 +70,8 @@ def netlist(folder, files, top, parameters):
     folder.mkdir(parents=True, exist_ok=True)
     script = "".join(f"read_verilog {path}\n" for path in files)
     script += "".join(f"chparam -set {name} {value} {top}\n" for name, value in parameters.items())
-    script += f"hierarchy -check -top {top}\nproc\nflatten\nmemory_map\nopt -fast\nsimplemap\nopt_clean\n"
+    script += f"hierarchy -check -top {top}\nproc\nsetattr -mod -unset keep_hierarchy *\nflatten\n"
+    script += "memory_map\nopt -fast\nsimplemap\nopt_clean\n"
     failed = yosys(folder, "paths.ys", script + "write_json netlist.json\n")
     if failed:
         raise ToolError(f"{folder}/paths.ys: {failed}")

@@ -28,7 +28,7 @@ def play(folder, root, values, defines):
 def run(work, _designs, root):
     folder = work / "products"
     folder.mkdir(exist_ok=True)
-    for name, defines in (("plain body", []), ("carry-save tree", ["-DFLEXMAC_CSA"])):
+    for name, defines in (("plain body", []), ("carry-save tree", ["-DFLEXMAC_CELLS"])):
         begun, failed = time.monotonic(), None
         for p, v, random in CASES:
             values = {"P": p, "V": v, "RANDOM": random}

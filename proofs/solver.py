@@ -60,7 +60,7 @@ def source(top, formal, plain, parameters, defines, within, cut):
         script += f"select -assert-any *{path.stem}*\nchformal -assume2assert *{path.stem}*\n"
         script += f"chformal -cover -remove *{path.stem}*\n"
     script += "".join(f"cutpoint {name}\n" for name in cut)
-    return script + "flatten\nmemory_map\n"
+    return script + "setattr -mod -unset keep_hierarchy *\nflatten\nmemory_map\n"
 
 
 def yosys(folder, name, script):

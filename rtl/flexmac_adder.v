@@ -1,4 +1,6 @@
-// Wide adder by carry select: segments of 12 bits are added with and without a carry, side by side.
+// Wide adder. As it stands, `+`, which has carry chains where there are any and simulates fast. With
+// FLEXMAC_CELLS defined, for standard cells, carry select: segments of 12 bits are added with and
+// without a carry, side by side.
 //
 //      segment 2        segment 1        segment 0
 //     +-----------+    +-----------+    +-----------+
@@ -31,6 +33,7 @@ module flexmac_adder #(
     end
   endgenerate
 
+`ifdef FLEXMAC_CELLS
   localparam S = 12;
   localparam N = (W + S - 1) / S;
   localparam ALL = N * S + 1;  // whole segments, and never no extension
@@ -73,6 +76,9 @@ module flexmac_adder #(
   wire unused_top = &{1'b0, a[ALL-1], b[ALL-1], sum};
 
   assign sum_o = sum[W-1:0];
+`else
+  assign sum_o = a_i + b_i + {{(W - 1) {1'b0}}, carry_i};
+`endif
 
 `ifdef FORMAL
   // Rules.

@@ -10,7 +10,7 @@
 //
 // - as it stands, products are `*` and the pair is their plain sum and zero: left to the tool, which
 //   simulates it fast and may have multiplier blocks;
-// - with FLEXMAC_CSA defined, the bits themselves, for standard cells. Row j of a lane is a times
+// - with FLEXMAC_CELLS defined, the bits themselves, for standard cells. Row j of a lane is a times
 //   bit j of b. Bits of negative weight, those of one sign bit, are inverted:
 //
 //        -x 2^n  =  ~x 2^n - 2^n          (x one bit)
@@ -57,7 +57,7 @@ module flexmac_dot #(
 
   localparam [S-1:0] OFFSET = {1'b1, {(S - 1) {1'b0}}};
 
-`ifdef FLEXMAC_CSA
+`ifdef FLEXMAC_CELLS
   localparam N = V * P + 1;  // rows, and the constant
   localparam [S-1:0] LANES = V;
   localparam [S-1:0] ONE_SIGNED = OFFSET + (LANES << (P - 1)) - (LANES << (2 * P - 1));

@@ -183,7 +183,7 @@ class Bench:
         sizes = [f"-Pflexmac_core_tb.{name}={value}" for name, value in self.parameters.items()]
         done = call(
             ["iverilog", "-g2005", "-Wall", "-s", "flexmac_core_tb", "-o", program]
-            + (["-DFLEXMAC_CSA"] if self.name in TREES else []) + sizes + [*files, TESTBENCH],
+            + (["-DFLEXMAC_CELLS"] if self.name in TREES else []) + sizes + [*files, TESTBENCH],
             check=False,
         )  # fmt: skip
         if done.returncode != 0:

@@ -79,7 +79,7 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     config.clock_gates = !args.no_clock_gates;
     if matches!(config.target, Target::Liberty { .. } | Target::Generic) {
         // Gates have no multiplier blocks: products as carry-save trees (rtl/flexmac_dot.v).
-        config.defines = vec!["FLEXMAC_CSA".to_owned()];
+        config.defines = vec!["FLEXMAC_CELLS".to_owned()];
         config.units = UNITS.map(str::to_owned).to_vec();
     }
     config.keep = args.keep;
