@@ -97,7 +97,8 @@ fn a_small_core_from_rtl_to_energy() {
     let gate = at + good[at..].find("  NAND2X1 ").expect("a NAND gate in the PE");
     let broken = good[..gate].to_owned() + &good[gate..].replacen("NAND2X1", "NOR2X1", 1);
     fs::write(&netlist, broken).expect("writes");
-    let line = "power --config d --netlist s --out p --check-only --a a.npy --b b.npy --modes 16x16";
+    let line =
+        "power --config d --netlist s --out p --check-only --a a.npy --b b.npy --modes 16x16";
     let output = bench.command(&words(line)).assert().code(1).get_output().clone();
     let error = text(&output.stderr);
     assert!(error.contains("tile ") || error.contains("differ"), "{error}");

@@ -12,6 +12,8 @@ use crate::error::ParseError;
 const READ: &str = include_str!("../../../scripts/synth/read.ys");
 const GENERIC: &str = include_str!("../../../scripts/synth/generic.ys");
 const ICE40: &str = include_str!("../../../scripts/synth/ice40.ys");
+const ECP5: &str = include_str!("../../../scripts/synth/ecp5.ys");
+const XILINX: &str = include_str!("../../../scripts/synth/xilinx.ys");
 const LIBERTY: &str = include_str!("../../../scripts/synth/liberty.ys");
 const ABC: &str = include_str!("../../../scripts/synth/abc.script");
 
@@ -49,6 +51,18 @@ pub fn ice40_script(sources: &[String], top: &str, flatten: bool, dsp: bool) -> 
     let flatten = if flatten { "" } else { "-noflatten" };
     let dsp = if dsp { "-dsp" } else { "" };
     read(sources, top) + &fill(ICE40, &[("TOP", top), ("FLATTEN", flatten), ("DSP", dsp)])
+}
+
+/// Script of an ECP5 run.
+pub fn ecp5_script(sources: &[String], top: &str, flatten: bool) -> String {
+    let flatten = if flatten { "" } else { "-noflatten" };
+    read(sources, top) + &fill(ECP5, &[("TOP", top), ("FLATTEN", flatten)])
+}
+
+/// Script of a Xilinx run.
+pub fn xilinx_script(sources: &[String], top: &str, flatten: bool) -> String {
+    let flatten = if flatten { "-flatten" } else { "" };
+    read(sources, top) + &fill(XILINX, &[("TOP", top), ("FLATTEN", flatten)])
 }
 
 /// Script of a Liberty run; tie cells are (cell, pin), `constr` tells whether `abc.constr` exists.
@@ -230,6 +244,8 @@ mod tests {
         for script in [
             generic_script(&sources(), "top", true),
             ice40_script(&sources(), "top", false, true),
+            ecp5_script(&sources(), "top", false),
+            xilinx_script(&sources(), "top", true),
             liberty_script(&sources(), "top", true, high, low, true),
             abc_script(Some(3000.0)),
         ] {
