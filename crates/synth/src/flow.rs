@@ -85,6 +85,8 @@ pub fn run(config: &SynthConfig, stage: &mut dyn FnMut(Stage)) -> Result<SynthRe
             yosys::liberty_script(&design, gate.is_some(), high, low, buffer.is_some())
         }
         (Target::Ice40 { dsp }, _) => yosys::ice40_script(&design, *dsp),
+        (Target::Ecp5, _) => yosys::ecp5_script(&design),
+        (Target::Xilinx, _) => yosys::xilinx_script(&design),
         _ => yosys::generic_script(&design),
     };
     dir.write("synth.ys", &script)?;
@@ -114,7 +116,7 @@ pub fn run(config: &SynthConfig, stage: &mut dyn FnMut(Stage)) -> Result<SynthRe
         let nand2_equivalents = transistors as f64 / 4.0; // exact: counts stay far below 2^53
         gates = Some(GateEstimate { transistors, lower_bound, nand2_equivalents });
     }
-    let fpga = matches!(config.target, Target::Ice40 { .. }).then(|| resources(&summary));
+    let fpga = resources(&config.target, &summary);
 
     let mut logs = vec![YOSYS_LOG];
     let mut timing = None;
@@ -193,23 +195,38 @@ fn check_area(summary: &Summary, dir: &OutDir, top: &str) -> Result<(), Error> {
     })
 }
 
-fn resources(summary: &Summary) -> FpgaResources {
-    let count = |prefix: &str| {
-        summary
-            .cells
-            .iter()
-            .filter(|(name, _)| name.starts_with(prefix))
-            .map(|(_, count)| count)
-            .sum()
+/// Cells of an FPGA by what they are; none for other targets. A prefix ends where digits or variants
+/// of the cell begin.
+fn resources(target: &Target, summary: &Summary) -> Option<FpgaResources> {
+    let count = |prefixes: &[&str]| {
+        let wanted = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        summary.cells.iter().filter(|(name, _)| wanted(name)).map(|(_, count)| count).sum()
     };
-    FpgaResources {
-        luts: count("SB_LUT4"),
-        carries: count("SB_CARRY"),
-        ffs: count("SB_DFF"),
-        brams: count("SB_RAM40_4K"),
-        sprams: count("SB_SPRAM256KA"),
-        dsps: count("SB_MAC16"),
-    }
+    let [luts, carries, ffs, brams, sprams, dsps]: [&[&str]; 6] = match target {
+        Target::Ice40 { .. } => [
+            &["SB_LUT4"],
+            &["SB_CARRY"],
+            &["SB_DFF"],
+            &["SB_RAM40_4K"],
+            &["SB_SPRAM256KA"],
+            &["SB_MAC16"],
+        ],
+        Target::Ecp5 => {
+            [&["LUT4"], &["CCU2C"], &["TRELLIS_FF"], &["DP16KD", "PDPW16KD"], &[], &["MULT18X18D"]]
+        }
+        Target::Xilinx => {
+            [&["LUT"], &["CARRY4"], &["FDRE", "FDSE", "FDCE", "FDPE"], &["RAMB"], &[], &["DSP48E1"]]
+        }
+        Target::Generic | Target::Liberty { .. } => return None,
+    };
+    Some(FpgaResources {
+        luts: count(luts),
+        carries: count(carries),
+        ffs: count(ffs),
+        brams: count(brams),
+        sprams: count(sprams),
+        dsps: count(dsps),
+    })
 }
 
 /// Output folder, locked for the length of a run.

@@ -13,6 +13,8 @@ use crate::liberty::ClockGate;
 const READ: &str = include_str!("../../../scripts/synth/read.ys");
 const GENERIC: &str = include_str!("../../../scripts/synth/generic.ys");
 const ICE40: &str = include_str!("../../../scripts/synth/ice40.ys");
+const ECP5: &str = include_str!("../../../scripts/synth/ecp5.ys");
+const XILINX: &str = include_str!("../../../scripts/synth/xilinx.ys");
 const LIBERTY: &str = include_str!("../../../scripts/synth/liberty.ys");
 const CLOCK_GATES: &str = include_str!("../../../scripts/synth/clock_gates.v");
 const ABC: &str = include_str!("../../../scripts/synth/abc.script");
@@ -87,6 +89,18 @@ pub fn ice40_script(design: &Design, dsp: bool) -> String {
     let flatten = if design.flatten { "" } else { "-noflatten" };
     let dsp = if dsp { "-dsp" } else { "" };
     read(design) + &fill(ICE40, &[("TOP", design.top), ("FLATTEN", flatten), ("DSP", dsp)])
+}
+
+/// Script of an ECP5 run.
+pub fn ecp5_script(design: &Design) -> String {
+    let flatten = if design.flatten { "" } else { "-noflatten" };
+    read(design) + &fill(ECP5, &[("TOP", design.top), ("FLATTEN", flatten)])
+}
+
+/// Script of a Xilinx run.
+pub fn xilinx_script(design: &Design) -> String {
+    let flatten = if design.flatten { "-flatten" } else { "" };
+    read(design) + &fill(XILINX, &[("TOP", design.top), ("FLATTEN", flatten)])
 }
 
 /// Script of a Liberty run; tie cells are (cell, pin), `constr` tells whether `abc.constr` exists,
@@ -301,6 +315,8 @@ mod tests {
         for script in [
             generic_script(&design(&sources(), true)),
             ice40_script(&design(&sources(), false), true),
+            ecp5_script(&design(&sources(), false)),
+            xilinx_script(&design(&sources(), true)),
             liberty_script(&design(&sources(), true), true, high, low, true),
             abc_script(Some(3000.0)),
         ] {

@@ -16,6 +16,10 @@ enum TargetKind {
     Generic,
     /// Lattice iCE40: LUTs, carries, flip-flops, block RAM
     Ice40,
+    /// Lattice ECP5: LUTs, carries, flip-flops, block RAM, multipliers
+    Ecp5,
+    /// Xilinx 7 series: LUTs, carries, flip-flops, block RAM, DSPs
+    Xilinx,
     /// Standard cells of --liberty: area and clock
     Liberty,
 }
@@ -70,6 +74,8 @@ pub fn run(args: &SynthArgs) -> Result<()> {
             kind.to_possible_value().expect("no value is skipped").get_name()
         ),
         (TargetKind::Generic, None) => Target::Generic,
+        (TargetKind::Ecp5, None) => Target::Ecp5,
+        (TargetKind::Xilinx, None) => Target::Xilinx,
         (TargetKind::Ice40, None) => Target::Ice40 { dsp: false },
     };
     let sources = design.sources.iter().map(|file| args.config.join(&file.path));
