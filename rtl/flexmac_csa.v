@@ -36,7 +36,7 @@ module flexmac_csa #(
       flexmac_csa_N_must_be_at_least_1 u_illegal ();
     end
     if (N < 3 && CUT != 0) begin : gen_bad_cut
-      flexmac_csa_CUT_needs_a_level u_illegal ();
+      flexmac_csa_CUT_must_have_a_level u_illegal ();
     end
     if (W < 2) begin : gen_bad_w
       flexmac_csa_W_must_be_at_least_2 u_illegal ();

@@ -88,7 +88,7 @@ pub struct Case {
     /// `cells` by module of the source.
     pub modules: Vec<Part>,
     /// Energy of the cells by OpenSTA's default activity over that measured, both per cycle.
-    pub estimate_ratio: f64,
+    pub estimate_ratio: Option<f64>,
 }
 
 /// OpenSTA's own estimate, per cycle.
@@ -119,8 +119,8 @@ pub struct PowerReport {
     pub clock_tree: ClockTree,
     /// The modelled operand memory.
     pub memory: Memory,
-    /// OpenSTA's estimate without measured activity.
-    pub estimate: Estimate,
+    /// OpenSTA's estimate without measured activity; none where OpenSTA failed.
+    pub estimate: Option<Estimate>,
     /// What was measured.
     pub cases: Vec<Case>,
 }

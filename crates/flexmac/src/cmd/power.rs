@@ -11,7 +11,9 @@ use dps::{Static, StaticConfig};
 use ndarray::Array2;
 use nn::data::{DataSource, Need};
 use nn::{NetPlan, NetSpec, Trainer, TrainerConfig};
-use power::{Case, Gates, Mode, PowerReport, Recorder, Role, Run, Sample, SampleSize, Settings};
+use power::{
+    Case, Estimate, Gates, Mode, PowerReport, Recorder, Role, Run, Sample, SampleSize, Settings,
+};
 use rtlgen::Style;
 
 use crate::engines::{Design, patiently};
@@ -248,8 +250,13 @@ fn print_report(report: &PowerReport, tiles: u64) -> Result<()> {
             power::MemorySource::Scaled => "Horowitz 2014 by C V^2",
         }
     );
-    let estimate = &report.estimate.cells;
-    outln!("estimate   {:.3} pJ a cycle in cells by OpenSTA's default activity", estimate.total());
+    match &report.estimate {
+        Some(Estimate { cells }) => outln!(
+            "estimate   {:.3} pJ a cycle in cells by OpenSTA's default activity",
+            cells.total()
+        ),
+        None => outln!("estimate   none: OpenSTA fails on its default activity (estimate.log)"),
+    }
     outln!("pJ per pass-cycle:");
     outln!(
         "  mode   role             internal switching  leakage clocktree   memory    total   pJ/MAC \
@@ -279,7 +286,7 @@ fn print_report(report: &PowerReport, tiles: u64) -> Result<()> {
 
 fn print_case(case: &Case) -> Result<()> {
     outln!(
-        "  {:6} {:16} {:8.3} {:9.3} {:8.4} {:9.3} {:8.3} {:8.3} {:8.3} {:11.3} {:4.0}% {:9.2}",
+        "  {:6} {:16} {:8.3} {:9.3} {:8.4} {:9.3} {:8.3} {:8.3} {:8.3} {:11.3} {:4.0}% {:>9}",
         case.mode,
         case.role.name(),
         case.cells.internal_pj,
@@ -291,7 +298,7 @@ fn print_case(case: &Case) -> Result<()> {
         case.mac_pj,
         case.mac_pass_pj,
         100.0 * case.compute_share,
-        case.estimate_ratio
+        case.estimate_ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"))
     );
     Ok(())
 }
