@@ -83,7 +83,7 @@ pub struct Case {
     pub mac_pass_pj: f64,
     /// `total_pj` of all passes per multiply-accumulate.
     pub mac_pj: f64,
-    /// `cells` by part: the array of PEs, the requantizers at its edge, control.
+    /// `cells` by part: PEs, what else is in their array, the requantizers at its edge, control.
     pub parts: Vec<Part>,
     /// `cells` by module of the source.
     pub modules: Vec<Part>,

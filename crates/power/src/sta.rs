@@ -538,7 +538,9 @@ impl Homes {
             let within = |names: &[&str]| {
                 ends.clone().any(|end| names.contains(modules.get(&path[..end]).unwrap_or(&"")))
             };
-            if within(&["flexmac_array"]) {
+            if within(&["flexmac_pe", "flexmac_fixed_pe", "flexmac_fp32_pe"]) {
+                "PEs"
+            } else if within(&["flexmac_array"]) {
                 "array"
             } else if within(&["flexmac_requant", "flexmac_fp32_edge"]) {
                 "edge"

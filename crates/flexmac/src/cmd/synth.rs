@@ -60,8 +60,15 @@ pub struct SynthArgs {
     json: bool,
 }
 
-/// What is mapped once and used often.
-const UNITS: [&str; 4] = ["flexmac_pe", "flexmac_fixed_pe", "flexmac_fp32_pe", "flexmac_requant"];
+/// Modules that stay: what is mapped once and used often, and the array, for its share of the power.
+const UNITS: [&str; 6] = [
+    "flexmac_array",
+    "flexmac_column",
+    "flexmac_pe",
+    "flexmac_fixed_pe",
+    "flexmac_fp32_pe",
+    "flexmac_requant",
+];
 
 /// Synthesizes the design.
 pub fn run(args: &SynthArgs) -> Result<()> {
