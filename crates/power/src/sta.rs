@@ -184,12 +184,15 @@ pub fn measure(
     Ok(report)
 }
 
+/// Writes a file of the output folder.
+type Write<'a> = &'a dyn Fn(&str, &[u8]) -> Result<(), Error>;
+
 /// OpenSTA's estimate from its default activity, on the netlist as synthesized; none where OpenSTA
 /// 2.0.17 does not live to tell: carrying its default activity onwards, it crashes on some netlists
 /// and ends in no number on others. It is there for comparison only.
 fn estimate(
     gates: &Gates,
-    write: &dyn Fn(&str, &[u8]) -> Result<(), Error>,
+    write: Write<'_>,
     out: &Path,
     period: &str,
     conditions: &str,
