@@ -77,7 +77,7 @@ pub enum Error {
         log: PathBuf,
     },
     /// The netlist and the reference differ, or a product does not fit the array.
-    #[error(transparent)]
+    #[error("{0}")]
     Engine(#[from] cosim::EngineError),
     /// A tool or a library could not be used.
     #[error(transparent)]
