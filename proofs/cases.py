@@ -15,6 +15,8 @@ class Proof:
     how: str  # "cells" that need only rtl/, or the flags of `flexmac gen`
     parameters: dict = field(default_factory=dict)
     below: tuple = ()  # modules it instantiates
+    within: tuple = ()  # ... and those whose own rules are proven along: what they are given must hold
+    cut: tuple = ()  # ... and those whose outputs may be anything
     cycles: int = 1  # depth, where there is no induction
     induction: int = 0  # longest temporal induction
     covers: int = 1  # cycles within which covers are reached
@@ -43,19 +45,32 @@ def array(chunk, lanes, max_bits=8, max_k=6):
             f" --max-k {max_k} --stages 2 --depth 16")  # fmt: skip
 
 
-PE = ("flexmac_dot", "flexmac_mul", "flexmac_pipe")
+ACCUMULATE = ("flexmac_adder", "flexmac_adder_segment", "flexmac_pipe")
+PE = ("free_dot", "flexmac_accumulate", *ACCUMULATE)
+CELLS = ("FLEXMAC_CELLS",)
+SMALLEST = ("--rows 1 --cols 1 --chunk 2 --lanes 1 --max-bits 4 --max-k 2 --stages 1 --depth 4")
+TOP = ("flexmac_top", "free_core", "flexmac_regs", "flexmac_delay", "flexmac_counter", "free_check",
+       "flexmac_operand", "flexmac_bank", "flexmac_skid")  # fmt: skip
+CORE = ("flexmac_core", "flexmac_array", "flexmac_column", "flexmac_pe", "flexmac_dot",
+        "flexmac_accumulate", "flexmac_adder", "flexmac_adder_segment", "flexmac_pipe", "flexmac_seq", "flexmac_drain", "flexmac_delay",
+        "flexmac_results", "flexmac_fifo", "flexmac_requant", "flexmac_sum", "flexmac_mode",
+        "flexmac_saturate", "flexmac_lfsr", "flexmac_stats", "flexmac_counter", "flexmac_skew")  # fmt: skip
 
 PROOFS = [
-    # products: z3 alone proves the 16-bit one, by rewriting
-    *(cell("mul", "product of any two digits as integers; its range per kind of planes; up to P = 4"
-           " also as rows of shifted a", {"P": p}, engine="z3") for p in (2, 4, 8, 16)),
-    *(cell("digit", "every lane keeps its integer, signed or unsigned", {"P": p, "V": v})
-      for p, v in ((2, 3), (4, 1), (8, 2), (16, 2))),
-    *(Proof("dot", "sum of the lanes' products as integers", array(p, v), {"P": p, "V": v},
-            ("flexmac_dot",)) for p, v in ((2, 3), (2, 7), (4, 1), (8, 5), (16, 2))),
+    # products: the plain body, then the tree of bits
+    *(cell("dot", "sum of the lanes' products as integers, every kind of planes, nothing lost at the"
+           " top", {"P": p, "V": v, "S": s}, below=("flexmac_pipe",), engine="z3")
+      for p, v, s in ((2, 1, 5), (2, 2, 6), (4, 1, 9))),
+    *(cell("dot", "the same of the carry-save tree", {"P": p, "V": v, "S": s}, defines=CELLS,
+           below=("flexmac_csa", "flexmac_pipe"), engine="z3")
+      for p, v, s in ((2, 1, 5), (2, 2, 6), (4, 1, 9))),
+    *(cell("csa", "two words add up to all words, nothing lost at the top", {"N": n, "W": w},
+           below=("flexmac_pipe",)) for n, w in ((1, 3), (2, 3), (3, 5), (4, 5), (6, 4))),
+    *(cell("accumulate", "base plus pair, its offset taken off", {"S": s, "ACC": a},
+           below=ACCUMULATE, defines=CELLS) for s, a in ((5, 6), (19, 31), (69, 76))),
     *(Proof("flexmac_pe", "no overflow while intervals fit ACC; digits and accumulator are the exact"
             " sum of all products at their places; captures and drains", array(p, v),
-            {"P": p, "V": v, "ACC": "ACC", "STAGES": 2}, PE, induction=4, covers=6, long=p > 4)
+            {"P": p, "V": v, "ACC": "ACC", "REGS": 4}, PE, induction=4, covers=6, long=p > 4)
       for p, v in ((2, 1), (2, 3), (4, 2), (8, 1), (16, 1))),
     # requantizer
     *(cell("mode", "masks and shift amount from shift and bits", {"SUM": s}) for s in (48, 88)),
@@ -98,4 +113,54 @@ PROOFS = [
       for on in (0, 1)),
     *(cell("delay", "N enabled cycles, in order", {"W": 2, "N": n}, induction=4, covers=8)
       for n in (0, 1, 3)),
+    *(Proof("core", "one command of symbolic operands: the exact sum, rounded; no deadlock", SMALLEST,
+            {"NA": a, "NB": b, "K": k, "SHIFT": s, "BOUND": n}, CORE, cycles=n + 2, covers=n + 2, long=True)
+      for a, b, k, s, n in ((1, 1, 2, 0, 14), (2, 2, 2, 1, 20))),
+    # the other styles
+    cell("adder_segment", "sum and carry as integers"),
+    *(cell("adder", "a + b + carry modulo 2^W", {"W": w}, below=("flexmac_adder_segment",),
+           defines=defines) for w, defines in ((1, CELLS), (12, CELLS), (13, CELLS), (36, CELLS),
+                                               (79, CELLS), (36, ()))),
+    *(cell("fixed_pe", "accumulator is the sum of the lanes' products as integers, over any number of"
+           " words; captures and drains", {"W": w, "V": v, "ACC": 2 * w + 4, "REGS": regs},
+           below=("flexmac_dot", "flexmac_accumulate", *ACCUMULATE), induction=8, covers=9, long=w > 8) for w, v, regs in ((2, 1, 0), (3, 3, 8), (3, 2, 15), (9, 1, 2))),
+    cell("lzc", "as many zeros, then a one"),
+    cell("fp32_unit", "the same number as a product"),
+    cell("fp32_edge", "without a preload a sum passes unchanged, subnormals too; NaN and infinities",
+         below=("flexmac_adder_segment", "flexmac_adder", "flexmac_pipe", "flexmac_lzc", "flexmac_fp32_unit",
+                "flexmac_fp32_add"), cycles=8, covers=8),
+    *(cell("fp32_seq", "words in order, then the steps, then one capture, spaced by rows; every slot"
+           " issues, reduces or waits", {"AW": 3, "WW": 4, "RW": 2, "CW": 2, "L": l, "R": r, "OPS": ops},
+           induction=4, covers=18) for l, r, ops in ((1, 0, 0), (3, 5, 0o54321))),
+    # buses
+    cell("axil", "responses stay; every request done once, in order, answered within a bound",
+         {"AW": 4}, induction=4, covers=14),
+    *(cell("skid", "order kept, no beat lost or doubled; offers stay; a beat inside is offered", {"W": w},
+           induction=4, covers=8) for w in (1, 3)),
+    *(cell("queue", "order kept, no entry lost or doubled; flags count", {"W": 2, "AW": a}, induction=4,
+           covers=10) for a in (1, 2)),
+    cell("packet", "exactly `length` beats a packet, TLAST early or late; the next begins with its"
+         " first; offers stay; no wait of its own", {"W": 2, "LW": 3}, induction=4, covers=14),
+    *(cell("outlet", "order kept, every packet ended, a beat on display stays, whatever is cleared",
+           {"W": w}, induction=4, covers=10) for w in (1, 3)),
+    *(cell("operand", "beat n of a packet is word n of the bank, zeros where it is short", {"W": 2, "AW": a,
+           "LW": a + 1}, within=("flexmac_packet", "flexmac_bank"), cycles=14, covers=14) for a in (1, 2)),
+    *(cell("check", "the first broken limit; planes, words and lengths of a legal command",
+           {"ROWS": 3, "COLS": 5, "P": p, "V": v, "MAX_BITS": 13, "MAX_K": k, "DEPTH": 8, "SHIFT_MAX": 72,
+            "RECIPROCAL": r, "PLACES": n, "WW": 4, "NW": w}, cycles=4, covers=6)
+      for p, v, k, r, n, w in ((8, 1, 8, 524288, 19, 2), (2, 3, 40, 699051, 21, 3))),
+    Proof("top", "ports: answers and results stay, every request answered once and within a bound",
+          SMALLEST, below=(*TOP, "flexmac_queue", "flexmac_packet", "flexmac_load", "flexmac_issue", "flexmac_error"),
+          within=("flexmac_axil", "flexmac_outlet"), induction=4, covers=12),
+    Proof("top", "the same, and what every bus cell is given, for any registers and any core", SMALLEST,
+          below=TOP, within=("flexmac_axil", "flexmac_outlet", "flexmac_queue", "flexmac_packet",
+                             "flexmac_load", "flexmac_issue", "flexmac_error"),
+          cut=("flexmac_regs", "*flexmac_counter*"), cycles=10, covers=10, defines=("F_PROGRAMS",), long=True),
+    cell("error", "the first error, and whose, until a clear", induction=4, covers=4),
+    cell("issue", "every command taken once, in its mode, and its bank released once; the mode is still"
+         " while the core is busy", {"W": 2}, induction=4, covers=14),
+    cell("load", "no bank filled before it is read, nor read before it is full; commands in order, once,"
+         " without a wait", {"W": 2}, induction=4, covers=14),
+    *(cell("bank", "a read shows what was last written, and stays", {"W": 2, "AW": a}, induction=4,
+           covers=6) for a in (1, 2)),
 ]  # fmt: skip

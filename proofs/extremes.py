@@ -23,8 +23,8 @@ def operands(bits, chunk):
 
 def play(folder, files, values):
     sets = [f"-Pextremes_tb.{name}={value}" for name, value in values.items()]
-    code, text = call(["iverilog", "-g2005", "-s", "extremes_tb", "-o", "tb.vvp", *sets, *files],
-                      folder)  # fmt: skip
+    code, text = call(["iverilog", "-g2005", "-DFLEXMAC_CELLS", "-s", "extremes_tb", "-o", "tb.vvp",
+                      *sets, *files], folder)  # fmt: skip
     if code != 0:
         raise ToolError(f"iverilog: {text}")
     _, text = call(["vvp", "-n", "tb.vvp"], folder)
@@ -35,7 +35,8 @@ def check(folder, root, rtl, design):
     """None, or what is wrong."""
     chunk, lanes, bits_a, bits_b, k = design
     acc = constant(rtl, "ACC")
-    names = ("flexmac_digit", "flexmac_pe", "flexmac_mul", "flexmac_pipe", "flexmac_dot")
+    names = [f"flexmac_{cell}" for cell in ("pe", "dot", "csa", "accumulate", "adder",
+                                            "adder_segment", "pipe")]  # fmt: skip
     files = [root / "proofs" / "extremes_tb.v", *(rtl / f"{name}.v" for name in names)]
     least = most = 0
     for x in operands(bits_a, chunk):

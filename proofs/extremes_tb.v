@@ -19,19 +19,16 @@ module extremes_tb;
   reg cap = 1'b0, cap_last = 1'b0;
   reg sign_a = 1'b0, sign_b = 1'b0;
   reg [V*P-1:0] a = 0, b = 0;
-  wire [V*(P+1)-1:0] digits_a, digits_b;
   wire signed [ACC-1:0] chain;
   reg signed [ACC-1:0] least = 0, most = 0;
   reg signed [127:0] total = 0;
   integer s, i, k, lane;
   reg first;
 
-  flexmac_digit #(.P(P), .V(V)) u_a (.signed_i(sign_a), .digits_i(a), .digits_o(digits_a));
-  flexmac_digit #(.P(P), .V(V)) u_b (.signed_i(sign_b), .digits_i(b), .digits_o(digits_b));
-  flexmac_pe #(.P(P), .V(V), .ACC(ACC), .STAGES(1)) u_pe (
-      .clk_i(clk), .pipe_en_i(3'b000), .acc_en_i(ctl[0]), .acc_clear_i(ctl[2]),
+  flexmac_pe #(.P(P), .V(V), .ACC(ACC), .REGS(4'b0000)) u_pe (
+      .clk_i(clk), .pipe_en_i(4'b0000), .acc_en_i(ctl[0]), .acc_clear_i(ctl[2]),
       .acc_shift_i(ctl[1]), .cap_i(cap), .cap_last_i(cap_last), .drain_i(1'b0),
-      .a_i(digits_a), .b_i(digits_b), .chain_i({ACC{1'b0}}), .chain_o(chain)
+      .a_i({sign_a, a}), .b_i({sign_b, b}), .chain_i({ACC{1'b0}}), .chain_o(chain)
   );
 
   task tick;

@@ -1,5 +1,6 @@
-"""Seeded faults, at least four in every module named here, and what catches each: the proofs first, then the
-test bench of tests/icarus. A fault that nothing catches means that a rule is missing.
+"""Seeded faults, at least four in every module named here, and what catches each: the proofs and the
+table of paths first, then the test bench of tests/icarus; for what only float numbers tell,
+`flexmac gemm`. A fault that nothing catches means that a rule is missing.
 """
 
 import shutil
@@ -8,28 +9,18 @@ import time
 from pathlib import Path
 
 import lfsr_period
+import paths
 import report
 from cases import PROOFS
+from float_bench import FloatBench
 from solver import ToolError
 
 # module: (what is wrong, text that occurs once, what replaces it)
 FAULTS = {
-    "flexmac_mul": [
-        ("a taken unsigned", "input  wire signed [  P:0] a_i", "input  wire [  P:0] a_i"),
-        ("adds", "a_i * b_i", "a_i + b_i"),
-        ("squares", "a_i * b_i", "a_i * a_i"),
-        ("lowest bit stuck", "a_i * b_i;", "(a_i * b_i) & ~1;"),
-    ],
-    "flexmac_digit": [
-        ("never signed", "signed_i & digits_i", "1'b0 & digits_i"),
-        ("always signed", "signed_i & digits_i", "digits_i"),
-        ("sign of the bit below", "digits_i[lane*P+P-1]", "digits_i[lane*P+P-2]"),
-        ("every lane is lane 0", "digits_i[lane*P +: P]", "digits_i[0 +: P]"),
-    ],
     "flexmac_pe": [
         ("shifts in zeros", "acc_q >>> P", "$unsigned(acc_q) >> P"),
         ("shifts one short", "acc_q >>> P", "acc_q >>> (P - 1)"),
-        ("sum zero-extended", "{(ACC - SUM) {sum[SUM-1]}}", "{(ACC - SUM) {1'b0}}"),
+        ("pair's words swapped for one", ".d_i({carry_d, sum_d})", ".d_i({sum_d, sum_d})"),
         ("never clears", "if (acc_clear_i) base", "if (1'b0) base"),
         ("captures a bit more", "acc_q[P-1:0]};", "acc_q[P-1:0]} | (acc_q[P] << P);"),
         ("drain beats capture", "if (cap_i) chain_q", "if (cap_i && !drain_i) chain_q"),
@@ -125,13 +116,29 @@ FAULTS = {
         ("moves frozen", "assign sum_o = en_i && a_valid_q", "assign sum_o = a_valid_q"),
     ],
     "flexmac_dot": [
-        ("subtracts", "product_0 + product_1", "product_0 - product_1"),
-        ("a lane twice", "product_0 + product_1", "product_0 + product_0"),
-        ("lane 1 is lane 0", "product_i[1*(2*P+1) +: 2*P+1]", "product_i[0*(2*P+1) +: 2*P+1]"),
-        ("lane 2 late a bit", "product_i[2*(2*P+1) +: 2*P+1]", "product_i[2*(2*P+1)+1 +: 2*P+1]"),
+        ("a never signed", "{a_signed_i & a_i[lane*P+P-1]", "{1'b0 & a_i[lane*P+P-1]"),
+        ("squares", "one = a * b", "one = a * a"),
+        ("every lane is lane 0", "b_i[lane*P +: P]};", "b_i[0 +: P]};"),
+        ("no offset", "total = OFFSET", "total = {S{1'b0}}"),
+        ("sign row of b not inverted", "row ^ {a_signed_i, {(P - 1) {b_signed_i}}}",
+         "row ^ {a_signed_i, {(P - 1) {1'b0}}}"),
+        ("constant of two signs as of one", "b_signed_i ? BOTH_SIGNED", "b_signed_i ? ONE_SIGNED"),
+        ("row a place low", "{{(S - P) {1'b0}}, row} << bit_b", "{{(S - P) {1'b0}}, row} << (bit_b - 1)"),
+    ],
+    "flexmac_csa": [
+        ("carry in its own place", "{carry[W-2:0], 1'b0}", "carry"),
+        ("no carry of x and z", "(x & y) | (z & (x ^ y))", "(x & y) | (z & y)"),
+        ("a word dropped", "from[(3*THREES+i)*W +: W]", "{W{1'b0}}"),
+        ("a word twice", "from[(3*i+2)*W +: W]", "from[(3*i+1)*W +: W]"),
+    ],
+    "flexmac_accumulate": [
+        ("top bit of the carry lost", "sum_i[S-1] | carry_i[S-1]", "sum_i[S-1]"),
+        ("offset stays", "{(ACC - S + 1) {1'b1}}", "{(ACC - S + 1) {1'b0}}"),
+        ("a carry lost", "(base_i & sum) | (carry & (base_i ^ sum))", "carry & (base_i ^ sum)"),
+        ("carries a place low", "{up[ACC-2:0], 1'b0}", "up"),
     ],
     "flexmac_column": [
-        ("row 1 takes row 0's a", "a_i[1*DIGITS +: DIGITS]", "a_i[0*DIGITS +: DIGITS]"),
+        ("row 1 takes row 0's a", "a_i[1*WORD +: WORD]", "a_i[0*WORD +: WORD]"),
         ("row 1 out of the chain", ".chain_i(chain_1), .chain_o(chain_0)",
          ".chain_i(chain_2), .chain_o(chain_0)"),
         ("row 0 hidden", "assign chain_o = chain_0", "assign chain_o = chain_1"),
@@ -152,6 +159,159 @@ FAULTS = {
         ("full though one leaves", "need_i && all_q && !take_o", "need_i && all_q"),
         ("lost when one comes and goes", "if (!launch_i && take_o) held_d", "if (take_o) held_d"),
     ],
+    "flexmac_fixed_pe": [
+        ("never clears", "acc_clear_i ? {ACC{1'b0}} : acc_q", "acc_q"),
+        ("pair's words swapped for one", ".d_i({carry_d, sum_d})", ".d_i({carry_d, carry_d})"),
+        ("drain beats capture", "if (cap_i) chain_q", "if (cap_i && !drain_i) chain_q"),
+        ("accumulates always", "if (acc_en_i) acc_q", "acc_q"),
+        ("b unsigned", ".b_signed_i(1'b1)", ".b_signed_i(1'b0)"),
+        ("squares", ".b_i       (b)", ".b_i       (a)"),
+    ],
+    "flexmac_adder": [
+        ("no carry between", "carry = plain[g*(S+1)+S] || (raised[g*(S+1)+S] && carry);", "carry = 1'b0;"),
+        ("carry not passed on", " || (raised[g*(S+1)+S] && carry)", ""),
+        ("carry in ignored", "i == 0 && carry_i", "1'b0"),
+        ("raised not raised", ".carry_i(1'b1)", ".carry_i(1'b0)"),
+    ],
+    "flexmac_adder_segment": [
+        ("carry ignored", "{{S{1'b0}}, carry_i}", "{(S + 1) {1'b0}}"),
+        ("carry out lost", "{1'b0, a_i} + {1'b0, b_i}", "{a_i[S-1], a_i} + {1'b0, b_i}"),
+        ("ors", "{1'b0, a_i} + {1'b0, b_i}", "({1'b0, a_i} | {1'b0, b_i})"),
+        ("subtracts", "{1'b0, a_i} + {1'b0, b_i}", "{1'b0, a_i} - {1'b0, b_i}"),
+    ],
+    "flexmac_lzc": [
+        ("halves swapped", "none64 ? value_i[63:0] : value_i[127:64]", "none64 ? value_i[127:64] : value_i[63:0]"),
+        ("a half too far", "half64[63:32] == 32'd0", "half64[63:31] == 33'd0"),
+        ("last bit inverted", "!half2[1]}", "half2[1]}"),
+        ("a place lost", "none4, none2,", "none4, none4,"),
+    ],
+    "flexmac_fp32_unit": [
+        ("hidden one always", "1'b0, normal, value_i[22:0]", "1'b0, 1'b1, value_i[22:0]"),
+        ("subnormal exponent 0", "value_i[23] || !normal", "value_i[23]"),
+        ("exponent one low", "10'd127", "10'd126"),
+        ("infinity a NaN", "value_i[22:0] != 23'd0;", "1'b1;"),
+    ],
+    "flexmac_fp32_edge": [
+        ("preload ignored", "sum_base_i == BASE_PRELOAD ? preload_i : NOTHING", "NOTHING"),
+        ("preload always", "sum_base_i == BASE_PRELOAD ? preload_i : NOTHING", "preload_i"),
+        ("nothing is +0", "NOTHING = 32'h80000000", "NOTHING = 32'h00000000"),
+        ("low is high", "low_o = result_o == 32'hff800000", "low_o = result_o == 32'h7f800000"),
+    ],
+    "flexmac_fp32_seq": [
+        ("a word too many", "k_q == words_q - ONE_W", "k_q == words_q"),
+        ("a step too few", "step_q == R - 8'd1", "step_q == R - 8'd2"),
+        ("chains freed early", "if (capture) drain_q <= due_rows_q - ONE_R", "if (capture) drain_q <= 0"),
+        ("captures without emit", "(ends_words && emit_q && !starts_steps)", "(ends_words && !starts_steps)"),
+        ("steps frozen not", "else if (en_i && reduce_q)", "else if (reduce_q)"),
+        ("step codes as words", "op_code_o <= reduce_q ? steps[2:0] : 3'd0", "op_code_o <= 3'd0"),
+    ],
+    "flexmac_fp32_mul": [
+        ("sign lost", "a[31] ^ b[31], exponent_d", "1'b0, exponent_d"),
+        ("zero keeps its exponent", "a_zero || b_zero ? 10'd0 : a_exponent", "a_exponent"),
+        ("a slice misplaced", "{12'd0, part[PART +: PART], 6'd0}", "{11'd0, part[PART +: PART], 7'd0}"),
+        ("infinity times zero a number", "(a_special && b_zero) || ", ""),
+        ("subnormal exponent 0", "a[23] || !a_normal", "a[23]"),
+    ],
+    "flexmac_fp32_add": [
+        ("ties away", "guard && (sticky || fraction_e[0])", "guard"),
+        ("truncates", "guard && (sticky || fraction_e[0])", "1'b0"),
+        ("sticky of the addend lost", "{placed[2*F:F+1], placed[F:0] != {(F + 1) {1'b0}}}", "{placed[2*F:F+1], 1'b0}"),
+        ("overflow late", "rounded[32:23] >= 10'd255", "rounded[32:23] > 10'd255"),
+        ("sum of opposites -0", "subtract ? !zero && (", "subtract ? ("),
+    ],
+    "flexmac_fp32_pe": [
+        ("lane 1 not taken in", "assign above_1 = NO_PRODUCT", "assign above_1 = product"),
+        ("dead sums alive", "acc_dead_i ? NOTHING : sum", "sum"),
+        ("starts from +0", "NOTHING = 32'h80000000", "NOTHING = 32'h3f800000"),
+        ("drain beats capture", "if (cap_i) chain_q", "if (cap_i && !drain_i) chain_q"),
+        ("keeps what it should not", "OP_KEEP, OP_HOLD: term = NO_PRODUCT;", "OP_KEEP, OP_HOLD: term = product;"),
+    ],
+    "flexmac_axil": [
+        ("response drops", "bvalid_o <= bvalid_o ? !bready_i : write_o", "bvalid_o <= write_o"),
+        ("written without data", "write_o = aw_full_q && w_full_q && !bvalid_o", "write_o = aw_full_q && !bvalid_o"),
+        ("written twice", "aw_full_q ? !write_o : awvalid_i", "aw_full_q ? !bvalid_o && !write_o : awvalid_i"),
+        ("a write in front of its answer", "w_full_q && !bvalid_o", "w_full_q"),
+        ("error lost", "bresp_o <= write_error_i ? SLVERR : OKAY", "bresp_o <= OKAY"),
+        ("strobes swapped", "{8{strobe_q[3]}}, {8{strobe_q[2]}}", "{8{strobe_q[2]}}, {8{strobe_q[3]}}"),
+        ("ready follows valid", "awready_o = !aw_full_q", "awready_o = !aw_full_q && wvalid_i"),
+        ("no read is done", "read_o = ar_full_q && !rvalid_o", "read_o = 1'b0 && ar_full_q && !rvalid_o"),
+    ],
+    "flexmac_skid": [
+        ("spare beat lost", "m_valid_o <= spare_valid_q || s_valid_i", "m_valid_o <= s_valid_i"),
+        ("doubled", "m_valid_o <= spare_valid_q || s_valid_i;\n      spare_valid_q <= 1'b0;",
+         "m_valid_o <= spare_valid_q || s_valid_i;"),
+        ("order lost", "spare_valid_q ? spare_q : s_data_i", "s_data_i"),
+        ("changes while it waits", "if (loads) m_data_o", "m_data_o"),
+        ("spare overwritten", "if (!spare_valid_q) spare_q", "spare_q"),
+        ("ready follows ready", "s_ready_o = !spare_valid_q", "s_ready_o = !spare_valid_q && m_ready_i"),
+    ],
+    "flexmac_outlet": [
+        ("a clear takes what is shown", "m_valid_o <= m_valid_o && !m_ready_i;", "m_valid_o <= 1'b0;"),
+        ("cut packet left open", "closing_q <= stays_open", "closing_q <= 1'b0"),
+        ("closes what is closed", "stays_open = m_valid_o ? !m_last_o : open_q", "stays_open = m_valid_o || open_q"),
+        ("cut packet counted", "leaves && m_last_o && !cut_q", "leaves && m_last_o"),
+        ("spare kept over a clear", "        spare_valid_q <= 1'b0;\n        closing_q <= stays_open;",
+         "        closing_q <= stays_open;"),
+        ("room while closing", "!spare_valid_q && !closing_q", "!spare_valid_q"),
+    ],
+    "flexmac_queue": [
+        ("full is empty", "full_o = count_o[AW]", "full_o = 1'b0"),
+        ("pops the newest", "memory_q[head_q[AW-1:0]]", "memory_q[tail_q[AW-1:0]]"),
+        ("pop moves with push", "if (pop_i) head_q", "if (push_i) head_q"),
+        ("writes always", "if (push_i) memory_q", "memory_q"),
+    ],
+    "flexmac_bank": [
+        ("writes always", "if (write_i) memory_q", "memory_q"),
+        ("reads always", "if (read_i) read_data_o", "read_data_o"),
+        ("banks are one", "memory_q[write_addr_i]", "memory_q[{1'b0, write_addr_i[AW-1:0]}]"),
+        ("reads where it writes", "memory_q[read_addr_i]", "memory_q[write_addr_i]"),
+    ],
+    "flexmac_packet": [
+        ("short packet hangs", "pad_q <= short_o || (pad_q && !done_o)", "pad_q <= 1'b0"),
+        ("surplus is the next packet", "surplus_q <= long_o || (surplus_q && !done_o)", "surplus_q <= 1'b0"),
+        ("a beat too many", "final_beat = left_q == ONE", "final_beat = left_q == {LW{1'b0}}"),
+        ("missing beats not zero", "pad ? {W{1'b0}} : s_data_i", "s_data_i"),
+        ("taken though blocked", "(pass && m_ready_i) || drop", "pass || drop"),
+        ("flush forgets", "flush_q <= flush_q && open", "flush_q <= 1'b0"),
+        ("flushes too long", "open = taken ? !s_last_i : open_q", "open = taken ? 1'b1 : open_q"),
+    ],
+    "flexmac_operand": [
+        ("bank inverted", "({bank_i, addr_q})", "({!bank_i, addr_q})"),
+        ("address not reset", "if (start_i) addr_q <= {AW{1'b0}}", "if (start_i) addr_q <= addr_q + ONE"),
+        ("address stands", "addr_q <= addr_q + ONE", "addr_q <= addr_q"),
+        ("reads the other bank", "({read_bank_i, read_addr_i})", "({!read_bank_i, read_addr_i})"),
+        ("never cleared", ".clear_i  (clear_i)", ".clear_i  (1'b0)"),
+    ],
+    "flexmac_check": [
+        ("K = 0 legal", "k_i == 32'd0 || ", ""),
+        ("one plane less", "ROUND_UP_P = P - 1", "ROUND_UP_P = P - 2"),
+        ("words rounded down", "ROUND_UP_K = V - 1", "ROUND_UP_K = 0"),
+        ("depth one more", "length_a > DEPTH_W", "length_a > DEPTH_W + 1"),
+        ("mode 3 passes", "!MODES[round_i[1:0]]", "!MODES[round_i[0]]"),
+        ("shift of -32", "SHIFT_LOW = -16'sd31", "SHIFT_LOW = -16'sd32"),
+        ("b's length is a's", "length_b = {{KW{1'b0}}, planes_b_q}", "length_b = {{KW{1'b0}}, planes_a_q}"),
+    ],
+    "flexmac_error": [
+        ("the last error stands", "code_o == NONE && found_o", "found_o"),
+        ("clear ignored", "!rst_ni || clear_i", "!rst_ni"),
+        ("preload's number an operand's", "number_d = preload_number_i", "number_d = operand_number_i"),
+        ("long is short", "A_LONG = 8'd17", "A_LONG = 8'd16"),
+    ],
+    "flexmac_load": [
+        ("fills a bank in use", " && !used[next_bank]", ""),
+        ("full with one operand", "(done_a_q || done_a_i) && (done_b_q || done_b_i)", "(done_a_q || done_a_i)"),
+        ("runs one bank only", "run_bank_q ^ run", "run_bank_q"),
+        ("run twice", "(full_q | fills) & ~runs", "(full_q | fills)"),
+        ("command of the other bank", "run_bank_q ? cmd_1_q : cmd_0_q", "run_bank_q ? cmd_0_q : cmd_1_q"),
+        ("never released", "used = used_q & ~released", "used = used_q"),
+    ],
+    "flexmac_issue": [
+        ("mode changes under a command", "!same && !core_busy_i", "!same"),
+        ("offered in another mode", "go = same && !hold_i", "go = !hold_i"),
+        ("hold ignored", "go = same && !hold_i", "go = same"),
+        ("released twice", "run || (running_q && !release_o)", "run || running_q"),
+        ("taken without an offer", "run_ready_o = cmd_ready_i && go", "run_ready_o = cmd_ready_i"),
+    ],
     "flexmac_skew": [
         ("one short", "line_q[(N-1)*W +: W]", "line_q[(N-2)*W +: W]"),
         ("order lost", "{line_q[(N-1)*W-1:0], d_i}", "{d_i, line_q[N*W-1:W]}"),
@@ -160,7 +320,7 @@ FAULTS = {
          "gen_wire\n      wire unused_wire = &{1'b0, clk_i};\n      assign q_o = ~d_i"),
     ],
     "flexmac_array": [
-        ("b's sign from a", "signed_i(op_b_signed_i)", "signed_i(op_a_signed_i)"),
+        ("b's sign from a", "{op_b_signed_i, op_b_i", "{op_a_signed_i, op_b_i"),
         ("clear early", ".N(STAGES - 1)) u_acc_mode", ".N(0)) u_acc_mode"),
         ("accumulates always", "wire acc_en = en_i && valid[STAGES-1]", "wire acc_en = en_i"),
         ("frozen still adds", "wire acc_en = en_i && valid[STAGES-1]",
@@ -182,6 +342,9 @@ FAULTS = {
 # 3 x 5 with three lanes, where the texts of rendered modules are; then 1 x 1, whose tiles are so
 # short that seeds come late
 BENCHES = ("odd", "one")
+
+# their arithmetic has no rules of its own
+FLOAT = ("flexmac_fp32_mul", "flexmac_fp32_add", "flexmac_fp32_pe")
 
 
 def seed_fault(source, old, new):
@@ -213,6 +376,8 @@ def by_proof(module, old, new, work, designs, root, run_proof):
         verdict = run_proof(proof, broken / "run", designs, broken)
         if verdict.failed:
             return f"proof of {proof.name}"
+        if paths.broken(module, broken / "paths", broken, root):
+            return f"paths of {module}"
         if module == "flexmac_lfsr" and lfsr_period.check(broken / "period", broken / source.name):
             return "period of flexmac_lfsr"
     return None
@@ -222,6 +387,8 @@ def by_bench(icarus, benches, module, name, old, new):
     icarus.FAULTS[name] = (f"{module}.v", old, new)
     for bench in benches:
         source = bench.folder / "design" / "rtl" / f"{module}.v"
+        if not source.exists():
+            continue  # of another style
         if source.read_text().count(old) != 1 and bench is not benches[0]:
             continue  # a text of another shape of array
         found = icarus.caught(bench, name)
@@ -240,11 +407,13 @@ def run(arguments, work, designs, run_proof):
         folder = work / f"bench_{name}"
         folder.mkdir()
         benches.append(icarus.Bench(name, folder, arguments.flexmac, 1, 84))
+    floats = None
     every = [(module, *fault) for module, faults in FAULTS.items() for fault in faults]
     chosen = [f for f in every if arguments.only in f"{f[0]}: {f[1]}"]
     if arguments.sample:
         chosen = chosen[:: arguments.sample]
     known = {path.stem for path in (benches[0].folder / "design" / "rtl").glob("*.v")}
+    known |= {path.stem for path in (root / "rtl").glob("*.v")}
     bare = sorted(module for module in known if len(FAULTS.get(module, [])) < 4)
     if bare:
         print(f"no faults are seeded in: {', '.join(bare)}")
@@ -252,7 +421,12 @@ def run(arguments, work, designs, run_proof):
     for number, (module, what, old, new) in enumerate(chosen):
         begun = time.monotonic()
         place = work / f"fault{number}"
-        found = by_proof(module, old, new, place, designs, root, run_proof)
+        if module in FLOAT:
+            floats = floats or FloatBench(work / "floats", arguments.flexmac, designs)
+            said = floats.caught(f"{module}.v", seed_fault(root / "rtl" / f"{module}.v", old, new))
+            found = said and f"flexmac gemm: {said}"
+        else:
+            found = by_proof(module, old, new, place, designs, root, run_proof)
         found = found or by_bench(icarus, benches, module, f"{module}: {what}", old, new)
         missed += not found
         seconds = time.monotonic() - begun

@@ -11,12 +11,13 @@ from solver import call
 
 # cell: for each of its rules, parameters that break this rule and no other
 BROKEN = {
-    "mul": [{"P": 1}],
-    "digit": [{"P": 17}, {"V": 0}],
-    "pe": [{"P": 3}, {"V": 17, "ACC": 40}, {"P": 8, "V": 4, "ACC": 19}, {"STAGES": 5}],
+    "dot": [{"P": 33, "S": 67}, {"V": 17, "S": 22}, {"P": 4, "S": 10}],
+    "csa": [{"N": 0}, {"N": 2, "CUT": 1}, {"W": 1}],
+    "accumulate": [{"S": 5, "ACC": 5}],
+    "pe": [{"P": 3}, {"V": 17, "ACC": 40}, {"P": 8, "V": 4, "ACC": 19}],
     "mode": [{"SUM": 47}],
     "sum": [{"SUM": 89}, {"ROWS": 9, "IW": 3}],
-    "requant": [{"P": 33, "ACC": 40}, {"SUM": 96}, {"SUM": 48, "ACC": 48}, {"RESULTS": 1}],
+    "requant": [{"P": 33, "ACC": 40, "SW": 1}, {"P": 13, "SW": 2}, {"SUM": 96}, {"SUM": 48, "ACC": 48}, {"RESULTS": 1}],
     "lfsr": [{"TAPS": 3}],
     "counter": [{"W": 4, "A": 4}],
     "pipe": [{"W": 0}],
@@ -26,6 +27,21 @@ BROKEN = {
     "drain": [{"RW": 2, "IW": 3}, {"SW": 0}, {"LAG": -1}],
     "fifo": [{"W": 0}, {"DEPTH": 1}],
     "results": [{"LAG": 0}, {"DEPTH": 1}],
+    "fixed_pe": [{"W": 33, "ACC": 80}, {"V": 17}, {"W": 8, "V": 4, "ACC": 18}],
+    "adder": [{"W": 0}],
+    "adder_segment": [{"S": 0}],
+    "fp32_pe": [{"V": 17}],
+    "fp32_seq": [{"AW": 5, "WW": 4}, {"L": 0}, {"R": 43}],
+    "axil": [{"AW": 33}],
+    "skid": [{"W": 0}],
+    "outlet": [{"W": 0}],
+    "queue": [{"W": 0}, {"AW": 0}],
+    "bank": [{"W": 0}, {"AW": 0}],
+    "packet": [{"W": 0}, {"LW": 0}],
+    "operand": [{"W": 0}, {"AW": 0}, {"AW": 4, "LW": 3}],
+    "check": [{"P": 33}, {"V": 17}],
+    "load": [{"W": 0}],
+    "issue": [{"W": 0}],
     "skew": [{"W": 0}, {"N": -1}],
 }
 
@@ -36,7 +52,7 @@ def rules(text):
 
 def stops(folder, root, cell, values, rule):
     """None when all three tools stop and name the rule."""
-    files = sorted((root / "rtl").glob("*.v")) + [folder / "flexmac_dot.v"]
+    files = sorted((root / "rtl").glob("*.v"))
     sets = ", ".join(f".{name}({value})" for name, value in values.items())
     ports = "  // ports are left open: elaboration ends at the parameter\n"
     top = f"module top;\n{ports}  flexmac_{cell} #({sets}) u_cell ();\nendmodule\n"
@@ -54,13 +70,10 @@ def stops(folder, root, cell, values, rule):
     return None
 
 
-def run(work, designs, root):
+def run(work, _designs, root):
     begun, failed, count = time.monotonic(), None, 0
     folder = work / "parameters"
     folder.mkdir()
-    dot = designs.get("--rows 2 --cols 1 --chunk 8 --lanes 4 --max-bits 8 --max-k 6 --stages 2"
-                      " --depth 16") / "flexmac_dot.v"  # fmt: skip
-    (folder / dot.name).write_text(dot.read_text())
     for path in sorted((root / "rtl").glob("flexmac_*.v")):
         cell = path.stem.removeprefix("flexmac_")
         named = rules(path.read_text())

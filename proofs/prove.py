@@ -21,6 +21,8 @@ import extremes  # noqa: E402
 import faults  # noqa: E402
 import lfsr_period  # noqa: E402
 import parameters  # noqa: E402
+import paths  # noqa: E402
+import products  # noqa: E402
 import report  # noqa: E402
 import solver  # noqa: E402
 from cases import PROOFS  # noqa: E402
@@ -51,7 +53,7 @@ def run_proof(proof, folder, designs, broken=None):
     formal = [*free, place(proof.cell)]
     return solver.prove(
         folder, proof.cell, formal, plain, values, proof.cycles, proof.induction, proof.covers,
-        proof.engine, proof.defines,
+        proof.engine, proof.defines, [place(m) for m in proof.within], proof.cut,
     )  # fmt: skip
 
 
@@ -71,7 +73,7 @@ def prove_all(arguments, work, designs):
             show(rows[-1])
     if arguments.only:
         return rows
-    for check in (bound, lfsr_period, extremes, parameters):
+    for check in (paths, bound, lfsr_period, extremes, products, parameters):
         for row in check.run(work, designs, ROOT):
             rows.append(row)
             show(row)

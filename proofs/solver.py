@@ -48,13 +48,19 @@ def call(command, folder):
         process.wait()
 
 
-def source(top, formal, plain, parameters, defines):
-    """Yosys commands that read and flatten a design."""
+def source(top, formal, plain, parameters, defines, within, cut):
+    """Yosys commands that read and flatten a design. The rules of modules `within` it are proven
+    along: what they are given becomes a rule of whoever gives it. Outputs of modules `cut` are free."""
     script = "".join(f"verilog_defines -D{name}\n" for name in defines)
     script += "".join(f"read_verilog {path}\n" for path in plain)
-    script += "".join(f"read_verilog -formal {path}\n" for path in formal)
+    script += "".join(f"read_verilog -formal {path}\n" for path in [*within, *formal])
     script += "".join(f"chparam -set {name} {value} {top}\n" for name, value in parameters.items())
-    return script + f"hierarchy -check -top {top}\nproc\nflatten\nmemory_map\n"
+    script += f"hierarchy -check -top {top}\nproc\n"
+    for path in within:  # a module with parameters has its own name by now
+        script += f"select -assert-any *{path.stem}*\nchformal -assume2assert *{path.stem}*\n"
+        script += f"chformal -cover -remove *{path.stem}*\n"
+    script += "".join(f"cutpoint {name}\n" for name in cut)
+    return script + "setattr -mod -unset keep_hierarchy *\nflatten\nmemory_map\n"
 
 
 def yosys(folder, name, script):
@@ -112,7 +118,7 @@ def reach(folder, script, cycles):
 
 
 def prove(folder, top, formal, plain, parameters, depth, induction=0, covers=0, engine="sat",
-          defines=()):  # fmt: skip
+          defines=(), within=(), cut=()):  # fmt: skip
     """Checks every rule, and that every cover is reached within `covers` cycles.
 
     Engine "sat" is Yosys's own MiniSat: `depth` cycles from the start where induction is 0 (one is
@@ -121,7 +127,7 @@ def prove(folder, top, formal, plain, parameters, depth, induction=0, covers=0, 
     """
     folder.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
-    script = source(top, formal, plain, parameters, defines)
+    script = source(top, formal, plain, parameters, defines, within, cut)
     if engine == "sat":
         kind = f"-tempinduct -maxsteps {induction}" if induction else f"-seq {depth}"
         rules = f"chformal -cover -remove\nopt\nsat -verify -prove-asserts -set-assumes {kind}\n"

@@ -1,4 +1,6 @@
-// Wide adder by carry select: segments of 12 bits are added with and without a carry, side by side.
+// Wide adder. As it stands, `+`, which has carry chains where there are any and simulates fast. With
+// FLEXMAC_CELLS defined, for standard cells, carry select: segments of 12 bits are added with and
+// without a carry, side by side.
 //
 //      segment 2        segment 1        segment 0
 //     +-----------+    +-----------+    +-----------+
@@ -25,6 +27,13 @@ module flexmac_adder #(
     output wire [W-1:0] sum_o
 );
 
+  generate
+    if (W < 1) begin : gen_bad_w
+      flexmac_adder_W_must_be_at_least_1 u_illegal ();
+    end
+  endgenerate
+
+`ifdef FLEXMAC_CELLS
   localparam S = 12;
   localparam N = (W + S - 1) / S;
   localparam ALL = N * S + 1;  // whole segments, and never no extension
@@ -67,6 +76,18 @@ module flexmac_adder #(
   wire unused_top = &{1'b0, a[ALL-1], b[ALL-1], sum};
 
   assign sum_o = sum[W-1:0];
+`else
+  assign sum_o = a_i + b_i + {{(W - 1) {1'b0}}, carry_i};
+`endif
+
+`ifdef FORMAL
+  // Rules.
+  // 1. The sum is a_i + b_i + carry_i modulo 2^W.
+  always @* begin
+    assert (sum_o == a_i + b_i + carry_i);
+    cover (a_i == {W{1'b1}} && b_i == 0 && carry_i && sum_o == 0);
+  end
+`endif
 
 endmodule
 

@@ -24,6 +24,15 @@ module flexmac_bank #(
     output reg  [W-1:0] read_data_o
 );
 
+  generate
+    if (W < 1) begin : gen_bad_w
+      flexmac_bank_W_must_be_at_least_1 u_illegal ();
+    end
+    if (AW < 1) begin : gen_bad_aw
+      flexmac_bank_AW_must_be_at_least_1 u_illegal ();
+    end
+  endgenerate
+
   (* no_rw_check *)
   reg [W-1:0] memory_q [0:(2<<AW)-1];
 
@@ -34,6 +43,38 @@ module flexmac_bank #(
   always @(posedge clk_i) begin
     if (read_i) read_data_o <= memory_q[read_addr_i];
   end
+
+`ifdef FORMAL
+  // Rules; given no word read in the cycle it is written.
+  // 1. A read shows in the next cycle what was last written at its address.
+  // 2. It shows until the next read, whatever is written.
+  (* anyconst *) wire [AW:0] f_addr;
+  reg  f_known = 1'b0;               // f_addr has been written
+  reg  [W-1:0] f_word;
+  reg  past_valid = 1'b0;
+
+  always @(posedge clk_i) begin
+    past_valid <= 1'b1;
+    if (write_i && write_addr_i == f_addr) begin
+      f_known <= 1'b1;
+      f_word <= write_data_i;
+    end
+  end
+
+  always @* begin
+    if (read_i && write_i) assume (read_addr_i != write_addr_i);
+    if (f_known) assert (memory_q[f_addr] == f_word);
+  end
+
+  always @(posedge clk_i) begin
+    if (past_valid) begin
+      if ($past(read_i && read_addr_i == f_addr && f_known)) assert (read_data_o == $past(f_word));
+      if (!$past(read_i)) assert (read_data_o == $past(read_data_o));
+      cover ($past(read_i && read_addr_i == f_addr && f_known && write_i) && f_word != 0);
+      cover (!$past(read_i) && f_known && f_word != read_data_o && read_addr_i == f_addr);
+    end
+  end
+`endif
 
 endmodule
 

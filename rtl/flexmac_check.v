@@ -52,6 +52,15 @@ module flexmac_check #(
     output wire     [WW-1:0] length_b_o
 );
 
+  generate
+    if (P < 2 || P > 32) begin : gen_bad_p
+      flexmac_check_P_must_be_2_to_32 u_illegal ();
+    end
+    if (V < 1 || V > 16) begin : gen_bad_v
+      flexmac_check_V_must_be_1_to_16 u_illegal ();
+    end
+  endgenerate
+
   localparam KW = 20;                         // k + V - 1
   localparam PW = KW + 20;                    // ... times the reciprocal
   localparam LW = KW + NW;                    // planes * words
@@ -140,6 +149,81 @@ module flexmac_check #(
   assign busy_o = valid_q || valid_o;
   assign length_a_o = length_a_q;
   assign length_b_o = length_b_q;
+
+`ifdef FORMAL
+  // Rules, two cycles after a command.
+  // 1. code_o is the number of the first broken limit, in the order of their numbers; 0: none is.
+  // 2. Of a legal command planes are the fewest whose P bits each hold the operand, words the fewest
+  //    whose V elements each hold K, lengths their products, and at most DEPTH.
+  // 3. A verdict comes for every command, once, and busy_o until it has.
+  localparam [31:0] P_W = P, V_W = V, ALL = DEPTH, HIGHEST = SHIFT_MAX;
+  reg  past_valid = 1'b0;
+  reg  [31:0] f_k [0:1];
+  reg  [15:0] f_a [0:1], f_b [0:1];
+  reg  [11:1] f_broken [0:1];
+  reg  [1:0] f_sent;
+  wire signed [31:0] f_shift = shift_i;
+  wire signed [31:0] f_highest = HIGHEST;
+  wire [31:0] f_words = words_o;
+  wire [31:0] f_na = planes_a_o, f_nb = planes_b_o;
+  wire f_legal = f_broken[1] == 0;
+  wire f_long = f_na * f_words > ALL || f_nb * f_words > ALL;
+  integer f_n;
+  reg  [7:0] f_code;
+  initial assume (!rst_ni);
+
+  always @(posedge clk_i) begin
+    past_valid <= 1'b1;
+    f_sent <= rst_ni ? {f_sent[0], valid_i} : 2'b00;
+    f_k[0] <= k_i;
+    f_a[0] <= bits_a_i;
+    f_b[0] <= bits_b_i;
+    f_broken[0] <= 11'd0;
+    f_broken[0][2] <= !(k_i >= 1 && k_i <= MAX_K);
+    f_broken[0][3] <= !(bits_a_i >= 2 && bits_a_i <= MAX_BITS);
+    f_broken[0][4] <= !(bits_b_i >= 2 && bits_b_i <= MAX_BITS);
+    f_broken[0][5] <= !(rows_i >= 1 && rows_i <= ROWS);
+    f_broken[0][6] <= !(cols_i >= 1 && cols_i <= COLS);
+    f_broken[0][7] <= !(base_i == 0 || base_i == 1 || base_i == 2);
+    f_broken[0][8] <= !(f_shift >= -31 && f_shift <= f_highest);
+    f_broken[0][9] <= !(bits_out_i >= 2 && bits_out_i <= 32);
+    f_broken[0][10] <= !(round_i < 4 && ((ROUNDING >> round_i[1:0]) & 1));
+    f_k[1] <= f_k[0];
+    f_a[1] <= f_a[0];
+    f_b[1] <= f_b[0];
+    f_broken[1] <= f_broken[0];
+  end
+
+  always @* begin
+    f_code = 8'd0;
+    for (f_n = 10; f_n > 0; f_n = f_n - 1) if (f_broken[1][f_n]) f_code = f_n;
+  end
+
+  reg  [1:0] f_flow = 2'd0;
+
+  always @(posedge clk_i) if (f_flow != 2'd3) f_flow <= f_flow + 2'd1;
+
+  always @* begin
+    if (past_valid) begin
+      assert (valid_o == f_sent[1] && busy_o == (f_sent != 2'b00));
+    end
+    if (f_flow >= 2'd2) begin
+      if (f_legal) begin
+        assert (f_na * P_W >= f_a[1] && (f_na - 1) * P_W < f_a[1] && f_na != 0);
+        assert (f_nb * P_W >= f_b[1] && (f_nb - 1) * P_W < f_b[1] && f_nb != 0);
+        assert (code_o == (f_long ? 8'd11 : 8'd0));
+        if (!f_long) begin
+          assert (f_words * V_W >= f_k[1] && (f_words - 1) * V_W < f_k[1] && f_words != 0);
+          assert (length_a_o == f_na * f_words && length_b_o == f_nb * f_words);
+        end
+      end else assert (code_o == f_code);
+      cover (code_o == BAD_DEPTH);
+      cover (code_o == OK && length_a_o == DEPTH && length_b_o != length_a_o);
+      cover (code_o == BAD_ROUND);
+      cover (code_o == BAD_K);
+    end
+  end
+`endif
 
 endmodule
 

@@ -69,6 +69,53 @@ module flexmac_error (
     end
   end
 
+`ifdef FORMAL
+  // Rules; given a code above 0 with a refusal.
+  // 1. The first error found since the last clear or reset stands, with the number of its command,
+  //    until a clear; of several in one cycle the first in the order of the ports.
+  // 2. found_o tells of every error, kept or not.
+  wire [6:0] f_faults = {refuse_i, a_short_i, a_long_i, b_short_i, b_long_i, preload_short_i,
+                         preload_long_i};
+  reg  [7:0] f_code, f_first;
+  reg  [15:0] f_number, f_command;
+  integer f_n;
+  reg  past_valid = 1'b0;
+  initial assume (!rst_ni);
+
+  // the last one written is the first in order
+  always @* begin
+    f_code = 8'd0;
+    f_number = 16'd0;
+    for (f_n = 0; f_n < 7; f_n = f_n + 1) begin
+      if (f_faults[f_n]) begin
+        f_code = f_n == 6 ? refuse_code_i : 8'd21 - f_n;
+        f_number = f_n == 6 ? refuse_number_i : f_n > 1 ? operand_number_i : preload_number_i;
+      end
+    end
+  end
+
+  always @(posedge clk_i) begin
+    past_valid <= 1'b1;
+    if (!rst_ni || clear_i) f_first <= 8'd0;
+    else if (f_first == 8'd0) begin
+      f_first <= f_code;
+      f_command <= f_number;
+    end
+  end
+
+  always @* begin
+    if (refuse_i) assume (refuse_code_i != 8'd0);
+    assert (found_o == (f_faults != 7'd0));
+    if (past_valid) begin
+      assert (code_o == f_first);
+      if (f_first != 8'd0) assert (number_o == f_command);
+      else assert (number_o == 16'd0);
+      cover (code_o == B_LONG && refuse_i);
+      cover (code_o == PRELOAD_SHORT && clear_i);
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -42,6 +42,12 @@ module flexmac_fp32_pe #(
     output wire [    31:0] chain_o
 );
 
+  generate
+    if (V < 1 || V > 16) begin : gen_bad_v
+      flexmac_fp32_pe_V_must_be_1_to_16 u_illegal ();
+    end
+  endgenerate
+
   localparam [2:0] OP_WORD = 3'd0;  // the lane's product
   localparam [2:0] OP_KEEP = 3'd1;  // nothing
   localparam [2:0] OP_HOLD = 3'd2;  // nothing; lane 0's is held too

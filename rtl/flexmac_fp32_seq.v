@@ -58,6 +58,18 @@ module flexmac_fp32_seq #(
     output wire          wait_o          // a capture waits for the chains in this slot
 );
 
+  generate
+    if (WW < AW || AW < 1) begin : gen_bad_ww
+      flexmac_fp32_seq_WW_must_hold_a_bank u_illegal ();
+    end
+    if (L < 1) begin : gen_bad_l
+      flexmac_fp32_seq_L_must_be_at_least_1 u_illegal ();
+    end
+    if (R > 42) begin : gen_bad_r
+      flexmac_fp32_seq_R_must_fit_OPS u_illegal ();
+    end
+  endgenerate
+
   localparam [1:0] BASE_MEMORY = 2'd2;   // a later command of a tile
   localparam [WW-1:0] ONE_W = 1;
   localparam [AW-1:0] ONE_A = 1;
@@ -201,6 +213,78 @@ module flexmac_fp32_seq #(
       cap_cols_o <= due_cols_q;
     end
   end
+
+`ifdef FORMAL
+  // Rules; a slot is a cycle with en_i. Given: counts above 0, words within a bank, commands that
+  // wait unchanged.
+  // 1. A command issues words 0 .. words-1 of its bank, one a slot, each once.
+  // 2. R reduction steps follow the last word of a tile, and then one capture with the tile's record.
+  // 3. A capture of r rows keeps the next away for r slots: the chains are empty then.
+  // 4. Bounded: while a command runs every slot issues a word, does a step or waits for the chains.
+  reg  [WW-1:0] f_word;
+  reg  [8:0] f_steps;
+  reg  f_due;
+  reg  [RW-1:0] f_due_rows, f_rows, f_chain;
+  reg  past_valid = 1'b0;
+  initial assume (!rst_ni);
+
+  always @(posedge clk_i) begin
+    past_valid <= 1'b1;
+    if (!rst_ni) begin
+      f_due <= 1'b0;
+      f_chain <= 0;
+      f_steps <= 0;
+    end else if (en_i) begin
+      if (accept) begin
+        f_word <= 0;
+        f_rows <= cmd_rows_i;
+      end else if (op_ren_o) f_word <= f_word + 1;
+      f_steps <= reduce_q && f_steps + 1 < R ? f_steps + 1 : 0;
+      if (f_chain != 0) f_chain <= f_chain - 1;
+      if (capture) f_chain <= f_due_rows - 1;
+      if (ends_tile) begin
+        f_due <= 1'b1;
+        f_due_rows <= f_rows;
+      end else if (capture) f_due <= 1'b0;
+    end
+  end
+
+  always @* begin
+    assume (cmd_words_i != 0 && cmd_rows_i != 0 && cmd_words_i <= (1 << AW));
+    if (past_valid) begin
+      if (active_q) begin
+        assert (words_q != 0 && words_q <= (1 << AW) && rows_q == f_rows && f_rows != 0);
+        if (!reduce_q) assert (k_q == f_word && f_word < words_q);
+        if (!reduce_q) assert (op_addr_o == f_word && op_bank_o == bank_q);
+        if (reduce_q) assert (step_q == f_steps && f_steps < R && emit_q);
+        assert (issue_o || wait_o || reduce_q);
+      end else assert (!reduce_q);
+      if (!reduce_q) assert (f_steps == 0 && (!active_q || step_q == 8'd0));
+      if (reduce_q) assert (!f_due);
+      if (ends_tile) assert (emit_q && (R == 0 ? f_word + 1 == words_q : f_steps + 1 == R));
+      if (ends_command && !emit_q) assert (f_word + 1 == words_q);
+      assert (due_q == f_due && drain_q == f_chain && (!f_due || due_rows_q == f_due_rows));
+      if (f_due) assert (f_due_rows != 0);
+      if (capture) assert (f_due && f_chain == 0);
+      if (en_i && ends_tile) assert (!f_due || capture);
+      assert (busy_o == (active_q || f_due));
+      if (en_i && !active_q) assert (cmd_ready_o);
+      cover (capture && accept);
+      cover (wait_o && active_q || R > 2);
+      cover (active_q && f_word == 2 && words_q == 3 && emit_q);
+    end
+  end
+
+  always @(posedge clk_i) begin
+    if (past_valid && $past(past_valid) && $past(rst_ni) && $past(en_i)) begin
+      assert (op_valid_o == $past(issue || reduce_q) && cap_valid_o == $past(capture));
+      if (cap_valid_o) assert (cap_rows_o == $past(f_due_rows));
+      if (op_valid_o) assert (op_code_o == ($past(reduce_q) ? $past((OPS >> (3 * step_q)) & 7) : 0));
+    end
+    if (past_valid && $past(past_valid) && $past(rst_ni) && !$past(en_i))
+      assert (op_valid_o == $past(op_valid_o) && cap_valid_o == $past(cap_valid_o));
+  end
+`endif
 
 endmodule
 

@@ -27,6 +27,22 @@ module flexmac_lzc (
 
   assign zeros_o = {none64, none32, none16, none8, none4, none2, !half2[1]};
 
+`ifdef FORMAL
+  // Rules; the value is not 0.
+  // 1. As many zeros as zeros_o says lead the value, and then comes a one.
+  integer f_bit;
+
+  always @* begin
+    assume (value_i != 128'd0);
+    assert (value_i[127-zeros_o]);
+    for (f_bit = 0; f_bit < 128; f_bit = f_bit + 1)
+      if (127 - f_bit < zeros_o) assert (!value_i[f_bit]);
+    cover (zeros_o == 7'd127);
+    cover (zeros_o == 7'd0);
+    cover (zeros_o == 7'd85);
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

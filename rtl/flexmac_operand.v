@@ -37,6 +37,18 @@ module flexmac_operand #(
     output wire          flush_o
 );
 
+  generate
+    if (W < 1) begin : gen_bad_w
+      flexmac_operand_W_must_be_at_least_1 u_illegal ();
+    end
+    if (AW < 1) begin : gen_bad_aw
+      flexmac_operand_AW_must_be_at_least_1 u_illegal ();
+    end
+    if (LW < AW) begin : gen_bad_lw
+      flexmac_operand_LW_must_be_at_least_AW u_illegal ();
+    end
+  endgenerate
+
   localparam [AW-1:0] ONE = 1;
 
   wire write;
@@ -79,6 +91,78 @@ module flexmac_operand #(
       .read_addr_i ({read_bank_i, read_addr_i}),
       .read_data_o (read_data_o)
   );
+
+`ifdef FORMAL
+  // Rules; any stalls. Given: lengths of 1 to a whole bank, no start before the packet before is
+  // done, a source that waits unchanged, no word read while it is written.
+  // 1. Beat n of a packet, or zeros where it is short, is written once, as word n of the bank being
+  //    filled; nothing else is written.
+  // 2. When done_o tells the last cycle, exactly `length` words have been.
+  // 3. A read shows, one cycle later, the word last written at its place.
+  // The rules of flexmac_packet and flexmac_bank hold inside, and what they are given.
+  (* anyconst *) wire [AW:0] f_place;
+  reg  f_known;                      // it has been written
+  reg  [W-1:0] f_word;
+  reg  f_active, f_ended, f_flush, f_open;
+  reg  [LW:0] f_length, f_words;
+  wire f_taken = s_valid_i && s_ready_o;
+  wire f_beat = f_active && !f_flush && f_taken && f_words != f_length;
+  wire f_zero = f_active && f_ended;
+  wire f_open_d = f_taken ? !s_last_i : f_open;
+  wire [LW:0] f_words_d = f_words + (f_beat || f_zero);
+  localparam [LW:0] WORDS = 1 << AW;
+  reg  past_valid = 1'b0;
+  initial assume (!rst_ni);
+
+  always @(posedge clk_i) begin
+    past_valid <= 1'b1;
+    if (past_valid && write && {bank_i, f_words[AW-1:0]} == f_place) begin
+      f_known <= 1'b1;
+      f_word <= f_zero ? {W{1'b0}} : s_data_i;
+    end
+    if (!past_valid) f_known <= 1'b0;
+    if (!rst_ni || clear_i) begin
+      f_active <= 1'b0;
+      f_flush <= rst_ni && flush_i && f_open_d;
+      f_open <= rst_ni && flush_i && f_open_d;
+    end else begin
+      f_open <= f_open_d;
+      if (f_taken && s_last_i) f_flush <= 1'b0;
+      f_words <= f_words_d;
+      f_ended <= f_ended || (f_active && !f_flush && f_taken && s_last_i);
+      if (done_o) f_active <= 1'b0;
+      if (start_i) begin
+        f_active <= 1'b1;
+        f_length <= length_i;
+        f_words <= 0;
+        f_ended <= 1'b0;
+      end
+    end
+  end
+
+  always @* begin
+    if (start_i && rst_ni) assume ((!f_active || done_o) && length_i != 0 && length_i <= WORDS);
+    if (read_i && write) assume ({read_bank_i, read_addr_i} != {bank_i, addr_q});
+    if (past_valid) begin
+      assert (write == (f_beat || f_zero));
+      if (write) assert (data == (f_zero ? {W{1'b0}} : s_data_i));
+      if (write) assert (f_words < f_length && addr_q == f_words);
+      if (f_active) assert (f_length <= WORDS && f_words <= f_length);
+      if (f_active && f_words != f_length) assert (addr_q == f_words);
+      if (done_o) assert (f_active && f_words_d == f_length);
+      cover (done_o && f_length == WORDS && f_zero && start_i);
+      cover (write && f_beat && bank_i && f_words == WORDS - 1);
+      cover (f_taken && !write && f_words == f_length && f_active);
+    end
+  end
+
+  always @(posedge clk_i) begin
+    if (past_valid && $past(rst_ni && s_valid_i && !s_ready_o))
+      assume (s_valid_i && s_data_i == $past(s_data_i) && s_last_i == $past(s_last_i));
+    if (past_valid && $past(past_valid) && $past(read_i && f_known && {read_bank_i, read_addr_i} == f_place))
+      assert (read_data_o == $past(f_word));
+  end
+`endif
 
 endmodule
 

@@ -44,6 +44,15 @@ module flexmac_packet #(
     output wire          flush_o    // dropping what a clear left over
 );
 
+  generate
+    if (W < 1) begin : gen_bad_w
+      flexmac_packet_W_must_be_at_least_1 u_illegal ();
+    end
+    if (LW < 1) begin : gen_bad_lw
+      flexmac_packet_LW_must_be_at_least_1 u_illegal ();
+    end
+  endgenerate
+
   localparam [LW-1:0] ONE = 1;
 
   reg          active_q;   // a packet is expected
@@ -98,6 +107,96 @@ module flexmac_packet #(
     if (start_i) left_q <= length_i;
     else if (sent) left_q <= left_q - ONE;
   end
+
+`ifdef FORMAL
+  // Rules; any stalls. Given: lengths above 0, no start before ready_o, and (for 1) a source that
+  // waits unchanged.
+  // 1. A beat offered stays, unchanged, until it is taken or cleared.
+  // 2. From a start to done_o exactly `length` beats leave: the arriving ones in order and unchanged,
+  //    then zeros where they were too few. What arrives beyond them, and nothing else, is dropped.
+  // 3. done_o is the cycle in which both the last beat has left and TLAST has arrived, so what
+  //    arrives next is a first beat. short_o and long_o tell of an early and a late TLAST, once.
+  // 4. After a clear with flush_i in mid-packet the rest is dropped up to its TLAST.
+  // 5. Bounded: in every cycle with m_ready_i a packet moves on, by the beat that is there or by a
+  //    missing one; what must be dropped is taken at once.
+  reg  f_active, f_ended, f_open, f_flush;
+  reg  [LW:0] f_length, f_sent;
+  wire f_taken = s_valid_i && s_ready_o;
+  wire f_leaves = m_valid_o && m_ready_i;
+  wire [LW:0] f_sent_d = f_sent + f_leaves;
+  wire f_open_d = f_taken ? !s_last_i : f_open;
+  wire f_ended_d = f_ended || (f_active && !f_flush && f_taken && s_last_i);
+  reg  past_valid = 1'b0;
+  initial assume (!rst_ni);
+
+  always @(posedge clk_i) begin
+    past_valid <= 1'b1;
+    if (!rst_ni || clear_i) begin
+      f_active <= 1'b0;
+      f_flush <= rst_ni && flush_i && f_open_d;
+      f_open <= rst_ni && flush_i && f_open_d;
+    end else begin
+      f_open <= f_open_d;
+      if (f_taken && s_last_i) f_flush <= 1'b0;
+      f_sent <= f_sent_d;
+      f_ended <= f_ended_d;
+      if (done_o) f_active <= 1'b0;
+      if (start_i) begin
+        f_active <= 1'b1;
+        f_length <= length_i;
+        f_sent <= 0;
+        f_ended <= 1'b0;
+      end
+    end
+  end
+
+  always @* begin
+    if (start_i && rst_ni) assume (ready_o && length_i != 0);
+    if (past_valid) begin
+      // 2
+      if (f_active) assert (f_length != 0 && f_sent <= f_length);
+      if (f_active) assert (f_sent == f_length || left_q == f_length - f_sent);
+      if (f_leaves) begin
+        assert (f_active && f_sent < f_length && !f_flush);
+        if (f_ended) assert (m_data_o == {W{1'b0}} && !f_taken);
+        else assert (f_taken && m_data_o == s_data_i);
+      end
+      if (f_taken && !f_leaves) assert (f_flush || (f_active && !f_ended && f_sent == f_length));
+      // 3
+      assert (done_o == (f_active && f_sent_d == f_length && f_ended_d));
+      if (done_o) assert (!f_open_d);
+      assert (ready_o == (!f_active || done_o));
+      assert (short_o == (f_active && !f_ended && f_ended_d && f_sent_d < f_length));
+      assert (long_o == (f_active && f_leaves && f_sent_d == f_length && !f_ended_d));
+      // 4
+      assert (flush_o == f_flush && (!f_flush || f_open));
+      if (f_flush) assert (s_ready_o && !m_valid_o);
+      // 5
+      if (f_active && m_ready_i && !f_flush && (s_valid_i || f_ended)) assert (f_leaves || f_taken);
+      if (f_active && !f_ended && f_sent == f_length) assert (s_ready_o);
+      // what the registers hold
+      assert (active_q == f_active && open_q == f_open);
+      assert (pad_q == (f_active && f_ended) && surplus_q == (f_active && !f_ended && f_sent == f_length));
+      if (f_active && f_ended) assert (f_sent < f_length && !f_open);
+      if (f_active && !f_ended && f_sent != 0) assert (f_open);
+      if (!f_active) assert (!pad_q && !surplus_q);
+      if (f_flush) assert (!(f_active && (f_ended || f_sent != 0)));
+      cover (done_o && f_length == 3 && f_ended && start_i);
+      cover (done_o && f_length == 1 && surplus_q && f_sent == f_length);
+      cover (f_flush && f_active && f_taken && s_last_i);
+      cover (f_leaves && f_sent == 1 && f_length == 2 && done_o && !f_ended);
+    end
+  end
+
+  always @(posedge clk_i) begin
+    if (past_valid && $past(rst_ni)) begin
+      if ($past(s_valid_i && !s_ready_o))
+        assume (s_valid_i && s_data_i == $past(s_data_i) && s_last_i == $past(s_last_i));
+      if ($past(m_valid_o && !m_ready_i && !clear_i))
+        assert (m_valid_o && m_data_o == $past(m_data_o));
+    end
+  end
+`endif
 
 endmodule
 

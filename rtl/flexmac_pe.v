@@ -12,25 +12,26 @@
 // What leaves is captured into chain_q and shifted along the column towards row 0, while the next
 // significance computes.
 //
-//   a_i, b_i    V digits of P+1 bits, lane 0 lowest: s(P).0 each
+//   a_i, b_i    {signed, V digits of P bits, lane 0 lowest}: signed where the plane is the top one
 //   chain_i/_o  s(ACC-1).0: a digit (zero-extended) or, captured with cap_last_i, the accumulator
 //
 // Parameters: P 2|4|8|16; V 1..16; ACC: accumulator width from the bound in docs/arithmetic.md,
 // above 2P+1+log2(V);
-// STAGES 1..4: registers on the way: accumulator, + sum, + products, + operands.
-// Latency STAGES cycles from operands to accumulator; throughput V products a cycle.
+// REGS, 4 bits: registers behind [0] the operands, [1] some levels of the adder tree, [2] the tree,
+// [3] its sum.
+// Latency one cycle per register and one for the accumulator; throughput V products a cycle.
 // Not handled: overflow; the bound on K excludes it.
 `default_nettype none
 
 module flexmac_pe #(
-    parameter P      = 8,
-    parameter V      = 1,
-    parameter ACC    = 24,
-    parameter STAGES = 1
+    parameter       P    = 8,
+    parameter       V    = 1,
+    parameter       ACC  = 24,
+    parameter [3:0] REGS = 4'b0000
 ) (
     input  wire                  clk_i,
     // control: enables of this cycle
-    input  wire [           2:0] pipe_en_i,   // operand, product, sum registers
+    input  wire [           3:0] pipe_en_i,   // registers of REGS
     input  wire                  acc_en_i,    // add a sum
     input  wire                  acc_clear_i, // ... to zero
     input  wire                  acc_shift_i, // ... to the accumulator shifted right by P
@@ -38,8 +39,8 @@ module flexmac_pe #(
     input  wire                  cap_last_i,  // ... or the whole accumulator
     input  wire                  drain_i,     // shift the chain towards row 0
     // data
-    input  wire [   V*(P+1)-1:0] a_i,
-    input  wire [   V*(P+1)-1:0] b_i,
+    input  wire [         V*P:0] a_i,
+    input  wire [         V*P:0] b_i,
     input  wire signed [ACC-1:0] chain_i,
     output wire signed [ACC-1:0] chain_o
 );
@@ -54,49 +55,39 @@ module flexmac_pe #(
     if (ACC <= 2 * P + 1 + $clog2(V)) begin : gen_bad_acc
       flexmac_pe_ACC_must_exceed_the_lanes_sum u_illegal ();
     end
-    if (STAGES < 1 || STAGES > 4) begin : gen_bad_stages
-      flexmac_pe_STAGES_must_be_1_to_4 u_illegal ();
-    end
   endgenerate
 
-  localparam PROD = 2 * P + 1;                // one product
-  localparam SUM = PROD + $clog2(V);          // V of them
+  localparam S = 2 * P + 1 + $clog2(V);  // the lanes' sum
+  localparam CUT = 4;                    // tree levels in front of a register, about half of them
 
-  wire [V*(P+1)-1:0] a;
-  wire [V*(P+1)-1:0] b;
-  wire [V*PROD-1:0] product_d;
-  wire [V*PROD-1:0] product;
-  wire signed [SUM-1:0] sum_d;
-  wire signed [SUM-1:0] sum;
+  wire [V*P:0] a;
+  wire [V*P:0] b;
+  wire [S-1:0] sum_d, carry_d;
+  wire [S-1:0] sum, carry;
 
-  flexmac_pipe #(.W(2 * V * (P + 1)), .ON(STAGES >= 4)) u_operands (
+  flexmac_pipe #(.W(2 * (V * P + 1)), .ON(REGS[0])) u_operands (
       .clk_i(clk_i), .en_i(pipe_en_i[0]), .d_i({a_i, b_i}), .q_o({a, b})
   );
 
-  genvar lane;
-  generate
-    for (lane = 0; lane < V; lane = lane + 1) begin : gen_lane
-      flexmac_mul #(.P(P)) u_mul (
-          .a_i      (a[lane*(P+1) +: P+1]),
-          .b_i      (b[lane*(P+1) +: P+1]),
-          .product_o(product_d[lane*PROD +: PROD])
-      );
-    end
-  endgenerate
-
-  flexmac_pipe #(.W(V * PROD), .ON(STAGES >= 3)) u_products (
-      .clk_i(clk_i), .en_i(pipe_en_i[1]), .d_i(product_d), .q_o(product)
+  flexmac_dot #(.P(P), .V(V), .S(S), .CUT(REGS[1] ? CUT : 0)) u_dot (
+      .clk_i     (clk_i),
+      .cut_en_i  (pipe_en_i[1]),
+      .a_signed_i(a[V*P]),
+      .b_signed_i(b[V*P]),
+      .a_i       (a[V*P-1:0]),
+      .b_i       (b[V*P-1:0]),
+      .sum_o     (sum_d),
+      .carry_o   (carry_d)
   );
 
-  flexmac_dot #(.P(P)) u_dot (.product_i(product), .sum_o(sum_d));
-
-  flexmac_pipe #(.W(SUM), .ON(STAGES >= 2)) u_sum (
-      .clk_i(clk_i), .en_i(pipe_en_i[2]), .d_i(sum_d), .q_o(sum)
+  flexmac_pipe #(.W(2 * S), .ON(REGS[2])) u_pair (
+      .clk_i(clk_i), .en_i(pipe_en_i[2]), .d_i({carry_d, sum_d}), .q_o({carry, sum})
   );
 
   reg signed [ACC-1:0] acc_q;
   reg signed [ACC-1:0] chain_q;
   reg signed [ACC-1:0] base;
+  wire [ACC-1:0] acc_d;
 
   always @* begin
     base = acc_q;
@@ -104,8 +95,13 @@ module flexmac_pe #(
     if (acc_clear_i) base = {ACC{1'b0}};
   end
 
+  flexmac_accumulate #(.S(S), .ACC(ACC), .SUM_REG(REGS[3])) u_accumulate (
+      .clk_i(clk_i), .sum_en_i(pipe_en_i[3]),
+      .sum_i(sum), .carry_i(carry), .base_i(base), .acc_o(acc_d)
+  );
+
   always @(posedge clk_i) begin
-    if (acc_en_i) acc_q <= base + {{(ACC - SUM) {sum[SUM-1]}}, sum};
+    if (acc_en_i) acc_q <= acc_d;
   end
 
   always @(posedge clk_i) begin
@@ -116,9 +112,10 @@ module flexmac_pe #(
   assign chain_o = chain_q;
 
 `ifdef FORMAL
-  // Rules. Given: sum is that of the lanes' products (flexmac_mul, flexmac_dot), within an interval
-  // [f_word_lo, f_word_hi] around 0 that the kinds of its planes set; the intervals' sums, shifted
-  // as the accumulator is, fit ACC bits (docs/arithmetic.md; proofs/bound.py shows that they do).
+  // Rules (REGS[3] = 0). Given: the pair is the sum of the lanes' products with its offset
+  // (flexmac_dot), within an interval [f_word_lo, f_word_hi] around 0 that the kinds of its planes
+  // set; the intervals' sums, shifted as the accumulator is, fit ACC bits (docs/arithmetic.md;
+  // proofs/bound.py shows that they do).
   // 1. The accumulator never overflows: it is the exact integer, within its interval.
   // 2. Digits retired at their places, and the accumulator above them, are the exact sum of all
   //    products at their places: nothing is lost, over any number of words and significances.
@@ -128,7 +125,8 @@ module flexmac_pe #(
   localparam T = W + PLACES;
   (* anyseq *) wire signed [W-1:0] f_word_lo;
   (* anyseq *) wire signed [W-1:0] f_word_hi;
-  wire signed [W-1:0] f_word = {{(W - SUM) {sum[SUM-1]}}, sum};
+  wire [S:0] f_pair = {1'b0, sum} + {1'b0, carry};
+  wire signed [W-1:0] f_word = {{(W - S) {1'b0}}, f_pair[S-1:0]} - (1 <<< (S - 1));
   reg  signed [W-1:0] f_exact, f_lo, f_hi;
   wire signed [W-1:0] f_exact_base = acc_clear_i ? 0 : acc_shift_i ? f_exact >>> P : f_exact;
   wire signed [W-1:0] f_lo_d = (acc_clear_i ? 0 : acc_shift_i ? f_lo >>> P : f_lo) + f_word_lo;
@@ -158,6 +156,7 @@ module flexmac_pe #(
 
   always @* begin
     assume (f_word_lo <= 0 && f_word_hi >= 0 && f_word_lo >= -FITS && f_word_hi < FITS);
+    assume (!f_pair[S]);
     assume (f_word_lo <= f_word && f_word <= f_word_hi);
     if (acc_en_i) begin
       assume (f_begun || acc_clear_i);

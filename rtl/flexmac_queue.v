@@ -23,6 +23,15 @@ module flexmac_queue #(
     output wire [ AW:0] count_o
 );
 
+  generate
+    if (W < 1) begin : gen_bad_w
+      flexmac_queue_W_must_be_at_least_1 u_illegal ();
+    end
+    if (AW < 1) begin : gen_bad_aw
+      flexmac_queue_AW_must_be_at_least_1 u_illegal ();
+    end
+  endgenerate
+
   localparam [AW:0] ONE = 1;
 
   reg [W-1:0] memory_q [0:(1<<AW)-1];
@@ -46,6 +55,52 @@ module flexmac_queue #(
   always @(posedge clk_i) begin
     if (push_i) memory_q[tail_q[AW-1:0]] <= data_i;
   end
+
+`ifdef FORMAL
+  // Rules; given no push while full, no pop while empty.
+  // 1. Entries leave in the order they came, unchanged, none lost or doubled: whatever entry is
+  //    watched shows once those before it have left.
+  // 2. count_o, empty_o and full_o tell how many are inside; a place is free in the cycle after a pop.
+  (* anyseq *) wire f_watch;
+  localparam [AW:0] ALL = 1 << AW;
+  reg  [AW:0] f_inside, f_ahead;     // entries inside; before the watched one
+  reg  f_watched;
+  reg  [W-1:0] f_entry;
+  wire [AW:0] f_place = head_q + f_ahead;
+  reg  past_valid = 1'b0;
+  initial assume (!rst_ni);
+
+  always @(posedge clk_i) begin
+    past_valid <= 1'b1;
+    if (!rst_ni) begin
+      f_inside <= 0;
+      f_watched <= 1'b0;
+    end else begin
+      f_inside <= f_inside + push_i - pop_i;
+      if (f_watch && push_i && !f_watched) begin
+        f_watched <= 1'b1;
+        f_entry <= data_i;
+        f_ahead <= f_inside - pop_i;
+      end else if (pop_i) begin
+        f_watched <= f_watched && f_ahead != 0;
+        f_ahead <= f_ahead - 1;
+      end
+    end
+  end
+
+  always @* begin
+    if (rst_ni && f_inside == ALL) assume (!push_i);
+    if (rst_ni && f_inside == 0) assume (!pop_i);
+    if (past_valid) begin
+      assert (count_o == f_inside && f_inside <= ALL);
+      assert (empty_o == (f_inside == 0) && full_o == (f_inside == ALL));
+      if (f_watched) assert (f_ahead < f_inside && memory_q[f_place[AW-1:0]] == f_entry);
+      if (f_watched && f_ahead == 0) assert (data_o == f_entry);
+      cover (full_o && pop_i && f_watched && f_ahead == ALL - 1);
+      cover (push_i && pop_i && f_watched && f_ahead == 0 && f_entry != 0);
+    end
+  end
+`endif
 
 endmodule
 

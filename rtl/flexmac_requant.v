@@ -75,6 +75,9 @@ module flexmac_requant #(
     if (P < 2 || P > 32) begin : gen_bad_p
       flexmac_requant_P_must_be_2_to_32 u_illegal ();
     end
+    if (SW > 1 && (P & (P - 1)) != 0) begin : gen_bad_places
+      flexmac_requant_P_must_be_a_power_of_two_where_SW_exceeds_1 u_illegal ();
+    end
     if (SUM < 48 || SUM > 88) begin : gen_bad_sum
       flexmac_requant_SUM_must_be_48_to_88 u_illegal ();
     end
@@ -88,7 +91,7 @@ module flexmac_requant #(
 
   localparam [1:0] ROUND_NEAREST = 2'd0;
   localparam [1:0] ROUND_STOCHASTIC = 2'd2;
-  localparam PLACES = SW + $clog2(P);  // significance * P: P is a power of two
+  localparam PLACES = SW + $clog2(P);  // significance * P: a power of two, or the one plane's 0
 
   // A: the digit at its place
   wire sign = align_last_i && chain_i[ACC-1];

@@ -25,6 +25,12 @@ module flexmac_skid #(
     output reg  [W-1:0] m_data_o
 );
 
+  generate
+    if (W < 1) begin : gen_bad_w
+      flexmac_skid_W_must_be_at_least_1 u_illegal ();
+    end
+  endgenerate
+
   reg          spare_valid_q;
   reg  [W-1:0] spare_q;
   wire         loads = !m_valid_o || m_ready_i;
@@ -47,6 +53,58 @@ module flexmac_skid #(
     if (loads) m_data_o <= spare_valid_q ? spare_q : s_data_i;
     if (!spare_valid_q) spare_q <= s_data_i;
   end
+
+`ifdef FORMAL
+  // Rules; any stalls.
+  // 1. Beats leave in the order they came, unchanged, none lost or doubled: whatever beat is watched
+  //    shows once the one before it, if any, has left.
+  // 2. A beat offered stays, unchanged, until it is taken.
+  // 3. A beat inside is offered; a beat taken on makes room for the next cycle.
+  (* anyseq *) wire f_watch;
+  reg  [1:0] f_inside;
+  reg  f_watched, f_behind;          // a beat inside is watched; another is before it
+  reg  [W-1:0] f_beat;
+  wire f_in = s_valid_i && s_ready_o;
+  wire f_out = m_valid_o && m_ready_i;
+  reg  past_valid = 1'b0;
+  initial assume (!rst_ni);
+
+  always @(posedge clk_i) begin
+    past_valid <= 1'b1;
+    if (!rst_ni) begin
+      f_inside <= 2'd0;
+      f_watched <= 1'b0;
+    end else begin
+      f_inside <= f_inside + f_in - f_out;
+      if (f_watch && f_in && !f_watched) begin
+        f_watched <= 1'b1;
+        f_beat <= s_data_i;
+        f_behind <= f_inside != f_out;
+      end else if (f_out) begin
+        f_watched <= f_watched && f_behind;
+        f_behind <= 1'b0;
+      end
+    end
+  end
+
+  always @* begin
+    if (past_valid) begin
+      assert (m_valid_o == (f_inside != 2'd0) && spare_valid_q == (f_inside == 2'd2));
+      assert (f_inside <= 2'd2);
+      if (f_watched && !f_behind) assert (m_valid_o && m_data_o == f_beat);
+      if (f_watched && f_behind) assert (f_inside == 2'd2 && spare_q == f_beat);
+      cover (f_watched && f_behind && !s_ready_o && f_out);
+      cover (f_inside == 2'd1 && f_in && f_out);
+    end
+  end
+
+  always @(posedge clk_i) begin
+    if (past_valid && $past(rst_ni)) begin
+      if ($past(m_valid_o && !m_ready_i)) assert (m_valid_o && m_data_o == $past(m_data_o));
+      if ($past(m_ready_i)) assert (s_ready_o);
+    end
+  end
+`endif
 
 endmodule
 

@@ -65,6 +65,8 @@ fn fixtures() -> Bench {
 
     fs::create_dir(bench.path("foreign")).unwrap();
     file("foreign/notes.txt", b"mine".to_vec());
+    fs::create_dir(bench.path("broken-report")).unwrap();
+    file("broken-report/report.json", b"{}\n".to_vec());
     data_set(&bench, "bad-labels", &[0, 1, 10], 3);
     data_set(&bench, "few-labels", &[0, 1], 3);
     data_set(&bench, "small-images", &[0, 1, 2], 3);
@@ -170,6 +172,11 @@ fn train_errors() {
 }
 
 #[test]
+fn power_errors() {
+    check("power.txt");
+}
+
+#[test]
 fn usage_errors() {
     check("usage.txt");
 }
@@ -182,5 +189,5 @@ fn every_transcript_is_run() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["design.txt", "gemm.txt", "gen.txt", "train.txt", "usage.txt"]);
+    assert_eq!(names, ["design.txt", "gemm.txt", "gen.txt", "power.txt", "train.txt", "usage.txt"]);
 }

@@ -227,9 +227,9 @@ macro_rules! faults {
 
 faults! {
     sign_of_the_top_plane_dropped: Fault {
-        file: "flexmac_digit.v",
-        right: "{signed_i & digits_i[lane*P+P-1], ",
-        wrong: "{signed_i & 1'b0, ",
+        file: "flexmac_dot.v",
+        right: "{b_signed_i & b_i[lane*P+P-1], ",
+        wrong: "{b_signed_i & 1'b0, ",
         product: random_product(),
         reported: Reported::Value,
     };

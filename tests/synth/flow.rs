@@ -51,6 +51,19 @@ fn ice40_gives_resources() {
 }
 
 #[test]
+fn ecp5_and_xilinx_give_resources() {
+    for target in [Target::Ecp5, Target::Xilinx] {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let report = synthesise(&config(target, dir.path()));
+        let fpga = report.fpga.expect("resources");
+        assert_eq!(fpga.ffs, REGISTER_BITS, "{}", report.target);
+        // The four multipliers are DSP blocks or LUTs; the accumulators are carries.
+        assert!(fpga.carries > 0 && (fpga.dsps == 4 || fpga.luts > 100), "{fpga:?}");
+        assert_eq!((report.area_um2, report.timing, report.gates), (None, None, None));
+    }
+}
+
+#[test]
 fn ice40_multiplies_in_dsp_blocks_on_request() {
     let dir = tempfile::tempdir().expect("temp dir");
     let top = dir.path().join("wide.v");

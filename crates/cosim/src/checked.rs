@@ -28,6 +28,11 @@ impl CheckedEngine {
         Self { rtl, reference, replay: None, float_replay: None }
     }
 
+    /// The engine that is checked.
+    pub fn rtl_mut(&mut self) -> &mut RtlEngine {
+        &mut self.rtl
+    }
+
     /// Calls `hook` when a product differs, so that the caller can save it.
     #[must_use]
     pub fn with_replay(mut self, hook: ReplayHook) -> Self {

@@ -8,8 +8,18 @@ use verilated::{
     BuildSpec, BusIn, BusOut, Cache, InPort, Library, Model, OutPort, PowerUp, TraceKind,
 };
 
+use crate::activity::{Activity, ActivityCounter};
 use crate::error::EngineError;
 use crate::pack::{DEAD, get_signed, put_bits};
+
+/// What a model is built from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Build<'a> {
+    /// RTL, with waves of every cycle if a file is named.
+    Rtl(Option<&'a Path>),
+    /// A mapped netlist with its cells' models. If it is probed, pictures of its nets are counted.
+    Gates,
+}
 
 /// How often a handshake is late, for tests: each cycle each channel is held back with this
 /// probability, from a seeded stream.
@@ -177,12 +187,37 @@ pub(crate) struct Driver {
     bank: bool,
     stalls: Option<Stalls>,
     traced: bool,
+    probes: Option<Probes>,
     /// Half clock periods since the model was made: the time axis of a trace.
     time: u64,
     sum_bits: u32,
     cols: usize,
     /// Images of wide ports, kept to avoid allocating per beat.
     images: Images,
+}
+
+/// The picture of all nets that a probed netlist takes on demand.
+struct Probes {
+    trigger: InPort,
+    picture: BusOut,
+    image: Vec<u32>,
+    counter: ActivityCounter,
+}
+
+impl Probes {
+    /// The probes of a library that has them.
+    fn find(library: &Library) -> Result<Option<Self>, verilated::Error> {
+        if !library.ports().iter().any(|port| port.name == PROBE_TRIGGER) {
+            return Ok(None);
+        }
+        let picture = library.port(PROBE_PICTURE)?.bus_output()?;
+        Ok(Some(Self {
+            trigger: library.port(PROBE_TRIGGER)?.input()?,
+            picture,
+            image: vec![0; picture.words()],
+            counter: ActivityCounter::new(picture.bits() as usize),
+        }))
+    }
 }
 
 struct Images {
@@ -200,8 +235,12 @@ impl Driver {
     pub fn new(
         config: &Config,
         sources: &[SourceFile],
-        trace: Option<&Path>,
+        build: Build<'_>,
     ) -> Result<Self, EngineError> {
+        let trace = match build {
+            Build::Rtl(trace) => trace,
+            Build::Gates => None,
+        };
         let kind = match trace {
             None => TraceKind::None,
             Some(path) if path.extension().is_some_and(|extension| extension == "vcd") => {
@@ -210,6 +249,14 @@ impl Driver {
             Some(_) => TraceKind::Fst,
         };
         let mut spec = BuildSpec::new(TOP).trace(kind);
+        if matches!(build, Build::Gates) {
+            // Hundreds of bytes of C++ for each cell: small files, and no time spent on loops that
+            // are not there.
+            for flag in ["-Wno-lint", "--output-split", "20000", "--output-split-cfuncs", "2000"] {
+                spec = spec.verilator_flag(flag);
+            }
+            spec = spec.cxx_flags(["-O1"]);
+        }
         for file in sources {
             // Verilator sees one flat folder; module and file names agree.
             let name = file.path.rsplit('/').next().unwrap_or(&file.path);
@@ -246,6 +293,7 @@ impl Driver {
             bank: false,
             stalls: None,
             traced: trace.is_some(),
+            probes: Probes::find(&library)?,
             time: 0,
             sum_bits: config.sum_bits(),
             cols: config.cols(),
@@ -253,6 +301,29 @@ impl Driver {
         };
         driver.reset()?;
         Ok(driver)
+    }
+
+    /// Counts the switching activity from here on, if the model has probes.
+    pub fn restart_activity(&mut self) {
+        if let Some(probes) = &mut self.probes {
+            probes.counter.restart();
+        }
+    }
+
+    /// Takes a picture of the nets as they settled in this cycle, if the model has probes.
+    pub fn count_activity(&mut self) -> Result<(), EngineError> {
+        let Some(probes) = &mut self.probes else { return Ok(()) };
+        self.model.set(probes.trigger, 1);
+        self.model.eval()?;
+        self.model.set(probes.trigger, 0);
+        self.model.read_bus(probes.picture, &mut probes.image);
+        probes.counter.picture(&probes.image);
+        Ok(())
+    }
+
+    /// The activity counted since it was last taken; none without probes.
+    pub fn take_activity(&mut self) -> Option<Activity> {
+        self.probes.as_mut().map(|probes| probes.counter.take())
     }
 
     pub fn set_stalls(&mut self, stalls: Stalls) {
@@ -434,6 +505,11 @@ fn check_ports(config: &Config, library: &Library) -> Result<(), verilated::Erro
     }
     Ok(())
 }
+
+/// Input of a probed netlist whose rising edge takes a picture of all nets.
+pub const PROBE_TRIGGER: &str = "flexmac_probe_i";
+/// Output of a probed netlist that holds the picture.
+pub const PROBE_PICTURE: &str = "flexmac_probe_o";
 
 /// Any seed will do; a fixed one makes runs repeatable.
 const POWER_UP_SEED: u64 = 2016;

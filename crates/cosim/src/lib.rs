@@ -1,5 +1,6 @@
 //! The engine trait: float, exact reference, Verilated RTL, and both compared.
 
+mod activity;
 mod checked;
 mod driver;
 mod engine;
@@ -13,8 +14,9 @@ mod reference;
 mod rtl;
 pub mod top;
 
+pub use activity::Activity;
 pub use checked::{CheckedEngine, ReplayHook};
-pub use driver::Stalls;
+pub use driver::{PROBE_PICTURE, PROBE_TRIGGER, Stalls};
 pub use engine::{Element, Engine, Operand, Outcome, Product, Stats};
 pub use error::EngineError;
 pub use float::FloatEngine;

@@ -167,18 +167,9 @@ impl<'r, 'd> Edge<'r, 'd> {
         match sums {
             Sums::Single(sums) => requantizer.apply_exact(&in_memory(sums)[span], streams, out),
             Sums::Double(sums) => requantizer.apply_exact(&in_memory(sums)[span], streams, out),
+            Sums::Short(sums) => requantizer.apply_exact(&in_memory(sums)[span], streams, out),
             Sums::Narrow(sums) => requantizer.apply_integers(&in_memory(sums)[span], streams, out),
-            Sums::Wide(sums) => {
-                let mut counters = Counters::default();
-                for (index, (value, sum)) in out.iter_mut().zip(&in_memory(sums)[span]).enumerate()
-                {
-                    let word = streams.get(index).map_or(0, |stream| stream.word());
-                    let rounded = requantizer.apply(*sum, word);
-                    counters.record(&rounded);
-                    *value = rounded.raw;
-                }
-                counters
-            }
+            Sums::Wide(sums) => requantizer.apply_wide(&in_memory(sums)[span], streams, out),
         }
     }
 

@@ -7,7 +7,8 @@ use fxp::{Format, Requantizer, Role, Rounding, SeedPath, Start, Sums};
 use ndarray::{Array2, ArrayView2, SliceInfo, SliceInfoElem, s};
 use rtlgen::{Command, Config, Layout, SourceFile};
 
-use crate::driver::{Driver, Fired, Stalls};
+use crate::activity::Activity;
+use crate::driver::{Build, Driver, Fired, Stalls};
 use crate::engine::{Engine, Operand, Outcome, Product, Stats};
 use crate::error::EngineError;
 use crate::fp32;
@@ -36,8 +37,24 @@ impl RtlEngine {
         sources: &[SourceFile],
         trace: Option<&Path>,
     ) -> Result<Self, EngineError> {
-        let driver = Driver::new(&config, sources, trace)?;
+        let driver = Driver::new(&config, sources, Build::Rtl(trace))?;
         Ok(Self { config, layout: Layout::AsGiven, driver })
+    }
+
+    /// Builds and loads a mapped netlist of `config` with its cells' models in place of the RTL. If
+    /// it has probes ([`crate::PROBE_TRIGGER`]), its switching activity is counted.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn gates(config: Config, sources: &[SourceFile]) -> Result<Self, EngineError> {
+        let driver = Driver::new(&config, sources, Build::Gates)?;
+        Ok(Self { config, layout: Layout::AsGiven, driver })
+    }
+
+    /// The switching activity of all products since it was last taken, pauses between them left
+    /// out; none without probes.
+    pub fn take_activity(&mut self) -> Option<Activity> {
+        self.driver.take_activity()
     }
 
     /// Makes every handshake late at random, which must change nothing but cycle counts.
@@ -235,8 +252,10 @@ impl<'r, 'd> Run<'r, 'd> {
         driver.drive();
         // Panels of A and B and the piece of K that the running command reads.
         let mut banks = (0, 0, 0);
+        driver.restart_activity();
         for cycles in 0.. {
             let fired = driver.settle()?;
+            driver.count_activity()?;
             if self.commands.is_empty() && !fired.busy {
                 break;
             }

@@ -17,6 +17,8 @@ pub struct Design {
     pub config: Config,
     /// The Verilog.
     pub sources: Vec<SourceFile>,
+    /// The Verilog is a mapped netlist with its cells' models, not RTL.
+    pub gates: bool,
 }
 
 impl Design {
@@ -25,13 +27,21 @@ impl Design {
         let hint = || format!("--config {}", folder.display());
         let config = rtlgen::read(folder).with_context(hint)?;
         let sources = rtlgen::read_sources(folder).with_context(hint)?;
-        Ok(Self { config, sources })
+        Ok(Self { config, sources, gates: false })
+    }
+
+    /// Reads a generated design, and in place of its Verilog the netlist that `flexmac synth` made.
+    pub fn read_netlist(folder: &Path, netlist: &Path) -> Result<Self> {
+        let design = Self::read(folder)?;
+        let hint = || format!("--netlist {}", netlist.display());
+        let gates = power::Gates::read(netlist).with_context(hint)?;
+        Ok(Self { sources: gates.model(false)?, gates: true, ..design })
     }
 
     /// Generates a design in memory.
     pub fn generate(config: Config) -> Result<Self> {
         let sources = rtlgen::verilog(&config)?;
-        Ok(Self { config, sources })
+        Ok(Self { config, sources, gates: false })
     }
 }
 
@@ -53,9 +63,11 @@ where
     if kind == ArrayEngine::Reference {
         return Ok(Box::new(ReferenceEngine::new(config).with_layout(layout)));
     }
-    let rtl =
-        patiently(&config.summary(), || RtlEngine::new(config.clone(), &design.sources, trace))?
-            .with_layout(layout);
+    let rtl = patiently(&config.summary(), || match design.gates {
+        false => RtlEngine::new(config.clone(), &design.sources, trace),
+        true => RtlEngine::gates(config.clone(), &design.sources),
+    })?
+    .with_layout(layout);
     if kind == ArrayEngine::Rtl {
         return Ok(Box::new(rtl));
     }
@@ -81,7 +93,7 @@ impl Replayed for f32 {
 }
 
 /// Runs a build that is quick when cached, and says what it is when it is not.
-fn patiently<T>(summary: &str, build: impl FnOnce() -> T) -> T {
+pub fn patiently<T>(summary: &str, build: impl FnOnce() -> T) -> T {
     let (done, waiting) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {

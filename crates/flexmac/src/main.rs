@@ -49,6 +49,8 @@ enum Command {
     Weights(cmd::weights::WeightsArgs),
     /// Map a generated design to gates: area and clock.
     Synth(cmd::synth::SynthArgs),
+    /// Run a netlist on training operands: agreement with the reference, energy per precision mode.
+    Power(Box<cmd::power::PowerArgs>),
     /// Get and check data sets.
     Data(cmd::data::DataArgs),
     /// Show a run, or several side by side, as one HTML page with plots.
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Command::Train(args) => cmd::train::run(&args),
         Command::Weights(args) => cmd::weights::run(&args),
         Command::Synth(args) => cmd::synth::run(&args),
+        Command::Power(args) => cmd::power::run(&args),
         Command::Data(args) => cmd::data::run(&args),
         Command::Report(args) => cmd::report::run(&args),
     };

@@ -20,9 +20,19 @@ pub fn save_product(design: Design, run: Option<&Path>) -> ReplayHook {
         Some(run) => run.join("mismatch"),
         None => std::env::temp_dir().join(format!("flexmac-mismatch-{}", std::process::id())),
     };
-    Box::new(move |product| match save(&design, &folder, product) {
+    Box::new(move |product| match save(&design, &folder, product, LAYOUT) {
         Ok(command) => Some(command),
         // The difference itself is the news; say why it could not be saved and go on.
+        Err(error) => Some(format!("not available: {error:#}")),
+    })
+}
+
+/// A hook for products on which a netlist and the reference differ: saves the operands to
+/// `OUT/mismatch` and names the command that replays them on the netlist.
+pub fn save_gate_product(design: Design, netlist: &Path, out: &Path) -> ReplayHook {
+    let (netlist, folder) = (netlist.to_owned(), out.join("mismatch"));
+    Box::new(move |product| match save(&design, &folder, product, Layout::AsGiven) {
+        Ok(command) => Some(format!("{command} --netlist {}", netlist.display())),
         Err(error) => Some(format!("not available: {error:#}")),
     })
 }
@@ -32,7 +42,12 @@ pub fn name_product() -> ReplayHook<f32> {
     Box::new(|_| None)
 }
 
-fn save(design: &Design, folder: &Path, product: &Product<'_, i32>) -> Result<String> {
+fn save(
+    design: &Design,
+    folder: &Path,
+    product: &Product<'_, i32>,
+    layout: Layout,
+) -> Result<String> {
     std::fs::create_dir_all(folder)?;
     rtlgen::write(&design.config, &folder.join("design"))?;
     for file in &design.sources {
@@ -57,7 +72,7 @@ fn save(design: &Design, folder: &Path, product: &Product<'_, i32>) -> Result<St
     let seed = product.seed;
     Ok(format!(
         "flexmac gemm --config {} --engine checked --a {} --b {} --bits-a {} --bits-b {}{bias} \
-         --shift {} --bits-out {} --round {} --seed {} --seed-path {},{},{} --layout {LAYOUT} --out {}",
+         --shift {} --bits-out {} --round {} --seed {} --seed-path {},{},{} --layout {layout} --out {}",
         folder.join("design").display(),
         a.display(),
         b.display(),

@@ -1,16 +1,17 @@
-//! The exact product of two matrices of integers, at the speed of a floating-point GEMM.
+//! The exact product of two matrices of integers, at the speed of a single-precision GEMM or near it.
 //!
-//! [`GemmPlan`] says how; here it is done. [`RightOperand`] converts B once, for callers that go
+//! `plan` says how, by integer vectors (`integer`) or a floating-point GEMM; here it is done. [`RightOperand`] converts B once, for callers that go
 //! through A in bands (to round a band while it is in the cache); [`exact_gemm`] does the whole
 //! product on all cores.
 
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice, Zip};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 use rayon::prelude::*;
 
-use crate::plan::piece_width;
-use crate::sums::{Carrier, IntegerAccumulator, Start, Sums, SumsViewMut};
-use crate::{FxpError, GemmPlan};
+use crate::FxpError;
+use crate::integer::{self, Bits16, Bits32, Machine, Right};
+use crate::plan::{FloatPlan, GemmPlan, piece_width};
+use crate::sums::{Carrier, Start, Sums, SumsViewMut};
 
 /// The exact product of A (M, K) and B (K, N), whose elements fit `bits_a` and `bits_b` bits, added
 /// to what the sums start from.
@@ -37,7 +38,16 @@ pub fn exact_gemm(
         return Err(FxpError::Shape { a: shape(&a), b: shape(&b) });
     }
     let widths = (check_range('A', &a, bits_a)?, check_range('B', &b, bits_b)?);
-    let bound = Bound::new(widths, a.ncols(), start.as_ref());
+    Ok(product(a, b, Bound::new(Machine::detect(), widths, a.ncols(), start.as_ref()), start))
+}
+
+/// The whole product, on all cores.
+fn product(
+    a: ArrayView2<'_, i32>,
+    b: ArrayView2<'_, i32>,
+    bound: Bound,
+    start: Option<Start<'_>>,
+) -> Sums {
     let mut sums = bound.zeros((a.nrows(), b.ncols()));
     if a.nrows() >= MIN_BAND * 2 {
         let right = RightOperand::convert(b, bound);
@@ -48,7 +58,7 @@ pub fn exact_gemm(
             sums.add(&product);
         }
     }
-    Ok(sums)
+    sums
 }
 
 /// Rows of A that one core multiplies at a time.
@@ -90,9 +100,14 @@ struct Bound {
 }
 
 impl Bound {
-    fn new((bits_a, bits_b): (u32, u32), inner: usize, start: Option<&Start<'_>>) -> Self {
+    fn new(
+        machine: Option<Machine>,
+        (bits_a, bits_b): (u32, u32),
+        inner: usize,
+        start: Option<&Start<'_>>,
+    ) -> Self {
         let start = start.map_or(0, Start::magnitude);
-        let plan = GemmPlan::new(bits_a, bits_b, inner, start);
+        let plan = GemmPlan::new(machine, (bits_a, bits_b), inner, start);
         // K is a length in memory, so its product with at most 2^62 stays below 2^126.
         let sum = ((inner as u128) << (bits_a + bits_b - 2)) + start;
         Self { bits_a, bits_b, plan, sum }
@@ -101,8 +116,13 @@ impl Bound {
     /// Zero sums of the cheapest type.
     fn zeros(&self, shape: (usize, usize)) -> Sums {
         match self.plan {
-            GemmPlan { whole: true, single: true, .. } => Sums::Single(Array2::zeros(shape)),
-            GemmPlan { whole: true, single: false, .. } => Sums::Double(Array2::zeros(shape)),
+            GemmPlan::Float(FloatPlan { whole: true, single: true, .. }) => {
+                Sums::Single(Array2::zeros(shape))
+            }
+            GemmPlan::Float(FloatPlan { whole: true, single: false, .. }) => {
+                Sums::Double(Array2::zeros(shape))
+            }
+            _ if self.sum < 1 << 31 => Sums::Short(Array2::zeros(shape)),
             _ if self.sum < 1 << 62 => Sums::Narrow(Array2::zeros(shape)),
             _ => Sums::Wide(Array2::zeros(shape)),
         }
@@ -119,23 +139,27 @@ pub struct RightOperand {
 
 #[derive(Debug)]
 enum Pieces {
-    Single(Vec<(u32, Array2<f32>)>),
-    Double(Vec<(u32, Array2<f64>)>),
+    Bits16(Machine, Right<Bits16>),
+    Bits32(Machine, Right<Bits32>),
+    Single(FloatPlan, Vec<(u32, Array2<f32>)>),
+    Double(FloatPlan, Vec<(u32, Array2<f64>)>),
 }
 
 impl RightOperand {
     /// Converts B (K, N), to meet operands of `bits_a` bits and sums that begin as `start` says.
     /// Elements of either operand must fit their widths, which [`check_range`] tells.
     pub fn new(b: ArrayView2<'_, i32>, widths: (u32, u32), start: Option<&Start<'_>>) -> Self {
-        Self::convert(b, Bound::new(widths, b.nrows(), start))
+        Self::convert(b, Bound::new(Machine::detect(), widths, b.nrows(), start))
     }
 
     fn convert(b: ArrayView2<'_, i32>, bound: Bound) -> Self {
-        let count = bound.plan.pieces_b;
-        let pieces = if bound.plan.single {
-            Pieces::Single(pieces(&b, bound.bits_b, count))
-        } else {
-            Pieces::Double(pieces(&b, bound.bits_b, count))
+        let pieces = match bound.plan {
+            GemmPlan::Bits16(machine) => Pieces::Bits16(machine, Right::pack(b, machine.panel())),
+            GemmPlan::Bits32(machine) => Pieces::Bits32(machine, Right::pack(b, machine.panel())),
+            GemmPlan::Float(plan) if plan.single => {
+                Pieces::Single(plan, pieces(&b, bound.bits_b, plan.pieces_b))
+            }
+            GemmPlan::Float(plan) => Pieces::Double(plan, pieces(&b, bound.bits_b, plan.pieces_b)),
         };
         Self { bound, columns: b.ncols(), pieces }
     }
@@ -154,8 +178,9 @@ impl RightOperand {
         start: Option<&Start<'_>>,
         mut sums: SumsViewMut<'_>,
     ) {
-        // Whole products without a start overwrite what is there; all others add to it.
-        let add = start.is_some() || !self.bound.plan.whole;
+        // Stretches of a float product add to what is there; all others can overwrite it.
+        let add = start.is_some()
+            || matches!(self.bound.plan, GemmPlan::Float(FloatPlan { whole: false, .. }));
         if add {
             sums.begin(start, row);
         }
@@ -166,25 +191,32 @@ impl RightOperand {
     fn multiply_rows(&self, a: ArrayView2<'_, i32>, row: usize, sums: SumsViewMut<'_>, add: bool) {
         let rows = row..row + sums.nrows();
         let a = a.slice_axis(Axis(0), Slice::from(rows));
-        match (&self.pieces, sums) {
-            (Pieces::Single(b), SumsViewMut::Single(sums)) => multiply(a, &b[0].1, sums, add),
-            (Pieces::Double(b), SumsViewMut::Double(sums)) => multiply(a, &b[0].1, sums, add),
-            (Pieces::Single(b), SumsViewMut::Narrow(sums)) => self.accumulate(a, b, sums),
-            (Pieces::Single(b), SumsViewMut::Wide(sums)) => self.accumulate(a, b, sums),
-            (Pieces::Double(b), SumsViewMut::Narrow(sums)) => self.accumulate(a, b, sums),
-            (Pieces::Double(b), SumsViewMut::Wide(sums)) => self.accumulate(a, b, sums),
-            _ => unreachable!("sums come from the plan"),
+        match &self.pieces {
+            Pieces::Bits16(machine, b) => {
+                multiply_integers(*machine, (a, self.bound.bits_a), b, sums, add)
+            }
+            Pieces::Bits32(machine, b) => {
+                multiply_integers(*machine, (a, self.bound.bits_a), b, sums, add)
+            }
+            Pieces::Single(plan, b) => match sums {
+                SumsViewMut::Single(sums) => multiply(a, &b[0].1, sums, add),
+                sums => self.accumulate(plan, a, b, sums),
+            },
+            Pieces::Double(plan, b) => match sums {
+                SumsViewMut::Double(sums) => multiply(a, &b[0].1, sums, add),
+                sums => self.accumulate(plan, a, b, sums),
+            },
         }
     }
 
     /// Products of pieces over stretches, added as integers.
-    fn accumulate<F: Carrier, S: IntegerAccumulator>(
+    fn accumulate<F: Carrier>(
         &self,
+        plan: &FloatPlan,
         a: ArrayView2<'_, i32>,
         pieces_b: &[(u32, Array2<F>)],
-        mut sums: ArrayViewMut2<'_, S>,
+        mut sums: SumsViewMut<'_>,
     ) {
-        let plan = &self.bound.plan;
         let mut product = Array2::zeros(sums.dim());
         for (shift_a, piece_a) in pieces::<F>(&a, self.bound.bits_a, plan.pieces_a) {
             for (shift_b, piece_b) in pieces_b {
@@ -193,11 +225,27 @@ impl RightOperand {
                     .zip(piece_b.axis_chunks_iter(Axis(0), plan.stretch));
                 for (part_a, part_b) in stretches {
                     general_mat_mul(F::one(), &part_a, &part_b, F::zero(), &mut product);
-                    Zip::from(&mut sums).and(&product).for_each(|sum, value| {
-                        sum.add_shifted(value.to_integer(), shift_a + shift_b);
-                    });
+                    sums.add_shifted(&product, shift_a + shift_b);
                 }
             }
+        }
+    }
+}
+
+/// A product by integer vectors, added to the sums or in their place.
+fn multiply_integers<W: integer::Supported>(
+    machine: Machine,
+    a: (ArrayView2<'_, i32>, u32),
+    b: &Right<W>,
+    sums: SumsViewMut<'_>,
+    add: bool,
+) {
+    match sums {
+        SumsViewMut::Short(sums) => integer::multiply(machine, a, b, sums, add),
+        SumsViewMut::Narrow(sums) => integer::multiply(machine, a, b, sums, add),
+        SumsViewMut::Wide(sums) => integer::multiply(machine, a, b, sums, add),
+        SumsViewMut::Single(_) | SumsViewMut::Double(_) => {
+            unreachable!("integers have integer sums")
         }
     }
 }
@@ -274,13 +322,42 @@ mod tests {
         })
     }
 
-    fn check(a: &Array2<i32>, b: &Array2<i32>, bits_a: u32, bits_b: u32) {
-        let sums = exact_gemm(a.view(), b.view(), (bits_a, bits_b), None).unwrap();
-        let expected = oracle(a, b);
-        assert_eq!(sums.dim(), expected.dim());
-        for ((row, column), value) in expected.indexed_iter() {
-            assert_eq!(sums.get(row, column), *value, "{bits_a} x {bits_b} at ({row},{column})");
+    /// Every way a product can be computed.
+    fn bounds(widths: (u32, u32), inner: usize, start: Option<&Start<'_>>) -> Vec<Bound> {
+        let mut bounds = vec![Bound::new(None, widths, inner, start)];
+        for machine in Machine::all() {
+            let bound = Bound::new(Some(machine), widths, inner, start);
+            bounds.push(bound);
+            if let GemmPlan::Bits16(_) = bound.plan {
+                bounds.push(Bound { plan: GemmPlan::Bits32(machine), ..bound });
+            }
         }
+        bounds
+    }
+
+    /// Every way to compute a product, against wide integers.
+    fn check_from(
+        a: ArrayView2<'_, i32>,
+        b: ArrayView2<'_, i32>,
+        widths: (u32, u32),
+        start: Option<Start<'_>>,
+    ) {
+        let mut expected = oracle(&a.to_owned(), &b.to_owned());
+        if let Some(start) = start {
+            expected.indexed_iter_mut().for_each(|((m, n), sum)| *sum += start.at(m, n));
+        }
+        for bound in bounds(widths, a.ncols(), start.as_ref()) {
+            let sums = product(a, b, bound, start);
+            assert_eq!(sums.dim(), expected.dim());
+            for ((row, column), value) in expected.indexed_iter() {
+                let found = sums.get(row, column);
+                assert_eq!(found, *value, "{bound:?}, K {}, at ({row},{column})", a.ncols());
+            }
+        }
+    }
+
+    fn check(a: &Array2<i32>, b: &Array2<i32>, bits_a: u32, bits_b: u32) {
+        check_from(a.view(), b.view(), (bits_a, bits_b), None);
     }
 
     /// Every pair of operands at every pair of small widths, alone and beside every other pair.
@@ -347,25 +424,52 @@ mod tests {
                 let low = (-(1_i64 << (bits - 1))) as i32;
                 let a = Array2::from_elem((rows, inner), low);
                 let b = Array2::from_elem((inner, 2), low);
-                let product = oracle(&a, &b);
                 for shift in [0, 14, 20, 31, 60] {
                     for height in [1, rows] {
                         let values = Array2::from_shape_fn((height, 2), |(m, n)| {
                             [1, -1, i32::MAX, i32::MIN, 0][(m + n) % 5]
                         });
                         let start = Start { values: values.view(), shift };
-                        let sums =
-                            exact_gemm(a.view(), b.view(), (bits, bits), Some(start)).unwrap();
-                        for ((m, n), product) in product.indexed_iter() {
-                            let first = i128::from(values[[m.min(height - 1), n]]) << shift;
-                            assert_eq!(
-                                sums.get(m, n),
-                                product + first,
-                                "{bits} bits, K {inner}, {shift}"
-                            );
-                        }
+                        check_from(a.view(), b.view(), (bits, bits), Some(start));
                     }
                 }
+            }
+        }
+    }
+
+    /// Shapes that fill no line, panel, tile or block, and those one more than full, at extremes
+    /// that meet, that just meet and that cancel.
+    #[test]
+    fn awkward_shapes_at_every_reach() {
+        let columns = [1, 8, 17, 48, 49, 100];
+        for (rows, inner) in [(1, 1), (1, 256), (2, 257), (3, 511), (5, 513), (9, 255), (131, 2)] {
+            for (bits_a, bits_b) in
+                [(8, 8), (8, 16), (12, 12), (13, 12), (16, 16), (17, 16), (28, 28), (32, 32)]
+            {
+                let low = |bits: u32| (-(1_i64 << (bits - 1))) as i32;
+                for columns in columns {
+                    let a = Array2::from_elem((rows, inner), low(bits_a));
+                    let b = Array2::from_elem((inner, columns), low(bits_b));
+                    check(&a, &b, bits_a, bits_b);
+                    // Each row and column with its own signs, at both ends of the range.
+                    let sign =
+                        |value: i32, at: usize| if at.is_multiple_of(3) { !value } else { value };
+                    let a = Array2::from_shape_fn(a.dim(), |(m, k)| sign(low(bits_a), m + k));
+                    let b = Array2::from_shape_fn(b.dim(), |(k, n)| sign(low(bits_b), k * 2 + n));
+                    check(&a, &b, bits_a, bits_b);
+                }
+            }
+        }
+    }
+
+    /// The norms decide: the longest K whose 16-bit sums fit 32 bits by them, and one more.
+    #[test]
+    fn at_the_bound_of_a_tile() {
+        for (value_a, value_b, inner) in [(1 << 11, 1 << 12, 255), (-(1 << 15), 1 << 15, 2)] {
+            for inner in [inner, inner + 1, inner + 2] {
+                let a = Array2::from_elem((9, inner), value_a);
+                let b = Array2::from_elem((inner, 50), -value_b);
+                check(&a, &b, 16, 17 - u32::from(value_b < 1 << 15));
             }
         }
     }
@@ -394,7 +498,8 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_wide_integers(
-            rows in prop_oneof![1_usize..6, 126_usize..200], inner in 1_usize..40, columns in 1_usize..6,
+            rows in prop_oneof![1_usize..12, 126_usize..200], inner in prop_oneof![1_usize..40, 200_usize..600],
+            columns in 1_usize..60,
             bits_a in 2_u32..=32, bits_b in 2_u32..=32, seed in any::<u64>(),
         ) {
             let mut state = seed;
@@ -407,8 +512,7 @@ mod tests {
             check(&a, &b, bits_a, bits_b);
             // Strided views too.
             let (at, bt) = (a.t().to_owned(), b.t().to_owned());
-            let sums = exact_gemm(at.t(), bt.t(), (bits_a, bits_b), None).unwrap();
-            prop_assert_eq!(sums, exact_gemm(a.view(), b.view(), (bits_a, bits_b), None).unwrap());
+            check_from(at.t(), bt.t(), (bits_a, bits_b), None);
         }
     }
 }

@@ -6,13 +6,15 @@
 //! one rounding, [`Lfsr`] and [`SeedPath`] the random bits that stochastic rounding consumes.
 //!
 //! The crate does no I/O. Floating point appears where real numbers enter and leave (`convert`) and
-//! where it carries integers that it represents exactly (`gemm`, `sums`, `slice`).
+//! where it carries integers that it represents exactly (`gemm`, `sums`, `slice`) or bounds
+//! them (`integer`).
 
 mod convert;
 mod counters;
 mod error;
 mod format;
 mod gemm;
+mod integer;
 mod lfsr;
 mod plan;
 mod requant;
@@ -28,7 +30,6 @@ pub use error::FxpError;
 pub use format::{Format, MAX_BITS, MIN_BITS};
 pub use gemm::{RightOperand, check_range, exact_gemm};
 pub use lfsr::{LFSR_TAPS, Lfsr, STREAM_BITS};
-pub use plan::GemmPlan;
 pub use requant::{ERROR_GRID_BITS, Requantizer, Rounded};
 pub use rounding::{Rounding, RoundingSet};
 pub use seed::{Role, SeedPath};

@@ -1,4 +1,5 @@
-//! How a product of integers is computed by a floating-point GEMM without rounding.
+//! How a product of integers is computed without rounding: by integer vectors where the machine has
+//! them, by a floating-point GEMM elsewhere.
 //!
 //! An integer below 2^24 in magnitude is exact in an f32 and one below 2^53 in an f64, and so is
 //! every partial sum of a dot product whose bound stays there, in any order of addition. So a
@@ -6,9 +7,39 @@
 //! Ogita, Oishi, Rump 2012, for integers) and long dot products into stretches of K, so that the
 //! products of pieces over a stretch meet the bound; their sums are added as integers.
 
-/// How a product is computed without rounding.
+use crate::integer::Machine;
+
+/// How a product is computed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum GemmPlan {
+    /// In integers, operands of at most 16 bits.
+    Bits16(Machine),
+    /// In integers, operands of at most 32 bits.
+    Bits32(Machine),
+    /// In floats.
+    Float(FloatPlan),
+}
+
+impl GemmPlan {
+    /// The plan for operands of these widths on a machine that may have integer vectors; the rest as
+    /// for [`FloatPlan::new`].
+    pub fn new(
+        machine: Option<Machine>,
+        (bits_a, bits_b): (u32, u32),
+        inner: usize,
+        start: u128,
+    ) -> Self {
+        match machine {
+            Some(machine) if bits_a.max(bits_b) <= 16 => Self::Bits16(machine),
+            Some(machine) => Self::Bits32(machine),
+            None => Self::Float(FloatPlan::new(bits_a, bits_b, inner, start)),
+        }
+    }
+}
+
+/// How floats carry a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GemmPlan {
+pub(crate) struct FloatPlan {
     /// Pieces A is split into.
     pub pieces_a: u32,
     /// Pieces B is split into.
@@ -31,7 +62,7 @@ const MIN_STRETCH: usize = 256;
 /// Multiplications in f32 that adding one sum as an integer costs as much as.
 const ADDITION_COST: usize = 64;
 
-impl GemmPlan {
+impl FloatPlan {
     /// The cheapest exact plan for operands of `bits_a` and `bits_b` bits, inner dimension `inner`,
     /// and sums that start from at most `start` in magnitude. An f64 multiplication counts twice an
     /// f32 one.
@@ -80,30 +111,41 @@ pub(crate) fn piece_width(bits: u32, pieces: u32) -> u32 {
 mod tests {
     use super::*;
 
-    fn whole(single: bool, stretch: usize) -> GemmPlan {
-        GemmPlan { pieces_a: 1, pieces_b: 1, single, stretch, whole: true }
+    fn whole(single: bool, stretch: usize) -> FloatPlan {
+        FloatPlan { pieces_a: 1, pieces_b: 1, single, stretch, whole: true }
+    }
+
+    #[test]
+    fn machines_with_vectors_multiply_integers() {
+        for machine in Machine::all() {
+            let plan = |a, b| GemmPlan::new(Some(machine), (a, b), 500, 0);
+            assert!(matches!(plan(2, 16), GemmPlan::Bits16(_)));
+            assert!(matches!(plan(16, 17), GemmPlan::Bits32(_)));
+            assert!(matches!(plan(32, 32), GemmPlan::Bits32(_)));
+        }
+        assert!(matches!(GemmPlan::new(None, (8, 8), 500, 0), GemmPlan::Float(_)));
     }
 
     #[test]
     fn plans_follow_the_bound() {
-        assert_eq!(GemmPlan::new(8, 8, 1024, 0), whole(true, 1024));
-        assert_eq!(GemmPlan::new(8, 8, 1025, 0), GemmPlan { whole: false, ..whole(true, 1024) });
-        assert_eq!(GemmPlan::new(12, 12, 5, 0), whole(false, 5));
-        assert_eq!(GemmPlan::new(16, 16, 1 << 22, 0), whole(false, 1 << 22));
-        assert_eq!(GemmPlan::new(16, 16, 1 << 23, 0), whole(false, 1 << 23));
-        assert!(!GemmPlan::new(16, 16, (1 << 23) + 1, 0).whole);
-        let wide = GemmPlan::new(32, 32, 1 << 18, 0);
+        assert_eq!(FloatPlan::new(8, 8, 1024, 0), whole(true, 1024));
+        assert_eq!(FloatPlan::new(8, 8, 1025, 0), FloatPlan { whole: false, ..whole(true, 1024) });
+        assert_eq!(FloatPlan::new(12, 12, 5, 0), whole(false, 5));
+        assert_eq!(FloatPlan::new(16, 16, 1 << 22, 0), whole(false, 1 << 22));
+        assert_eq!(FloatPlan::new(16, 16, 1 << 23, 0), whole(false, 1 << 23));
+        assert!(!FloatPlan::new(16, 16, (1 << 23) + 1, 0).whole);
+        let wide = FloatPlan::new(32, 32, 1 << 18, 0);
         assert_eq!((wide.pieces_a * wide.pieces_b, wide.single, wide.stretch), (3, false, 1 << 11));
-        GemmPlan::new(32, 32, 1 << 36, 0);
+        FloatPlan::new(32, 32, 1 << 36, 0);
     }
 
     #[test]
     fn what_sums_start_from_counts() {
-        assert_eq!(GemmPlan::new(8, 8, 1023, 1 << 14), whole(true, 1023));
-        assert_eq!(GemmPlan::new(8, 8, 1023, (1 << 14) + 1).stretch, 1023);
-        assert!(!GemmPlan::new(8, 8, 1023, (1 << 14) + 1).whole);
+        assert_eq!(FloatPlan::new(8, 8, 1023, 1 << 14), whole(true, 1023));
+        assert_eq!(FloatPlan::new(8, 8, 1023, (1 << 14) + 1).stretch, 1023);
+        assert!(!FloatPlan::new(8, 8, 1023, (1 << 14) + 1).whole);
         // Two f64 multiplications cost less than one f32 one and an integer addition.
-        assert_eq!(GemmPlan::new(8, 8, 25, 1 << 24), whole(false, 25));
-        assert!(!GemmPlan::new(16, 16, 25, u128::MAX >> 1).whole);
+        assert_eq!(FloatPlan::new(8, 8, 25, 1 << 24), whole(false, 25));
+        assert!(!FloatPlan::new(16, 16, 25, u128::MAX >> 1).whole);
     }
 }

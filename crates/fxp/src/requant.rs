@@ -9,7 +9,7 @@ pub const ERROR_GRID_BITS: u32 = 8;
 pub(crate) const MAX_LEFT: u32 = 31;
 
 /// Shifts further right than this change nothing: 24 bits past the widest sum there is only sign.
-const MAX_RIGHT: u32 = 126;
+pub(crate) const MAX_RIGHT: u32 = 126;
 
 /// One emitted value and what the counters learn from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

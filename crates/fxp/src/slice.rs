@@ -4,7 +4,7 @@
 //! power of two, the floor, and the difference of two integers that lie close together. Sums that
 //! need 64 bits stay integers.
 
-use crate::requant::MAX_LEFT;
+use crate::requant::{MAX_LEFT, MAX_RIGHT};
 use crate::vector::{Kernel, vectorized};
 use crate::{Counters, Format, Lfsr, Requantizer, Rounding, STREAM_BITS};
 
@@ -56,6 +56,31 @@ impl Requantizer {
         self.apply_parts(sums, streams, out, split)
     }
 
+    /// Rounds sums below 2^102 in magnitude: [`Self::apply`] of each. `streams` as above.
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    pub fn apply_wide(&self, sums: &[i128], streams: &[Lfsr], out: &mut [i32]) -> Counters {
+        const PART: usize = 512;
+        assert_eq!(sums.len(), out.len(), "one output for each sum");
+        let stochastic = self.rounding == Rounding::Stochastic;
+        // What is kept of a sum has the point at bit 24, unless the sum moves left.
+        let right = self.shift.max(0).unsigned_abs();
+        let shift = if self.shift >= 0 { STREAM_BITS as i32 } else { self.shift };
+        let by = Self { shift, ..*self };
+        let mut kept = [0; PART];
+        let mut counters = Counters::default();
+        for (part, (sums, out)) in sums.chunks(PART).zip(out.chunks_mut(PART)).enumerate() {
+            let kept = &mut kept[..sums.len()];
+            for (kept, sum) in kept.iter_mut().zip(sums) {
+                *kept = if self.shift >= 0 { keep(*sum, right) } else { clamp_floor(*sum) };
+            }
+            let streams = if stochastic { &streams[part * PART..][..sums.len()] } else { &[] };
+            counters.merge(&by.apply_integers(kept, streams, out));
+        }
+        counters
+    }
+
     fn apply_parts<S: Copy, P: Split<S>>(
         &self,
         sums: &[S],
@@ -73,6 +98,29 @@ impl Requantizer {
         }
         counters
     }
+}
+
+/// The floor of sum / 2^right, kept beyond saturation where it is, and the top 24 dropped bits.
+fn keep(sum: i128, right: u32) -> i64 {
+    let aligned = if right >= STREAM_BITS {
+        sum >> (right - STREAM_BITS).min(MAX_RIGHT)
+    } else {
+        // At most 102 + 24 bits.
+        sum << (STREAM_BITS - right)
+    };
+    const LIMIT: i128 = 1 << 61;
+    if (-LIMIT..LIMIT).contains(&aligned) {
+        aligned as i64 // which holds it
+    } else {
+        clamp_floor(aligned >> STREAM_BITS) << STREAM_BITS
+            | (aligned & ((1 << STREAM_BITS) - 1)) as i64 // masked to 24 bits
+    }
+}
+
+/// An integer, kept beyond the 32 bits past which all saturates.
+fn clamp_floor(floor: i128) -> i64 {
+    // Clamped to 34 bits.
+    floor.clamp(-(1 << 33), 1 << 33) as i64
 }
 
 /// Rounds real numbers to a format: [`crate::quantize`] of each. `streams` is empty unless rounding
@@ -292,11 +340,39 @@ mod tests {
         let mut out = vec![0; sums.len()];
         let counters = r.apply_integers(sums, words, &mut out);
         assert_eq!((&out, counters), (&expected.0, expected.1), "{r:?} {sums:?} as integers");
+        check_wide(r, &sums.iter().map(|sum| i128::from(*sum)).collect::<Vec<_>>(), seed);
         if sums.iter().all(|sum| sum.unsigned_abs() <= 1 << 53) {
             // At most 2^53.
             let doubles: Vec<_> = sums.iter().map(|sum| *sum as f64).collect();
             let counters = r.apply_exact(&doubles, words, &mut out);
             assert_eq!((&out, counters), (&expected.0, expected.1), "{r:?} {sums:?} as doubles");
+        }
+    }
+
+    fn check_wide(r: &Requantizer, sums: &[i128], seed: u32) {
+        let streams = streams(seed, sums.len());
+        let words = if r.rounding == Rounding::Stochastic { &streams[..] } else { &[] };
+        let expected = one_by_one(sums.len(), |i| r.apply(sums[i], streams[i].word()));
+        let mut out = vec![0; sums.len()];
+        let counters = r.apply_wide(sums, words, &mut out);
+        assert_eq!((&out, counters), (&expected.0, expected.1), "{r:?} {sums:?} as wide integers");
+    }
+
+    /// Around every power of two there is, more than one part of them.
+    #[test]
+    fn wide_sums_at_every_size() {
+        let sums: Vec<i128> = (0..102)
+            .flat_map(|bit| [-3, -1, 0, 1, 0x55_5555].map(|by| (1_i128 << bit) + by))
+            .flat_map(|sum| [sum, -sum])
+            .filter(|sum| sum.unsigned_abs() < 1 << 102)
+            .collect();
+        assert!(sums.len() > 512);
+        for rounding in Rounding::ALL {
+            for shift in [i32::MIN, -33, -5, 0, 1, 23, 24, 25, 40, 61, 85, 86, 125, 126, i32::MAX] {
+                for bits in [2, 16, 32] {
+                    check_wide(&Requantizer { shift, bits, rounding }, &sums, 11);
+                }
+            }
         }
     }
 

@@ -10,6 +10,8 @@ pub enum Sums {
     Single(Array2<f32>),
     /// Integers of at most 2^53 in magnitude.
     Double(Array2<f64>),
+    /// Below 2^31 in magnitude.
+    Short(Array2<i32>),
     /// Below 2^62 in magnitude.
     Narrow(Array2<i64>),
     /// Sums may pass that.
@@ -23,6 +25,8 @@ pub enum SumsViewMut<'a> {
     Single(ArrayViewMut2<'a, f32>),
     /// Of [`Sums::Double`].
     Double(ArrayViewMut2<'a, f64>),
+    /// Of [`Sums::Short`].
+    Short(ArrayViewMut2<'a, i32>),
     /// Of [`Sums::Narrow`].
     Narrow(ArrayViewMut2<'a, i64>),
     /// Of [`Sums::Wide`].
@@ -35,6 +39,7 @@ macro_rules! each {
         match $of {
             $all::Single($sums) => $body,
             $all::Double($sums) => $body,
+            $all::Short($sums) => $body,
             $all::Narrow($sums) => $body,
             $all::Wide($sums) => $body,
         }
@@ -61,6 +66,7 @@ impl Sums {
         match self {
             Self::Single(sums) => SumsViewMut::Single(sums.slice_mut(slice)),
             Self::Double(sums) => SumsViewMut::Double(sums.slice_mut(slice)),
+            Self::Short(sums) => SumsViewMut::Short(sums.slice_mut(slice)),
             Self::Narrow(sums) => SumsViewMut::Narrow(sums.slice_mut(slice)),
             Self::Wide(sums) => SumsViewMut::Wide(sums.slice_mut(slice)),
         }
@@ -84,6 +90,7 @@ impl Sums {
         match self {
             Self::Single(sums) => bands(sums, rows, |s, row| fill(SumsViewMut::Single(s), row)),
             Self::Double(sums) => bands(sums, rows, |s, row| fill(SumsViewMut::Double(s), row)),
+            Self::Short(sums) => bands(sums, rows, |s, row| fill(SumsViewMut::Short(s), row)),
             Self::Narrow(sums) => bands(sums, rows, |s, row| fill(SumsViewMut::Narrow(s), row)),
             Self::Wide(sums) => bands(sums, rows, |s, row| fill(SumsViewMut::Wide(s), row)),
         }
@@ -94,6 +101,7 @@ impl Sums {
         match (self, other) {
             (Self::Single(sums), Self::Single(other)) => *sums += other,
             (Self::Double(sums), Self::Double(other)) => *sums += other,
+            (Self::Short(sums), Self::Short(other)) => *sums += other,
             (Self::Narrow(sums), Self::Narrow(other)) => *sums += other,
             (Self::Wide(sums), Self::Wide(other)) => *sums += other,
             _ => unreachable!("parts of one product have one type"),
@@ -113,6 +121,27 @@ impl PartialEq for Sums {
 impl SumsViewMut<'_> {
     pub(crate) fn nrows(&self) -> usize {
         each!(Self, self, sums => sums.nrows())
+    }
+
+    pub(crate) fn dim(&self) -> (usize, usize) {
+        each!(Self, self, sums => sums.dim())
+    }
+
+    /// Adds piece sums * 2^shift to sums that are kept as integers.
+    pub(crate) fn add_shifted<F: Carrier>(&mut self, piece_sums: &Array2<F>, shift: u32) {
+        fn add<F: Carrier, S: IntegerAccumulator>(
+            sums: &mut ArrayViewMut2<'_, S>,
+            piece_sums: &Array2<F>,
+            shift: u32,
+        ) {
+            sums.zip_mut_with(piece_sums, |sum, piece| sum.add_shifted(piece.to_integer(), shift));
+        }
+        match self {
+            Self::Short(sums) => add(sums, piece_sums, shift),
+            Self::Narrow(sums) => add(sums, piece_sums, shift),
+            Self::Wide(sums) => add(sums, piece_sums, shift),
+            Self::Single(_) | Self::Double(_) => unreachable!("floats are summed in place"),
+        }
     }
 
     /// Writes what the sums start from, zero or the values of the rows from `first` on.
@@ -211,6 +240,25 @@ macro_rules! float_accumulator {
 float_accumulator!(f32);
 float_accumulator!(f64);
 
+impl Accumulator for i32 {
+    fn shifted(value: i32, shift: u32) -> Self {
+        // Zero may come with any shift; the rest fits.
+        if value == 0 { 0 } else { value << shift }
+    }
+
+    fn widened(self) -> i128 {
+        self.into()
+    }
+}
+
+impl IntegerAccumulator for i32 {
+    #[inline(always)]
+    fn add_shifted(&mut self, piece_sum: i64, shift: u32) {
+        // Partial totals may wrap past 32 bits and come back: the final one fits by its bound.
+        *self = self.wrapping_add((piece_sum as Self).wrapping_shl(shift));
+    }
+}
+
 impl Accumulator for i64 {
     fn shifted(value: i32, shift: u32) -> Self {
         // Zero may come with any shift; the rest fits.
@@ -223,6 +271,7 @@ impl Accumulator for i64 {
 }
 
 impl IntegerAccumulator for i64 {
+    #[inline(always)]
     fn add_shifted(&mut self, piece_sum: i64, shift: u32) {
         // Partial totals may wrap past 64 bits and come back: the final one fits by its bound.
         *self = self.wrapping_add(piece_sum.wrapping_shl(shift));
@@ -241,6 +290,7 @@ impl Accumulator for i128 {
 }
 
 impl IntegerAccumulator for i128 {
+    #[inline(always)]
     fn add_shifted(&mut self, piece_sum: i64, shift: u32) {
         *self += Self::from(piece_sum) << shift;
     }

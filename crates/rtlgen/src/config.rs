@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounds;
 use crate::error::{ConfigError, ConfigErrors};
-use crate::{fixed, fp32};
+use crate::{fp32, integer};
 
 /// Which processing element fills the array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ impl Style {
     pub fn max_stages(self) -> u32 {
         match self {
             Self::Flex => 4,
-            Self::Fixed => fixed::MAX_STAGES,
+            Self::Fixed => integer::MAX_STAGES,
             Self::Fp32 => fp32::MAX_STAGES,
         }
     }

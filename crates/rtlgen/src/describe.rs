@@ -69,7 +69,7 @@ pub fn parameters() -> Vec<Parameter> {
             "integer",
             "1..=4",
             d.stages.to_string(),
-            "pipeline registers inside a PE: accumulator, + sum, + products, + operands; up to 5 in \
+            "pipeline registers inside a PE: accumulator, + adder tree, + half of it, + sum; up to 5 in \
              style fixed, 8 in style fp32",
         ),
         row(

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::bounds::ceil_log2;
 use crate::config::{Config, Style};
-use crate::{fixed, fp32};
+use crate::{fp32, integer};
 
 /// Bits of every counter but the magnitude's.
 pub const COUNTER_BITS: u32 = 48;
@@ -35,8 +35,8 @@ pub(crate) struct Design {
     row_bits: u32,
     cols_bits: u32,
     significance_bits: u32,
-    digit: u32,
-    digit_msb: u32,
+    /// Bits of one operand word as PEs get it.
+    word: u32,
     counter_bits: u32,
     // blocks that share registers
     fanout: u32,
@@ -75,14 +75,13 @@ pub(crate) struct Design {
     // styles
     planes: bool,
     pe: &'static str,
-    pe_parameters: String,
+    pe_parameters: &'static str,
+    registers: String,
     mul_registers: String,
     add_registers: String,
     partial_sums: u32,
     reduction_steps: u32,
     reduction_codes: String,
-    #[serde(flatten)]
-    tree: AdderTree,
 }
 
 /// Rows of a column that share registers, block 0 with the last row. What passes them comes `from`
@@ -172,69 +171,6 @@ struct CycleCounter {
     port: &'static str,
 }
 
-/// A balanced tree of two-input adders over the lanes' products.
-#[derive(Debug, Serialize)]
-struct AdderTree {
-    leaves: Vec<Leaf>,
-    nodes: Vec<Node>,
-    root: String,
-    growth: u32,
-    product_msb: u32,
-    dot_msb: u32,
-}
-
-#[derive(Debug, Serialize)]
-struct Leaf {
-    name: String,
-    lane: u32,
-}
-
-/// An adder, or where a level has an odd one out, its sign extension to the level's width.
-#[derive(Debug, Serialize)]
-struct Node {
-    name: String,
-    left: String,
-    right: Option<String>,
-    growth: u32,
-    growth_below: u32,
-}
-
-impl AdderTree {
-    fn new(lanes: u32, chunk: u32) -> Self {
-        let leaves: Vec<_> =
-            (0..lanes).map(|lane| Leaf { name: format!("product_{lane}"), lane }).collect();
-        let mut nodes = Vec::new();
-        let mut level: Vec<String> = leaves.iter().map(|leaf| leaf.name.clone()).collect();
-        let mut growth = 0;
-        while level.len() > 1 {
-            growth += 1;
-            level = level
-                .chunks(2)
-                .enumerate()
-                .map(|(index, pair)| {
-                    let name = format!("sum_{growth}_{index}");
-                    nodes.push(Node {
-                        name: name.clone(),
-                        left: pair[0].clone(),
-                        right: pair.get(1).cloned(),
-                        growth,
-                        growth_below: growth - 1,
-                    });
-                    name
-                })
-                .collect();
-        }
-        Self {
-            leaves,
-            nodes,
-            root: level.remove(0),
-            growth,
-            product_msb: 2 * chunk,
-            dot_msb: 2 * chunk + growth,
-        }
-    }
-}
-
 impl Design {
     pub fn new(config: &Config) -> Self {
         let s = config.spec();
@@ -243,8 +179,8 @@ impl Design {
         let index_bits = |count: u32| ceil_log2(count).max(1);
         let count_bits = |count: u32| ceil_log2(count + 1).max(1);
         let flex = s.style == Style::Flex;
-        // Planes but the top one are unsigned, so digits get a sign bit; whole operands have one.
-        let digit = s.chunk + u32::from(flex);
+        // Planes but the top one are unsigned, so their words say which; whole operands are signed.
+        let word = s.lanes * s.chunk + u32::from(flex);
         let stages = config.capture_stages();
         let pipe_registers = pipe_registers(config);
         let float = config.float_pipeline();
@@ -270,8 +206,7 @@ impl Design {
             row_bits: index_bits(s.rows),
             cols_bits: count_bits(s.cols),
             significance_bits: index_bits(2 * max_planes - 1),
-            digit,
-            digit_msb: digit - 1,
+            word,
             counter_bits: COUNTER_BITS,
             fanout: s.fanout,
             block_rows: config.block_rows(),
@@ -287,8 +222,8 @@ impl Design {
             rows_msb: count_bits(s.rows) - 1,
             cols_msb: count_bits(s.cols) - 1,
             counter_msb: COUNTER_BITS - 1,
-            a_msb: s.rows * s.lanes * digit - 1,
-            b_msb: s.lanes * digit - 1,
+            a_msb: s.rows * word - 1,
+            b_msb: word - 1,
             op_a_msb: s.rows * s.lanes * s.chunk - 1,
             op_b_msb: s.cols * s.lanes * s.chunk - 1,
             chains_msb: s.cols * acc - 1,
@@ -306,13 +241,12 @@ impl Design {
             cycle_counters: CYCLE_COUNTERS.to_vec(),
             planes: flex,
             pe: if flex { "flexmac_pe" } else { "flexmac_fixed_pe" },
-            pe_parameters: match s.style {
-                Style::Fixed => {
-                    let regs = fixed::Pipeline::new(s.stages).registers;
-                    format!(".W(P), .V(V), .ACC(ACC), .REGS(4'b{regs:04b})")
-                }
-                _ => ".P(P), .V(V), .ACC(ACC), .STAGES(STAGES)".to_owned(),
+            pe_parameters: if flex {
+                ".P(P), .V(V), .ACC(ACC), .REGS(REGS)"
+            } else {
+                ".W(P), .V(V), .ACC(ACC), .REGS(REGS)"
             },
+            registers: format!("{:04b}", integer::Pipeline::new(s.stages).registers),
             mul_registers: format!("3'b{:03b}", float.mul_registers),
             add_registers: format!("4'b{:04b}", float.add_registers),
             partial_sums: float.partial_sums(),
@@ -320,7 +254,6 @@ impl Design {
             reduction_codes: hexadecimal(
                 reduction.iter().rev().fold(0, |codes, step| codes << 3 | step.code()),
             ),
-            tree: AdderTree::new(s.lanes, s.chunk),
         }
     }
 }
@@ -349,9 +282,7 @@ pub fn port_bits(config: &Config) -> Vec<(&'static str, u32)> {
 fn pipe_registers(config: &Config) -> Vec<PipeRegister> {
     let stages = config.spec().stages;
     let (names, mask): (&[&str], u32) = match config.style() {
-        // At least 4 stages have all three, 3 the last two, 2 the last.
-        Style::Flex => (&["operands", "products", "sum"], (0b111 << (4 - stages)) & 0b111),
-        Style::Fixed => (&fixed::PLACES, fixed::Pipeline::new(stages).registers),
+        Style::Flex | Style::Fixed => (&integer::PLACES, integer::Pipeline::new(stages).registers),
         Style::Fp32 => {
             (&["operands", "partial products", "product"], config.float_pipeline().mul_registers)
         }

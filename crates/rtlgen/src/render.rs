@@ -44,6 +44,11 @@ const LEAVES: &[(&str, &str)] = leaves![
 
 /// ... that integer styles have.
 const INTEGER_LEAVES: &[(&str, &str)] = leaves![
+    "flexmac_accumulate.v",
+    "flexmac_adder.v",
+    "flexmac_adder_segment.v",
+    "flexmac_csa.v",
+    "flexmac_dot.v",
     "flexmac_fifo.v",
     "flexmac_lfsr.v",
     "flexmac_mode.v",
@@ -55,14 +60,9 @@ const INTEGER_LEAVES: &[(&str, &str)] = leaves![
     "flexmac_sum.v",
 ];
 
-const FLEX_LEAVES: &[(&str, &str)] = leaves!["flexmac_digit.v", "flexmac_mul.v", "flexmac_pe.v"];
+const FLEX_LEAVES: &[(&str, &str)] = leaves!["flexmac_pe.v"];
 
-const FIXED_LEAVES: &[(&str, &str)] = leaves![
-    "flexmac_adder.v",
-    "flexmac_adder_segment.v",
-    "flexmac_fixed_mul.v",
-    "flexmac_fixed_pe.v",
-];
+const FIXED_LEAVES: &[(&str, &str)] = leaves!["flexmac_fixed_pe.v"];
 
 const FP32_LEAVES: &[(&str, &str)] = leaves![
     "flexmac_adder.v",
@@ -98,8 +98,7 @@ macro_rules! templates {
 }
 
 /// Rendered modules of the integer styles, one file each, named after the last part.
-const MODULES: &[(&str, &str)] =
-    templates!["flexmac_dot", "flexmac_column", "flexmac_array", "flexmac_core"];
+const MODULES: &[(&str, &str)] = templates!["flexmac_column", "flexmac_array", "flexmac_core"];
 
 /// ... of the float style.
 const FP32_MODULES: &[(&str, &str)] =
@@ -129,7 +128,7 @@ fn parts(style: Style) -> (Vec<Text>, &'static [Text]) {
     match style {
         Style::Flex => ([LEAVES, INTEGER_LEAVES, FLEX_LEAVES].concat(), MODULES),
         // A one-pass PE adds its own products up.
-        Style::Fixed => ([LEAVES, INTEGER_LEAVES, FIXED_LEAVES].concat(), &MODULES[1..]),
+        Style::Fixed => ([LEAVES, INTEGER_LEAVES, FIXED_LEAVES].concat(), MODULES),
         Style::Fp32 => ([LEAVES, FP32_LEAVES].concat(), FP32_MODULES),
     }
 }

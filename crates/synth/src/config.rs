@@ -23,6 +23,14 @@ pub struct SynthConfig {
     pub period_ps: Option<f64>,
     /// Dissolve the hierarchy before optimising: one module, no per-module breakdown.
     pub flatten: bool,
+    /// Modules that stay modules in a hierarchical run, everything below them dissolved; empty: all
+    /// do. One that is instantiated often, and whose inside gains from being optimised as a whole.
+    pub units: Vec<String>,
+    /// Verilog macros defined while reading.
+    pub defines: Vec<String>,
+    /// Use the library's clock gates, where it has any, for registers of four bits and more with an
+    /// enable; otherwise every such bit has a multiplexer.
+    pub clock_gates: bool,
     /// Folder for scripts, logs, netlists and `report.json`; created when missing.
     pub out_dir: PathBuf,
     /// Keep the working copy of the cell library (46 MB for ASAP7) so scripts can be run again.
@@ -41,6 +49,9 @@ impl SynthConfig {
             clock: "clk_i".to_owned(),
             period_ps: None,
             flatten: false,
+            units: Vec::new(),
+            defines: Vec::new(),
+            clock_gates: false,
             out_dir: out_dir.into(),
             keep: false,
             timeout: Duration::from_secs(2 * 60 * 60),

@@ -40,12 +40,11 @@ pub fn run(config: &SynthConfig, stage: &mut dyn FnMut(Stage)) -> Result<SynthRe
     clock.enter(Stage::Prepare);
     config.check()?;
     let yosys = Tool::find("yosys", "apt-get install yosys")?;
-    let sta = match &config.target {
-        Target::Liberty { .. } => Some(Tool::find("sta", "apt-get install opensta")?),
-        _ => None,
-    };
+    if let Target::Liberty { .. } = &config.target {
+        Tool::find("sta", "apt-get install opensta")?; // now, not after minutes of mapping
+    }
     let library_text = match &config.target {
-        Target::Liberty { path } => Some((path, read_library(path)?)),
+        Target::Liberty { path } => Some((path, library_text(path)?)),
         _ => None,
     };
     let dir = OutDir::prepare(&config.out_dir)?;
@@ -59,6 +58,13 @@ pub fn run(config: &SynthConfig, stage: &mut dyn FnMut(Stage)) -> Result<SynthRe
     clock.enter(Stage::Synthesis);
     let mut scripts = vec!["synth.ys"];
     let staged: Vec<String> = sources.iter().map(|(name, _)| name.clone()).collect();
+    let design = yosys::Design {
+        sources: &staged,
+        defines: &config.defines,
+        top: &config.top,
+        flatten: config.flatten,
+        units: &config.units,
+    };
     let script = match (&config.target, &library) {
         (Target::Liberty { .. }, Some(library)) => {
             let buffer = library.parsed.buffer();
@@ -70,13 +76,18 @@ pub fn run(config: &SynthConfig, stage: &mut dyn FnMut(Stage)) -> Result<SynthRe
             let delay_target_ps = config.period_ps.filter(|_| config.flatten);
             dir.write("abc.script", yosys::abc_script(delay_target_ps))?;
             scripts.push("abc.script");
+            let gate = library.parsed.clock_gate().filter(|_| config.clock_gates);
+            if let Some(gate) = &gate {
+                dir.write("clock_gates.v", yosys::clock_gate_rules(gate))?;
+                scripts.push("clock_gates.v");
+            }
             let (high, low) = (library.parsed.tie(true), library.parsed.tie(false));
-            yosys::liberty_script(&staged, &config.top, config.flatten, high, low, buffer.is_some())
+            yosys::liberty_script(&design, gate.is_some(), high, low, buffer.is_some())
         }
-        (Target::Ice40 { dsp }, _) => {
-            yosys::ice40_script(&staged, &config.top, config.flatten, *dsp)
-        }
-        _ => yosys::generic_script(&staged, &config.top, config.flatten),
+        (Target::Ice40 { dsp }, _) => yosys::ice40_script(&design, *dsp),
+        (Target::Ecp5, _) => yosys::ecp5_script(&design),
+        (Target::Xilinx, _) => yosys::xilinx_script(&design),
+        _ => yosys::generic_script(&design),
     };
     dir.write("synth.ys", &script)?;
     let status =
@@ -105,16 +116,17 @@ pub fn run(config: &SynthConfig, stage: &mut dyn FnMut(Stage)) -> Result<SynthRe
         let nand2_equivalents = transistors as f64 / 4.0; // exact: counts stay far below 2^53
         gates = Some(GateEstimate { transistors, lower_bound, nand2_equivalents });
     }
-    let fpga = matches!(config.target, Target::Ice40 { .. }).then(|| resources(&summary));
+    let fpga = resources(&config.target, &summary);
 
     let mut logs = vec![YOSYS_LOG];
     let mut timing = None;
-    if let (Some(sta), Some(library)) = (&sta, &library) {
+    if let Some(library) = &library {
         clock.enter(Stage::Timing);
         scripts.push("timing.tcl");
         logs.push(STA_LOG);
-        timing = Some(time(config, sta, library, &dir)?);
-        tools.push(ToolVersion { name: "opensta".to_owned(), version: sta.version("-version")? });
+        let (measured, version) = time(config, library, &dir)?;
+        timing = Some(measured);
+        tools.push(version);
     }
 
     clock.enter(Stage::Report);
@@ -153,26 +165,15 @@ pub fn run(config: &SynthConfig, stage: &mut dyn FnMut(Stage)) -> Result<SynthRe
 /// Runs OpenSTA and judges it by its log.
 fn time(
     config: &SynthConfig,
-    sta: &Tool,
     library: &Staged,
     dir: &OutDir,
-) -> Result<TimingReport, Error> {
+) -> Result<(TimingReport, ToolVersion), Error> {
     let period_ps = config.period_ps.unwrap_or(sta::NOMINAL_PERIOD_PS);
     let conditions = library.parsed.operating_conditions.as_deref();
     dir.write("timing.tcl", sta::script(&config.top, &config.clock, period_ps, conditions))?;
-    let args = ["-no_init", "-no_splash", "-exit", "timing.tcl"];
-    let status = sta.run(&dir.path, &args, STA_LOG, config.timeout)?;
-    let log = dir.read(STA_LOG)?;
-    let errors = sta::error_lines(&log);
-    if !status.success() || !errors.is_empty() {
-        return Err(Error::ToolFailed {
-            tool: "sta",
-            status: describe(status),
-            log: dir.path.join(STA_LOG),
-            lines: if errors.is_empty() { yosys::last_lines(&log) } else { errors },
-        });
-    }
-    sta::parse(&log, period_ps).map_err(|error| error.at(dir.path.join(STA_LOG)))
+    let (log, version) = opensta(&dir.path, "timing.tcl", STA_LOG, config.timeout)?;
+    let timing = sta::parse(&log, period_ps).map_err(|error| error.at(dir.path.join(STA_LOG)))?;
+    Ok((timing, version))
 }
 
 /// Holds the area from cell counts against the one Yosys states.
@@ -194,23 +195,38 @@ fn check_area(summary: &Summary, dir: &OutDir, top: &str) -> Result<(), Error> {
     })
 }
 
-fn resources(summary: &Summary) -> FpgaResources {
-    let count = |prefix: &str| {
-        summary
-            .cells
-            .iter()
-            .filter(|(name, _)| name.starts_with(prefix))
-            .map(|(_, count)| count)
-            .sum()
+/// Cells of an FPGA by what they are; none for other targets. A prefix ends where digits or variants
+/// of the cell begin.
+fn resources(target: &Target, summary: &Summary) -> Option<FpgaResources> {
+    let count = |prefixes: &[&str]| {
+        let wanted = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        summary.cells.iter().filter(|(name, _)| wanted(name)).map(|(_, count)| count).sum()
     };
-    FpgaResources {
-        luts: count("SB_LUT4"),
-        carries: count("SB_CARRY"),
-        ffs: count("SB_DFF"),
-        brams: count("SB_RAM40_4K"),
-        sprams: count("SB_SPRAM256KA"),
-        dsps: count("SB_MAC16"),
-    }
+    let [luts, carries, ffs, brams, sprams, dsps]: [&[&str]; 6] = match target {
+        Target::Ice40 { .. } => [
+            &["SB_LUT4"],
+            &["SB_CARRY"],
+            &["SB_DFF"],
+            &["SB_RAM40_4K"],
+            &["SB_SPRAM256KA"],
+            &["SB_MAC16"],
+        ],
+        Target::Ecp5 => {
+            [&["LUT4"], &["CCU2C"], &["TRELLIS_FF"], &["DP16KD", "PDPW16KD"], &[], &["MULT18X18D"]]
+        }
+        Target::Xilinx => {
+            [&["LUT"], &["CARRY4"], &["FDRE", "FDSE", "FDCE", "FDPE"], &["RAMB"], &[], &["DSP48E1"]]
+        }
+        Target::Generic | Target::Liberty { .. } => return None,
+    };
+    Some(FpgaResources {
+        luts: count(luts),
+        carries: count(carries),
+        ffs: count(ffs),
+        brams: count(brams),
+        sprams: count(sprams),
+        dsps: count(dsps),
+    })
 }
 
 /// Output folder, locked for the length of a run.
@@ -304,7 +320,52 @@ struct Staged {
     is_copy: bool,
 }
 
-fn read_library(path: &Path) -> Result<Vec<u8>, Error> {
+/// Reads a cell library, `.lib` or `.lib.gz`, and gives its uncompressed text too.
+///
+/// # Errors
+/// No such file, or one that does not read as a library.
+pub fn read_library(path: &Path) -> Result<(Library, Vec<u8>), Error> {
+    let text = library_text(path)?;
+    let library = Library::parse(&text).map_err(|error| error.at(path))?;
+    Ok((library, text))
+}
+
+/// SHA-256 in hexadecimal, as [`LibraryReport::sha256`] has it.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Runs OpenSTA in `dir` on a script there and gives its log and version.
+///
+/// # Errors
+/// A missing tool, a run that fails or takes longer than `limit`, a log that reports an error
+/// (OpenSTA's exit code does not).
+pub fn opensta(
+    dir: &Path,
+    script: &str,
+    log: &str,
+    limit: std::time::Duration,
+) -> Result<(String, ToolVersion), Error> {
+    let sta = Tool::find("sta", "apt-get install opensta")?;
+    let args = ["-no_init", "-no_splash", "-exit", script];
+    let status = sta.run(dir, &args, log, limit)?;
+    let path = dir.join(log);
+    let bytes = fs::read(&path).map_err(io_error("read", &path))?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let errors = sta::error_lines(&text);
+    if !status.success() || !errors.is_empty() {
+        return Err(Error::ToolFailed {
+            tool: "sta",
+            status: describe(status),
+            log: path,
+            lines: if errors.is_empty() { yosys::last_lines(&text) } else { errors },
+        });
+    }
+    let version = sta.version("-version")?;
+    Ok((text, ToolVersion { name: "opensta".to_owned(), version }))
+}
+
+fn library_text(path: &Path) -> Result<Vec<u8>, Error> {
     if !path.is_file() {
         let hint = if path == Path::new(OSU018_LIBERTY) {
             "install it with: apt-get install qflow-tech-osu018"
@@ -338,7 +399,7 @@ fn stage_library(path: &Path, text: &[u8], dir: &OutDir) -> Result<Staged, Error
     let report = LibraryReport {
         name: parsed.name.clone(),
         path: path.display().to_string(),
-        sha256: Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: sha256(text),
         time_unit_ps: parsed.time_unit_ps,
         operating_conditions: parsed.operating_conditions.clone(),
         tie_high: owned(parsed.tie(true)),

@@ -22,6 +22,7 @@ mod error;
 mod flow;
 mod hierarchy;
 pub mod liberty;
+pub mod netlist;
 mod report;
 pub mod sta;
 mod target;
@@ -30,7 +31,7 @@ pub mod yosys;
 
 pub use config::SynthConfig;
 pub use error::{Error, ParseError};
-pub use flow::run;
+pub use flow::{opensta, read_library, run, sha256};
 pub use report::{
     FpgaResources, GateEstimate, LibraryReport, ModuleReport, Stage, StageTime, SynthReport,
     TimingReport, ToolVersion,

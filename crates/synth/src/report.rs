@@ -124,20 +124,20 @@ pub struct TimingReport {
     pub overall_end: String,
 }
 
-/// iCE40 resources before placement.
+/// FPGA resources before placement: iCE40, ECP5 or Xilinx 7 series.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FpgaResources {
-    /// 4-input look-up tables (`SB_LUT4`); the packer may add some for routing.
+    /// Look-up tables (`SB_LUT4`, `LUT4`, `LUT1` to `LUT6`); the packer may add some for routing.
     pub luts: u64,
-    /// Carry cells (`SB_CARRY`).
+    /// Carry cells (`SB_CARRY`: 1 bit, `CCU2C`: 2, `CARRY4`: 4).
     pub carries: u64,
-    /// Flip-flops (`SB_DFF*`).
+    /// Flip-flops (`SB_DFF*`, `TRELLIS_FF`, `FDRE` and kin).
     pub ffs: u64,
-    /// 4-kbit block RAMs (`SB_RAM40_4K*`).
+    /// Block RAMs (`SB_RAM40_4K*`: 4 kbit, `DP16KD`: 18, `RAMB18E1` and `RAMB36E1`).
     pub brams: u64,
-    /// 256-kbit single-port RAMs (`SB_SPRAM256KA`).
+    /// 256-kbit single-port RAMs (`SB_SPRAM256KA`, iCE40 only).
     pub sprams: u64,
-    /// DSP blocks (`SB_MAC16`).
+    /// DSP blocks (`SB_MAC16`, `MULT18X18D`, `DSP48E1`).
     pub dsps: u64,
 }
 
@@ -157,7 +157,7 @@ pub struct GateEstimate {
 pub struct SynthReport {
     /// Top module.
     pub top: String,
-    /// Target name: `generic`, `ice40` or `liberty`.
+    /// Target name: `generic`, `ice40`, `ecp5`, `xilinx` or `liberty`.
     pub target: String,
     /// Whether the hierarchy was dissolved.
     pub flatten: bool,
@@ -179,7 +179,7 @@ pub struct SynthReport {
     pub modules: Vec<ModuleReport>,
     /// Clock of a Liberty run.
     pub timing: Option<TimingReport>,
-    /// Resources of an iCE40 run.
+    /// Resources of an FPGA run.
     pub fpga: Option<FpgaResources>,
     /// Estimate of a generic run.
     pub gates: Option<GateEstimate>,

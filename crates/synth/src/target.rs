@@ -19,6 +19,10 @@ pub enum Target {
         /// Use the DSP blocks of the UltraPlus parts; other parts have none.
         dsp: bool,
     },
+    /// Lattice ECP5; gives resources before placement, no clock.
+    Ecp5,
+    /// Xilinx 7 series; gives resources before placement, no clock.
+    Xilinx,
     /// Standard cells of a Liberty file; gives area and clock.
     Liberty {
         /// A `.lib` or `.lib.gz` file.
@@ -32,11 +36,13 @@ impl Target {
         Self::Liberty { path: PathBuf::from(OSU018_LIBERTY) }
     }
 
-    /// Short name used in reports: `generic`, `ice40` or `liberty`.
+    /// Short name used in reports: `generic`, `ice40`, `ecp5`, `xilinx` or `liberty`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Generic => "generic",
             Self::Ice40 { .. } => "ice40",
+            Self::Ecp5 => "ecp5",
+            Self::Xilinx => "xilinx",
             Self::Liberty { .. } => "liberty",
         }
     }

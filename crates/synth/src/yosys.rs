@@ -8,15 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use crate::error::ParseError;
+use crate::liberty::ClockGate;
 
 const READ: &str = include_str!("../../../scripts/synth/read.ys");
 const GENERIC: &str = include_str!("../../../scripts/synth/generic.ys");
 const ICE40: &str = include_str!("../../../scripts/synth/ice40.ys");
+const ECP5: &str = include_str!("../../../scripts/synth/ecp5.ys");
+const XILINX: &str = include_str!("../../../scripts/synth/xilinx.ys");
 const LIBERTY: &str = include_str!("../../../scripts/synth/liberty.ys");
+const CLOCK_GATES: &str = include_str!("../../../scripts/synth/clock_gates.v");
 const ABC: &str = include_str!("../../../scripts/synth/abc.script");
 
 /// Fills `@NAME@` placeholders; the comment lines that explain them are left out.
-pub(crate) fn fill(template: &str, values: &[(&str, &str)]) -> String {
+pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut text = String::new();
     for line in template.lines().filter(|line| !(line.starts_with('#') && line.contains('@'))) {
         let mut line = line.to_owned();
@@ -34,28 +38,76 @@ pub(crate) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     text
 }
 
-fn read(sources: &[String], top: &str) -> String {
-    fill(READ, &[("SOURCES", &sources.join(" ")), ("TOP", top)])
+/// What is read, and what of its hierarchy stays.
+#[derive(Debug, Clone, Copy)]
+pub struct Design<'a> {
+    /// Staged Verilog files.
+    pub sources: &'a [String],
+    /// Macros defined while reading.
+    pub defines: &'a [String],
+    /// Top module.
+    pub top: &'a str,
+    /// Dissolve the hierarchy.
+    pub flatten: bool,
+    /// Modules that stay otherwise; empty: all.
+    pub units: &'a [String],
+}
+
+impl Design<'_> {
+    /// Option of Yosys's `synth`, after a command that marks what stays.
+    fn hierarchy(&self) -> (String, &'static str) {
+        let whole = self.flatten || !self.units.is_empty();
+        let keep = if self.flatten || self.units.is_empty() {
+            String::new()
+        } else {
+            let names: Vec<_> = self.units.iter().map(|unit| format!("*{unit}")).collect();
+            format!("setattr -mod -set keep_hierarchy 1 {}", names.join(" "))
+        };
+        (keep, if whole { "-flatten" } else { "" })
+    }
+}
+
+fn read(design: &Design) -> String {
+    let defines: Vec<_> = design.defines.iter().map(|name| format!("-D{name}")).collect();
+    let values = [
+        ("DEFINES", defines.join(" ")),
+        ("SOURCES", design.sources.join(" ")),
+        ("TOP", design.top.to_owned()),
+    ];
+    fill(READ, &values.each_ref().map(|(name, value)| (*name, value.as_str())))
 }
 
 /// Script of a generic run.
-pub fn generic_script(sources: &[String], top: &str, flatten: bool) -> String {
-    let flatten = if flatten { "-flatten" } else { "" };
-    read(sources, top) + &fill(GENERIC, &[("TOP", top), ("FLATTEN", flatten)])
+pub fn generic_script(design: &Design) -> String {
+    let (keep, flatten) = design.hierarchy();
+    let values = [("TOP", design.top), ("KEEP", &keep), ("FLATTEN", flatten)];
+    read(design) + &fill(GENERIC, &values)
 }
 
 /// Script of an iCE40 run.
-pub fn ice40_script(sources: &[String], top: &str, flatten: bool, dsp: bool) -> String {
-    let flatten = if flatten { "" } else { "-noflatten" };
+pub fn ice40_script(design: &Design, dsp: bool) -> String {
+    let flatten = if design.flatten { "" } else { "-noflatten" };
     let dsp = if dsp { "-dsp" } else { "" };
-    read(sources, top) + &fill(ICE40, &[("TOP", top), ("FLATTEN", flatten), ("DSP", dsp)])
+    read(design) + &fill(ICE40, &[("TOP", design.top), ("FLATTEN", flatten), ("DSP", dsp)])
 }
 
-/// Script of a Liberty run; tie cells are (cell, pin), `constr` tells whether `abc.constr` exists.
+/// Script of an ECP5 run.
+pub fn ecp5_script(design: &Design) -> String {
+    let flatten = if design.flatten { "" } else { "-noflatten" };
+    read(design) + &fill(ECP5, &[("TOP", design.top), ("FLATTEN", flatten)])
+}
+
+/// Script of a Xilinx run.
+pub fn xilinx_script(design: &Design) -> String {
+    let flatten = if design.flatten { "-flatten" } else { "" };
+    read(design) + &fill(XILINX, &[("TOP", design.top), ("FLATTEN", flatten)])
+}
+
+/// Script of a Liberty run; tie cells are (cell, pin), `constr` tells whether `abc.constr` exists,
+/// `clock_gates` whether `clock_gates.v` does.
 pub fn liberty_script(
-    sources: &[String],
-    top: &str,
-    flatten: bool,
+    design: &Design,
+    clock_gates: bool,
     tie_high: Option<(&str, &str)>,
     tie_low: Option<(&str, &str)>,
     constr: bool,
@@ -69,13 +121,42 @@ pub fn liberty_script(
     if !hilomap.is_empty() {
         hilomap.insert_str(0, "hilomap");
     }
+    let (keep, flatten) = design.hierarchy();
     let values = [
-        ("TOP", top),
-        ("FLATTEN", if flatten { "-flatten" } else { "" }),
+        ("TOP", design.top),
+        ("KEEP", &keep),
+        ("FLATTEN", flatten),
+        (
+            "GATES",
+            if clock_gates {
+                "read_liberty -lib -ignore_miss_func cells.lib\ntechmap -map clock_gates.v"
+            } else {
+                ""
+            },
+        ),
         ("TIE", &hilomap),
         ("CONSTR", if constr { "-constr abc.constr" } else { "" }),
+        (
+            "DISSOLVE",
+            if design.flatten { "setattr -mod -unset keep_hierarchy *; flatten" } else { "" },
+        ),
     ];
-    read(sources, top) + &fill(LIBERTY, &values)
+    read(design) + &fill(LIBERTY, &values)
+}
+
+/// Yosys rules that give a register with an enable a clock gate of the library.
+pub fn clock_gate_rules(gate: &ClockGate) -> String {
+    let test = gate.test.map(|pin| format!(", .{pin}(1'b0)")).unwrap_or_default();
+    fill(
+        CLOCK_GATES,
+        &[
+            ("CELL", gate.cell),
+            ("CLOCK", gate.clock),
+            ("ENABLE", gate.enable),
+            ("OUT", gate.output),
+            ("TEST", &test),
+        ],
+    )
 }
 
 /// ABC's script; `period_ps` is the delay target.
@@ -224,13 +305,19 @@ mod tests {
         vec!["input/000_a.v".to_owned(), "input/001_b.v".to_owned()]
     }
 
+    fn design(sources: &[String], flatten: bool) -> Design<'_> {
+        Design { sources, defines: &[], top: "top", flatten, units: &[] }
+    }
+
     #[test]
     fn no_placeholder_survives_rendering() {
         let (high, low) = (Some(("CONB", "HI")), Some(("CONB", "LO")));
         for script in [
-            generic_script(&sources(), "top", true),
-            ice40_script(&sources(), "top", false, true),
-            liberty_script(&sources(), "top", true, high, low, true),
+            generic_script(&design(&sources(), true)),
+            ice40_script(&design(&sources(), false), true),
+            ecp5_script(&design(&sources(), false)),
+            xilinx_script(&design(&sources(), true)),
+            liberty_script(&design(&sources(), true), true, high, low, true),
             abc_script(Some(3000.0)),
         ] {
             assert!(!script.contains('@'), "{script}");
@@ -240,15 +327,21 @@ mod tests {
 
     #[test]
     fn options_appear_only_when_asked_for() {
-        let hierarchical = liberty_script(&sources(), "top", false, None, None, false);
+        let hierarchical = liberty_script(&design(&sources(), false), false, None, None, false);
         assert!(hierarchical.contains("\nread_verilog -defer input/000_a.v input/001_b.v\n"));
-        assert!(hierarchical.contains("\nsynth -top top\n"));
+        assert!(hierarchical.contains("\nsynth -top top -run begin:fine\n"));
         assert!(hierarchical.contains("\nabc -liberty cells.lib -script abc.script\n"));
         assert!(!hierarchical.contains("hilomap"));
-        let flat = liberty_script(&sources(), "top", true, Some(("T", "Y")), None, true);
-        assert!(flat.contains("\nsynth -flatten -top top\n"));
+        let flat = liberty_script(&design(&sources(), true), false, Some(("T", "Y")), None, true);
+        assert!(flat.contains("\nsynth -flatten -top top -run begin:fine\n"));
         assert!(flat.contains("\nhilomap -hicell T Y\n"));
         assert!(flat.contains(" -constr abc.constr "));
+        let units = ["pe".to_owned()];
+        let by_unit = Design { units: &units, defines: &units, ..design(&[], false) };
+        let by_unit = liberty_script(&by_unit, true, None, None, false);
+        assert!(by_unit.contains("\nread_verilog -defer -Dpe\n"));
+        assert!(by_unit.contains("\nsetattr -mod -set keep_hierarchy 1 *pe\nsynth -flatten "));
+        assert!(by_unit.contains("\ntechmap -map clock_gates.v\n"));
         assert!(abc_script(None).contains("\n&nf\n"));
         assert!(abc_script(Some(1234.4)).contains("\nupsize -D 1234\n"));
     }

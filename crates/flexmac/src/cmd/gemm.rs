@@ -32,6 +32,9 @@ pub struct GemmArgs {
     /// Generated design: the folder that `flexmac gen` wrote
     #[arg(long, value_name = "DIR")]
     pub config: PathBuf,
+    /// Simulate its netlist, the folder that `flexmac synth` wrote, in place of the RTL
+    #[arg(long, value_name = "DIR")]
+    netlist: Option<PathBuf>,
     /// What computes the product
     #[arg(long, value_enum, default_value_t = ArrayEngine::Checked)]
     pub engine: ArrayEngine,
@@ -176,7 +179,13 @@ pub struct Shape {
 
 /// Computes the product.
 pub fn run(args: &GemmArgs) -> Result<()> {
-    let design = Design::read(&args.config)?;
+    let design = match &args.netlist {
+        None => Design::read(&args.config)?,
+        Some(netlist) => Design::read_netlist(&args.config, netlist)?,
+    };
+    if args.trace.is_some() && args.netlist.is_some() {
+        bail!("gemm: --trace shows the RTL; it does not go with --netlist");
+    }
     if args.trace.is_some() && args.engine == ArrayEngine::Reference {
         bail!("gemm: --trace needs --engine rtl or checked; the reference has no cycles to show");
     }

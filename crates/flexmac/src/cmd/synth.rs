@@ -16,6 +16,10 @@ enum TargetKind {
     Generic,
     /// Lattice iCE40: LUTs, carries, flip-flops, block RAM
     Ice40,
+    /// Lattice ECP5: LUTs, carries, flip-flops, block RAM, multipliers
+    Ecp5,
+    /// Xilinx 7 series: LUTs, carries, flip-flops, block RAM, DSPs
+    Xilinx,
     /// Standard cells of --liberty: area and clock
     Liberty,
 }
@@ -41,6 +45,10 @@ pub struct SynthArgs {
     /// Dissolve the hierarchy before optimising: slower, a little smaller
     #[arg(long)]
     flatten: bool,
+
+    /// Leave the library's clock gates alone: registers with an enable get multiplexers
+    #[arg(long)]
+    no_clock_gates: bool,
     /// Folder for scripts, logs, netlist and report.json
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -51,6 +59,16 @@ pub struct SynthArgs {
     #[arg(long)]
     json: bool,
 }
+
+/// Modules that stay: what is mapped once and used often, and the array, for its share of the power.
+const UNITS: [&str; 6] = [
+    "flexmac_array",
+    "flexmac_column",
+    "flexmac_pe",
+    "flexmac_fixed_pe",
+    "flexmac_fp32_pe",
+    "flexmac_requant",
+];
 
 /// Synthesizes the design.
 pub fn run(args: &SynthArgs) -> Result<()> {
@@ -63,12 +81,20 @@ pub fn run(args: &SynthArgs) -> Result<()> {
             kind.to_possible_value().expect("no value is skipped").get_name()
         ),
         (TargetKind::Generic, None) => Target::Generic,
+        (TargetKind::Ecp5, None) => Target::Ecp5,
+        (TargetKind::Xilinx, None) => Target::Xilinx,
         (TargetKind::Ice40, None) => Target::Ice40 { dsp: false },
     };
     let sources = design.sources.iter().map(|file| args.config.join(&file.path));
     let mut config = SynthConfig::new(&args.top, target, &args.out).sources(sources);
     config.period_ps = args.period_ps;
     config.flatten = args.flatten;
+    config.clock_gates = !args.no_clock_gates;
+    if matches!(config.target, Target::Liberty { .. } | Target::Generic) {
+        // Gates have no multiplier blocks: products as carry-save trees (rtl/flexmac_dot.v).
+        config.defines = vec!["FLEXMAC_CELLS".to_owned()];
+        config.units = UNITS.map(str::to_owned).to_vec();
+    }
     config.keep = args.keep;
     let report = synth::run(&config, &mut |stage| eprintln!("synth: {stage}")).context("synth")?;
     if args.json {

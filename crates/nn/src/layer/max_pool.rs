@@ -48,11 +48,19 @@ impl MaxPool {
             for y in rows {
                 for x in columns.clone() {
                     let start = (y * self.input.width + x) * channels;
-                    for (channel, value) in image[start..start + channels].iter().enumerate() {
-                        if first || *value > output[channel] {
-                            output[channel] = *value;
-                            // An image has fewer than 2^32 elements.
-                            winners[channel] = (start + channel) as u32;
+                    let values = &image[start..start + channels];
+                    // An image has fewer than 2^32 elements.
+                    let place = start as u32;
+                    if first {
+                        output.copy_from_slice(values);
+                        winners.iter_mut().zip(place..).for_each(|(winner, at)| *winner = at);
+                    } else {
+                        let best = output.iter_mut().zip(winners.iter_mut());
+                        for ((best, value), at) in best.zip(values).zip(place..) {
+                            // Selections, which vectors have.
+                            let wins = *value > *best.0;
+                            *best.0 = if wins { *value } else { *best.0 };
+                            *best.1 = if wins { at } else { *best.1 };
                         }
                     }
                     first = false;

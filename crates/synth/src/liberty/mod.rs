@@ -1,8 +1,11 @@
-//! What the flow needs to know about a cell library: units, cells, areas, tie cells, a buffer.
+//! What the flow needs to know about a cell library: units, cells, areas, tie cells, a buffer, and
+//! what each cell does.
 //!
 //! Liberty has no attribute for the unit of area. All libraries met here state it in um2, and so
 //! do these types.
 
+pub mod function;
+pub mod model;
 mod scan;
 
 use std::borrow::Cow;
@@ -10,6 +13,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::error::ParseError;
+use function::Function;
 use scan::{Visitor, scan};
 
 /// A cell library.
@@ -24,6 +28,8 @@ pub struct Library {
     pub capacitance_unit_ff: f64,
     /// The default operating conditions, or else the first ones defined.
     pub operating_conditions: Option<String>,
+    /// `nom_voltage`: the supply the library is characterised at.
+    pub voltage_v: Option<f64>,
     /// Cells by name.
     pub cells: BTreeMap<String, Cell>,
 }
@@ -36,12 +42,56 @@ pub struct Cell {
     pub area_um2: Option<f64>,
     /// Holds state: flip-flop, latch or state table.
     pub sequential: bool,
+    /// The `ff` and `latch` groups, which say what the state is.
+    pub states: Vec<State>,
+    /// Kind of an integrated clock gate, such as `latch_posedge_precontrol`.
+    pub clock_gate: Option<String>,
     /// Must not be mapped to: `dont_use`, isolation cell, level shifter, always-on cell.
     pub excluded: bool,
     /// Signal pins in file order; supply pins are left out.
     pub pins: Vec<Pin>,
     /// Bytes of the cell's group in the library text.
     pub span: Range<usize>,
+}
+
+/// A clock gate of the library and its pins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockGate<'a> {
+    /// Name of the cell.
+    pub cell: &'a str,
+    /// Clock.
+    pub clock: &'a str,
+    /// Enable, sampled while the clock is low.
+    pub enable: &'a str,
+    /// The clock while enabled, else low.
+    pub output: &'a str,
+    /// Forces the clock on.
+    pub test: Option<&'a str>,
+}
+
+/// A plain flip-flop and its pins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlipFlop<'a> {
+    /// The cell.
+    pub cell: &'a str,
+    /// Clock pin.
+    pub clock: &'a str,
+    /// Data pin.
+    pub data: &'a str,
+    /// An output.
+    pub output: &'a str,
+}
+
+/// What holds a cell's state.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct State {
+    /// A latch, else a flip-flop.
+    pub latch: bool,
+    /// Node that holds the state, and its inverse.
+    pub nodes: [String; 2],
+    /// Its attributes (`next_state`, `clocked_on`, `clear`, ...), as written.
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// A signal pin.
@@ -58,6 +108,8 @@ pub struct Pin {
     pub three_state: bool,
     /// Capacitance in the library's unit.
     pub capacitance: Option<f64>,
+    /// What the pin is to an integrated clock gate: `clock`, `enable`, `test` or `out`.
+    pub clock_gate_role: Option<String>,
 }
 
 impl Library {
@@ -86,6 +138,7 @@ impl Library {
             time_unit_ps,
             capacitance_unit_ff,
             operating_conditions: builder.default_conditions.or(builder.first_conditions),
+            voltage_v: builder.voltage_v,
             cells: builder.cells,
         })
     }
@@ -122,6 +175,73 @@ impl Library {
             })
             .min_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))
             .map(|(_, _, name, capacitance)| (name, capacitance * self.capacitance_unit_ff))
+    }
+
+    /// The smallest inverter and its input capacitance in femtofarads.
+    pub fn inverter(&self) -> Option<(&str, f64)> {
+        self.usable()
+            .filter_map(|(name, cell)| {
+                let [a, b] = cell.pins.as_slice() else { return None };
+                let (input, output) = if a.direction == "input" { (a, b) } else { (b, a) };
+                let function = Function::parse(output.function.as_deref()?).ok()?;
+                let inverts =
+                    function == Function::Not(Box::new(Function::Name(input.name.clone())));
+                let plain = inverts && !output.three_state && !cell.sequential;
+                plain.then_some((cell.area_um2?, name, input.capacitance?))
+            })
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, name, capacitance)| (name, capacitance * self.capacitance_unit_ff))
+    }
+
+    /// The smallest clock gate for registers on rising edges.
+    pub fn clock_gate(&self) -> Option<ClockGate<'_>> {
+        self.usable()
+            .filter_map(|(name, cell)| {
+                let kind = cell.clock_gate.as_deref()?;
+                if !matches!(kind, "latch_posedge" | "latch_posedge_precontrol") {
+                    return None;
+                }
+                let pin = |role: &str| {
+                    let has = |pin: &&Pin| pin.clock_gate_role.as_deref() == Some(role);
+                    cell.pins.iter().find(has).map(|pin| pin.name.as_str())
+                };
+                let gate = ClockGate {
+                    cell: name,
+                    clock: pin("clock")?,
+                    enable: pin("enable")?,
+                    output: pin("out")?,
+                    test: pin("test"),
+                };
+                Some((cell.area_um2?, gate))
+            })
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, gate)| gate)
+    }
+
+    /// The smallest plain flip-flop: clock, data, and outputs, no more.
+    pub fn flip_flop(&self) -> Option<FlipFlop<'_>> {
+        self.usable()
+            .filter_map(|(name, cell)| {
+                let [state] = cell.states.as_slice() else { return None };
+                if state.latch {
+                    return None;
+                }
+                let pin = |attribute: &str| {
+                    let function = Function::parse(state.attributes.get(attribute)?).ok()?;
+                    let pin = match function.names().as_slice() {
+                        [pin] => (*pin).to_owned(),
+                        _ => return None,
+                    };
+                    cell.pins.iter().find(|known| known.name == pin).map(|pin| pin.name.as_str())
+                };
+                let (clock, data) = (pin("clocked_on")?, pin("next_state")?);
+                let inputs = cell.pins.iter().filter(|pin| pin.direction == "input").count();
+                let output = cell.pins.iter().find(|pin| pin.direction == "output")?;
+                let flip_flop = FlipFlop { cell: name, clock, data, output: &output.name };
+                (inputs == 2).then_some((cell.area_um2?, flip_flop))
+            })
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, flip_flop)| flip_flop)
     }
 
     /// Names of the cells that must not be mapped to.
@@ -175,10 +295,12 @@ struct Builder {
     capacitance_unit_ff: Option<f64>,
     default_conditions: Option<String>,
     first_conditions: Option<String>,
+    voltage_v: Option<f64>,
     cells: BTreeMap<String, Cell>,
     in_library: bool,
     cell: Option<(String, Cell)>,
     in_pin: bool,
+    in_state: bool,
 }
 
 impl Visitor for Builder {
@@ -200,6 +322,15 @@ impl Visitor for Builder {
             (2, "ff" | "latch" | "ff_bank" | "latch_bank" | "statetable") => {
                 if let Some((_, cell)) = &mut self.cell {
                     cell.sequential = true;
+                    if matches!(name, "ff" | "latch") {
+                        let node = |at: usize| args.get(at).map(|arg| arg.to_string());
+                        cell.states.push(State {
+                            latch: name == "latch",
+                            nodes: [0, 1].map(|at| node(at).unwrap_or_default()),
+                            ..State::default()
+                        });
+                        self.in_state = true;
+                    }
                 }
             }
             (2, "pin") => {
@@ -229,6 +360,17 @@ impl Visitor for Builder {
             (0, "default_operating_conditions", _) => {
                 self.default_conditions = Some(value.to_owned())
             }
+            (0, "nom_voltage", _) => {
+                self.voltage_v = Some(number(value, "nom_voltage", line)?);
+            }
+            (1, "clock_gating_integrated_cell", Some((_, cell))) => {
+                cell.clock_gate = Some(value.to_owned());
+            }
+            (2, _, Some((_, cell))) if self.in_state => {
+                if let Some(state) = cell.states.last_mut() {
+                    state.attributes.insert(name.to_owned(), value.to_owned());
+                }
+            }
             (1, "area", Some((_, cell))) => cell.area_um2 = Some(number(value, "area", line)?),
             (
                 1,
@@ -241,6 +383,15 @@ impl Visitor for Builder {
                     "direction" => pin.direction = value.to_owned(),
                     "function" => pin.function = Some(value.to_owned()),
                     "three_state" => pin.three_state = true,
+                    "clock_gate_clock_pin"
+                    | "clock_gate_enable_pin"
+                    | "clock_gate_test_pin"
+                    | "clock_gate_out_pin"
+                        if value.eq_ignore_ascii_case("true") =>
+                    {
+                        let role = name.trim_start_matches("clock_gate_").trim_end_matches("_pin");
+                        pin.clock_gate_role = Some(role.to_owned());
+                    }
                     "capacitance" => pin.capacitance = Some(number(value, "capacitance", line)?),
                     _ => {}
                 }
@@ -281,7 +432,7 @@ impl Visitor for Builder {
                     self.cells.insert(name, cell);
                 }
             }
-            2 => self.in_pin = false,
+            2 => (self.in_pin, self.in_state) = (false, false),
             _ => {}
         }
     }

@@ -1,10 +1,12 @@
+rtl/flexmac_accumulate.v
 rtl/flexmac_adder.v
 rtl/flexmac_adder_segment.v
 rtl/flexmac_counter.v
+rtl/flexmac_csa.v
 rtl/flexmac_delay.v
+rtl/flexmac_dot.v
 rtl/flexmac_drain.v
 rtl/flexmac_fifo.v
-rtl/flexmac_fixed_mul.v
 rtl/flexmac_fixed_pe.v
 rtl/flexmac_lfsr.v
 rtl/flexmac_mode.v

@@ -1,11 +1,14 @@
+rtl/flexmac_accumulate.v
+rtl/flexmac_adder.v
+rtl/flexmac_adder_segment.v
 rtl/flexmac_counter.v
+rtl/flexmac_csa.v
 rtl/flexmac_delay.v
-rtl/flexmac_digit.v
+rtl/flexmac_dot.v
 rtl/flexmac_drain.v
 rtl/flexmac_fifo.v
 rtl/flexmac_lfsr.v
 rtl/flexmac_mode.v
-rtl/flexmac_mul.v
 rtl/flexmac_pe.v
 rtl/flexmac_pipe.v
 rtl/flexmac_requant.v
@@ -15,7 +18,6 @@ rtl/flexmac_seq.v
 rtl/flexmac_skew.v
 rtl/flexmac_stats.v
 rtl/flexmac_sum.v
-rtl/flexmac_dot.v
 rtl/flexmac_column.v
 rtl/flexmac_array.v
 rtl/flexmac_core.v

@@ -18,8 +18,8 @@
 //                         |
 //                         b_i, ..._i
 //
-//   a_i       5 x 2 digits of s8.0, row 0 and lane 0 lowest, each in its block's cycle
-//   b_i       2 digits of s8.0
+//   a_i       5 x {signed, 2 digits of 8 bits}, row 0 and lane 0 lowest, each in its block's cycle
+//   b_i       {signed, 2 digits of 8 bits}
 //   chain_o   s23.0: digits (zero-extended) or accumulators, as flexmac_pe captures them
 //   leaves_o  row 0's block shifts: what is on chain_o leaves
 //
@@ -30,7 +30,7 @@ module flexmac_column (
     input  wire clk_i,
     input  wire rst_ni,
     // control: enables of this cycle
-    input  wire [2:0] pipe_en_i,
+    input  wire [3:0] pipe_en_i,
     input  wire acc_en_i,
     input  wire acc_clear_i,
     input  wire acc_shift_i,
@@ -38,8 +38,8 @@ module flexmac_column (
     input  wire cap_last_i,
     input  wire drain_i,
     // data
-    input  wire [89:0] a_i,
-    input  wire [17:0] b_i,
+    input  wire [84:0] a_i,
+    input  wire [16:0] b_i,
     output wire signed [23:0] chain_o,
     // status
     output wire leaves_o
@@ -48,16 +48,16 @@ module flexmac_column (
   localparam P = 8;
   localparam V = 2;
   localparam ACC = 24;
-  localparam STAGES = 2;
-  localparam DIGITS = V * 9;  // with signs
+  localparam [3:0] REGS = 4'b0100;  // of a PE
+  localparam WORD = 17;  // digits and their kind
 
   // block 0: rows 3 to 4
-  wire [2:0] pipe_en_0;
+  wire [3:0] pipe_en_0;
   wire acc_en_0, acc_clear_0, acc_shift_0;
   wire cap_0, cap_last_0, drain_0;
-  wire [DIGITS-1:0] b_0;
+  wire [WORD-1:0] b_0;
 
-  flexmac_delay #(.W(9), .N(1)) u_control_0 (
+  flexmac_delay #(.W(10), .N(1)) u_control_0 (
       .clk_i(clk_i), .rst_ni(rst_ni), .en_i(1'b1),
       .d_i({
           pipe_en_i, acc_en_i, acc_clear_i, acc_shift_i,
@@ -68,17 +68,17 @@ module flexmac_column (
           cap_0, cap_last_0, drain_0
       })
   );
-  flexmac_skew #(.W(DIGITS), .N(1)) u_b_0 (
+  flexmac_skew #(.W(WORD), .N(1)) u_b_0 (
       .clk_i(clk_i), .d_i(b_i), .q_o(b_0)
   );
 
   // block 1: rows 1 to 2
-  wire [2:0] pipe_en_1;
+  wire [3:0] pipe_en_1;
   wire acc_en_1, acc_clear_1, acc_shift_1;
   wire cap_1, cap_last_1, drain_1;
-  wire [DIGITS-1:0] b_1;
+  wire [WORD-1:0] b_1;
 
-  flexmac_delay #(.W(9), .N(1)) u_control_1 (
+  flexmac_delay #(.W(10), .N(1)) u_control_1 (
       .clk_i(clk_i), .rst_ni(rst_ni), .en_i(1'b1),
       .d_i({
           pipe_en_0, acc_en_0, acc_clear_0, acc_shift_0,
@@ -89,17 +89,17 @@ module flexmac_column (
           cap_1, cap_last_1, drain_1
       })
   );
-  flexmac_skew #(.W(DIGITS), .N(1)) u_b_1 (
+  flexmac_skew #(.W(WORD), .N(1)) u_b_1 (
       .clk_i(clk_i), .d_i(b_0), .q_o(b_1)
   );
 
   // block 2: row 0
-  wire [2:0] pipe_en_2;
+  wire [3:0] pipe_en_2;
   wire acc_en_2, acc_clear_2, acc_shift_2;
   wire cap_2, cap_last_2, drain_2;
-  wire [DIGITS-1:0] b_2;
+  wire [WORD-1:0] b_2;
 
-  flexmac_delay #(.W(9), .N(1)) u_control_2 (
+  flexmac_delay #(.W(10), .N(1)) u_control_2 (
       .clk_i(clk_i), .rst_ni(rst_ni), .en_i(1'b1),
       .d_i({
           pipe_en_1, acc_en_1, acc_clear_1, acc_shift_1,
@@ -110,7 +110,7 @@ module flexmac_column (
           cap_2, cap_last_2, drain_2
       })
   );
-  flexmac_skew #(.W(DIGITS), .N(1)) u_b_2 (
+  flexmac_skew #(.W(WORD), .N(1)) u_b_2 (
       .clk_i(clk_i), .d_i(b_1), .q_o(b_2)
   );
 
@@ -125,43 +125,43 @@ module flexmac_column (
   flexmac_skew #(.W(ACC), .N(1)) u_held_1 (
       .clk_i(clk_i), .d_i(chain_1), .q_o(held_1)
   );
-  flexmac_pe #(.P(P), .V(V), .ACC(ACC), .STAGES(STAGES)) u_pe_0 (
+  flexmac_pe #(.P(P), .V(V), .ACC(ACC), .REGS(REGS)) u_pe_0 (
       .clk_i(clk_i), .pipe_en_i(pipe_en_2),
       .acc_en_i(acc_en_2), .acc_clear_i(acc_clear_2), .acc_shift_i(acc_shift_2),
       .cap_i(cap_2), .cap_last_i(cap_last_2), .drain_i(drain_2),
-      .a_i(a_i[0*DIGITS +: DIGITS]), .b_i(b_2),
+      .a_i(a_i[0*WORD +: WORD]), .b_i(b_2),
       .chain_i(held_1), .chain_o(chain_0)
   );
-  flexmac_pe #(.P(P), .V(V), .ACC(ACC), .STAGES(STAGES)) u_pe_1 (
+  flexmac_pe #(.P(P), .V(V), .ACC(ACC), .REGS(REGS)) u_pe_1 (
       .clk_i(clk_i), .pipe_en_i(pipe_en_1),
       .acc_en_i(acc_en_1), .acc_clear_i(acc_clear_1), .acc_shift_i(acc_shift_1),
       .cap_i(cap_1), .cap_last_i(cap_last_1), .drain_i(drain_1),
-      .a_i(a_i[1*DIGITS +: DIGITS]), .b_i(b_1),
+      .a_i(a_i[1*WORD +: WORD]), .b_i(b_1),
       .chain_i(chain_2), .chain_o(chain_1)
   );
   wire signed [ACC-1:0] held_3;
   flexmac_skew #(.W(ACC), .N(1)) u_held_3 (
       .clk_i(clk_i), .d_i(chain_3), .q_o(held_3)
   );
-  flexmac_pe #(.P(P), .V(V), .ACC(ACC), .STAGES(STAGES)) u_pe_2 (
+  flexmac_pe #(.P(P), .V(V), .ACC(ACC), .REGS(REGS)) u_pe_2 (
       .clk_i(clk_i), .pipe_en_i(pipe_en_1),
       .acc_en_i(acc_en_1), .acc_clear_i(acc_clear_1), .acc_shift_i(acc_shift_1),
       .cap_i(cap_1), .cap_last_i(cap_last_1), .drain_i(drain_1),
-      .a_i(a_i[2*DIGITS +: DIGITS]), .b_i(b_1),
+      .a_i(a_i[2*WORD +: WORD]), .b_i(b_1),
       .chain_i(held_3), .chain_o(chain_2)
   );
-  flexmac_pe #(.P(P), .V(V), .ACC(ACC), .STAGES(STAGES)) u_pe_3 (
+  flexmac_pe #(.P(P), .V(V), .ACC(ACC), .REGS(REGS)) u_pe_3 (
       .clk_i(clk_i), .pipe_en_i(pipe_en_0),
       .acc_en_i(acc_en_0), .acc_clear_i(acc_clear_0), .acc_shift_i(acc_shift_0),
       .cap_i(cap_0), .cap_last_i(cap_last_0), .drain_i(drain_0),
-      .a_i(a_i[3*DIGITS +: DIGITS]), .b_i(b_0),
+      .a_i(a_i[3*WORD +: WORD]), .b_i(b_0),
       .chain_i(chain_4), .chain_o(chain_3)
   );
-  flexmac_pe #(.P(P), .V(V), .ACC(ACC), .STAGES(STAGES)) u_pe_4 (
+  flexmac_pe #(.P(P), .V(V), .ACC(ACC), .REGS(REGS)) u_pe_4 (
       .clk_i(clk_i), .pipe_en_i(pipe_en_0),
       .acc_en_i(acc_en_0), .acc_clear_i(acc_clear_0), .acc_shift_i(acc_shift_0),
       .cap_i(cap_0), .cap_last_i(cap_last_0), .drain_i(drain_0),
-      .a_i(a_i[4*DIGITS +: DIGITS]), .b_i(b_0),
+      .a_i(a_i[4*WORD +: WORD]), .b_i(b_0),
       .chain_i(chain_5), .chain_o(chain_4)
   );
 

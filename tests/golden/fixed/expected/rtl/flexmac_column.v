@@ -18,8 +18,8 @@
 //                         |
 //                         b_i, ..._i
 //
-//   a_i       2 x 3 digits of s12.0, row 0 and lane 0 lowest, each in its block's cycle
-//   b_i       3 digits of s12.0
+//   a_i       2 x {3 digits of 13 bits}, row 0 and lane 0 lowest, each in its block's cycle
+//   b_i       {3 digits of 13 bits}
 //   chain_o   s31.0: digits (zero-extended) or accumulators, as flexmac_fixed_pe captures them
 //   leaves_o  row 0's block shifts: what is on chain_o leaves
 //
@@ -48,13 +48,14 @@ module flexmac_column (
   localparam P = 13;
   localparam V = 3;
   localparam ACC = 32;
-  localparam DIGITS = V * 13;  // with signs
+  localparam [3:0] REGS = 4'b0110;  // of a PE
+  localparam WORD = 39;
 
   // block 0: rows 0 to 1
   wire [3:0] pipe_en_0;
   wire acc_en_0, acc_clear_0, acc_shift_0;
   wire cap_0, cap_last_0, drain_0;
-  wire [DIGITS-1:0] b_0;
+  wire [WORD-1:0] b_0;
 
   flexmac_delay #(.W(10), .N(1)) u_control_0 (
       .clk_i(clk_i), .rst_ni(rst_ni), .en_i(1'b1),
@@ -67,7 +68,7 @@ module flexmac_column (
           cap_0, cap_last_0, drain_0
       })
   );
-  flexmac_skew #(.W(DIGITS), .N(1)) u_b_0 (
+  flexmac_skew #(.W(WORD), .N(1)) u_b_0 (
       .clk_i(clk_i), .d_i(b_i), .q_o(b_0)
   );
 
@@ -75,18 +76,18 @@ module flexmac_column (
   wire signed [ACC-1:0] chain_1;
   wire signed [ACC-1:0] chain_2 = {ACC{1'b0}};
 
-  flexmac_fixed_pe #(.W(P), .V(V), .ACC(ACC), .REGS(4'b1010)) u_pe_0 (
+  flexmac_fixed_pe #(.W(P), .V(V), .ACC(ACC), .REGS(REGS)) u_pe_0 (
       .clk_i(clk_i), .pipe_en_i(pipe_en_0),
       .acc_en_i(acc_en_0), .acc_clear_i(acc_clear_0), .acc_shift_i(acc_shift_0),
       .cap_i(cap_0), .cap_last_i(cap_last_0), .drain_i(drain_0),
-      .a_i(a_i[0*DIGITS +: DIGITS]), .b_i(b_0),
+      .a_i(a_i[0*WORD +: WORD]), .b_i(b_0),
       .chain_i(chain_1), .chain_o(chain_0)
   );
-  flexmac_fixed_pe #(.W(P), .V(V), .ACC(ACC), .REGS(4'b1010)) u_pe_1 (
+  flexmac_fixed_pe #(.W(P), .V(V), .ACC(ACC), .REGS(REGS)) u_pe_1 (
       .clk_i(clk_i), .pipe_en_i(pipe_en_0),
       .acc_en_i(acc_en_0), .acc_clear_i(acc_clear_0), .acc_shift_i(acc_shift_0),
       .cap_i(cap_0), .cap_last_i(cap_last_0), .drain_i(drain_0),
-      .a_i(a_i[1*DIGITS +: DIGITS]), .b_i(b_0),
+      .a_i(a_i[1*WORD +: WORD]), .b_i(b_0),
       .chain_i(chain_2), .chain_o(chain_1)
   );
 

@@ -18,8 +18,8 @@
 //                         |
 //                         b_i, ..._i
 //
-//   a_i       1 x 1 digits of s8.0, row 0 and lane 0 lowest, each in its block's cycle
-//   b_i       1 digits of s8.0
+//   a_i       1 x {signed, 1 digits of 8 bits}, row 0 and lane 0 lowest, each in its block's cycle
+//   b_i       {signed, 1 digits of 8 bits}
 //   chain_o   s21.0: digits (zero-extended) or accumulators, as flexmac_pe captures them
 //   leaves_o  row 0's block shifts: what is on chain_o leaves
 //
@@ -30,7 +30,7 @@ module flexmac_column (
     input  wire clk_i,
     input  wire rst_ni,
     // control: enables of this cycle
-    input  wire [2:0] pipe_en_i,
+    input  wire [3:0] pipe_en_i,
     input  wire acc_en_i,
     input  wire acc_clear_i,
     input  wire acc_shift_i,
@@ -48,16 +48,16 @@ module flexmac_column (
   localparam P = 8;
   localparam V = 1;
   localparam ACC = 22;
-  localparam STAGES = 1;
-  localparam DIGITS = V * 9;  // with signs
+  localparam [3:0] REGS = 4'b0000;  // of a PE
+  localparam WORD = 9;  // digits and their kind
 
   // block 0: row 0
-  wire [2:0] pipe_en_0;
+  wire [3:0] pipe_en_0;
   wire acc_en_0, acc_clear_0, acc_shift_0;
   wire cap_0, cap_last_0, drain_0;
-  wire [DIGITS-1:0] b_0;
+  wire [WORD-1:0] b_0;
 
-  flexmac_delay #(.W(9), .N(1)) u_control_0 (
+  flexmac_delay #(.W(10), .N(1)) u_control_0 (
       .clk_i(clk_i), .rst_ni(rst_ni), .en_i(1'b1),
       .d_i({
           pipe_en_i, acc_en_i, acc_clear_i, acc_shift_i,
@@ -68,18 +68,18 @@ module flexmac_column (
           cap_0, cap_last_0, drain_0
       })
   );
-  flexmac_skew #(.W(DIGITS), .N(1)) u_b_0 (
+  flexmac_skew #(.W(WORD), .N(1)) u_b_0 (
       .clk_i(clk_i), .d_i(b_i), .q_o(b_0)
   );
 
   wire signed [ACC-1:0] chain_0;
   wire signed [ACC-1:0] chain_1 = {ACC{1'b0}};
 
-  flexmac_pe #(.P(P), .V(V), .ACC(ACC), .STAGES(STAGES)) u_pe_0 (
+  flexmac_pe #(.P(P), .V(V), .ACC(ACC), .REGS(REGS)) u_pe_0 (
       .clk_i(clk_i), .pipe_en_i(pipe_en_0),
       .acc_en_i(acc_en_0), .acc_clear_i(acc_clear_0), .acc_shift_i(acc_shift_0),
       .cap_i(cap_0), .cap_last_i(cap_last_0), .drain_i(drain_0),
-      .a_i(a_i[0*DIGITS +: DIGITS]), .b_i(b_0),
+      .a_i(a_i[0*WORD +: WORD]), .b_i(b_0),
       .chain_i(chain_1), .chain_o(chain_0)
   );
 

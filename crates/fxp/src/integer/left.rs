@@ -1,0 +1,122 @@
+//! Rows of A, packed as pairs of terms, with their norms.
+
+use std::marker::PhantomData;
+
+use ndarray::{ArrayView2, CowArray};
+
+use super::width::fits;
+use super::{BLOCK, Width, blocks};
+use crate::vector::Kernel;
+
+/// Some rows of A.
+#[derive(Debug)]
+pub(super) struct Left<W: Width> {
+    /// Pairs of a row.
+    stride: usize,
+    /// Row by row.
+    pairs: Vec<W::Pair>,
+    /// Squared norm of each block of K, row by row.
+    norms: Vec<f32>,
+}
+
+impl<W: Width> Left<W> {
+    /// The pairs of a row.
+    #[inline(always)]
+    pub fn row(&self, row: usize) -> &[W::Pair] {
+        &self.pairs[row * self.stride..][..self.stride]
+    }
+
+    /// The largest squared norm of some rows in a block of K.
+    #[inline(always)]
+    pub fn norm(&self, rows: std::ops::Range<usize>, block: usize) -> f32 {
+        let count = self.stride.div_ceil(BLOCK / 2);
+        rows.fold(0.0, |norm, row| norm.max(self.norms[row * count + block]))
+    }
+}
+
+/// Packs rows.
+pub(super) struct PackLeft<'a, W> {
+    pub a: ArrayView2<'a, i32>,
+    /// Bits of its elements.
+    pub bits: u32,
+    /// The largest squared norm of a column they meet.
+    pub right_norm: f32,
+    pub width: PhantomData<W>,
+}
+
+/// Rows shorter than this cost more to measure than to multiply in halves.
+const MIN_MEASURED: usize = 48;
+
+impl<W: Width> Kernel for PackLeft<'_, W> {
+    type Output = Left<W>;
+
+    #[inline(always)]
+    fn run(self) -> Left<W> {
+        let (rows, inner) = self.a.dim();
+        let stride = inner.div_ceil(2);
+        // A block of the largest elements there can be.
+        let largest = inner.min(BLOCK) as f32 * f32::powi(4.0, self.bits as i32 - 1);
+        let measured = inner >= MIN_MEASURED && !fits::<W>(largest, self.right_norm);
+        let mut left = Left {
+            stride,
+            pairs: vec![W::Pair::default(); rows * stride],
+            norms: Vec::with_capacity(rows * stride.div_ceil(BLOCK / 2)),
+        };
+        let rows = CowArray::from(self.a);
+        let rows = rows.as_standard_layout();
+        let terms = rows.as_slice().expect("standard layout");
+        for (row, pairs) in terms.chunks_exact(inner).zip(left.pairs.chunks_exact_mut(stride)) {
+            let (whole, last) = row.as_chunks::<2>();
+            for (pair, [first, second]) in pairs.iter_mut().zip(whole) {
+                *pair = W::pair(*first, *second);
+            }
+            if let Some(last) = last.first() {
+                pairs[stride - 1] = W::pair(*last, 0);
+            }
+            for block in blocks(inner) {
+                let norm = if measured { square(&row[terms_of(&block, inner)]) } else { largest };
+                left.norms.push(norm);
+            }
+        }
+        left
+    }
+}
+
+/// The terms of a range of pairs.
+pub(super) fn terms_of(pairs: &std::ops::Range<usize>, inner: usize) -> std::ops::Range<usize> {
+    2 * pairs.start..inner.min(2 * pairs.end)
+}
+
+/// The sum of squares.
+#[inline(always)]
+pub(super) fn square(values: &[i32]) -> f32 {
+    let mut sums = [0.0_f32; 16];
+    let (lanes, rest) = values.as_chunks::<16>();
+    for lane in lanes {
+        add_squares(&mut sums, lane);
+    }
+    let mut last = [0; 16];
+    if let Some(window) = values.last_chunk::<16>() {
+        let counted = 16 - rest.len();
+        for (index, (last, value)) in last.iter_mut().zip(window).enumerate() {
+            *last = if index < counted { 0 } else { *value };
+        }
+    } else {
+        last[..rest.len()].copy_from_slice(rest);
+    }
+    add_squares(&mut sums, &last);
+    let mut halves = [0.0; 8];
+    for (index, half) in halves.iter_mut().enumerate() {
+        *half = sums[index] + sums[index + 8];
+    }
+    let [a, b, c, d, e, f, g, h] = halves;
+    ((a + b) + (c + d)) + ((e + f) + (g + h))
+}
+
+/// Adds a square to each sum.
+#[inline(always)]
+pub(super) fn add_squares<const N: usize>(sums: &mut [f32; N], values: &[i32; N]) {
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum += *value as f32 * *value as f32; // rounded: see the margin
+    }
+}

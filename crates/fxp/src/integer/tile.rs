@@ -1,0 +1,273 @@
+//! Tile by tile: which rows meet which columns, whole or in halves.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use super::left::{Left, PackLeft};
+use super::multiplier::Multiplier;
+use super::right::Panel;
+use super::{Line, Machine, Right, Width, blocks, width};
+use crate::sums::IntegerAccumulator;
+use crate::vector::vectorized;
+
+/// A width that machines have instructions for.
+pub(crate) trait Supported: Width {
+    /// Runs a band on a machine.
+    fn run<S: IntegerAccumulator>(machine: Machine, band: Band<'_, Self, S>);
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::super::multiplier::With;
+    use super::super::{Bits16, Bits32};
+    use super::*;
+
+    macro_rules! supported {
+        ($width:ident) => {
+            impl Supported for $width {
+                fn run<S: IntegerAccumulator>(machine: Machine, band: Band<'_, Self, S>) {
+                    match machine {
+                        Machine::V3(v3) => v3.vectorize(Run(With(v3, $width), band)),
+                        Machine::V4(v4) => v4.vectorize(Run(With(v4, $width), band)),
+                    }
+                }
+            }
+        };
+    }
+
+    supported!(Bits16);
+    supported!(Bits32);
+
+    struct Run<'a, X: Multiplier, S>(X, Band<'a, X::Width, S>);
+
+    impl<X: Multiplier, S: IntegerAccumulator> pulp::NullaryFnOnce for Run<'_, X, S> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            self.1.multiply(self.0);
+        }
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl<W: Width> Supported for W {
+    fn run<S: IntegerAccumulator>(machine: Machine, _: Band<'_, Self, S>) {
+        match machine {}
+    }
+}
+
+/// A B, added to the sums or in their place. Elements of A must fit `bits` bits, and W's operands
+/// like those of B.
+pub(crate) fn multiply<W: Supported, S: IntegerAccumulator>(
+    machine: Machine,
+    (a, bits): (ArrayView2<'_, i32>, u32),
+    right: &Right<W>,
+    mut sums: ArrayViewMut2<'_, S>,
+    add: bool,
+) {
+    assert_eq!(a.ncols(), right.inner, "K of both operands");
+    assert_eq!(sums.dim(), (a.nrows(), right.columns), "the shape of the product");
+    if right.inner == 0 || sums.is_empty() {
+        if !add {
+            sums.fill(S::zero());
+        }
+        return;
+    }
+    let left = vectorized(PackLeft { a, bits, right_norm: right.norm(), width: PhantomData });
+    let sums = sums.as_slice_mut().expect("sums are made in row order");
+    W::run(machine, Band { left: &left, right, sums, add });
+}
+
+/// Some rows of a product.
+pub(crate) struct Band<'a, W: Width, S> {
+    left: &'a Left<W>,
+    right: &'a Right<W>,
+    /// Row by row.
+    sums: &'a mut [S],
+    add: bool,
+}
+
+impl<W: Width, S: IntegerAccumulator> Band<'_, W, S> {
+    #[inline(always)]
+    fn multiply<X: Multiplier<Width = W>>(mut self, x: X) {
+        let rows = self.sums.len() / self.right.columns;
+        let mut halves = Halves::default();
+        for (block, pairs) in blocks(self.right.inner).enumerate() {
+            for panel in self.right.panels(block, pairs.clone()) {
+                let mut row = 0;
+                while row < rows {
+                    let cell = Cell { rows: row..rows, block, pairs: pairs.clone() };
+                    row += match rows - row {
+                        8.. if X::ROWS >= 8 => self.tiles::<X, 8>(x, cell, &panel, &mut halves),
+                        3.. => self.tiles::<X, 4>(x, cell, &panel, &mut halves),
+                        _ => self.tiles::<X, 2>(x, cell, &panel, &mut halves),
+                    };
+                }
+            }
+            self.add = true;
+        }
+    }
+
+    /// Multiplies at most R rows by a panel; returns R.
+    #[inline(always)]
+    fn tiles<X: Multiplier<Width = W>, const R: usize>(
+        &mut self,
+        x: X,
+        cell: Cell,
+        panel: &Panel<'_>,
+        halves: &mut Halves<W>,
+    ) -> usize {
+        let rows = cell.rows.start..cell.rows.end.min(cell.rows.start + R);
+        let whole = width::fits::<W>(self.left.norm(rows.clone(), cell.block), panel.norm);
+        // Rows that are missing repeat the last and are dropped.
+        let mut given: [&[W::Pair]; R] = [&[]; R];
+        for (index, given) in given.iter_mut().enumerate() {
+            let row = (rows.start + index).min(rows.end - 1);
+            *given = &self.left.row(row)[cell.pairs.clone()];
+        }
+        if !whole {
+            halves.split(&given);
+        }
+        let mut add = self.add;
+        for (half, shift) in [(0, W::HALF), (1, 0)] {
+            let given = if whole { given } else { halves.rows(half) };
+            if whole && half == 0 {
+                continue;
+            }
+            match panel.width {
+                3 => self.tile::<X, R, 3>(x, given, (&rows, panel), (shift, add)),
+                2 => self.tile::<X, R, 2>(x, given, (&rows, panel), (shift, add)),
+                _ => self.tile::<X, R, 1>(x, given, (&rows, panel), (shift, add)),
+            }
+            add = true;
+        }
+        R
+    }
+
+    /// Multiplies R rows by the L lines of a panel and takes the sums of `rows` of them.
+    #[inline(always)]
+    fn tile<X: Multiplier<Width = W>, const R: usize, const L: usize>(
+        &mut self,
+        x: X,
+        given: [&[W::Pair]; R],
+        (rows, panel): (&Range<usize>, &Panel<'_>),
+        (shift, add): (u32, bool),
+    ) {
+        let sums = products::<X, R, L>(x, given, panel.lines);
+        let columns = self.right.columns;
+        for (row, sums) in rows.clone().zip(&sums) {
+            let row = &mut self.sums[row * columns..][..columns];
+            let row = &mut row[panel.first_column..];
+            for (line, sums) in sums.iter().enumerate() {
+                let out = &mut row[line * W::COLUMNS..];
+                if out.len() >= W::COLUMNS {
+                    // Of constant length: vectors.
+                    take(&mut out[..W::COLUMNS], sums.as_ref(), (shift, add));
+                } else {
+                    take(out, sums.as_ref(), (shift, add));
+                }
+            }
+        }
+    }
+}
+
+/// Rows from one on, in a block of K.
+struct Cell {
+    rows: Range<usize>,
+    block: usize,
+    pairs: Range<usize>,
+}
+
+/// Adds sums, moved left, to those there are, or puts them in their place.
+#[inline(always)]
+fn take<S: IntegerAccumulator, P: Copy + Into<i64>>(
+    out: &mut [S],
+    sums: &[P],
+    (shift, add): (u32, bool),
+) {
+    if add {
+        for (out, sum) in out.iter_mut().zip(sums) {
+            out.add_shifted((*sum).into(), shift);
+        }
+    } else {
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out = S::zero();
+            out.add_shifted((*sum).into(), shift);
+        }
+    }
+}
+
+/// The sums of R rows and L lines: all of them stay in registers until the end.
+#[inline(always)]
+fn products<X: Multiplier, const R: usize, const L: usize>(
+    x: X,
+    mut rows: [&[<X::Width as Width>::Pair]; R],
+    lines: &[Line],
+) -> [[X::Stored; L]; R] {
+    let (lines, _) = lines.as_chunks::<L>();
+    for row in &mut rows {
+        *row = &row[..lines.len()];
+    }
+    let mut sums = [[x.zero(); L]; R];
+    for (term, lines) in lines.iter().enumerate() {
+        let mut loaded = [x.load(&lines[0]); L];
+        for line in 1..L {
+            loaded[line] = x.load(&lines[line]);
+        }
+        for row in 0..R {
+            let pair = rows[row][term];
+            for line in 0..L {
+                sums[row][line] = x.add_products(sums[row][line], pair, loaded[line]);
+            }
+        }
+    }
+    let mut stored = [[x.store(x.zero()); L]; R];
+    for row in 0..R {
+        for line in 0..L {
+            stored[row][line] = x.store(sums[row][line]);
+        }
+    }
+    stored
+}
+
+/// Halves of the rows of a tile.
+struct Halves<W: Width> {
+    high_low: [Vec<W::Pair>; 2],
+}
+
+impl<W: Width> Default for Halves<W> {
+    fn default() -> Self {
+        Self { high_low: [Vec::new(), Vec::new()] }
+    }
+}
+
+impl<W: Width> Halves<W> {
+    #[inline(always)]
+    fn split(&mut self, rows: &[&[W::Pair]]) {
+        let [high, low] = &mut self.high_low;
+        high.clear();
+        low.clear();
+        for row in rows {
+            for pair in *row {
+                let halves = W::halves(*pair);
+                high.push(halves.0);
+                low.push(halves.1);
+            }
+        }
+    }
+
+    /// The rows of one half.
+    #[inline(always)]
+    fn rows<const R: usize>(&self, half: usize) -> [&[W::Pair]; R] {
+        let pairs = &self.high_low[half];
+        let count = pairs.len() / R;
+        let mut rows: [&[W::Pair]; R] = [&[]; R];
+        for (index, row) in rows.iter_mut().enumerate() {
+            *row = &pairs[index * count..][..count];
+        }
+        rows
+    }
+}

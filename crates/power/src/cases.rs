@@ -1,0 +1,287 @@
+//! The netlist run on sampled operands, mode by mode and role by role, compared and counted.
+
+use std::fmt;
+use std::str::FromStr;
+
+use cosim::{Activity, CheckedEngine, Engine, Operand, Product, Stats};
+use fxp::{Format, Rounding, SeedPath};
+use ndarray::Array2;
+use rtlgen::{Config, Style};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::operands::{Sample, format, quantize};
+
+/// Widths of a product's operands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    /// Integers of so many bits, A and B.
+    Fixed(u32, u32),
+    /// Single-precision floats.
+    Float,
+}
+
+/// A mode that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected two widths of 2..=32 bits such as 8x16, found {0:?}")]
+pub struct ModeError(String);
+
+impl FromStr for Mode {
+    type Err = ModeError;
+
+    fn from_str(text: &str) -> Result<Self, ModeError> {
+        if text == "fp32" {
+            return Ok(Self::Float);
+        }
+        let refuse = || ModeError(text.to_owned());
+        let (a, b) = text.split_once('x').ok_or_else(refuse)?;
+        let width = |text: &str| {
+            let width = text.parse().ok().filter(|width| (2..=32).contains(width));
+            width.ok_or_else(refuse)
+        };
+        Ok(Self::Fixed(width(a)?, width(b)?))
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(a, b) => write!(f, "{a}x{b}"),
+            Self::Float => f.write_str("fp32"),
+        }
+    }
+}
+
+/// What a product is to training; forward products of sparse activations stand apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A layer's output.
+    Forward,
+    /// The same, where at least [`SPARSE`] of the activations are zeros: behind a ReLU, or dark
+    /// pixels.
+    ForwardSparse,
+    /// The gradient with respect to the layer's input.
+    InputGradient,
+    /// The gradient with respect to the layer's weights.
+    WeightGradient,
+    /// Operands from files.
+    Given,
+}
+
+/// Zeros that make activations sparse.
+const SPARSE: f64 = 0.3;
+
+impl Role {
+    /// All roles, in the order of reports.
+    pub const ALL: [Self; 5] = [
+        Self::Forward,
+        Self::ForwardSparse,
+        Self::InputGradient,
+        Self::WeightGradient,
+        Self::Given,
+    ];
+
+    /// The role of a recorded product.
+    pub fn of(sample: &Sample) -> Self {
+        match sample.role {
+            fxp::Role::InputGradient => Self::InputGradient,
+            fxp::Role::WeightGradient => Self::WeightGradient,
+            _ if sample.zeros[0] >= SPARSE => Self::ForwardSparse,
+            _ => Self::Forward,
+        }
+    }
+
+    /// Its name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::ForwardSparse => "forward sparse",
+            Self::InputGradient => "input gradient",
+            Self::WeightGradient => "weight gradient",
+            Self::Given => "given",
+        }
+    }
+}
+
+/// What was run of one product.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sampled {
+    /// Number of the layer.
+    pub layer: u64,
+    /// M, K and N of the whole product.
+    pub shape: [usize; 3],
+    /// M, K and N of the part that was run.
+    pub part: [usize; 3],
+    /// Share of zeros in the whole operands.
+    pub zeros: [f64; 2],
+    /// Cycles run.
+    pub cycles: u64,
+    /// Tiles whose every result, counter and cycle agreed with the reference.
+    pub tiles_checked: u64,
+}
+
+/// A mode and role, run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// Operand widths.
+    pub mode: Mode,
+    /// What the products are.
+    pub role: Role,
+    /// The products.
+    pub samples: Vec<Sampled>,
+    /// Toggles per cycle and share of ones of each net, products weighted by their size.
+    pub activity: Vec<(f64, f64)>,
+    /// Cycles, cycles that compute, multiply-accumulates, and these times passes: sums over the
+    /// products, weighted alike.
+    pub cycles: f64,
+    /// Cycles that compute.
+    pub compute_cycles: f64,
+    /// Multiply-accumulates.
+    pub macs: f64,
+    /// Multiply-accumulates times passes.
+    pub mac_passes: f64,
+}
+
+/// Runs the samples of `role` in `mode` on the netlist; each is compared with the reference.
+///
+/// # Errors
+/// [`Error::Engine`] with a mismatch when the netlist is wrong.
+pub fn simulate(
+    engine: &mut CheckedEngine,
+    config: &Config,
+    mode: Mode,
+    role: Role,
+    samples: &[&Sample],
+) -> Result<Run, Error> {
+    let mut run = Run {
+        mode,
+        role,
+        samples: Vec::new(),
+        activity: Vec::new(),
+        cycles: 0.0,
+        compute_cycles: 0.0,
+        macs: 0.0,
+        mac_passes: 0.0,
+    };
+    let mut sums: Vec<(f64, f64)> = Vec::new();
+    let mut counted = 0.0;
+    for sample in samples {
+        let stats = match mode {
+            Mode::Fixed(a, b) => fixed(engine, config, (a, b), sample)?,
+            Mode::Float => float(engine, sample)?,
+        };
+        let activity = engine.rtl_mut().take_activity().unwrap_or_default();
+        let weight = sample.weight();
+        add(&mut sums, &activity, weight);
+        counted += weight * activity.cycles as f64;
+        run.cycles += weight * stats.cycles.busy as f64;
+        run.compute_cycles += weight * stats.cycles.compute as f64;
+        run.macs += weight * stats.macs as f64;
+        run.mac_passes += weight * stats.mac_passes as f64;
+        run.samples.push(Sampled {
+            layer: sample.layer,
+            shape: sample.shape,
+            part: [sample.a.nrows(), sample.a.ncols(), sample.b.ncols()],
+            zeros: sample.zeros,
+            cycles: stats.cycles.busy,
+            tiles_checked: stats.tiles_checked,
+        });
+    }
+    if counted > 0.0 {
+        run.activity =
+            sums.iter().map(|(toggles, ones)| (toggles / counted, ones / counted)).collect();
+    }
+    Ok(run)
+}
+
+fn add(sums: &mut Vec<(f64, f64)>, activity: &Activity, weight: f64) {
+    sums.resize(activity.toggles.len(), (0.0, 0.0));
+    let counts = activity.toggles.iter().zip(&activity.ones);
+    for (sum, (toggles, ones)) in sums.iter_mut().zip(counts) {
+        sum.0 += weight * *toggles as f64;
+        sum.1 += weight * *ones as f64;
+    }
+}
+
+fn fixed(
+    engine: &mut CheckedEngine,
+    config: &Config,
+    (bits_a, bits_b): (u32, u32),
+    sample: &Sample,
+) -> Result<Stats, Error> {
+    let [largest_a, largest_b] = sample.largest.map(f64::from);
+    let (format_a, format_b) = (format(bits_a, largest_a), format(bits_b, largest_b));
+    let (a, b) = (quantize(&sample.a, format_a), quantize(&sample.b, format_b));
+    let rounding = [Rounding::Stochastic, Rounding::Nearest, Rounding::Truncate]
+        .into_iter()
+        .find(|mode| config.spec().rounding.contains(*mode))
+        .expect("an array has a rounding mode");
+    let operand = |values, format| Operand { values, format };
+    let product = Product {
+        a: operand(a.view(), format_a),
+        b: operand(b.view(), format_b),
+        bias: None,
+        out: format(bits_a.max(bits_b), largest_result(sample)),
+        rounding,
+        seed: seed(sample),
+        keep_sums: false,
+    };
+    Ok(engine.gemm(&product)?.stats)
+}
+
+fn float(engine: &mut CheckedEngine, sample: &Sample) -> Result<Stats, Error> {
+    let format = Format::new(32, 0).expect("32 bits are legal");
+    let operand = |values: &Array2<f32>| values.clone();
+    let (a, b) = (operand(&sample.a), operand(&sample.b));
+    let product = Product {
+        a: Operand { values: a.view(), format },
+        b: Operand { values: b.view(), format },
+        bias: None,
+        out: format,
+        rounding: Rounding::Nearest,
+        seed: seed(sample),
+        keep_sums: false,
+    };
+    Ok(engine.gemm(&product)?.stats)
+}
+
+fn seed(sample: &Sample) -> SeedPath {
+    SeedPath { run: 1, iteration: 0, layer: sample.layer, role: sample.role }
+}
+
+fn largest_result(sample: &Sample) -> f64 {
+    let result = sample.a.dot(&sample.b);
+    f64::from(result.iter().fold(0.0_f32, |largest, value| largest.max(value.abs())))
+}
+
+/// The modes an array can be measured in, of those asked for.
+impl Mode {
+    /// Whether the array multiplies in this mode.
+    pub fn fits(self, config: &Config) -> bool {
+        match (self, config.style()) {
+            (Self::Float, style) => style == Style::Fp32,
+            (Self::Fixed(..), Style::Fp32) => false,
+            (Self::Fixed(a, b), _) => a.max(b) <= config.max_bits(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_are_read_and_written() {
+        for (text, mode) in [("8x16", Mode::Fixed(8, 16)), ("fp32", Mode::Float)] {
+            assert_eq!(text.parse(), Ok(mode));
+            assert_eq!(mode.to_string(), text);
+        }
+        for bad in ["8", "8x", "1x8", "8x33", "ax8", ""] {
+            assert_eq!(
+                bad.parse::<Mode>().expect_err(bad).to_string(),
+                format!("expected two widths of 2..=32 bits such as 8x16, found {bad:?}")
+            );
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The crate's error.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a measurement failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read or written.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was attempted, as a verb.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A folder that is no finished synthesis of the whole core on a cell library.
+    #[error("{}: expected a finished `flexmac synth` of {expected}, found {found}", path.display())]
+    Netlist {
+        /// The folder or file.
+        path: PathBuf,
+        /// What was expected.
+        expected: String,
+        /// What was there.
+        found: String,
+    },
+    /// A netlist whose hierarchy is broken.
+    #[error("{}", path.display())]
+    Hierarchy {
+        /// The netlist.
+        path: PathBuf,
+        /// What is wrong.
+        source: synth::netlist::NetlistError,
+    },
+    /// A cell that cannot be simulated.
+    #[error(
+        "cell {cell} of library {library}: expected a function, ff or latch group to simulate it by, \
+         found: {reason}"
+    )]
+    Model {
+        /// The cell.
+        cell: String,
+        /// The library.
+        library: String,
+        /// Why.
+        reason: String,
+    },
+    /// The cell library lacks something the measurement needs.
+    #[error("library {library}: expected {expected}, found none")]
+    Library {
+        /// The library.
+        library: String,
+        /// What is missing.
+        expected: &'static str,
+    },
+    /// Operands that cannot be measured.
+    #[error("operands: expected {expected}, found {found}")]
+    Operands {
+        /// What was expected.
+        expected: String,
+        /// What was there.
+        found: String,
+    },
+    /// OpenSTA's numbers cannot be right.
+    #[error("{what}: expected {expected}, found {found}; log: {}", log.display())]
+    Implausible {
+        /// The quantity.
+        what: String,
+        /// What was expected.
+        expected: String,
+        /// What was there.
+        found: String,
+        /// OpenSTA's log.
+        log: PathBuf,
+    },
+    /// The netlist and the reference differ, or a product does not fit the array.
+    #[error("{0}")]
+    Engine(#[from] cosim::EngineError),
+    /// A tool or a library could not be used.
+    #[error(transparent)]
+    Synth(#[from] synth::Error),
+}
+
+/// Attaches the operation and the path to an I/O error.
+pub(crate) fn io_error(
+    action: &'static str,
+    path: impl Into<PathBuf>,
+) -> impl FnOnce(io::Error) -> Error {
+    let path = path.into();
+    move |source| Error::Io { action, path, source }
+}

@@ -1,0 +1,83 @@
+//! A synthesized core, read back from the folder that `flexmac synth` wrote.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rtlgen::{SourceFile, TOP};
+use synth::SynthReport;
+use synth::liberty::Library;
+use synth::netlist::{FlatNetlist, Netlist, Probes};
+
+use crate::error::{Error, io_error};
+
+/// A mapped netlist and the cell library it is mapped to.
+pub struct Gates {
+    /// The folder.
+    pub folder: PathBuf,
+    /// What synthesis reported.
+    pub report: SynthReport,
+    /// The netlist, its hierarchy dissolved.
+    pub netlist: FlatNetlist,
+    /// The cell library.
+    pub library: Library,
+    /// The library's text, uncompressed.
+    pub library_text: Vec<u8>,
+}
+
+impl Gates {
+    /// Reads `report.json`, `netlist.v` and the library they name.
+    ///
+    /// # Errors
+    /// A folder that is no finished synthesis of the whole core on a cell library; a library that
+    /// is no longer the one used; a netlist that does not read.
+    pub fn read(folder: &Path) -> Result<Self, Error> {
+        let report_path = folder.join("report.json");
+        let text = fs::read_to_string(&report_path).map_err(io_error("read", &report_path))?;
+        let expected = || format!("{TOP} on a cell library");
+        let report: SynthReport = serde_json::from_str(&text).map_err(|error| Error::Netlist {
+            path: report_path.clone(),
+            expected: expected(),
+            found: error.to_string(),
+        })?;
+        let Some(used) = report.library.as_ref().filter(|_| report.top == TOP) else {
+            let found = format!("{} on target {}", report.top, report.target);
+            return Err(Error::Netlist { path: report_path, expected: expected(), found });
+        };
+        let (library, library_text) = synth::read_library(Path::new(&used.path))?;
+        let found = synth::sha256(&library_text);
+        if found != used.sha256 {
+            return Err(Error::Netlist {
+                path: PathBuf::from(&used.path),
+                expected: format!("the library of sha256 {}", used.sha256),
+                found: format!("sha256 {found}"),
+            });
+        }
+        let path = folder.join(&report.netlist);
+        let text = fs::read_to_string(&path).map_err(io_error("read", &path))?;
+        let netlist = Netlist::parse(&text).map_err(|error| error.at(&path))?;
+        let netlist = netlist.flatten(TOP).map_err(|source| Error::Hierarchy { path, source })?;
+        Ok(Self { folder: folder.to_owned(), report, netlist, library, library_text })
+    }
+
+    /// The netlist as a model for [`cosim::RtlEngine::gates`]; with `probes` it counts activity.
+    ///
+    /// # Errors
+    /// [`Error::Model`].
+    pub fn model(&self, probes: bool) -> Result<Vec<SourceFile>, Error> {
+        let ports = Probes { trigger: cosim::PROBE_TRIGGER, picture: cosim::PROBE_PICTURE };
+        let text =
+            self.netlist.simulation(&self.library, probes.then_some(ports)).map_err(|error| {
+                Error::Model {
+                    cell: error.cell,
+                    library: self.library.name.clone(),
+                    reason: error.reason,
+                }
+            })?;
+        Ok(vec![SourceFile { path: format!("{TOP}.v"), text }])
+    }
+
+    /// Net of the clock port.
+    pub(crate) fn clock_net(&self) -> Option<synth::netlist::Signal> {
+        self.netlist.ports.iter().find(|port| port.name == "clk_i")?.bits.first().copied()
+    }
+}

@@ -1,0 +1,25 @@
+//! Gate-level truth and energy of a mapped netlist on operands of real training.
+//!
+//! Role: [`Gates`] reads what `flexmac synth` wrote, [`Recorder`] takes operands from a training
+//! run, [`simulate`] runs the netlist on them in Verilator, every result compared with the
+//! reference, while all nets' activity is counted, and [`measure`] turns activity into energy in
+//! OpenSTA. Main decision: activity is measured per net and per mode; an estimate from the inputs'
+//! switching alone, which OpenSTA makes by default, is only printed beside it.
+
+mod cases;
+mod clock;
+mod error;
+mod gates;
+mod memory;
+mod operands;
+mod report;
+mod sta;
+
+pub use cases::{Mode, ModeError, Role, Run, Sampled, simulate};
+pub use clock::ClockTree;
+pub use error::Error;
+pub use gates::Gates;
+pub use memory::{Memory, MemorySource};
+pub use operands::{Recorder, Sample, SampleSize};
+pub use report::{Case, Energy, Estimate, Part, PowerReport};
+pub use sta::{Settings, measure};

@@ -1,0 +1,556 @@
+//! From activity to energy: files for OpenSTA, its numbers read back and held against each other.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use synth::liberty::Library;
+use synth::netlist::{FlatNetlist, PortDirection, Signal};
+use synth::yosys::{fill, source_name};
+
+use crate::cases::Run;
+use crate::clock;
+use crate::error::{Error, io_error};
+use crate::gates::Gates;
+use crate::memory::Memory;
+use crate::report::{Case, Energy, Estimate, Part, PowerReport};
+
+const POWER: &str = include_str!("../../../scripts/synth/power.tcl");
+const ESTIMATE: &str = include_str!("../../../scripts/synth/estimate.tcl");
+const CLOCK: &str = include_str!("../../../scripts/synth/clock.tcl");
+const CELLS: &str = "cells.lib";
+
+/// How to measure.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The configuration in words, for the report.
+    pub config: String,
+    /// Clock period; none for that of the synthesis.
+    pub period_ps: Option<f64>,
+    /// Pins or buffers to a buffer of the clock tree.
+    pub clock_fanout: usize,
+    /// Energy per bit read from operand memory; none to scale it to the library.
+    pub memory_pj_per_bit: Option<f64>,
+    /// Operand bits read in a pass-cycle.
+    pub memory_bits: usize,
+    /// Keep the cell library and the power of each cell in the output folder.
+    pub keep: bool,
+    /// Time limit of each OpenSTA run.
+    pub timeout: Duration,
+}
+
+/// Turns the runs' activity into energy; scripts, netlist, activities and logs stay in `out`, and
+/// `power.json` appears there at the end.
+///
+/// # Errors
+/// A library that lacks a flip-flop, a buffer or an inverter; an OpenSTA run that fails; numbers
+/// that cannot be right, an internal power of zero among them.
+pub fn measure(
+    gates: &Gates,
+    runs: &[Run],
+    settings: &Settings,
+    out: &Path,
+) -> Result<PowerReport, Error> {
+    let library = &gates.library;
+    fs::create_dir_all(out).map_err(io_error("create", out))?;
+    let write = |name: &str, text: &[u8]| {
+        let path = out.join(name);
+        fs::write(&path, text).map_err(io_error("write", path))
+    };
+    let remove = |name: &str| match fs::remove_file(out.join(name)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(io_error("remove", out.join(name))(error))
+        }
+        _ => Ok(()),
+    };
+    remove("power.json")?;
+    let missing = |expected| Error::Library { library: library.name.clone(), expected };
+    let clock = gates.clock_net().ok_or_else(|| Error::Netlist {
+        path: gates.folder.clone(),
+        expected: "a clock port clk_i".to_owned(),
+        found: "none".to_owned(),
+    })?;
+    let timing = gates.report.timing.as_ref();
+    let period_ps = match (settings.period_ps, timing) {
+        (Some(period_ps), _) => period_ps,
+        (None, Some(timing)) => timing.period_ps,
+        (None, None) => return Err(missing("a timing report beside the netlist")),
+    };
+    let conditions = library.operating_conditions.as_deref();
+    let conditions = conditions.map(|name| format!("set_operating_conditions {name}"));
+    let conditions = conditions.unwrap_or_default();
+    let period = format!("{period_ps}");
+
+    // Loads and the memory first: what a library lacks shows before minutes of work.
+    let memory = Memory::new(library, settings.memory_bits, settings.memory_pj_per_bit)?;
+    let plan = clock::plan(&gates.netlist, library, clock, settings.clock_fanout)?;
+    let stimulus = Stimulus::new(&gates.netlist, library, clock)
+        .ok_or_else(|| missing("a plain flip-flop to stand where inputs were"))?;
+
+    write(CELLS, &gates.library_text)?;
+    write("clock.v", plan.verilog().as_bytes())?;
+    let loads = [format!("{:.4}", plan.leaf_ff), format!("{:.4}", plan.branch_ff)];
+    let values = [
+        ("PERIOD_PS", period.as_str()),
+        ("CONDITIONS", &conditions),
+        ("LEAF_FF", &loads[0]),
+        ("BRANCH_FF", &loads[1]),
+    ];
+    write("clock.tcl", fill(CLOCK, &values).as_bytes())?;
+    let log = run(out, "clock", settings.timeout)?;
+    let buffer = |name: &str| -> Result<f64, Error> {
+        let watts = marked(&log, out, "clock", &format!("FLEXMAC {name} "))?;
+        Ok((watts[0] + watts[1]) * period_ps) // W * ps = pJ
+    };
+    let clock_tree = plan.with_energy(buffer("leaf")?, buffer("branch")?);
+
+    let estimate = estimate(gates, &write, out, &period, &conditions, settings.timeout)?;
+
+    write("power.v", power_netlist(&gates.netlist, &stimulus).as_bytes())?;
+    let pins = pins(&gates.netlist, &stimulus, clock);
+    let names: String = pins.iter().map(|(name, _)| format!("{name}\n")).collect();
+    write("pins.txt", names.as_bytes())?;
+    for (index, run) in runs.iter().enumerate() {
+        let mut text = String::new();
+        for (_, signal) in &pins {
+            let (toggles, ones) = match signal {
+                Signal::Constant(value) => (0.0, f64::from(u8::from(*value))),
+                Signal::Net(net) => run.activity[*net as usize],
+            };
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{toggles:.6} {ones:.6}");
+        }
+        write(&format!("activity_{index}.txt"), text.as_bytes())?;
+    }
+    let cases = format!("{}", runs.len());
+    let values = [("CASES", cases.as_str()), ("PERIOD_PS", &period), ("CONDITIONS", &conditions)];
+    write("power.tcl", fill(POWER, &values).as_bytes())?;
+    let log = run(out, "power", settings.timeout)?;
+    check_period(&log, period_ps, out)?;
+    let mut measured = Vec::new();
+    for (index, run) in runs.iter().enumerate() {
+        let path = out.join(format!("power_{index}.txt"));
+        let text = fs::read_to_string(&path).map_err(io_error("read", &path))?;
+        let cells = cell_powers(&text, &gates.netlist, &stimulus, &path)?;
+        check_total(&log, index, &cells, out)?;
+        measured.push(case(gates, run, &cells[..gates.netlist.cells.len()], period_ps, |case| {
+            let per_pass = run.cycles / run.compute_cycles;
+            case.clock_tree_pj = clock_tree.cycle_pj * per_pass;
+            case.memory_pj = memory.pass_cycle_pj();
+            let per_cycle = case.cells.times(1.0 / per_pass);
+            case.estimate_ratio =
+                estimate.map(|estimate| estimate.cells.total() / per_cycle.total());
+        }));
+        if !settings.keep {
+            remove(&format!("power_{index}.txt"))?;
+        }
+    }
+    if !settings.keep {
+        remove(CELLS)?;
+    }
+    for (index, case) in measured.iter().enumerate() {
+        if case.cells.internal_pj <= 0.0 {
+            return Err(Error::Implausible {
+                what: format!("internal power of {} {}", case.mode, case.role.name()),
+                expected: "above 0".to_owned(),
+                found: format!("{}", case.cells.internal_pj),
+                log: out.join(format!("power.log (case {index})")),
+            });
+        }
+    }
+    let tools = gates.report.tools.clone();
+    let report = PowerReport {
+        config: settings.config.clone(),
+        netlist: gates.folder.display().to_string(),
+        library: gates.report.library.clone().expect("Gates::read checked it"),
+        tools,
+        period_ps,
+        cells: gates.netlist.cells.len(),
+        nets: gates.netlist.nets,
+        clock_tree,
+        memory,
+        estimate,
+        cases: measured,
+    };
+    let mut text = serde_json::to_string_pretty(&report)
+        .map_err(std::io::Error::other)
+        .map_err(io_error("serialise", out.join("power.json")))?;
+    text.push('\n');
+    write("power.json.new", text.as_bytes())?;
+    let target = out.join("power.json");
+    fs::rename(out.join("power.json.new"), &target).map_err(io_error("rename to", target))?;
+    Ok(report)
+}
+
+/// Writes a file of the output folder.
+type Write<'a> = &'a dyn Fn(&str, &[u8]) -> Result<(), Error>;
+
+/// OpenSTA's estimate from its default activity, on the netlist as synthesized; none where OpenSTA
+/// 2.0.17 does not live to tell: carrying its default activity onwards, it crashes on some netlists
+/// and ends in no number on others. It is there for comparison only.
+fn estimate(
+    gates: &Gates,
+    write: Write<'_>,
+    out: &Path,
+    period: &str,
+    conditions: &str,
+    timeout: Duration,
+) -> Result<Option<Estimate>, Error> {
+    let from = gates.folder.join("netlist_sta.v");
+    let text = fs::read(&from).map_err(io_error("read", &from))?;
+    write("netlist_sta.v", &text)?;
+    let values = [
+        ("TOP", gates.report.top.as_str()),
+        ("CLOCK", "clk_i"),
+        ("PERIOD_PS", period),
+        ("CONDITIONS", conditions),
+    ];
+    write("estimate.tcl", fill(ESTIMATE, &values).as_bytes())?;
+    let total = match run(out, "estimate", timeout) {
+        Ok(log) => total(&log, 0, out, "estimate")?,
+        Err(Error::Synth(synth::Error::ToolFailed { .. })) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let period_ps: f64 = period.parse().unwrap_or(f64::NAN);
+    let cells = energy(&total, period_ps);
+    if cells.internal_pj > 0.0 {
+        return Ok(Some(Estimate { cells }));
+    }
+    Err(Error::Implausible {
+        what: "internal power of OpenSTA's estimate".to_owned(),
+        expected: "above 0".to_owned(),
+        found: format!("{}", cells.internal_pj),
+        log: out.join("estimate.log"),
+    })
+}
+
+fn run(out: &Path, name: &str, timeout: Duration) -> Result<String, Error> {
+    let (log, _) = synth::opensta(out, &format!("{name}.tcl"), &format!("{name}.log"), timeout)?;
+    if log.lines().any(|line| line.trim() == "FLEXMAC done") {
+        return Ok(log);
+    }
+    Err(Error::Implausible {
+        what: format!("the end of {name}.tcl"),
+        expected: "FLEXMAC done".to_owned(),
+        found: "the end of the log".to_owned(),
+        log: out.join(format!("{name}.log")),
+    })
+}
+
+/// The numbers behind a marker.
+fn marked(log: &str, out: &Path, name: &str, marker: &str) -> Result<Vec<f64>, Error> {
+    let line = log.lines().find_map(|line| line.strip_prefix(marker));
+    let numbers: Option<Vec<f64>> =
+        line.and_then(|line| line.split_whitespace().map(|word| word.parse().ok()).collect());
+    numbers.filter(|n| !n.is_empty() && n.iter().all(|n| n.is_finite())).ok_or_else(|| {
+        Error::Implausible {
+            what: format!("the line {marker:?}"),
+            expected: "numbers".to_owned(),
+            found: line.unwrap_or("no such line").to_owned(),
+            log: out.join(format!("{name}.log")),
+        }
+    })
+}
+
+fn check_period(log: &str, period_ps: f64, out: &Path) -> Result<(), Error> {
+    let found = marked(log, out, "power", "FLEXMAC period_ps ")?[0];
+    if (found - period_ps).abs() <= 1e-5 * period_ps {
+        return Ok(());
+    }
+    Err(Error::Implausible {
+        what: "clock period".to_owned(),
+        expected: format!("{period_ps} ps"),
+        found: format!("{found}"),
+        log: out.join("power.log"),
+    })
+}
+
+/// Internal, switching and leakage power in watts.
+type Watts = [f64; 3];
+
+/// The row `Total` of case `index`.
+fn total(log: &str, index: usize, out: &Path, name: &str) -> Result<Watts, Error> {
+    let begin = format!("FLEXMAC begin {index}");
+    let row = log
+        .lines()
+        .skip_while(|line| line.trim() != begin)
+        .find_map(|line| line.strip_prefix("Total"));
+    let numbers: Vec<f64> = row
+        .unwrap_or_default()
+        .split_whitespace()
+        .map_while(|word| word.parse().ok())
+        .filter(|number: &f64| number.is_finite())
+        .collect();
+    match numbers.as_slice() {
+        [internal, switching, leakage, ..] => Ok([*internal, *switching, *leakage]),
+        _ => Err(Error::Implausible {
+            what: format!("total power of case {index}"),
+            expected: "internal, switching and leakage power".to_owned(),
+            found: row.unwrap_or("no such row").to_owned(),
+            log: out.join(format!("{name}.log")),
+        }),
+    }
+}
+
+/// Holds the cells' sum against the total that OpenSTA states.
+fn check_total(log: &str, index: usize, cells: &[Watts], out: &Path) -> Result<(), Error> {
+    let stated = total(log, index, out, "power")?;
+    for (at, what) in ["internal", "switching", "leakage"].iter().enumerate() {
+        let sum: f64 = cells.iter().map(|cell| cell[at]).sum();
+        // OpenSTA adds single-precision numbers one by one.
+        if (sum - stated[at]).abs() > 2e-3 * sum.abs() + 1e-15 {
+            return Err(Error::Implausible {
+                what: format!("{what} power of case {index}, summed over cells"),
+                expected: format!("{} W as OpenSTA states", stated[at]),
+                found: format!("{sum} W"),
+                log: out.join("power.log"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The registers that stand where inputs and constants were.
+struct Stimulus {
+    cell: String,
+    clock: String,
+    data: String,
+    output: String,
+    clock_net: Signal,
+    /// Nets driven, then the constants 0 and 1.
+    nets: Vec<u32>,
+}
+
+impl Stimulus {
+    fn new(netlist: &FlatNetlist, library: &Library, clock: Signal) -> Option<Self> {
+        let flip_flop = library.flip_flop()?;
+        let inputs = netlist.ports.iter().filter(|port| port.direction == PortDirection::Input);
+        let mut nets: Vec<u32> = inputs
+            .flat_map(|port| &port.bits)
+            .filter(|bit| **bit != clock)
+            .filter_map(|bit| match bit {
+                Signal::Net(net) => Some(*net),
+                Signal::Constant(_) => None,
+            })
+            .collect();
+        nets.sort_unstable();
+        nets.dedup();
+        Some(Self {
+            cell: flip_flop.cell.to_owned(),
+            clock: flip_flop.clock.to_owned(),
+            data: flip_flop.data.to_owned(),
+            output: flip_flop.output.to_owned(),
+            clock_net: clock,
+            nets,
+        })
+    }
+
+    /// Names of the registers and the signals they stand for.
+    fn registers(&self) -> impl Iterator<Item = (String, Signal)> {
+        let nets = self.nets.iter().map(|net| (format!("s{net}"), Signal::Net(*net)));
+        nets.chain(
+            [false, true].map(|value| {
+                (format!("s_{}", name(Signal::Constant(value))), Signal::Constant(value))
+            }),
+        )
+    }
+}
+
+fn name(signal: Signal) -> String {
+    match signal {
+        Signal::Constant(false) => "zero".to_owned(),
+        Signal::Constant(true) => "one".to_owned(),
+        Signal::Net(net) => format!("n{net}"),
+    }
+}
+
+/// The netlist as OpenSTA reads it: cells `u0`, `u1`, ..., registers for inputs, and a clock.
+fn power_netlist(netlist: &FlatNetlist, stimulus: &Stimulus) -> String {
+    let clock = stimulus.clock_net;
+    let at = |signal: Signal| if signal == clock { "clk_i".to_owned() } else { name(signal) };
+    let mut text =
+        String::from("module flexmac_power (clk_i);\n  input clk_i;\n  wire zero;\n  wire one;\n");
+    for net in 0..netlist.nets {
+        let _ = writeln!(text, "  wire n{net};");
+    }
+    for (register, signal) in stimulus.registers() {
+        let Stimulus { cell, clock, data, output, .. } = stimulus;
+        let _ = writeln!(
+            text,
+            "  {cell} {register} (.{clock}(clk_i), .{data}(zero), .{output}({}));",
+            at(signal)
+        );
+    }
+    for (index, cell) in netlist.cells.iter().enumerate() {
+        let pins: Vec<String> =
+            cell.pins.iter().map(|(pin, signal)| format!(".{pin}({})", at(*signal))).collect();
+        let _ = writeln!(text, "  {} u{index} ({});", cell.kind, pins.join(", "));
+    }
+    text.push_str("endmodule\n");
+    text
+}
+
+/// Every pin off the clock and the signal that gives its activity.
+fn pins(netlist: &FlatNetlist, stimulus: &Stimulus, clock: Signal) -> Vec<(String, Signal)> {
+    let mut pins = Vec::new();
+    for (register, signal) in stimulus.registers() {
+        pins.push((format!("{register}/{}", stimulus.data), Signal::Constant(false)));
+        pins.push((format!("{register}/{}", stimulus.output), signal));
+    }
+    for (index, cell) in netlist.cells.iter().enumerate() {
+        for (pin, signal) in cell.pins.iter().filter(|(_, signal)| *signal != clock) {
+            pins.push((format!("u{index}/{pin}"), *signal));
+        }
+    }
+    pins
+}
+
+/// Power of each cell in the netlist's order, the stimulus behind them.
+fn cell_powers(
+    text: &str,
+    netlist: &FlatNetlist,
+    stimulus: &Stimulus,
+    path: &Path,
+) -> Result<Vec<Watts>, Error> {
+    let refuse = |found: &str| Error::Implausible {
+        what: "power of a cell".to_owned(),
+        expected: "its name and four finite numbers, once".to_owned(),
+        found: found.to_owned(),
+        log: path.to_owned(),
+    };
+    let cells = netlist.cells.len();
+    let mut powers: Vec<Option<Watts>> = vec![None; cells];
+    let mut others = Vec::new();
+    for line in text.lines() {
+        let mut words = line.split_whitespace();
+        let name = words.next().unwrap_or_default();
+        let numbers: Vec<f64> =
+            words.filter_map(|word| word.parse().ok()).filter(|n: &f64| n.is_finite()).collect();
+        let [internal, switching, leakage, _] = numbers.as_slice() else {
+            return Err(refuse(line));
+        };
+        let watts = [*internal, *switching, *leakage];
+        match name.strip_prefix('u').and_then(|index| index.parse::<usize>().ok()) {
+            Some(index) if index < cells && powers[index].is_none() => powers[index] = Some(watts),
+            None if name.starts_with('s') => others.push(watts),
+            _ => return Err(refuse(line)),
+        }
+    }
+    let found: Option<Vec<Watts>> = powers.into_iter().collect();
+    let mut found = found.ok_or_else(|| refuse("fewer cells than the netlist has"))?;
+    if others.len() != stimulus.registers().count() {
+        return Err(refuse("fewer registers than there are inputs"));
+    }
+    found.extend(others);
+    Ok(found)
+}
+
+fn energy(watts: &Watts, period_ps: f64) -> Energy {
+    let [internal_pj, switching_pj, leakage_pj] = watts.map(|watts| watts * period_ps); // W * ps
+    Energy { internal_pj, switching_pj, leakage_pj }
+}
+
+/// Sums the cells of a case; `complete` adds what does not come from cells.
+fn case(
+    gates: &Gates,
+    run: &Run,
+    cells: &[Watts],
+    period_ps: f64,
+    complete: impl FnOnce(&mut Case),
+) -> Case {
+    let netlist = &gates.netlist;
+    let per_pass = run.cycles / run.compute_cycles;
+    let homes = Homes::new(netlist);
+    let (mut sequential, mut combinational) = (Energy::default(), Energy::default());
+    let mut parts: BTreeMap<&str, Energy> = BTreeMap::new();
+    let mut modules: BTreeMap<&str, Energy> = BTreeMap::new();
+    for (cell, watts) in netlist.cells.iter().zip(cells) {
+        let energy = energy(watts, period_ps).times(per_pass);
+        let known = gates.library.cells.get(&cell.kind);
+        let group = if known.is_some_and(|cell| cell.sequential) {
+            &mut sequential
+        } else {
+            &mut combinational
+        };
+        group.add(&energy);
+        parts.entry(homes.part[cell.instance]).or_default().add(&energy);
+        modules
+            .entry(source_name(&netlist.instances[cell.instance].module))
+            .or_default()
+            .add(&energy);
+    }
+    let mut total = sequential;
+    total.add(&combinational);
+    let list = |energies: BTreeMap<&str, Energy>, count: &dyn Fn(&str) -> u64| {
+        let part = |(name, energy): (&str, Energy)| Part {
+            name: name.to_owned(),
+            instances: count(name),
+            energy,
+        };
+        energies.into_iter().map(part).collect()
+    };
+    let instances = |wanted: &str| {
+        netlist.instances.iter().filter(|i| source_name(&i.module) == wanted).count() as u64
+    };
+    let clocked = run.activity.len().max(1) as f64;
+    let mut case = Case {
+        mode: run.mode.to_string(),
+        role: run.role,
+        samples: run.samples.clone(),
+        toggles_per_net: run.activity.iter().map(|(toggles, _)| toggles).sum::<f64>() / clocked,
+        compute_share: 1.0 / per_pass,
+        mac_passes_per_pass_cycle: run.mac_passes / run.compute_cycles,
+        cells: total,
+        sequential,
+        combinational,
+        clock_tree_pj: 0.0,
+        memory_pj: 0.0,
+        total_pj: 0.0,
+        mac_pass_pj: 0.0,
+        mac_pj: 0.0,
+        parts: list(parts, &|_| 1),
+        modules: list(modules, &instances),
+        estimate_ratio: None,
+    };
+    complete(&mut case);
+    case.total_pj = case.cells.total() + case.clock_tree_pj + case.memory_pj;
+    case.mac_pass_pj = case.total_pj * run.compute_cycles / run.mac_passes;
+    case.mac_pj = case.total_pj * run.compute_cycles / run.macs;
+    case
+}
+
+/// The part of the design that each module instance belongs to.
+struct Homes {
+    part: Vec<&'static str>,
+}
+
+impl Homes {
+    fn new(netlist: &FlatNetlist) -> Self {
+        if netlist.instances.len() == 1 {
+            return Self { part: vec!["core"] };
+        }
+        let modules: BTreeMap<&str, &str> = netlist
+            .instances
+            .iter()
+            .map(|instance| (instance.path.as_str(), source_name(&instance.module)))
+            .collect();
+        let part = |path: &str| {
+            let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+            let within = |names: &[&str]| {
+                ends.clone().any(|end| names.contains(modules.get(&path[..end]).unwrap_or(&"")))
+            };
+            if within(&["flexmac_pe", "flexmac_fixed_pe", "flexmac_fp32_pe"]) {
+                "PEs"
+            } else if within(&["flexmac_array"]) {
+                "array"
+            } else if within(&["flexmac_requant", "flexmac_fp32_edge"]) {
+                "edge"
+            } else {
+                "control"
+            }
+        };
+        Self { part: netlist.instances.iter().map(|instance| part(&instance.path)).collect() }
+    }
+}

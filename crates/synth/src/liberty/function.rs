@@ -1,0 +1,240 @@
+//! Boolean functions as Liberty writes them, read into a tree and written as Verilog.
+//!
+//! Liberty has two spellings of everything: `!a` and `a'`, `a & b`, `a * b` and `a b`, `a | b` and
+//! `a + b`. Inversion binds strongest, then XOR, AND, OR; that XOR comes before AND is Liberty's own
+//! rule and not Verilog's, so the Verilog carries every parenthesis.
+
+use std::fmt::Write as _;
+
+/// A function of pins and internal nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Function {
+    /// Constant 0 or 1.
+    Constant(bool),
+    /// A pin or an internal node.
+    Name(String),
+    /// Inversion.
+    Not(Box<Function>),
+    /// Conjunction.
+    And(Box<Function>, Box<Function>),
+    /// Disjunction.
+    Or(Box<Function>, Box<Function>),
+    /// Difference.
+    Xor(Box<Function>, Box<Function>),
+}
+
+impl Function {
+    /// Reads a function.
+    ///
+    /// # Errors
+    /// What was expected and what was there instead.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut reader = Reader { rest: text.trim_start() };
+        let function = reader.or()?;
+        if reader.rest.is_empty() {
+            Ok(function)
+        } else {
+            Err(format!("expected an operator, found {:?} in {text:?}", reader.rest))
+        }
+    }
+
+    /// The function in Verilog; `name` says how a pin or node is called there.
+    pub fn verilog(&self, name: &mut dyn FnMut(&str) -> String) -> String {
+        let mut text = String::new();
+        self.write(&mut text, name);
+        text
+    }
+
+    fn write(&self, text: &mut String, name: &mut dyn FnMut(&str) -> String) {
+        let mut pair = |text: &mut String, a: &Self, operator: char, b: &Self| {
+            text.push('(');
+            a.write(text, name);
+            // Writing to a string cannot fail.
+            let _ = write!(text, " {operator} ");
+            b.write(text, name);
+            text.push(')');
+        };
+        match self {
+            Self::Constant(value) => text.push_str(if *value { "1'b1" } else { "1'b0" }),
+            Self::Name(pin) => text.push_str(&name(pin)),
+            Self::Not(a) => {
+                text.push('~');
+                a.write(text, name);
+            }
+            Self::And(a, b) => pair(text, a, '&', b),
+            Self::Or(a, b) => pair(text, a, '|', b),
+            Self::Xor(a, b) => pair(text, a, '^', b),
+        }
+    }
+
+    /// Every pin or node named, in order of appearance, repetitions included.
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Constant(_) => Vec::new(),
+            Self::Name(name) => vec![name],
+            Self::Not(a) => a.names(),
+            Self::And(a, b) | Self::Or(a, b) | Self::Xor(a, b) => {
+                let mut names = a.names();
+                names.extend(b.names());
+                names
+            }
+        }
+    }
+
+    /// The value under an assignment.
+    pub fn eval(&self, value: &dyn Fn(&str) -> bool) -> bool {
+        match self {
+            Self::Constant(constant) => *constant,
+            Self::Name(name) => value(name),
+            Self::Not(a) => !a.eval(value),
+            Self::And(a, b) => a.eval(value) & b.eval(value),
+            Self::Or(a, b) => a.eval(value) | b.eval(value),
+            Self::Xor(a, b) => a.eval(value) ^ b.eval(value),
+        }
+    }
+}
+
+/// Recursive descent over what is left of the text, which never starts with a blank.
+struct Reader<'a> {
+    rest: &'a str,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<char> {
+        self.rest.chars().next()
+    }
+
+    /// Takes the next character, which is ASCII, and the blanks behind it.
+    fn take(&mut self) {
+        self.rest = self.rest[1..].trim_start();
+    }
+
+    fn or(&mut self) -> Result<Function, String> {
+        let mut left = self.and()?;
+        while matches!(self.peek(), Some('|' | '+')) {
+            self.take();
+            left = Function::Or(Box::new(left), Box::new(self.and()?));
+        }
+        Ok(left)
+    }
+
+    fn and(&mut self) -> Result<Function, String> {
+        let mut left = self.xor()?;
+        loop {
+            match self.peek() {
+                Some('&' | '*') => self.take(),
+                // Two operands side by side.
+                Some(c) if c == '!' || c == '(' || is_name(c) => {}
+                _ => return Ok(left),
+            }
+            left = Function::And(Box::new(left), Box::new(self.xor()?));
+        }
+    }
+
+    fn xor(&mut self) -> Result<Function, String> {
+        let mut left = self.operand()?;
+        while self.peek() == Some('^') {
+            self.take();
+            left = Function::Xor(Box::new(left), Box::new(self.operand()?));
+        }
+        Ok(left)
+    }
+
+    fn operand(&mut self) -> Result<Function, String> {
+        let mut function = match self.peek() {
+            Some('!') => {
+                self.take();
+                Function::Not(Box::new(self.operand()?))
+            }
+            Some('(') => {
+                self.take();
+                let inner = self.or()?;
+                if self.peek() != Some(')') {
+                    return Err(format!("expected ')', found {:?}", self.rest));
+                }
+                self.take();
+                inner
+            }
+            Some(c) if is_name(c) => {
+                let end = self.rest.find(|c| !is_name(c)).unwrap_or(self.rest.len());
+                let (name, rest) = self.rest.split_at(end);
+                self.rest = rest.trim_start();
+                match name {
+                    "0" => Function::Constant(false),
+                    "1" => Function::Constant(true),
+                    _ => Function::Name(name.to_owned()),
+                }
+            }
+            _ => return Err(format!("expected a pin, '!' or '(', found {:?}", self.rest)),
+        };
+        while self.peek() == Some('\'') {
+            self.take();
+            function = Function::Not(Box::new(function));
+        }
+        Ok(function)
+    }
+}
+
+fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '[' | ']')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verilog(text: &str) -> String {
+        Function::parse(text).expect(text).verilog(&mut str::to_owned)
+    }
+
+    #[test]
+    fn every_operator_in_both_spellings() {
+        assert_eq!(verilog("!A"), "~A");
+        assert_eq!(verilog("A'"), "~A");
+        for and in ["A & B", "A*B", "A B", "(A)(B)", "A (B)"] {
+            assert_eq!(verilog(and), "(A & B)", "{and}");
+        }
+        assert_eq!(verilog("A !B"), "(A & ~B)");
+        assert_eq!(verilog("A' B'"), "(~A & ~B)");
+        for or in ["A | B", "A+B", "(A) + (B)"] {
+            assert_eq!(verilog(or), "(A | B)", "{or}");
+        }
+        assert_eq!(verilog("A ^ B"), "(A ^ B)");
+        assert_eq!((verilog("0").as_str(), verilog(" 1 ").as_str()), ("1'b0", "1'b1"));
+    }
+
+    #[test]
+    fn inversion_then_xor_then_and_then_or() {
+        assert_eq!(verilog("A & B ^ C"), "(A & (B ^ C))");
+        assert_eq!(verilog("A + B * C"), "(A | (B & C))");
+        assert_eq!(verilog("!A ^ B'"), "(~A ^ ~B)");
+        assert_eq!(verilog("!(A + B)'"), "~~(A | B)");
+        assert_eq!(
+            verilog("(D&DE&!SCE) | (IQ&!DE&!SCE)"),
+            "(((D & DE) & ~SCE) | ((IQ & ~DE) & ~SCE))"
+        );
+    }
+
+    #[test]
+    fn values_agree_with_the_tree() {
+        let majority = Function::parse("(A B) + C*(A^B)").expect("parses");
+        for bits in 0..8_u32 {
+            let value = |name: &str| bits >> (name.as_bytes()[0] - b'A') & 1 == 1;
+            assert_eq!(majority.eval(&value), bits.count_ones() >= 2, "{bits:03b}");
+        }
+        assert_eq!(majority.names(), ["A", "B", "C", "A", "B"]);
+    }
+
+    #[test]
+    fn what_is_no_function_is_refused() {
+        for (text, message) in [
+            ("", "expected a pin, '!' or '(', found \"\""),
+            ("A &", "expected a pin, '!' or '(', found \"\""),
+            ("(A | B", "expected ')', found \"\""),
+            ("A ) B", "expected an operator, found \") B\" in \"A ) B\""),
+            ("A ? B", "expected an operator, found \"? B\" in \"A ? B\""),
+        ] {
+            assert_eq!(Function::parse(text), Err(message.to_owned()), "{text}");
+        }
+    }
+}

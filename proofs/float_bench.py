@@ -1,0 +1,70 @@
+"""Faults of the float cells that only numbers tell: `flexmac gemm --engine checked`, whose reference
+multiplies and adds in the host's own binary32, on a design with the fault in it.
+"""
+
+import random
+import shutil
+import struct
+import subprocess
+
+from solver import ToolError
+
+FLAGS = "--style fp32 --rows 2 --cols 3 --lanes 3 --max-k 100 --stages 4 --depth 16"
+ROWS, K, COLS = 4, 41, 6
+# of every kind, so that sums overflow, cancel, underflow and are NaN
+SPECIAL = (0x00000000, 0x80000000, 0x00000001, 0x007FFFFF, 0x7F800000, 0x7FC00000)
+
+
+def number(draw, column):
+    """Column 0 has numbers near 1, column 1 small whole ones, the next small ones, the rest all kinds."""
+    if column == 0:
+        return struct.pack("<f", draw.uniform(-2, 2))
+    if column == 1:
+        return struct.pack("<f", draw.randrange(-(1 << 12), 1 << 12))
+    if column == 2:
+        return struct.pack("<I", draw.getrandbits(31) % (60 << 23) | draw.getrandbits(1) << 31)
+    if column == 3:
+        return struct.pack("<I", draw.getrandbits(31) % (30 << 23) + (176 << 23))
+    if draw.randrange(40) == 0:
+        return struct.pack("<I", draw.choice(SPECIAL))
+    return struct.pack("<f", draw.uniform(-1, 1) * 2.0 ** draw.randrange(-40, 20))
+
+
+def npy(path, rows, cols, draw, by_row):
+    """Kinds by row of A and by column of B."""
+    head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {cols}), }}".encode()
+    head += b" " * (63 - (len(head) + 10) % 64) + b"\n"
+    data = b"".join(number(draw, r if by_row else c) for r in range(rows) for c in range(cols))
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + data)
+
+
+class FloatBench:
+    def __init__(self, folder, flexmac, designs):
+        self.folder, self.flexmac = folder, flexmac
+        folder.mkdir(parents=True, exist_ok=True)
+        self.design = designs.get(FLAGS).parent
+        draw = random.Random(1)
+        npy(folder / "a.npy", ROWS, K, draw, True)
+        npy(folder / "b.npy", K, COLS, draw, False)
+        code, text = self.play(self.design)
+        if code != 0:
+            raise ToolError(f"flexmac gemm on the sound float design: exit {code}\n{text}")
+
+    def play(self, design):
+        command = [str(self.flexmac), "gemm", "--config", str(design), "--engine", "checked",
+                   "--a", str(self.folder / "a.npy"), "--b", str(self.folder / "b.npy"),
+                   "--out", str(self.folder / "c.npy")]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    def caught(self, name, text):
+        """What `flexmac gemm` says of the design with this text as file `name`, or None."""
+        broken = self.folder / "broken"
+        shutil.rmtree(broken, ignore_errors=True)
+        shutil.copytree(self.design, broken)
+        (broken / "rtl" / name).write_text(text)
+        code, said = self.play(broken)
+        if code not in (0, 1):
+            raise ToolError(f"flexmac gemm with a fault in {name}: exit {code}\n{said}")
+        lines = [line.strip() for line in said.split("\n") if line.strip() and line[:4] != "rtl:"]
+        return " ".join([*lines, "differs"])[:70] if code == 1 else None

@@ -1,0 +1,16 @@
+# Power of two buffers of a clock tree: one that drives clock pins and one that drives buffers.
+# Placeholders: @PERIOD_PS@, @CONDITIONS@, @LEAF_FF@, @BRANCH_FF@ (loads in femtofarads).
+read_liberty cells.lib
+read_verilog clock.v
+link_design flexmac_clock
+@CONDITIONS@
+set_cmd_units -time ps -capacitance fF
+create_clock -name clk -period @PERIOD_PS@ [get_ports clk_i]
+puts "FLEXMAC period_ps [get_property [get_clocks clk] period]"
+set_load -pin_load @LEAF_FF@ [get_ports leaf_o]
+set_load -pin_load @BRANCH_FF@ [get_ports branch_o]
+set corner [sta::cmd_corner]
+foreach name {leaf branch} {
+  puts "FLEXMAC $name [sta::instance_power [sta::find_instance $name] $corner]"
+}
+puts "FLEXMAC done"

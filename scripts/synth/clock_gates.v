@@ -1,0 +1,23 @@
+// A register with an enable becomes a clock gate and a register without: one latch instead of a
+// multiplexer per bit. Not below four bits, where the gate costs more than it saves.
+// Placeholders: @CELL@ and its pins @CLOCK@, @ENABLE@, @OUT@; @TEST@ ties its test pin, or nothing.
+(* techmap_celltype = "$dffe" *)
+module clock_gated #(
+    parameter WIDTH = 1,
+    parameter CLK_POLARITY = 1,
+    parameter EN_POLARITY = 1
+) (
+    input CLK,
+    input EN,
+    input [WIDTH-1:0] D,
+    output [WIDTH-1:0] Q
+);
+
+  wire _TECHMAP_FAIL_ = WIDTH < 4 || !CLK_POLARITY;
+  wire enable = EN_POLARITY ? EN : !EN;
+  wire gated;
+
+  @CELL@ clock_gate (.@CLOCK@(CLK), .@ENABLE@(enable), .@OUT@(gated)@TEST@);
+  \$dff #(.WIDTH(WIDTH), .CLK_POLARITY(1)) register (.CLK(gated), .D(D), .Q(Q));
+
+endmodule

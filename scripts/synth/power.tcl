@@ -1,0 +1,41 @@
+# Power of a flat netlist under measured activity, case after case. Pins and activities come as files
+# of one line a pin: a command for each would take minutes to parse.
+# OpenSTA 2.0.17 carries activities onwards from ports and from cells without inputs, over what was
+# set, so power.v has no input but the clock: registers stand where inputs and constants were.
+# `set_power_activity -pins` of that version calls a procedure it does not have; what it meant to call
+# is called here.
+# Placeholders: @CASES@, @PERIOD_PS@, @CONDITIONS@ (set_operating_conditions or nothing).
+read_liberty cells.lib
+read_verilog power.v
+link_design flexmac_power
+@CONDITIONS@
+set_cmd_units -time ps
+create_clock -name clk -period @PERIOD_PS@ [get_ports clk_i]
+puts "FLEXMAC period_ps [get_property [get_clocks clk] period]"
+
+set pins {}
+set file [open pins.txt]
+while {[gets $file name] >= 0} {
+  set pin [sta::find_pin $name]
+  if {$pin eq "NULL"} { puts "Error: no pin $name in power.v"; exit }
+  lappend pins $pin
+}
+close $file
+set corner [sta::cmd_corner]
+for {set case 0} {$case < @CASES@} {incr case} {
+  set file [open activity_$case.txt]
+  foreach pin $pins {
+    gets $file line
+    sta::set_power_pin_activity $pin [lindex $line 0] [lindex $line 1]
+  }
+  close $file
+  puts "FLEXMAC begin $case"
+  report_power -digits 9
+  puts "FLEXMAC end $case"
+  set file [open power_$case.txt w]
+  foreach instance [sta::network_leaf_instances] {
+    puts $file "[get_full_name $instance] [sta::instance_power $instance $corner]"
+  }
+  close $file
+}
+puts "FLEXMAC done"
