@@ -10,8 +10,8 @@ import subprocess
 from solver import ToolError
 
 FLAGS = "--style fp32 --rows 2 --cols 3 --lanes 3 --max-k 100 --stages 4 --depth 16"
-ROWS, K, COLS = 7, 41, 9
-PAIRS = 3  # last rows and columns that are made for each other
+ROWS, K, COLS = 8, 41, 10
+PAIRS = 4  # last rows and columns that are made for each other
 # of every kind, so that sums overflow, cancel, underflow and are NaN
 SPECIAL = (0x00000000, 0x80000000, 0x00000001, 0x007FFFFF, 0x7F800000, 0x7FC00000)
 
@@ -33,7 +33,11 @@ def number(draw, column):
 
 def pair(draw, which, k, by_row):
     """An element of the last rows of A and columns of B: 0, a zero meets a large number while the sum
-    is small; 1, once an infinity meets a zero; 2, subnormal numbers meet large ones."""
+    is small; 1, once an infinity meets a zero; 2, subnormal numbers meet large ones; 3, sums that are
+    a tie but for something far below."""
+    if which == 3:  # two words of -2^-120, two of 1.5 + 1.5 * 2^-23, the rest zeros
+        tiny, tie = (-(2.0**-60), 1 + 2.0**-23) if by_row else (2.0**-60, 1.5)
+        return struct.pack("<f", tiny if k < 6 else tie if k < 12 else 0.0)
     if which == 0 and k // 12 % 2:  # in the same partial sum as what came before
         return struct.pack("<f", 2.0**120 if by_row else 0.0)
     if which == 0:
