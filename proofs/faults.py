@@ -220,11 +220,11 @@ FAULTS = {
         ("sum of opposites -0", "subtract ? !zero && (", "subtract ? ("),
     ],
     "flexmac_fp32_pe": [
-        ("lane 1 not taken in", "assign above_1 = NO_PRODUCT", "assign above_1 = product"),
+        ("lane 0 taken in twice", "head[(v+1)*32 +: 32]", "head[v*32 +: 32]"),
         ("dead sums alive", "acc_dead_i ? NOTHING : sum", "sum"),
         ("starts from +0", "NOTHING = 32'h80000000", "NOTHING = 32'h3f800000"),
-        ("drain beats capture", "if (cap_i) chain_q", "if (cap_i && !drain_i) chain_q"),
-        ("keeps what it should not", "OP_KEEP, OP_HOLD: term = NO_PRODUCT;", "OP_KEEP, OP_HOLD: term = product;"),
+        ("captures without the last bit", "chain_q <= sum[31:0];", "chain_q <= sum[31:0] & ~32'd1;"),
+        ("what was held is lost", "OP_HELD: term = held;", "OP_HELD: term = NO_PRODUCT;"),
     ],
     "flexmac_axil": [
         ("response drops", "bvalid_o <= bvalid_o ? !bready_i : write_o", "bvalid_o <= write_o"),

@@ -10,7 +10,8 @@ import subprocess
 from solver import ToolError
 
 FLAGS = "--style fp32 --rows 2 --cols 3 --lanes 3 --max-k 100 --stages 4 --depth 16"
-ROWS, K, COLS = 4, 41, 6
+ROWS, K, COLS = 8, 41, 10
+PAIRS = 4  # last rows and columns that are made for each other
 # of every kind, so that sums overflow, cancel, underflow and are NaN
 SPECIAL = (0x00000000, 0x80000000, 0x00000001, 0x007FFFFF, 0x7F800000, 0x7FC00000)
 
@@ -30,11 +31,36 @@ def number(draw, column):
     return struct.pack("<f", draw.uniform(-1, 1) * 2.0 ** draw.randrange(-40, 20))
 
 
+def pair(draw, which, k, by_row):
+    """An element of the last rows of A and columns of B: 0, a zero meets a large number while the sum
+    is small; 1, once an infinity meets a zero; 2, subnormal numbers meet large ones; 3, sums that are
+    a tie but for something far below."""
+    if which == 3:  # two words of -2^-120, two of 1.5 + 1.5 * 2^-23, the rest zeros
+        tiny, tie = (-(2.0**-60), 1 + 2.0**-23) if by_row else (2.0**-60, 1.5)
+        return struct.pack("<f", tiny if k < 6 else tie if k < 12 else 0.0)
+    if which == 0 and k // 12 % 2:  # in the same partial sum as what came before
+        return struct.pack("<f", 2.0**120 if by_row else 0.0)
+    if which == 0:
+        return struct.pack("<f", draw.uniform(1, 2) * (2.0**-100 if by_row else 1))
+    if which == 1 and k == 5:
+        return struct.pack("<f", float("inf") if by_row else 0.0)
+    if which == 2 and by_row:
+        return struct.pack("<I", draw.randrange(1, 1 << 23))
+    return struct.pack("<f", draw.uniform(1, 2) * (2.0**120 if which == 2 else 1))
+
+
 def npy(path, rows, cols, draw, by_row):
     """Kinds by row of A and by column of B."""
     head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {cols}), }}".encode()
     head += b" " * (63 - (len(head) + 10) % 64) + b"\n"
-    data = b"".join(number(draw, r if by_row else c) for r in range(rows) for c in range(cols))
+    lines = rows if by_row else cols
+
+    def element(r, c):
+        line, k = (r, c) if by_row else (c, r)
+        which = line - (lines - PAIRS)
+        return pair(draw, which, k, by_row) if which >= 0 else number(draw, line)
+
+    data = b"".join(element(r, c) for r in range(rows) for c in range(cols))
     path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + data)
 
 

@@ -58,7 +58,7 @@ impl fmt::Display for Mode {
 pub enum Role {
     /// A layer's output.
     Forward,
-    /// The same, where at least [`SPARSE`] of the activations are zeros: behind a ReLU, or dark
+    /// The same, where at least 30 % of the activations are zeros: behind a ReLU, or dark
     /// pixels.
     ForwardSparse,
     /// The gradient with respect to the layer's input.
