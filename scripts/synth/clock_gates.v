@@ -21,3 +21,58 @@ module clock_gated #(
   \$dff #(.WIDTH(WIDTH), .CLK_POLARITY(1)) register (.CLK(gated), .D(D), .Q(Q));
 
 endmodule
+
+// The same with a synchronous reset that an enable does not hold back: the gate opens for either.
+(* techmap_celltype = "$sdffe" *)
+module clock_gated_reset #(
+    parameter WIDTH = 1,
+    parameter CLK_POLARITY = 1,
+    parameter EN_POLARITY = 1,
+    parameter SRST_POLARITY = 1,
+    parameter SRST_VALUE = 0
+) (
+    input CLK,
+    input EN,
+    input SRST,
+    input [WIDTH-1:0] D,
+    output [WIDTH-1:0] Q
+);
+
+  wire _TECHMAP_FAIL_ = WIDTH < 4 || !CLK_POLARITY;
+  wire reset = SRST_POLARITY ? SRST : !SRST;
+  wire enable = (EN_POLARITY ? EN : !EN) || reset;
+  wire gated;
+
+  @CELL@ clock_gate (.@CLOCK@(CLK), .@ENABLE@(enable), .@OUT@(gated)@TEST@);
+  \$sdff #(
+      .WIDTH(WIDTH), .CLK_POLARITY(1), .SRST_POLARITY(1), .SRST_VALUE(SRST_VALUE)
+  ) register (.CLK(gated), .SRST(reset), .D(D), .Q(Q));
+
+endmodule
+
+// The same with a reset that counts only where the register is enabled.
+(* techmap_celltype = "$sdffce" *)
+module clock_gated_enabled_reset #(
+    parameter WIDTH = 1,
+    parameter CLK_POLARITY = 1,
+    parameter EN_POLARITY = 1,
+    parameter SRST_POLARITY = 1,
+    parameter SRST_VALUE = 0
+) (
+    input CLK,
+    input EN,
+    input SRST,
+    input [WIDTH-1:0] D,
+    output [WIDTH-1:0] Q
+);
+
+  wire _TECHMAP_FAIL_ = WIDTH < 4 || !CLK_POLARITY;
+  wire enable = EN_POLARITY ? EN : !EN;
+  wire gated;
+
+  @CELL@ clock_gate (.@CLOCK@(CLK), .@ENABLE@(enable), .@OUT@(gated)@TEST@);
+  \$sdff #(
+      .WIDTH(WIDTH), .CLK_POLARITY(1), .SRST_POLARITY(SRST_POLARITY), .SRST_VALUE(SRST_VALUE)
+  ) register (.CLK(gated), .SRST(SRST), .D(D), .Q(Q));
+
+endmodule

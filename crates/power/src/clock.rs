@@ -95,14 +95,14 @@ pub(crate) fn plan(
 }
 
 impl Plan {
-    /// The two buffers to measure.
-    pub fn verilog(&self) -> String {
+    /// The two buffers to measure, and beside them `others`.
+    pub fn verilog(&self, others: &str) -> String {
         let (input, output) = &self.buffer_pins;
         let buffer = &self.tree.buffer;
         format!(
             "module flexmac_clock (clk_i, leaf_o, branch_o);\n  input clk_i;\n  output leaf_o;\n  \
              output branch_o;\n  {buffer} leaf (.{input}(clk_i), .{output}(leaf_o));\n  \
-             {buffer} branch (.{input}(clk_i), .{output}(branch_o));\nendmodule\n"
+             {buffer} branch (.{input}(clk_i), .{output}(branch_o));\n{others}endmodule\n"
         )
     }
 

@@ -9,6 +9,7 @@
 mod cases;
 mod clock;
 mod error;
+mod gated;
 mod gates;
 mod memory;
 mod operands;
@@ -18,6 +19,7 @@ mod sta;
 pub use cases::{Mode, ModeError, Role, Run, Sampled, simulate};
 pub use clock::ClockTree;
 pub use error::Error;
+pub use gated::ClockGates;
 pub use gates::Gates;
 pub use memory::{Memory, MemorySource};
 pub use operands::{Recorder, Sample, SampleSize};

@@ -5,6 +5,7 @@ use synth::{LibraryReport, ToolVersion};
 
 use crate::cases::{Role, Sampled};
 use crate::clock::ClockTree;
+use crate::gated::ClockGates;
 use crate::memory::Memory;
 
 /// Energy by cause, in picojoules.
@@ -73,6 +74,8 @@ pub struct Case {
     pub sequential: Energy,
     /// Of `cells`, everything else.
     pub combinational: Energy,
+    /// What clock gates held back: counted by OpenSTA, taken off `cells`.
+    pub held_back_pj: f64,
     /// Buffers of the modelled clock tree.
     pub clock_tree_pj: f64,
     /// Operands read from memory, as modelled.
@@ -115,6 +118,8 @@ pub struct PowerReport {
     pub cells: usize,
     /// Nets in the netlist.
     pub nets: usize,
+    /// Clock gates, and flip-flops with and without one.
+    pub clock_gates: ClockGates,
     /// The modelled clock tree.
     pub clock_tree: ClockTree,
     /// The modelled operand memory.

@@ -13,6 +13,7 @@ use synth::yosys::{fill, source_name};
 use crate::cases::Run;
 use crate::clock;
 use crate::error::{Error, io_error};
+use crate::gated::Gated;
 use crate::gates::Gates;
 use crate::memory::Memory;
 use crate::report::{Case, Energy, Estimate, Part, PowerReport};
@@ -90,13 +91,18 @@ pub fn measure(
         .ok_or_else(|| missing("a plain flip-flop to stand where inputs were"))?;
 
     write(CELLS, &gates.library_text)?;
-    write("clock.v", plan.verilog().as_bytes())?;
+    let gated = Gated::new(&gates.netlist, library);
+    let (probes, still) = gated.probes(library);
+    let names = gated.probe_names();
+    write("clock.v", plan.verilog(&probes).as_bytes())?;
     let loads = [format!("{:.4}", plan.leaf_ff), format!("{:.4}", plan.branch_ff)];
     let values = [
         ("PERIOD_PS", period.as_str()),
         ("CONDITIONS", &conditions),
         ("LEAF_FF", &loads[0]),
         ("BRANCH_FF", &loads[1]),
+        ("PROBES", &names.join(" ")),
+        ("STILL", &still),
     ];
     write("clock.tcl", fill(CLOCK, &values).as_bytes())?;
     let log = run(out, "clock", settings.timeout)?;
@@ -105,6 +111,11 @@ pub fn measure(
         Ok((watts[0] + watts[1]) * period_ps) // W * ps = pJ
     };
     let clock_tree = plan.with_energy(buffer("leaf")?, buffer("branch")?);
+
+    let clocked = names
+        .iter()
+        .map(|name| Ok(marked(&log, out, "clock", &format!("FLEXMAC {name} "))?[0]))
+        .collect::<Result<Vec<f64>, Error>>()?;
 
     let estimate = estimate(gates, &write, out, &period, &conditions, settings.timeout)?;
 
@@ -133,10 +144,12 @@ pub fn measure(
     for (index, run) in runs.iter().enumerate() {
         let path = out.join(format!("power_{index}.txt"));
         let text = fs::read_to_string(&path).map_err(io_error("read", &path))?;
-        let cells = cell_powers(&text, &gates.netlist, &stimulus, &path)?;
+        let mut cells = cell_powers(&text, &gates.netlist, &stimulus, &path)?;
         check_total(&log, index, &cells, out)?;
+        let held_back = gated.correct(&gates.netlist, &clocked, &run.activity, &mut cells);
         measured.push(case(gates, run, &cells[..gates.netlist.cells.len()], period_ps, |case| {
             let per_pass = run.cycles / run.compute_cycles;
+            case.held_back_pj = held_back * period_ps * per_pass; // W * ps = pJ
             case.clock_tree_pj = clock_tree.cycle_pj * per_pass;
             case.memory_pj = memory.pass_cycle_pj();
             let per_cycle = case.cells.times(1.0 / per_pass);
@@ -169,6 +182,7 @@ pub fn measure(
         period_ps,
         cells: gates.netlist.cells.len(),
         nets: gates.netlist.nets,
+        clock_gates: gated.counts,
         clock_tree,
         memory,
         estimate,
@@ -505,6 +519,7 @@ fn case(
         cells: total,
         sequential,
         combinational,
+        held_back_pj: 0.0,
         clock_tree_pj: 0.0,
         memory_pj: 0.0,
         total_pj: 0.0,

@@ -129,7 +129,7 @@ pub fn liberty_script(
         (
             "GATES",
             if clock_gates {
-                "read_liberty -lib -ignore_miss_func cells.lib\ntechmap -map clock_gates.v"
+                GATE_COMMANDS
             } else {
                 ""
             },
@@ -143,6 +143,10 @@ pub fn liberty_script(
     ];
     read(design) + &fill(LIBERTY, &values)
 }
+
+/// Memories become registers first, or the gates would miss them.
+const GATE_COMMANDS: &str = "opt -fast -full\nmemory_map\nopt -undriven -fine\n\
+    read_liberty -lib -ignore_miss_func cells.lib\ntechmap -map clock_gates.v";
 
 /// Yosys rules that give a register with an enable a clock gate of the library.
 pub fn clock_gate_rules(gate: &ClockGate) -> String {

@@ -1,0 +1,191 @@
+//! What clock gates hold back. OpenSTA 2.0.17 takes every pin that a clock reaches as clocked in
+//! every cycle, behind a closed gate too, whatever activity was set. So what it counts too much is
+//! taken off: of a flip-flop behind a gate, the energy at its clock pin in the cycles in which the
+//! gate is shut; of a gate, what it would have spent on charging its output.
+//!
+//! The energy at a clock pin is measured by OpenSTA itself: a cell of each kind with a clock and
+//! everything else still. What a gate spends inside is counted as if it were open.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use synth::liberty::{Cell, Library};
+use synth::netlist::{FlatNetlist, Signal};
+
+/// Clock gates of a netlist.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockGates {
+    /// Gates.
+    pub gates: usize,
+    /// Flip-flops and latches behind them.
+    pub gated: usize,
+    /// Those that no gate holds back.
+    pub always: usize,
+}
+
+/// Gates, and what is behind them.
+pub(crate) struct Gated {
+    /// By cell: what opens its gate; none where the clock is not gated.
+    behind: Vec<Option<Opening>>,
+    /// By cell, whether it is a gate.
+    gate: Vec<bool>,
+    /// Kinds of gated cells and their clock pins.
+    kinds: BTreeMap<String, String>,
+    /// Counts for the report.
+    pub counts: ClockGates,
+}
+
+/// The signals of which one opens a gate: enable and test pin.
+#[derive(Debug, Clone, Copy)]
+struct Opening {
+    enable: Signal,
+    test: Option<Signal>,
+}
+
+impl Opening {
+    /// Share of the cycles in which the clock passes.
+    fn share(self, activity: &[(f64, f64)]) -> f64 {
+        let ones = |signal| match signal {
+            Signal::Constant(value) => f64::from(u8::from(value)),
+            Signal::Net(net) => activity[net as usize].1,
+        };
+        self.test.map_or(0.0, ones).max(ones(self.enable)).clamp(0.0, 1.0)
+    }
+}
+
+impl Gated {
+    pub fn new(netlist: &FlatNetlist, library: &Library) -> Self {
+        let cells = &netlist.cells;
+        let known = |at: usize| library.cells.get(&cells[at].kind);
+        let mut outputs = BTreeMap::new();
+        let mut gate = vec![false; cells.len()];
+        let mut behind = vec![None; cells.len()];
+        for at in 0..cells.len() {
+            let Some(cell) = known(at).filter(|cell| cell.clock_gate.is_some()) else { continue };
+            let at_role = |role: &str| {
+                let pin = pin_of_role(cell, role)?;
+                cells[at].pins.iter().find(|(name, _)| name == pin).map(|(_, signal)| *signal)
+            };
+            let (Some(Signal::Net(output)), Some(enable)) = (at_role("out"), at_role("enable"))
+            else {
+                continue;
+            };
+            let opening = Opening { enable, test: at_role("test") };
+            outputs.insert(output, opening);
+            gate[at] = true;
+            behind[at] = Some(opening);
+        }
+        let mut kinds = BTreeMap::new();
+        let mut counts = ClockGates { gates: outputs.len(), ..ClockGates::default() };
+        for at in 0..cells.len() {
+            if gate[at] || !known(at).is_some_and(|cell| cell.sequential) {
+                continue;
+            }
+            let clock = cells[at].pins.iter().find_map(|(name, signal)| match signal {
+                Signal::Net(net) => outputs.get(net).map(|opening| (name, *opening)),
+                Signal::Constant(_) => None,
+            });
+            if let Some((pin, opening)) = clock {
+                behind[at] = Some(opening);
+                kinds.insert(cells[at].kind.clone(), pin.clone());
+                counts.gated += 1;
+            } else {
+                counts.always += 1;
+            }
+        }
+        Self { behind, gate, kinds, counts }
+    }
+
+    /// Cells to measure, one of each kind: instances for a netlist with a clock `clk_i`, and the
+    /// pins that have to be still, by name.
+    pub fn probes(&self, library: &Library) -> (String, String) {
+        let (mut cells, mut still) = (String::new(), String::new());
+        for (at, (kind, clock)) in self.kinds.iter().enumerate() {
+            let pins = library.cells.get(kind).map_or(&[][..], |cell| &cell.pins);
+            let mut connections = format!(".{clock}(clk_i)");
+            for pin in pins.iter().filter(|pin| pin.name != *clock) {
+                // Writing to a string cannot fail.
+                let _ = write!(connections, ", .{}(g{at}_{})", pin.name, pin.name);
+                let _ = write!(still, " g{at}/{}", pin.name);
+            }
+            let _ = writeln!(cells, "  {kind} g{at} ({connections});");
+        }
+        (cells, still.trim_start().to_owned())
+    }
+
+    /// Names of the probes.
+    pub fn probe_names(&self) -> Vec<String> {
+        (0..self.kinds.len()).map(|at| format!("g{at}")).collect()
+    }
+
+    /// Takes off what OpenSTA counted too much; `clocked` is the internal power of each probe, and
+    /// powers are internal, switching, leakage by cell. What it took off is returned.
+    pub fn correct(
+        &self,
+        netlist: &FlatNetlist,
+        clocked: &[f64],
+        activity: &[(f64, f64)],
+        powers: &mut [[f64; 3]],
+    ) -> f64 {
+        let by_kind: BTreeMap<&str, f64> =
+            self.kinds.keys().map(String::as_str).zip(clocked.iter().copied()).collect();
+        let mut held_back = 0.0;
+        for (at, opening) in self.behind.iter().enumerate() {
+            let Some(opening) = opening else { continue };
+            let shut = 1.0 - opening.share(activity);
+            let [internal, switching, _] = &mut powers[at];
+            if self.gate[at] {
+                held_back += *switching * shut;
+                *switching -= *switching * shut;
+            } else {
+                let surplus = (by_kind[netlist.cells[at].kind.as_str()] * shut).min(*internal);
+                held_back += surplus;
+                *internal -= surplus;
+            }
+        }
+        held_back
+    }
+}
+
+fn pin_of_role<'a>(cell: &'a Cell, role: &str) -> Option<&'a String> {
+    let pin = cell.pins.iter().find(|pin| pin.clock_gate_role.as_deref() == Some(role))?;
+    Some(&pin.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use synth::netlist::Netlist;
+
+    #[test]
+    fn a_shut_gate_takes_off_clock_energy() {
+        let text = "library (l) { time_unit : \"1ns\"; capacitive_load_unit (1, pf);
+            cell (ICG) { clock_gating_integrated_cell : latch_posedge;
+              pin (CK) { direction : input; clock_gate_clock_pin : true; }
+              pin (E) { direction : input; clock_gate_enable_pin : true; }
+              pin (G) { direction : output; clock_gate_out_pin : true; } }
+            cell (DFF) { ff (IQ, IQN) { clocked_on : CK; next_state : D; }
+              pin (CK) { direction : input; } pin (D) { direction : input; }
+              pin (Q) { direction : output; function : IQ; } } }";
+        let library = Library::parse(text.as_bytes()).expect("parses");
+        let text = "module top (clk_i, e, d); input clk_i; input e; input d; wire g;
+            ICG c (.CK(clk_i), .E(e), .G(g)); DFF f (.CK(g), .D(d), .Q());
+            DFF a (.CK(clk_i), .D(d), .Q()); endmodule";
+        let netlist = Netlist::parse(text).expect("parses").flatten("top").expect("flattens");
+        let gated = Gated::new(&netlist, &library);
+        assert_eq!(gated.counts, ClockGates { gates: 1, gated: 1, always: 1 });
+        let (probes, still) = gated.probes(&library);
+        assert_eq!(probes, "  DFF g0 (.CK(clk_i), .D(g0_D), .Q(g0_Q));\n");
+        assert_eq!(still, "g0/D g0/Q");
+        let enable = netlist.ports[1].bits[0];
+        let Signal::Net(enable) = enable else { panic!("a net") };
+        let mut activity = vec![(0.0, 0.0); netlist.nets];
+        activity[enable as usize] = (0.5, 0.25);
+        // Gate, gated flip-flop, free one.
+        let mut powers = [[4.0, 8.0, 1.0], [3.0, 1.0, 1.0], [3.0, 1.0, 1.0]];
+        let held_back = gated.correct(&netlist, &[2.0], &activity, &mut powers);
+        assert_eq!(powers, [[4.0, 2.0, 1.0], [1.5, 1.0, 1.0], [3.0, 1.0, 1.0]]);
+        assert_eq!(held_back, 7.5);
+    }
+}
