@@ -51,6 +51,10 @@ enum Command {
     Synth(cmd::synth::SynthArgs),
     /// Run a netlist on training operands: agreement with the reference, energy per precision mode.
     Power(Box<cmd::power::PowerArgs>),
+    /// Run a design-space study as a Snakemake workflow.
+    Sweep(cmd::sweep::SweepArgs),
+    /// What precision scaling buys: a study's runs on its arrays, flexible and baseline.
+    Headline(cmd::headline::HeadlineArgs),
     /// Get and check data sets.
     Data(cmd::data::DataArgs),
     /// Show a run, or several side by side, as one HTML page with plots.
@@ -66,6 +70,8 @@ fn main() -> ExitCode {
         Command::Weights(args) => cmd::weights::run(&args),
         Command::Synth(args) => cmd::synth::run(&args),
         Command::Power(args) => cmd::power::run(&args),
+        Command::Sweep(args) => cmd::sweep::run(&args),
+        Command::Headline(args) => cmd::headline::run(&args),
         Command::Data(args) => cmd::data::run(&args),
         Command::Report(args) => cmd::report::run(&args),
     };

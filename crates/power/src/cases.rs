@@ -6,7 +6,7 @@ use std::str::FromStr;
 use cosim::{Activity, CheckedEngine, Engine, Operand, Product, Stats};
 use fxp::{Format, Rounding, SeedPath};
 use ndarray::Array2;
-use rtlgen::{Config, Style};
+use rtlgen::{Config, Schedule, Style};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -137,6 +137,8 @@ pub struct Run {
     pub cycles: f64,
     /// Cycles that compute.
     pub compute_cycles: f64,
+    /// Rows that each column's requantizer took from its drain chain.
+    pub drained: f64,
     /// Multiply-accumulates.
     pub macs: f64,
     /// Multiply-accumulates times passes.
@@ -161,6 +163,7 @@ pub fn simulate(
         activity: Vec::new(),
         cycles: 0.0,
         compute_cycles: 0.0,
+        drained: 0.0,
         macs: 0.0,
         mac_passes: 0.0,
     };
@@ -177,6 +180,7 @@ pub fn simulate(
         counted += weight * activity.cycles as f64;
         run.cycles += weight * stats.cycles.busy as f64;
         run.compute_cycles += weight * stats.cycles.compute as f64;
+        run.drained += weight * captured_rows(config, mode, sample) as f64;
         run.macs += weight * stats.macs as f64;
         run.mac_passes += weight * stats.mac_passes as f64;
         run.samples.push(Sampled {
@@ -193,6 +197,15 @@ pub fn simulate(
             sums.iter().map(|(toggles, ones)| (toggles / counted, ones / counted)).collect();
     }
     Ok(run)
+}
+
+fn captured_rows(config: &Config, mode: Mode, sample: &Sample) -> u64 {
+    let bits = match mode {
+        Mode::Fixed(a, b) => (a, b),
+        Mode::Float => (config.max_bits(), config.max_bits()),
+    };
+    let part = (sample.a.nrows(), sample.a.ncols(), sample.b.ncols());
+    Schedule::new(config, part, bits).captured_rows(config)
 }
 
 fn add(sums: &mut Vec<(f64, f64)>, activity: &Activity, weight: f64) {

@@ -40,13 +40,15 @@ impl Energy {
     }
 }
 
-/// Energy of a part of the design.
+/// Energy and clock pins of a part of the design.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Part {
-    /// `array`, `edge` or `control`, or a module of the source.
+    /// `PEs`, `rows`, `columns`, `edge` or `control`, or a module of the source.
     pub name: String,
     /// How often it occurs.
     pub instances: u64,
+    /// Cell pins on the clock net, those behind clock gates left out.
+    pub clock_pins: u64,
     /// Energy per pass-cycle of all its instances, without the modules inside for a module.
     pub energy: Energy,
 }
@@ -68,6 +70,8 @@ pub struct Case {
     /// Multiply-accumulate passes of the products per pass-cycle: lanes and PEs without work count
     /// as none.
     pub mac_passes_per_pass_cycle: f64,
+    /// Rows that each column's requantizer takes per pass-cycle.
+    pub drained_per_pass_cycle: f64,
     /// The cells.
     pub cells: Energy,
     /// Of `cells`, flip-flops and latches.
@@ -86,7 +90,8 @@ pub struct Case {
     pub mac_pass_pj: f64,
     /// `total_pj` of all passes per multiply-accumulate.
     pub mac_pj: f64,
-    /// `cells` by part: PEs, what else is in their array, the requantizers at its edge, control.
+    /// `cells` by part: PEs, registers at the array's rows, those at its columns, the requantizers at
+    /// its edge, control.
     pub parts: Vec<Part>,
     /// `cells` by module of the source.
     pub modules: Vec<Part>,

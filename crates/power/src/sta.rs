@@ -478,8 +478,9 @@ fn case(
     let per_pass = run.cycles / run.compute_cycles;
     let homes = Homes::new(netlist);
     let (mut sequential, mut combinational) = (Energy::default(), Energy::default());
-    let mut parts: BTreeMap<&str, Energy> = BTreeMap::new();
-    let mut modules: BTreeMap<&str, Energy> = BTreeMap::new();
+    let mut parts: BTreeMap<&str, (Energy, u64)> = BTreeMap::new();
+    let mut modules: BTreeMap<&str, (Energy, u64)> = BTreeMap::new();
+    let clock = gates.clock_net();
     for (cell, watts) in netlist.cells.iter().zip(cells) {
         let energy = energy(watts, period_ps).times(per_pass);
         let known = gates.library.cells.get(&cell.kind);
@@ -489,18 +490,23 @@ fn case(
             &mut combinational
         };
         group.add(&energy);
-        parts.entry(homes.part[cell.instance]).or_default().add(&energy);
-        modules
-            .entry(source_name(&netlist.instances[cell.instance].module))
-            .or_default()
-            .add(&energy);
+        let pins = cell.pins.iter().filter(|(_, signal)| Some(*signal) == clock).count() as u64;
+        let module = source_name(&netlist.instances[cell.instance].module);
+        for (sum, clock_pins) in [
+            parts.entry(homes.part[cell.instance]).or_default(),
+            modules.entry(module).or_default(),
+        ] {
+            sum.add(&energy);
+            *clock_pins += pins;
+        }
     }
     let mut total = sequential;
     total.add(&combinational);
-    let list = |energies: BTreeMap<&str, Energy>, count: &dyn Fn(&str) -> u64| {
-        let part = |(name, energy): (&str, Energy)| Part {
+    let list = |energies: BTreeMap<&str, (Energy, u64)>, count: &dyn Fn(&str) -> u64| {
+        let part = |(name, (energy, clock_pins)): (&str, (Energy, u64))| Part {
             name: name.to_owned(),
             instances: count(name),
+            clock_pins,
             energy,
         };
         energies.into_iter().map(part).collect()
@@ -516,6 +522,7 @@ fn case(
         toggles_per_net: run.activity.iter().map(|(toggles, _)| toggles).sum::<f64>() / clocked,
         compute_share: 1.0 / per_pass,
         mac_passes_per_pass_cycle: run.mac_passes / run.compute_cycles,
+        drained_per_pass_cycle: run.drained / run.compute_cycles,
         cells: total,
         sequential,
         combinational,
@@ -558,8 +565,10 @@ impl Homes {
             };
             if within(&["flexmac_pe", "flexmac_fixed_pe", "flexmac_fp32_pe"]) {
                 "PEs"
+            } else if within(&["flexmac_column"]) {
+                "columns"
             } else if within(&["flexmac_array"]) {
-                "array"
+                "rows"
             } else if within(&["flexmac_requant", "flexmac_fp32_edge"]) {
                 "edge"
             } else {

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::config::Config;
+use crate::config::{Config, Style};
 
 /// How a product lies on the array. Tiles, and with them the random streams, follow from it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -217,6 +217,18 @@ impl Schedule {
     pub(crate) fn pieces(&self) -> (u64, Option<usize>) {
         let rest = self.k % self.command_k;
         ((self.k / self.command_k) as u64, (rest > 0).then_some(rest))
+    }
+
+    /// Rows that each column's requantizer takes from its drain chain: once per significance of every
+    /// command, on a float array once per tile.
+    pub fn captured_rows(&self, config: &Config) -> u64 {
+        let captures = match config.style() {
+            Style::Flex | Style::Fixed => {
+                self.tile_commands(0).count() * self.pairs_by_significance().count()
+            }
+            Style::Fp32 => 1,
+        };
+        (self.m * self.tiles_across() * captures) as u64
     }
 
     /// Longest piece of K of one command.

@@ -1,0 +1,58 @@
+//! What can go wrong when a run is costed.
+
+use std::path::{Path, PathBuf};
+
+/// Anything that keeps a run from being costed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file that cannot be read.
+    #[error("read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file that cannot be written.
+    #[error("write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file that is not what it should be.
+    #[error("{path}: expected {expected}, found {found}")]
+    File {
+        /// The file, and the line where there is one.
+        path: String,
+        /// What belongs there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A run that does not fit the array.
+    #[error("{what}: expected {expected}, found {found}")]
+    Misfit {
+        /// Of which two.
+        what: String,
+        /// What would fit.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A network that cannot be planned.
+    #[error(transparent)]
+    Network(#[from] nn::NnError),
+}
+
+impl Error {
+    pub(crate) fn file(path: &Path, expected: &str, found: impl ToString) -> Self {
+        Self::File {
+            path: path.display().to_string(),
+            expected: expected.to_owned(),
+            found: found.to_string(),
+        }
+    }
+}

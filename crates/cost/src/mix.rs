@@ -1,0 +1,278 @@
+//! A precision history as counts: how many iterations every product ran at which widths.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use dps::Formats;
+use nn::{LayerProduct, NetPlan, NetSpec, products};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::Error;
+
+/// Widths of A and B of one product; none in a float run.
+pub type Widths = Option<(u32, u32)>;
+
+/// A training run's products, and how often each ran at which widths.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mix {
+    /// The network's name.
+    pub network: String,
+    /// Images per iteration.
+    pub batch: usize,
+    /// The policy, `float`, or how the widths were made up.
+    pub policy: String,
+    /// What it trained on; empty for a made-up mix.
+    pub data: String,
+    /// The run's seed.
+    pub seed: u64,
+    /// Iterations.
+    pub iterations: u64,
+    /// Test accuracy at the end, where the run ended.
+    pub accuracy: Option<f64>,
+    /// The products of an iteration.
+    pub products: Vec<LayerProduct>,
+    /// By product: iterations by widths.
+    pub widths: Vec<BTreeMap<Widths, u64>>,
+}
+
+/// What is read of `config.json`.
+#[derive(Deserialize)]
+struct RunFile {
+    settings: BTreeMap<String, Setting>,
+    network: NetSpec,
+}
+
+#[derive(Deserialize)]
+struct Setting {
+    value: Value,
+}
+
+/// What is read of a line of the history.
+#[derive(Deserialize)]
+struct Line {
+    tensors: Vec<TensorLine>,
+}
+
+#[derive(Deserialize)]
+struct TensorLine {
+    formats: Option<Formats>,
+}
+
+#[derive(Deserialize)]
+struct ResultFile {
+    accuracy: f64,
+}
+
+impl Mix {
+    /// A network whose every product has the same widths in every iteration.
+    ///
+    /// # Errors
+    /// A network that cannot be planned.
+    pub fn uniform(
+        network: &NetSpec,
+        batch: usize,
+        iterations: u64,
+        widths: Widths,
+    ) -> Result<Self, Error> {
+        let products = products(&NetPlan::new(network, batch)?, batch);
+        let policy = match widths {
+            None => "float".to_owned(),
+            Some((a, b)) => format!("{a}x{b} bits"),
+        };
+        Ok(Self {
+            network: network.name.clone(),
+            batch,
+            policy,
+            data: String::new(),
+            seed: 0,
+            iterations,
+            accuracy: None,
+            widths: vec![BTreeMap::from([(widths, iterations)]); products.len()],
+            products,
+        })
+    }
+
+    /// Reads the run in a folder that `flexmac train --out` wrote; one that goes on counts as far as
+    /// its history reaches.
+    ///
+    /// # Errors
+    /// A folder without a run, or with one whose files do not fit together.
+    pub fn read(run: &Path) -> Result<Self, Error> {
+        let path = run.join("config.json");
+        let config: RunFile = read_json(&path, "the settings of a run (flexmac train --out)")?;
+        let setting = |name: &str| config.settings.get(name).map(|setting| &setting.value);
+        let number = |name: &str| {
+            setting(name)
+                .and_then(Value::as_u64)
+                .ok_or_else(|| Error::file(&path, &format!("a number as setting {name:?}"), "none"))
+        };
+        // A batch fits memory.
+        let batch = number("batch")? as usize;
+        let plan = NetPlan::new(&config.network, batch)?;
+        let products = products(&plan, batch);
+        let history = run.join("history.jsonl");
+        let (iterations, widths) = read_history(&history, plan.tensors().len(), &products)?;
+        let text = |name: &str| setting(name).and_then(Value::as_str).unwrap_or("").to_owned();
+        let float = widths.iter().any(|widths| widths.contains_key(&None));
+        let result = run.join("result.json");
+        let accuracy = if result.is_file() {
+            Some(read_json::<ResultFile>(&result, "the result of a run")?.accuracy)
+        } else {
+            None
+        };
+        Ok(Self {
+            network: config.network.name.clone(),
+            batch,
+            policy: if float { "float".to_owned() } else { text("policy") },
+            data: text("data"),
+            seed: number("seed")?,
+            iterations,
+            accuracy,
+            products,
+            widths,
+        })
+    }
+
+    /// The same widths in the same proportions on another network: by role, each product of `self`
+    /// weighing its multiply-accumulates. For a network too large to have been trained.
+    ///
+    /// # Errors
+    /// A network that cannot be planned.
+    pub fn carried_to(
+        &self,
+        network: &NetSpec,
+        batch: usize,
+        iterations: u64,
+    ) -> Result<Self, Error> {
+        let other = Self::uniform(network, batch, iterations, None)?;
+        let widths = other
+            .products
+            .iter()
+            .map(|product| {
+                let mut shares: BTreeMap<Widths, u64> = BTreeMap::new();
+                for (own, widths) in self.products.iter().zip(&self.widths) {
+                    if own.role == product.role {
+                        for (width, count) in widths {
+                            *shares.entry(*width).or_default() += count * own.macs();
+                        }
+                    }
+                }
+                apportion(&shares, iterations)
+            })
+            .collect();
+        let policy = format!("{} of {}", self.policy, self.network);
+        Ok(Self { policy, data: String::new(), accuracy: None, widths, seed: self.seed, ..other })
+    }
+
+    /// The same products, all at the same widths.
+    pub fn with_widths(&self, widths: Widths) -> Self {
+        let all = BTreeMap::from([(widths, self.iterations)]);
+        Self { widths: vec![all; self.products.len()], ..self.clone() }
+    }
+
+    /// Whether it has no widths: a float run.
+    pub fn is_float(&self) -> bool {
+        self.widths.iter().any(|widths| widths.contains_key(&None))
+    }
+
+    /// Multiply-accumulates of the whole run.
+    pub fn macs(&self) -> u64 {
+        self.products.iter().map(LayerProduct::macs).sum::<u64>() * self.iterations
+    }
+
+    /// The share of multiply-accumulates at each pair of widths.
+    pub fn shares(&self) -> BTreeMap<Widths, f64> {
+        let mut shares = BTreeMap::new();
+        let total = self.macs() as f64;
+        for (product, widths) in self.products.iter().zip(&self.widths) {
+            for (width, count) in widths {
+                *shares.entry(*width).or_default() += (product.macs() * count) as f64 / total;
+            }
+        }
+        shares
+    }
+}
+
+/// `total` iterations in the proportions of `shares`, by largest remainder.
+fn apportion(shares: &BTreeMap<Widths, u64>, total: u64) -> BTreeMap<Widths, u64> {
+    let sum: u128 = shares.values().map(|share| u128::from(*share)).sum();
+    let exact = |share: u64| u128::from(share) * u128::from(total);
+    let mut parts: Vec<(Widths, u64, u128)> = shares
+        .iter()
+        // The quotient is at most `total`.
+        .map(|(width, share)| (*width, (exact(*share) / sum) as u64, exact(*share) % sum))
+        .collect();
+    let left = total - parts.iter().map(|part| part.1).sum::<u64>();
+    parts.sort_by(|a, b| b.2.cmp(&a.2).then(a.0.cmp(&b.0)));
+    for part in parts.iter_mut().take(usize::try_from(left).unwrap_or(usize::MAX)) {
+        part.1 += 1;
+    }
+    parts.into_iter().filter(|part| part.1 > 0).map(|part| (part.0, part.1)).collect()
+}
+
+type History = (u64, Vec<BTreeMap<Widths, u64>>);
+
+fn read_history(path: &Path, tensors: usize, products: &[LayerProduct]) -> Result<History, Error> {
+    let file = File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let mut widths = vec![BTreeMap::new(); products.len()];
+    let mut iterations = 0;
+    for (index, line) in BufReader::new(file).lines().enumerate() {
+        let at = |expected: &str, found: String| Error::File {
+            path: format!("{} line {}", path.display(), index + 1),
+            expected: expected.to_owned(),
+            found,
+        };
+        let line = line.map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let line: Line = serde_json::from_str(&line)
+            .map_err(|error| at("an iteration of a run", error.to_string()))?;
+        if line.tensors.len() != tensors {
+            let expected = format!("the network's {tensors} tensors");
+            return Err(at(&expected, line.tensors.len().to_string()));
+        }
+        for (product, widths) in products.iter().zip(&mut widths) {
+            let bits = |source: nn::Source| {
+                line.tensors[source.tensor].formats.map(|formats| source.bits(&formats))
+            };
+            *widths.entry(bits(product.a).zip(bits(product.b))).or_default() += 1;
+        }
+        iterations += 1;
+    }
+    if iterations == 0 {
+        return Err(Error::file(path, "at least one iteration", "none"));
+    }
+    Ok((iterations, widths))
+}
+
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path, expected: &str) -> Result<T, Error> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    serde_json::from_str(&text).map_err(|error| Error::file(path, expected, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn iterations_are_apportioned_whole() {
+        let shares = BTreeMap::from([(Some((8, 8)), 5), (Some((8, 16)), 3), (None, 0)]);
+        let parts = apportion(&shares, 7);
+        // 4.375 and 2.625: the larger remainder gets the one that is left.
+        assert_eq!(parts, BTreeMap::from([(Some((8, 8)), 4), (Some((8, 16)), 3)]));
+    }
+
+    #[test]
+    fn a_mix_is_carried_to_another_network_by_role() {
+        let lenet = NetSpec::lenet();
+        let mix = Mix::uniform(&lenet, 64, 10, Some((8, 16))).unwrap();
+        let other = NetSpec::load("mlp").unwrap();
+        let carried = mix.carried_to(&other, 32, 100).unwrap();
+        assert_eq!((carried.batch, carried.iterations), (32, 100));
+        assert!(carried.widths.iter().all(|w| *w == BTreeMap::from([(Some((8, 16)), 100)])));
+        assert_eq!(carried.shares(), BTreeMap::from([(Some((8, 16)), 1.0)]));
+    }
+}

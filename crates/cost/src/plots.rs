@@ -1,0 +1,131 @@
+//! Drawings of a study for papers: SVG, by plotters.
+
+use std::path::Path;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use crate::error::Error;
+
+/// A point of a scatter plot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Which drawing it belongs to: a cell library.
+    pub panel: String,
+    /// Which colour it has: a training run.
+    pub series: String,
+    /// What is written beside it: a design.
+    pub label: String,
+    /// Position, both above 0.
+    pub at: (f64, f64),
+}
+
+const PANEL: (u32, u32) = (640, 460);
+
+/// Draws one panel below the other, logarithmic both ways. Points that no other of their series
+/// beats both ways are filled: the Pareto front.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn scatter(path: &Path, axes: (&str, &str), points: &[Point]) -> Result<(), Error> {
+    let mut text = String::new();
+    let drawn = draw(&mut text, axes, points);
+    if let Err(found) = drawn {
+        return Err(Error::file(path, "a drawing", found));
+    }
+    let staging = path.with_extension("svg.new");
+    let failed = |source| Error::Write { path: path.to_owned(), source };
+    std::fs::write(&staging, text).map_err(failed)?;
+    std::fs::rename(&staging, path).map_err(failed)
+}
+
+fn draw(text: &mut String, axes: (&str, &str), points: &[Point]) -> Result<(), String> {
+    let mut panels: Vec<&str> = points.iter().map(|point| point.panel.as_str()).collect();
+    panels.dedup();
+    // Libraries number a handful.
+    let height = PANEL.1 * panels.len().max(1) as u32;
+    let root = SVGBackend::with_string(text, (PANEL.0, height)).into_drawing_area();
+    let fail = |error: &dyn std::fmt::Display| error.to_string();
+    root.fill(&WHITE).map_err(|error| fail(&error))?;
+    for (area, name) in root.split_evenly((panels.len().max(1), 1)).iter().zip(&panels) {
+        let own: Vec<&Point> = points.iter().filter(|point| point.panel == **name).collect();
+        panel(area, name, axes, &own)?;
+    }
+    root.present().map_err(|error| fail(&error))
+}
+
+fn panel(
+    area: &DrawingArea<SVGBackend<'_>, Shift>,
+    name: &str,
+    (x, y): (&str, &str),
+    points: &[&Point],
+) -> Result<(), String> {
+    let fail = |error: &dyn std::fmt::Display| error.to_string();
+    let range = |value: fn(&Point) -> f64| {
+        let least = points.iter().map(|point| value(point)).fold(f64::INFINITY, f64::min);
+        let most = points.iter().map(|point| value(point)).fold(0.0, f64::max);
+        (least / 1.5..most * 2.5).log_scale()
+    };
+    let mut chart = ChartBuilder::on(area)
+        .caption(name, ("sans-serif", 18))
+        .margin(12)
+        .x_label_area_size(40)
+        .y_label_area_size(64)
+        .build_cartesian_2d(range(|point| point.at.0), range(|point| point.at.1))
+        .map_err(|error| fail(&error))?;
+    chart.configure_mesh().x_desc(x).y_desc(y).draw().map_err(|error| fail(&error))?;
+    let mut series: Vec<&str> = points.iter().map(|point| point.series.as_str()).collect();
+    series.sort_unstable();
+    series.dedup();
+    for (number, name) in series.iter().enumerate() {
+        let colour = Palette99::pick(number).to_rgba();
+        let own: Vec<&&Point> = points.iter().filter(|point| point.series == **name).collect();
+        let beaten = |at: (f64, f64)| {
+            own.iter().any(|other| {
+                other.at.0 <= at.0 && other.at.1 <= at.1 && other.at != at
+            })
+        };
+        let marks = own.iter().map(|point| {
+            let style = if beaten(point.at) { colour.stroke_width(1) } else { colour.filled() };
+            EmptyElement::at(point.at)
+                + Circle::new((0, 0), 4, style)
+                + Text::new(point.label.clone(), (6, -5), ("sans-serif", 11))
+        });
+        chart
+            .draw_series(marks)
+            .map_err(|error| fail(&error))?
+            .label(*name)
+            .legend(move |(x, y)| Circle::new((x + 8, y), 4, colour.filled()));
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK.mix(0.3))
+        .draw()
+        .map_err(|error| fail(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_point_is_drawn_with_its_label_and_the_front_is_filled() {
+        let point = |label: &str, at| Point {
+            panel: "lib".to_owned(),
+            series: "run".to_owned(),
+            label: label.to_owned(),
+            at,
+        };
+        let points = [point("best", (1.0, 1.0)), point("worse", (2.0, 3.0))];
+        let mut text = String::new();
+        draw(&mut text, ("area-time", "energy"), &points).expect("draws");
+        for part in ["lib", "best", "worse", "area-time", "energy", "run"] {
+            assert!(text.contains(part), "{part}");
+        }
+        let circles: Vec<&str> = text.lines().filter(|line| line.contains("<circle")).collect();
+        assert_eq!(circles.len(), 3); // two points and the legend's
+        assert!(!circles[0].contains("fill=\"none\"") && circles[1].contains("fill=\"none\""));
+    }
+}

@@ -1,0 +1,146 @@
+//! A design-space study: what is built, measured and compared, and where in its folder it lies.
+//!
+//! ```text
+//! STUDY/study.json                          the study, whole
+//! STUDY/designs/DESIGN/PART/                a generated array (flexmac gen); PART is array or 1x1, ...
+//! STUDY/runs/RUN/                           a training run (flexmac train)
+//! STUDY/LIBRARY/DESIGN/PART/                synthesis (flexmac synth)
+//! STUDY/LIBRARY/DESIGN/power-1x1/           energy (flexmac power)
+//! ```
+//!
+//! The workflow that `flexmac sweep` writes fills the folder; `flexmac headline` reads it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use synth::SynthReport;
+
+use crate::error::Error;
+use crate::machine::{Machine, Probe, read_config};
+use crate::mix::read_json;
+
+/// A study, as `study.toml` or `study.json` describe it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Study {
+    /// Rows and columns of the arrays compared.
+    pub rows: u32,
+    /// Columns.
+    pub cols: u32,
+    /// Rows and columns of the small arrays whose energy is measured, one or two, smaller first.
+    pub probes: Vec<(u32, u32)>,
+    /// Modes measured, as `flexmac power --modes` takes them; those an array has not are left out.
+    pub modes: Vec<String>,
+    /// Cell libraries by name: a Liberty file, or `osu018` for Debian's.
+    pub libraries: BTreeMap<String, String>,
+    /// Designs by name: flags of `flexmac gen` besides rows and columns.
+    pub designs: BTreeMap<String, String>,
+    /// Training runs by name.
+    pub runs: BTreeMap<String, StudyRun>,
+}
+
+/// A training run of a study.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StudyRun {
+    /// Flags of `flexmac train`, without `--out`.
+    #[serde(default)]
+    pub train: String,
+    /// A run that is there already, in place of one to make.
+    #[serde(default)]
+    pub folder: Option<String>,
+    /// The design whose array it trains on, for policies that look at the array.
+    #[serde(default)]
+    pub design: Option<String>,
+}
+
+impl Study {
+    /// Reads the study in a folder.
+    ///
+    /// # Errors
+    /// A folder without one, or a study that contradicts itself.
+    pub fn read(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join("study.json");
+        let study: Self = read_json(&path, "a study (flexmac sweep)")?;
+        study.check(&path)?;
+        Ok(study)
+    }
+
+    /// Refuses a study that nothing could be made of.
+    ///
+    /// # Errors
+    /// [`Error::File`] naming what is wrong.
+    pub fn check(&self, path: &Path) -> Result<(), Error> {
+        let refuse = |expected: &str, found: String| Err(Error::file(path, expected, found));
+        if self.rows == 0 || self.cols == 0 {
+            return refuse("rows and cols of at least 1", format!("{} x {}", self.rows, self.cols));
+        }
+        if !(1..=2).contains(&self.probes.len()) {
+            return refuse("one or two probes, such as [[1, 1]]", format!("{}", self.probes.len()));
+        }
+        for probe in &self.probes {
+            if probe.0 == 0 || probe.1 == 0 || probe.0 > self.rows || probe.1 > self.cols {
+                let expected = format!("probes of 1x1 to {}x{}", self.rows, self.cols);
+                return refuse(&expected, format!("{}x{}", probe.0, probe.1));
+            }
+        }
+        let parts = [
+            ("library", self.libraries.keys().collect::<Vec<_>>()),
+            ("design", self.designs.keys().collect()),
+            ("run", self.runs.keys().collect()),
+        ];
+        for (what, names) in parts {
+            if names.is_empty() {
+                return refuse(&format!("at least one {what}"), "none".to_owned());
+            }
+            let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+            for name in names {
+                let reserved = ["designs", "runs", "study.json", "logs", ".", ".."];
+                if !name.chars().all(plain) || reserved.contains(&name.as_str()) || name.is_empty() {
+                    let expected = format!("a {what} named with letters, digits, '-', '_', '.'");
+                    return refuse(&expected, format!("{name:?}"));
+                }
+            }
+        }
+        for (name, run) in &self.runs {
+            if let Some(design) = run.design.as_ref().filter(|d| !self.designs.contains_key(*d)) {
+                return refuse(&format!("run {name} to name a design of the study"), design.clone());
+            }
+            if run.train.is_empty() == run.folder.is_none() {
+                let found = if run.train.is_empty() { "neither" } else { "both" };
+                return refuse(&format!("run {name} to have train or folder"), found.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a run lies.
+    pub fn run_folder(&self, folder: &Path, name: &str) -> PathBuf {
+        match &self.runs[name].folder {
+            Some(run) => folder.join(run),
+            None => folder.join("runs").join(name),
+        }
+    }
+
+    /// Puts a design's machine together from what the workflow left.
+    ///
+    /// # Errors
+    /// What is missing, or does not belong together.
+    pub fn machine(&self, folder: &Path, library: &str, design: &str) -> Result<Machine, Error> {
+        let generated = folder.join("designs").join(design);
+        let measured = folder.join(library).join(design);
+        let config = read_config(&generated.join("array"))?;
+        let report = measured.join("array/report.json");
+        let synth: SynthReport = read_json(&report, "a synthesis (flexmac synth)")?;
+        let probes = self
+            .probes
+            .iter()
+            .map(|(rows, cols)| {
+                let shape = format!("{rows}x{cols}");
+                Probe::read(&generated.join(&shape), &measured.join(format!("power-{shape}")))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Machine::new(design, config, &synth, &probes)
+    }
+}

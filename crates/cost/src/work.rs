@@ -1,0 +1,129 @@
+//! What a mix comes to on an array, by the cycle model that equals the RTL's counters.
+
+use fxp::Role;
+use rtlgen::{Config, Cycles, Layout, Schedule, Style};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::mix::{Mix, Widths};
+
+/// One product at one pair of widths, over the whole run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Work {
+    /// The layer.
+    pub layer: String,
+    /// Its number, layers without parameters included.
+    pub layer_index: u64,
+    /// Which of its products.
+    pub role: Role,
+    /// Widths of A and B; none on a float array.
+    pub widths: Widths,
+    /// Times it ran: iterations times groups.
+    pub runs: u64,
+    /// Multiply-accumulates.
+    pub macs: u64,
+    /// Multiply-accumulates times passes.
+    pub mac_passes: u64,
+    /// Cycles on the array.
+    pub cycles: Cycles,
+    /// Rows that requantizers took from the drain chains, counted in every column of the array.
+    pub drained: u64,
+    /// Operand bits read from the banks: all rows and columns of the array, in cycles that compute.
+    pub operand_bits: u64,
+    /// Operand bits that enter the banks from outside, each tile's anew.
+    pub loaded_bits: u64,
+    /// Result bits that leave, at the width that the next product reads or 32 where it is summed on
+    /// the host; counted as 32 everywhere, an upper bound.
+    pub result_bits: u64,
+}
+
+impl Work {
+    /// Its mode by the operands' planes: `(8, 8)` for 5 x 8 bits on chunk 8. None on float arrays.
+    pub fn mode(&self, config: &Config) -> Widths {
+        let whole = |bits| config.planes(bits) * config.chunk();
+        self.widths.map(|(a, b)| (whole(a), whole(b)))
+    }
+}
+
+/// The work of a run on an array, product by product and width by width. A float array takes every
+/// mix, its widths not looked at.
+///
+/// # Errors
+/// Widths beyond the array's, or none where the array needs them.
+pub fn work(mix: &Mix, config: &Config, layout: Layout) -> Result<Vec<Work>, Error> {
+    let mut all = Vec::new();
+    for (product, widths) in mix.products.iter().zip(&mix.widths) {
+        for (width, iterations) in widths {
+            let runs = iterations * product.count as u64;
+            let width = match (config.style(), width) {
+                (Style::Fp32, _) => None,
+                // A float run's products as the widest the array has.
+                (Style::Fixed, None) => Some((config.max_bits(), config.max_bits())),
+                (Style::Flex, None) => {
+                    return Err(Error::Misfit {
+                        what: format!("{} on {}", mix.policy, config.summary()),
+                        expected: "a run with widths".to_owned(),
+                        found: "a float run".to_owned(),
+                    });
+                }
+                (_, Some((a, b))) if (*a).max(*b) > config.max_bits() => {
+                    return Err(Error::Misfit {
+                        what: format!("layer {}, {}", product.layer, product.role.name()),
+                        expected: format!("at most {} bits", config.max_bits()),
+                        found: format!("{a} x {b}"),
+                    });
+                }
+                (_, width) => *width,
+            };
+            let bits = width.unwrap_or((config.max_bits(), config.max_bits()));
+            let layout = if config.style() == Style::Fp32 { Layout::AsGiven } else { layout };
+            let schedule = Schedule::laid_out(config, layout, product.shape, bits);
+            all.push(scaled(product, width, runs, &schedule, config));
+        }
+    }
+    Ok(all)
+}
+
+fn scaled(
+    product: &nn::LayerProduct,
+    widths: Widths,
+    runs: u64,
+    schedule: &Schedule,
+    config: &Config,
+) -> Work {
+    let (m, k, n) = product.shape;
+    let once = schedule.cycles(config);
+    let times = |count: u64| count * runs;
+    let macs = (m * k * n) as u64;
+    let word_bits = |lines: usize| (lines * config.lanes()) as u64 * u64::from(config.chunk());
+    // A command's words, each plane once: what a bank has to hold.
+    let loaded: u64 = schedule
+        .tile_commands(0)
+        .map(|command| {
+            let words = schedule.words(command.k_len) as u64;
+            words
+                * (u64::from(schedule.planes_a) * word_bits(config.rows())
+                    + u64::from(schedule.planes_b) * word_bits(config.cols()))
+        })
+        .sum();
+    Work {
+        layer: product.layer.clone(),
+        layer_index: product.index as u64,
+        role: product.role,
+        widths,
+        runs,
+        macs: times(macs),
+        mac_passes: times(macs * u64::from(schedule.passes())),
+        cycles: Cycles {
+            busy: times(once.busy),
+            compute: times(once.compute),
+            stall: times(once.stall),
+            load: 0,
+            blocked: 0,
+        },
+        drained: times(schedule.captured_rows(config) * config.cols() as u64),
+        operand_bits: times(once.compute * (word_bits(config.rows()) + word_bits(config.cols()))),
+        loaded_bits: times(loaded * schedule.tiles() as u64),
+        result_bits: times((m * n) as u64 * 32),
+    }
+}

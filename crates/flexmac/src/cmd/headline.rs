@@ -1,0 +1,233 @@
+//! `flexmac headline`: what precision scaling buys, from measurements alone.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use cost::{Bill, Comparison, Machine, Mix, Rule, Study, choose, compare};
+use rtlgen::Style;
+use serde::Serialize;
+
+/// Flags of `flexmac headline`.
+#[derive(Debug, Args)]
+pub struct HeadlineArgs {
+    /// Folder of a study that flexmac sweep filled
+    study: PathBuf,
+    /// Cell libraries of the study to tabulate [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    libraries: Vec<String>,
+    /// Feed baselines operands of these widths, such as 8x8, in place of their full width
+    #[arg(long, value_name = "AxB")]
+    baseline_widths: Option<power::Mode>,
+    /// Energy per operand bit read, in picojoules, in place of that in the measurements
+    #[arg(long, value_name = "PJ")]
+    memory_pj_per_bit: Option<f64>,
+    /// Draw area-time against energy of every run on every array
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
+    /// Print one JSON record
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    rows: u32,
+    cols: u32,
+    comparisons: Vec<Comparison>,
+    bills: Vec<Line>,
+}
+
+/// A run on a design.
+#[derive(Serialize)]
+struct Line {
+    library: String,
+    run: String,
+    policy: String,
+    accuracy: Option<f64>,
+    passes_per_mac: f64,
+    design: String,
+    area_um2: f64,
+    period_ps: f64,
+    bill: Bill,
+}
+
+impl Report {
+    /// Area-time and energy of a multiply-accumulate, by library, run and design.
+    fn points(&self) -> Vec<cost::Point> {
+        let point = |line: &Line| {
+            let macs = line.bill.macs as f64;
+            cost::Point {
+                panel: line.library.clone(),
+                series: line.run.clone(),
+                label: line.design.clone(),
+                // s mm2 = 1e15 ns um2
+                at: (line.bill.area_time * 1e15 / macs, line.bill.energy.total() * 1e12 / macs),
+            }
+        };
+        self.bills.iter().map(point).collect()
+    }
+}
+
+/// Reads the study's measurements and runs, and prints what they come to.
+pub fn run(args: &HeadlineArgs) -> Result<()> {
+    let folder = &args.study;
+    let study = Study::read(folder).context("headline")?;
+    let widths = match args.baseline_widths {
+        Some(power::Mode::Fixed(a, b)) => Some((a, b)),
+        Some(power::Mode::Float) => bail!("headline: --baseline-widths: expected two widths, found fp32"),
+        None => None,
+    };
+    let memory = args.memory_pj_per_bit;
+    if let Some(value) = memory.filter(|value| !(value.is_finite() && *value >= 0.0)) {
+        bail!("headline: --memory-pj-per-bit: expected a number of 0 or more, found {value}");
+    }
+    let libraries: Vec<&String> = if args.libraries.is_empty() {
+        study.libraries.keys().collect()
+    } else {
+        args.libraries.iter().collect()
+    };
+    let mut runs = Vec::new();
+    for name in study.runs.keys() {
+        let mix = Mix::read(&study.run_folder(folder, name)).with_context(|| format!("headline: run {name}"))?;
+        runs.push((name.as_str(), mix));
+    }
+    let mut report =
+        Report { rows: study.rows, cols: study.cols, comparisons: Vec::new(), bills: Vec::new() };
+    for library in libraries {
+        if !study.libraries.contains_key(library) {
+            let known: Vec<&str> = study.libraries.keys().map(String::as_str).collect();
+            bail!("headline: --libraries: expected some of {}, found {library}", known.join(", "));
+        }
+        let mut machines = Vec::new();
+        for design in study.designs.keys() {
+            let mut machine = study
+                .machine(folder, library, design)
+                .with_context(|| format!("headline: {design} on {library}"))?;
+            machine.memory_pj_per_bit = memory.unwrap_or(machine.memory_pj_per_bit);
+            machine.library.clone_from(library);
+            machines.push(machine);
+        }
+        for (name, mix) in &runs {
+            let (comparisons, bills) = tabulate(name, mix, &machines, widths)?;
+            report.comparisons.extend(comparisons);
+            report.bills.extend(bills);
+        }
+    }
+    if let Some(path) = &args.plot {
+        let axes = ("area x time per multiply-accumulate, um2 ns", "energy, pJ");
+        cost::scatter(path, axes, &report.points()).context("headline")?;
+    }
+    if args.json {
+        outln!("{}", serde_json::to_string(&report)?);
+        return Ok(());
+    }
+    print_report(&report, &runs)
+}
+
+/// One run on every design of a library.
+fn tabulate(
+    name: &str,
+    mix: &Mix,
+    machines: &[Machine],
+    widths: Option<(u32, u32)>,
+) -> Result<(Vec<Comparison>, Vec<Line>)> {
+    let (mut comparisons, mut bills) = (Vec::new(), Vec::new());
+    for machine in machines {
+        let style = machine.config.style();
+        // A float run has no widths to scale: it is what the baselines are for.
+        if (style == Style::Flex) == mix.is_float() {
+            continue;
+        }
+        let bill = Bill::new(mix, machine, None)?;
+        bills.push(Line {
+            library: machine.library.clone(),
+            run: name.to_owned(),
+            policy: mix.policy.clone(),
+            accuracy: mix.accuracy,
+            passes_per_mac: bill.mac_passes as f64 / bill.macs as f64,
+            design: machine.name.clone(),
+            area_um2: machine.area_um2,
+            period_ps: machine.period_ps,
+            bill,
+        });
+        if style != Style::Flex {
+            continue;
+        }
+        for baseline in [Style::Fixed, Style::Fp32] {
+            let others: Vec<&Machine> = machines
+                .iter()
+                .filter(|other| other.config.style() == baseline)
+                .filter(|other| other.config.lanes() == machine.config.lanes())
+                .collect();
+            for rule in Rule::ALL {
+                if let Some((other, met)) = choose(rule, machine, &others) {
+                    let widths = widths.filter(|_| baseline == Style::Fixed);
+                    comparisons.push(compare(mix, machine, (other, rule, met), widths)?);
+                }
+            }
+        }
+    }
+    Ok((comparisons, bills))
+}
+
+fn print_report(report: &Report, runs: &[(&str, Mix)]) -> Result<()> {
+    let float = runs.iter().find(|(_, mix)| mix.is_float()).and_then(|(_, mix)| mix.accuracy);
+    outln!("{} x {} arrays; speed-up is baseline over flexible, energy flexible over baseline", report.rows, report.cols);
+    outln!("| library | run | accuracy | minus float | array | baseline | rule | cycles x period x area | speed-up | energy |");
+    outln!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    for line in &report.comparisons {
+        let percent = |value: f64| format!("{:.2} %", 100.0 * value);
+        let gap = line.accuracy.zip(float).map(|(own, float)| format!("{:+.2}", 100.0 * (own - float)));
+        let fed = match line.baseline_widths {
+            Some((a, b)) => format!("{} ({a} x {b} bits)", line.baseline),
+            None => line.baseline.clone(),
+        };
+        outln!(
+            "| {} | {} | {} | {} | {} | {fed} | {}{} | {:.2} x {:.2} x {:.2} | {:.2} | {:.1} % |",
+            line.library,
+            line.policy,
+            line.accuracy.map_or_else(|| "running".to_owned(), percent),
+            gap.unwrap_or_default(),
+            line.flex,
+            line.rule.name(),
+            if line.met { "" } else { " (not reached)" },
+            line.cycles,
+            line.period,
+            line.area,
+            line.speed_up,
+            100.0 * line.energy
+        );
+    }
+    outln!("");
+    outln!("Per multiply-accumulate, whole array; energy by what spends it:");
+    outln!("| library | array | run | um2 | ps | passes | busy cycles / least | um2 ns | pJ | PEs | registers | edge | control | clock | memory | measured |");
+    outln!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    for line in &report.bills {
+        let bill = &line.bill;
+        let macs = bill.macs as f64;
+        let pj = |joules: f64| format!("{:.3}", joules * 1e12 / macs);
+        let energy = &bill.energy;
+        outln!(
+            "| {} | {} | {} | {:.0} | {:.0} | {:.2} | {:.2} | {:.1} | {} | {} | {} | {} | {} | {} | {} | {:.0} % |",
+            line.library,
+            line.design,
+            line.run,
+            line.area_um2,
+            line.period_ps,
+            line.passes_per_mac,
+            bill.cycles.busy as f64 / bill.cycles.compute as f64,
+            bill.area_time * 1e15 / macs,
+            pj(energy.total()),
+            pj(energy.pes),
+            pj(energy.registers),
+            pj(energy.edge),
+            pj(energy.control),
+            pj(energy.clock),
+            pj(energy.memory),
+            100.0 * bill.measured
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! The cost model against runs: the products it lists are the ones that training runs.
+
+use cosim::ReferenceEngine;
+use cost::{Mix, work};
+use dps::{Static, StaticConfig};
+use nn::data::{DataSource, Need};
+use nn::{NetPlan, NetSpec, RunFolder, Trainer, TrainerConfig};
+use rtlgen::{Config, ConfigSpec, Layout};
+
+fn array(rows: u32, cols: u32, lanes: u32, chunk: u32, max_k: u32) -> Config {
+    let spec = ConfigSpec { rows, cols, lanes, chunk, max_k, ..ConfigSpec::default() };
+    spec.check().expect("a legal array")
+}
+
+/// Trains an iteration and holds the model's cycles against what the engine counted.
+fn model_equals_run(net: &NetSpec, batch: usize, config: &Config) {
+    let plan = NetPlan::new(net, batch).expect("plans");
+    let need = Need { shape: plan.input(), classes: plan.classes() };
+    let data = DataSource::parse("synthetic").load_for(1, need).expect("loads");
+    let settings = TrainerConfig { batch, ..TrainerConfig::default() };
+    let formats = StaticConfig::new(11, 16, plan.tensors()).expect("legal widths");
+    let policy = Box::new(Static::new(&formats, plan.tensors()));
+    let mut trainer = Trainer::<i32>::new(plan, settings, policy, &data).expect("a trainer");
+    let mut engine = ReferenceEngine::new(config.clone()).with_layout(Layout::Fastest);
+    let folder = tempfile::tempdir().expect("a folder");
+    let record = trainer.step(&mut engine, &data).expect("a step");
+
+    let mut run = RunFolder::create(&folder.path().join("run"), false).expect("a run folder");
+    run.append(&record, 0.0).expect("written");
+    let config_json = serde_json::json!({
+        "settings": {
+            "batch": {"value": batch}, "seed": {"value": 1}, "policy": {"value": "static"},
+            "data": {"value": "synthetic"},
+        },
+        "network": net,
+    });
+    run.write_json("config.json", &config_json).expect("written");
+    let mix = Mix::read(&folder.path().join("run")).expect("a mix");
+    assert_eq!((mix.iterations, mix.policy.as_str()), (1, "static"));
+
+    let works = work(&mix, config, Layout::Fastest).expect("fits");
+    for work in &works {
+        let runs = record.gemms.iter().filter(|g| g.layer == work.layer && g.role == work.role);
+        let (mut macs, mut mac_passes, mut cycles) = (0, 0, rtlgen::Cycles::default());
+        for gemm in runs {
+            macs += gemm.stats.macs;
+            mac_passes += gemm.stats.mac_passes;
+            cycles.add(&gemm.stats.cycles);
+        }
+        let name = format!("{} {}", work.layer, work.role.name());
+        assert_eq!((work.macs, work.mac_passes), (macs, mac_passes), "{name}");
+        assert_eq!(work.cycles, cycles, "{name}");
+    }
+    let total: u64 = works.iter().map(|work| work.macs).sum();
+    assert_eq!(total, record.total.macs);
+    assert_eq!(mix.macs(), total);
+}
+
+#[test]
+fn the_model_counts_what_training_runs() {
+    for (config, batch) in [
+        (array(8, 8, 4, 8, 4096), 4),
+        (array(3, 5, 3, 2, 100), 2),
+        (array(1, 1, 1, 16, 7), 1),
+    ] {
+        for net in ["lenet-small", "mlp", "lenet"] {
+            model_equals_run(&NetSpec::load(net).expect("known"), batch, &config);
+        }
+    }
+}
+
+/// Groups of a convolution are products of their own, with strides and padding around.
+#[test]
+fn grouped_convolutions_count_every_group() {
+    let text = r#"
+name = "grouped"
+input = { height = 28, width = 28, channels = 1 }
+
+layers = [
+  { type = "conv", name = "c1", channels_out = 4, kernel = 5, stride = 3 },
+  { type = "conv", name = "c2", channels_out = 6, kernel = 3, stride = 2, padding = 1, groups = 2 },
+  { type = "conv", name = "c3", channels_out = 4, kernel = 3, groups = 2 },
+  { type = "inner-product", name = "out", outputs = 10 },
+]
+"#;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("grouped.toml");
+    std::fs::write(&path, text).expect("written");
+    let net = NetSpec::load(path.to_str().expect("a name")).expect("reads");
+    model_equals_run(&net, 3, &array(4, 3, 2, 8, 64));
+}
+
+#[test]
+fn a_run_that_is_not_whole_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = Mix::read(folder.path()).expect_err("no run").to_string();
+    assert!(error.contains("config.json"), "{error}");
+    std::fs::write(folder.path().join("config.json"), "{}").expect("written");
+    let error = Mix::read(folder.path()).expect_err("no settings").to_string();
+    assert!(error.contains("expected the settings of a run"), "{error}");
+}
