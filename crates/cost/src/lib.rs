@@ -8,6 +8,7 @@
 
 mod bill;
 mod error;
+mod estimate;
 mod headline;
 mod machine;
 mod mix;
@@ -17,6 +18,7 @@ mod work;
 
 pub use bill::{Bill, Joules};
 pub use error::Error;
+pub use estimate::{Estimate, ProductEstimate, commonest, estimate};
 pub use headline::{Comparison, Rule, choose, compare};
 pub use machine::{Machine, Measured, Probe, read_config};
 pub use mix::{Mix, Widths};

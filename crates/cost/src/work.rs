@@ -32,6 +32,8 @@ pub struct Work {
     pub operand_bits: u64,
     /// Operand bits that enter the banks from outside, each tile's anew.
     pub loaded_bits: u64,
+    /// Words of an operand bank that its longest command needs: planes times words.
+    pub bank_words: u64,
     /// Result bits that leave, at the width that the next product reads or 32 where it is summed on
     /// the host; counted as 32 everywhere, an upper bound.
     pub result_bits: u64,
@@ -124,6 +126,8 @@ fn scaled(
         drained: times(schedule.captured_rows(config) * config.cols() as u64),
         operand_bits: times(once.compute * (word_bits(config.rows()) + word_bits(config.cols()))),
         loaded_bits: times(loaded * schedule.tiles() as u64),
+        bank_words: u64::from(schedule.planes_a.max(schedule.planes_b))
+            * schedule.tile_commands(0).map(|c| schedule.words(c.k_len)).max().unwrap_or(0) as u64,
         result_bits: times((m * n) as u64 * 32),
     }
 }

@@ -51,6 +51,8 @@ enum Command {
     Synth(cmd::synth::SynthArgs),
     /// Run a netlist on training operands: agreement with the reference, energy per precision mode.
     Power(Box<cmd::power::PowerArgs>),
+    /// Cycles, bandwidth and utilisation of training a network on arrays of many sizes.
+    Estimate(cmd::estimate::EstimateArgs),
     /// Run a design-space study as a Snakemake workflow.
     Sweep(cmd::sweep::SweepArgs),
     /// What precision scaling buys: a study's runs on its arrays, flexible and baseline.
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Command::Weights(args) => cmd::weights::run(&args),
         Command::Synth(args) => cmd::synth::run(&args),
         Command::Power(args) => cmd::power::run(&args),
+        Command::Estimate(args) => cmd::estimate::run(&args),
         Command::Sweep(args) => cmd::sweep::run(&args),
         Command::Headline(args) => cmd::headline::run(&args),
         Command::Data(args) => cmd::data::run(&args),

@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod describe;
+pub mod estimate;
 pub mod gemm;
 pub mod gemm_float;
 pub mod generate;

@@ -1,0 +1,286 @@
+//! `flexmac estimate`: what training a network costs on arrays, larger ones than can be simulated too.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use cosim::{CheckedEngine, Engine, Operand, Product, RtlEngine};
+use cost::{Estimate, Mix, commonest, estimate};
+use fxp::{Format, Rounding, SeedPath};
+use ndarray::Array2;
+use nn::NetSpec;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use rtlgen::{Config, Style};
+use serde::Serialize;
+
+use crate::engines::{Design, patiently};
+use crate::replay;
+
+/// Flags of `flexmac estimate`.
+#[derive(Debug, Args)]
+pub struct EstimateArgs {
+    /// Generated array (flexmac gen); its rows and columns are the first of --sizes
+    #[arg(long, value_name = "DIR")]
+    config: PathBuf,
+    /// Network: lenet, lenet-small, mlp, cifar, alexnet, or a description of one [default: the run's]
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    net: Option<String>,
+    /// Training run whose precision history counts; with --net of another network, its widths are
+    /// carried over by role
+    #[arg(long, value_name = "RUN")]
+    run: Option<PathBuf>,
+    /// Widths of both operands of every product, such as 8x16, in place of a run's
+    #[arg(long, value_name = "AxB", conflicts_with = "run")]
+    bits: Option<power::Mode>,
+    /// Images per iteration [default: the run's, or 64]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+    /// Iterations [default: the run's, or 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    iters: Option<u64>,
+    /// Arrays to cost: rows and columns, or one number for both, between commas [default: that of
+    /// --config, then 16, 32, 64, 128]
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
+    sizes: Vec<(u32, u32)>,
+    /// Clock period, for times and bandwidths in seconds
+    #[arg(long, value_name = "PS")]
+    period_ps: Option<f64>,
+    /// Hold the model against the RTL of --config: a few tiles of every layer and product, whole
+    /// in K, at the widths most used
+    #[arg(long)]
+    check: bool,
+    /// Roofline of the first size: multiply-accumulates a cycle over those a byte
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
+    /// Print one JSON record
+    #[arg(long)]
+    json: bool,
+}
+
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let (rows, cols) = text.split_once('x').unwrap_or((text, text));
+    match (rows.parse(), cols.parse()) {
+        (Ok(rows), Ok(cols)) => Ok((rows, cols)),
+        _ => Err(format!("expected a size such as 16 or 8x32, found {text:?}")),
+    }
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    network: String,
+    widths: String,
+    batch: usize,
+    iterations: u64,
+    period_ps: Option<f64>,
+    estimates: Vec<Estimate>,
+    checked: Vec<Checked>,
+}
+
+/// A product whose sampled tiles ran on the RTL.
+#[derive(Serialize)]
+struct Checked {
+    layer: String,
+    role: fxp::Role,
+    shape: [usize; 3],
+    widths: (u32, u32),
+    tiles: u64,
+    cycles: u64,
+}
+
+/// Costs the network, and checks the model where asked to.
+pub fn run(args: &EstimateArgs) -> Result<()> {
+    if let Some(period) = args.period_ps.filter(|period| !(period.is_finite() && *period > 0.0)) {
+        bail!("estimate: --period-ps: expected a number above 0, found {period}");
+    }
+    let design = Design::read(&args.config)?;
+    let mix = mix(args, &design.config)?;
+    let own = (design.config.spec().rows, design.config.spec().cols);
+    let sizes = if args.sizes.is_empty() {
+        let mut sizes = vec![own];
+        sizes.extend([16, 32, 64, 128].map(|n| (n, n)).into_iter().filter(|size| *size != own));
+        sizes
+    } else {
+        args.sizes.clone()
+    };
+    let mut estimates = Vec::new();
+    for (rows, cols) in sizes {
+        let mut spec = design.config.spec().clone();
+        (spec.rows, spec.cols) = (rows, cols);
+        let config = spec.check().with_context(|| format!("estimate: --sizes {rows}x{cols}"))?;
+        estimates.push(estimate(&mix, &config).context("estimate")?);
+    }
+    let checked = if args.check { check(&mix, &design)? } else { Vec::new() };
+    let report = Report {
+        network: mix.network.clone(),
+        widths: mix.policy.clone(),
+        batch: mix.batch,
+        iterations: mix.iterations,
+        period_ps: args.period_ps,
+        estimates,
+        checked,
+    };
+    if let (Some(path), Some(first)) = (&args.plot, report.estimates.first()) {
+        plot(path, first)?;
+    }
+    if args.json {
+        outln!("{}", serde_json::to_string(&report)?);
+        return Ok(());
+    }
+    print_report(&report)
+}
+
+/// The widths of every product, from a run or a flag.
+fn mix(args: &EstimateArgs, config: &Config) -> Result<Mix> {
+    let batch = args.batch.map(|batch| batch as usize);
+    if let Some(run) = &args.run {
+        let mix = Mix::read(run).context("estimate: --run")?;
+        if args.net.is_none() && args.batch.is_none() && args.iters.is_none() {
+            return Ok(mix);
+        }
+        let Some(net) = &args.net else {
+            bail!("estimate: --batch and --iters go with --net, found --run alone");
+        };
+        let batch = batch.unwrap_or(mix.batch);
+        let iterations = args.iters.unwrap_or(mix.iterations);
+        return Ok(mix.carried_to(&NetSpec::load(net)?, batch, iterations)?);
+    }
+    let net = args.net.as_deref().unwrap_or("lenet");
+    let widths = match (args.bits, config.style()) {
+        (_, Style::Fp32) | (Some(power::Mode::Float), _) => None,
+        (Some(power::Mode::Fixed(a, b)), _) => Some((a, b)),
+        (None, _) => bail!("estimate: expected --run or --bits, found neither"),
+    };
+    Ok(Mix::uniform(&NetSpec::load(net)?, batch.unwrap_or(64), args.iters.unwrap_or(1), widths)?)
+}
+
+/// Runs tiles of every product on the RTL: the checked engine compares every result and counter with
+/// the reference, and the cycles with the model.
+fn check(mix: &Mix, design: &Design) -> Result<Vec<Checked>> {
+    let config = &design.config;
+    if config.style() == Style::Fp32 {
+        bail!("estimate: --check: expected an array of integers, found {}", config.summary());
+    }
+    let rtl = patiently(&config.summary(), || {
+        RtlEngine::new(config.clone(), &design.sources, None)
+    })?
+    .with_layout(replay::LAYOUT);
+    let mut engine = CheckedEngine::new(rtl);
+    let mut random = SmallRng::seed_from_u64(1);
+    let mut checked = Vec::new();
+    for (index, product) in mix.products.iter().enumerate() {
+        let widths = commonest(mix, index).unwrap_or((config.max_bits(), config.max_bits()));
+        let (m, k, n) = product.shape;
+        // A whole band and one more line, where there are as many.
+        let part = (m.min(config.rows() + 1), k, n.min(config.cols() + 1));
+        let mut operand = |rows, cols, bits: u32| {
+            let limit = 1_i32 << (bits - 1).min(30);
+            Array2::from_shape_fn((rows, cols), |_| random.random_range(-limit..limit))
+        };
+        let (a, b) = (operand(part.0, k, widths.0), operand(k, part.2, widths.1));
+        let format = |bits| Format::new(bits, 0).expect("widths of a run are legal");
+        let rounding = [Rounding::Nearest, Rounding::Truncate, Rounding::Stochastic];
+        let allowed = |mode: &Rounding| config.spec().rounding.contains(*mode);
+        let product_of = Product {
+            a: Operand { values: a.view(), format: format(widths.0) },
+            b: Operand { values: b.view(), format: format(widths.1) },
+            bias: None,
+            out: Format::new(32, -24).expect("32 bits are legal"),
+            rounding: rounding.into_iter().find(allowed).expect("an array has a rounding mode"),
+            seed: SeedPath { run: 1, iteration: 0, layer: index as u64, role: product.role },
+            keep_sums: false,
+        };
+        let outcome = engine.gemm(&product_of).with_context(|| {
+            format!("estimate: layer {}, {}", product.layer, product.role.name())
+        })?;
+        checked.push(Checked {
+            layer: product.layer.clone(),
+            role: product.role,
+            shape: [part.0, part.1, part.2],
+            widths,
+            tiles: outcome.stats.tiles_checked,
+            cycles: outcome.stats.cycles.busy,
+        });
+    }
+    Ok(checked)
+}
+
+fn plot(path: &std::path::Path, estimate: &Estimate) -> Result<()> {
+    let points: Vec<cost::Point> = estimate
+        .products
+        .iter()
+        .map(|product| cost::Point {
+            panel: format!("{}: at most {} a cycle at one pass", estimate.config, estimate.peak),
+            series: product.role.name().to_owned(),
+            label: product.layer.clone(),
+            at: (product.intensity(), product.rate()),
+        })
+        .collect();
+    let axes = ("multiply-accumulates per byte in and out", "multiply-accumulates per cycle");
+    Ok(cost::scatter(path, axes, &points)?)
+}
+
+fn print_report(report: &Report) -> Result<()> {
+    outln!(
+        "{}, widths of {}, batch {}, {} iterations",
+        report.network,
+        report.widths,
+        report.batch,
+        report.iterations
+    );
+    let time = |cycles: u64| match report.period_ps {
+        Some(period) => format!("{:.3}", cycles as f64 * period * 1e-12),
+        None => String::new(),
+    };
+    outln!("| array | MACs | passes | busy cycles | s | MACs a cycle | utilisation | stalls | bits a cycle | GB/s | bank words |");
+    outln!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    for estimate in &report.estimates {
+        let total = &estimate.total;
+        let bandwidth = report.period_ps.map_or_else(String::new, |period| {
+            format!("{:.1}", estimate.bits_per_cycle / 8.0 * 1e3 / period)
+        });
+        outln!(
+            "| {} x {} | {:.4e} | {:.2} | {} | {} | {:.1} | {:.1} % | {:.1} % | {:.0} | {bandwidth} | {} |",
+            estimate.rows,
+            estimate.cols,
+            total.macs as f64,
+            total.passes_per_mac,
+            total.cycles.busy,
+            time(total.cycles.busy),
+            total.rate(),
+            100.0 * total.utilisation,
+            100.0 * total.cycles.stall as f64 / total.cycles.busy as f64,
+            estimate.bits_per_cycle,
+            total.bank_words
+        );
+    }
+    let Some(first) = report.estimates.first() else { return Ok(()) };
+    outln!("");
+    outln!("{} by product:", first.config);
+    outln!("| product | MACs | passes | busy cycles | utilisation | MACs a byte | MACs a cycle |");
+    outln!("| --- | --- | --- | --- | --- | --- | --- |");
+    for product in &first.products {
+        outln!(
+            "| {} {} | {:.3e} | {:.2} | {} | {:.1} % | {:.2} | {:.1} |",
+            product.layer,
+            product.role.name(),
+            product.macs as f64,
+            product.passes_per_mac,
+            product.cycles.busy,
+            100.0 * product.utilisation,
+            product.intensity(),
+            product.rate()
+        );
+    }
+    if !report.checked.is_empty() {
+        let tiles: u64 = report.checked.iter().map(|checked| checked.tiles).sum();
+        let cycles: u64 = report.checked.iter().map(|checked| checked.cycles).sum();
+        outln!("");
+        outln!(
+            "checked on the RTL: {} products, {tiles} tiles, {cycles} cycles, all as the model says",
+            report.checked.len()
+        );
+    }
+    Ok(())
+}
