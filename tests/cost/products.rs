@@ -58,11 +58,9 @@ fn model_equals_run(net: &NetSpec, batch: usize, config: &Config) {
 
 #[test]
 fn the_model_counts_what_training_runs() {
-    for (config, batch) in [
-        (array(8, 8, 4, 8, 4096), 4),
-        (array(3, 5, 3, 2, 100), 2),
-        (array(1, 1, 1, 16, 7), 1),
-    ] {
+    for (config, batch) in
+        [(array(8, 8, 4, 8, 4096), 4), (array(3, 5, 3, 2, 100), 2), (array(1, 1, 1, 16, 7), 1)]
+    {
         for net in ["lenet-small", "mlp", "lenet"] {
             model_equals_run(&NetSpec::load(net).expect("known"), batch, &config);
         }

@@ -126,8 +126,9 @@ FAULTS = {
     "rows of blocks not held": (
         "flexmac_column.v", ".d_i(chain_1), .q_o(held_1)", ".d_i(chain_2), .q_o(held_1)",
         "systolic"),
-    "preloads a cycle late": (
-        "flexmac_core.v", "flexmac_skew #(.W(SUM), .N(1 +", "flexmac_skew #(.W(SUM), .N(2 +"),
+    "preloads not taken": (
+        "flexmac_core.v", "edge_line[block*EDGE+SUM_BIT]", "1'b0"),
+    "seeds of another enable": ("flexmac_core.v", "localparam SEED_BIT = 2", "localparam SEED_BIT = 1"),
     "operands of a block of columns a cycle late": (
         "flexmac_array.v", ".N(col / BLOCK_COLS)", ".N((col + 1) / BLOCK_COLS)",
         "systolic"),

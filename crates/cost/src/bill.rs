@@ -90,7 +90,7 @@ impl Bill {
             sum.pes += PJ * compute * energy.pe_pj * rows * cols;
             sum.registers += PJ * compute * (energy.row_pj * rows + energy.col_pj * cols);
             sum.edge += PJ * work.drained as f64 * energy.drain_pj;
-            sum.control += PJ * busy * energy.control_pj;
+            sum.control += PJ * busy * energy.control(cols);
             sum.clock += PJ * busy * machine.clock_pj;
             sum.memory += PJ * work.operand_bits as f64 * machine.memory_pj_per_bit;
         }

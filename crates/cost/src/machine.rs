@@ -38,8 +38,15 @@ pub struct Measured {
     pub col_pj: f64,
     /// A requantizer, a row drained.
     pub drain_pj: f64,
-    /// Control, a cycle.
-    pub control_pj: f64,
+    /// Control, a cycle: constant, and by column.
+    pub control_pj: (f64, f64),
+}
+
+impl Measured {
+    /// Control of an array of so many columns, a cycle.
+    pub fn control(&self, cols: f64) -> f64 {
+        self.control_pj.0 + self.control_pj.1 * cols
+    }
 }
 
 /// A synthesized array.
@@ -63,6 +70,29 @@ pub struct Machine {
     energies: BTreeMap<(Widths, Role), Measured>,
     /// Layers whose forward products have sparse activations, by number.
     sparse: Vec<u64>,
+    /// Measured small arrays, for the clock tree of another size.
+    pins: Pins,
+    /// Areas of square arrays, (n, um2), the whole one last.
+    areas: Vec<(f64, f64)>,
+}
+
+/// Clock pins of the parts of an array, and the energy of one.
+#[derive(Debug, Clone, Copy)]
+struct Pins {
+    pe: f64,
+    row: f64,
+    col: f64,
+    /// Of control: constant, and by column.
+    control: (f64, f64),
+    pj: f64,
+}
+
+impl Pins {
+    fn cycle_pj(&self, (rows, cols): (f64, f64)) -> f64 {
+        let (constant, by_column) = self.control;
+        let control = constant + by_column * cols;
+        self.pj * (self.pe * rows * cols + self.row * rows + self.col * cols + control)
+    }
 }
 
 /// A measured small array.
@@ -71,14 +101,18 @@ pub struct Probe {
     pub config: Config,
     /// What was measured.
     pub report: PowerReport,
+    /// Its area, where its synthesis is at hand.
+    pub area_um2: Option<f64>,
 }
 
 impl Probe {
-    /// Reads the folders that `flexmac gen` and `flexmac power` wrote.
+    /// Reads the folders that `flexmac gen`, `flexmac synth` and `flexmac power` wrote.
     ///
     /// # Errors
     /// Folders that are not theirs.
-    pub fn read(config: &Path, power: &Path) -> Result<Self, Error> {
+    pub fn read(config: &Path, synth: &Path, power: &Path) -> Result<Self, Error> {
+        let expected = "a synthesis (flexmac synth)";
+        let synth: SynthReport = read_json(&synth.join("report.json"), expected)?;
         let expected = "a measurement (flexmac power)";
         let report: PowerReport = read_json(&power.join("power.json"), expected)?;
         let config = read_config(config)?;
@@ -89,7 +123,7 @@ impl Probe {
                 found: report.config,
             });
         }
-        Ok(Self { config, report })
+        Ok(Self { config, report, area_um2: synth.area_um2 })
     }
 }
 
@@ -98,9 +132,8 @@ impl Probe {
 /// # Errors
 /// A folder without one.
 pub fn read_config(folder: &Path) -> Result<Config, Error> {
-    rtlgen::read(folder).map_err(|error| {
-        Error::file(folder, "a generated array (flexmac gen)", error)
-    })
+    rtlgen::read(folder)
+        .map_err(|error| Error::file(folder, "a generated array (flexmac gen)", error))
 }
 
 impl Machine {
@@ -142,9 +175,13 @@ impl Machine {
             let Some(widths) = widths(&case.mode) else {
                 return misfit("mode", "two widths or fp32".to_owned(), case.mode.clone());
             };
-            let first = probes[0].report.cases.iter().find(|other| other.mode == case.mode && other.role == case.role);
+            let first = probes[0]
+                .report
+                .cases
+                .iter()
+                .find(|other| other.mode == case.mode && other.role == case.role);
             let small = first.map(|case| (&probes[0].config, case));
-            energies.insert((widths, case.role), measured(&config, small, (&last.config, case)));
+            energies.insert((widths, case.role), measured(small, (&last.config, case)));
         }
         if energies.is_empty() {
             return misfit("measurement", "at least one mode".to_owned(), "none".to_owned());
@@ -158,15 +195,27 @@ impl Machine {
             .collect();
         sparse.sort_unstable();
         sparse.dedup();
+        let pins = pins(probes);
+        let mut areas: Vec<(f64, f64)> = probes
+            .iter()
+            .filter(|probe| probe.config.rows() == probe.config.cols())
+            .filter_map(|probe| Some((probe.config.rows() as f64, probe.area_um2?)))
+            .collect();
+        if config.rows() == config.cols() {
+            areas.retain(|(n, _)| *n != config.rows() as f64);
+            areas.push((config.rows() as f64, area_um2));
+        }
         Ok(Self {
             name: name.to_owned(),
             library: library.to_owned(),
             area_um2,
             period_ps: timing.period_ps,
-            clock_pj: clock(&config, probes),
+            clock_pj: pins.cycle_pj((config.rows() as f64, config.cols() as f64)),
             memory_pj_per_bit: last.report.memory.pj_per_bit,
             energies,
             sparse,
+            pins,
+            areas,
             config,
         })
     }
@@ -187,9 +236,8 @@ impl Machine {
             return (*energy, true);
         }
         let passes = |widths: Widths| {
-            widths.map_or(1.0, |(a, b)| {
-                f64::from(self.config.planes(a) * self.config.planes(b)).ln()
-            })
+            widths
+                .map_or(1.0, |(a, b)| f64::from(self.config.planes(a) * self.config.planes(b)).ln())
         };
         // Another role before another mode: a mode's cost differs less than its role's.
         let distance = |key: &(Widths, Role)| {
@@ -201,6 +249,35 @@ impl Machine {
             .min_by(|a, b| distance(a.0).total_cmp(&distance(b.0)))
             .expect("at least one mode");
         (*nearest.1, false)
+    }
+
+    /// The same PEs in another number of rows and columns: energy by the table above, area along the
+    /// parabola through the square arrays that were synthesized, the clock as it is, which takes
+    /// registers every few PEs (`fanout`) in large arrays.
+    ///
+    /// # Errors
+    /// Rows and columns out of range; fewer than three areas to go by.
+    pub fn resized(&self, rows: u32, cols: u32) -> Result<Self, Error> {
+        let mut spec = self.config.spec().clone();
+        (spec.rows, spec.cols) = (rows, cols);
+        let what = format!("{} as {rows} x {cols}", self.name);
+        let config = spec.check().map_err(|errors| Error::Misfit {
+            what: what.clone(),
+            expected: "a legal array".to_owned(),
+            found: errors.to_string(),
+        })?;
+        let [first, second, third] = self.areas[..] else {
+            return Err(Error::Misfit {
+                what,
+                expected: "three square arrays to take its area from".to_owned(),
+                found: self.areas.len().to_string(),
+            });
+        };
+        let (n, pes) = (f64::from(rows + cols) / 2.0, f64::from(rows) * f64::from(cols));
+        let (constant, by_n, by_pe) = parabola([first, second, third]);
+        let clock_pj = self.pins.cycle_pj((f64::from(rows), f64::from(cols)));
+        let area_um2 = constant + by_n * n + by_pe * pes;
+        Ok(Self { config, area_um2, clock_pj, ..self.clone() })
     }
 
     /// Whether it computes in floats.
@@ -228,16 +305,15 @@ fn part(case: &Case, name: &str) -> f64 {
 
 /// What a case says of one PE, one row, one column, one drained row; `first` is the same case on a
 /// smaller array, where there is one.
-fn measured(whole: &Config, first: Option<(&Config, &Case)>, (config, case): (&Config, &Case)) -> Measured {
+fn measured(first: Option<(&Config, &Case)>, (config, case): (&Config, &Case)) -> Measured {
     let (rows, cols) = (config.rows() as f64, config.cols() as f64);
     let per_cycle = |case: &Case| part(case, "control") * case.compute_share;
     let control_pj = match first {
         // A line through both, by columns.
         Some((small, first)) if small.cols() != config.cols() => {
-            let slope = (per_cycle(case) - per_cycle(first)) / (cols - small.cols() as f64);
-            per_cycle(case) + slope * (whole.cols() as f64 - cols)
+            line((small.cols() as f64, per_cycle(first)), (cols, per_cycle(case)))
         }
-        _ => per_cycle(case),
+        _ => (per_cycle(case), 0.0),
     };
     let drained = case.drained_per_pass_cycle * cols;
     Measured {
@@ -249,8 +325,8 @@ fn measured(whole: &Config, first: Option<(&Config, &Case)>, (config, case): (&C
     }
 }
 
-/// The clock tree of the whole: its energy a pin, times pins by module.
-fn clock(whole: &Config, probes: &[Probe]) -> f64 {
+/// Clock pins by part, of the last array; control's by column, where two say so.
+fn pins(probes: &[Probe]) -> Pins {
     let last = &probes[probes.len() - 1];
     let tree = &last.report.clock_tree;
     let pins = |probe: &Probe, name: &str| {
@@ -258,18 +334,53 @@ fn clock(whole: &Config, probes: &[Probe]) -> f64 {
         parts.iter().find(|part| part.name == name).map_or(0.0, |part| part.clock_pins as f64)
     };
     let (rows, cols) = (last.config.rows() as f64, last.config.cols() as f64);
-    let (all_rows, all_cols) = (whole.rows() as f64, whole.cols() as f64);
     let control = match probes {
-        [first, .., _] if first.config.cols() != last.config.cols() => {
-            let (small, large) = (pins(first, "control"), pins(last, "control"));
-            let slope = (large - small) / (cols - first.config.cols() as f64);
-            large + slope * (all_cols - cols)
-        }
-        _ => pins(last, "control"),
+        [first, _] if first.config.cols() != last.config.cols() => line(
+            (first.config.cols() as f64, pins(first, "control")),
+            (cols, pins(last, "control")),
+        ),
+        _ => (pins(last, "control"), 0.0),
     };
-    let total = pins(last, "PEs") / (rows * cols) * all_rows * all_cols
-        + pins(last, "rows") / rows * all_rows
-        + (pins(last, "columns") + pins(last, "edge")) / cols * all_cols
-        + control;
-    tree.cycle_pj / tree.pins as f64 * total
+    Pins {
+        pe: pins(last, "PEs") / (rows * cols),
+        row: pins(last, "rows") / rows,
+        col: (pins(last, "columns") + pins(last, "edge")) / cols,
+        control,
+        pj: tree.cycle_pj / tree.pins.max(1) as f64,
+    }
+}
+
+/// Constant and slope of the line through two points.
+fn line(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
+    let slope = (b.1 - a.1) / (b.0 - a.0);
+    (a.1 - slope * a.0, slope)
+}
+
+/// Constant, linear and square coefficient of the parabola through three points.
+fn parabola([a, b, c]: [(f64, f64); 3]) -> (f64, f64, f64) {
+    let (_, first) = line(a, b);
+    let (_, second) = line(b, c);
+    let square = (second - first) / (c.0 - a.0);
+    let linear = first - square * (a.0 + b.0);
+    (a.1 - linear * a.0 - square * a.0 * a.0, linear, square)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_parabolas_go_through_their_points() {
+        assert_eq!(line((1.0, 5.0), (2.0, 7.0)), (3.0, 2.0));
+        let at = |n: f64| 7.0 - 3.0 * n + 2.0 * n * n;
+        let (constant, linear, square) = parabola([1.0, 2.0, 8.0].map(|n| (n, at(n))));
+        assert!((constant - 7.0).abs() < 1e-9 && (linear + 3.0).abs() < 1e-9);
+        assert!((square - 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn clock_pins_are_counted_by_rows_and_columns() {
+        let pins = Pins { pe: 2.0, row: 3.0, col: 5.0, control: (7.0, 11.0), pj: 0.5 };
+        assert_eq!(pins.cycle_pj((2.0, 3.0)), 0.5 * (12.0 + 6.0 + 15.0 + 7.0 + 33.0));
+    }
 }

@@ -81,9 +81,7 @@ fn panel(
         let colour = Palette99::pick(number).to_rgba();
         let own: Vec<&&Point> = points.iter().filter(|point| point.series == **name).collect();
         let beaten = |at: (f64, f64)| {
-            own.iter().any(|other| {
-                other.at.0 <= at.0 && other.at.1 <= at.1 && other.at != at
-            })
+            own.iter().any(|other| other.at.0 <= at.0 && other.at.1 <= at.1 && other.at != at)
         };
         let marks = own.iter().map(|point| {
             let style = if beaten(point.at) { colour.stroke_width(1) } else { colour.filled() };

@@ -97,7 +97,8 @@ impl Study {
             let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
             for name in names {
                 let reserved = ["designs", "runs", "study.json", "logs", ".", ".."];
-                if !name.chars().all(plain) || reserved.contains(&name.as_str()) || name.is_empty() {
+                if !name.chars().all(plain) || reserved.contains(&name.as_str()) || name.is_empty()
+                {
                     let expected = format!("a {what} named with letters, digits, '-', '_', '.'");
                     return refuse(&expected, format!("{name:?}"));
                 }
@@ -105,7 +106,10 @@ impl Study {
         }
         for (name, run) in &self.runs {
             if let Some(design) = run.design.as_ref().filter(|d| !self.designs.contains_key(*d)) {
-                return refuse(&format!("run {name} to name a design of the study"), design.clone());
+                return refuse(
+                    &format!("run {name} to name a design of the study"),
+                    design.clone(),
+                );
             }
             if run.train.is_empty() == run.folder.is_none() {
                 let found = if run.train.is_empty() { "neither" } else { "both" };
@@ -138,7 +142,8 @@ impl Study {
             .iter()
             .map(|(rows, cols)| {
                 let shape = format!("{rows}x{cols}");
-                Probe::read(&generated.join(&shape), &measured.join(format!("power-{shape}")))
+                let power = measured.join(format!("power-{shape}"));
+                Probe::read(&generated.join(&shape), &measured.join(&shape), &power)
             })
             .collect::<Result<Vec<_>, _>>()?;
         Machine::new(design, config, &synth, &probes)

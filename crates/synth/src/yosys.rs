@@ -126,14 +126,7 @@ pub fn liberty_script(
         ("TOP", design.top),
         ("KEEP", &keep),
         ("FLATTEN", flatten),
-        (
-            "GATES",
-            if clock_gates {
-                GATE_COMMANDS
-            } else {
-                ""
-            },
-        ),
+        ("GATES", if clock_gates { GATE_COMMANDS } else { "" }),
         ("TIE", &hilomap),
         ("CONSTR", if constr { "-constr abc.constr" } else { "" }),
         (

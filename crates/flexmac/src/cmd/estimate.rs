@@ -162,10 +162,9 @@ fn check(mix: &Mix, design: &Design) -> Result<Vec<Checked>> {
     if config.style() == Style::Fp32 {
         bail!("estimate: --check: expected an array of integers, found {}", config.summary());
     }
-    let rtl = patiently(&config.summary(), || {
-        RtlEngine::new(config.clone(), &design.sources, None)
-    })?
-    .with_layout(replay::LAYOUT);
+    let rtl =
+        patiently(&config.summary(), || RtlEngine::new(config.clone(), &design.sources, None))?
+            .with_layout(replay::LAYOUT);
     let mut engine = CheckedEngine::new(rtl);
     let mut random = SmallRng::seed_from_u64(1);
     let mut checked = Vec::new();
@@ -233,7 +232,9 @@ fn print_report(report: &Report) -> Result<()> {
         Some(period) => format!("{:.3}", cycles as f64 * period * 1e-12),
         None => String::new(),
     };
-    outln!("| array | MACs | passes | busy cycles | s | MACs a cycle | utilisation | stalls | bits a cycle | GB/s | bank words |");
+    outln!(
+        "| array | MACs | passes | busy cycles | s | MACs a cycle | utilisation | stalls | bits a cycle | GB/s | bank words |"
+    );
     outln!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for estimate in &report.estimates {
         let total = &estimate.total;

@@ -16,6 +16,16 @@ pub struct HeadlineArgs {
     /// Cell libraries of the study to tabulate [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     libraries: Vec<String>,
+    /// Another network in place of the runs' own: their widths are carried over by role
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    net: Option<String>,
+    /// Images per iteration of --net [default: the runs']
+    #[arg(long, value_name = "N", requires = "net", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+    /// Arrays of so many rows and columns in place of the study's: areas along the parabola through
+    /// the synthesized ones, clocks as they are
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=128))]
+    size: Option<u32>,
     /// Feed baselines operands of these widths, such as 8x8, in place of their full width
     #[arg(long, value_name = "AxB")]
     baseline_widths: Option<power::Mode>,
@@ -76,7 +86,9 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
     let study = Study::read(folder).context("headline")?;
     let widths = match args.baseline_widths {
         Some(power::Mode::Fixed(a, b)) => Some((a, b)),
-        Some(power::Mode::Float) => bail!("headline: --baseline-widths: expected two widths, found fp32"),
+        Some(power::Mode::Float) => {
+            bail!("headline: --baseline-widths: expected two widths, found fp32")
+        }
         None => None,
     };
     let memory = args.memory_pj_per_bit;
@@ -90,11 +102,16 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
     };
     let mut runs = Vec::new();
     for name in study.runs.keys() {
-        let mix = Mix::read(&study.run_folder(folder, name)).with_context(|| format!("headline: run {name}"))?;
+        let mut mix = Mix::read(&study.run_folder(folder, name))
+            .with_context(|| format!("headline: run {name}"))?;
+        if let Some(net) = &args.net {
+            let batch = args.batch.map_or(mix.batch, |batch| batch as usize);
+            mix = mix.carried_to(&nn::NetSpec::load(net)?, batch, mix.iterations)?;
+        }
         runs.push((name.as_str(), mix));
     }
-    let mut report =
-        Report { rows: study.rows, cols: study.cols, comparisons: Vec::new(), bills: Vec::new() };
+    let (rows, cols) = args.size.map_or((study.rows, study.cols), |size| (size, size));
+    let mut report = Report { rows, cols, comparisons: Vec::new(), bills: Vec::new() };
     for library in libraries {
         if !study.libraries.contains_key(library) {
             let known: Vec<&str> = study.libraries.keys().map(String::as_str).collect();
@@ -107,6 +124,9 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
                 .with_context(|| format!("headline: {design} on {library}"))?;
             machine.memory_pj_per_bit = memory.unwrap_or(machine.memory_pj_per_bit);
             machine.library.clone_from(library);
+            if let Some(size) = args.size {
+                machine = machine.resized(size, size).context("headline: --size")?;
+            }
             machines.push(machine);
         }
         for (name, mix) in &runs {
@@ -174,12 +194,19 @@ fn tabulate(
 
 fn print_report(report: &Report, runs: &[(&str, Mix)]) -> Result<()> {
     let float = runs.iter().find(|(_, mix)| mix.is_float()).and_then(|(_, mix)| mix.accuracy);
-    outln!("{} x {} arrays; speed-up is baseline over flexible, energy flexible over baseline", report.rows, report.cols);
-    outln!("| library | run | accuracy | minus float | array | baseline | rule | cycles x period x area | speed-up | energy |");
+    outln!(
+        "{} x {} arrays; speed-up is baseline over flexible, energy flexible over baseline",
+        report.rows,
+        report.cols
+    );
+    outln!(
+        "| library | run | accuracy | minus float | array | baseline | rule | cycles x period x area | speed-up | energy |"
+    );
     outln!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for line in &report.comparisons {
         let percent = |value: f64| format!("{:.2} %", 100.0 * value);
-        let gap = line.accuracy.zip(float).map(|(own, float)| format!("{:+.2}", 100.0 * (own - float)));
+        let gap =
+            line.accuracy.zip(float).map(|(own, float)| format!("{:+.2}", 100.0 * (own - float)));
         let fed = match line.baseline_widths {
             Some((a, b)) => format!("{} ({a} x {b} bits)", line.baseline),
             None => line.baseline.clone(),
@@ -202,8 +229,12 @@ fn print_report(report: &Report, runs: &[(&str, Mix)]) -> Result<()> {
     }
     outln!("");
     outln!("Per multiply-accumulate, whole array; energy by what spends it:");
-    outln!("| library | array | run | um2 | ps | passes | busy cycles / least | um2 ns | pJ | PEs | registers | edge | control | clock | memory | measured |");
-    outln!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    outln!(
+        "| library | array | run | um2 | ps | passes | busy cycles / least | um2 ns | pJ | PEs | registers | edge | control | clock | memory | measured |"
+    );
+    outln!(
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    );
     for line in &report.bills {
         let bill = &line.bill;
         let macs = bill.macs as f64;

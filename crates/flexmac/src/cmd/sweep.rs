@@ -78,7 +78,9 @@ pub fn run(args: &SweepArgs) -> Result<()> {
                 .with_context(|| format!("sweep: --profile {}", profile.display()))?;
             command.arg("--profile").arg(profile);
         }
-        (Some(_), Some(_)) => bail!("sweep: --profile and --cores: expected one of them, found both"),
+        (Some(_), Some(_)) => {
+            bail!("sweep: --profile and --cores: expected one of them, found both")
+        }
         (None, cores) => {
             let cores = cores.map_or_else(|| "all".to_owned(), |cores| cores.to_string());
             command.args(["--cores", &cores]);
@@ -131,7 +133,8 @@ fn read_study(args: &SweepArgs) -> Result<Study> {
         study.libraries.insert(name.clone(), file.clone());
     }
     for (name, folder) in &args.run {
-        let run = cost::StudyRun { train: String::new(), folder: Some(folder.clone()), design: None };
+        let run =
+            cost::StudyRun { train: String::new(), folder: Some(folder.clone()), design: None };
         study.runs.insert(name.clone(), run);
     }
     // Paths hold wherever the workflow runs: it runs in the study's folder.

@@ -303,8 +303,21 @@ module flexmac_core (
   wire [COLS-1:0] high;
   wire [COLS*9-1:0] error;
 
-  genvar block, col;
+  // which blocks of columns take a preload or a seed with their enables
+  localparam SEED_BIT = 2;
+  localparam BASE_BIT = 6;
+  localparam SUM_BIT = BASE_BIT + 2 + IW;
+  wire [COL_BLOCKS-1:0] takes_preload;
+  wire [COL_BLOCKS-1:0] takes_seed;
+
+  genvar block, col, hop;
   generate
+    for (block = 0; block < COL_BLOCKS; block = block + 1) begin : gen_takes
+      assign takes_preload[block] = edge_line[block*EDGE+SUM_BIT]
+          && edge_line[block*EDGE+BASE_BIT +: 2] == 2'd1;
+      assign takes_seed[block] = edge_line[block*EDGE+SEED_BIT];
+    end
+
     for (block = 1; block < COL_BLOCKS; block = block + 1) begin : gen_block
       flexmac_delay #(.W(EDGE), .N(1)) u_edge (
           .clk_i(clk_i), .rst_ni(rst_ni), .en_i(1'b1),
@@ -330,16 +343,25 @@ module flexmac_core (
           })
       );
 
-      // beats arrive with the enables of the cycle that accepted them
-      wire [SUM-1:0] preload;
-      wire [31:0] seed;
+      // beats arrive with the enables of the cycle that accepted them, and move with these alone
+      wire [(2+col/BLOCK_COLS)*SUM-1:0] preload_line;
+      wire [(2+col/BLOCK_COLS)*32-1:0] seed_line;
+      assign preload_line[0 +: SUM] = pre_data_i[col*SUM +: SUM];
+      assign seed_line[0 +: 32] = seed_data_i[col*32 +: 32];
 
-      flexmac_skew #(.W(SUM), .N(1 + col / BLOCK_COLS)) u_preload (
-          .clk_i(clk_i), .d_i(pre_data_i[col*SUM +: SUM]), .q_o(preload)
-      );
-      flexmac_skew #(.W(32), .N(1 + col / BLOCK_COLS)) u_seed (
-          .clk_i(clk_i), .d_i(seed_data_i[col*32 +: 32]), .q_o(seed)
-      );
+      for (hop = 0; hop <= col / BLOCK_COLS; hop = hop + 1) begin : gen_hop
+        flexmac_pipe #(.W(SUM), .ON(1)) u_preload (
+            .clk_i(clk_i), .en_i(takes_preload[hop]),
+            .d_i(preload_line[hop*SUM +: SUM]), .q_o(preload_line[(hop+1)*SUM +: SUM])
+        );
+        flexmac_pipe #(.W(32), .ON(1)) u_seed (
+            .clk_i(clk_i), .en_i(takes_seed[hop]),
+            .d_i(seed_line[hop*32 +: 32]), .q_o(seed_line[(hop+1)*32 +: 32])
+        );
+      end
+
+      wire [SUM-1:0] preload = preload_line[(1+col/BLOCK_COLS)*SUM +: SUM];
+      wire [31:0] seed = seed_line[(1+col/BLOCK_COLS)*32 +: 32];
 
       wire [ACC-1:0] landed = chain[col*ACC +: ACC];
       wire unused_leaves = &{1'b0, leaves[col]};

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""A small study through Snakemake: run, run again, planned for SLURM, its table worked out anew."""
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+passed = failed = 0
+
+
+def check(name, good, found=""):
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
+    print(f"{'ok  ' if good else 'FAIL'} {name}" + ("" if good else f": {found}"))
+
+
+def call(flexmac, *arguments):
+    command = [flexmac, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
+
+
+def load(path):
+    return json.loads(path.read_text())
+
+
+def run_study(flexmac, snakemake, study):
+    sweep = ["sweep", "--study", "smoke", "--out", study, "--snakemake", snakemake]
+    plan = call(flexmac, *sweep, "--dry-run")
+    check("a dry run plans every step and makes none", plan.returncode == 0, plan.stderr)
+    check("nothing is built by it", not (study / "designs").exists())
+    done = call(flexmac, *sweep)
+    check("the study runs", done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:])
+    if done.returncode:
+        sys.exit(f"{passed} passed, {failed} failed")
+    again = call(flexmac, *sweep)
+    text = again.stdout + again.stderr
+    check("a second run has nothing to do", "Nothing to be done" in text, text[-1000:])
+    slurm = call(flexmac, *sweep, "--dry-run", "--profile", HERE / "slurm")
+    check("SLURM: nothing left to plan", slurm.returncode == 0, slurm.stderr[-1000:])
+    # A lost measurement is made again, and the table, and nothing else.
+    for name in ("osu018/flex8/power-1x1/power.json", "headline.md"):
+        (study / name).unlink()
+    slurm = call(flexmac, *sweep, "--dry-run", "--profile", HERE / "slurm")
+    text = slurm.stdout + slurm.stderr
+    check("SLURM: a lost measurement is planned", slurm.returncode == 0 and "rule power" in text, text)
+    check("SLURM: its synthesis is not", "rule synth" not in text and "rule train" not in text, text)
+    check("SLURM: the profile's partition is asked for", "short" in text, text[-1500:])
+    check("it is measured again", call(flexmac, *sweep).returncode == 0)
+
+
+def check_table(flexmac, study):
+    report = load(study / "headline.json")
+    check("one comparison a rule", len(report["comparisons"]) == 2, len(report["comparisons"]))
+    machines = {
+        design: load(study / f"osu018/{design}/array/report.json") for design in ("flex8", "fixed16")
+    }
+    history = (study / "runs/static/history.jsonl").read_text().splitlines()
+    cycles = sum(json.loads(line)["total"]["cycles"]["busy"] for line in history)
+    macs = sum(json.loads(line)["total"]["macs"] for line in history)
+    for line in report["comparisons"]:
+        bills = {"flex8": line["flex_bill"], "fixed16": line["baseline_bill"]}
+        rule = line["rule"]
+        # The run trained on the flexible array: its history has the cycles that the model gives.
+        check(f"{rule}: cycles are the run's", bills["flex8"]["cycles"]["busy"] == cycles, cycles)
+        check(f"{rule}: so are multiply-accumulates", bills["flex8"]["macs"] == macs, macs)
+        cost = {
+            design: bill["cycles"]["busy"]
+            * machines[design]["timing"]["period_ps"]
+            * machines[design]["area_um2"]
+            for design, bill in bills.items()
+        }
+        want = cost["fixed16"] / cost["flex8"]
+        check(f"{rule}: speed-up", math.isclose(line["speed_up"], want, rel_tol=1e-9), want)
+        energies = {design: sum(bill["energy"].values()) for design, bill in bills.items()}
+        want = energies["flex8"] / energies["fixed16"]
+        check(f"{rule}: energy", math.isclose(line["energy"], want, rel_tol=1e-9), want)
+        for design, bill in bills.items():
+            power = load(study / f"osu018/{design}/power-1x1/power.json")
+            config = load(study / f"designs/{design}/array/config.json")["parameters"]
+            word = config["lanes"] * config["chunk"] * (config["rows"] + config["cols"])
+            want = bill["cycles"]["compute"] * word * power["memory"]["pj_per_bit"] * 1e-12
+            found = bill["energy"]["memory"]
+            check(f"{rule}: memory of {design}", math.isclose(found, want, rel_tol=1e-9), want)
+            # PEs of all roles lie between the cheapest and the dearest measured.
+            pes = [
+                part["energy"]["internal_pj"]
+                + part["energy"]["switching_pj"]
+                + part["energy"]["leakage_pj"]
+                for case in power["cases"]
+                for part in case["parts"]
+                if part["name"] == "PEs"
+            ]
+            per = bill["energy"]["pes"] / bill["cycles"]["compute"] * 1e12
+            per /= config["rows"] * config["cols"]
+            check(f"{rule}: PEs of {design}", min(pes) <= per <= max(pes) * (1 + 1e-9), (per, pes))
+    text = call(flexmac, "headline", study).stdout
+    check("the table is the folder's", text == (study / "headline.md").read_text(), text)
+    wide = json.loads(call(flexmac, "headline", study, "--baseline-widths", "8x8", "--json").stdout)
+    check("a baseline can be fed narrow operands", wide["comparisons"][0]["baseline_widths"] == [8, 8])
+    none = json.loads(call(flexmac, "headline", study, "--memory-pj-per-bit", "0", "--json").stdout)
+    check("memory can be left out", none["comparisons"][0]["flex_bill"]["energy"]["memory"] == 0)
+    other = call(flexmac, "headline", study, "--net", "mlp", "--batch", "3", "--json")
+    bills = json.loads(other.stdout)["bills"]
+    check("widths are carried to another network", bills[0]["bill"]["macs"] != macs, other.stderr)
+    check("the plot has every design", "fixed16" in (study / "pareto.svg").read_text())
+
+
+def check_errors(flexmac, folder):
+    def refused(name, arguments, *parts):
+        done = call(flexmac, *arguments)
+        good = done.returncode == 2 and all(part in done.stderr for part in parts)
+        check(f"refused: {name}", good, f"exit {done.returncode}, {done.stderr}")
+
+    out = folder / "bad"
+    refused("an unknown study", ["sweep", "--study", "none", "--out", out], "expected headline, pareto")
+    absent = ["sweep", "--study", "smoke", "--out", out, "--snakemake", "no-such-program"]
+    refused("no snakemake", absent, "no-such-program", "pip install snakemake")
+    study = folder / "study.toml"
+    text = (HERE.parent.parent / "studies/smoke.toml").read_text()
+    study.write_text(text.replace('design = "flex8"', 'design = "flex9"'))
+    write = ["sweep", "--study", study, "--out", out, "--write-only"]
+    refused("a run on no design", write, "run static to name a design", "flex9")
+    study.write_text(text.replace("probes = [[1, 1]]", "probes = [[4, 1]]"))
+    refused("a probe larger than the array", write, "probes of 1x1 to 2x2", "4x1")
+    refused("a library that is not there", [*write, "--library", "x=/none.lib"], "/none.lib")
+    refused("a folder without a study", ["headline", folder], "study.json")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--flexmac", required=True, help="the program")
+    parser.add_argument("--snakemake", default=str(Path(sys.executable).parent / "snakemake"))
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        check_errors(args.flexmac, folder)
+        run_study(args.flexmac, args.snakemake, folder / "study")
+        check_table(args.flexmac, folder / "study")
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
