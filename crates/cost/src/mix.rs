@@ -174,6 +174,24 @@ impl Mix {
         Self { widths: vec![all; self.products.len()], ..self.clone() }
     }
 
+    /// The run with a share of its iterations at 32 x 32 bits, the others in the proportions they had.
+    /// A float run stays as it is.
+    pub fn with_wide_share(&self, share: f64) -> Self {
+        if self.is_float() {
+            return self.clone();
+        }
+        // A share of a count of iterations.
+        let wide = (self.iterations as f64 * share).round() as u64;
+        let widths = self.widths.iter().map(|widths| {
+            let mut parts = apportion(widths, self.iterations - wide);
+            if wide > 0 {
+                *parts.entry(Some((fxp::MAX_BITS, fxp::MAX_BITS))).or_default() += wide;
+            }
+            parts
+        });
+        Self { widths: widths.collect(), ..self.clone() }
+    }
+
     /// Whether it has no widths: a float run.
     pub fn is_float(&self) -> bool {
         self.widths.iter().any(|widths| widths.contains_key(&None))
@@ -274,5 +292,8 @@ mod tests {
         assert_eq!((carried.batch, carried.iterations), (32, 100));
         assert!(carried.widths.iter().all(|w| *w == BTreeMap::from([(Some((8, 16)), 100)])));
         assert_eq!(carried.shares(), BTreeMap::from([(Some((8, 16)), 1.0)]));
+        let wide = mix.with_wide_share(0.3);
+        let expected = BTreeMap::from([(Some((8, 16)), 7), (Some((32, 32)), 3)]);
+        assert!(wide.widths.iter().all(|widths| *widths == expected));
     }
 }

@@ -29,6 +29,9 @@ pub struct HeadlineArgs {
     /// Feed baselines operands of these widths, such as 8x8, in place of their full width
     #[arg(long, value_name = "AxB")]
     baseline_widths: Option<power::Mode>,
+    /// As if the runs had spent this share of their iterations, 0 to 1, at 32 x 32 bits
+    #[arg(long, value_name = "SHARE")]
+    wide_share: Option<f64>,
     /// Energy per operand bit read, in picojoules, in place of that in the measurements
     #[arg(long, value_name = "PJ")]
     memory_pj_per_bit: Option<f64>,
@@ -95,6 +98,9 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
     if let Some(value) = memory.filter(|value| !(value.is_finite() && *value >= 0.0)) {
         bail!("headline: --memory-pj-per-bit: expected a number of 0 or more, found {value}");
     }
+    if let Some(share) = args.wide_share.filter(|share| !(0.0..=1.0).contains(share)) {
+        bail!("headline: --wide-share: expected a number of 0 to 1, found {share}");
+    }
     let libraries: Vec<&String> = if args.libraries.is_empty() {
         study.libraries.keys().collect()
     } else {
@@ -107,6 +113,9 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
         if let Some(net) = &args.net {
             let batch = args.batch.map_or(mix.batch, |batch| batch as usize);
             mix = mix.carried_to(&nn::NetSpec::load(net)?, batch, mix.iterations)?;
+        }
+        if let Some(share) = args.wide_share {
+            mix = mix.with_wide_share(share);
         }
         runs.push((name.as_str(), mix));
     }
