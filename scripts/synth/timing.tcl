@@ -1,9 +1,9 @@
 # Clock period of a mapped netlist. OpenSTA leaves exit code 0 after an error, so the reader of the
 # log looks for the markers below and for Error lines.
-# Placeholders: @TOP@, @CLOCK@ (clock port), @PERIOD_PS@,
+# Placeholders: @TOP@, @DIR@ (folder of the netlist), @CLOCK@ (clock port), @PERIOD_PS@,
 # @CONDITIONS@ (a set_operating_conditions command, or nothing where the library names none).
 read_liberty cells.lib
-read_verilog netlist_sta.v
+read_verilog @DIR@netlist_sta.v
 link_design @TOP@
 @CONDITIONS@
 set_cmd_units -time ps

@@ -1,0 +1,35 @@
+//! How a module is mapped: few recipes, from small to fast, and which of them a period asks for.
+//!
+//! Main decision: a period chooses among ABC scripts that each go for speed, and is not handed to ABC
+//! as its delay target. On the netlists of this project a target (`-D` of `&nf`, `upsize`, `dnsize`)
+//! moves area by less than 0.2 % and makes a module that holds part of a path slower than the path
+//! allows; what comes before the mapping moves the delay by a third (scripts/synth/README.md).
+
+/// A way to map a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recipe {
+    /// Name, in reports and file names.
+    pub name: &'static str,
+    /// ABC commands between optimisation and mapping.
+    pub restructure: &'static str,
+}
+
+/// From the smallest to the fastest.
+pub(crate) const RECIPES: [Recipe; 4] = [
+    Recipe { name: "small", restructure: "" },
+    Recipe { name: "quick", restructure: "if -g -K 4\nstrash" },
+    Recipe { name: "fast", restructure: "if -g -K 6\nstrash" },
+    Recipe { name: "fastest", restructure: "if -g -K 6\nstrash\ndch\nif -g -K 6\nstrash" },
+];
+
+/// Part of the period that the logic of a module with registers may take; the rest is for the
+/// registers: clock to output and set-up take 6 to 10 % on OSU 180 nm and sky130.
+const LOGIC_SHARE: f64 = 0.9;
+
+/// The same for a module without registers, which holds part of a path.
+const PART_SHARE: f64 = 0.45;
+
+/// Longest path that `period_ps` leaves to the logic of a module.
+pub(crate) fn budget_ps(period_ps: f64, has_registers: bool) -> f64 {
+    period_ps * if has_registers { LOGIC_SHARE } else { PART_SHARE }
+}
