@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::config::{SynthConfig, staged_name};
@@ -275,10 +276,15 @@ impl OutDir {
         fs::create_dir_all(&input).map_err(io_error("create", &input))?;
         let lock_path = path.join(".lock");
         let lock = File::create(&lock_path).map_err(io_error("create", &lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: lock_path }),
-            Err(TryLockError::Error(error)) => return Err(io_error("lock", lock_path)(error)),
+        // A tool that is being started when its run is killed has the lock until it has become itself.
+        let mut attempts = 5;
+        while let Err(error) = lock.try_lock() {
+            attempts -= 1;
+            match error {
+                TryLockError::WouldBlock if attempts > 0 => sleep(Duration::from_millis(100)),
+                TryLockError::WouldBlock => return Err(Error::Busy { path: lock_path }),
+                TryLockError::Error(error) => return Err(io_error("lock", lock_path)(error)),
+            }
         }
         let dir = Self { path: path.to_owned(), _lock: lock };
         // Nothing of an earlier run may be taken for a result of this one. What its stages left is
