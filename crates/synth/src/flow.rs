@@ -34,10 +34,7 @@ const WARNINGS_MAX: usize = 50;
 /// # Errors
 /// A bad configuration, a missing tool, library or source, a tool that fails or runs too long, and
 /// any report that lacks a number; see [`Error`].
-pub fn run(
-    config: &SynthConfig,
-    told: &mut dyn FnMut(Progress),
-) -> Result<SynthReport, Error> {
+pub fn run(config: &SynthConfig, told: &mut dyn FnMut(Progress)) -> Result<SynthReport, Error> {
     relay(told, |tell| run_here(config, tell))
 }
 
@@ -160,7 +157,8 @@ fn map(mapper: &Mapper, dir: &OutDir) -> Result<Outcome, Error> {
     };
     let netlist =
         mapper.finish(&outcome.mapped, "", period_ps.unwrap_or(sta::NOMINAL_PERIOD_PS))?;
-    let mut chain = "# Maps and links again by hand what elaborate.ys made: yosys -s synth.ys\n".to_owned();
+    let mut chain =
+        "# Maps and links again by hand what elaborate.ys made: yosys -s synth.ys\n".to_owned();
     for unit in &outcome.mapped {
         let [script, abc] = unit.scripts();
         chain.push_str(&format!("script {script}\ndesign -reset\n"));

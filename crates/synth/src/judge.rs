@@ -26,12 +26,7 @@ pub(crate) fn sta_end(end: &Finished) -> Result<(), Error> {
 }
 
 fn failed(end: &Finished, lines: Vec<String>) -> Error {
-    Error::ToolFailed {
-        tool: end.tool,
-        status: describe(end.status),
-        log: end.log.clone(),
-        lines,
-    }
+    Error::ToolFailed { tool: end.tool, status: describe(end.status), log: end.log.clone(), lines }
 }
 
 /// Messages speak of the files the caller gave, not of the staged copies.

@@ -100,9 +100,8 @@ impl Mapper<'_> {
         })?;
         let modules = rtlil::split(&self.read(ELABORATED)?)
             .map_err(|error| error.at(self.config.out_dir.join(ELABORATED)))?;
-        let is_register = |cell: &String| {
-            library.cells.get(cell).is_some_and(|cell| cell.sequential)
-        };
+        let is_register =
+            |cell: &String| library.cells.get(cell).is_some_and(|cell| cell.sequential);
         let mut units = Vec::new();
         for module in modules {
             self.write(&format!("units/{}.il", module.name), &module.text)?;
@@ -149,7 +148,7 @@ impl Mapper<'_> {
     /// period by the smallest.
     pub fn map_all(&self, units: &[Unit], period_ps: Option<f64>) -> Result<Vec<Mapped>, Error> {
         for recipe in RECIPES {
-            let text = yosys::abc_script(recipe.restructure);
+            let text = yosys::abc_script(recipe.restructure, recipe.map);
             self.write(&format!("abc_{}.script", recipe.name), &text)?;
         }
         for_each(self.config.jobs, units, |unit| {
@@ -219,8 +218,8 @@ impl Mapper<'_> {
             limit: self.config.timeout,
         };
         self.ledger.run(&step, self.tell, &judge::sta_end)?;
-        let timing = sta::parse(&self.read(&log)?, period_ps)
-            .map_err(|error| error.at(out.join(&log)))?;
+        let timing =
+            sta::parse(&self.read(&log)?, period_ps).map_err(|error| error.at(out.join(&log)))?;
         Ok(Netlist {
             summary,
             timing,

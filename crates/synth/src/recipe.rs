@@ -3,7 +3,8 @@
 //! Main decision: a period chooses among ABC scripts that each go for speed, and is not handed to ABC
 //! as its delay target. On the netlists of this project a target (`-D` of `&nf`, `upsize`, `dnsize`)
 //! moves area by less than 0.2 % and makes a module that holds part of a path slower than the path
-//! allows; what comes before the mapping moves the delay by a third (scripts/synth/README.md).
+//! allows; how logic is rebuilt before it is mapped moves the delay by a third
+//! (scripts/synth/README.md).
 
 /// A way to map a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,14 +13,23 @@ pub(crate) struct Recipe {
     pub name: &'static str,
     /// ABC commands between optimisation and mapping.
     pub restructure: &'static str,
+    /// ABC commands that map.
+    pub map: &'static str,
 }
 
-/// From the smallest to the fastest.
+/// ABC's mapper by cuts of and-inverter graphs with choices: small.
+const CUTS: &str = "&get -n\n&dch -f\n&nf\n&put";
+
+/// ABC's older mapper by structures, for delay: larger and faster.
+const STRUCTURES: &str = "dch -f\nmap -B 0.9\ntopo";
+
+/// From the smallest to the fastest. `if -g` rebuilds logic in look-up tables of four or six inputs
+/// such that paths become short; what ripples becomes parallel.
 pub(crate) const RECIPES: [Recipe; 4] = [
-    Recipe { name: "small", restructure: "" },
-    Recipe { name: "quick", restructure: "if -g -K 4\nstrash" },
-    Recipe { name: "fast", restructure: "if -g -K 6\nstrash" },
-    Recipe { name: "fastest", restructure: "if -g -K 6\nstrash\ndch\nif -g -K 6\nstrash" },
+    Recipe { name: "small", restructure: "", map: CUTS },
+    Recipe { name: "quick", restructure: "if -g -K 4\nstrash", map: CUTS },
+    Recipe { name: "fast", restructure: "if -g -K 6\nstrash", map: CUTS },
+    Recipe { name: "fastest", restructure: "if -g -K 6\nstrash", map: STRUCTURES },
 ];
 
 /// Part of the period that the logic of a module with registers may take; the rest is for the

@@ -147,13 +147,8 @@ impl Ledger {
         for name in &step.inputs {
             inputs.insert(name.clone(), self.digest(name)?);
         }
-        let expected = Stamp {
-            tool,
-            args: step.args.clone(),
-            inputs,
-            outputs: BTreeMap::new(),
-            wall_s: 0.0,
-        };
+        let expected =
+            Stamp { tool, args: step.args.clone(), inputs, outputs: BTreeMap::new(), wall_s: 0.0 };
         let all: Vec<_> = step.outputs.iter().chain([&step.log]).cloned().collect();
         let why = match self.stale(&stamp_path, &expected, &all) {
             Ok(stamp) => {

@@ -156,9 +156,8 @@ pub(crate) fn stop_left_over(scratch: &Path) {
     let Ok(processes) = fs::read_dir("/proc") else { return };
     for process in processes.flatten() {
         let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-        let inside = || {
-            fs::read_link(process.path().join("cwd")).is_ok_and(|dir| dir.starts_with(&scratch))
-        };
+        let inside =
+            || fs::read_link(process.path().join("cwd")).is_ok_and(|dir| dir.starts_with(&scratch));
         if ["yosys", "yosys-abc", "sta"].contains(&name.trim_end()) && inside() {
             let pid = process.file_name();
             let _ = Command::new("kill").arg("-9").arg(pid).stderr(Stdio::null()).status();
@@ -187,8 +186,8 @@ mod tests {
 
     #[test]
     fn a_missing_tool_names_the_remedy() {
-        let error =
-            Tool::find("flexmac-no-such-tool", "-V", "apt-get install nothing").expect_err("absent");
+        let error = Tool::find("flexmac-no-such-tool", "-V", "apt-get install nothing")
+            .expect_err("absent");
         let message = error.to_string();
         assert!(message.contains("flexmac-no-such-tool not found in PATH ("), "{message}");
         assert!(message.ends_with("install it with: apt-get install nothing"), "{message}");

@@ -116,8 +116,7 @@ pub fn elaborate_script(design: &Design, clock_gates: bool) -> String {
     } else {
         ""
     };
-    let values =
-        [("TOP", design.top), ("KEEP", &keep), ("FLATTEN", flatten), ("GATES", gates)];
+    let values = [("TOP", design.top), ("KEEP", &keep), ("FLATTEN", flatten), ("GATES", gates)];
     read(design) + &fill(ELABORATE, &values)
 }
 
@@ -174,9 +173,9 @@ pub fn clock_gate_rules(gate: &ClockGate) -> String {
     )
 }
 
-/// ABC's script; `restructure` are its commands before the mapping.
-pub fn abc_script(restructure: &str) -> String {
-    fill(ABC, &[("RESTRUCTURE", restructure)])
+/// ABC's script; `restructure` are its commands before the mapping, `map` those that map.
+pub fn abc_script(restructure: &str, map: &str) -> String {
+    fill(ABC, &[("RESTRUCTURE", restructure), ("MAP", map)])
 }
 
 /// Longest path that ABC states at the end of a log, in picoseconds; 0 when there was nothing to map.
@@ -185,11 +184,7 @@ pub fn abc_script(restructure: &str) -> String {
 /// A line of ABC's timer that has no delay.
 pub fn parse_abc_delay(log: &str) -> Result<f64, ParseError> {
     const HEAD: &str = "Delay =";
-    let found = log
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| line.contains("ABC: WireLoad"))
-        .last();
+    let found = log.lines().enumerate().filter(|(_, line)| line.contains("ABC: WireLoad")).last();
     let Some((index, line)) = found else { return Ok(0.0) };
     let error = || ParseError::new(index + 1, "a delay in picoseconds behind `Delay =`", line);
     let (_, rest) = line.split_once(HEAD).ok_or_else(error)?;
@@ -352,7 +347,7 @@ mod tests {
             elaborate_script(&design(&sources(), true), true),
             unit_script("a.il", "b.il", "abc.script", true),
             link_script(&design(&sources(), true), &sources(), "tries/1/", high, low),
-            abc_script("if -g"),
+            abc_script("if -g", "map"),
         ] {
             assert!(!script.contains('@'), "{script}");
             assert!(!script.contains("  "), "{script}");
@@ -374,7 +369,9 @@ mod tests {
         assert!(by_unit.contains("\ntechmap -map clock_gates.v\n"));
 
         let unit = unit_script("a.il", "b.il", "s", false);
-        assert!(unit.ends_with("read_rtlil a.il\nabc -liberty cells.lib -script s\nwrite_rtlil b.il\n"));
+        assert!(
+            unit.ends_with("read_rtlil a.il\nabc -liberty cells.lib -script s\nwrite_rtlil b.il\n")
+        );
         assert!(unit_script("a.il", "b.il", "s", true).contains(" -constr abc.constr "));
 
         let link = link_script(&design(&[], false), &sources(), "d/", None, None);
@@ -382,14 +379,16 @@ mod tests {
         assert!(link.contains(" d/netlist.v\n") && !link.contains("hilomap"));
         let flat = link_script(&design(&[], true), &sources(), "", Some(("T", "Y")), None);
         assert!(flat.contains("\nhilomap -hicell T Y\n") && flat.contains("; flatten\n"));
-        assert!(abc_script("").contains("\nstrash\n\n&get -n\n"));
-        assert!(abc_script("if -g\nstrash").contains("\nstrash\nif -g\nstrash\n&get -n\n"));
+        assert!(abc_script("", "&nf").contains("\nstrash\n\n&nf\nbuffer\n"));
+        assert!(abc_script("if -g", "&nf").contains("\nstrash\nif -g\n&nf\n"));
     }
 
     #[test]
     fn abc_states_its_delay_last() {
         let line = |delay: &str| {
-            format!("ABC: WireLoad = \"none\"  Gates = 9 ( 8.4 %)  Area = 23.00  {delay}  ( 0.1 %)\n")
+            format!(
+                "ABC: WireLoad = \"none\"  Gates = 9 ( 8.4 %)  Area = 23.00  {delay}  ( 0.1 %)\n"
+            )
         };
         let log = line("Delay = 10.5 ps") + "text\n" + &line("Delay =  1851.58 ps") + "text\n";
         assert_eq!(parse_abc_delay(&log), Ok(1851.58));

@@ -108,8 +108,8 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     config.keep = args.keep;
     config.force = args.force;
     config.jobs = args.jobs.map_or(config.jobs, usize::from);
-    let report = synth::run(&config, &mut |progress| eprintln!("synth: {progress}"))
-        .context("synth")?;
+    let report =
+        synth::run(&config, &mut |progress| eprintln!("synth: {progress}")).context("synth")?;
     if args.json {
         outln!("{}", serde_json::to_string(&report)?);
     } else {
@@ -142,6 +142,13 @@ fn print_report(report: &SynthReport, design: &Design) -> Result<()> {
             timing.overall_start,
             timing.overall_end
         );
+    }
+    let units = report.units.iter().filter(|unit| unit.delay_ps > 0.0);
+    let units: Vec<_> = units
+        .map(|unit| format!("{} {} ({:.0} ps)", unit.unit, unit.recipe, unit.delay_ps))
+        .collect();
+    if !units.is_empty() {
+        outln!("modules   {}", units.join(", "));
     }
     for (number, attempt) in report.tries.iter().enumerate() {
         outln!(
