@@ -201,8 +201,9 @@ fn a_search_finds_the_shortest_period_and_keeps_its_tries() {
     }
     let timing = found.timing.as_ref().expect("timing");
     assert_eq!(timing.given_period_ps, best.ceil());
-    assert!(timing.worst_slack_ps >= 0.0 && (timing.period_ps - best).abs() < 0.01, "{timing:?}");
-    let area = tries.iter().find(|attempt| attempt.period_ps == best).expect("best").area_um2;
+    assert!(timing.worst_slack_ps >= 0.0, "{timing:?}");
+    let best_tries = tries.iter().filter(|attempt| attempt.period_ps.ceil() == best.ceil());
+    let area = best_tries.map(|attempt| attempt.area_um2).fold(f64::INFINITY, f64::min);
     assert_eq!(found.area_um2, Some(area));
 
     let (again, ran, _) = synthesise(&config);

@@ -46,7 +46,8 @@ pub(crate) fn search(mapper: &Mapper, units: &[Unit], start_ps: f64) -> Result<F
         netlists.push(mapped);
         Ok(period_ps)
     })?;
-    let rank = |index: &usize| (tries[*index].period_ps, tries[*index].area_um2);
+    // Of netlists that meet the same whole picosecond, the smallest.
+    let rank = |index: &usize| (tries[*index].period_ps.ceil(), tries[*index].area_um2);
     let best = (0..tries.len())
         .min_by(|a, b| rank(a).partial_cmp(&rank(b)).expect("periods and areas are finite"))
         .expect("at least one try");

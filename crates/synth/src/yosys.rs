@@ -111,12 +111,19 @@ pub fn xilinx_script(design: &Design) -> String {
 /// First script of a Liberty run; `clock_gates` tells whether `clock_gates.v` exists.
 pub fn elaborate_script(design: &Design, clock_gates: bool) -> String {
     let (keep, flatten) = design.hierarchy();
-    let gates = if clock_gates {
-        "read_liberty -lib -ignore_miss_func cells.lib\ntechmap -map clock_gates.v"
+    let (gates, delete) = if clock_gates {
+        let gates = "read_liberty -lib -ignore_miss_func cells.lib\ntechmap -map clock_gates.v";
+        (gates, "delete =A:blackbox")
     } else {
-        ""
+        ("", "")
     };
-    let values = [("TOP", design.top), ("KEEP", &keep), ("FLATTEN", flatten), ("GATES", gates)];
+    let values = [
+        ("TOP", design.top),
+        ("KEEP", &keep),
+        ("FLATTEN", flatten),
+        ("GATES", gates),
+        ("DELETE", delete),
+    ];
     read(design) + &fill(ELABORATE, &values)
 }
 
@@ -367,6 +374,7 @@ mod tests {
         assert!(by_unit.contains("\nread_verilog -defer -Dpe\n"));
         assert!(by_unit.contains("\nsetattr -mod -set keep_hierarchy 1 *pe\nsynth -flatten "));
         assert!(by_unit.contains("\ntechmap -map clock_gates.v\n"));
+        assert!(by_unit.contains("\ndelete =A:blackbox\nwrite_rtlil elaborated.il\n"));
 
         let unit = unit_script("a.il", "b.il", "s", false);
         assert!(
