@@ -149,6 +149,31 @@ fn liberty_gives_area_clock_and_a_folder_that_can_be_run_again() {
     assert_eq!(stored.timing.map(|t| t.period_ps), report.timing.map(|t| t.period_ps));
 }
 
+/// The cells of a library with clock gates are read into Yosys as modules; they are not mapped.
+#[test]
+fn clock_gates_are_used_and_only_the_design_is_mapped() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let library = dir.path().join("gated.lib");
+    let text = fs::read_to_string(OSU018_LIBERTY).expect("osu018");
+    let end = text.rfind('}').expect("end of the library");
+    let gate = "cell (ICG) { area : 200; clock_gating_integrated_cell : latch_posedge;
+        pin (CK) { direction : input; clock_gate_clock_pin : true; capacitance : 0.01; }
+        pin (EN) { direction : input; clock_gate_enable_pin : true; capacitance : 0.01; }
+        pin (GCK) { direction : output; clock_gate_out_pin : true; function : \"CK\";
+          timing () { related_pin : CK; timing_sense : positive_unate;
+            cell_rise (scalar) { values (\"0.1\"); } rise_transition (scalar) { values (\"0.1\"); }
+            cell_fall (scalar) { values (\"0.1\"); } fall_transition (scalar) { values (\"0.1\"); }
+          } } }\n";
+    fs::write(&library, format!("{}{gate}}}\n", &text[..end])).expect("write");
+    let mut config = config(Target::Liberty { path: library }, &dir.path().join("out"));
+    config.clock_gates = true;
+    let report = synthesise(&config);
+    // One gate for the products of each PE, whose eight bits share the enable.
+    assert_eq!(count(&report, "ICG"), 4);
+    let units: Vec<_> = report.units.iter().map(|unit| unit.unit.as_str()).collect();
+    assert_eq!(units.len(), 2, "{units:?}");
+}
+
 #[test]
 fn modules_add_up_to_the_total() {
     let dir = tempfile::tempdir().expect("temp dir");

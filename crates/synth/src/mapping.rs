@@ -44,7 +44,8 @@ pub(crate) struct Unit {
 pub(crate) struct Mapped {
     file: String,
     pub report: UnitReport,
-    recipe: usize,
+    /// Index of its recipe.
+    pub recipe: usize,
 }
 
 /// A netlist that is linked and timed.
@@ -116,7 +117,7 @@ impl Mapper<'_> {
     }
 
     /// Maps `unit` by `recipe`.
-    fn map(&self, unit: &Unit, index: usize) -> Result<Mapped, Error> {
+    pub fn map(&self, unit: &Unit, index: usize) -> Result<Mapped, Error> {
         let recipe = RECIPES[index].name;
         let name = &unit.name;
         let abc = format!("abc_{recipe}.script");

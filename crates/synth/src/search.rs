@@ -1,7 +1,8 @@
 //! The shortest clock period, by bisection on the period that is given to mapping and timing.
 //!
 //! A try maps the design for a period and lets OpenSTA say which period the netlist meets. Mapping is
-//! no monotonous function of the period, so what is kept is the best netlist seen and not the last.
+//! no monotonous function of the period, so what is kept is the best netlist seen and not the last. Then
+//! modules that need not be as fast are mapped smaller.
 
 use crate::error::Error;
 use crate::mapping::{Mapped, Mapper, Netlist, Unit};
@@ -24,35 +25,79 @@ pub(crate) struct Found {
 
 /// Searches from `start_ps`, the period of the first try.
 pub(crate) fn search(mapper: &Mapper, units: &[Unit], start_ps: f64) -> Result<Found, Error> {
-    let mut tries: Vec<TryReport> = Vec::new();
-    let mut netlists: Vec<Vec<Mapped>> = Vec::new();
+    let mut log = Log { mapper, tries: Vec::new(), netlists: Vec::new() };
     bisect(start_ps, |given_ps, first| {
         // The first try is the mapping without a period, which is the smallest.
         let mapped = mapper.map_all(units, (!first).then_some(given_ps))?;
-        let report = match netlists.iter().position(|earlier| *earlier == mapped) {
+        log.attempt(given_ps, mapped)
+    })?;
+    recover(&mut log, units)?;
+    let best = log.best();
+    let period_ps = log.tries[best].period_ps.ceil();
+    Ok(Found { mapped: log.netlists.swap_remove(best), period_ps, tries: log.tries })
+}
+
+/// Makes the best netlist smaller: a module that a period of its own would have mapped faster than
+/// the slowest path needs takes a smaller recipe, as long as the period stays.
+fn recover(log: &mut Log, units: &[Unit]) -> Result<(), Error> {
+    let mut best = log.netlists[log.best()].clone();
+    let period_ps = log.tries[log.best()].period_ps.ceil();
+    for (index, unit) in units.iter().enumerate() {
+        for recipe in 0..best[index].recipe {
+            let smaller = log.mapper.map(unit, recipe)?;
+            // Its logic alone takes longer: OpenSTA need not be asked.
+            if smaller.report.delay_ps >= period_ps {
+                continue;
+            }
+            let mut candidate = best.clone();
+            candidate[index] = smaller;
+            if log.attempt(period_ps, candidate.clone())? <= period_ps {
+                best = candidate;
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What was tried.
+struct Log<'a> {
+    mapper: &'a Mapper<'a>,
+    tries: Vec<TryReport>,
+    netlists: Vec<Vec<Mapped>>,
+}
+
+impl Log<'_> {
+    /// Links and times a netlist unless it is one of those before; gives the period that it meets.
+    fn attempt(&mut self, given_ps: f64, mapped: Vec<Mapped>) -> Result<f64, Error> {
+        let report = match self.netlists.iter().position(|earlier| *earlier == mapped) {
             Some(index) => {
-                let earlier = &tries[index];
+                let earlier = &self.tries[index];
                 TryReport { given_ps, met: earlier.period_ps <= given_ps, ..earlier.clone() }
             }
             None => {
-                let folder = format!("tries/{}", netlists.len() + 1);
-                let netlist = mapper.finish(&mapped, &format!("{folder}/"), given_ps)?;
+                let folder = format!("tries/{}", self.tries.len() + 1);
+                let netlist = self.mapper.finish(&mapped, &format!("{folder}/"), given_ps)?;
                 outcome(given_ps, &mapped, &netlist, folder)
             }
         };
-        (mapper.tell)(Progress::Note(line(tries.len() + 1, &report)));
+        (self.mapper.tell)(Progress::Note(line(self.tries.len() + 1, &report)));
         let period_ps = report.period_ps;
-        tries.push(report);
-        netlists.push(mapped);
+        self.tries.push(report);
+        self.netlists.push(mapped);
         Ok(period_ps)
-    })?;
-    // Of netlists that meet the same whole picosecond, the smallest.
-    let rank = |index: &usize| (tries[*index].period_ps.ceil(), tries[*index].area_um2);
-    let best = (0..tries.len())
-        .min_by(|a, b| rank(a).partial_cmp(&rank(b)).expect("periods and areas are finite"))
-        .expect("at least one try");
-    let period_ps = tries[best].period_ps.ceil();
-    Ok(Found { mapped: netlists.swap_remove(best), period_ps, tries })
+    }
+
+    /// Of netlists that meet the same whole picosecond, the smallest.
+    fn best(&self) -> usize {
+        let rank = |index: &usize| {
+            let attempt = &self.tries[*index];
+            (attempt.period_ps.ceil(), attempt.area_um2)
+        };
+        (0..self.tries.len())
+            .min_by(|a, b| rank(a).partial_cmp(&rank(b)).expect("periods and areas are finite"))
+            .expect("at least one try")
+    }
 }
 
 /// Bisects between a period that is met and one that is not. `attempt` gets a period and whether it is
