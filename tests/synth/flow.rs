@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use synth::{OSU018_LIBERTY, Stage, SynthConfig, SynthReport, Target, run};
+use synth::{OSU018_LIBERTY, Progress, SynthConfig, SynthReport, Target, run};
 
 fn designs() -> [PathBuf; 2] {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/synth/designs");
@@ -95,10 +96,22 @@ fn liberty_gives_area_clock_and_a_folder_that_can_be_run_again() {
     let mut stages = Vec::new();
     let mut config = config(Target::default_liberty(), &out);
     config.period_ps = Some(3000.0);
-    let report = run(&config, &mut |stage| stages.push(stage)).unwrap_or_else(|e| panic!("{e}"));
+    config.jobs = 1;
+    let report = run(&config, &mut |progress| match progress {
+        Progress::Begin { id, why } => stages.push((id, why)),
+        other => panic!("{other}"),
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
 
-    assert_eq!(stages, [Stage::Prepare, Stage::Synthesis, Stage::Timing, Stage::Report]);
-    assert_eq!(report.stages.iter().map(|time| time.stage).collect::<Vec<_>>(), stages);
+    let names: Vec<_> = stages.iter().map(|(id, _)| id.to_string()).collect();
+    assert_eq!((names[0].as_str(), names[1].as_str()), ("prepare", "synthesis, elaborate"));
+    assert_eq!(names[names.len() - 3..], ["synthesis, link", "timing", "report"]);
+    assert!(stages.iter().all(|(_, why)| why.is_none()), "nothing was there before");
+    let mut timed: Vec<_> = report.stages.iter().map(|time| time.id.to_string()).collect();
+    let mut named = names;
+    timed.sort();
+    named.sort();
+    assert_eq!(timed, named);
     assert_eq!(count(&report, "DFF"), REGISTER_BITS);
     let area = report.area_um2.expect("area");
     let sequential = report.sequential_area_um2.expect("sequential area");
@@ -136,6 +149,31 @@ fn liberty_gives_area_clock_and_a_folder_that_can_be_run_again() {
     assert_eq!(stored.timing.map(|t| t.period_ps), report.timing.map(|t| t.period_ps));
 }
 
+/// The cells of a library with clock gates are read into Yosys as modules; they are not mapped.
+#[test]
+fn clock_gates_are_used_and_only_the_design_is_mapped() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let library = dir.path().join("gated.lib");
+    let text = fs::read_to_string(OSU018_LIBERTY).expect("osu018");
+    let end = text.rfind('}').expect("end of the library");
+    let gate = "cell (ICG) { area : 200; clock_gating_integrated_cell : latch_posedge;
+        pin (CK) { direction : input; clock_gate_clock_pin : true; capacitance : 0.01; }
+        pin (EN) { direction : input; clock_gate_enable_pin : true; capacitance : 0.01; }
+        pin (GCK) { direction : output; clock_gate_out_pin : true; function : \"CK\";
+          timing () { related_pin : CK; timing_sense : positive_unate;
+            cell_rise (scalar) { values (\"0.1\"); } rise_transition (scalar) { values (\"0.1\"); }
+            cell_fall (scalar) { values (\"0.1\"); } fall_transition (scalar) { values (\"0.1\"); }
+          } } }\n";
+    fs::write(&library, format!("{}{gate}}}\n", &text[..end])).expect("write");
+    let mut config = config(Target::Liberty { path: library }, &dir.path().join("out"));
+    config.clock_gates = true;
+    let report = synthesise(&config);
+    // One gate for the products of each PE, whose eight bits share the enable.
+    assert_eq!(count(&report, "ICG"), 4);
+    let units: Vec<_> = report.units.iter().map(|unit| unit.unit.as_str()).collect();
+    assert_eq!(units.len(), 2, "{units:?}");
+}
+
 #[test]
 fn modules_add_up_to_the_total() {
     let dir = tempfile::tempdir().expect("temp dir");
@@ -167,19 +205,48 @@ fn flat_and_hierarchical_areas_agree() {
     assert!((tree - flat).abs() < 0.1 * tree, "hierarchical {tree}, flat {flat}");
 }
 
-/// A target in a hierarchical run doubled a clock: ABC shrank the drivers of module outputs.
 #[test]
-fn abc_gets_a_delay_target_only_when_flattened() {
+fn a_period_decides_how_modules_are_mapped() {
     let dir = tempfile::tempdir().expect("temp dir");
     let mut config = config(Target::default_liberty(), dir.path());
-    config.period_ps = Some(2500.0);
     for flatten in [false, true] {
         config.flatten = flatten;
-        let report = synthesise(&config);
-        assert_eq!(report.timing.expect("timing").given_period_ps, 2500.0);
-        let script = fs::read_to_string(dir.path().join("abc.script")).expect("abc.script");
-        assert_eq!(script.contains("upsize -D 2500"), flatten);
+        config.period_ps = Some(20_000.0);
+        let loose = synthesise(&config);
+        assert!(loose.units.iter().all(|unit| unit.recipe == "small"), "{:?}", loose.units);
+        config.period_ps = Some(100.0);
+        let tight = synthesise(&config);
+        assert!(tight.units.iter().any(|unit| unit.recipe != "small"), "{:?}", tight.units);
+        let period = |report: &SynthReport| report.timing.as_ref().expect("timing").period_ps;
+        assert!(period(&tight) < period(&loose), "{} {}", period(&tight), period(&loose));
+        assert_eq!(tight.timing.expect("timing").given_period_ps, 100.0);
     }
+}
+
+/// The scripts beside the results, run by hand, give the results.
+#[test]
+fn scripts_can_be_run_by_hand() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let mut config = config(Target::default_liberty(), dir.path());
+    config.keep = true;
+    let report = synthesise(&config);
+    let netlist = fs::read(dir.path().join("netlist.v")).expect("netlist.v");
+    let log = fs::read_to_string(dir.path().join("sta.log")).expect("sta.log");
+    for name in ["netlist.v", "netlist_sta.v", "elaborated.il"] {
+        fs::remove_file(dir.path().join(name)).expect(name);
+    }
+    let by_hand = |tool: &str, args: &[&str]| {
+        let output = Command::new(tool).args(args).current_dir(dir.path()).output().expect(tool);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    by_hand("yosys", &["-q", "-s", "elaborate.ys"]);
+    assert!(dir.path().join("elaborated.il").is_file());
+    by_hand("yosys", &["-q", "-s", "synth.ys"]);
+    assert_eq!(fs::read(dir.path().join("netlist.v")).expect("netlist.v"), netlist);
+    let again = by_hand("sta", &["-no_init", "-no_splash", "-exit", "timing.tcl"]);
+    assert_eq!(again, log);
+    assert!(report.scripts.contains(&"synth.ys".to_owned()));
 }
 
 #[test]

@@ -18,14 +18,21 @@ pub struct SynthConfig {
     pub target: Target,
     /// Clock port of the top module; default `clk_i`.
     pub clock: String,
-    /// Period given to OpenSTA in picoseconds, and in a flattened run ABC's delay target as well;
-    /// without a target the mapping goes for speed.
+    /// Period to aim at, in picoseconds, given to OpenSTA and to the mapping of each module, which
+    /// takes the smallest recipe that fits; without one all take the smallest.
     pub period_ps: Option<f64>,
+    /// Search for the shortest period; excludes `period_ps`.
+    pub search_period: bool,
     /// Dissolve the hierarchy before optimising: one module, no per-module breakdown.
     pub flatten: bool,
     /// Modules that stay modules in a hierarchical run, everything below them dissolved; empty: all
     /// do. One that is instantiated often, and whose inside gains from being optimised as a whole.
     pub units: Vec<String>,
+    /// Give the modules that hold registers, and no other module that does, a buffer at every input but
+    /// `bare_ports`: nets that lead to many of them then carry one small load each. Not in flat runs.
+    pub input_buffers: bool,
+    /// Ports that get no such buffer: the clock, and what leads from one module to one other.
+    pub bare_ports: Vec<String>,
     /// Verilog macros defined while reading.
     pub defines: Vec<String>,
     /// Use the library's clock gates, where it has any, for registers of four bits and more with an
@@ -37,10 +44,14 @@ pub struct SynthConfig {
     pub keep: bool,
     /// Time limit for each tool; default two hours.
     pub timeout: Duration,
+    /// Repeat every stage, whatever an earlier run left in the folder.
+    pub force: bool,
+    /// Modules mapped at a time; default: as many as there are cores.
+    pub jobs: usize,
 }
 
 impl SynthConfig {
-    /// A hierarchical run without delay target; add [`sources`](Self::sources).
+    /// A hierarchical run without a period to aim at; add [`sources`](Self::sources).
     pub fn new(top: impl Into<String>, target: Target, out_dir: impl Into<PathBuf>) -> Self {
         Self {
             sources: Vec::new(),
@@ -48,13 +59,18 @@ impl SynthConfig {
             target,
             clock: "clk_i".to_owned(),
             period_ps: None,
+            search_period: false,
             flatten: false,
             units: Vec::new(),
+            input_buffers: false,
+            bare_ports: vec!["clk_i".to_owned()],
             defines: Vec::new(),
             clock_gates: false,
             out_dir: out_dir.into(),
             keep: false,
             timeout: Duration::from_secs(2 * 60 * 60),
+            force: false,
+            jobs: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }
 
@@ -92,6 +108,15 @@ impl SynthConfig {
                 field: "period_ps",
                 found: period_ps.to_string(),
                 expected: "1 to 1e9 picoseconds",
+            });
+        }
+        if self.search_period
+            && (self.period_ps.is_some() || !matches!(self.target, Target::Liberty { .. }))
+        {
+            return Err(Error::Config {
+                field: "search_period",
+                found: format!("target {}, period {:?}", self.target.name(), self.period_ps),
+                expected: "a cell library, and no period given",
             });
         }
         if self.timeout.is_zero() {
@@ -151,6 +176,16 @@ mod tests {
             let config = SynthConfig { period_ps: Some(bad), ..config() };
             assert!(config.check().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_search_needs_a_library_and_no_period() {
+        let search = SynthConfig { search_period: true, ..config() };
+        let message = search.check().expect_err("generic").to_string();
+        assert!(message.starts_with("search_period: found target generic"), "{message}");
+        let search = SynthConfig { target: Target::default_liberty(), ..search };
+        search.check().expect("valid");
+        assert!(SynthConfig { period_ps: Some(1000.0), ..search }.check().is_err());
     }
 
     #[test]

@@ -1,63 +1,76 @@
 //! One run from configuration to report.
 
-use std::borrow::Cow;
 use std::fs::{self, File, TryLockError};
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
-
-use flate2::read::MultiGzDecoder;
-use sha2::{Digest, Sha256};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::config::{SynthConfig, staged_name};
 use crate::error::{Error, io_error};
 use crate::hierarchy::{Summary, summarise};
-use crate::liberty::Library;
+use crate::judge::{sta_end, with_source_names, yosys_end};
+use crate::library::{CELLS, library_text, stage_library};
+use crate::mapping::{Mapped, Mapper, yosys_args};
+use crate::relay::{Tell, relay};
 use crate::report::{
-    FpgaResources, GateEstimate, LibraryReport, Stage, StageTime, SynthReport, TimingReport,
-    ToolVersion,
+    FpgaResources, GateEstimate, Stage, StageId, StageTime, SynthReport, TimingReport, ToolVersion,
+    TryReport,
 };
-use crate::target::{OSU018_LIBERTY, Target};
-use crate::tool::{Tool, describe};
+use crate::search::{Found, search};
+use crate::stage::{Ledger, Progress, Step, remove};
+use crate::target::Target;
+use crate::tool::Tool;
 use crate::{sta, yosys};
 
-const YOSYS_LOG: &str = "yosys.log";
-const STA_LOG: &str = "sta.log";
-const CELLS: &str = "cells.lib";
 const WARNINGS_MAX: usize = 50;
 
 /// Synthesises a design and reads the results back.
 ///
-/// `stage` is called as each [`Stage`] begins; nothing is printed. The output folder is created
-/// when missing and locked while the run lasts; `report.json` appears in it only at the end of a
-/// run that succeeded, and an older one is removed at the start.
+/// `told` hears of each stage as it begins or is kept; nothing is printed. The output folder is
+/// created when missing and locked while the run lasts. Stages that an earlier run left whole, with
+/// inputs of the same content, are not repeated. `report.json` appears only at the end of a run that
+/// succeeded, and an older one is removed at the start.
 ///
 /// # Errors
 /// A bad configuration, a missing tool, library or source, a tool that fails or runs too long, and
 /// any report that lacks a number; see [`Error`].
-pub fn run(config: &SynthConfig, stage: &mut dyn FnMut(Stage)) -> Result<SynthReport, Error> {
-    let mut clock = StageClock { stages: Vec::new(), begin: Instant::now(), stage };
-    clock.enter(Stage::Prepare);
+pub fn run(config: &SynthConfig, told: &mut dyn FnMut(Progress)) -> Result<SynthReport, Error> {
+    relay(told, |tell| run_here(config, tell))
+}
+
+/// What the tools made of a design, before it is a report.
+#[derive(Default)]
+struct Outcome {
+    summary: Summary,
+    timing: Option<TimingReport>,
+    gates: Option<GateEstimate>,
+    mapped: Vec<Mapped>,
+    tries: Vec<TryReport>,
+    scripts: Vec<String>,
+    logs: Vec<String>,
+}
+
+fn run_here(config: &SynthConfig, tell: Tell) -> Result<SynthReport, Error> {
+    let begin = Instant::now();
+    tell(Progress::Begin { id: StageId::whole(Stage::Prepare), why: None });
     config.check()?;
-    let yosys = Tool::find("yosys", "apt-get install yosys")?;
-    if let Target::Liberty { .. } = &config.target {
-        Tool::find("sta", "apt-get install opensta")?; // now, not after minutes of mapping
-    }
+    let yosys = Tool::find("yosys", "-V", "apt-get install yosys")?;
     let library_text = match &config.target {
-        Target::Liberty { path } => Some((path, library_text(path)?)),
+        Target::Liberty { path } => {
+            find_sta()?; // now, not after minutes of mapping
+            Some((path, library_text(path)?))
+        }
         _ => None,
     };
     let dir = OutDir::prepare(&config.out_dir)?;
-    let sources = stage_sources(config, &dir)?;
+    let ledger = Ledger::open(&dir.path, config.force)?;
+    let names = stage_sources(config, &dir)?;
     let library = match &library_text {
-        Some((path, text)) => Some(stage_library(path, text, &dir)?),
+        Some((path, text)) => Some(stage_library(path, text, &dir.path)?),
         None => None,
     };
-    let mut tools = vec![ToolVersion { name: "yosys".to_owned(), version: yosys.version("-V")? }];
-
-    clock.enter(Stage::Synthesis);
-    let mut scripts = vec!["synth.ys"];
-    let staged: Vec<String> = sources.iter().map(|(name, _)| name.clone()).collect();
+    let mut tools = vec![ToolVersion { name: "yosys".to_owned(), version: yosys.version()? }];
+    let staged: Vec<String> = names.iter().map(|(name, _)| name.clone()).collect();
     let design = yosys::Design {
         sources: &staged,
         defines: &config.defines,
@@ -65,75 +78,39 @@ pub fn run(config: &SynthConfig, stage: &mut dyn FnMut(Stage)) -> Result<SynthRe
         flatten: config.flatten,
         units: &config.units,
     };
-    let script = match (&config.target, &library) {
-        (Target::Liberty { .. }, Some(library)) => {
-            let buffer = library.parsed.buffer();
-            if let Some((name, load_ff)) = buffer {
-                dir.write("abc.constr", yosys::abc_constraints(name, load_ff))?;
-                scripts.push("abc.constr");
-            }
-            // ABC cannot see the load behind a module's outputs; see scripts/synth/README.md.
-            let delay_target_ps = config.period_ps.filter(|_| config.flatten);
-            dir.write("abc.script", yosys::abc_script(delay_target_ps))?;
-            scripts.push("abc.script");
-            let gate = library.parsed.clock_gate().filter(|_| config.clock_gates);
-            if let Some(gate) = &gate {
-                dir.write("clock_gates.v", yosys::clock_gate_rules(gate))?;
-                scripts.push("clock_gates.v");
-            }
-            let (high, low) = (library.parsed.tie(true), library.parsed.tie(false));
-            yosys::liberty_script(&design, gate.is_some(), high, low, buffer.is_some())
+    let prepared_s = begin.elapsed().as_secs_f64();
+
+    let outcome = match &library {
+        Some(library) => {
+            let sta = find_sta()?;
+            tools.push(ToolVersion { name: "opensta".to_owned(), version: sta.version()? });
+            let mapper = Mapper {
+                config,
+                ledger: &ledger,
+                yosys: &yosys,
+                sta: &sta,
+                library,
+                design,
+                names: &names,
+                tell,
+            };
+            map(&mapper, &dir)?
         }
-        (Target::Ice40 { dsp }, _) => yosys::ice40_script(&design, *dsp),
-        (Target::Ecp5, _) => yosys::ecp5_script(&design),
-        (Target::Xilinx, _) => yosys::xilinx_script(&design),
-        _ => yosys::generic_script(&design),
+        None => one_script(config, &ledger, &yosys, &design, &names, &dir, tell)?,
     };
-    dir.write("synth.ys", &script)?;
-    let status =
-        yosys.run(&dir.path, &["-Q", "-T", "-s", "synth.ys"], YOSYS_LOG, config.timeout)?;
-    let yosys_log = dir.read(YOSYS_LOG)?;
-    if !status.success() {
-        return Err(Error::ToolFailed {
-            tool: "yosys",
-            status: describe(status),
-            log: dir.path.join(YOSYS_LOG),
-            lines: with_source_names(yosys::error_lines(&yosys_log), &sources),
-        });
-    }
-    let stat_json = dir.path.join("stat.json");
-    let modules =
-        yosys::parse_stat_json(&dir.read("stat.json")?).map_err(|error| error.at(&stat_json))?;
-    let parsed = library.as_ref().map(|library| &library.parsed);
-    let summary = summarise(&modules, &config.top, parsed, &stat_json)?;
-    let mut gates = None;
-    if library.is_some() {
-        check_area(&summary, &dir, &config.top)?;
-    } else if config.target == Target::Generic {
-        let text = dir.read("stat.txt")?;
-        let (transistors, lower_bound) =
-            yosys::parse_transistors(&text).map_err(|error| error.at(dir.path.join("stat.txt")))?;
-        let nand2_equivalents = transistors as f64 / 4.0; // exact: counts stay far below 2^53
-        gates = Some(GateEstimate { transistors, lower_bound, nand2_equivalents });
-    }
-    let fpga = resources(&config.target, &summary);
 
-    let mut logs = vec![YOSYS_LOG];
-    let mut timing = None;
-    if let Some(library) = &library {
-        clock.enter(Stage::Timing);
-        scripts.push("timing.tcl");
-        logs.push(STA_LOG);
-        let (measured, version) = time(config, library, &dir)?;
-        timing = Some(measured);
-        tools.push(version);
-    }
-
-    clock.enter(Stage::Report);
+    let begin = Instant::now();
+    tell(Progress::Begin { id: StageId::whole(Stage::Report), why: None });
     if library.as_ref().is_some_and(|library| library.is_copy) && !config.keep {
-        dir.remove(CELLS)?;
+        remove(&dir.path.join(CELLS))?;
     }
-    let names = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+    ledger.sweep()?;
+    let log = dir.read(yosys::LOG)?;
+    let summary = outcome.summary;
+    let whole = |stage, wall_s| StageTime { id: StageId::whole(stage), wall_s, kept: false };
+    let mut stages = vec![whole(Stage::Prepare, prepared_s)];
+    stages.extend(ledger.times());
+    stages.push(whole(Stage::Report, begin.elapsed().as_secs_f64()));
     let report = SynthReport {
         top: config.top.clone(),
         target: config.target.name().to_owned(),
@@ -141,6 +118,7 @@ pub fn run(config: &SynthConfig, stage: &mut dyn FnMut(Stage)) -> Result<SynthRe
         tools,
         library: library.map(|library| library.report),
         cell_count: summary.cells.values().sum(),
+        fpga: resources(&config.target, &summary),
         cells: summary.cells,
         area_um2: summary.area_um2,
         sequential_area_um2: summary.sequential_area_um2,
@@ -149,50 +127,105 @@ pub fn run(config: &SynthConfig, stage: &mut dyn FnMut(Stage)) -> Result<SynthRe
             _ => None,
         },
         modules: summary.modules,
-        timing,
-        fpga,
-        gates,
-        warnings: with_source_names(yosys::warnings(&yosys_log, WARNINGS_MAX), &sources),
-        stages: clock.finish(),
-        scripts: names(scripts),
-        logs: names(logs),
+        timing: outcome.timing,
+        units: outcome.mapped.into_iter().map(|unit| unit.report).collect(),
+        tries: outcome.tries,
+        gates: outcome.gates,
+        warnings: with_source_names(yosys::warnings(&log, WARNINGS_MAX), &names),
+        stages,
+        scripts: outcome.scripts,
+        logs: outcome.logs,
         netlist: "netlist.v".to_owned(),
     };
     report.write(&dir.path)?;
     Ok(report)
 }
 
-/// Runs OpenSTA and judges it by its log.
-fn time(
-    config: &SynthConfig,
-    library: &Staged,
-    dir: &OutDir,
-) -> Result<(TimingReport, ToolVersion), Error> {
-    let period_ps = config.period_ps.unwrap_or(sta::NOMINAL_PERIOD_PS);
-    let conditions = library.parsed.operating_conditions.as_deref();
-    dir.write("timing.tcl", sta::script(&config.top, &config.clock, period_ps, conditions))?;
-    let (log, version) = opensta(&dir.path, "timing.tcl", STA_LOG, config.timeout)?;
-    let timing = sta::parse(&log, period_ps).map_err(|error| error.at(dir.path.join(STA_LOG)))?;
-    Ok((timing, version))
+/// Standard cells: stage by stage, with a search or without.
+fn map(mapper: &Mapper, dir: &OutDir) -> Result<Outcome, Error> {
+    let mut outcome = Outcome { logs: vec![yosys::LOG.to_owned()], ..Outcome::default() };
+    let units = mapper.elaborate(&mut outcome.scripts)?;
+    let mut period_ps = mapper.config.period_ps;
+    outcome.mapped = if mapper.config.search_period {
+        let Found { tries, mapped, period_ps: best_ps } =
+            search(mapper, &units, sta::NOMINAL_PERIOD_PS)?;
+        period_ps = Some(best_ps);
+        outcome.tries = tries;
+        mapped
+    } else {
+        mapper.map_all(&units, period_ps)?
+    };
+    let netlist =
+        mapper.finish(&outcome.mapped, "", period_ps.unwrap_or(sta::NOMINAL_PERIOD_PS))?;
+    let mut chain =
+        "# Maps and links again by hand what elaborate.ys made: yosys -s synth.ys\n".to_owned();
+    for unit in &outcome.mapped {
+        let [script, abc] = unit.scripts();
+        chain.push_str(&format!("script {script}\ndesign -reset\n"));
+        outcome.scripts.push(script);
+        if !outcome.scripts.contains(&abc) {
+            outcome.scripts.push(abc);
+        }
+        outcome.logs.push(unit.log());
+    }
+    chain.push_str("script link.ys\n");
+    dir.write("synth.ys", &chain)?;
+    outcome.scripts.push("synth.ys".to_owned());
+    outcome.scripts.extend(netlist.scripts);
+    outcome.logs.extend(netlist.logs);
+    outcome.summary = netlist.summary;
+    outcome.timing = Some(netlist.timing);
+    Ok(outcome)
 }
 
-/// Holds the area from cell counts against the one Yosys states.
-fn check_area(summary: &Summary, dir: &OutDir, top: &str) -> Result<(), Error> {
-    let stated = yosys::parse_chip_area(&dir.read("stat.txt")?, top)
-        .map_err(|error| error.at(dir.path.join("stat.txt")))?;
-    let counted = summary.area_um2.unwrap_or(f64::NAN);
-    // Yosys prints six decimals of a sum in another order. NaN and zero fail as well.
-    let agree = (stated - counted).abs() <= 1e-3 + 1e-6 * counted && counted > 0.0;
-    if agree {
-        return Ok(());
+/// Gates without a technology and FPGAs: one script of Yosys' own steps.
+fn one_script(
+    config: &SynthConfig,
+    ledger: &Ledger,
+    yosys: &Tool,
+    design: &yosys::Design,
+    names: &[(String, String)],
+    dir: &OutDir,
+    tell: Tell,
+) -> Result<Outcome, Error> {
+    let script = match &config.target {
+        Target::Ice40 { dsp } => yosys::ice40_script(design, *dsp),
+        Target::Ecp5 => yosys::ecp5_script(design),
+        Target::Xilinx => yosys::xilinx_script(design),
+        Target::Generic | Target::Liberty { .. } => yosys::generic_script(design),
+    };
+    dir.write("synth.ys", &script)?;
+    let step = Step {
+        id: StageId::whole(Stage::Synthesis),
+        tool: yosys,
+        args: yosys_args("synth.ys"),
+        inputs: design.sources.iter().cloned().chain(["synth.ys".to_owned()]).collect(),
+        outputs: ["stat.txt", "stat.json", "netlist.v"].map(str::to_owned).to_vec(),
+        log: yosys::LOG.to_owned(),
+        limit: config.timeout,
+    };
+    ledger.run(&step, tell, &|end| yosys_end(end, names))?;
+    let stat_json = dir.path.join("stat.json");
+    let modules =
+        yosys::parse_stat_json(&dir.read("stat.json")?).map_err(|error| error.at(&stat_json))?;
+    let mut gates = None;
+    if config.target == Target::Generic {
+        let (transistors, lower_bound) = yosys::parse_transistors(&dir.read("stat.txt")?)
+            .map_err(|error| error.at(dir.path.join("stat.txt")))?;
+        let nand2_equivalents = transistors as f64 / 4.0; // exact: counts stay far below 2^53
+        gates = Some(GateEstimate { transistors, lower_bound, nand2_equivalents });
     }
-    Err(Error::Disagree {
-        what: "area in um2",
-        first: counted,
-        first_source: "cell counts and the library",
-        second: stated,
-        second_source: "Yosys' stat -liberty",
+    Ok(Outcome {
+        summary: summarise(&modules, &config.top, None, &stat_json)?,
+        gates,
+        scripts: vec!["synth.ys".to_owned()],
+        logs: vec![yosys::LOG.to_owned()],
+        ..Outcome::default()
     })
+}
+
+fn find_sta() -> Result<Tool, Error> {
+    Tool::find("sta", "-version", "apt-get install opensta")
 }
 
 /// Cells of an FPGA by what they are; none for other targets. A prefix ends where digits or variants
@@ -241,27 +274,21 @@ impl OutDir {
         fs::create_dir_all(&input).map_err(io_error("create", &input))?;
         let lock_path = path.join(".lock");
         let lock = File::create(&lock_path).map_err(io_error("create", &lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: lock_path }),
-            Err(TryLockError::Error(error)) => return Err(io_error("lock", lock_path)(error)),
+        // A tool that is being started when its run is killed has the lock until it has become itself.
+        let mut attempts = 5;
+        while let Err(error) = lock.try_lock() {
+            attempts -= 1;
+            match error {
+                TryLockError::WouldBlock if attempts > 0 => sleep(Duration::from_millis(100)),
+                TryLockError::WouldBlock => return Err(Error::Busy { path: lock_path }),
+                TryLockError::Error(error) => return Err(io_error("lock", lock_path)(error)),
+            }
         }
         let dir = Self { path: path.to_owned(), _lock: lock };
-        // Nothing of an earlier run may be taken for a result of this one.
-        for name in [
-            "report.json",
-            "stat.json",
-            "stat.txt",
-            "netlist.v",
-            "netlist_sta.v",
-            "abc.constr",
-            "abc.script",
-            "timing.tcl",
-            YOSYS_LOG,
-            STA_LOG,
-            CELLS,
-        ] {
-            dir.remove(name)?;
+        // Nothing of an earlier run may be taken for a result of this one. What its stages left is
+        // judged by their stamps.
+        for name in ["report.json", "synth.ys", "elaborate.ys", "link.ys", "timing.tcl"] {
+            remove(&path.join(name))?;
         }
         fs::remove_dir_all(&input).map_err(io_error("clear", &input))?;
         fs::create_dir(&input).map_err(io_error("create", &input))?;
@@ -279,16 +306,6 @@ impl OutDir {
         let bytes = fs::read(&path).map_err(io_error("read", path))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
-
-    fn remove(&self, name: &str) -> Result<(), Error> {
-        let path = self.path.join(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(io_error("remove", path)(error))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 /// Copies the sources under plain names and returns (staged name, given path).
@@ -303,38 +320,6 @@ fn stage_sources(config: &SynthConfig, dir: &OutDir) -> Result<Vec<(String, Stri
     Ok(staged)
 }
 
-/// Messages speak of the files the caller gave, not of the staged copies.
-fn with_source_names(mut lines: Vec<String>, sources: &[(String, String)]) -> Vec<String> {
-    for line in &mut lines {
-        for (staged, given) in sources {
-            *line = line.replace(staged, given);
-        }
-    }
-    lines
-}
-
-/// A library as the tools will see it.
-struct Staged {
-    parsed: Library,
-    report: LibraryReport,
-    is_copy: bool,
-}
-
-/// Reads a cell library, `.lib` or `.lib.gz`, and gives its uncompressed text too.
-///
-/// # Errors
-/// No such file, or one that does not read as a library.
-pub fn read_library(path: &Path) -> Result<(Library, Vec<u8>), Error> {
-    let text = library_text(path)?;
-    let library = Library::parse(&text).map_err(|error| error.at(path))?;
-    Ok((library, text))
-}
-
-/// SHA-256 in hexadecimal, as [`LibraryReport::sha256`] has it.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Runs OpenSTA in `dir` on a script there and gives its log and version.
 ///
 /// # Errors
@@ -344,108 +329,10 @@ pub fn opensta(
     dir: &Path,
     script: &str,
     log: &str,
-    limit: std::time::Duration,
+    limit: Duration,
 ) -> Result<(String, ToolVersion), Error> {
-    let sta = Tool::find("sta", "apt-get install opensta")?;
-    let args = ["-no_init", "-no_splash", "-exit", script];
-    let status = sta.run(dir, &args, log, limit)?;
-    let path = dir.join(log);
-    let bytes = fs::read(&path).map_err(io_error("read", &path))?;
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let errors = sta::error_lines(&text);
-    if !status.success() || !errors.is_empty() {
-        return Err(Error::ToolFailed {
-            tool: "sta",
-            status: describe(status),
-            log: path,
-            lines: if errors.is_empty() { yosys::last_lines(&text) } else { errors },
-        });
-    }
-    let version = sta.version("-version")?;
-    Ok((text, ToolVersion { name: "opensta".to_owned(), version }))
-}
-
-fn library_text(path: &Path) -> Result<Vec<u8>, Error> {
-    if !path.is_file() {
-        let hint = if path == Path::new(OSU018_LIBERTY) {
-            "install it with: apt-get install qflow-tech-osu018"
-        } else {
-            "give a .lib or .lib.gz file, or use the default after: apt-get install qflow-tech-osu018"
-        };
-        return Err(Error::MissingLibrary { path: path.to_owned(), hint });
-    }
-    let bytes = fs::read(path).map_err(io_error("read", path))?;
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(bytes);
-    }
-    let mut text = Vec::new();
-    MultiGzDecoder::new(bytes.as_slice())
-        .read_to_end(&mut text)
-        .map_err(io_error("decompress", path))?;
-    Ok(text)
-}
-
-fn stage_library(path: &Path, text: &[u8], dir: &OutDir) -> Result<Staged, Error> {
-    let parsed = Library::parse(text).map_err(|error| error.at(path))?;
-    let kept = parsed.without_excluded(text);
-    let unchanged =
-        matches!(kept, Cow::Borrowed(_)) && path.extension().is_some_and(|ext| ext == "lib");
-    let is_copy = !(unchanged && link(path, &dir.path.join(CELLS)));
-    if is_copy {
-        dir.write(CELLS, &kept)?;
-    }
-    let owned =
-        |pair: Option<(&str, &str)>| pair.map(|(cell, pin)| (cell.to_owned(), pin.to_owned()));
-    let report = LibraryReport {
-        name: parsed.name.clone(),
-        path: path.display().to_string(),
-        sha256: sha256(text),
-        time_unit_ps: parsed.time_unit_ps,
-        operating_conditions: parsed.operating_conditions.clone(),
-        tie_high: owned(parsed.tie(true)),
-        tie_low: owned(parsed.tie(false)),
-        buffer: parsed.buffer().map(|(name, _)| name.to_owned()),
-        excluded_cells: parsed.excluded(),
-    };
-    Ok(Staged { parsed, report, is_copy })
-}
-
-/// Links instead of copying where the system allows it.
-fn link(path: &Path, to: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        fs::canonicalize(path).is_ok_and(|path| std::os::unix::fs::symlink(path, to).is_ok())
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = (path, to);
-        false
-    }
-}
-
-/// Tells the caller about stages and measures them.
-struct StageClock<'a> {
-    stages: Vec<StageTime>,
-    begin: Instant,
-    stage: &'a mut dyn FnMut(Stage),
-}
-
-impl StageClock<'_> {
-    fn enter(&mut self, stage: Stage) {
-        self.end_stage();
-        self.stages.push(StageTime { stage, wall_s: 0.0 });
-        (self.stage)(stage);
-    }
-
-    fn end_stage(&mut self) {
-        if let Some(last) = self.stages.last_mut() {
-            last.wall_s = self.begin.elapsed().as_secs_f64();
-        }
-        self.begin = Instant::now();
-    }
-
-    fn finish(mut self) -> Vec<StageTime> {
-        self.end_stage();
-        self.stages
-    }
+    let sta = find_sta()?;
+    let end = sta.run(dir, &sta::args(script), &dir.join(log), limit)?;
+    sta_end(&end)?;
+    Ok((end.text()?, ToolVersion { name: "opensta".to_owned(), version: sta.version()? }))
 }

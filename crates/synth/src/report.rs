@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, io_error};
+use crate::stage::write_whole;
 
 /// A step of a run, reported through the caller's callback when it begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Stage {
@@ -35,13 +35,84 @@ impl fmt::Display for Stage {
     }
 }
 
-/// Wall time of one stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StageTime {
+/// A stage, or a part of one that is kept or repeated by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageId {
     /// The stage.
     pub stage: Stage,
-    /// Wall seconds.
+    /// `elaborate`, a unit and how it is mapped, `link`, a try of a search; none for a whole stage.
+    #[serde(default)]
+    pub part: Option<String>,
+}
+
+impl StageId {
+    /// `part` of `stage`.
+    pub(crate) fn new(stage: Stage, part: impl Into<String>) -> Self {
+        Self { stage, part: Some(part.into()) }
+    }
+
+    /// All of `stage`.
+    pub(crate) fn whole(stage: Stage) -> Self {
+        Self { stage, part: None }
+    }
+
+    /// Plain name of the stamp.
+    pub(crate) fn file_name(&self) -> String {
+        match &self.part {
+            Some(part) => format!("{}-{}", self.stage, part.replace(['/', ' '], "-")),
+            None => self.stage.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for StageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.part {
+            Some(part) => write!(f, "{}, {part}", self.stage),
+            None => self.stage.fmt(f),
+        }
+    }
+}
+
+/// Wall time of one stage or part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageTime {
+    /// Which.
+    #[serde(flatten)]
+    pub id: StageId,
+    /// Wall seconds, of the run that made what is kept.
     pub wall_s: f64,
+    /// Whether this run found it whole and did not repeat it.
+    #[serde(default)]
+    pub kept: bool,
+}
+
+/// How a module of the hierarchy was mapped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnitReport {
+    /// Module name as written in the source; parameterisations get a suffix `_2`, `_3`, ...
+    pub unit: String,
+    /// Recipe: `small`, `quick`, `fast` or `fastest`.
+    pub recipe: String,
+    /// ABC's longest path through its logic, in picoseconds, registers left out.
+    pub delay_ps: f64,
+}
+
+/// One netlist of a search for the best period.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TryReport {
+    /// Period given to mapping and OpenSTA, in picoseconds.
+    pub given_ps: f64,
+    /// Whether the netlist meets it.
+    pub met: bool,
+    /// Period that the netlist does meet, in picoseconds.
+    pub period_ps: f64,
+    /// Cell area in um2.
+    pub area_um2: f64,
+    /// How its units were mapped.
+    pub units: Vec<UnitReport>,
+    /// Its folder below the output folder.
+    pub folder: String,
 }
 
 /// A tool that took part.
@@ -179,13 +250,19 @@ pub struct SynthReport {
     pub modules: Vec<ModuleReport>,
     /// Clock of a Liberty run.
     pub timing: Option<TimingReport>,
+    /// How the modules of a Liberty run were mapped.
+    #[serde(default)]
+    pub units: Vec<UnitReport>,
+    /// Tries of a search for the best period, in order; none without a search.
+    #[serde(default)]
+    pub tries: Vec<TryReport>,
     /// Resources of an FPGA run.
     pub fpga: Option<FpgaResources>,
     /// Estimate of a generic run.
     pub gates: Option<GateEstimate>,
     /// Tool warnings worth reading, without repetition.
     pub warnings: Vec<String>,
-    /// Wall time by stage; the last stage ends before this report is written.
+    /// Wall time by stage and part; the last stage ends before this report is written.
     pub stages: Vec<StageTime>,
     /// Scripts that were run, by name in the output folder.
     pub scripts: Vec<String>,
@@ -201,13 +278,11 @@ impl SynthReport {
     /// # Errors
     /// [`Error::Io`] when the file cannot be written or renamed.
     pub(crate) fn write(&self, dir: &Path) -> Result<(), Error> {
-        let staging = dir.join("report.json.new");
         let target = dir.join("report.json");
         let mut text = serde_json::to_string_pretty(self)
             .map_err(std::io::Error::other)
             .map_err(io_error("serialise", &target))?;
         text.push('\n');
-        fs::write(&staging, text).map_err(io_error("write", &staging))?;
-        fs::rename(&staging, &target).map_err(io_error("rename to", &target))
+        write_whole(&target, text.as_bytes())
     }
 }

@@ -7,22 +7,37 @@ use crate::error::ParseError;
 use crate::report::TimingReport;
 use crate::yosys::fill;
 
+/// OpenSTA's log.
+pub(crate) const LOG: &str = "sta.log";
+
 const TIMING: &str = include_str!("../../../scripts/synth/timing.tcl");
 
 /// Period given to OpenSTA when the caller sets no target, in picoseconds. Its size does not
 /// matter: period minus slack is the same for every given period.
 pub const NOMINAL_PERIOD_PS: f64 = 10_000.0;
 
-/// Script that times `netlist_sta.v` against `cells.lib`.
-pub fn script(top: &str, clock: &str, period_ps: f64, conditions: Option<&str>) -> String {
+/// Script that times `netlist_sta.v` in `dir` (empty or with a slash at its end) against `cells.lib`.
+pub fn script(
+    top: &str,
+    dir: &str,
+    clock: &str,
+    period_ps: f64,
+    conditions: Option<&str>,
+) -> String {
     let conditions = conditions.map(|name| format!("set_operating_conditions {name}"));
     let values = [
         ("TOP", top),
+        ("DIR", dir),
         ("CLOCK", clock),
         ("PERIOD_PS", &format!("{period_ps}")),
         ("CONDITIONS", conditions.as_deref().unwrap_or_default()),
     ];
     fill(TIMING, &values)
+}
+
+/// Arguments that make OpenSTA run one script and end.
+pub(crate) fn args(script: &str) -> Vec<String> {
+    ["-no_init", "-no_splash", "-exit", script].map(str::to_owned).to_vec()
 }
 
 /// One path of `report_checks`.
@@ -317,10 +332,10 @@ FLEXMAC done
 
     #[test]
     fn the_script_has_no_placeholder_left() {
-        let text = script("top", "clk_i", 2500.0, Some("tt_025C_1v80"));
+        let text = script("top", "", "clk_i", 2500.0, Some("tt_025C_1v80"));
         assert!(!text.contains('@'), "{text}");
         assert!(text.contains("\nset_operating_conditions tt_025C_1v80\n"));
         assert!(text.contains(" -period 2500 [get_ports clk_i]\n"));
-        assert!(!script("top", "clk_i", 1.0, None).contains("set_operating_conditions"));
+        assert!(!script("top", "", "clk_i", 1.0, None).contains("set_operating_conditions"));
     }
 }

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,44 +17,72 @@ pub(crate) struct Tool {
     pub name: &'static str,
     /// Where it was found.
     path: PathBuf,
+    /// Flag that makes it tell its version.
+    version_flag: &'static str,
+    version: OnceLock<String>,
+}
+
+/// A run that ended by itself.
+pub(crate) struct Finished {
+    /// Program name.
+    pub tool: &'static str,
+    /// How it ended. Not judged here: OpenSTA leaves 0 after an error.
+    pub status: ExitStatus,
+    /// Its whole output.
+    pub log: PathBuf,
+}
+
+impl Finished {
+    /// The log; bytes outside UTF-8 (from library comments) are replaced.
+    pub fn text(&self) -> Result<String, Error> {
+        let bytes = fs::read(&self.log).map_err(io_error("read", &self.log))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
 }
 
 impl Tool {
     /// Looks `name` up in PATH; `install` is the command that would install it.
-    pub fn find(name: &'static str, install: &'static str) -> Result<Self, Error> {
+    pub fn find(
+        name: &'static str,
+        version_flag: &'static str,
+        install: &'static str,
+    ) -> Result<Self, Error> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        find_in(&path, name).map(|path| Self { name, path }).ok_or_else(|| Error::MissingTool {
+        let found = find_in(&path, name);
+        let tool = |path| Self { name, path, version_flag, version: OnceLock::new() };
+        found.map(tool).ok_or_else(|| Error::MissingTool {
             tool: name,
             path: path.to_string_lossy().into_owned(),
             install,
         })
     }
 
-    /// First line the tool prints when asked for its version with `flag`.
-    pub fn version(&self, flag: &str) -> Result<String, Error> {
+    /// First line the tool prints when asked for its version.
+    pub fn version(&self) -> Result<String, Error> {
+        if let Some(version) = self.version.get() {
+            return Ok(version.clone());
+        }
         let output = Command::new(&self.path)
-            .arg(flag)
+            .arg(self.version_flag)
             .stdin(Stdio::null())
             .output()
             .map_err(io_error("run", &self.path))?;
         let text = String::from_utf8_lossy(&output.stdout);
         let line = text.lines().next().unwrap_or_default().trim();
-        Ok(if line.is_empty() { "unknown".to_owned() } else { line.to_owned() })
+        let version = if line.is_empty() { "unknown" } else { line };
+        Ok(self.version.get_or_init(|| version.to_owned()).clone())
     }
 
-    /// Runs the tool in `dir` with all output in `dir/log`, and stops it after `limit`.
-    ///
-    /// The exit status is returned, not judged: OpenSTA leaves 0 after an error.
-    pub fn run(
+    /// Runs the tool in `dir` with all output in `log`, and stops it after `limit`.
+    pub fn run<A: AsRef<OsStr>>(
         &self,
         dir: &Path,
-        args: &[&str],
-        log: &str,
+        args: &[A],
+        log: &Path,
         limit: Duration,
-    ) -> Result<ExitStatus, Error> {
-        let log = dir.join(log);
-        let out = File::create(&log).map_err(io_error("create", &log))?;
-        let err = out.try_clone().map_err(io_error("create", &log))?;
+    ) -> Result<Finished, Error> {
+        let out = File::create(log).map_err(io_error("create", log))?;
+        let err = out.try_clone().map_err(io_error("create", log))?;
         let mut child = Command::new(&self.path)
             .args(args)
             .current_dir(dir)
@@ -66,11 +95,11 @@ impl Tool {
         let mut pause = Duration::from_millis(2);
         loop {
             if let Some(status) = child.try_wait().map_err(io_error("wait for", &self.path))? {
-                return Ok(status);
+                return Ok(Finished { tool: self.name, status, log: log.to_owned() });
             }
             if begin.elapsed() > limit {
                 stop(&mut child);
-                return Err(Error::Timeout { tool: self.name, limit, log });
+                return Err(Error::Timeout { tool: self.name, limit, log: log.to_owned() });
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(100));
@@ -120,6 +149,22 @@ fn descendants(pid: u32) -> Vec<u32> {
     all
 }
 
+/// Ends tools that still run in `scratch`, which a run that was killed left behind. By Linux' /proc;
+/// elsewhere they go on, in a folder that is gone.
+pub(crate) fn stop_left_over(scratch: &Path) {
+    let Ok(scratch) = fs::canonicalize(scratch) else { return };
+    let Ok(processes) = fs::read_dir("/proc") else { return };
+    for process in processes.flatten() {
+        let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+        let inside =
+            || fs::read_link(process.path().join("cwd")).is_ok_and(|dir| dir.starts_with(&scratch));
+        if ["yosys", "yosys-abc", "sta"].contains(&name.trim_end()) && inside() {
+            let pid = process.file_name();
+            let _ = Command::new("kill").arg("-9").arg(pid).stderr(Stdio::null()).status();
+        }
+    }
+}
+
 /// Exit status in words.
 pub(crate) fn describe(status: ExitStatus) -> String {
     #[cfg(unix)]
@@ -141,8 +186,8 @@ mod tests {
 
     #[test]
     fn a_missing_tool_names_the_remedy() {
-        let error =
-            Tool::find("flexmac-no-such-tool", "apt-get install nothing").expect_err("absent");
+        let error = Tool::find("flexmac-no-such-tool", "-V", "apt-get install nothing")
+            .expect_err("absent");
         let message = error.to_string();
         assert!(message.contains("flexmac-no-such-tool not found in PATH ("), "{message}");
         assert!(message.ends_with("install it with: apt-get install nothing"), "{message}");
@@ -151,27 +196,33 @@ mod tests {
     #[test]
     fn a_run_is_logged_and_its_status_returned() {
         let dir = tempfile::tempdir().expect("temp dir");
-        let sh = Tool::find("sh", "").expect("sh");
-        let status = sh
+        let sh = Tool::find("sh", "-c", "").expect("sh");
+        let end = sh
             .run(
                 dir.path(),
                 &["-c", "echo out; echo err >&2; exit 3"],
-                "log",
+                &dir.path().join("log"),
                 Duration::from_secs(10),
             )
             .expect("runs");
-        assert_eq!(describe(status), "exit code 3");
-        assert_eq!(fs::read_to_string(dir.path().join("log")).expect("log"), "out\nerr\n");
+        assert_eq!(describe(end.status), "exit code 3");
+        assert_eq!(end.text().expect("log"), "out\nerr\n");
     }
 
     #[test]
     fn a_run_past_its_limit_is_stopped_with_its_children() {
         let dir = tempfile::tempdir().expect("temp dir");
-        let sh = Tool::find("sh", "").expect("sh");
+        let sh = Tool::find("sh", "-c", "").expect("sh");
         let begin = Instant::now();
         let error = sh
-            .run(dir.path(), &["-c", "sleep 30; true"], "log", Duration::from_millis(200))
-            .expect_err("stopped");
+            .run(
+                dir.path(),
+                &["-c", "sleep 30; true"],
+                &dir.path().join("log"),
+                Duration::from_millis(200),
+            )
+            .err()
+            .expect("stopped");
         assert!(matches!(error, Error::Timeout { tool: "sh", .. }), "{error}");
         assert!(begin.elapsed() < Duration::from_secs(10));
     }

@@ -10,12 +10,17 @@ use serde::Deserialize;
 use crate::error::ParseError;
 use crate::liberty::ClockGate;
 
+/// The log of the run that reads the sources.
+pub(crate) const LOG: &str = "yosys.log";
+
 const READ: &str = include_str!("../../../scripts/synth/read.ys");
 const GENERIC: &str = include_str!("../../../scripts/synth/generic.ys");
 const ICE40: &str = include_str!("../../../scripts/synth/ice40.ys");
 const ECP5: &str = include_str!("../../../scripts/synth/ecp5.ys");
 const XILINX: &str = include_str!("../../../scripts/synth/xilinx.ys");
-const LIBERTY: &str = include_str!("../../../scripts/synth/liberty.ys");
+const ELABORATE: &str = include_str!("../../../scripts/synth/elaborate.ys");
+const UNIT: &str = include_str!("../../../scripts/synth/unit.ys");
+const LINK: &str = include_str!("../../../scripts/synth/link.ys");
 const CLOCK_GATES: &str = include_str!("../../../scripts/synth/clock_gates.v");
 const ABC: &str = include_str!("../../../scripts/synth/abc.script");
 
@@ -103,14 +108,67 @@ pub fn xilinx_script(design: &Design) -> String {
     read(design) + &fill(XILINX, &[("TOP", design.top), ("FLATTEN", flatten)])
 }
 
-/// Script of a Liberty run; tie cells are (cell, pin), `constr` tells whether `abc.constr` exists,
-/// `clock_gates` whether `clock_gates.v` does.
-pub fn liberty_script(
+/// First script of a Liberty run; `clock_gates` tells whether `clock_gates.v` exists.
+pub fn elaborate_script(design: &Design, clock_gates: bool) -> String {
+    let (keep, flatten) = design.hierarchy();
+    let (gates, delete) =
+        if clock_gates { (GATE_COMMANDS, "delete =A:blackbox") } else { ("", "") };
+    let values = [
+        ("TOP", design.top),
+        ("KEEP", &keep),
+        ("FLATTEN", flatten),
+        ("GATES", gates),
+        ("DELETE", delete),
+    ];
+    read(design) + &fill(ELABORATE, &values)
+}
+
+/// Buffers at the inputs of a module: the cell, its pins, and the ports that get none.
+#[derive(Debug, Clone, Copy)]
+pub struct Pads<'a> {
+    /// Cell, input and output pin.
+    pub buffer: (&'a str, &'a str, &'a str),
+    /// Ports left alone.
+    pub bare: &'a [String],
+}
+
+impl Pads<'_> {
+    fn commands(&self) -> String {
+        let (cell, input, output) = self.buffer;
+        let bare: String = self.bare.iter().map(|port| format!(" w:{port}")).collect();
+        format!(
+            "setattr -set iopad_external_pin 1{bare}\niopadmap -bits -inpad {cell} {output}:{input}"
+        )
+    }
+}
+
+/// Script that maps one module from `input` to `output`; `constr` tells whether `abc.constr` exists.
+pub fn unit_script(
+    (input, output): (&str, &str),
+    abc_script: &str,
+    constr: bool,
+    pads: Option<Pads<'_>>,
+) -> String {
+    let constr = if constr { "-constr abc.constr" } else { "" };
+    let pads = pads.map_or_else(String::new, |pads| pads.commands());
+    let values = [
+        ("IN", input),
+        ("OUT", output),
+        ("CONSTR", constr),
+        ("SCRIPT", abc_script),
+        ("PADS", &pads),
+    ];
+    fill(UNIT, &values)
+}
+
+/// Last script of a Liberty run, on `units`, outputs in `dir` (empty or with a slash at its end); tie
+/// cells are (cell, pin).
+pub fn link_script(
     design: &Design,
-    clock_gates: bool,
+    units: &[String],
+    dir: &str,
     tie_high: Option<(&str, &str)>,
     tie_low: Option<(&str, &str)>,
-    constr: bool,
 ) -> String {
     let mut hilomap = String::new();
     for (option, tie) in [("-hicell", tie_high), ("-locell", tie_low)] {
@@ -121,20 +179,18 @@ pub fn liberty_script(
     if !hilomap.is_empty() {
         hilomap.insert_str(0, "hilomap");
     }
-    let (keep, flatten) = design.hierarchy();
+    let units: Vec<_> = units.iter().map(|unit| format!("read_rtlil {unit}")).collect();
     let values = [
         ("TOP", design.top),
-        ("KEEP", &keep),
-        ("FLATTEN", flatten),
-        ("GATES", if clock_gates { GATE_COMMANDS } else { "" }),
+        ("UNITS", &units.join("\n")),
+        ("DIR", dir),
         ("TIE", &hilomap),
-        ("CONSTR", if constr { "-constr abc.constr" } else { "" }),
         (
             "DISSOLVE",
             if design.flatten { "setattr -mod -unset keep_hierarchy *; flatten" } else { "" },
         ),
     ];
-    read(design) + &fill(LIBERTY, &values)
+    fill(LINK, &values)
 }
 
 /// Memories become registers first, or the gates would miss them.
@@ -156,10 +212,23 @@ pub fn clock_gate_rules(gate: &ClockGate) -> String {
     )
 }
 
-/// ABC's script; `period_ps` is the delay target.
-pub fn abc_script(period_ps: Option<f64>) -> String {
-    let delay = period_ps.map(|period_ps| format!("-D {period_ps:.0}")).unwrap_or_default();
-    fill(ABC, &[("DELAY", &delay)])
+/// ABC's script; `restructure` are its commands before the mapping, `map` those that map.
+pub fn abc_script(restructure: &str, map: &str) -> String {
+    fill(ABC, &[("RESTRUCTURE", restructure), ("MAP", map)])
+}
+
+/// Longest path that ABC states at the end of a log, in picoseconds; 0 when there was nothing to map.
+///
+/// # Errors
+/// A line of ABC's timer that has no delay.
+pub fn parse_abc_delay(log: &str) -> Result<f64, ParseError> {
+    const HEAD: &str = "Delay =";
+    let found = log.lines().enumerate().filter(|(_, line)| line.contains("ABC: WireLoad")).last();
+    let Some((index, line)) = found else { return Ok(0.0) };
+    let error = || ParseError::new(index + 1, "a delay in picoseconds behind `Delay =`", line);
+    let (_, rest) = line.split_once(HEAD).ok_or_else(error)?;
+    let delay: Option<f64> = rest.split_whitespace().next().and_then(|word| word.parse().ok());
+    delay.filter(|delay| delay.is_finite() && *delay >= 0.0).ok_or_else(error)
 }
 
 /// ABC's constraints: driver of every input, load of every output in femtofarads.
@@ -309,13 +378,17 @@ mod tests {
     #[test]
     fn no_placeholder_survives_rendering() {
         let (high, low) = (Some(("CONB", "HI")), Some(("CONB", "LO")));
+        let bare = ["clk".to_owned()];
+        let pads = Pads { buffer: ("BUF", "A", "Y"), bare: &bare };
         for script in [
             generic_script(&design(&sources(), true)),
             ice40_script(&design(&sources(), false), true),
             ecp5_script(&design(&sources(), false)),
             xilinx_script(&design(&sources(), true)),
-            liberty_script(&design(&sources(), true), true, high, low, true),
-            abc_script(Some(3000.0)),
+            elaborate_script(&design(&sources(), true), true),
+            unit_script(("a.il", "b.il"), "abc.script", true, Some(pads)),
+            link_script(&design(&sources(), true), &sources(), "tries/1/", high, low),
+            abc_script("if -g", "map"),
         ] {
             assert!(!script.contains('@'), "{script}");
             assert!(!script.contains("  "), "{script}");
@@ -324,23 +397,53 @@ mod tests {
 
     #[test]
     fn options_appear_only_when_asked_for() {
-        let hierarchical = liberty_script(&design(&sources(), false), false, None, None, false);
+        let hierarchical = elaborate_script(&design(&sources(), false), false);
         assert!(hierarchical.contains("\nread_verilog -defer input/000_a.v input/001_b.v\n"));
         assert!(hierarchical.contains("\nsynth -top top -run begin:fine\n"));
-        assert!(hierarchical.contains("\nabc -liberty cells.lib -script abc.script\n"));
-        assert!(!hierarchical.contains("hilomap"));
-        let flat = liberty_script(&design(&sources(), true), false, Some(("T", "Y")), None, true);
+        let flat = elaborate_script(&design(&sources(), true), false);
         assert!(flat.contains("\nsynth -flatten -top top -run begin:fine\n"));
-        assert!(flat.contains("\nhilomap -hicell T Y\n"));
-        assert!(flat.contains(" -constr abc.constr "));
         let units = ["pe".to_owned()];
         let by_unit = Design { units: &units, defines: &units, ..design(&[], false) };
-        let by_unit = liberty_script(&by_unit, true, None, None, false);
+        let by_unit = elaborate_script(&by_unit, true);
         assert!(by_unit.contains("\nread_verilog -defer -Dpe\n"));
         assert!(by_unit.contains("\nsetattr -mod -set keep_hierarchy 1 *pe\nsynth -flatten "));
         assert!(by_unit.contains("\ntechmap -map clock_gates.v\n"));
-        assert!(abc_script(None).contains("\n&nf\n"));
-        assert!(abc_script(Some(1234.4)).contains("\nupsize -D 1234\n"));
+        assert!(by_unit.contains("\ndelete =A:blackbox\nwrite_rtlil elaborated.il\n"));
+
+        let unit = unit_script(("a.il", "b.il"), "s", false, None);
+        assert!(
+            unit.ends_with(
+                "read_rtlil a.il\nabc -liberty cells.lib -script s\n\nwrite_rtlil b.il\n"
+            )
+        );
+        let bare = ["clk".to_owned()];
+        let pads = Pads { buffer: ("BUF", "A", "Y"), bare: &bare };
+        let padded = unit_script(("a.il", "b.il"), "s", true, Some(pads));
+        assert!(padded.contains(" -constr abc.constr "));
+        assert!(padded.contains(" 1 w:clk\niopadmap -bits -inpad BUF Y:A\nwrite_rtlil b.il\n"));
+
+        let link = link_script(&design(&[], false), &sources(), "d/", None, None);
+        assert!(link.contains("read_rtlil input/000_a.v\nread_rtlil input/001_b.v\nhierarchy "));
+        assert!(link.contains(" d/netlist.v\n") && !link.contains("hilomap"));
+        let flat = link_script(&design(&[], true), &sources(), "", Some(("T", "Y")), None);
+        assert!(flat.contains("\nhilomap -hicell T Y\n") && flat.contains("; flatten\n"));
+        assert!(abc_script("", "&nf").contains("\nstrash\n\n&nf\nbuffer\n"));
+        assert!(abc_script("if -g", "&nf").contains("\nstrash\nif -g\n&nf\n"));
+    }
+
+    #[test]
+    fn abc_states_its_delay_last() {
+        let line = |delay: &str| {
+            format!(
+                "ABC: WireLoad = \"none\"  Gates = 9 ( 8.4 %)  Area = 23.00  {delay}  ( 0.1 %)\n"
+            )
+        };
+        let log = line("Delay = 10.5 ps") + "text\n" + &line("Delay =  1851.58 ps") + "text\n";
+        assert_eq!(parse_abc_delay(&log), Ok(1851.58));
+        assert_eq!(parse_abc_delay("nothing to map\n"), Ok(0.0));
+        for bad in ["Delay = nan ps", "Delay = ps", ""] {
+            assert_eq!(parse_abc_delay(&line(bad)).expect_err(bad).line, 1);
+        }
     }
 
     /// Yosys 0.23, hierarchical, shortened.

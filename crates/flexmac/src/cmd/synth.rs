@@ -39,13 +39,16 @@ pub struct SynthArgs {
     /// Module to synthesize, for a part of the design
     #[arg(long, value_name = "MODULE", default_value = TOP)]
     top: String,
-    /// Clock period to aim at, in picoseconds [default: as fast as it goes]
+    /// Clock period to aim at, in picoseconds: each module gets the smallest mapping that fits
+    /// [default: the smallest of all]
     #[arg(long, value_name = "PS")]
     period_ps: Option<f64>,
+    /// Search for the shortest clock period, by bisection; each try is kept like any stage
+    #[arg(long, conflicts_with = "period_ps")]
+    search_period: bool,
     /// Dissolve the hierarchy before optimising: slower, a little smaller
     #[arg(long)]
     flatten: bool,
-
     /// Leave the library's clock gates alone: registers with an enable get multiplexers
     #[arg(long)]
     no_clock_gates: bool,
@@ -55,6 +58,12 @@ pub struct SynthArgs {
     /// Keep the working copy of the cell library, so that the scripts can be run again
     #[arg(long)]
     keep: bool,
+    /// Repeat every stage, whatever an earlier run left in the folder
+    #[arg(long)]
+    force: bool,
+    /// Modules mapped at a time [default: as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
     /// Print the report as one JSON record
     #[arg(long)]
     json: bool,
@@ -88,15 +97,21 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     let sources = design.sources.iter().map(|file| args.config.join(&file.path));
     let mut config = SynthConfig::new(&args.top, target, &args.out).sources(sources);
     config.period_ps = args.period_ps;
+    config.search_period = args.search_period;
     config.flatten = args.flatten;
     config.clock_gates = !args.no_clock_gates;
     if matches!(config.target, Target::Liberty { .. } | Target::Generic) {
         // Gates have no multiplier blocks: products as carry-save trees (rtl/flexmac_dot.v).
         config.defines = vec!["FLEXMAC_CELLS".to_owned()];
         config.units = UNITS.map(str::to_owned).to_vec();
+        config.input_buffers = true;
+        config.bare_ports.push("chain_i".to_owned()); // from one PE to the next
     }
     config.keep = args.keep;
-    let report = synth::run(&config, &mut |stage| eprintln!("synth: {stage}")).context("synth")?;
+    config.force = args.force;
+    config.jobs = args.jobs.map_or(config.jobs, usize::from);
+    let report =
+        synth::run(&config, &mut |progress| eprintln!("synth: {progress}")).context("synth")?;
     if args.json {
         outln!("{}", serde_json::to_string(&report)?);
     } else {
@@ -128,6 +143,23 @@ fn print_report(report: &SynthReport, design: &Design) -> Result<()> {
             timing.overall_period_ps,
             timing.overall_start,
             timing.overall_end
+        );
+    }
+    let units = report.units.iter().filter(|unit| unit.delay_ps > 0.0);
+    let units: Vec<_> = units
+        .map(|unit| format!("{} {} ({:.0} ps)", unit.unit, unit.recipe, unit.delay_ps))
+        .collect();
+    if !units.is_empty() {
+        outln!("modules   {}", units.join(", "));
+    }
+    for (number, attempt) in report.tries.iter().enumerate() {
+        outln!(
+            "try {:<5} {:.0} ps {} ({:.0} ps), {:.0} um2",
+            number + 1,
+            attempt.given_ps,
+            if attempt.met { "met" } else { "missed" },
+            attempt.period_ps,
+            attempt.area_um2
         );
     }
     if let Some(fpga) = &report.fpga {

@@ -1,0 +1,293 @@
+//! A design on standard cells: elaborated once, each module mapped by itself, linked, timed.
+//!
+//! Main decision: Yosys' one script is cut into stages that hand over RTLIL. What is mapped does not
+//! depend on how it is mapped elsewhere, so a module is a stage: a run that was killed goes on with the
+//! module it was at, modules are mapped on all cores, and a search for the best period maps no module
+//! twice the same way.
+
+use std::fs;
+
+use crate::config::SynthConfig;
+use crate::error::{Error, io_error};
+use crate::hierarchy::{Summary, summarise};
+use crate::library::{CELLS, Staged};
+use crate::recipe::{RECIPES, budget_ps};
+use crate::relay::{Tell, for_each};
+use crate::report::{Stage, StageId, TimingReport, UnitReport};
+use crate::stage::{Ledger, Step};
+use crate::tool::Tool;
+use crate::{judge, rtlil, sta, yosys};
+
+const ELABORATED: &str = "elaborated.il";
+
+/// What all parts of a Liberty run share.
+pub(crate) struct Mapper<'a> {
+    pub config: &'a SynthConfig,
+    pub ledger: &'a Ledger,
+    pub yosys: &'a Tool,
+    pub sta: &'a Tool,
+    pub library: &'a Staged,
+    pub design: yosys::Design<'a>,
+    /// Staged sources and the files they were copied from.
+    pub names: &'a judge::Names,
+    pub tell: Tell<'a>,
+}
+
+/// A module of the elaborated design.
+pub(crate) struct Unit {
+    name: String,
+    has_registers: bool,
+    /// Many of it share nets: its inputs get buffers of their own.
+    padded: bool,
+}
+
+/// A module as it was mapped.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Mapped {
+    file: String,
+    pub report: UnitReport,
+    /// Index of its recipe.
+    pub recipe: usize,
+}
+
+/// A netlist that is linked and timed.
+pub(crate) struct Netlist {
+    pub summary: Summary,
+    pub timing: TimingReport,
+    /// Scripts and logs of its own, by name in the output folder.
+    pub scripts: Vec<String>,
+    pub logs: Vec<String>,
+}
+
+impl Mapper<'_> {
+    fn write(&self, name: &str, text: &str) -> Result<(), Error> {
+        let path = self.config.out_dir.join(name);
+        let parent = path.parent().expect("a name below the folder");
+        fs::create_dir_all(parent).map_err(io_error("create", parent))?;
+        self.ledger.forget(name);
+        fs::write(&path, text).map_err(io_error("write", path))
+    }
+
+    fn read(&self, name: &str) -> Result<String, Error> {
+        let path = self.config.out_dir.join(name);
+        let bytes = fs::read(&path).map_err(io_error("read", path))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Everything up to registers; gives the modules to map.
+    pub fn elaborate(&self, scripts: &mut Vec<String>) -> Result<Vec<Unit>, Error> {
+        let library = &self.library.parsed;
+        let mut inputs: Vec<String> = self.design.sources.to_vec();
+        inputs.push(CELLS.to_owned());
+        inputs.push("elaborate.ys".to_owned());
+        let gate = library.clock_gate().filter(|_| self.config.clock_gates);
+        if let Some(gate) = &gate {
+            self.write("clock_gates.v", &yosys::clock_gate_rules(gate))?;
+            inputs.push("clock_gates.v".to_owned());
+            scripts.push("clock_gates.v".to_owned());
+        }
+        self.write("elaborate.ys", &yosys::elaborate_script(&self.design, gate.is_some()))?;
+        scripts.push("elaborate.ys".to_owned());
+        if let Some((name, load_ff)) = library.buffer() {
+            self.write("abc.constr", &yosys::abc_constraints(name, load_ff))?;
+            scripts.push("abc.constr".to_owned());
+        }
+        self.yosys(Step {
+            id: StageId::new(Stage::Synthesis, "elaborate"),
+            tool: self.yosys,
+            args: yosys_args("elaborate.ys"),
+            inputs,
+            outputs: vec![ELABORATED.to_owned()],
+            log: yosys::LOG.to_owned(),
+            limit: self.config.timeout,
+        })?;
+        let modules = rtlil::split(&self.read(ELABORATED)?)
+            .map_err(|error| error.at(self.config.out_dir.join(ELABORATED)))?;
+        let is_register =
+            |cell: &String| library.cells.get(cell).is_some_and(|cell| cell.sequential);
+        let mut units = Vec::new();
+        let registered: Vec<String> = modules
+            .iter()
+            .filter(|module| module.cells.iter().any(is_register))
+            .map(|module| module.kind.clone())
+            .collect();
+        for module in modules {
+            self.write(&format!("units/{}.il", module.name), &module.text)?;
+            let has_registers = registered.contains(&module.kind);
+            // ABC does not see that a net leads to many units: it sizes for one, so each gets a buffer
+            // behind the net. Not what holds others with registers, and hands its inputs on to them.
+            let padded = self.config.input_buffers
+                && has_registers
+                && !self.config.flatten
+                && module.name != self.config.top
+                && !module.cells.iter().any(|cell| registered.contains(cell));
+            units.push(Unit { name: module.name, has_registers, padded });
+        }
+        Ok(units)
+    }
+
+    fn yosys(&self, step: Step) -> Result<(), Error> {
+        self.ledger.run(&step, self.tell, &|end| judge::yosys_end(end, self.names))
+    }
+
+    /// Maps `unit` by `recipe`.
+    pub fn map(&self, unit: &Unit, index: usize) -> Result<Mapped, Error> {
+        let recipe = RECIPES[index].name;
+        let name = &unit.name;
+        let abc = format!("abc_{recipe}.script");
+        let file = |suffix: &str| format!("units/{name}.{recipe}.{suffix}");
+        let (input, output) = (format!("units/{name}.il"), file("il"));
+        let constr = self.library.parsed.buffer().is_some();
+        let (script, log) = (file("ys"), file("log"));
+        let pads = self.pads().filter(|_| unit.padded);
+        self.write(&script, &yosys::unit_script((&input, &output), &abc, constr, pads))?;
+        let mut inputs = vec![input, script.clone(), abc.clone(), CELLS.to_owned()];
+        if constr {
+            inputs.push("abc.constr".to_owned());
+        }
+        self.yosys(Step {
+            id: StageId::new(Stage::Synthesis, format!("{name} {recipe}")),
+            tool: self.yosys,
+            args: yosys_args(&script),
+            inputs,
+            outputs: vec![output.clone()],
+            log: log.clone(),
+            limit: self.config.timeout,
+        })?;
+        let delay_ps = yosys::parse_abc_delay(&self.read(&log)?)
+            .map_err(|error| error.at(self.config.out_dir.join(&log)))?;
+        let report = UnitReport { unit: name.clone(), recipe: recipe.to_owned(), delay_ps };
+        Ok(Mapped { file: output, report, recipe: index })
+    }
+
+    /// Buffers for the inputs of units, where the library has one.
+    fn pads(&self) -> Option<yosys::Pads<'_>> {
+        let library = &self.library.parsed;
+        let (cell, _) = library.buffer()?;
+        let pin = |direction: &str| {
+            let pins = &library.cells[cell].pins;
+            pins.iter().find(|pin| pin.direction == direction).map(|pin| pin.name.as_str())
+        };
+        let buffer = (cell, pin("input")?, pin("output")?);
+        Some(yosys::Pads { buffer, bare: &self.config.bare_ports })
+    }
+
+    /// Maps every unit by the smallest recipe that fits `period_ps`, else by the fastest; without a
+    /// period by the smallest.
+    pub fn map_all(&self, units: &[Unit], period_ps: Option<f64>) -> Result<Vec<Mapped>, Error> {
+        for recipe in RECIPES {
+            let text = yosys::abc_script(recipe.restructure, recipe.map);
+            self.write(&format!("abc_{}.script", recipe.name), &text)?;
+        }
+        for_each(self.config.jobs, units, |unit| {
+            let mut best = self.map(unit, 0)?;
+            let Some(period_ps) = period_ps else { return Ok(best) };
+            let budget_ps = budget_ps(period_ps, unit.has_registers);
+            for index in 1..RECIPES.len() {
+                if best.report.delay_ps <= budget_ps {
+                    break;
+                }
+                let mapped = self.map(unit, index)?;
+                if mapped.report.delay_ps < best.report.delay_ps {
+                    best = mapped;
+                }
+            }
+            Ok(best)
+        })
+    }
+
+    /// Links and times mapped units in `dir` (empty or with a slash at its end).
+    pub fn finish(&self, mapped: &[Mapped], dir: &str, period_ps: f64) -> Result<Netlist, Error> {
+        let part = |what: &str| {
+            if dir.is_empty() { what.to_owned() } else { format!("{what} {dir}") }
+        };
+        let library = &self.library.parsed;
+        let file = |name: &str| format!("{dir}{name}");
+        let units: Vec<_> = mapped.iter().map(|unit| unit.file.clone()).collect();
+        let (high, low) = (library.tie(true), library.tie(false));
+        let script = yosys::link_script(&self.design, &units, dir, high, low);
+        self.write(&file("link.ys"), &script)?;
+        let mut inputs = units;
+        inputs.extend([file("link.ys"), CELLS.to_owned()]);
+        self.yosys(Step {
+            id: StageId::new(Stage::Synthesis, part("link").trim_end_matches('/')),
+            tool: self.yosys,
+            args: yosys_args(&file("link.ys")),
+            inputs,
+            outputs: ["stat.txt", "stat.json", "netlist.v", "netlist_sta.v"].map(file).to_vec(),
+            log: file("link.log"),
+            limit: self.config.timeout,
+        })?;
+        let out = &self.config.out_dir;
+        let stat_json = out.join(file("stat.json"));
+        let modules = yosys::parse_stat_json(&self.read(&file("stat.json"))?)
+            .map_err(|error| error.at(&stat_json))?;
+        let summary = summarise(&modules, &self.config.top, Some(library), &stat_json)?;
+        let stated = yosys::parse_chip_area(&self.read(&file("stat.txt"))?, &self.config.top)
+            .map_err(|error| error.at(out.join(file("stat.txt"))))?;
+        check_area(&summary, stated)?;
+
+        let conditions = library.operating_conditions.as_deref();
+        let clock = &self.config.clock;
+        let script = sta::script(&self.config.top, dir, clock, period_ps, conditions);
+        self.write(&file("timing.tcl"), &script)?;
+        let log = file(sta::LOG);
+        let id = match dir.trim_end_matches('/') {
+            "" => StageId::whole(Stage::Timing),
+            dir => StageId::new(Stage::Timing, dir),
+        };
+        let step = Step {
+            id,
+            tool: self.sta,
+            args: sta::args(&file("timing.tcl")),
+            inputs: vec![file("netlist_sta.v"), CELLS.to_owned(), file("timing.tcl")],
+            outputs: Vec::new(),
+            log: log.clone(),
+            limit: self.config.timeout,
+        };
+        self.ledger.run(&step, self.tell, &judge::sta_end)?;
+        let timing =
+            sta::parse(&self.read(&log)?, period_ps).map_err(|error| error.at(out.join(&log)))?;
+        Ok(Netlist {
+            summary,
+            timing,
+            scripts: ["link.ys", "timing.tcl"].map(file).to_vec(),
+            logs: vec![file("link.log"), log],
+        })
+    }
+}
+
+impl Mapped {
+    /// Names of the scripts that made it, ABC's last.
+    pub fn scripts(&self) -> [String; 2] {
+        let script = self.file.replace(".il", ".ys");
+        [script, format!("abc_{}.script", RECIPES[self.recipe].name)]
+    }
+
+    /// Name of its log.
+    pub fn log(&self) -> String {
+        self.file.replace(".il", ".log")
+    }
+}
+
+/// Arguments that make Yosys run one script.
+pub(crate) fn yosys_args(script: &str) -> Vec<String> {
+    ["-Q", "-T", "-s", script].map(str::to_owned).to_vec()
+}
+
+/// Holds the area from cell counts against the one Yosys states.
+fn check_area(summary: &Summary, stated: f64) -> Result<(), Error> {
+    let counted = summary.area_um2.unwrap_or(f64::NAN);
+    // Yosys prints six decimals of a sum in another order. NaN and zero fail as well.
+    let agree = (stated - counted).abs() <= 1e-3 + 1e-6 * counted && counted > 0.0;
+    if agree {
+        return Ok(());
+    }
+    Err(Error::Disagree {
+        what: "area in um2",
+        first: counted,
+        first_source: "cell counts and the library",
+        second: stated,
+        second_source: "Yosys' stat -liberty",
+    })
+}

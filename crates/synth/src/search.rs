@@ -1,0 +1,173 @@
+//! The shortest clock period, by bisection on the period that is given to mapping and timing.
+//!
+//! A try maps the design for a period and lets OpenSTA say which period the netlist meets. Mapping is
+//! no monotonous function of the period, so what is kept is the best netlist seen and not the last. Then
+//! modules that need not be as fast are mapped smaller.
+
+use crate::error::Error;
+use crate::mapping::{Mapped, Mapper, Netlist, Unit};
+use crate::report::TryReport;
+use crate::stage::Progress;
+
+/// The interval at which a search ends, as a part of the period.
+const RESOLUTION: f64 = 0.01;
+
+/// Tries after which it ends in any case.
+const TRIES_MAX: usize = 12;
+
+/// Tries in order, and how the best netlist was mapped.
+pub(crate) struct Found {
+    pub tries: Vec<TryReport>,
+    pub mapped: Vec<Mapped>,
+    /// Whole picoseconds that the best netlist meets.
+    pub period_ps: f64,
+}
+
+/// Searches from `start_ps`, the period of the first try.
+pub(crate) fn search(mapper: &Mapper, units: &[Unit], start_ps: f64) -> Result<Found, Error> {
+    let mut log = Log { mapper, tries: Vec::new(), netlists: Vec::new() };
+    bisect(start_ps, |given_ps, first| {
+        // The first try is the mapping without a period, which is the smallest.
+        let mapped = mapper.map_all(units, (!first).then_some(given_ps))?;
+        log.attempt(given_ps, mapped)
+    })?;
+    recover(&mut log, units)?;
+    let best = log.best();
+    let period_ps = log.tries[best].period_ps.ceil();
+    Ok(Found { mapped: log.netlists.swap_remove(best), period_ps, tries: log.tries })
+}
+
+/// Makes the best netlist smaller: a module that a period of its own would have mapped faster than
+/// the slowest path needs takes a smaller recipe, as long as the period stays.
+fn recover(log: &mut Log, units: &[Unit]) -> Result<(), Error> {
+    let mut best = log.netlists[log.best()].clone();
+    let period_ps = log.tries[log.best()].period_ps.ceil();
+    for (index, unit) in units.iter().enumerate() {
+        for recipe in 0..best[index].recipe {
+            let smaller = log.mapper.map(unit, recipe)?;
+            // Its logic alone takes longer: OpenSTA need not be asked.
+            if smaller.report.delay_ps >= period_ps {
+                continue;
+            }
+            let mut candidate = best.clone();
+            candidate[index] = smaller;
+            if log.attempt(period_ps, candidate.clone())? <= period_ps {
+                best = candidate;
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What was tried.
+struct Log<'a> {
+    mapper: &'a Mapper<'a>,
+    tries: Vec<TryReport>,
+    netlists: Vec<Vec<Mapped>>,
+}
+
+impl Log<'_> {
+    /// Links and times a netlist unless it is one of those before; gives the period that it meets.
+    fn attempt(&mut self, given_ps: f64, mapped: Vec<Mapped>) -> Result<f64, Error> {
+        let report = match self.netlists.iter().position(|earlier| *earlier == mapped) {
+            Some(index) => {
+                let earlier = &self.tries[index];
+                TryReport { given_ps, met: earlier.period_ps <= given_ps, ..earlier.clone() }
+            }
+            None => {
+                let folder = format!("tries/{}", self.tries.len() + 1);
+                let netlist = self.mapper.finish(&mapped, &format!("{folder}/"), given_ps)?;
+                outcome(given_ps, &mapped, &netlist, folder)
+            }
+        };
+        (self.mapper.tell)(Progress::Note(line(self.tries.len() + 1, &report)));
+        let period_ps = report.period_ps;
+        self.tries.push(report);
+        self.netlists.push(mapped);
+        Ok(period_ps)
+    }
+
+    /// Of netlists that meet the same whole picosecond, the smallest.
+    fn best(&self) -> usize {
+        let rank = |index: &usize| {
+            let attempt = &self.tries[*index];
+            (attempt.period_ps.ceil(), attempt.area_um2)
+        };
+        (0..self.tries.len())
+            .min_by(|a, b| rank(a).partial_cmp(&rank(b)).expect("periods and areas are finite"))
+            .expect("at least one try")
+    }
+}
+
+/// Bisects between a period that is met and one that is not. `attempt` gets a period and whether it is
+/// the first, and gives the period that the netlist mapped for it meets.
+fn bisect(
+    start_ps: f64,
+    mut attempt: impl FnMut(f64, bool) -> Result<f64, Error>,
+) -> Result<(), Error> {
+    let mut met_ps = attempt(start_ps, true)?;
+    let mut missed_ps = 0.0;
+    for _ in 1..TRIES_MAX {
+        if met_ps - missed_ps <= RESOLUTION * met_ps {
+            break;
+        }
+        let given_ps = ((met_ps + missed_ps) / 2.0).round();
+        let period_ps = attempt(given_ps, false)?;
+        if period_ps > given_ps {
+            missed_ps = given_ps;
+        }
+        // What a netlist meets counts, whatever it was mapped for.
+        met_ps = met_ps.min(period_ps);
+    }
+    Ok(())
+}
+
+fn outcome(given_ps: f64, mapped: &[Mapped], netlist: &Netlist, folder: String) -> TryReport {
+    let period_ps = netlist.timing.period_ps;
+    TryReport {
+        given_ps,
+        met: period_ps <= given_ps,
+        period_ps,
+        area_um2: netlist.summary.area_um2.expect("a library gives areas"),
+        units: mapped.iter().map(|unit| unit.report.clone()).collect(),
+        folder,
+    }
+}
+
+fn line(number: usize, report: &TryReport) -> String {
+    let TryReport { given_ps, met, period_ps, area_um2, .. } = report;
+    let verdict = if *met { "met" } else { "missed" };
+    format!("try {number}: {given_ps:.0} ps {verdict} ({period_ps:.0} ps), {area_um2:.0} um2")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Periods given, for a design that meets `best_ps` at the least.
+    fn given(start_ps: f64, met: impl Fn(f64) -> f64) -> Vec<f64> {
+        let mut given = Vec::new();
+        bisect(start_ps, |period_ps, first| {
+            given.push(period_ps);
+            Ok(met(if first { f64::INFINITY } else { period_ps }))
+        })
+        .expect("no failure");
+        given
+    }
+
+    #[test]
+    fn it_closes_in_on_the_shortest_period_that_is_met() {
+        let tries = given(10_000.0, |period| period.clamp(3300.0, 5000.0));
+        assert_eq!(tries[..3], [10_000.0, 2500.0, 2900.0]);
+        let last = tries.last().expect("tries");
+        assert!((3300.0 - last).abs() < 40.0, "{tries:?}");
+        assert!(tries.len() < TRIES_MAX, "{tries:?}");
+    }
+
+    #[test]
+    fn it_ends_where_nothing_is_gained_and_where_everything_is() {
+        assert!(given(10_000.0, |_| 5000.0).len() <= TRIES_MAX);
+        assert_eq!(given(10_000.0, |period| period.min(5000.0)).len(), TRIES_MAX);
+    }
+}

@@ -1,0 +1,340 @@
+//! Stages that are not repeated: each tool run leaves a stamp that says what made its outputs.
+//!
+//! Role: [`Ledger::run`] runs one tool on one script, unless its stamp in `stages/` shows that the
+//! same tool ran on inputs of the same content and that the outputs are still what it wrote. Options
+//! are part of the scripts and scripts are inputs, so nothing else can matter. Main decision: a tool
+//! runs in a folder of its own that holds links to the declared inputs only. So a stage cannot read
+//! what its stamp does not name, a killed one leaves nothing behind that looks like a result, and a
+//! tool that outlived its run writes where nobody looks. Times of change were turned down as keys:
+//! a copied or checked-out folder would repeat everything, a clock set back would repeat too little.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, io_error};
+use crate::library::sha256;
+use crate::report::{StageId, StageTime};
+use crate::tool::{Finished, Tool, stop_left_over};
+
+/// Folder of the stamps.
+const STAMPS: &str = "stages";
+/// Start of the names of folders that tools run in.
+const SCRATCH: &str = ".run-";
+
+/// One tool run. File names are relative to the output folder.
+pub(crate) struct Step<'a> {
+    /// Stage and part, for messages and the stamp's name.
+    pub id: StageId,
+    /// The program.
+    pub tool: &'a Tool,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Everything it reads.
+    pub inputs: Vec<String>,
+    /// Everything it leaves, without the log.
+    pub outputs: Vec<String>,
+    /// Its whole output.
+    pub log: String,
+    /// Time limit.
+    pub limit: Duration,
+}
+
+/// What a run tells its caller as it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// A stage begins; `why` says what makes it necessary where an earlier run was there.
+    Begin {
+        /// The stage.
+        id: StageId,
+        /// Reason to repeat it; none when it was never run.
+        why: Option<String>,
+    },
+    /// A stage is not repeated.
+    Kept {
+        /// The stage.
+        id: StageId,
+        /// The stamp that vouches for it.
+        stamp: PathBuf,
+    },
+    /// Something to tell in between, such as the outcome of a try.
+    Note(String),
+}
+
+impl std::fmt::Display for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Begin { id, why: None } => write!(f, "{id}"),
+            Self::Begin { id, why: Some(why) } => write!(f, "{id} again: {why}"),
+            Self::Kept { id, stamp } => write!(f, "{id}: kept from {}", stamp.display()),
+            Self::Note(text) => f.write_str(text),
+        }
+    }
+}
+
+/// What made the outputs of a stage, as stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Stamp {
+    /// Program and version.
+    tool: String,
+    /// Arguments.
+    args: Vec<String>,
+    /// SHA-256 of each input.
+    inputs: BTreeMap<String, String>,
+    /// SHA-256 of each output, the log among them.
+    outputs: BTreeMap<String, String>,
+    /// Wall seconds it took.
+    wall_s: f64,
+}
+
+/// Stages of one output folder.
+pub(crate) struct Ledger {
+    dir: PathBuf,
+    /// Digests of files that do not change while the run lasts.
+    known: Mutex<BTreeMap<PathBuf, String>>,
+    /// Stages that took part, as they ended.
+    times: Mutex<Vec<StageTime>>,
+    /// Stamps that took part.
+    used: Mutex<BTreeMap<PathBuf, Vec<PathBuf>>>,
+}
+
+impl Ledger {
+    /// Opens the stages in `dir`, whose lock the caller holds; `force` forgets them.
+    pub fn open(dir: &Path, force: bool) -> Result<Self, Error> {
+        let stamps = dir.join(STAMPS);
+        for folder in [STAMPS, "units", "tries"] {
+            let path = dir.join(folder);
+            if force && path.exists() {
+                fs::remove_dir_all(&path).map_err(io_error("remove", &path))?;
+            }
+        }
+        fs::create_dir_all(&stamps).map_err(io_error("create", &stamps))?;
+        for entry in fs::read_dir(dir).map_err(io_error("list", dir))? {
+            let entry = entry.map_err(io_error("list", dir))?;
+            if entry.file_name().to_string_lossy().starts_with(SCRATCH) {
+                let path = entry.path();
+                stop_left_over(&path);
+                fs::remove_dir_all(&path).map_err(io_error("remove", &path))?;
+            }
+        }
+        Ok(Self {
+            dir: dir.to_owned(),
+            known: Mutex::default(),
+            times: Mutex::default(),
+            used: Mutex::default(),
+        })
+    }
+
+    /// Runs `step` unless it is whole; `judge` accepts or refuses what the tool left.
+    ///
+    /// # Errors
+    /// A missing input, a tool that cannot run or takes too long, an output that it did not write,
+    /// and what `judge` says.
+    pub fn run(
+        &self,
+        step: &Step,
+        tell: &dyn Fn(Progress),
+        judge: &dyn Fn(&Finished) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let stamp_path = self.dir.join(STAMPS).join(format!("{}.json", step.id.file_name()));
+        let tool = step.tool.version()?;
+        let mut inputs = BTreeMap::new();
+        for name in &step.inputs {
+            inputs.insert(name.clone(), self.digest(name)?);
+        }
+        let expected =
+            Stamp { tool, args: step.args.clone(), inputs, outputs: BTreeMap::new(), wall_s: 0.0 };
+        let all: Vec<_> = step.outputs.iter().chain([&step.log]).cloned().collect();
+        let why = match self.stale(&stamp_path, &expected, &all) {
+            Ok(stamp) => {
+                self.note(step, &stamp_path, stamp.wall_s, true);
+                tell(Progress::Kept { id: step.id.clone(), stamp: stamp_path });
+                return Ok(());
+            }
+            Err(why) => why,
+        };
+        tell(Progress::Begin { id: step.id.clone(), why });
+        let begin = Instant::now();
+        remove(&stamp_path)?;
+        for name in &all {
+            remove(&self.dir.join(name))?;
+        }
+        self.run_apart(step, judge)?;
+        let mut stamp = Stamp { wall_s: begin.elapsed().as_secs_f64(), ..expected };
+        for name in &all {
+            self.forget(name);
+            stamp.outputs.insert(name.clone(), self.digest(name)?);
+        }
+        let text = serde_json::to_string_pretty(&stamp)
+            .map_err(std::io::Error::other)
+            .map_err(io_error("serialise", &stamp_path))?;
+        write_whole(&stamp_path, (text + "\n").as_bytes())?;
+        self.note(step, &stamp_path, stamp.wall_s, false);
+        Ok(())
+    }
+
+    /// Runs the tool in a folder of its own and moves its outputs out.
+    fn run_apart(
+        &self,
+        step: &Step,
+        judge: &dyn Fn(&Finished) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let scratch = self.dir.join(format!("{SCRATCH}{}", step.id.file_name()));
+        for name in step.inputs.iter().chain(&step.outputs) {
+            let to = scratch.join(name);
+            let parent = to.parent().expect("a name below the folder");
+            fs::create_dir_all(parent).map_err(io_error("create", parent))?;
+            let parent = self.dir.join(name);
+            let parent = parent.parent().expect("a name below the folder");
+            fs::create_dir_all(parent).map_err(io_error("create", parent))?;
+        }
+        for name in &step.inputs {
+            link(&self.dir.join(name), &scratch.join(name))?;
+        }
+        let log = self.dir.join(&step.log);
+        let result =
+            step.tool.run(&scratch, &step.args, &log, step.limit).and_then(|end| judge(&end));
+        let result = result.and_then(|()| {
+            for name in &step.outputs {
+                let (from, to) = (scratch.join(name), self.dir.join(name));
+                fs::rename(&from, &to).map_err(io_error("find the tool's output at", &from))?;
+            }
+            Ok(())
+        });
+        fs::remove_dir_all(&scratch).map_err(io_error("remove", &scratch))?;
+        result
+    }
+
+    /// The stamp when it vouches for `outputs`, else what is wrong with it, if it is there at all.
+    fn stale(
+        &self,
+        path: &Path,
+        expected: &Stamp,
+        outputs: &[String],
+    ) -> Result<Stamp, Option<String>> {
+        let Ok(text) = fs::read(path) else { return Err(None) };
+        let Ok(stamp) = serde_json::from_slice::<Stamp>(&text) else {
+            return Err(Some(format!("{} does not read", path.display())));
+        };
+        if stamp.tool != expected.tool {
+            return Err(Some(format!("{} became {}", stamp.tool, expected.tool)));
+        }
+        if stamp.args != expected.args {
+            return Err(Some("other arguments".to_owned()));
+        }
+        for (name, digest) in &expected.inputs {
+            match stamp.inputs.get(name) {
+                Some(before) if before == digest => {}
+                Some(_) => return Err(Some(format!("{name} changed"))),
+                None => return Err(Some(format!("{name} is new"))),
+            }
+        }
+        if let Some(name) = stamp.inputs.keys().find(|name| !expected.inputs.contains_key(*name)) {
+            return Err(Some(format!("{name} is gone")));
+        }
+        for name in outputs {
+            let found = self.digest(name).ok();
+            if found.is_none() {
+                return Err(Some(format!("{name} is missing")));
+            }
+            if found.as_ref() != stamp.outputs.get(name) {
+                return Err(Some(format!("{name} was altered")));
+            }
+        }
+        Ok(stamp)
+    }
+
+    /// SHA-256 of a file in the folder, read once.
+    fn digest(&self, name: &str) -> Result<String, Error> {
+        let path = self.dir.join(name);
+        if let Some(digest) = self.known.lock().expect("no panic while held").get(&path) {
+            return Ok(digest.clone());
+        }
+        let digest = sha256(&fs::read(&path).map_err(io_error("read", &path))?);
+        self.known.lock().expect("no panic while held").insert(path, digest.clone());
+        Ok(digest)
+    }
+
+    /// Drops what is known of a file that has been written again.
+    pub fn forget(&self, name: &str) {
+        self.known.lock().expect("no panic while held").remove(&self.dir.join(name));
+    }
+
+    fn note(&self, step: &Step, stamp: &Path, wall_s: f64, kept: bool) {
+        let outputs = step.outputs.iter().chain([&step.log]).map(|name| self.dir.join(name));
+        self.used.lock().expect("no panic while held").insert(stamp.to_owned(), outputs.collect());
+        let time = StageTime { id: step.id.clone(), wall_s, kept };
+        self.times.lock().expect("no panic while held").push(time);
+    }
+
+    /// Removes results of an earlier run of other stages from the folder itself. What is below it, such
+    /// as modules mapped in other ways, stays for a run that can use it.
+    pub fn sweep(&self) -> Result<(), Error> {
+        let used = self.used.lock().expect("no panic while held");
+        let outputs: Vec<_> = used.values().flatten().collect();
+        let stamps = self.dir.join(STAMPS);
+        for entry in fs::read_dir(&stamps).map_err(io_error("list", &stamps))? {
+            let path = entry.map_err(io_error("list", &stamps))?.path();
+            let text = fs::read(&path).map_err(io_error("read", &path))?;
+            let Ok(stamp) = serde_json::from_slice::<Stamp>(&text) else { continue };
+            if used.contains_key(&path) || stamp.outputs.keys().any(|name| name.contains('/')) {
+                continue;
+            }
+            for output in stamp.outputs.keys().map(|name| self.dir.join(name)) {
+                if !outputs.contains(&&output) {
+                    remove(&output)?;
+                }
+            }
+            remove(&path)?;
+        }
+        Ok(())
+    }
+
+    /// Stages that took part so far, in an order that does not depend on which of several ended first.
+    pub fn times(&self) -> Vec<StageTime> {
+        let mut times = self.times.lock().expect("no panic while held").clone();
+        let part = |time: &StageTime| time.id.part.clone().unwrap_or_default();
+        let rank = |part: &str| match part {
+            "elaborate" => 0,
+            _ if part.starts_with("link") => 2,
+            _ => 1,
+        };
+        times.sort_by_key(|time| (time.id.stage, rank(&part(time)), part(time)));
+        times.dedup_by(|a, b| a.id == b.id); // a module that several tries of a search use
+        times
+    }
+}
+
+/// Writes through a temporary name, so that a reader never sees half of it.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut staging = path.as_os_str().to_owned();
+    staging.push(".new");
+    let staging = PathBuf::from(staging);
+    fs::write(&staging, bytes).map_err(io_error("write", &staging))?;
+    fs::rename(&staging, path).map_err(io_error("rename to", path))
+}
+
+/// Removes a file that may be missing.
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(io_error("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes an input visible under another name; a copy where the system has no symbolic links.
+fn link(from: &Path, to: &Path) -> Result<(), Error> {
+    let from = fs::canonicalize(from).map_err(io_error("read", from))?;
+    #[cfg(unix)]
+    let done = std::os::unix::fs::symlink(&from, to);
+    #[cfg(not(unix))]
+    let done = fs::copy(&from, to).map(|_| ());
+    done.map_err(io_error("link", to))
+}
