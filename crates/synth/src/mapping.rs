@@ -1,9 +1,9 @@
 //! A design on standard cells: elaborated once, each module mapped by itself, linked, timed.
 //!
-//! Main decision: Yosys' one script is cut into stages that hand over RTLIL. What is mapped does not
-//! depend on how it is mapped elsewhere, so a module is a stage: a run that was killed goes on with the
-//! module it was at, modules are mapped on all cores, and a search for the best period maps no module
-//! twice the same way.
+//! Main decision: Yosys' one script is cut into stages that hand over RTLIL. What is mapped does
+//! not depend on how it is mapped elsewhere, so a module is a stage: a run that was killed goes on
+//! with the module it was at, modules are mapped on all cores, and a search for the best period
+//! maps no module twice the same way.
 
 use std::fs;
 

@@ -1,9 +1,10 @@
 //! How a module is mapped: few recipes, from small to fast, and which of them a period asks for.
 //!
-//! Main decision: a period chooses among ABC scripts and is not handed to ABC as its delay target. On
-//! the netlists of this project `&nf -D` does nothing, and a target of `upsize` and `dnsize` saves one or
-//! two per cent and makes a module that holds part of a path slower than the path allows; how logic is
-//! rebuilt and mapped moves area and delay by a third (scripts/synth/README.md).
+//! Main decision: a period chooses among ABC scripts and is not handed to ABC as its delay target.
+//! On the netlists of this project `&nf -D` does nothing, and a target of `upsize` and `dnsize`
+//! saves one or two per cent and makes a module that holds part of a path slower than the path
+//! allows; how logic is rebuilt and mapped moves area and delay by a third
+//! (scripts/synth/README.md).
 
 /// A way to map a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! The shortest clock period, by bisection on the period that is given to mapping and timing.
 //!
-//! A try maps the design for a period and lets OpenSTA say which period the netlist meets. Mapping is
-//! no monotonous function of the period, so what is kept is the best netlist seen and not the last.
+//! A try maps the design for a period and lets OpenSTA say which period the netlist meets. Mapping
+//! is no monotonous function of the period, so what is kept is the best netlist seen and not the
+//! last.
 
 use crate::error::Error;
 use crate::mapping::{Mapped, Mapper, Netlist, Unit};

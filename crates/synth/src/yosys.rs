@@ -127,14 +127,15 @@ pub fn elaborate_script(design: &Design, clock_gates: bool) -> String {
     read(design) + &fill(ELABORATE, &values)
 }
 
-/// Script that maps one module from `input` to `output`; `constr` tells whether `abc.constr` exists.
+/// Script that maps one module from `input` to `output`; `constr` tells whether `abc.constr`
+/// exists.
 pub fn unit_script(input: &str, output: &str, abc_script: &str, constr: bool) -> String {
     let constr = if constr { "-constr abc.constr" } else { "" };
     fill(UNIT, &[("IN", input), ("OUT", output), ("CONSTR", constr), ("SCRIPT", abc_script)])
 }
 
-/// Last script of a Liberty run, on `units`, outputs in `dir` (empty or with a slash at its end); tie
-/// cells are (cell, pin).
+/// Last script of a Liberty run, on `units`, outputs in `dir` (empty or with a slash at its end);
+/// tie cells are (cell, pin).
 pub fn link_script(
     design: &Design,
     units: &[String],
@@ -185,7 +186,8 @@ pub fn abc_script(restructure: &str, map: &str) -> String {
     fill(ABC, &[("RESTRUCTURE", restructure), ("MAP", map)])
 }
 
-/// Longest path that ABC states at the end of a log, in picoseconds; 0 when there was nothing to map.
+/// Longest path that ABC states at the end of a log, in picoseconds; 0 when there was nothing to
+/// map.
 ///
 /// # Errors
 /// A line of ABC's timer that has no delay.
