@@ -28,8 +28,8 @@ const WARNINGS_MAX: usize = 50;
 ///
 /// `told` hears of each stage as it begins or is kept; nothing is printed. The output folder is
 /// created when missing and locked while the run lasts. Stages that an earlier run left whole, with
-/// inputs of the same content, are not repeated. `report.json` appears only at the end of a run that
-/// succeeded, and an older one is removed at the start.
+/// inputs of the same content, are not repeated. `report.json` appears only at the end of a run
+/// that succeeded, and an older one is removed at the start.
 ///
 /// # Errors
 /// A bad configuration, a missing tool, library or source, a tool that fails or runs too long, and
@@ -228,8 +228,8 @@ fn find_sta() -> Result<Tool, Error> {
     Tool::find("sta", "-version", "apt-get install opensta")
 }
 
-/// Cells of an FPGA by what they are; none for other targets. A prefix ends where digits or variants
-/// of the cell begin.
+/// Cells of an FPGA by what they are; none for other targets. A prefix ends where digits or
+/// variants of the cell begin.
 fn resources(target: &Target, summary: &Summary) -> Option<FpgaResources> {
     let count = |prefixes: &[&str]| {
         let wanted = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
@@ -274,7 +274,8 @@ impl OutDir {
         fs::create_dir_all(&input).map_err(io_error("create", &input))?;
         let lock_path = path.join(".lock");
         let lock = File::create(&lock_path).map_err(io_error("create", &lock_path))?;
-        // A tool that is being started when its run is killed has the lock until it has become itself.
+        // A tool that is being started when its run is killed has the lock until it has become
+        // itself.
         let mut attempts = 5;
         while let Err(error) = lock.try_lock() {
             attempts -= 1;

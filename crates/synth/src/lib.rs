@@ -3,10 +3,10 @@
 //! Role: take generated Verilog-2005, give area, resources and clock. [`run`] stages its inputs in
 //! the output folder, renders the scripts of `scripts/synth`, runs the tools there and reads their
 //! reports back. A run into a folder that holds an earlier one repeats only the stages whose inputs
-//! changed or whose outputs are not whole. Main decision: the tools are run as programs on plain script files that stay
-//! beside the results, so each number can be reproduced without this crate; a binding to Yosys'
-//! library interface was turned down for that reason. A number that is missing, zero or not finite
-//! is an error, never a default.
+//! changed or whose outputs are not whole. Main decision: the tools are run as programs on plain
+//! script files that stay beside the results, so each number can be reproduced without this crate;
+//! a binding to Yosys' library interface was turned down for that reason. A number that is missing,
+//! zero or not finite is an error, never a default.
 //!
 //! ```no_run
 //! use synth::{SynthConfig, Target, run};

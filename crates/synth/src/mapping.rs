@@ -1,9 +1,9 @@
 //! A design on standard cells: elaborated once, each module mapped by itself, linked, timed.
 //!
-//! Main decision: Yosys' one script is cut into stages that hand over RTLIL. What is mapped does not
-//! depend on how it is mapped elsewhere, so a module is a stage: a run that was killed goes on with the
-//! module it was at, modules are mapped on all cores, and a search for the best period maps no module
-//! twice the same way.
+//! Main decision: Yosys' one script is cut into stages that hand over RTLIL. What is mapped does
+//! not depend on how it is mapped elsewhere, so a module is a stage: a run that was killed goes on
+//! with the module it was at, modules are mapped on all cores, and a search for the best period
+//! maps no module twice the same way.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::config::SynthConfig;
 use crate::error::{Error, io_error};
 use crate::hierarchy::{Summary, summarise};
 use crate::library::{CELLS, Staged};
-use crate::recipe::{RECIPES, budget_ps};
+use crate::recipe::{PLAIN, RECIPES, Recipe, budget_ps};
 use crate::relay::{Tell, for_each};
 use crate::report::{Stage, StageId, TimingReport, UnitReport};
 use crate::stage::{Ledger, Step};
@@ -46,8 +46,6 @@ pub(crate) struct Unit {
 pub(crate) struct Mapped {
     file: String,
     pub report: UnitReport,
-    /// Index of its recipe.
-    pub recipe: usize,
 }
 
 /// A netlist that is linked and timed.
@@ -131,8 +129,8 @@ impl Mapper<'_> {
     }
 
     /// Maps `unit` by `recipe`.
-    pub fn map(&self, unit: &Unit, index: usize) -> Result<Mapped, Error> {
-        let recipe = RECIPES[index].name;
+    fn map(&self, unit: &Unit, recipe: &Recipe) -> Result<Mapped, Error> {
+        let recipe = recipe.name;
         let name = &unit.name;
         let abc = format!("abc_{recipe}.script");
         let file = |suffix: &str| format!("units/{name}.{recipe}.{suffix}");
@@ -157,7 +155,7 @@ impl Mapper<'_> {
         let delay_ps = yosys::parse_abc_delay(&self.read(&log)?)
             .map_err(|error| error.at(self.config.out_dir.join(&log)))?;
         let report = UnitReport { unit: name.clone(), recipe: recipe.to_owned(), delay_ps };
-        Ok(Mapped { file: output, report, recipe: index })
+        Ok(Mapped { file: output, report })
     }
 
     /// Buffers for the inputs of units, where the library has one.
@@ -173,21 +171,22 @@ impl Mapper<'_> {
     }
 
     /// Maps every unit by the smallest recipe that fits `period_ps`, else by the fastest; without a
-    /// period by the smallest.
+    /// period by the plain one.
     pub fn map_all(&self, units: &[Unit], period_ps: Option<f64>) -> Result<Vec<Mapped>, Error> {
-        for recipe in RECIPES {
+        for recipe in RECIPES.iter().chain([&PLAIN]) {
             let text = yosys::abc_script(recipe.restructure, recipe.map);
             self.write(&format!("abc_{}.script", recipe.name), &text)?;
         }
         for_each(self.config.jobs, units, |unit| {
-            let mut best = self.map(unit, 0)?;
-            let Some(period_ps) = period_ps else { return Ok(best) };
+            let Some(period_ps) = period_ps else { return self.map(unit, &PLAIN) };
             let budget_ps = budget_ps(period_ps, unit.has_registers);
-            for index in 1..RECIPES.len() {
+            let [smallest, larger @ ..] = &RECIPES;
+            let mut best = self.map(unit, smallest)?;
+            for recipe in larger {
                 if best.report.delay_ps <= budget_ps {
                     break;
                 }
-                let mapped = self.map(unit, index)?;
+                let mapped = self.map(unit, recipe)?;
                 if mapped.report.delay_ps < best.report.delay_ps {
                     best = mapped;
                 }
@@ -261,7 +260,7 @@ impl Mapped {
     /// Names of the scripts that made it, ABC's last.
     pub fn scripts(&self) -> [String; 2] {
         let script = self.file.replace(".il", ".ys");
-        [script, format!("abc_{}.script", RECIPES[self.recipe].name)]
+        [script, format!("abc_{}.script", self.report.recipe)]
     }
 
     /// Name of its log.

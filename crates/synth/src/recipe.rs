@@ -1,9 +1,9 @@
 //! How a module is mapped: few recipes, from small to fast, and which of them a period asks for.
 //!
-//! Main decision: a period chooses among ABC scripts that each go for speed, and is not handed to ABC
-//! as its delay target. On the netlists of this project a target (`-D` of `&nf`, `upsize`, `dnsize`)
-//! moves area by less than 0.2 % and makes a module that holds part of a path slower than the path
-//! allows; how logic is rebuilt before it is mapped moves the delay by a third
+//! Main decision: a period chooses among ABC scripts and is not handed to ABC as its delay target.
+//! On the netlists of this project `&nf -D` does nothing, and a target of `upsize` and `dnsize`
+//! saves one or two per cent and makes a module that holds part of a path slower than the path
+//! allows; how logic is rebuilt and mapped moves area and delay by a third
 //! (scripts/synth/README.md).
 
 /// A way to map a module.
@@ -17,19 +17,23 @@ pub(crate) struct Recipe {
     pub map: &'static str,
 }
 
-/// ABC's mapper by cuts of and-inverter graphs with choices: small.
-const CUTS: &str = "&get -n\n&dch -f\n&nf\n&put";
+/// ABC's mapper for area.
+const AREA: &str = "dch -f\namap -m\ntopo";
 
-/// ABC's older mapper by structures, for delay: larger and faster.
-const STRUCTURES: &str = "dch -f\nmap -B 0.9\ntopo";
+/// ABC's mapper for delay: larger and faster.
+const DELAY: &str = "dch -f\nmap -B 0.9\ntopo";
+
+/// What maps without a period: the script of Yosys 0.23 itself, with buffers and sizes.
+pub(crate) const PLAIN: Recipe =
+    Recipe { name: "plain", restructure: "", map: "&get -n\n&dch -f\n&nf\n&put" };
 
 /// From the smallest to the fastest. `if -g` rebuilds logic in look-up tables of four or six inputs
 /// such that paths become short; what ripples becomes parallel.
 pub(crate) const RECIPES: [Recipe; 4] = [
-    Recipe { name: "small", restructure: "", map: CUTS },
-    Recipe { name: "quick", restructure: "if -g -K 4\nstrash", map: CUTS },
-    Recipe { name: "fast", restructure: "if -g -K 6\nstrash", map: CUTS },
-    Recipe { name: "fastest", restructure: "if -g -K 6\nstrash", map: STRUCTURES },
+    Recipe { name: "small", restructure: "", map: AREA },
+    Recipe { name: "quick", restructure: "if -g -K 4\nstrash", map: AREA },
+    Recipe { name: "fast", restructure: "if -g -K 6\nstrash", map: AREA },
+    Recipe { name: "fastest", restructure: "if -g -K 6\nstrash", map: DELAY },
 ];
 
 /// Part of the period that the logic of a module with registers may take; the rest is for the

@@ -1,8 +1,8 @@
 //! The shortest clock period, by bisection on the period that is given to mapping and timing.
 //!
-//! A try maps the design for a period and lets OpenSTA say which period the netlist meets. Mapping is
-//! no monotonous function of the period, so what is kept is the best netlist seen and not the last. Then
-//! modules that need not be as fast are mapped smaller.
+//! A try maps the design for a period and lets OpenSTA say which period the netlist meets. Mapping
+//! is no monotonous function of the period, so what is kept is the best netlist seen and not the
+//! last.
 
 use crate::error::Error;
 use crate::mapping::{Mapped, Mapper, Netlist, Unit};
@@ -26,38 +26,13 @@ pub(crate) struct Found {
 /// Searches from `start_ps`, the period of the first try.
 pub(crate) fn search(mapper: &Mapper, units: &[Unit], start_ps: f64) -> Result<Found, Error> {
     let mut log = Log { mapper, tries: Vec::new(), netlists: Vec::new() };
-    bisect(start_ps, |given_ps, first| {
-        // The first try is the mapping without a period, which is the smallest.
-        let mapped = mapper.map_all(units, (!first).then_some(given_ps))?;
+    bisect(start_ps, |given_ps| {
+        let mapped = mapper.map_all(units, Some(given_ps))?;
         log.attempt(given_ps, mapped)
     })?;
-    recover(&mut log, units)?;
     let best = log.best();
     let period_ps = log.tries[best].period_ps.ceil();
     Ok(Found { mapped: log.netlists.swap_remove(best), period_ps, tries: log.tries })
-}
-
-/// Makes the best netlist smaller: a module that a period of its own would have mapped faster than
-/// the slowest path needs takes a smaller recipe, as long as the period stays.
-fn recover(log: &mut Log, units: &[Unit]) -> Result<(), Error> {
-    let mut best = log.netlists[log.best()].clone();
-    let period_ps = log.tries[log.best()].period_ps.ceil();
-    for (index, unit) in units.iter().enumerate() {
-        for recipe in 0..best[index].recipe {
-            let smaller = log.mapper.map(unit, recipe)?;
-            // Its logic alone takes longer: OpenSTA need not be asked.
-            if smaller.report.delay_ps >= period_ps {
-                continue;
-            }
-            let mut candidate = best.clone();
-            candidate[index] = smaller;
-            if log.attempt(period_ps, candidate.clone())? <= period_ps {
-                best = candidate;
-                break;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// What was tried.
@@ -100,20 +75,17 @@ impl Log<'_> {
     }
 }
 
-/// Bisects between a period that is met and one that is not. `attempt` gets a period and whether it is
-/// the first, and gives the period that the netlist mapped for it meets.
-fn bisect(
-    start_ps: f64,
-    mut attempt: impl FnMut(f64, bool) -> Result<f64, Error>,
-) -> Result<(), Error> {
-    let mut met_ps = attempt(start_ps, true)?;
+/// Bisects between a period that is met and one that is not. `attempt` gets a period and gives the
+/// one that the netlist mapped for it meets.
+fn bisect(start_ps: f64, mut attempt: impl FnMut(f64) -> Result<f64, Error>) -> Result<(), Error> {
+    let mut met_ps = attempt(start_ps)?;
     let mut missed_ps = 0.0;
     for _ in 1..TRIES_MAX {
         if met_ps - missed_ps <= RESOLUTION * met_ps {
             break;
         }
         let given_ps = ((met_ps + missed_ps) / 2.0).round();
-        let period_ps = attempt(given_ps, false)?;
+        let period_ps = attempt(given_ps)?;
         if period_ps > given_ps {
             missed_ps = given_ps;
         }
@@ -148,9 +120,9 @@ mod tests {
     /// Periods given, for a design that meets `best_ps` at the least.
     fn given(start_ps: f64, met: impl Fn(f64) -> f64) -> Vec<f64> {
         let mut given = Vec::new();
-        bisect(start_ps, |period_ps, first| {
+        bisect(start_ps, |period_ps| {
             given.push(period_ps);
-            Ok(met(if first { f64::INFINITY } else { period_ps }))
+            Ok(met(period_ps))
         })
         .expect("no failure");
         given

@@ -16,7 +16,8 @@ const TIMING: &str = include_str!("../../../scripts/synth/timing.tcl");
 /// matter: period minus slack is the same for every given period.
 pub const NOMINAL_PERIOD_PS: f64 = 10_000.0;
 
-/// Script that times `netlist_sta.v` in `dir` (empty or with a slash at its end) against `cells.lib`.
+/// Script that times `netlist_sta.v` in `dir` (empty or with a slash at its end) against
+/// `cells.lib`.
 pub fn script(
     top: &str,
     dir: &str,

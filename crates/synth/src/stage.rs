@@ -1,12 +1,13 @@
 //! Stages that are not repeated: each tool run leaves a stamp that says what made its outputs.
 //!
 //! Role: [`Ledger::run`] runs one tool on one script, unless its stamp in `stages/` shows that the
-//! same tool ran on inputs of the same content and that the outputs are still what it wrote. Options
-//! are part of the scripts and scripts are inputs, so nothing else can matter. Main decision: a tool
-//! runs in a folder of its own that holds links to the declared inputs only. So a stage cannot read
-//! what its stamp does not name, a killed one leaves nothing behind that looks like a result, and a
-//! tool that outlived its run writes where nobody looks. Times of change were turned down as keys:
-//! a copied or checked-out folder would repeat everything, a clock set back would repeat too little.
+//! same tool ran on inputs of the same content and that the outputs are still what it wrote.
+//! Options are part of the scripts and scripts are inputs, so nothing else can matter. Main
+//! decision: a tool runs in a folder of its own that holds links to the declared inputs only. So a
+//! stage cannot read what its stamp does not name, a killed one leaves nothing behind that looks
+//! like a result, and a tool that outlived its run writes where nobody looks. Times of change were
+//! turned down as keys: a copied or checked-out folder would repeat everything, a clock set back
+//! would repeat too little.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -272,8 +273,8 @@ impl Ledger {
         self.times.lock().expect("no panic while held").push(time);
     }
 
-    /// Removes results of an earlier run of other stages from the folder itself. What is below it, such
-    /// as modules mapped in other ways, stays for a run that can use it.
+    /// Removes results of an earlier run of other stages from the folder itself. What is below it,
+    /// such as modules mapped in other ways, stays for a run that can use it.
     pub fn sweep(&self) -> Result<(), Error> {
         let used = self.used.lock().expect("no panic while held");
         let outputs: Vec<_> = used.values().flatten().collect();
@@ -295,7 +296,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Stages that took part so far, in an order that does not depend on which of several ended first.
+    /// Stages that took part so far, in an order that does not depend on which of several ended
+    /// first.
     pub fn times(&self) -> Vec<StageTime> {
         let mut times = self.times.lock().expect("no panic while held").clone();
         let part = |time: &StageTime| time.id.part.clone().unwrap_or_default();

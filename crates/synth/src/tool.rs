@@ -149,8 +149,8 @@ fn descendants(pid: u32) -> Vec<u32> {
     all
 }
 
-/// Ends tools that still run in `scratch`, which a run that was killed left behind. By Linux' /proc;
-/// elsewhere they go on, in a folder that is gone.
+/// Ends tools that still run in `scratch`, which a run that was killed left behind. By Linux'
+/// /proc; elsewhere they go on, in a folder that is gone.
 pub(crate) fn stop_left_over(scratch: &Path) {
     let Ok(scratch) = fs::canonicalize(scratch) else { return };
     let Ok(processes) = fs::read_dir("/proc") else { return };

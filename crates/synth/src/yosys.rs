@@ -161,8 +161,8 @@ pub fn unit_script(
     fill(UNIT, &values)
 }
 
-/// Last script of a Liberty run, on `units`, outputs in `dir` (empty or with a slash at its end); tie
-/// cells are (cell, pin).
+/// Last script of a Liberty run, on `units`, outputs in `dir` (empty or with a slash at its end);
+/// tie cells are (cell, pin).
 pub fn link_script(
     design: &Design,
     units: &[String],
@@ -217,7 +217,8 @@ pub fn abc_script(restructure: &str, map: &str) -> String {
     fill(ABC, &[("RESTRUCTURE", restructure), ("MAP", map)])
 }
 
-/// Longest path that ABC states at the end of a log, in picoseconds; 0 when there was nothing to map.
+/// Longest path that ABC states at the end of a log, in picoseconds; 0 when there was nothing to
+/// map.
 ///
 /// # Errors
 /// A line of ABC's timer that has no delay.
