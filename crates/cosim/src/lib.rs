@@ -12,6 +12,8 @@ mod mismatch;
 mod pack;
 mod reference;
 mod rtl;
+mod run;
+mod split;
 pub mod top;
 
 pub use activity::Activity;
