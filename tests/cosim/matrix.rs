@@ -194,8 +194,11 @@ fn check(name: &str, config: &Config) {
     let mut fastest = CheckedEngine::new(rtl(config).with_layout(Layout::Fastest));
     let mut split = MODELS.map(|models| on_models(config, models));
     let mut fastest_split = on_models(config, 3).with_layout(Layout::Fastest);
+    let mut sampled = CheckedEngine::new(on_models(config, 2).with_layout(Layout::Fastest));
+    sampled = sampled.with_rate(0.5).unwrap();
     let mut stalled = rtl(config).with_stalls(Stalls { seed, chance: 100 });
     let mut reference = ReferenceEngine::new(config.clone());
+    let mut tiles = (0, 0);
     for case in 0..variable("FLEXMAC_COSIM_CASES", 40) {
         let random = Case::random(config, &mut rng);
         let product = random.product();
@@ -214,6 +217,12 @@ fn check(name: &str, config: &Config) {
             fastest.gemm(&product).unwrap_or_else(|e| panic!("{context}, fastest: {e}"));
         laid_out.stats.tiles_checked = 0;
         assert_eq!(fastest_split.gemm(&product).unwrap(), laid_out, "{context}, fastest, split");
+        let sample = sampled.gemm(&product).unwrap_or_else(|e| panic!("{context}, sampled: {e}"));
+        assert_eq!(sample.values, laid_out.values, "{context}, sampled");
+        tiles.0 += sample.stats.tiles_checked;
+        tiles.1 += sample.stats.tiles;
+        let expected = Stats { tiles_checked: sample.stats.tiles_checked, ..laid_out.stats };
+        assert_eq!(sample.stats, expected, "{context}, sampled");
         let late = stalled.gemm(&product).unwrap();
         let expected = reference.gemm(&product).unwrap();
         same_but_late(&expected, &late, &context);
@@ -224,6 +233,13 @@ fn check(name: &str, config: &Config) {
             assert_eq!(laid_out.stats.counters, expected.stats.counters, "{context}, fastest");
         }
     }
+    assert_half(name, tiles);
+}
+
+/// Of many tiles about half are in a sample of rate 1/2: six standard deviations are allowed.
+fn assert_half(name: &str, (checked, tiles): (u64, u64)) {
+    let (checked, tiles) = (checked as f64, tiles as f64);
+    assert!((checked - tiles / 2.0).abs() <= 3.0 * tiles.sqrt(), "{name}: {checked} of {tiles}");
 }
 
 fn same_but_late(expected: &Outcome<i32>, found: &Outcome<i32>, context: &str) {
@@ -296,6 +312,7 @@ fn check_floats(name: &str, config: &Config) {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut checked = CheckedEngine::new(rtl(config));
     let mut split = MODELS.map(|models| on_models(config, models));
+    let mut sampled = CheckedEngine::new(on_models(config, 2)).with_rate(0.5).unwrap();
     let mut stalled = rtl(config).with_stalls(Stalls { seed, chance: 100 });
     for case in 0..variable("FLEXMAC_COSIM_CASES", 40) {
         let random = FloatCase::random(config, &mut rng);
@@ -306,11 +323,14 @@ fn check_floats(name: &str, config: &Config) {
         let late = stalled.gemm(&product).unwrap();
         let bits = |outcome: &Outcome<f32>| outcome.values.mapv(f32::to_bits);
         for (engine, models) in split.iter_mut().zip(MODELS) {
-            let parts = engine.gemm(&product).unwrap();
+            let parts: Outcome<f32> = engine.gemm(&product).unwrap();
             assert_eq!(bits(&parts), bits(&found), "{context}, {models} models");
             let expected = Stats { tiles_checked: 0, ..found.stats };
             assert_eq!(parts.stats, expected, "{context}, {models} models");
         }
+        let sample = sampled.gemm(&product).unwrap_or_else(|e| panic!("{context}, sampled: {e}"));
+        assert_eq!(bits(&sample), bits(&found), "{context}, sampled");
+        assert!(sample.stats.tiles_checked <= sample.stats.tiles, "{context}, sampled");
         assert_eq!(bits(&late), bits(&found), "{context}, stalled");
         assert_eq!(late.stats.counters, found.stats.counters, "{context}, stalled");
         assert_eq!(late.stats.cycles.compute, found.stats.cycles.compute, "{context}, stalled");
