@@ -106,20 +106,44 @@ fn a_resumed_run_checks_the_tiles_that_it_would_have_checked() {
     assert!(error.contains("--check-rate: expected 0.1, found 0.5"), "{error}");
 }
 
-#[test]
-fn a_sample_finds_a_fault() {
-    let bench = Bench::with_design(&ARRAY);
+/// File, the right text, a wrong one, what the report must say.
+const FAULTS: [[&str; 4]; 4] = [
     // Other random bits from a tile's second row on: one in a few results is off by one.
-    let file = bench.path("d/rtl/flexmac_lfsr.v");
-    let right = fs::read_to_string(&file).unwrap();
-    let wrong = right.replace("32'h80200003", "32'h80200001");
-    assert_ne!(right, wrong, "the fault is in the design");
-    fs::write(&file, wrong).unwrap();
-    let flags = format!("{TRAIN} --iters 3 --check-rate 0.05 --out run");
-    let flags: Vec<_> = flags.split_whitespace().collect();
-    let output = bench.command(&flags).assert().code(1).get_output().clone();
-    let error = diagnostics(&output);
-    assert!(error.contains("RTL and reference differ"), "{error}");
-    assert!(error.contains("differing results: C["), "{error}");
-    assert!(error.contains("replay    flexmac gemm --config run/mismatch/design"), "{error}");
+    ["flexmac_lfsr.v", "32'h80200003", "32'h80200001", "differing results: C["],
+    [
+        "flexmac_stats.v",
+        "error_q <= error_sum;",
+        "error_q <= {EW{1'b0}} & error_sum;",
+        "results agree, counters differ",
+    ],
+    [
+        "flexmac_seq.v",
+        "assign wait_o = due_q && !chains_free;",
+        "assign wait_o = due_q && !chains_free && 1'b0;",
+        "cycles differ from the cycle model",
+    ],
+    [
+        "flexmac_seq.v",
+        "wire capture = due_q && chains_free;",
+        "wire capture = due_q && chains_free && 1'b0;",
+        "rtl: no progress for",
+    ],
+];
+
+#[test]
+fn a_sample_finds_faults() {
+    for [file, right, wrong, report] in FAULTS {
+        let bench = Bench::with_design(&ARRAY);
+        let file = bench.path("d/rtl").join(file);
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(text.matches(right).count(), 1, "{right}");
+        fs::write(&file, text.replace(right, wrong)).unwrap();
+        let flags = format!("{TRAIN} --iters 3 --check-rate 0.05 --out run");
+        let flags: Vec<_> = flags.split_whitespace().collect();
+        let output = bench.command(&flags).assert().code(1).get_output().clone();
+        let error = diagnostics(&output);
+        assert!(error.contains("RTL and reference differ"), "{error}");
+        assert!(error.contains(report), "{report}, found: {error}");
+        assert!(error.contains("replay    flexmac gemm --config run/mismatch/design"), "{error}");
+    }
 }
