@@ -136,7 +136,7 @@ FAULTS = {
         ("offset stays", "{(ACC - S + 1) {1'b1}}", "{(ACC - S + 1) {1'b0}}"),
         ("a carry lost", "(base_i & sum) | (carry & (base_i ^ sum))", "carry & (base_i ^ sum)"),
         ("carries a place low", "{up[ACC-2:0], 1'b0}", "up"),
-        ("offset added again", "{!total[S-1]}}, total", "{total[S-1]}}, total"),
+        ("offset added again", "{!added[S-1]}}", "{added[S-1]}}"),
         ("the pair's carry dropped", "= sum_i + carry_i", "= sum_i"),
     ],
     "flexmac_column": [

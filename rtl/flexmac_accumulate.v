@@ -69,10 +69,10 @@ module flexmac_accumulate #(
       assign x = base_i ^ sum ^ carry;
       assign y = {up[ACC-2:0], 1'b0};
 `else
-      wire [S-1:0] total = sum_i + carry_i;
+      wire [S-1:0] added = sum_i + carry_i;
       wire unused_enable = &{1'b0, clk_i, sum_en_i};
       assign x = base_i;
-      assign y = {{(ACC - S + 1) {!total[S-1]}}, total[S-2:0]};
+      assign y = {{(ACC - S + 1) {!added[S-1]}}, added[S-2:0]};
 `endif
     end
   endgenerate
