@@ -1,4 +1,5 @@
-//! The checked engine: RTL and reference, compared on every product in full or on a sample of tiles.
+//! The checked engine: RTL and reference, compared on every product in full or on a sample of
+//! tiles.
 
 use fxp::Counters;
 use rtlgen::{Cycles, Schedule};
@@ -15,9 +16,9 @@ use crate::sampled;
 /// Called with the product on which RTL and reference differ; returns a command that replays it.
 pub type ReplayHook<T = i32> = Box<dyn FnMut(&Product<'_, T>) -> Option<String> + Send>;
 
-/// Runs every product on both engines, side by side, and compares every result bit, every counter and
-/// every cycle count; returns the RTL's. With a rate below 1 only a sample of tiles runs on the RTL;
-/// what is returned then is the reference's, cycles from the model.
+/// Runs every product on both engines, side by side, and compares every result bit, every counter
+/// and every cycle count; returns the RTL's. With a rate below 1 only a sample of tiles runs on the
+/// RTL; what is returned then is the reference's, cycles from the model.
 pub struct CheckedEngine {
     rtl: RtlEngine,
     reference: ReferenceEngine,
@@ -34,8 +35,8 @@ impl CheckedEngine {
         Self { rtl, reference, sample, replay: None, float_replay: None }
     }
 
-    /// Checks each tile with probability `rate`, above 0 and at most 1, in place of all of them. The
-    /// tiles follow from the products' seeds. `None` if the rate is not one.
+    /// Checks each tile with probability `rate`, above 0 and at most 1, in place of all of them.
+    /// The tiles follow from the products' seeds. `None` if the rate is not one.
     #[must_use]
     pub fn with_rate(self, rate: f64) -> Option<Self> {
         Some(Self { sample: Sample::new(rate)?, ..self })

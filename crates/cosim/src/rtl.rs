@@ -57,8 +57,8 @@ impl RtlEngine {
 
     /// Drives up to `models` instances of the model at a time, by the threads of rayon's pool. Each
     /// runs a part of a product's tiles. Results, counters and cycles are those of one instance,
-    /// whatever their number (`split.rs`). A model that writes waves or counts activity stays alone,
-    /// for they show one array in one piece.
+    /// whatever their number (`split.rs`). A model that writes waves or counts activity stays
+    /// alone, for they show one array in one piece.
     ///
     /// # Errors
     /// [`EngineError::Verilated`] when an instance cannot be made.

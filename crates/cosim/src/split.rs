@@ -8,10 +8,11 @@
 //! cycles of the product = cycles of the first part
 //!     + the others' sum of (cycles of stand-in and part - cycles of the stand-in alone)
 //!
-//! Both terms of a difference end with the latency that no schedule hides, so one of them is left in
-//! the sum, as on one model. All numbers in it are the RTL's own counters: the closed form of the
-//! cycle model is not used here, and a checked run compares the sum with it. The alternative, parts
-//! run by themselves and their seams calculated, would report calculated stalls as counted ones.
+//! Both terms of a difference end with the latency that no schedule hides, so one of them is left
+//! in the sum, as on one model. All numbers in it are the RTL's own counters: the closed form of
+//! the cycle model is not used here, and a checked run compares the sum with it. The alternative,
+//! parts run by themselves and their seams calculated, would report calculated stalls as counted
+//! ones.
 
 use fxp::Counters;
 use rayon::prelude::*;

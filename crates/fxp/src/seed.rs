@@ -73,8 +73,8 @@ impl SeedPath {
         (fields.into_iter().fold(0, absorb) >> 32) as u32
     }
 
-    /// A random number of a tile's own, from 0 to 2^64 - 1: mixed like a column's seed, for a column
-    /// number that no array has.
+    /// A random number of a tile's own, from 0 to 2^64 - 1: mixed like a column's seed, for a
+    /// column number that no array has.
     pub fn tile_draw(self, tile: u64) -> u64 {
         let fields = [self.run, self.iteration, self.layer, self.role as u64, tile, u64::MAX];
         fields.into_iter().fold(0, absorb)

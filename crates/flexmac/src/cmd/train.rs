@@ -78,7 +78,8 @@ pub struct TrainArgs {
     #[arg(long, conflicts_with_all = ["resume", "resume_previous"])]
     force: bool,
     /// Go on with the run in --out from its last checkpoint: settings are the run's own, and only
-    /// --iters (to more), --engine (not to or from float), --threads and --checkpoint-every may change
+    /// --iters (to more), --engine (not to or from float), --threads and --checkpoint-every may
+    /// change
     #[arg(long, requires = "out")]
     resume: bool,
     /// Like --resume, from the checkpoint before the last
@@ -95,9 +96,9 @@ pub struct TrainArgs {
     /// [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// Share of all tiles, drawn at random from the run's seed, that --engine checked runs on the RTL
-    /// as well and compares with the reference, which computes everything; above 0, 1 for every tile
-    /// on the RTL [default: 1]
+    /// Share of all tiles, drawn at random from the run's seed, that --engine checked runs on the
+    /// RTL as well and compares with the reference, which computes everything; above 0, 1 for every
+    /// tile on the RTL [default: 1]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     check_rate: Option<f64>,
     /// Iterations between evaluations, 0 for the end only [default: 0]
