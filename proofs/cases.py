@@ -67,6 +67,8 @@ PROOFS = [
     *(cell("csa", "two words add up to all words, nothing lost at the top", {"N": n, "W": w},
            below=("flexmac_pipe",)) for n, w in ((1, 3), (2, 3), (3, 5), (4, 5), (6, 4))),
     *(cell("accumulate", "base plus pair, its offset taken off", {"S": s, "ACC": a},
+           below=ACCUMULATE) for s, a in ((5, 6), (19, 31), (69, 76))),
+    *(cell("accumulate", "the same by full adders and carry select", {"S": s, "ACC": a},
            below=ACCUMULATE, defines=CELLS) for s, a in ((5, 6), (19, 31), (69, 76))),
     *(Proof("flexmac_pe", "no overflow while intervals fit ACC; digits and accumulator are the exact"
             " sum of all products at their places; captures and drains", array(p, v),

@@ -20,7 +20,7 @@ FAULTS = {
     "flexmac_pe": [
         ("shifts in zeros", "acc_q >>> P", "$unsigned(acc_q) >> P"),
         ("shifts one short", "acc_q >>> P", "acc_q >>> (P - 1)"),
-        ("pair's words swapped for one", ".d_i({carry_d, sum_d})", ".d_i({sum_d, sum_d})"),
+        ("the pair's sum for its carry", ".d_i(carry_d)", ".d_i(sum_d)"),
         ("never clears", "if (acc_clear_i) base", "if (1'b0) base"),
         ("captures a bit more", "acc_q[P-1:0]};", "acc_q[P-1:0]} | (acc_q[P] << P);"),
         ("drain beats capture", "if (cap_i) chain_q", "if (cap_i && !drain_i) chain_q"),
@@ -62,7 +62,7 @@ FAULTS = {
         ("wrong tap", "32'h80200003", "32'h80200001"),
         ("seed 0 kept", "state_q <= 32'd1", "state_q <= 32'd0"),
         ("31 steps", "i < 32", "i < 31"),
-        ("not linear", "= ^(state_q & PARITIES", "= |(state_q & PARITIES"),
+        ("not linear", "= ^(state & PARITIES", "= |(state & PARITIES"),
         ("lower bits", "state_q[31:8]", "state_q[23:0]"),
         ("steps by itself", "if (step_i) begin", "begin"),
     ],
@@ -117,7 +117,7 @@ FAULTS = {
     ],
     "flexmac_dot": [
         ("a never signed", "{a_signed_i & a_i[lane*P+P-1]", "{1'b0 & a_i[lane*P+P-1]"),
-        ("squares", "one = a * b", "one = a * a"),
+        ("squares", "+ a * b", "+ a * a"),
         ("every lane is lane 0", "b_i[lane*P +: P]};", "b_i[0 +: P]};"),
         ("no offset", "total = OFFSET", "total = {S{1'b0}}"),
         ("sign row of b not inverted", "row ^ {a_signed_i, {(P - 1) {b_signed_i}}}",
@@ -136,6 +136,8 @@ FAULTS = {
         ("offset stays", "{(ACC - S + 1) {1'b1}}", "{(ACC - S + 1) {1'b0}}"),
         ("a carry lost", "(base_i & sum) | (carry & (base_i ^ sum))", "carry & (base_i ^ sum)"),
         ("carries a place low", "{up[ACC-2:0], 1'b0}", "up"),
+        ("offset added again", "{!added[S-1]}}", "{added[S-1]}}"),
+        ("the pair's carry dropped", "= sum_i + carry_i", "= sum_i"),
     ],
     "flexmac_column": [
         ("row 1 takes row 0's a", "a_i[1*WORD +: WORD]", "a_i[0*WORD +: WORD]"),
@@ -161,7 +163,7 @@ FAULTS = {
     ],
     "flexmac_fixed_pe": [
         ("never clears", "acc_clear_i ? {ACC{1'b0}} : acc_q", "acc_q"),
-        ("pair's words swapped for one", ".d_i({carry_d, sum_d})", ".d_i({carry_d, carry_d})"),
+        ("the pair's carry for its sum", ".d_i(sum_d)", ".d_i(carry_d)"),
         ("drain beats capture", "if (cap_i) chain_q", "if (cap_i && !drain_i) chain_q"),
         ("accumulates always", "if (acc_en_i) acc_q", "acc_q"),
         ("b unsigned", ".b_signed_i(1'b1)", ".b_signed_i(1'b0)"),

@@ -14,6 +14,8 @@
 //
 // Full adders make two words of the three, one carry chain the result. With SUM_REG, the pair is
 // added up and registered first: a chain of S bits more in front, and no full adders in the loop.
+// Without FLEXMAC_CELLS the pair is added up too, but not registered: flexmac_dot's carry is 0 then,
+// and a simulator adds faster than it makes full adders of words.
 //
 //   sum_i, carry_i   S bits: a sum plus 2^(S-1) when added as unsigned integers
 //   base_i, acc_o    s(ACC-1).0
@@ -59,12 +61,19 @@ module flexmac_accumulate #(
       assign x = base_i;
       assign y = {{(ACC - S + 1) {!total[S-1]}}, total[S-2:0]};
     end else begin : gen_pair
+`ifdef FLEXMAC_CELLS
       wire [ACC-1:0] sum = {{(ACC - S) {1'b0}}, sum_i[S-1] | carry_i[S-1], sum_i[S-2:0]};
       wire [ACC-1:0] carry = {{(ACC - S + 1) {1'b1}}, carry_i[S-2:0]};
       wire [ACC-1:0] up = (base_i & sum) | (carry & (base_i ^ sum));
       wire unused_enable = &{1'b0, clk_i, sum_en_i, up[ACC-1]};
       assign x = base_i ^ sum ^ carry;
       assign y = {up[ACC-2:0], 1'b0};
+`else
+      wire [S-1:0] added = sum_i + carry_i;
+      wire unused_enable = &{1'b0, clk_i, sum_en_i};
+      assign x = base_i;
+      assign y = {{(ACC - S + 1) {!added[S-1]}}, added[S-2:0]};
+`endif
     end
   endgenerate
 

@@ -86,23 +86,18 @@ module flexmac_dot #(
       .clk_i(clk_i), .cut_en_i(cut_en_i), .words_i(words), .sum_o(sum_o), .carry_o(carry_o)
   );
 `else
-  wire [V*S-1:0] product;
+  reg  [S-1:0] a, b;
   reg  [S-1:0] total;
-  integer i;
+  integer lane;
 
-  genvar lane;
-  generate
-    for (lane = 0; lane < V; lane = lane + 1) begin : gen_lane
-      wire signed [P:0] a = {a_signed_i & a_i[lane*P+P-1], a_i[lane*P +: P]};
-      wire signed [P:0] b = {b_signed_i & b_i[lane*P+P-1], b_i[lane*P +: P]};
-      wire signed [S-1:0] one = a * b;
-      assign product[lane*S +: S] = one;
-    end
-  endgenerate
-
+  // modulo 2^S: extended by their signs, digits need no signed product
   always @* begin
     total = OFFSET;
-    for (i = 0; i < V; i = i + 1) total = total + product[i*S +: S];
+    for (lane = 0; lane < V; lane = lane + 1) begin
+      a = {{(S - P) {a_signed_i & a_i[lane*P+P-1]}}, a_i[lane*P +: P]};
+      b = {{(S - P) {b_signed_i & b_i[lane*P+P-1]}}, b_i[lane*P +: P]};
+      total = total + a * b;
+    end
   end
 
   flexmac_pipe #(.W(S), .ON(CUT != 0)) u_cut (

@@ -52,18 +52,16 @@ module flexmac_lfsr #(
   endfunction
 
   localparam [1023:0] PARITIES = parities(1'b0);
-  wire [31:0] next;
 
-  genvar bit_index;
-  generate
-    for (bit_index = 0; bit_index < 32; bit_index = bit_index + 1) begin : gen_bit
-      assign next[bit_index] = ^(state_q & PARITIES[bit_index*32 +: 32]);
-    end
-  endgenerate
+  function [31:0] word_after(input [31:0] state);
+    integer bit_index;
+    for (bit_index = 0; bit_index < 32; bit_index = bit_index + 1)
+      word_after[bit_index] = ^(state & PARITIES[bit_index*32 +: 32]);
+  endfunction
 
   always @(posedge clk_i) begin
     if (step_i) begin
-      if (!load_i) state_q <= next;
+      if (!load_i) state_q <= word_after(state_q);
       else if (seed_i == 32'd0) state_q <= 32'd1;
       else state_q <= seed_i;
     end
@@ -83,11 +81,6 @@ module flexmac_lfsr #(
   reg past_valid = 1'b0;
   reg [31:0] stepped;
   integer f, h;
-
-  function [31:0] word_after(input [31:0] state);
-    integer i;
-    for (i = 0; i < 32; i = i + 1) word_after[i] = ^(state & PARITIES[i*32 +: 32]);
-  endfunction
 
   always @* begin
     for (f = 0; f < 32; f = f + 1) begin

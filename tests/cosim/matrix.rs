@@ -1,13 +1,16 @@
 //! Every supported configuration, co-simulated on random and extreme products.
 //!
 //! The checked engine compares every result bit, exact sum, counter and cycle; the stalled runs
-//! show that late handshakes change nothing but cycle counts. `FLEXMAC_COSIM_SEED` and
+//! show that late handshakes change nothing but cycle counts; runs on several models give what one
+//! gives, cycles included. `FLEXMAC_COSIM_SEED` and
 //! `FLEXMAC_COSIM_CASES` choose another or a longer run; `FLEXMAC_COSIM_CONFIG` one configuration.
 
 use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cosim::{CheckedEngine, Engine, Operand, Outcome, Product, ReferenceEngine, RtlEngine, Stalls};
+use cosim::{
+    CheckedEngine, Engine, Operand, Outcome, Product, ReferenceEngine, RtlEngine, Stalls, Stats,
+};
 use fxp::{Format, Role, Rounding, SeedPath};
 use ndarray::Array2;
 use rand::rngs::StdRng;
@@ -155,6 +158,13 @@ fn rtl(config: &Config) -> RtlEngine {
     RtlEngine::new(config.clone(), &sources, None).unwrap()
 }
 
+/// Numbers of models that must give what one gives: the last is more than most products have tiles.
+const MODELS: [usize; 2] = [2, 5];
+
+fn on_models(config: &Config, models: usize) -> RtlEngine {
+    rtl(config).with_models(models.try_into().unwrap()).unwrap()
+}
+
 #[test]
 fn rtl_equals_reference_on_every_configuration() {
     let configurations = configurations();
@@ -182,18 +192,37 @@ fn check(name: &str, config: &Config) {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut checked = CheckedEngine::new(rtl(config));
     let mut fastest = CheckedEngine::new(rtl(config).with_layout(Layout::Fastest));
+    let mut split = MODELS.map(|models| on_models(config, models));
+    let mut fastest_split = on_models(config, 3).with_layout(Layout::Fastest);
+    let mut sampled = CheckedEngine::new(on_models(config, 2).with_layout(Layout::Fastest));
+    sampled = sampled.with_rate(0.5).unwrap();
     let mut stalled = rtl(config).with_stalls(Stalls { seed, chance: 100 });
     let mut reference = ReferenceEngine::new(config.clone());
+    let mut tiles = (0, 0);
     for case in 0..variable("FLEXMAC_COSIM_CASES", 40) {
         let random = Case::random(config, &mut rng);
         let product = random.product();
         let context = format!("config {name}, seed {seed}, case {case}");
-        match checked.gemm(&product) {
-            Ok(found) => assert_eq!(found.stats.tiles_checked, found.stats.tiles),
+        let mut whole = match checked.gemm(&product) {
+            Ok(found) => found,
             Err(cosim::EngineError::SumRange { .. }) => continue,
             Err(error) => panic!("{context}: {error}"),
+        };
+        assert_eq!(whole.stats.tiles_checked, whole.stats.tiles);
+        whole.stats.tiles_checked = 0;
+        for (engine, models) in split.iter_mut().zip(MODELS) {
+            assert_eq!(engine.gemm(&product).unwrap(), whole, "{context}, {models} models");
         }
-        let laid_out = fastest.gemm(&product).unwrap_or_else(|e| panic!("{context}, fastest: {e}"));
+        let mut laid_out =
+            fastest.gemm(&product).unwrap_or_else(|e| panic!("{context}, fastest: {e}"));
+        laid_out.stats.tiles_checked = 0;
+        assert_eq!(fastest_split.gemm(&product).unwrap(), laid_out, "{context}, fastest, split");
+        let sample = sampled.gemm(&product).unwrap_or_else(|e| panic!("{context}, sampled: {e}"));
+        assert_eq!(sample.values, laid_out.values, "{context}, sampled");
+        tiles.0 += sample.stats.tiles_checked;
+        tiles.1 += sample.stats.tiles;
+        let expected = Stats { tiles_checked: sample.stats.tiles_checked, ..laid_out.stats };
+        assert_eq!(sample.stats, expected, "{context}, sampled");
         let late = stalled.gemm(&product).unwrap();
         let expected = reference.gemm(&product).unwrap();
         same_but_late(&expected, &late, &context);
@@ -204,6 +233,13 @@ fn check(name: &str, config: &Config) {
             assert_eq!(laid_out.stats.counters, expected.stats.counters, "{context}, fastest");
         }
     }
+    assert_half(name, tiles);
+}
+
+/// Of many tiles about half are in a sample of rate 1/2: six standard deviations are allowed.
+fn assert_half(name: &str, (checked, tiles): (u64, u64)) {
+    let (checked, tiles) = (checked as f64, tiles as f64);
+    assert!((checked - tiles / 2.0).abs() <= 3.0 * tiles.sqrt(), "{name}: {checked} of {tiles}");
 }
 
 fn same_but_late(expected: &Outcome<i32>, found: &Outcome<i32>, context: &str) {
@@ -275,6 +311,8 @@ fn check_floats(name: &str, config: &Config) {
     let seed = variable("FLEXMAC_COSIM_SEED", 1);
     let mut rng = StdRng::seed_from_u64(seed);
     let mut checked = CheckedEngine::new(rtl(config));
+    let mut split = MODELS.map(|models| on_models(config, models));
+    let mut sampled = CheckedEngine::new(on_models(config, 2)).with_rate(0.5).unwrap();
     let mut stalled = rtl(config).with_stalls(Stalls { seed, chance: 100 });
     for case in 0..variable("FLEXMAC_COSIM_CASES", 40) {
         let random = FloatCase::random(config, &mut rng);
@@ -284,6 +322,15 @@ fn check_floats(name: &str, config: &Config) {
         assert_eq!(found.stats.tiles_checked, found.stats.tiles);
         let late = stalled.gemm(&product).unwrap();
         let bits = |outcome: &Outcome<f32>| outcome.values.mapv(f32::to_bits);
+        for (engine, models) in split.iter_mut().zip(MODELS) {
+            let parts: Outcome<f32> = engine.gemm(&product).unwrap();
+            assert_eq!(bits(&parts), bits(&found), "{context}, {models} models");
+            let expected = Stats { tiles_checked: 0, ..found.stats };
+            assert_eq!(parts.stats, expected, "{context}, {models} models");
+        }
+        let sample = sampled.gemm(&product).unwrap_or_else(|e| panic!("{context}, sampled: {e}"));
+        assert_eq!(bits(&sample), bits(&found), "{context}, sampled");
+        assert!(sample.stats.tiles_checked <= sample.stats.tiles, "{context}, sampled");
         assert_eq!(bits(&late), bits(&found), "{context}, stalled");
         assert_eq!(late.stats.counters, found.stats.counters, "{context}, stalled");
         assert_eq!(late.stats.cycles.compute, found.stats.cycles.compute, "{context}, stalled");

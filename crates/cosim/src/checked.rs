@@ -1,6 +1,8 @@
-//! The checked engine: RTL and reference on every product, compared in full.
+//! The checked engine: RTL and reference, compared on every product in full or on a sample of
+//! tiles.
 
-use rtlgen::Schedule;
+use fxp::Counters;
+use rtlgen::{Cycles, Schedule};
 
 use crate::engine::{Engine, Outcome, Product, Stats};
 use crate::error::EngineError;
@@ -8,15 +10,19 @@ use crate::fp32;
 use crate::mismatch::{Difference, Mismatch};
 use crate::reference::ReferenceEngine;
 use crate::rtl::RtlEngine;
+use crate::sample::Sample;
+use crate::sampled;
 
 /// Called with the product on which RTL and reference differ; returns a command that replays it.
 pub type ReplayHook<T = i32> = Box<dyn FnMut(&Product<'_, T>) -> Option<String> + Send>;
 
-/// Runs every product on both engines and compares every result bit, every counter and every cycle
-/// count; returns the RTL's.
+/// Runs every product on both engines, side by side, and compares every result bit, every counter
+/// and every cycle count; returns the RTL's. With a rate below 1 only a sample of tiles runs on the
+/// RTL; what is returned then is the reference's, cycles from the model.
 pub struct CheckedEngine {
     rtl: RtlEngine,
     reference: ReferenceEngine,
+    sample: Sample,
     replay: Option<ReplayHook>,
     float_replay: Option<ReplayHook<f32>>,
 }
@@ -25,7 +31,15 @@ impl CheckedEngine {
     /// Checks `rtl` against a reference of the same configuration.
     pub fn new(rtl: RtlEngine) -> Self {
         let reference = ReferenceEngine::new(rtl.config().clone()).with_layout(rtl.layout());
-        Self { rtl, reference, replay: None, float_replay: None }
+        let sample = Sample::new(1.0).expect("1 is a rate");
+        Self { rtl, reference, sample, replay: None, float_replay: None }
+    }
+
+    /// Checks each tile with probability `rate`, above 0 and at most 1, in place of all of them.
+    /// The tiles follow from the products' seeds. `None` if the rate is not one.
+    #[must_use]
+    pub fn with_rate(self, rate: f64) -> Option<Self> {
+        Some(Self { sample: Sample::new(rate)?, ..self })
     }
 
     /// The engine that is checked.
@@ -50,10 +64,17 @@ impl CheckedEngine {
 
 impl Engine<i32> for CheckedEngine {
     fn gemm(&mut self, product: &Product<'_, i32>) -> Result<Outcome<i32>, EngineError> {
+        if !self.sample.is_all() {
+            let Self { rtl, reference, sample, .. } = self;
+            let checked = sampled::gemm(rtl, reference, *sample, product)?;
+            return checked.map_err(|difference| self.mismatch(product, difference));
+        }
         // The sums are compared too: they show an error that rounding would hide.
         let with_sums = Product { keep_sums: true, ..*product };
-        let expected = self.reference.gemm(&with_sums)?;
-        let mut found = match self.rtl.gemm(&with_sums) {
+        let (expected, found) =
+            rayon::join(|| self.reference.gemm(&with_sums), || self.rtl.gemm(&with_sums));
+        let expected = expected?;
+        let mut found = match found {
             Err(error @ EngineError::Hang { .. }) => {
                 return Err(self.mismatch(product, Difference::Hang(error.to_string())));
             }
@@ -76,18 +97,14 @@ impl Engine<i32> for CheckedEngine {
 
 impl Engine<f32> for CheckedEngine {
     fn gemm(&mut self, product: &Product<'_, f32>) -> Result<Outcome<f32>, EngineError> {
-        let schedule = fp32::lower(self.rtl.config(), product)?;
-        let expected = self.reference.gemm(product)?;
-        let difference = match self.rtl.gemm(product) {
-            Err(error @ EngineError::Hang { .. }) => Difference::Hang(error.to_string()),
-            Err(error) => return Err(error),
-            Ok(mut found) => match compare_floats(&schedule, &expected, &found) {
-                Some(difference) => difference,
-                None => {
-                    found.stats.tiles_checked = found.stats.tiles;
-                    return Ok(found);
-                }
-            },
+        let checked = if self.sample.is_all() {
+            self.whole_floats(product)?
+        } else {
+            sampled::gemm_floats(&mut self.rtl, &mut self.reference, self.sample, product)?
+        };
+        let difference = match checked {
+            Ok(outcome) => return Ok(outcome),
+            Err(difference) => difference,
         };
         let replay = self.float_replay.as_mut().and_then(|hook| hook(product));
         let product = format!("array {}, {}", self.rtl.config().summary(), shapes(product));
@@ -105,6 +122,27 @@ fn shapes<T>(product: &Product<'_, T>) -> String {
 }
 
 impl CheckedEngine {
+    fn whole_floats(
+        &mut self,
+        product: &Product<'_, f32>,
+    ) -> Result<Result<Outcome<f32>, Difference>, EngineError> {
+        let schedule = fp32::lower(self.rtl.config(), product)?;
+        let (expected, found) =
+            rayon::join(|| self.reference.gemm(product), || self.rtl.gemm(product));
+        let expected = expected?;
+        let mut found = match found {
+            Err(error @ EngineError::Hang { .. }) => {
+                return Ok(Err(Difference::Hang(error.to_string())));
+            }
+            outcome => outcome?,
+        };
+        found.stats.tiles_checked = found.stats.tiles;
+        Ok(match compare_floats(&schedule, &expected, &found) {
+            None => Ok(found),
+            Some(difference) => Err(difference),
+        })
+    }
+
     fn mismatch(&mut self, product: &Product<'_, i32>, difference: Difference) -> EngineError {
         let replay = self.replay.as_mut().and_then(|hook| hook(product));
         let product = self.describe(product);
@@ -191,12 +229,18 @@ fn compare_floats(
     compare_stats(&expected.stats, &found.stats)
 }
 
-/// Counters, then cycles.
 fn compare_stats(expected: &Stats, found: &Stats) -> Option<Difference> {
-    if expected.counters != found.counters {
-        let (expected, found) = (expected.counters, found.counters);
-        return Some(Difference::Counters { expected, found });
+    compare_counts((expected.counters, expected.cycles), (found.counters, found.cycles))
+}
+
+/// Counters, then cycles.
+pub(crate) fn compare_counts(
+    expected: (Counters, Cycles),
+    found: (Counters, Cycles),
+) -> Option<Difference> {
+    if expected.0 != found.0 {
+        return Some(Difference::Counters { expected: expected.0, found: found.0 });
     }
-    (expected.cycles != found.cycles)
-        .then_some(Difference::Cycles { expected: expected.cycles, found: found.cycles })
+    let (expected, found) = (expected.1, found.1);
+    (expected != found).then_some(Difference::Cycles { expected, found })
 }

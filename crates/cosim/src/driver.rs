@@ -1,6 +1,7 @@
 //! The pins of `flexmac_core`: clock, handshakes, operand banks. Knows beats, not products.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use fxp::{Counters, Requantizer};
 use rtlgen::{Command, Config, Cycles, Schedule, SourceFile, TOP};
@@ -267,8 +268,23 @@ impl Driver {
             summary: config.summary(),
             source: Box::new(source),
         })?;
+        Self::load(config, &library, trace, POWER_UP_SEED)
+    }
+
+    /// Another instance of this model, number `index`, reset and without waves.
+    pub fn another(&self, config: &Config, index: u64) -> Result<Self, EngineError> {
+        Self::load(config, self.model.library(), None, POWER_UP_SEED + index)
+    }
+
+    /// Loads and resets an instance.
+    fn load(
+        config: &Config,
+        library: &Arc<Library>,
+        trace: Option<&Path>,
+        power_up: u64,
+    ) -> Result<Self, EngineError> {
         // Registers that reset does not reach must not matter: they start at random.
-        let mut model = library.model(PowerUp::Random(POWER_UP_SEED))?;
+        let mut model = library.model(PowerUp::Random(power_up))?;
         if let Some(path) = trace {
             model.trace_open(path)?;
         }
@@ -293,7 +309,7 @@ impl Driver {
             bank: false,
             stalls: None,
             traced: trace.is_some(),
-            probes: Probes::find(&library)?,
+            probes: Probes::find(library)?,
             time: 0,
             sum_bits: config.sum_bits(),
             cols: config.cols(),
@@ -301,6 +317,11 @@ impl Driver {
         };
         driver.reset()?;
         Ok(driver)
+    }
+
+    /// Whether every cycle is written to waves or counted as activity.
+    pub fn watched(&self) -> bool {
+        self.traced || self.probes.is_some()
     }
 
     /// Counts the switching activity from here on, if the model has probes.

@@ -6,14 +6,14 @@
 //! lanes and then among themselves, neighbours first. It follows from lanes, stages, and where a
 //! long K is cut into commands, and not from rows, columns or tiling.
 
-use fxp::Counters;
-use ndarray::{Array2, ArrayViewMut1, Axis};
+use fxp::{Counters, Format, Requantizer, Role, Rounding, SeedPath, Start};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1, Axis};
 use rayon::prelude::*;
 use rtlgen::{Command, Config, Schedule, Style};
 
-use crate::engine::{Engine, Outcome, Product, Stats};
+use crate::engine::{Engine, Operand, Outcome, Product, Stats};
 use crate::error::EngineError;
-use crate::lower::check_shapes;
+use crate::lower::{Lowered, check_shapes};
 use crate::reference::ReferenceEngine;
 
 /// Checks a float product against a configuration and plans it.
@@ -115,6 +115,52 @@ fn neighbours_first(mut terms: Vec<f32>) -> f32 {
         terms = pairs.filter_map(|pair| pair.iter().copied().reduce(|a, b| a + b)).collect();
     }
     terms[0]
+}
+
+/// A float product as bits, which is how the driver and the banks move it.
+pub(crate) struct RawFloats {
+    a: Array2<i32>,
+    b: Array2<i32>,
+    bias: Option<Array2<i32>>,
+}
+
+impl RawFloats {
+    pub fn new(product: &Product<'_, f32>) -> Self {
+        // The same 32 bits.
+        let raw = |values: ArrayView2<'_, f32>| values.mapv(|value| value.to_bits() as i32);
+        Self {
+            a: raw(product.a.values),
+            b: raw(product.b.values),
+            bias: product.bias.map(|bias| raw(bias.values)),
+        }
+    }
+
+    /// The product of bits, planned as `schedule`.
+    pub fn lowered(&self, schedule: Schedule) -> Lowered<'_> {
+        Lowered {
+            a: self.a.view(),
+            b: self.b.view(),
+            bits_a: 32,
+            bits_b: 32,
+            bias: self.bias.as_ref().map(|bias| Start { values: bias.view(), shift: 0 }),
+            requantizer: Requantizer { shift: 0, bits: 32, rounding: Rounding::Nearest },
+            schedule,
+        }
+    }
+
+    pub fn product(&self) -> Product<'_, i32> {
+        let format = Format::new(32, 0).expect("32 bits are legal");
+        let operand = |values| Operand { values, format };
+        Product {
+            a: operand(self.a.view()),
+            b: operand(self.b.view()),
+            bias: self.bias.as_ref().map(|bias| operand(bias.view())),
+            out: format,
+            rounding: Rounding::Nearest,
+            seed: SeedPath { run: 0, iteration: 0, layer: 0, role: Role::Forward },
+            keep_sums: false,
+        }
+    }
 }
 
 #[cfg(test)]

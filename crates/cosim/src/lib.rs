@@ -12,6 +12,10 @@ mod mismatch;
 mod pack;
 mod reference;
 mod rtl;
+mod run;
+mod sample;
+mod sampled;
+mod split;
 pub mod top;
 
 pub use activity::Activity;
@@ -23,3 +27,4 @@ pub use float::FloatEngine;
 pub use mismatch::{Difference, Mismatch};
 pub use reference::ReferenceEngine;
 pub use rtl::RtlEngine;
+pub use sample::wrong_share_bound;

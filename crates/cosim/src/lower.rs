@@ -19,10 +19,10 @@ pub(crate) struct Lowered<'a> {
     pub schedule: Schedule,
 }
 
-impl Lowered<'_> {
+impl<'a> Lowered<'a> {
     /// The operand whose lines lie on rows of the array, (lines, K), and the one whose lines lie on
     /// its columns, (K, lines).
-    pub fn on_array(&self) -> (ArrayView2<'_, i32>, ArrayView2<'_, i32>) {
+    pub fn on_array(&self) -> (ArrayView2<'a, i32>, ArrayView2<'a, i32>) {
         if self.schedule.transposed {
             (self.b.reversed_axes(), self.a.reversed_axes())
         } else {

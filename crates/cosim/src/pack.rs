@@ -4,7 +4,10 @@
 //! [iP, iP+P) of element k = w * lanes + v, at bit (r * lanes + v) * P. Floats are packed as the
 //! integers of their bits, in one plane.
 
-use ndarray::{ArrayView2, Axis};
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use ndarray::ArrayView2;
 use rtlgen::{Config, Schedule, Style};
 
 /// What rows and columns beyond the product carry: a value that shows in results and counters if
@@ -34,51 +37,60 @@ impl Panel {
     }
 }
 
-/// Every bank of one operand, packed once per product.
+/// Every bank of one operand, each packed when it is first read, by whichever thread reads it.
 #[derive(Debug)]
-pub(crate) struct Panels {
-    panels: Vec<Panel>,
-    pieces: usize,
+pub(crate) struct Panels<'a> {
+    config: &'a Config,
+    schedule: Schedule,
+    /// (lines, K): one line per array row or column.
+    lines: ArrayView2<'a, i32>,
+    /// Lines of a band, at most the array's `ports`.
+    live: usize,
+    ports: usize,
+    planes: u32,
+    pad: i128,
+    /// Pieces of K, as commands take them.
+    pieces: Vec<Range<usize>>,
+    panels: Vec<OnceLock<Panel>>,
 }
 
-impl Panels {
-    /// Packs the operand on the rows: one panel per band of tiles and piece of K.
-    pub fn of_a(config: &Config, schedule: &Schedule, a: ArrayView2<'_, i32>) -> Self {
+impl<'a> Panels<'a> {
+    /// The operand on the rows, (lines, K): one panel per band of tiles and piece of K.
+    pub fn of_a(config: &'a Config, schedule: &Schedule, a: ArrayView2<'a, i32>) -> Self {
         let ports = (schedule.band_rows(), config.rows());
-        Self::pack(config, schedule, a, ports, (schedule.planes_a, padding(config.style())))
+        Self::new(config, schedule, a, ports, (schedule.planes_a, padding(config.style())))
     }
 
-    /// Packs the operand on the columns: one panel per band of array columns and piece of K.
-    pub fn of_b(config: &Config, schedule: &Schedule, b: ArrayView2<'_, i32>) -> Self {
+    /// The operand on the columns, (K, lines): one panel per band of array columns and piece of K.
+    pub fn of_b(config: &'a Config, schedule: &Schedule, b: ArrayView2<'a, i32>) -> Self {
         let ports = (config.cols(), config.cols());
-        Self::pack(config, schedule, b.reversed_axes(), ports, (schedule.planes_b, 0))
+        Self::new(config, schedule, b.reversed_axes(), ports, (schedule.planes_b, 0))
     }
 
-    /// The panel of a band of rows (columns) for the piece of K that starts at `k`.
-    pub fn get(&self, band: usize, piece: usize) -> &Panel {
-        &self.panels[band * self.pieces + piece]
-    }
-
-    /// `lines` is (lines, K): one line per array row or column, `live` of the array's `ports` used.
-    fn pack(
-        config: &Config,
+    fn new(
+        config: &'a Config,
         schedule: &Schedule,
-        lines: ArrayView2<'_, i32>,
+        lines: ArrayView2<'a, i32>,
         (live, ports): (usize, usize),
         (planes, pad): (u32, i128),
     ) -> Self {
-        let pieces: Vec<_> = schedule.tile_commands(0).map(|command| command.k_len).collect();
-        let mut panels = Vec::with_capacity(lines.nrows().div_ceil(live) * pieces.len());
-        for band in lines.axis_chunks_iter(Axis(0), live) {
-            let mut k = 0;
-            for k_len in &pieces {
-                let piece = band.slice(ndarray::s![.., k..k + k_len]);
-                let words = schedule.words(*k_len);
-                panels.push(pack_panel(config, words, piece, (ports, planes, pad)));
-                k += k_len;
-            }
-        }
-        Self { panels, pieces: pieces.len() }
+        let pieces: Vec<_> =
+            schedule.tile_commands(0).map(|command| command.k..command.k + command.k_len).collect();
+        let count = lines.nrows().div_ceil(live) * pieces.len();
+        let panels = (0..count).map(|_| OnceLock::new()).collect();
+        Self { config, schedule: *schedule, lines, live, ports, planes, pad, pieces, panels }
+    }
+
+    /// The panel of a band of rows (columns) for a piece of K.
+    pub fn get(&self, band: usize, piece: usize) -> &Panel {
+        self.panels[band * self.pieces.len() + piece].get_or_init(|| {
+            let first = band * self.live;
+            let last = self.lines.nrows().min(first + self.live);
+            let k = self.pieces[piece].clone();
+            let words = self.schedule.words(k.len());
+            let values = self.lines.slice(ndarray::s![first..last, k]);
+            pack_panel(self.config, words, values, (self.ports, self.planes, self.pad))
+        })
     }
 }
 

@@ -1,29 +1,27 @@
 //! The RTL engine: every multiply done by the Verilated array, every clock edge driven from here.
 
-use std::collections::VecDeque;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
-use fxp::{Format, Requantizer, Role, Rounding, SeedPath, Start, Sums};
-use ndarray::{Array2, ArrayView2, SliceInfo, SliceInfoElem, s};
-use rtlgen::{Command, Config, Layout, SourceFile};
+use fxp::Sums;
+use ndarray::{Array2, SliceInfo, SliceInfoElem, s};
+use rtlgen::{Command, Config, Layout, Schedule, SourceFile};
 
 use crate::activity::Activity;
-use crate::driver::{Build, Driver, Fired, Stalls};
-use crate::engine::{Engine, Operand, Outcome, Product, Stats};
+use crate::driver::{Build, Driver, Stalls};
+use crate::engine::{Engine, Outcome, Product, Stats};
 use crate::error::EngineError;
-use crate::fp32;
+use crate::fp32::{self, RawFloats};
 use crate::lower::{Lowered, lower};
-use crate::pack::Panels;
+use crate::run::{Job, Played};
+use crate::split;
 
-/// Cycles beyond the model's count after which a silent core counts as hung; random stalls make a
-/// run a few times longer, never this much.
-const PATIENCE: u64 = 64;
-
-/// Drives one Verilated array.
+/// Drives a Verilated array: one model of it, or several that share the tiles of each product.
 pub struct RtlEngine {
     config: Config,
     layout: Layout,
-    driver: Driver,
+    /// At least one.
+    drivers: Vec<Driver>,
 }
 
 impl RtlEngine {
@@ -38,7 +36,7 @@ impl RtlEngine {
         trace: Option<&Path>,
     ) -> Result<Self, EngineError> {
         let driver = Driver::new(&config, sources, Build::Rtl(trace))?;
-        Ok(Self { config, layout: Layout::AsGiven, driver })
+        Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver] })
     }
 
     /// Builds and loads a mapped netlist of `config` with its cells' models in place of the RTL. If
@@ -48,19 +46,40 @@ impl RtlEngine {
     /// As for [`Self::new`].
     pub fn gates(config: Config, sources: &[SourceFile]) -> Result<Self, EngineError> {
         let driver = Driver::new(&config, sources, Build::Gates)?;
-        Ok(Self { config, layout: Layout::AsGiven, driver })
+        Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver] })
     }
 
     /// The switching activity of all products since it was last taken, pauses between them left
     /// out; none without probes.
     pub fn take_activity(&mut self) -> Option<Activity> {
-        self.driver.take_activity()
+        self.drivers[0].take_activity()
     }
 
-    /// Makes every handshake late at random, which must change nothing but cycle counts.
+    /// Drives up to `models` instances of the model at a time, by the threads of rayon's pool. Each
+    /// runs a part of a product's tiles. Results, counters and cycles are those of one instance,
+    /// whatever their number (`split.rs`). A model that writes waves or counts activity stays
+    /// alone, for they show one array in one piece.
+    ///
+    /// # Errors
+    /// [`EngineError::Verilated`] when an instance cannot be made.
+    pub fn with_models(mut self, models: NonZeroUsize) -> Result<Self, EngineError> {
+        if self.drivers[0].watched() {
+            return Ok(self);
+        }
+        self.drivers.truncate(models.get());
+        while self.drivers.len() < models.get() {
+            let another = self.drivers[0].another(&self.config, self.drivers.len() as u64)?;
+            self.drivers.push(another);
+        }
+        Ok(self)
+    }
+
+    /// Makes every handshake late at random, which must change nothing but cycle counts. Stays with
+    /// one model.
     #[must_use]
     pub fn with_stalls(mut self, stalls: Stalls) -> Self {
-        self.driver.set_stalls(stalls);
+        self.drivers.truncate(1);
+        self.drivers[0].set_stalls(stalls);
         self
     }
 
@@ -81,12 +100,64 @@ impl RtlEngine {
     }
 }
 
+/// Some of a product's tiles, and what the model made of them.
+pub(crate) struct Tiles {
+    pub tiles: Vec<usize>,
+    pub played: Played,
+}
+
+impl RtlEngine {
+    /// Runs some tiles of a product, in the order given; the parts are those of each model.
+    pub(crate) fn tiles(
+        &mut self,
+        lowered: &Lowered<'_>,
+        product: &Product<'_, i32>,
+        tiles: &[usize],
+    ) -> Result<Vec<Tiles>, EngineError> {
+        let job = Job::new(&self.config, lowered, product);
+        let parts =
+            split::on_each(&mut self.drivers, tiles, |driver, tiles| job.play(driver, tiles))?;
+        Ok(parts.into_iter().map(|(tiles, played)| Tiles { tiles, played }).collect())
+    }
+
+    fn whole(
+        &mut self,
+        lowered: &Lowered<'_>,
+        product: &Product<'_, i32>,
+    ) -> Result<Outcome<i32>, EngineError> {
+        let schedule = lowered.schedule;
+        let job = Job::new(&self.config, lowered, product);
+        let split::Whole { parts, counters, cycles } = split::whole(&job, &mut self.drivers)?;
+        let shape = (schedule.m, schedule.n);
+        let mut values = Array2::zeros(shape);
+        let mut sums = product.keep_sums.then(|| Array2::zeros(shape));
+        for (tiles, played) in &parts {
+            scatter(&schedule, tiles, &played.values, &mut values);
+            if let Some(sums) = &mut sums {
+                scatter(&schedule, tiles, &played.sums, sums);
+            }
+        }
+        let macs = (schedule.m * schedule.k * schedule.n) as u64;
+        let stats = Stats {
+            counters,
+            cycles,
+            tiles: schedule.tiles() as u64,
+            tiles_checked: 0,
+            macs,
+            mac_passes: macs * u64::from(schedule.passes()),
+        };
+        let values = as_given(values, schedule.transposed);
+        let sums = sums.map(|sums| Sums::Wide(as_given(sums, schedule.transposed)));
+        Ok(Outcome { values, sums, stats })
+    }
+}
+
 impl Engine<i32> for RtlEngine {
     fn gemm(&mut self, product: &Product<'_, i32>) -> Result<Outcome<i32>, EngineError> {
         let lowered = lower(&self.config, self.layout, product)?;
         fxp::check_range('A', &lowered.a, lowered.bits_a)?;
         fxp::check_range('B', &lowered.b, lowered.bits_b)?;
-        Run::new(&self.config, &lowered, product).play(&mut self.driver)
+        self.whole(&lowered, product)
     }
 
     fn name(&self) -> &'static str {
@@ -100,16 +171,7 @@ impl Engine<f32> for RtlEngine {
         let schedule = fp32::lower(&self.config, product)?;
         let raw = RawFloats::new(product);
         let product = raw.product();
-        let lowered = Lowered {
-            a: product.a.values,
-            b: product.b.values,
-            bits_a: 32,
-            bits_b: 32,
-            bias: product.bias.as_ref().map(|bias| Start { values: bias.values, shift: 0 }),
-            requantizer: Requantizer { shift: 0, bits: 32, rounding: Rounding::Nearest },
-            schedule,
-        };
-        let outcome = Run::new(&self.config, &lowered, &product).play(&mut self.driver)?;
+        let outcome = self.whole(&raw.lowered(schedule), &product)?;
         // Each raw value is 32 bits.
         let values = outcome.values.mapv(|raw| f32::from_bits(raw as u32));
         Ok(Outcome { values, sums: None, stats: outcome.stats })
@@ -120,256 +182,17 @@ impl Engine<f32> for RtlEngine {
     }
 }
 
-/// A float product as bits.
-struct RawFloats {
-    a: Array2<i32>,
-    b: Array2<i32>,
-    bias: Option<Array2<i32>>,
-}
-
-impl RawFloats {
-    fn new(product: &Product<'_, f32>) -> Self {
-        // The same 32 bits.
-        let raw = |values: ArrayView2<'_, f32>| values.mapv(|value| value.to_bits() as i32);
-        Self {
-            a: raw(product.a.values),
-            b: raw(product.b.values),
-            bias: product.bias.map(|bias| raw(bias.values)),
-        }
-    }
-
-    fn product(&self) -> Product<'_, i32> {
-        let format = Format::new(32, 0).expect("32 bits are legal");
-        let operand = |values| Operand { values, format };
-        Product {
-            a: operand(self.a.view()),
-            b: operand(self.b.view()),
-            bias: self.bias.as_ref().map(|bias| operand(bias.view())),
-            out: format,
-            rounding: Rounding::Nearest,
-            seed: SeedPath { run: 0, iteration: 0, layer: 0, role: Role::Forward },
-            keep_sums: false,
-        }
-    }
-}
-
-/// Rows of a tile that still have a beat to come on some channel.
-struct Beats {
-    tiles: VecDeque<Command>,
-    row: usize,
-}
-
-impl Beats {
-    fn new() -> Self {
-        Self { tiles: VecDeque::new(), row: 0 }
-    }
-
-    /// The tile and row of the next beat.
-    fn next(&self) -> Option<(Command, usize)> {
-        self.tiles.front().map(|tile| (*tile, self.row))
-    }
-
-    /// Moves past the next beat, of a tile of `beats` beats.
-    fn advance(&mut self, beats: usize) {
-        self.row += 1;
-        if self.row == beats {
-            self.row = 0;
-            self.tiles.pop_front();
-        }
-    }
-}
-
-/// Where each column is among the sums of the tiles emitted so far: columns run apart by the
-/// registers between their blocks.
-struct SumBeats {
-    tiles: Vec<Command>,
-    /// Tile and row of the next sum, by column.
-    next: Vec<(usize, usize)>,
-}
-
-impl SumBeats {
-    fn new(columns: usize) -> Self {
-        Self { tiles: Vec::new(), next: vec![(0, 0); columns] }
-    }
-
-    /// The tile and row of this column's next sum, which is taken.
-    fn take(&mut self, column: usize) -> Option<(Command, usize)> {
-        let (tile, row) = &mut self.next[column];
-        let taken = (*self.tiles.get(*tile)?, *row);
-        *row += 1;
-        if *row == taken.0.rows_live {
-            (*tile, *row) = (*tile + 1, 0);
-        }
-        Some(taken)
-    }
-}
-
-/// One product on its way through the array.
-struct Run<'r, 'd> {
-    config: &'r Config,
-    lowered: &'r Lowered<'d>,
-    product: &'r Product<'d, i32>,
-    panels_a: Panels,
-    panels_b: Panels,
-    /// Commands not yet accepted; the first is on offer.
-    commands: VecDeque<Command>,
-    preloads: Beats,
-    seeds: Beats,
-    sum_beats: SumBeats,
-    results: Beats,
-    /// As the array sees the product.
-    values: Array2<i32>,
-    sums: Option<Array2<i128>>,
-}
-
-impl<'r, 'd> Run<'r, 'd> {
-    fn new(config: &'r Config, lowered: &'r Lowered<'d>, product: &'r Product<'d, i32>) -> Self {
-        let schedule = &lowered.schedule;
-        let shape = (schedule.m, schedule.n);
-        let (on_rows, on_columns) = lowered.on_array();
-        Self {
-            config,
-            lowered,
-            product,
-            panels_a: Panels::of_a(config, schedule, on_rows),
-            panels_b: Panels::of_b(config, schedule, on_columns),
-            commands: schedule.commands().collect(),
-            preloads: Beats::new(),
-            seeds: Beats::new(),
-            sum_beats: SumBeats::new(config.cols()),
-            results: Beats::new(),
-            values: Array2::zeros(shape),
-            sums: product.keep_sums.then(|| Array2::zeros(shape)),
-        }
-    }
-
-    fn play(mut self, driver: &mut Driver) -> Result<Outcome<i32>, EngineError> {
-        let schedule = self.lowered.schedule;
-        let expected = schedule.cycles(self.config).busy;
-        let (total, patience) = (self.commands.len(), expected * PATIENCE + 1000);
-        driver.start(&self.lowered.requantizer)?;
-        self.offer_command(driver);
-        driver.drive();
-        // Panels of A and B and the piece of K that the running command reads.
-        let mut banks = (0, 0, 0);
-        driver.restart_activity();
-        for cycles in 0.. {
-            let fired = driver.settle()?;
-            driver.count_activity()?;
-            if self.commands.is_empty() && !fired.busy {
-                break;
-            }
-            if cycles > patience {
-                let command = total - self.commands.len();
-                return Err(EngineError::Hang { cycles, command, commands: total, expected });
-            }
-            self.collect(driver, &fired);
-            driver.clock_edge()?;
-            if let Some((address_a, address_b)) = fired.read {
-                let (a, b, piece) = banks;
-                driver.answer_read(
-                    self.panels_a.get(a, piece).word(address_a),
-                    self.panels_b.get(b, piece).word(address_b),
-                );
-            }
-            if fired.command
-                && let Some(command) = self.commands.pop_front()
-            {
-                banks = self.accept(driver, &command);
-                self.offer_command(driver);
-            }
-            if fired.preload
-                && let Some((tile, _)) = self.preloads.next()
-            {
-                self.preloads.advance(tile.rows_live);
-                self.offer_preload(driver);
-            }
-            if fired.seed {
-                self.seeds.advance(1);
-                self.offer_seed(driver);
-            }
-            driver.drive();
-        }
-        let (counters, cycles) = driver.counters();
-        let macs = (schedule.m * schedule.k * schedule.n) as u64;
-        let stats = Stats {
-            counters,
-            cycles,
-            tiles: schedule.tiles() as u64,
-            tiles_checked: 0,
-            macs,
-            mac_passes: macs * u64::from(schedule.passes()),
-        };
-        let values = as_given(self.values, schedule.transposed);
-        let sums = self.sums.map(|sums| Sums::Wide(as_given(sums, schedule.transposed)));
-        Ok(Outcome { values, sums, stats })
-    }
-
-    /// Registers what an accepted command will ask for and bring; returns its panels.
-    fn accept(&mut self, driver: &mut Driver, command: &Command) -> (usize, usize, usize) {
-        if command.first && self.lowered.bias.is_some() {
-            self.preloads.tiles.push_back(*command);
-            if self.preloads.tiles.len() == 1 {
-                self.offer_preload(driver);
-            }
-        }
-        if command.last {
-            if self.product.rounding == Rounding::Stochastic {
-                self.seeds.tiles.push_back(*command);
-                if self.seeds.tiles.len() == 1 {
-                    self.offer_seed(driver);
-                }
-            }
-            self.results.tiles.push_back(*command);
-            if self.sums.is_some() {
-                self.sum_beats.tiles.push(*command);
-            }
-        }
-        let schedule = &self.lowered.schedule;
-        let (rows, cols) = (schedule.band_rows(), self.config.cols());
-        (command.row / rows, command.col / cols, schedule.piece(command))
-    }
-
-    fn offer_command(&self, driver: &mut Driver) {
-        let bias = self.lowered.bias.is_some();
-        driver.offer_command(self.commands.front(), &self.lowered.schedule, bias);
-    }
-
-    fn offer_preload(&self, driver: &mut Driver) {
-        let lowered = self.lowered;
-        driver.offer_preload(self.preloads.next().map(|(tile, row)| {
-            let columns = tile.col..tile.col + tile.cols_live;
-            columns.map(move |column| lowered.bias_on_array(tile.row + row, column))
-        }));
-    }
-
-    fn offer_seed(&self, driver: &mut Driver) {
-        let (path, cols) = (self.product.seed, self.config.cols() as u64);
-        driver.offer_seed(
-            self.seeds
-                .next()
-                .map(|(tile, _)| (0..cols).map(move |column| path.column_seed(tile.tile, column))),
-        );
-    }
-
-    /// Takes the result and sum beats of this cycle. A core with a fault may emit more than was
-    /// asked for: that is for the comparison to find, not a reason to stop here.
-    fn collect(&mut self, driver: &mut Driver, fired: &Fired) {
-        if let Some(sums) = &mut self.sums {
-            for (column, sum) in driver.sums() {
-                if let Some((tile, row)) = self.sum_beats.take(column)
-                    && column < tile.cols_live
-                {
-                    sums[[tile.row + row, tile.col + column]] = sum;
-                }
-            }
-        }
-        if fired.result
-            && let Some((tile, row)) = self.results.next()
-        {
-            let line = self.values.slice_mut(live(&tile, row));
-            line.into_iter().zip(driver.results()).for_each(|(to, value)| *to = value);
-            self.results.advance(tile.rows_live);
+/// Puts values of tiles, tile by tile, where they lie in the product as the array sees it.
+fn scatter<T: Copy>(schedule: &Schedule, tiles: &[usize], values: &[T], out: &mut Array2<T>) {
+    let mut rest = values;
+    for tile in tiles {
+        let tile = schedule.tile_commands(*tile).next().expect("a tile has a command");
+        for row in 0..tile.rows_live {
+            let (line, after) = rest.split_at(tile.cols_live);
+            out.slice_mut(live(&tile, row)).iter_mut().zip(line).for_each(|(to, value)| {
+                *to = *value;
+            });
+            rest = after;
         }
     }
 }

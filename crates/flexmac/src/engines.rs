@@ -1,5 +1,6 @@
 //! From an engine's name and a design to something that multiplies.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -45,13 +46,25 @@ impl Design {
     }
 }
 
+/// How an engine works, apart from what it computes.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner<'a> {
+    /// How products lie on the array.
+    pub layout: Layout,
+    /// File of waves.
+    pub trace: Option<&'a Path>,
+    /// Models that share a product's tiles; one per core if not given.
+    pub threads: Option<NonZeroUsize>,
+    /// Share of the tiles that the checked engine checks.
+    pub check_rate: f64,
+}
+
 /// Makes an engine for the numbers that the design multiplies. `replay` is told of a product on
 /// which RTL and reference differ.
 pub fn array_engine<T: Replayed>(
     kind: ArrayEngine,
     design: &Design,
-    layout: Layout,
-    trace: Option<&Path>,
+    manner: Manner<'_>,
     replay: ReplayHook<T>,
 ) -> Result<Box<dyn Engine<T>>>
 where
@@ -60,6 +73,7 @@ where
     CheckedEngine: Engine<T>,
 {
     let config = design.config.clone();
+    let Manner { layout, trace, threads, check_rate } = manner;
     if kind == ArrayEngine::Reference {
         return Ok(Box::new(ReferenceEngine::new(config).with_layout(layout)));
     }
@@ -67,11 +81,16 @@ where
         false => RtlEngine::new(config.clone(), &design.sources, trace),
         true => RtlEngine::gates(config.clone(), &design.sources),
     })?
-    .with_layout(layout);
+    .with_layout(layout)
+    .with_models(threads.map_or_else(std::thread::available_parallelism, Ok)?)?;
     if kind == ArrayEngine::Rtl {
         return Ok(Box::new(rtl));
     }
-    Ok(Box::new(T::attach(CheckedEngine::new(rtl), replay)))
+    let checked = CheckedEngine::new(rtl).with_rate(check_rate);
+    let checked = checked.with_context(|| {
+        format!("--check-rate: expected a share above 0 and at most 1, found {check_rate}")
+    })?;
+    Ok(Box::new(T::attach(checked, replay)))
 }
 
 /// Numbers whose failing products the checked engine can hand to a hook.

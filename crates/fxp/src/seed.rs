@@ -73,6 +73,13 @@ impl SeedPath {
         (fields.into_iter().fold(0, absorb) >> 32) as u32
     }
 
+    /// A random number of a tile's own, from 0 to 2^64 - 1: mixed like a column's seed, for a
+    /// column number that no array has.
+    pub fn tile_draw(self, tile: u64) -> u64 {
+        let fields = [self.run, self.iteration, self.layer, self.role as u64, tile, u64::MAX];
+        fields.into_iter().fold(0, absorb)
+    }
+
     /// The streams of a row of tiles, each `cols` columns wide, from tile `first_tile` on: one for
     /// each element of `streams`.
     ///
@@ -133,6 +140,18 @@ mod tests {
                 let (tile, column) = (7 + n / cols, n % cols);
                 assert_eq!(*stream, Lfsr::new(path.column_seed(tile as u64, column as u64)));
             }
+        }
+    }
+
+    #[test]
+    fn a_tile_draws_apart_from_its_columns() {
+        let path = SeedPath::alone(3);
+        let draws: Vec<_> = (0..100).map(|tile| path.tile_draw(tile)).collect();
+        for (tile, draw) in draws.iter().enumerate() {
+            assert!(draws[..tile].iter().all(|other| other != draw));
+            // A column's seed is the upper half of such a number.
+            let upper = (draw >> 32) as u32;
+            assert!((0..128).all(|column| path.column_seed(tile as u64, column) != upper));
         }
     }
 

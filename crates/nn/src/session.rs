@@ -55,6 +55,10 @@ pub struct Summary {
     pub accuracy_images: usize,
     /// Cost and counters of all training products.
     pub total: Stats,
+    /// Where the engine checked a sample of the tiles: the share of wrong ones among all that it
+    /// excludes with 95 % confidence ([`cosim::wrong_share_bound`]); 0 where all were checked, none
+    /// where none was. A mismatch ends a run, so there was none.
+    pub wrong_tiles_bound: Option<f64>,
     /// Mean passes per multiply-accumulate.
     pub passes_per_mac: f64,
     /// Overflows of all tensors.
@@ -137,6 +141,7 @@ where
         accuracy,
         accuracy_images: schedule.final_images.min(data.test.len()),
         total: totals.products,
+        wrong_tiles_bound: wrong_tiles_bound(&totals.products),
         passes_per_mac: totals.products.mac_passes as f64 / totals.products.macs as f64,
         overflows: totals.overflows,
         train_seconds: folder.as_ref().map_or(train_seconds, |folder| folder.train_seconds()),
@@ -147,4 +152,12 @@ where
         folder.write_json("result.json", &summary)?;
     }
     Ok(summary)
+}
+
+fn wrong_tiles_bound(total: &Stats) -> Option<f64> {
+    match total.tiles_checked {
+        0 => None,
+        all if all == total.tiles => Some(0.0),
+        some => Some(cosim::wrong_share_bound(some)),
+    }
 }

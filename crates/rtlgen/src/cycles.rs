@@ -78,6 +78,35 @@ impl Schedule {
         }
     }
 
+    /// Cycles of some of the product's tiles alone, one after the other in the order given.
+    pub fn cycles_of_tiles(
+        &self,
+        config: &Config,
+        tiles: impl IntoIterator<Item = usize>,
+    ) -> Cycles {
+        let mut cycles = Cycles::default();
+        let mut draining = 0; // live rows of the tile before, none at the start
+        for tile in tiles {
+            let rows = self.tile_rows(tile) as u64;
+            let (words, slots, waiting) = match config.style() {
+                Style::Flex | Style::Fixed => {
+                    let (words, slots) = (self.tile_slots(0, 0), self.tile_slots(rows, draining));
+                    (words, slots, slots - words)
+                }
+                Style::Fp32 => {
+                    let (words, own) = fp32::tile_slots(self, config);
+                    (words, own.max(draining), draining.saturating_sub(own))
+                }
+            };
+            cycles.compute += words;
+            cycles.busy += slots;
+            cycles.stall += waiting;
+            draining = rows;
+        }
+        cycles.busy += draining + latency(config);
+        cycles
+    }
+
     /// Words, slots, rows of the last capture, slots in which a capture waited.
     fn slots(&self) -> (u64, u64, u64, u64) {
         let across = self.tiles_across() as u64;
@@ -154,8 +183,35 @@ mod tests {
                         let (compute, slots) = walked(&schedule);
                         assert_eq!(cycles.compute, compute, "{schedule:?}");
                         assert_eq!(cycles.busy, slots + latency(&config), "{schedule:?}");
+                        let all = schedule.cycles_of_tiles(&config, 0..schedule.tiles());
+                        assert_eq!(all, cycles, "{schedule:?}");
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_of_floats_add_up_to_their_product() {
+        for (lanes, stages, max_k) in [(1, 1, 64), (3, 4, 10), (4, 8, 50)] {
+            let style = Style::Fp32;
+            let (chunk, rounding) = (style.default_chunk(32), style.default_rounding());
+            let spec = ConfigSpec {
+                style,
+                chunk,
+                rounding,
+                rows: 40,
+                cols: 3,
+                lanes,
+                stages,
+                max_k,
+                ..ConfigSpec::default()
+            };
+            let config = spec.check().unwrap();
+            for shape in [(1, 1, 1), (90, 3, 7), (40, 120, 3), (41, 1, 4)] {
+                let schedule = Schedule::new(&config, shape, (32, 32));
+                let all = schedule.cycles_of_tiles(&config, 0..schedule.tiles());
+                assert_eq!(all, schedule.cycles(&config), "{schedule:?}");
             }
         }
     }

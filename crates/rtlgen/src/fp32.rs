@@ -7,7 +7,7 @@
 
 use crate::bounds::ceil_log2;
 use crate::config::{Config, Style};
-use crate::schedule::Schedule;
+use crate::schedule::{Command, Schedule};
 
 /// Registers of a float PE: 3 in the multiplier, 5 in the adder.
 pub(crate) const MAX_STAGES: u32 = 8;
@@ -118,24 +118,25 @@ impl Config {
     }
 }
 
-/// Words, slots, rows of the last capture, slots in which a capture waited. A tile is the words of
-/// all its commands and the reduction, and waits as a significance of integers does.
+/// Words of a tile, of all its commands, and the slots that it takes by itself: those and the
+/// reduction.
+pub(crate) fn tile_slots(schedule: &Schedule, config: &Config) -> (u64, u64) {
+    let words = |command: Command| schedule.words(command.k_len) as u64;
+    let words = schedule.tile_commands(0).map(words).sum();
+    (words, words + u64::from(config.reduction_steps()))
+}
+
+/// Words, slots, rows of the last capture, slots in which a capture waited. A tile waits as a
+/// significance of integers does.
 pub(crate) fn slots(schedule: &Schedule, config: &Config) -> (u64, u64, u64, u64) {
-    let (mut compute, mut slots, mut draining, mut waiting) = (0, 0, 0, 0);
-    let mut tile = 0;
-    for command in schedule.commands() {
-        let words = schedule.words(command.k_len) as u64;
-        compute += words;
-        tile += words;
-        if command.last {
-            tile += u64::from(config.reduction_steps());
-            slots += tile.max(draining);
-            waiting += draining.saturating_sub(tile);
-            draining = command.rows_live as u64;
-            tile = 0;
-        }
+    let (words, own) = tile_slots(schedule, config);
+    let (mut slots, mut draining, mut waiting) = (0, 0, 0_u64);
+    for tile in 0..schedule.tiles() {
+        slots += own.max(draining);
+        waiting += draining.saturating_sub(own);
+        draining = schedule.tile_rows(tile) as u64;
     }
-    (compute, slots, draining, waiting)
+    (words * schedule.tiles() as u64, slots, draining, waiting)
 }
 
 #[cfg(test)]

@@ -183,6 +183,11 @@ impl Schedule {
         self.m.div_ceil(self.rows) * self.tiles_across()
     }
 
+    /// Live rows of a tile.
+    pub fn tile_rows(&self, tile: usize) -> usize {
+        self.rows.min(self.m - tile / self.tiles_across() * self.rows)
+    }
+
     /// Operand words of one plane of a piece of `k_len`.
     pub fn words(&self, k_len: usize) -> usize {
         k_len.div_ceil(self.lanes)
@@ -202,7 +207,7 @@ impl Schedule {
             Command {
                 tile: tile as u64,
                 row,
-                rows_live: self.rows.min(self.m - row),
+                rows_live: self.tile_rows(tile),
                 col,
                 cols_live: self.cols.min(self.n - col),
                 k,

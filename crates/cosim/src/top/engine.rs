@@ -153,7 +153,7 @@ impl TopEngine {
         let (rows, cols) = (self.config.rows(), self.config.cols());
         let piece = schedule.piece(command);
         let words = schedule.words(command.k_len);
-        let operand = |panels: &Panels, band: usize, planes: u32| -> Vec<_> {
+        let operand = |panels: &Panels<'_>, band: usize, planes: u32| -> Vec<_> {
             (0..planes as usize * words)
                 .map(|address| panels.get(band, piece).word(address).unwrap_or(&[]).to_vec())
                 .collect()
@@ -190,8 +190,8 @@ impl TopEngine {
 /// What the streams carry for one product.
 struct Packets<'r, 'd> {
     lowered: &'r Lowered<'d>,
-    a: Panels,
-    b: Panels,
+    a: Panels<'r>,
+    b: Panels<'r>,
 }
 
 impl Engine<i32> for TopEngine {
@@ -200,10 +200,11 @@ impl Engine<i32> for TopEngine {
         fxp::check_range('A', &lowered.a, lowered.bits_a)?;
         fxp::check_range('B', &lowered.b, lowered.bits_b)?;
         let schedule = lowered.schedule;
+        let config = self.config.clone();
         let run = Packets {
             lowered: &lowered,
-            a: Panels::of_a(&self.config, &schedule, lowered.a),
-            b: Panels::of_b(&self.config, &schedule, lowered.b),
+            a: Panels::of_a(&config, &schedule, lowered.a),
+            b: Panels::of_b(&config, &schedule, lowered.b),
         };
         let expected = schedule.cycles(&self.config).busy;
         let until = self.driver.cycles() + PATIENCE * (expected + 1000);

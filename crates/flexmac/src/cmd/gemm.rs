@@ -1,6 +1,7 @@
 //! `flexmac gemm`: one product on the reference, the RTL, or both compared. Here are the flags and
 //! what becomes of them on arrays of integers; `gemm_float.rs` has arrays of floats.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -12,7 +13,7 @@ use rtlgen::{ConfigSpec, Cycles, Layout, Schedule, Style};
 use serde::Serialize;
 
 use crate::cmd::gemm_float;
-use crate::engines::{Design, array_engine};
+use crate::engines::{Design, Manner, array_engine};
 use crate::npy;
 
 /// Engines that multiply on an array.
@@ -86,6 +87,10 @@ pub struct GemmArgs {
     /// Write every cycle of the RTL to this .vcd or .fst file
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Models that share the tiles, one thread each; changes no number [default: one per core, one
+    /// alone with --trace]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
     /// Print the result as one JSON record
     #[arg(long)]
     pub json: bool,
@@ -109,6 +114,11 @@ impl GemmArgs {
         .into_iter()
         .filter_map(|(flag, given)| given.then_some(flag))
         .collect()
+    }
+
+    /// How the engine works on products of a layout.
+    pub fn manner(&self, layout: Layout) -> Manner<'_> {
+        Manner { layout, trace: self.trace.as_deref(), threads: self.threads, check_rate: 1.0 }
     }
 
     /// The flags for integers with their defaults.
@@ -194,6 +204,11 @@ pub fn run(args: &GemmArgs) -> Result<()> {
     {
         bail!("gemm: --trace: expected a .vcd or .fst file, found {}", file.display());
     }
+    if let (Some(threads), true) = (args.threads, args.trace.is_some())
+        && threads.get() > 1
+    {
+        bail!("gemm: --trace shows one model; expected --threads 1 with it, found {threads}");
+    }
     if design.config.style() == Style::Fp32 {
         return gemm_float::run(args, &design);
     }
@@ -217,8 +232,8 @@ pub fn run(args: &GemmArgs) -> Result<()> {
         seed: seed_path(args, numbers.seed)?,
         keep_sums: args.raw,
     };
-    let mut engine =
-        array_engine(args.engine, &design, numbers.layout, args.trace.as_deref(), same_command())?;
+    let manner = args.manner(numbers.layout);
+    let mut engine = array_engine(args.engine, &design, manner, same_command())?;
     let outcome = engine.gemm(&product)?;
     write_result(&args.out, args.raw, &outcome)?;
     report(args, numbers, &design, engine.name(), &product, &outcome)

@@ -47,13 +47,8 @@ pub fn run(args: &GemmArgs, design: &Design) -> Result<()> {
         seed: SeedPath { run: 0, iteration: 0, layer: 0, role: Role::Forward },
         keep_sums: false,
     };
-    let mut engine = array_engine::<f32>(
-        args.engine,
-        design,
-        Layout::AsGiven,
-        args.trace.as_deref(),
-        same_command(),
-    )?;
+    let mut engine =
+        array_engine::<f32>(args.engine, design, args.manner(Layout::AsGiven), same_command())?;
     let outcome = engine.gemm(&product)?;
     npy::write_matrix(&args.out, outcome.values.view())?;
 

@@ -1,10 +1,11 @@
 //! `flexmac train`: from flags to a run.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use cosim::{CheckedEngine, Engine, FloatEngine, ReferenceEngine, ReplayHook, RtlEngine};
 use dps::{Policy, Static, StaticConfig, TensorSpec};
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cmd::gemm::ArrayEngine;
 use crate::cmd::policy::{PolicyArgs, PolicyKind};
-use crate::engines::{Design, Replayed, array_engine};
+use crate::engines::{Design, Manner, Replayed, array_engine};
 use crate::progress::Progress;
 use crate::replay;
 use crate::run_config::RunConfig;
@@ -77,7 +78,8 @@ pub struct TrainArgs {
     #[arg(long, conflicts_with_all = ["resume", "resume_previous"])]
     force: bool,
     /// Go on with the run in --out from its last checkpoint: settings are the run's own, and only
-    /// --iters (to more), --engine (not to or from float) and --checkpoint-every may change
+    /// --iters (to more), --engine (not to or from float), --threads and --checkpoint-every may
+    /// change
     #[arg(long, requires = "out")]
     resume: bool,
     /// Like --resume, from the checkpoint before the last
@@ -90,6 +92,15 @@ pub struct TrainArgs {
     /// Folder of a generated array (flexmac gen) [default: the parameters of flexmac describe]
     #[arg(long, value_name = "DIR")]
     config: Option<PathBuf>,
+    /// Models of the array that share the tiles of each product, one thread each; changes no number
+    /// [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// Share of all tiles, drawn at random from the run's seed, that --engine checked runs on the
+    /// RTL as well and compares with the reference, which computes everything; above 0, 1 for every
+    /// tile on the RTL [default: 1]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    check_rate: Option<f64>,
     /// Iterations between evaluations, 0 for the end only [default: 0]
     #[arg(long, value_name = "N")]
     eval_every: Option<u64>,
@@ -101,6 +112,12 @@ pub struct TrainArgs {
     json: bool,
     #[command(flatten)]
     policies: PolicyArgs,
+}
+
+/// A share of all, but not of none.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| *share > 0.0 && *share <= 1.0);
+    share.ok_or_else(|| "expected a number above 0 and at most 1".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -120,6 +137,8 @@ enum EngineKind {
 pub struct Plan {
     settings: Settings,
     engine: EngineKind,
+    /// Share of the tiles that engine checked checks.
+    check_rate: f64,
     /// The array.
     pub design: Design,
     /// The network.
@@ -145,6 +164,15 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let mut settings = Settings::new(recorded.as_ref().map(|run| run.settings.clone()));
     settings.may_change(&["engine", "iters", "checkpoint-every"]);
     let engine = settings.take("engine", &args.engine, EngineKind::Reference);
+    let check_rate = match engine {
+        // Only where it means something: so a run that goes on with this engine can choose.
+        EngineKind::Checked => settings.take("check-rate", &args.check_rate, 1.0),
+        _ if args.check_rate.is_some() => bail!(
+            "--check-rate: expected --engine checked with it, found --engine {}",
+            engine.to_possible_value().expect("no engine is hidden").get_name()
+        ),
+        _ => 1.0,
+    };
     let net = settings.take("net", &args.net, "lenet".to_owned());
     let net = match &recorded {
         // The description may have been edited since; the run's own is in its settings.
@@ -185,7 +213,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         evaluate_images: settings.given("eval-images").unwrap_or(2000),
         checkpoint_every: settings.take("checkpoint-every", &args.checkpoint_every, 100),
     };
-    let plan = Plan { settings, engine, design, net, trainer, schedule, recorded };
+    let plan = Plan { settings, engine, check_rate, design, net, trainer, schedule, recorded };
     let summary = match engine {
         EngineKind::Float => {
             let (mut train, mut evaluate) = (FloatEngine, FloatEngine);
@@ -200,7 +228,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             train_on_array::<i32>(args, plan, &data, replay)?
         }
     };
-    print_summary(&summary, args.json)
+    print_summary(&summary, engine, args.json)
 }
 
 /// Trains on the array. What evaluates is always the reference, which gives the same scores as the
@@ -222,7 +250,13 @@ where
         EngineKind::Rtl => ArrayEngine::Rtl,
         EngineKind::Checked => ArrayEngine::Checked,
     };
-    let mut train = array_engine(kind, &plan.design, replay::LAYOUT, None, replay)?;
+    let manner = Manner {
+        layout: replay::LAYOUT,
+        trace: None,
+        threads: args.threads,
+        check_rate: plan.check_rate,
+    };
+    let mut train = array_engine(kind, &plan.design, manner, replay)?;
     let mut evaluate = ReferenceEngine::new(plan.design.config.clone()).with_layout(replay::LAYOUT);
     let engines = Engines { train: &mut *train, evaluate: &mut evaluate };
     train_on(args, plan, data, engines)
@@ -343,7 +377,7 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn print_summary(summary: &Summary, json: bool) -> Result<()> {
+fn print_summary(summary: &Summary, engine: EngineKind, json: bool) -> Result<()> {
     if json {
         outln!("{}", serde_json::to_string(summary)?);
         return Ok(());
@@ -359,8 +393,16 @@ fn print_summary(summary: &Summary, json: bool) -> Result<()> {
     outln!("overflows        {}", summary.overflows);
     outln!("passes per MAC   {:.2}", summary.passes_per_mac);
     outln!("cycles           {}", summary.total.cycles.busy);
-    if summary.total.tiles_checked > 0 {
-        outln!("tiles checked    {} of {}", summary.total.tiles_checked, summary.total.tiles);
+    if engine == EngineKind::Checked {
+        let (checked, tiles) = (summary.total.tiles_checked, summary.total.tiles);
+        outln!("tiles            {tiles}");
+        outln!("tiles checked    {checked}, mismatches 0");
+        if checked == tiles {
+            outln!("wrong tiles      none: all were checked");
+        } else {
+            let bound = 100.0 * summary.wrong_tiles_bound.unwrap_or(1.0);
+            outln!("wrong tiles      at most {bound:.3} % of all, with 95 % confidence");
+        }
     }
     let per_iteration = 1e3 * summary.train_seconds / summary.iterations as f64;
     outln!("time             {:.1} s, {per_iteration:.0} ms per iteration", summary.seconds);

@@ -1,0 +1,200 @@
+//! Checks a sample of a product's tiles: the reference computes all of them, the RTL those drawn.
+//!
+//! A drawn tile gets the operands, preloads and seeds that it has in the whole product, so its
+//! results are compared with the reference's in place. Its exact sums and counters, which the
+//! reference keeps for whole products only, are computed here once more, one dot product and one
+//! rounding at a time; the cycles of the drawn tiles, run one after the other on a model, must be
+//! those of the cycle model.
+
+use fxp::{Counters, Lfsr};
+use rayon::prelude::*;
+use rtlgen::{Config, Schedule};
+
+use crate::checked::compare_counts;
+use crate::engine::{Engine, Outcome, Product};
+use crate::error::EngineError;
+use crate::fp32::{self, RawFloats};
+use crate::lower::{Lowered, lower};
+use crate::mismatch::Difference;
+use crate::reference::ReferenceEngine;
+use crate::rtl::{RtlEngine, Tiles};
+use crate::sample::Sample;
+
+/// The reference's outcome, or the first difference between it and the RTL.
+type Checked<T> = Result<Outcome<T>, Difference>;
+
+/// Computes a product of integers and checks a sample of its tiles.
+pub(crate) fn gemm(
+    rtl: &mut RtlEngine,
+    reference: &mut ReferenceEngine,
+    sample: Sample,
+    product: &Product<'_, i32>,
+) -> Result<Checked<i32>, EngineError> {
+    let config = rtl.config().clone();
+    let lowered = lower(&config, rtl.layout(), product)?;
+    let schedule = lowered.schedule;
+    let drawn = sample.of(product.seed, schedule.tiles());
+    // The sums are compared too: they show an error that rounding would hide.
+    let with_sums = Product { keep_sums: true, ..*product };
+    let (expected, found) =
+        rayon::join(|| reference.gemm(product), || rtl.tiles(&lowered, &with_sums, &drawn));
+    let mut expected = expected?;
+    expected.stats.tiles_checked = drawn.len() as u64;
+    let found = match found {
+        Err(error @ EngineError::Hang { .. }) => {
+            return Ok(Err(Difference::Hang(error.to_string())));
+        }
+        found => found?,
+    };
+    let mut wrong = results(&schedule, &found)
+        .filter(|result| expected.values[result.at] != result.raw)
+        .peekable();
+    if let Some(Found { at, raw, tile, .. }) = wrong.peek().copied() {
+        return Ok(Err(Difference::Value {
+            at,
+            tile,
+            expected: expected.values[at],
+            found: raw,
+            format: product.out,
+            sum: exact_sum(&lowered, at),
+            sum_frac: product.a.format.frac() + product.b.format.frac(),
+            count: wrong.count(),
+        }));
+    }
+    let truths: Vec<_> =
+        found.par_iter().map(|part| truth(&config, &lowered, product, &part.tiles)).collect();
+    for (part, (sums, counters)) in found.iter().zip(truths) {
+        let places = results(&schedule, std::slice::from_ref(part));
+        let pairs = sums.into_iter().zip(&part.played.sums);
+        for (Found { at, .. }, (expected, found)) in places.zip(pairs) {
+            if expected != *found {
+                return Ok(Err(Difference::Sum { at, expected, found: *found }));
+            }
+        }
+        if let Some(difference) = compare_part(&config, &schedule, part, counters) {
+            return Ok(Err(difference));
+        }
+    }
+    Ok(Ok(expected))
+}
+
+/// Computes a product of floats and checks a sample of its tiles.
+pub(crate) fn gemm_floats(
+    rtl: &mut RtlEngine,
+    reference: &mut ReferenceEngine,
+    sample: Sample,
+    product: &Product<'_, f32>,
+) -> Result<Checked<f32>, EngineError> {
+    let config = rtl.config().clone();
+    let schedule = fp32::lower(&config, product)?;
+    let drawn = sample.of(product.seed, schedule.tiles());
+    let raw = RawFloats::new(product);
+    let (expected, found) = rayon::join(
+        || reference.gemm(product),
+        || rtl.tiles(&raw.lowered(schedule), &raw.product(), &drawn),
+    );
+    let mut expected = expected?;
+    expected.stats.tiles_checked = drawn.len() as u64;
+    let found = match found {
+        Err(error @ EngineError::Hang { .. }) => {
+            return Ok(Err(Difference::Hang(error.to_string())));
+        }
+        found => found?,
+    };
+    // The same 32 bits: the sign of a zero counts too.
+    let bits = |at| expected.values[at].to_bits() as i32;
+    let mut wrong =
+        results(&schedule, &found).filter(|result| bits(result.at) != result.raw).peekable();
+    if let Some(Found { at, raw, tile, .. }) = wrong.peek().copied() {
+        let (expected, found) = (expected.values[at], f32::from_bits(raw as u32));
+        return Ok(Err(Difference::Float { at, tile, expected, found, count: wrong.count() }));
+    }
+    for part in &found {
+        let mut counters = Counters::default();
+        for Found { at, .. } in results(&schedule, std::slice::from_ref(part)) {
+            counters.emitted += 1;
+            counters.overflow_low += u64::from(expected.values[at] == f32::NEG_INFINITY);
+            counters.overflow_high += u64::from(expected.values[at] == f32::INFINITY);
+        }
+        if let Some(difference) = compare_part(&config, &schedule, part, counters) {
+            return Ok(Err(difference));
+        }
+    }
+    Ok(Ok(expected))
+}
+
+/// One result of the RTL.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    /// Row and column of the product as given.
+    at: (usize, usize),
+    /// Tile, and row and column within it.
+    tile: (u64, usize, usize),
+    raw: i32,
+}
+
+/// The results of some parts, in the order the models gave them.
+fn results<'a>(schedule: &'a Schedule, parts: &'a [Tiles]) -> impl Iterator<Item = Found> + 'a {
+    parts.iter().flat_map(move |part| {
+        let places = part.tiles.iter().flat_map(move |tile| places(schedule, *tile));
+        places.zip(&part.played.values).map(move |(place, raw)| {
+            let (row, col) = place.0;
+            let at = if schedule.transposed { (col, row) } else { (row, col) };
+            Found { at, tile: place.1, raw: *raw }
+        })
+    })
+}
+
+/// Row and column in the product as the array sees it, and in the tile, of a tile's results.
+fn places(
+    schedule: &Schedule,
+    tile: usize,
+) -> impl Iterator<Item = ((usize, usize), (u64, usize, usize))> + use<> {
+    let tile = schedule.tile_commands(tile).next().expect("a tile has a command");
+    (0..tile.rows_live).flat_map(move |row| {
+        (0..tile.cols_live)
+            .map(move |col| ((tile.row + row, tile.col + col), (tile.tile, row, col)))
+    })
+}
+
+/// Sums and counters of some tiles, from the definitions.
+fn truth(
+    config: &Config,
+    lowered: &Lowered<'_>,
+    product: &Product<'_, i32>,
+    tiles: &[usize],
+) -> (Vec<i128>, Counters) {
+    let (mut sums, mut counters) = (Vec::new(), Counters::default());
+    let mut streams = vec![Lfsr::new(1); config.cols()];
+    for tile in tiles {
+        for (column, stream) in streams.iter_mut().enumerate() {
+            *stream = Lfsr::new(product.seed.column_seed(*tile as u64, column as u64));
+        }
+        for ((row, line), (_, _, column)) in places(&lowered.schedule, *tile) {
+            let at = if lowered.schedule.transposed { (line, row) } else { (row, line) };
+            let sum = exact_sum(lowered, at);
+            counters.record(&lowered.requantizer.apply(sum, streams[column].word()));
+            streams[column].step();
+            sums.push(sum);
+        }
+    }
+    (sums, counters)
+}
+
+/// The exact sum at (row, column) of the product, bias included.
+fn exact_sum(lowered: &Lowered<'_>, (row, column): (usize, usize)) -> i128 {
+    let pairs = lowered.a.row(row).into_iter().zip(lowered.b.column(column));
+    // Products of 32 x 32 bits fit 64.
+    let products = pairs.map(|(a, b)| i128::from(i64::from(*a) * i64::from(*b)));
+    products.sum::<i128>() + lowered.bias_at(row, column)
+}
+
+fn compare_part(
+    config: &Config,
+    schedule: &Schedule,
+    part: &Tiles,
+    counters: Counters,
+) -> Option<Difference> {
+    let cycles = schedule.cycles_of_tiles(config, part.tiles.iter().copied());
+    compare_counts((counters, cycles), (part.played.counters, part.played.cycles))
+}

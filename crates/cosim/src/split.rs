@@ -1,0 +1,121 @@
+//! One product on several models: contiguous ranges of tiles, put together to what one model gives.
+//!
+//! Results and counters of a tile depend on nothing but the tile. Its cycles depend on the tile
+//! before as well, whose rows still drain while this one computes, and on nothing older. So every
+//! part but the first begins with a stand-in for the tile before it: a tile of zeros with as many
+//! live rows. It is then run once more, alone, and what the core counted for it is taken off:
+//!
+//! cycles of the product = cycles of the first part
+//!     + the others' sum of (cycles of stand-in and part - cycles of the stand-in alone)
+//!
+//! Both terms of a difference end with the latency that no schedule hides, so one of them is left
+//! in the sum, as on one model. All numbers in it are the RTL's own counters: the closed form of
+//! the cycle model is not used here, and a checked run compares the sum with it. The alternative,
+//! parts run by themselves and their seams calculated, would report calculated stalls as counted
+//! ones.
+
+use fxp::Counters;
+use rayon::prelude::*;
+use rtlgen::Cycles;
+
+use crate::driver::Driver;
+use crate::error::EngineError;
+use crate::run::{Job, Played};
+
+/// All tiles of a product.
+pub(crate) struct Whole {
+    /// Tiles and results of each part, in the order of tiles.
+    pub parts: Vec<(Vec<usize>, Played)>,
+    /// As one model counts them.
+    pub counters: Counters,
+    /// As one model counts them.
+    pub cycles: Cycles,
+}
+
+/// Runs a whole product, on as many of the models as there are tiles for.
+pub(crate) fn whole(job: &Job<'_, '_>, drivers: &mut [Driver]) -> Result<Whole, EngineError> {
+    let tiles: Vec<_> = (0..job.lowered.schedule.tiles()).collect();
+    let measured = on_each(drivers, &tiles, |driver, tiles| {
+        let Some(before) = tiles[0].checked_sub(1) else {
+            let played = job.play(driver, tiles)?;
+            let (counters, cycles) = (played.counters, played.cycles);
+            return Ok((played, counters, cycles));
+        };
+        let alone = job.play_after(driver, Some(before), &[])?;
+        let played = job.play_after(driver, Some(before), tiles)?;
+        let counters = Counters {
+            // Zeros count as emitted and as nothing else.
+            emitted: played.counters.emitted.wrapping_sub(alone.counters.emitted),
+            ..played.counters
+        };
+        let cycles = difference(&played.cycles, &alone.cycles);
+        Ok((played, counters, cycles))
+    })?;
+    let mut total = Whole {
+        parts: Vec::with_capacity(measured.len()),
+        counters: Counters::default(),
+        cycles: Cycles::default(),
+    };
+    for (tiles, (played, counters, cycles)) in measured {
+        total.counters.merge(&counters);
+        total.cycles.add(&cycles);
+        total.parts.push((tiles, played));
+    }
+    Ok(total)
+}
+
+/// Calls `run` with each model and its part of `tiles`, at the same time; of several errors the one
+/// of the first part counts. Returns the parts in order.
+pub(crate) fn on_each<T: Send>(
+    drivers: &mut [Driver],
+    tiles: &[usize],
+    run: impl Fn(&mut Driver, &[usize]) -> Result<T, EngineError> + Sync,
+) -> Result<Vec<(Vec<usize>, T)>, EngineError> {
+    let cuts = cuts(tiles.len(), drivers.len());
+    let results: Vec<_> = drivers
+        .par_iter_mut()
+        .zip(cuts)
+        .with_max_len(1)
+        .map(|(driver, (from, to))| Ok((tiles[from..to].to_vec(), run(driver, &tiles[from..to])?)))
+        .collect();
+    results.into_iter().collect()
+}
+
+/// Where to cut `count` tiles into at most `parts` parts of equal size, one more or less.
+fn cuts(count: usize, parts: usize) -> Vec<(usize, usize)> {
+    let parts = parts.min(count);
+    (0..parts).map(|part| (count * part / parts, count * (part + 1) / parts)).collect()
+}
+
+/// A faulty core may count less for more work: such numbers wrap, and are seen to be wrong.
+fn difference(more: &Cycles, less: &Cycles) -> Cycles {
+    Cycles {
+        busy: more.busy.wrapping_sub(less.busy),
+        compute: more.compute.wrapping_sub(less.compute),
+        stall: more.stall.wrapping_sub(less.stall),
+        load: more.load.wrapping_sub(less.load),
+        blocked: more.blocked.wrapping_sub(less.blocked),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cuts_cover_all_tiles_in_order() {
+        for count in 0..20 {
+            for parts in 1..9 {
+                let cuts = cuts(count, parts);
+                assert_eq!(cuts.len(), parts.min(count));
+                let mut next = 0;
+                for (from, to) in cuts {
+                    assert_eq!(from, next);
+                    assert!(to > from);
+                    next = to;
+                }
+                assert_eq!(next, count);
+            }
+        }
+    }
+}
