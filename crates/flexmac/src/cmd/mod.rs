@@ -6,6 +6,7 @@ pub mod gemm;
 pub mod gemm_float;
 pub mod generate;
 pub mod policy;
+pub mod image_style;
 pub mod power;
 pub mod report;
 pub mod synth;
