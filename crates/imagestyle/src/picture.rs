@@ -122,12 +122,12 @@ impl Picture {
     }
 
     /// Light rather than what a screen takes: gamma 2, whose inverse is exact.
-    pub(crate) fn to_light(&mut self) {
+    pub(crate) fn enter_light(&mut self) {
         self.curve(|value| value * value);
     }
 
     /// Back from light.
-    pub(crate) fn from_light(&mut self) {
+    pub(crate) fn leave_light(&mut self) {
         self.curve(|value| value.max(0.0).sqrt());
     }
 }

@@ -8,20 +8,20 @@ use crate::random::Random;
 pub(super) fn long_exposure(picture: &mut Picture, random: &mut Random) {
     let length = picture.length(random.range(0.12, 0.22)).max(3);
     let direction = random.direction();
-    picture.to_light();
+    picture.enter_light();
     *picture = line(picture, length, direction);
-    picture.from_light();
+    picture.leave_light();
 }
 
 /// Everything out of focus: discs of light, highlights first expanded, so that they stay discs.
 pub(super) fn bokeh(picture: &mut Picture, random: &mut Random) {
     let radius = picture.length(random.range(0.035, 0.055)).max(2);
     let gain = random.range(2.0, 4.0);
-    picture.to_light();
+    picture.enter_light();
     // What a sensor clips is much brighter than what it nearly clips.
     picture.curve(|light| light * (1.0 + gain * light * light * light * light));
     *picture = disc(picture, radius);
-    picture.from_light();
+    picture.leave_light();
     picture.saturate(1.15);
 }
 
@@ -30,9 +30,9 @@ pub(super) fn macro_shot(picture: &mut Picture, random: &mut Random) {
     magnify(picture, random.range(2.2, 3.2));
     let sharp = random.range(0.25, 0.4);
     let radius = picture.length(0.035).max(2);
-    picture.to_light();
+    picture.enter_light();
     *picture = defocus(picture, radius, |(x, y)| ((x * x + y * y).sqrt() - sharp) * 1.6);
-    picture.from_light();
+    picture.leave_light();
     picture.saturate(random.range(1.25, 1.45));
     picture.vignette(0.5, [0.0; 3]);
 }
@@ -42,12 +42,12 @@ pub(super) fn depth_of_field(picture: &mut Picture, random: &mut Random) {
     let direction = random.direction();
     let (offset, half) = (random.range(-0.3, 0.3), random.range(0.12, 0.22));
     let radius = picture.length(0.035).max(2);
-    picture.to_light();
+    picture.enter_light();
     *picture = defocus(picture, radius, |(x, y)| {
         let distance = (x * direction.0 + y * direction.1 - offset).abs();
         (distance - half) * 2.0
     });
-    picture.from_light();
+    picture.leave_light();
 }
 
 /// Enlarges the middle, bilinear.

@@ -83,7 +83,7 @@ mod tests {
                 [0.98, 0.95, 0.8]
             } else if y < 0.45 {
                 [0.3 + 0.3 * y, 0.5 + 0.3 * y, 0.85]
-            } else if (x * 12.0) as usize % 3 == 0 {
+            } else if ((x * 12.0) as usize).is_multiple_of(3) {
                 [0.55, 0.35, 0.2]
             } else {
                 [0.15 + 0.2 * leaf, 0.3 + 0.4 * leaf, 0.1 + 0.1 * leaf]

@@ -117,6 +117,14 @@ pub fn read_image_lists(
     Ok(Dataset { train: first.split(view.clone(), train), test: second.split(view, test) })
 }
 
+/// What is kept of a picture besides its pixels.
+struct Seen {
+    /// Of its file.
+    sha256: [u8; 32],
+    /// By channel; zeros unless pixels were looked at.
+    sums: [u64; 3],
+}
+
 /// What reading all pictures of a list came to.
 struct Read {
     sha256: String,
@@ -128,29 +136,26 @@ struct Read {
 impl Read {
     fn new(list: &ImageList, stored: Shape, keep: bool, sum: bool) -> Result<Self, NnError> {
         let inspect = if keep || sum { Inspect::Pixels } else { Inspect::Header };
-        let look = |number: usize| -> Result<(Inspected, [u64; 3]), NnError> {
-            let inspected = list.inspect(number, stored, inspect)?;
-            let sums = inspected.pixels.as_ref().map(|pixels| sums(pixels, stored.channels));
-            Ok((inspected, sums.unwrap_or_default()))
+        let look = |number: usize, place: Option<&mut [u8]>| -> Result<Seen, NnError> {
+            let Inspected { sha256, pixels } = list.inspect(number, stored, inspect)?;
+            let pixels = pixels.unwrap_or_default();
+            if let Some(place) = place {
+                place.copy_from_slice(&pixels);
+            }
+            Ok(Seen { sha256, sums: sums(&pixels, stored.channels) })
         };
-        // The first in the list's order that fails, whatever the threads do.
         let mut all = vec![0; if keep { list.len() * stored.len() } else { 0 }];
-        let outcomes: Vec<Result<([u8; 32], [u64; 3]), NnError>> = if keep {
+        let outcomes: Vec<Result<Seen, NnError>> = if keep {
             let places = all.par_chunks_mut(stored.len()).enumerate();
-            let place = |(number, place): (usize, &mut [u8])| {
-                let (inspected, sums) = look(number)?;
-                place.copy_from_slice(&inspected.pixels.expect("they were asked for"));
-                Ok((inspected.sha256, sums))
-            };
-            places.map(place).collect()
+            places.map(|(number, place)| look(number, Some(place))).collect()
         } else {
-            let one = |number| look(number).map(|(inspected, sums)| (inspected.sha256, sums));
-            (0..list.len()).into_par_iter().map(one).collect()
+            (0..list.len()).into_par_iter().map(|number| look(number, None)).collect()
         };
         let mut digest = Sha256::new_with_prefix(stored.to_string());
         let mut total = [0; 3];
+        // The first in the list's order that fails, whatever the threads did.
         for outcome in outcomes {
-            let (sha256, sums) = outcome?;
+            let Seen { sha256, sums } = outcome?;
             digest.update(sha256);
             total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
         }
