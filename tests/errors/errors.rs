@@ -80,7 +80,38 @@ fn fixtures() -> Bench {
     file("bad-gzip/train-labels-idx1-ubyte", b"\x1f\x8b\x08half a stream".to_vec());
     data_set(&bench, "three-files", &[0, 1, 2], 3);
     fs::remove_file(bench.path("three-files/t10k-labels-idx1-ubyte")).unwrap();
+    pictures(&bench);
     bench
+}
+
+/// Pictures good and bad, lists of them, photographs.
+fn pictures(bench: &Bench) {
+    let picture = |name: &str, side: u32| {
+        let image = image::RgbImage::from_fn(side, side, |x, y| image::Rgb([x as u8, y as u8, 9]));
+        image.save(bench.path(name)).unwrap();
+    };
+    let list = |name: &str, text: &str| fs::write(bench.path(name), text).unwrap();
+    fs::create_dir(bench.path("lists")).unwrap();
+    picture("lists/good.png", 40);
+    list("lists/broken.png", "\u{89}PNG");
+    let whole = fs::read(bench.path("lists/good.png")).unwrap();
+    fs::write(bench.path("lists/cut.png"), &whole[..whole.len() - 40]).unwrap();
+    list("lists/good.txt", "good.png 0\n");
+    list("lists/no-label.txt", "good.png 0\ngood.png\n");
+    list("lists/high-label.txt", "good.png 0\n\n# ten classes\ngood.png 10\n");
+    list("lists/missing.txt", "good.png 0\nnone.png 1\n");
+    list("lists/broken.txt", "broken.png 0\n");
+    list("lists/cut.txt", "good.png 0\ncut.png 0\n");
+    list("lists/empty.txt", "# nothing\n");
+    fs::create_dir(bench.path("photos")).unwrap();
+    picture("photos/one.png", 40);
+    fs::copy(bench.path("photos/one.png"), bench.path("photos/again.png")).unwrap();
+    fs::create_dir(bench.path("two-photos")).unwrap();
+    picture("two-photos/one.png", 40);
+    picture("two-photos/two.png", 30);
+    fs::create_dir(bench.path("bad-photos")).unwrap();
+    picture("bad-photos/one.png", 40);
+    list("bad-photos/two.jpg", "no picture");
 }
 
 /// A copy of the design `d` whose config.json is edited.
@@ -172,6 +203,11 @@ fn train_errors() {
 }
 
 #[test]
+fn data_errors() {
+    check("data.txt");
+}
+
+#[test]
 fn power_errors() {
     check("power.txt");
 }
@@ -189,5 +225,8 @@ fn every_transcript_is_run() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["design.txt", "gemm.txt", "gen.txt", "power.txt", "train.txt", "usage.txt"]);
+    assert_eq!(
+        names,
+        ["data.txt", "design.txt", "gemm.txt", "gen.txt", "power.txt", "train.txt", "usage.txt"]
+    );
 }

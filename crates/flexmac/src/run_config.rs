@@ -33,6 +33,10 @@ impl RunConfig {
     /// What a plan comes to on a data set.
     pub fn new(settings: Map<String, Value>, plan: &Plan, data: &Dataset) -> Self {
         let split = |split: &Split| json!({"images": split.len(), "sha256": split.sha256()});
+        let mut described = json!({"train": split(&data.train), "test": split(&data.test)});
+        if let Some(mean) = data.train.mean() {
+            described["mean"] = json!(mean);
+        }
         Self {
             flexmac: env!("CARGO_PKG_VERSION").to_owned(),
             command: "train".to_owned(),
@@ -40,7 +44,7 @@ impl RunConfig {
             network: plan.net.clone(),
             solver: plan.trainer.solver,
             array: json!(plan.design.config.spec()),
-            data: json!({"train": split(&data.train), "test": split(&data.test)}),
+            data: described,
             init_weights: None,
         }
     }

@@ -13,12 +13,13 @@ use crate::error::NnError;
 use crate::spec::{LayerSpec, NetSpec, Shape};
 
 /// Name and text of the networks in `nets/`.
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 6] = [
     ("lenet", include_str!("../nets/lenet.toml")),
     ("lenet-small", include_str!("../nets/lenet-small.toml")),
     ("mlp", include_str!("../nets/mlp.toml")),
     ("cifar", include_str!("../nets/cifar.toml")),
     ("alexnet", include_str!("../nets/alexnet.toml")),
+    ("alexnet-small", include_str!("../nets/alexnet-small.toml")),
 ];
 
 #[derive(Deserialize)]
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn every_shipped_network_is_sound_and_of_its_known_size() {
         // AlexNet's is Caffe's `bvlc_alexnet`, 60,965,224 with 1000 classes, less 980 of them.
-        let known = [431_080, 11_978, 12_730, 145_578, 60_965_224 - 980 * 4097];
+        let known = [431_080, 11_978, 12_730, 145_578, 60_965_224 - 980 * 4097, 1_289_332];
         for (name, size) in NetSpec::NAMES.into_iter().zip(known) {
             let spec = NetSpec::by_name(name).unwrap();
             assert_eq!(spec.name, name);
@@ -138,7 +139,7 @@ mod tests {
             assert_eq!(parameters(&plan), size, "{name}");
         }
         let error = NetSpec::by_name("lenet5").unwrap_err().to_string();
-        let names = "lenet, lenet-small, mlp, cifar, alexnet";
+        let names = "lenet, lenet-small, mlp, cifar, alexnet, alexnet-small";
         assert_eq!(error, format!("network: expected one of {names}, found \"lenet5\""));
     }
 

@@ -37,9 +37,9 @@ impl<T: Number> Param<T> {
         formats: &Formats,
     ) -> Self {
         let format = formats.update;
-        let real: Vec<f64> = values.iter().copied().collect();
+        let real = values.as_slice().expect("made in row order");
         let mut quantized = Array2::from_elem(values.dim(), T::default());
-        T::quantize(&real, format, Rounding::Nearest, &[], elements_mut(&mut quantized));
+        T::quantize(real, format, Rounding::Nearest, &[], elements_mut(&mut quantized));
         Self {
             name,
             tensor,

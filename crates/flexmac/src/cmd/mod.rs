@@ -7,6 +7,8 @@ pub mod gemm;
 pub mod gemm_float;
 pub mod generate;
 pub mod headline;
+pub mod image_style;
+pub mod listed;
 pub mod policy;
 pub mod power;
 pub mod report;

@@ -9,7 +9,7 @@ use clap::Args;
 use cosim::{CheckedEngine, RtlEngine};
 use dps::{Static, StaticConfig};
 use ndarray::Array2;
-use nn::data::{DataSource, Need};
+use nn::data::{DataSource, ListOptions, Need};
 use nn::{NetPlan, NetSpec, Trainer, TrainerConfig};
 use power::{
     Case, Estimate, Gates, Mode, PowerReport, Recorder, Role, Run, Sample, SampleSize, Settings,
@@ -203,7 +203,8 @@ fn samples(args: &PowerArgs, design: &Design) -> Result<Vec<(Role, Sample)>> {
     let settings = TrainerConfig { batch: args.batch, seed: args.seed, ..TrainerConfig::default() };
     let plan = NetPlan::new(&net, settings.batch)?;
     let need = Need { shape: plan.input(), classes: plan.classes() };
-    let data = DataSource::parse(&args.data).load_for(settings.seed, need)?;
+    let source = DataSource::parse(&args.data);
+    let data = source.load_for(settings.seed, need, &ListOptions::default())?;
     let formats = StaticConfig::new(32, 32, plan.tensors())?;
     let policy = Box::new(Static::new(&formats, plan.tensors()));
     let mut trainer = Trainer::<f32>::new(plan, settings, policy, &data)?;

@@ -19,6 +19,7 @@ use rtlgen::{ConfigSpec, Style};
 use serde::{Deserialize, Serialize};
 
 use crate::cmd::gemm::ArrayEngine;
+use crate::cmd::listed::ListArgs;
 use crate::cmd::policy::{PolicyArgs, PolicyKind};
 use crate::engines::{Design, Manner, Replayed, array_engine};
 use crate::progress::Progress;
@@ -29,7 +30,8 @@ use crate::settings::Settings;
 /// Train a network under a precision policy, on an array, its reference, or in float
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// Network: lenet, lenet-small, mlp, cifar, alexnet, or a description of one [default: lenet]
+    /// Network: lenet, lenet-small, mlp, cifar, alexnet, alexnet-small, or a description of one
+    /// [default: lenet]
     #[arg(long, value_name = "NAME|FILE.toml")]
     net: Option<String>,
     /// Data: fashion-mnist, mnist, synthetic, a folder of IDX files or image lists (train.txt,
@@ -111,6 +113,8 @@ pub struct TrainArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    lists: ListArgs,
+    #[command(flatten)]
     policies: PolicyArgs,
 }
 
@@ -162,7 +166,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         _ => None,
     };
     let mut settings = Settings::new(recorded.as_ref().map(|run| run.settings.clone()));
-    settings.may_change(&["engine", "iters", "checkpoint-every"]);
+    settings.may_change(&["engine", "iters", "checkpoint-every", "data-memory"]);
     let engine = settings.take("engine", &args.engine, EngineKind::Reference);
     let check_rate = match engine {
         // Only where it means something: so a run that goes on with this engine can choose.
@@ -204,7 +208,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         let plan = NetPlan::new(&net, trainer.batch)?;
         (plan.input(), plan.classes())
     };
-    let data = DataSource::parse(&source).load_for(trainer.seed, Need { shape, classes })?;
+    let source = DataSource::parse(&source);
+    let lists = args.lists.settle(&source, shape, &mut settings)?;
+    let data = source.load_for(trainer.seed, Need { shape, classes }, &lists)?;
     let all = data.test.len();
     let schedule = Schedule {
         iterations: settings.take("iters", &args.iters, 1000),

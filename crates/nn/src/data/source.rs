@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Dataset, Split, read_image_list, read_images, read_labels, synthetic};
+use super::listed::{ListOptions, read_image_lists};
+use super::{Dataset, Split, read_images, read_labels, synthetic};
 use crate::error::NnError;
 use crate::spec::Shape;
 
@@ -149,26 +150,46 @@ impl DataSource {
     /// As [`DataSource::load_for`].
     pub fn load(&self, seed: u64) -> Result<Dataset, NnError> {
         let shape = Shape { height: 28, width: 28, channels: 1 };
-        self.load_for(seed, Need { shape, classes: CLASSES })
+        self.load_for(seed, Need { shape, classes: CLASSES }, &ListOptions::default())
     }
 
-    /// Reads the set for a network that needs `need`; the synthetic one is made from `seed`.
+    /// Whether the set is two image lists, which are looked at as [`ListOptions`] say.
+    pub fn is_listed(&self) -> bool {
+        self.lists().is_some()
+    }
+
+    /// The image lists of a set that has them.
+    fn lists(&self) -> Option<[PathBuf; 2]> {
+        match self {
+            Self::Lists(paths) => Some(paths.clone()),
+            Self::Folder(folder) => {
+                let lists = LISTS.map(|name| folder.join(name));
+                lists.iter().any(|list| list.is_file()).then_some(lists)
+            }
+            _ => None,
+        }
+    }
+
+    /// Reads the set for a network that needs `need`, image lists as `options` say; the synthetic one
+    /// is made from `seed`.
     ///
     /// # Errors
     /// [`NnError::DataMissing`] with how to get it; [`NnError::DataFile`] and [`NnError::DataLine`]
     /// for files that are not what they should be, labels out of range among them.
-    pub fn load_for(&self, seed: u64, need: Need) -> Result<Dataset, NnError> {
+    pub fn load_for(
+        &self,
+        seed: u64,
+        need: Need,
+        options: &ListOptions,
+    ) -> Result<Dataset, NnError> {
+        if let Some(lists) = self.lists() {
+            return read_image_lists(&lists, need, options);
+        }
         let paths = match self {
             Self::Synthetic => return Ok(synthetic(seed, SYNTHETIC.0, SYNTHETIC.1)),
-            Self::Lists(paths) => return read_lists(paths, need),
+            Self::Lists(_) => unreachable!("lists are read above"),
             Self::Files(paths) => paths.clone(),
-            Self::Folder(folder) => {
-                let lists = LISTS.map(|name| folder.join(name));
-                if lists.iter().any(|list| list.is_file()) {
-                    return read_lists(&lists, need);
-                }
-                self.locate(folder)?
-            }
+            Self::Folder(folder) => self.locate(folder)?,
             Self::Mnist | Self::FashionMnist => {
                 self.locate(&self.folder().expect("a named set has a folder"))?
             }
@@ -219,10 +240,6 @@ impl DataSource {
 
 fn join(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(",")
-}
-
-fn read_lists([train, test]: &[PathBuf; 2], need: Need) -> Result<Dataset, NnError> {
-    Ok(Dataset { train: read_image_list(train, need)?, test: read_image_list(test, need)? })
 }
 
 fn read_split(images: &Path, labels: &Path, classes: usize) -> Result<Split, NnError> {

@@ -14,6 +14,7 @@ use cosim::Operand;
 use fxp::{Counters, Format, Role, Rounding};
 use ndarray::{Array2, ArrayView2, Axis, s};
 
+use super::real;
 use crate::element::Number;
 use crate::error::NnError;
 use crate::init::Initial;
@@ -134,8 +135,7 @@ impl<T: Number> Affine<T> {
         let out = wide_format(self.weight.format().integer_length() + GRADIENT_HEADROOM);
         let site = self.site(number);
         let (values, _) = pass.gemm(&site, Role::WeightGradient, (dy, a), None, out)?;
-        let unit = T::unit(out);
-        Ok(values.iter().map(|value| value.units() * unit).collect())
+        Ok(real(&values, out))
     }
 
     /// The gradient with respect to A, in `out`.

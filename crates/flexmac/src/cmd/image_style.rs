@@ -1,0 +1,85 @@
+//! `flexmac data make image-style`: from flags to a set of pictures.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use imagestyle::{BACKGROUNDS, Encoding, SetConfig, debian_photos, make, photos_in};
+use serde_json::json;
+
+/// Pictures in the twenty styles of Flickr Style, made from free photographs
+#[derive(Debug, Args)]
+pub struct ImageStyleArgs {
+    /// Folder for the set, new or empty
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Side of a picture in pixels
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    size: u32,
+    /// Pictures of each style, those for testing included
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    per_style: usize,
+    /// Share of photographs, and of pictures, that is for testing
+    #[arg(long, value_name = "F", default_value_t = 0.2)]
+    test_share: f64,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Folders of JPEG and PNG photographs [default: those of Debian's lomiri-wallpapers-16.04 and
+    /// mate-backgrounds]
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    photos: Vec<PathBuf>,
+    /// How pictures are stored
+    #[arg(long, value_name = "FORMAT", default_value = "jpeg")]
+    format: Format,
+    /// What was made as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// Quality 92
+    Jpeg,
+    /// Without loss
+    Png,
+}
+
+/// Makes the set.
+///
+/// # Errors
+/// Settings out of range, photographs that are missing or no pictures, an occupied folder.
+pub fn run(args: &ImageStyleArgs) -> Result<()> {
+    let config = SetConfig {
+        seed: args.seed,
+        size: args.size,
+        per_style: args.per_style,
+        test_share: args.test_share,
+        encoding: match args.format {
+            Format::Jpeg => Encoding::Jpeg,
+            Format::Png => Encoding::Png,
+        },
+    };
+    let photos = match args.photos.is_empty() {
+        true => debian_photos(Path::new(BACKGROUNDS))?,
+        false => photos_in(&args.photos)?,
+    };
+    let manifest = make(&config, &photos, &args.out)?;
+    let (train, test) = (manifest.train.pictures.len(), manifest.test.pictures.len());
+    let (photos, styles) = (manifest.photographs.len(), manifest.styles.len());
+    let out = args.out.display();
+    if args.json {
+        outln!(
+            "{}",
+            json!({
+                "out": args.out, "train": train, "test": test, "photographs": photos,
+                "styles": styles, "size": args.size, "seed": args.seed
+            })
+        );
+    } else {
+        outln!("{out}: {train} training and {test} test pictures of {0} x {0}", args.size);
+        outln!("{styles} styles, {photos} photographs, none in both splits");
+        outln!("train on it: flexmac train --net alexnet --data {out}");
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! Styles that are local contrast.
+
+use crate::filter::{guided_plane, soft, soft_plane};
+use crate::picture::{Picture, combine};
+use crate::random::Random;
+
+/// The least luminance that is divided by.
+const DARK: f32 = 0.02;
+
+/// Unsharp mask: what a slight blur takes away is added several times.
+pub(super) fn detailed(picture: &mut Picture, random: &mut Random) {
+    let blurred = soft(picture, 1);
+    let amount = random.range(1.4, 2.2);
+    for (pixel, blurred) in picture.pixels.iter_mut().zip(&blurred.pixels) {
+        *pixel = combine(*pixel, |c, value| value + (value - blurred[c]) * amount);
+    }
+}
+
+/// Tone mapping by base and detail (Durand and Dorsey 2002, with the guided filter for their
+/// bilateral one): the range of the base is halved in stops, detail is raised by half, colours too.
+pub(super) fn hdr(picture: &mut Picture, random: &mut Random) {
+    let light: Vec<f32> = picture.luminance().iter().map(|light| light.max(DARK)).collect();
+    let radius = picture.length(random.range(0.03, 0.05));
+    let base = guided_plane(&light, picture.side, radius, 0.02);
+    let gain = random.range(0.72, 0.8);
+    for (pixel, (light, base)) in picture.pixels.iter_mut().zip(light.iter().zip(&base)) {
+        let base = base.max(DARK);
+        let detail = light / base;
+        // base^0.5 detail^1.5
+        let mapped = gain * base.sqrt() * detail * detail.sqrt();
+        *pixel = pixel.map(|value| value / light * mapped);
+    }
+    picture.saturate(random.range(1.35, 1.6));
+}
+
+/// Local normalization: from every pixel's luminance the mean around it is taken, and what is left
+/// divided by its spread; little colour stays.
+pub(super) fn texture(picture: &mut Picture, random: &mut Random) {
+    let light = picture.luminance();
+    let radius = picture.length(random.range(0.012, 0.02));
+    let side = picture.side;
+    let means = soft_plane(&light, side, radius);
+    let squares: Vec<f32> =
+        light.iter().zip(&means).map(|(light, mean)| (light - mean) * (light - mean)).collect();
+    let variances = soft_plane(&squares, side, radius);
+    let contrast = random.range(0.13, 0.17);
+    picture.saturate(random.range(0.25, 0.4));
+    for (index, pixel) in picture.pixels.iter_mut().enumerate() {
+        let spread = variances[index].max(0.0).sqrt() + 0.015;
+        let normal = 0.5 + contrast * (light[index] - means[index]) / spread;
+        let shift = normal - light[index];
+        *pixel = pixel.map(|value| value + shift);
+    }
+}
