@@ -16,7 +16,8 @@ fn array(rows: u32, cols: u32, lanes: u32, chunk: u32, max_k: u32) -> Config {
 fn model_equals_run(net: &NetSpec, batch: usize, config: &Config) {
     let plan = NetPlan::new(net, batch).expect("plans");
     let need = Need { shape: plan.input(), classes: plan.classes() };
-    let data = DataSource::parse("synthetic").load_for(1, need, &ListOptions::default()).expect("loads");
+    let data =
+        DataSource::parse("synthetic").load_for(1, need, &ListOptions::default()).expect("loads");
     let settings = TrainerConfig { batch, ..TrainerConfig::default() };
     let formats = StaticConfig::new(11, 16, plan.tensors()).expect("legal widths");
     let policy = Box::new(Static::new(&formats, plan.tensors()));

@@ -65,12 +65,20 @@ fn pair(text: &str) -> Result<(String, String), String> {
 /// Writes the study's folder and has Snakemake fill it.
 pub fn run(args: &SweepArgs) -> Result<()> {
     let study = read_study(args)?;
+    if !args.write_only {
+        find_snakemake(&args.snakemake)?;
+    }
     write_folder(&args.out, &study)?;
     if args.write_only {
         outln!("{}: snakemake --cores all", args.out.display());
         return Ok(());
     }
-    let mut command = Command::new(&args.snakemake);
+    // A path holds from here, a name is looked up on PATH; the workflow runs elsewhere.
+    let program = match fs::canonicalize(&args.snakemake) {
+        Ok(path) if args.snakemake.components().count() > 1 => std::path::absolute(path)?,
+        _ => args.snakemake.clone(),
+    };
+    let mut command = Command::new(program);
     command.current_dir(&args.out).args(["--rerun-incomplete", "--keep-going"]);
     match (&args.profile, args.cores) {
         (Some(profile), None) => {
@@ -89,12 +97,7 @@ pub fn run(args: &SweepArgs) -> Result<()> {
     if args.dry_run {
         command.arg("--dry-run");
     }
-    let status = command.status().with_context(|| {
-        format!(
-            "sweep: run {}; install it with: pip install snakemake (or apt-get install snakemake)",
-            args.snakemake.display()
-        )
-    })?;
+    let status = command.status().context("sweep: run snakemake")?;
     if !status.success() {
         bail!(
             "sweep: snakemake ended with {status}; {} holds a log of each step, and the same command \
@@ -107,6 +110,20 @@ pub fn run(args: &SweepArgs) -> Result<()> {
         let text = fs::read_to_string(&table)
             .with_context(|| format!("sweep: read {}", table.display()))?;
         outln!("{}", text.trim_end());
+    }
+    Ok(())
+}
+
+/// Tries the program before anything is written.
+fn find_snakemake(program: &Path) -> Result<()> {
+    let found = Command::new(program).arg("--version").output().with_context(|| {
+        format!(
+            "sweep: run {}; install it with: pip install snakemake (or apt-get install snakemake)",
+            program.display()
+        )
+    })?;
+    if !found.status.success() {
+        bail!("sweep: {} --version: expected exit 0, found {}", program.display(), found.status);
     }
     Ok(())
 }
