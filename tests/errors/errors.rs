@@ -208,6 +208,11 @@ fn data_errors() {
 }
 
 #[test]
+fn cost_errors() {
+    check("cost.txt");
+}
+
+#[test]
 fn power_errors() {
     check("power.txt");
 }
@@ -227,6 +232,15 @@ fn every_transcript_is_run() {
     names.sort();
     assert_eq!(
         names,
-        ["data.txt", "design.txt", "gemm.txt", "gen.txt", "power.txt", "train.txt", "usage.txt"]
+        [
+            "cost.txt",
+            "data.txt",
+            "design.txt",
+            "gemm.txt",
+            "gen.txt",
+            "power.txt",
+            "train.txt",
+            "usage.txt"
+        ]
     );
 }

@@ -41,8 +41,8 @@ fn synthesise(config: &SynthConfig) -> (SynthReport, Vec<String>, Vec<String>) {
 const ALL: [&str; 5] = [
     "synthesis, elaborate",
     "synthesis, link",
-    "synthesis, mac_array plain",
-    "synthesis, mac_pe plain",
+    "synthesis, mac_array fast",
+    "synthesis, mac_pe fast",
     "timing",
 ];
 
@@ -118,7 +118,7 @@ fn an_altered_or_missing_output_repeats_its_stage() {
         ("stat.json", "synthesis, link"),
         ("sta.log", "timing"),
         ("elaborated.il", "synthesis, elaborate"),
-        ("units/mac_pe.plain.il", "synthesis, mac_pe plain"),
+        ("units/mac_pe.fast.il", "synthesis, mac_pe fast"),
     ] {
         let path = dir.path().join(file);
         let text = fs::read_to_string(&path).expect(file);

@@ -19,7 +19,7 @@ pub struct SynthConfig {
     /// Clock port of the top module; default `clk_i`.
     pub clock: String,
     /// Period to aim at, in picoseconds, given to OpenSTA and to the mapping of each module, which
-    /// takes the smallest recipe that fits; without one all take the plain one.
+    /// takes the smallest recipe that fits; without one all take `fast`.
     pub period_ps: Option<f64>,
     /// Search for the shortest period; excludes `period_ps`.
     pub search_period: bool,

@@ -11,7 +11,7 @@ use crate::config::SynthConfig;
 use crate::error::{Error, io_error};
 use crate::hierarchy::{Summary, summarise};
 use crate::library::{CELLS, Staged};
-use crate::recipe::{PLAIN, RECIPES, Recipe, budget_ps};
+use crate::recipe::{DEFAULT, RECIPES, Recipe, budget_ps};
 use crate::relay::{Tell, for_each};
 use crate::report::{Stage, StageId, TimingReport, UnitReport};
 use crate::stage::{Ledger, Step};
@@ -171,14 +171,14 @@ impl Mapper<'_> {
     }
 
     /// Maps every unit by the smallest recipe that fits `period_ps`, else by the fastest; without a
-    /// period by the plain one.
+    /// period by the default one.
     pub fn map_all(&self, units: &[Unit], period_ps: Option<f64>) -> Result<Vec<Mapped>, Error> {
-        for recipe in RECIPES.iter().chain([&PLAIN]) {
+        for recipe in &RECIPES {
             let text = yosys::abc_script(recipe.restructure, recipe.map);
             self.write(&format!("abc_{}.script", recipe.name), &text)?;
         }
         for_each(self.config.jobs, units, |unit| {
-            let Some(period_ps) = period_ps else { return self.map(unit, &PLAIN) };
+            let Some(period_ps) = period_ps else { return self.map(unit, &DEFAULT) };
             let budget_ps = budget_ps(period_ps, unit.has_registers);
             let [smallest, larger @ ..] = &RECIPES;
             let mut best = self.map(unit, smallest)?;

@@ -92,7 +92,7 @@ pub struct StageTime {
 pub struct UnitReport {
     /// Module name as written in the source; parameterisations get a suffix `_2`, `_3`, ...
     pub unit: String,
-    /// Recipe: `plain`, `small`, `quick`, `fast` or `fastest`.
+    /// Recipe: `small`, `quick`, `fast` or `fastest`.
     pub recipe: String,
     /// ABC's longest path through its logic, in picoseconds, registers left out.
     pub delay_ps: f64,
