@@ -20,7 +20,7 @@ FAULTS = {
     "flexmac_pe": [
         ("shifts in zeros", "acc_q >>> P", "$unsigned(acc_q) >> P"),
         ("shifts one short", "acc_q >>> P", "acc_q >>> (P - 1)"),
-        ("the pair's sum for its carry", ".d_i(carry_d)", ".d_i(sum_d)"),
+        ("pair's words swapped for one", ".d_i({carry_d, sum_d})", ".d_i({sum_d, sum_d})"),
         ("never clears", "if (acc_clear_i) base", "if (1'b0) base"),
         ("captures a bit more", "acc_q[P-1:0]};", "acc_q[P-1:0]} | (acc_q[P] << P);"),
         ("drain beats capture", "if (cap_i) chain_q", "if (cap_i && !drain_i) chain_q"),
@@ -163,7 +163,7 @@ FAULTS = {
     ],
     "flexmac_fixed_pe": [
         ("never clears", "acc_clear_i ? {ACC{1'b0}} : acc_q", "acc_q"),
-        ("the pair's carry for its sum", ".d_i(sum_d)", ".d_i(carry_d)"),
+        ("pair's words swapped for one", ".d_i({carry_d, sum_d})", ".d_i({carry_d, carry_d})"),
         ("drain beats capture", "if (cap_i) chain_q", "if (cap_i && !drain_i) chain_q"),
         ("accumulates always", "if (acc_en_i) acc_q", "acc_q"),
         ("b unsigned", ".b_signed_i(1'b1)", ".b_signed_i(1'b0)"),

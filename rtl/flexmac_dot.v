@@ -86,16 +86,15 @@ module flexmac_dot #(
       .clk_i(clk_i), .cut_en_i(cut_en_i), .words_i(words), .sum_o(sum_o), .carry_o(carry_o)
   );
 `else
-  reg  [S-1:0] a, b;
-  reg  [S-1:0] total;
+  reg  signed [P:0] a, b;
+  reg  signed [S-1:0] total;
   integer lane;
 
-  // modulo 2^S: extended by their signs, digits need no signed product
   always @* begin
     total = OFFSET;
     for (lane = 0; lane < V; lane = lane + 1) begin
-      a = {{(S - P) {a_signed_i & a_i[lane*P+P-1]}}, a_i[lane*P +: P]};
-      b = {{(S - P) {b_signed_i & b_i[lane*P+P-1]}}, b_i[lane*P +: P]};
+      a = {a_signed_i & a_i[lane*P+P-1], a_i[lane*P +: P]};
+      b = {b_signed_i & b_i[lane*P+P-1], b_i[lane*P +: P]};
       total = total + a * b;
     end
   end

@@ -80,11 +80,8 @@ module flexmac_pe #(
       .carry_o   (carry_d)
   );
 
-  flexmac_pipe #(.W(S), .ON(REGS[2])) u_sum (
-      .clk_i(clk_i), .en_i(pipe_en_i[2]), .d_i(sum_d), .q_o(sum)
-  );
-  flexmac_pipe #(.W(S), .ON(REGS[2])) u_carry (
-      .clk_i(clk_i), .en_i(pipe_en_i[2]), .d_i(carry_d), .q_o(carry)
+  flexmac_pipe #(.W(2 * S), .ON(REGS[2])) u_pair (
+      .clk_i(clk_i), .en_i(pipe_en_i[2]), .d_i({carry_d, sum_d}), .q_o({carry, sum})
   );
 
   reg signed [ACC-1:0] acc_q;

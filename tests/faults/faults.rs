@@ -228,8 +228,8 @@ macro_rules! faults {
 faults! {
     sign_of_the_top_plane_dropped: Fault {
         file: "flexmac_dot.v",
-        right: "{b_signed_i & b_i[lane*P+P-1]}",
-        wrong: "{b_signed_i & 1'b0}",
+        right: "{b_signed_i & b_i[lane*P+P-1], ",
+        wrong: "{b_signed_i & 1'b0, ",
         product: random_product(),
         reported: Reported::Value,
     };
