@@ -14,7 +14,7 @@ use crate::random::Random;
 /// Where Debian puts backgrounds.
 pub const BACKGROUNDS: &str = "/usr/share/backgrounds";
 
-/// The packages that hold [`PHOTOS`].
+/// The packages that hold the photographs of [`debian_photos`].
 pub const PACKAGES: [&str; 2] = ["lomiri-wallpapers-16.04", "mate-backgrounds"];
 
 /// The photographs in Debian's packages: not their drawings, and not `umang`, which is a gradient.
