@@ -239,7 +239,7 @@ impl Machine {
             widths
                 .map_or(1.0, |(a, b)| f64::from(self.config.planes(a) * self.config.planes(b)).ln())
         };
-        // Another role before another mode: a mode's cost differs less than its role's.
+        // The same role in another mode comes before another role: modes differ less per pass.
         let distance = |key: &(Widths, Role)| {
             (passes(key.0) - passes(wanted)).abs() + f64::from(u8::from(key.1 != role)) * 100.0
         };
@@ -285,7 +285,7 @@ impl Machine {
         self.config.style() == Style::Fp32
     }
 
-    /// Leading and trailing dimensions, as numbers to multiply energies by.
+    /// Rows and columns, as numbers to multiply energies by.
     pub fn shape(&self) -> (f64, f64) {
         (self.config.rows() as f64, self.config.cols() as f64)
     }

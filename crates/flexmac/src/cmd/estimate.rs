@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use cosim::{CheckedEngine, Engine, Operand, Product, RtlEngine};
-use cost::{Estimate, Mix, commonest, estimate};
+use cost::{Bill, Estimate, Machine, Mix, Study, commonest, estimate};
 use fxp::{Format, Rounding, SeedPath};
 use ndarray::Array2;
 use nn::NetSpec;
@@ -21,8 +21,18 @@ use crate::replay;
 #[derive(Debug, Args)]
 pub struct EstimateArgs {
     /// Generated array (flexmac gen); its rows and columns are the first of --sizes
-    #[arg(long, value_name = "DIR")]
-    config: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "study")]
+    config: Option<PathBuf>,
+    /// A study that flexmac sweep filled, in place of --config: area, time and energy by its
+    /// measurements of --design on --library
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "period_ps"], requires_all = ["design", "library"])]
+    study: Option<PathBuf>,
+    /// A design of the study
+    #[arg(long, value_name = "NAME", requires = "study")]
+    design: Option<String>,
+    /// A cell library of the study
+    #[arg(long, value_name = "NAME", requires = "study")]
+    library: Option<String>,
     /// Network: lenet, lenet-small, mlp, cifar, alexnet, or a description of one [default: the run's]
     #[arg(long, value_name = "NAME|FILE.toml")]
     net: Option<String>,
@@ -75,7 +85,19 @@ struct Report {
     iterations: u64,
     period_ps: Option<f64>,
     estimates: Vec<Estimate>,
+    /// Area and cost by size, where the study measured the design.
+    bills: Vec<Priced>,
     checked: Vec<Checked>,
+}
+
+/// What the run costs on an array of one size.
+#[derive(Serialize)]
+struct Priced {
+    rows: u32,
+    cols: u32,
+    area_um2: f64,
+    period_ps: f64,
+    bill: Bill,
 }
 
 /// A product whose sampled tiles ran on the RTL.
@@ -94,7 +116,7 @@ pub fn run(args: &EstimateArgs) -> Result<()> {
     if let Some(period) = args.period_ps.filter(|period| !(period.is_finite() && *period > 0.0)) {
         bail!("estimate: --period-ps: expected a number above 0, found {period}");
     }
-    let design = Design::read(&args.config)?;
+    let (design, machine) = design(args)?;
     let mix = mix(args, &design.config)?;
     let own = (design.config.spec().rows, design.config.spec().cols);
     let sizes = if args.sizes.is_empty() {
@@ -104,8 +126,14 @@ pub fn run(args: &EstimateArgs) -> Result<()> {
     } else {
         args.sizes.clone()
     };
-    let mut estimates = Vec::new();
+    let (mut estimates, mut bills) = (Vec::new(), Vec::new());
     for (rows, cols) in sizes {
+        if let Some(machine) = &machine {
+            let machine = machine.resized(rows, cols).context("estimate: --sizes")?;
+            let bill = Bill::new(&mix, &machine, None).context("estimate")?;
+            let (area_um2, period_ps) = (machine.area_um2, machine.period_ps);
+            bills.push(Priced { rows, cols, area_um2, period_ps, bill });
+        }
         let mut spec = design.config.spec().clone();
         (spec.rows, spec.cols) = (rows, cols);
         let config = spec.check().with_context(|| format!("estimate: --sizes {rows}x{cols}"))?;
@@ -117,8 +145,9 @@ pub fn run(args: &EstimateArgs) -> Result<()> {
         widths: mix.policy.clone(),
         batch: mix.batch,
         iterations: mix.iterations,
-        period_ps: args.period_ps,
+        period_ps: args.period_ps.or(machine.map(|machine| machine.period_ps)),
         estimates,
+        bills,
         checked,
     };
     if let (Some(path), Some(first)) = (&args.plot, report.estimates.first()) {
@@ -129,6 +158,30 @@ pub fn run(args: &EstimateArgs) -> Result<()> {
         return Ok(());
     }
     print_report(&report)
+}
+
+/// The array, and what a study measured of it.
+fn design(args: &EstimateArgs) -> Result<(Design, Option<Machine>)> {
+    if let Some(config) = &args.config {
+        return Ok((Design::read(config)?, None));
+    }
+    let (Some(folder), Some(name), Some(library)) = (&args.study, &args.design, &args.library)
+    else {
+        bail!("estimate: expected --config, or --study with --design and --library");
+    };
+    let study = Study::read(folder).context("estimate: --study")?;
+    for (flag, name, known) in [
+        ("--design", name, study.designs.keys().collect::<Vec<_>>()),
+        ("--library", library, study.libraries.keys().collect()),
+    ] {
+        if !known.contains(&name) {
+            let known: Vec<&str> = known.iter().map(|name| name.as_str()).collect();
+            bail!("estimate: {flag}: expected one of {}, found {name}", known.join(", "));
+        }
+    }
+    let machine = study.machine(folder, library, name).context("estimate: --study")?;
+    let design = Design::read(&folder.join("designs").join(name).join("array"))?;
+    Ok((design, Some(machine)))
 }
 
 /// The widths of every product, from a run or a flag.
@@ -220,6 +273,39 @@ fn plot(path: &std::path::Path, estimate: &Estimate) -> Result<()> {
     Ok(cost::scatter(path, axes, &points)?)
 }
 
+fn print_bills(report: &Report) -> Result<()> {
+    if report.bills.is_empty() {
+        return Ok(());
+    }
+    outln!("");
+    outln!(
+        "| array | mm2 | s | J | mm2 s | pJ a MAC | PEs | registers | edge | control | clock | memory |"
+    );
+    outln!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    for line in &report.bills {
+        let (bill, energy) = (&line.bill, &line.bill.energy);
+        let total = energy.total();
+        let share = |joules: f64| format!("{:.0} %", 100.0 * joules / total);
+        outln!(
+            "| {} x {} | {:.3} | {:.4} | {:.4} | {:.4} | {:.3} | {} | {} | {} | {} | {} | {} |",
+            line.rows,
+            line.cols,
+            line.area_um2 * 1e-6,
+            bill.seconds,
+            total,
+            bill.area_time,
+            total * 1e12 / bill.macs as f64,
+            share(energy.pes),
+            share(energy.registers),
+            share(energy.edge),
+            share(energy.control),
+            share(energy.clock),
+            share(energy.memory)
+        );
+    }
+    Ok(())
+}
+
 fn print_report(report: &Report) -> Result<()> {
     outln!(
         "{}, widths of {}, batch {}, {} iterations",
@@ -256,6 +342,7 @@ fn print_report(report: &Report) -> Result<()> {
             total.bank_words
         );
     }
+    print_bills(report)?;
     let Some(first) = report.estimates.first() else { return Ok(()) };
     outln!("");
     outln!("{} by product:", first.config);
