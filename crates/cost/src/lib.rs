@@ -22,6 +22,6 @@ pub use estimate::{Estimate, ProductEstimate, commonest, estimate};
 pub use headline::{Comparison, Rule, choose, compare};
 pub use machine::{Machine, Measured, Probe, read_config};
 pub use mix::{Mix, Widths};
-pub use plots::{Point, scatter};
+pub use plots::{Marks, Point, Roof, scatter};
 pub use study::{Study, StudyRun};
 pub use work::{Work, work};

@@ -49,6 +49,9 @@ impl Measured {
     }
 }
 
+/// The modules that are PEs, by style.
+const PES: [&str; 3] = ["flexmac_pe", "flexmac_fixed_pe", "flexmac_fp32_pe"];
+
 /// A synthesized array.
 #[derive(Debug, Clone)]
 pub struct Machine {
@@ -72,8 +75,9 @@ pub struct Machine {
     sparse: Vec<u64>,
     /// Measured small arrays, for the clock tree of another size.
     pins: Pins,
-    /// Areas of square arrays, (n, um2), the whole one last.
-    areas: Vec<(f64, f64)>,
+    /// Of a PE, and what squares of n x n have beside PEs, as a line in n; none where only one
+    /// square was synthesized.
+    area: Option<(f64, (f64, f64))>,
 }
 
 /// Clock pins of the parts of an array, and the energy of one.
@@ -196,15 +200,16 @@ impl Machine {
         sparse.sort_unstable();
         sparse.dedup();
         let pins = pins(probes);
-        let mut areas: Vec<(f64, f64)> = probes
-            .iter()
-            .filter(|probe| probe.config.rows() == probe.config.cols())
-            .filter_map(|probe| Some((probe.config.rows() as f64, probe.area_um2?)))
-            .collect();
-        if config.rows() == config.cols() {
-            areas.retain(|(n, _)| *n != config.rows() as f64);
-            areas.push((config.rows() as f64, area_um2));
-        }
+        let pe = synth.modules.iter().find(|module| PES.contains(&module.module.as_str()));
+        let beside = |config: &Config, area: f64, pe: f64| {
+            let n = config.rows() as f64;
+            (config.rows() == config.cols()).then_some((n, area - pe * n * n))
+        };
+        let area = pe.and_then(|module| module.area_um2).and_then(|pe| {
+            let whole = beside(&config, area_um2, pe)?;
+            let small = beside(&last.config, last.area_um2?, pe)?;
+            (small.0 != whole.0).then(|| (pe, line(small, whole)))
+        });
         Ok(Self {
             name: name.to_owned(),
             library: library.to_owned(),
@@ -215,7 +220,7 @@ impl Machine {
             energies,
             sparse,
             pins,
-            areas,
+            area,
             config,
         })
     }
@@ -251,12 +256,12 @@ impl Machine {
         (*nearest.1, false)
     }
 
-    /// The same PEs in another number of rows and columns: energy by the table above, area along the
-    /// parabola through the square arrays that were synthesized, the clock as it is, which takes
+    /// The same PEs in another number of rows and columns: energy by the table above; area as PEs and
+    /// a line through what two square arrays have beside them; the clock as it is, which takes
     /// registers every few PEs (`fanout`) in large arrays.
     ///
     /// # Errors
-    /// Rows and columns out of range; fewer than three areas to go by.
+    /// Rows and columns out of range; fewer than two areas to go by.
     pub fn resized(&self, rows: u32, cols: u32) -> Result<Self, Error> {
         let mut spec = self.config.spec().clone();
         (spec.rows, spec.cols) = (rows, cols);
@@ -266,17 +271,16 @@ impl Machine {
             expected: "a legal array".to_owned(),
             found: errors.to_string(),
         })?;
-        let [first, second, third] = self.areas[..] else {
+        let Some((pe, (constant, by_n))) = self.area else {
             return Err(Error::Misfit {
                 what,
-                expected: "three square arrays to take its area from".to_owned(),
-                found: self.areas.len().to_string(),
+                expected: "a square array and a smaller one to take its area from".to_owned(),
+                found: "one area".to_owned(),
             });
         };
         let (n, pes) = (f64::from(rows + cols) / 2.0, f64::from(rows) * f64::from(cols));
-        let (constant, by_n, by_pe) = parabola([first, second, third]);
         let clock_pj = self.pins.cycle_pj((f64::from(rows), f64::from(cols)));
-        let area_um2 = constant + by_n * n + by_pe * pes;
+        let area_um2 = constant + by_n * n + pe * pes;
         Ok(Self { config, area_um2, clock_pj, ..self.clone() })
     }
 
@@ -356,26 +360,13 @@ fn line(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
     (a.1 - slope * a.0, slope)
 }
 
-/// Constant, linear and square coefficient of the parabola through three points.
-fn parabola([a, b, c]: [(f64, f64); 3]) -> (f64, f64, f64) {
-    let (_, first) = line(a, b);
-    let (_, second) = line(b, c);
-    let square = (second - first) / (c.0 - a.0);
-    let linear = first - square * (a.0 + b.0);
-    (a.1 - linear * a.0 - square * a.0 * a.0, linear, square)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn lines_and_parabolas_go_through_their_points() {
+    fn a_line_goes_through_its_points() {
         assert_eq!(line((1.0, 5.0), (2.0, 7.0)), (3.0, 2.0));
-        let at = |n: f64| 7.0 - 3.0 * n + 2.0 * n * n;
-        let (constant, linear, square) = parabola([1.0, 2.0, 8.0].map(|n| (n, at(n))));
-        assert!((constant - 7.0).abs() < 1e-9 && (linear + 3.0).abs() < 1e-9);
-        assert!((square - 2.0).abs() < 1e-9);
     }
 
     #[test]

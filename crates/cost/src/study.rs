@@ -30,6 +30,9 @@ pub struct Study {
     pub cols: u32,
     /// Rows and columns of the small arrays whose energy is measured, one or two, smaller first.
     pub probes: Vec<(u32, u32)>,
+    /// By design: a second small array, larger than that of `probes`.
+    #[serde(default)]
+    pub second_probes: BTreeMap<String, (u32, u32)>,
     /// Modes measured, as `flexmac power --modes` takes them; those an array has not are left out.
     pub modes: Vec<String>,
     /// Cell libraries by name: a Liberty file, or `osu018` for Debian's.
@@ -79,7 +82,14 @@ impl Study {
         if !(1..=2).contains(&self.probes.len()) {
             return refuse("one or two probes, such as [[1, 1]]", format!("{}", self.probes.len()));
         }
-        for probe in &self.probes {
+        if self.probes.len() == 2 && !self.second_probes.is_empty() {
+            return refuse("second_probes with one probe", "two probes".to_owned());
+        }
+        if let Some(name) = self.second_probes.keys().find(|name| !self.designs.contains_key(*name))
+        {
+            return refuse("second_probes of designs of the study", name.clone());
+        }
+        for probe in self.probes.iter().chain(self.second_probes.values()) {
             if probe.0 == 0 || probe.1 == 0 || probe.0 > self.rows || probe.1 > self.cols {
                 let expected = format!("probes of 1x1 to {}x{}", self.rows, self.cols);
                 return refuse(&expected, format!("{}x{}", probe.0, probe.1));
@@ -127,6 +137,11 @@ impl Study {
         }
     }
 
+    /// The small arrays that are measured of a design.
+    pub fn probes_of(&self, design: &str) -> Vec<(u32, u32)> {
+        self.probes.iter().chain(self.second_probes.get(design)).copied().collect()
+    }
+
     /// Puts a design's machine together from what the workflow left.
     ///
     /// # Errors
@@ -138,8 +153,8 @@ impl Study {
         let report = measured.join("array/report.json");
         let synth: SynthReport = read_json(&report, "a synthesis (flexmac synth)")?;
         let probes = self
-            .probes
-            .iter()
+            .probes_of(design)
+            .into_iter()
             .map(|(rows, cols)| {
                 let shape = format!("{rows}x{cols}");
                 let power = measured.join(format!("power-{shape}"));

@@ -40,9 +40,13 @@ pub struct Work {
 }
 
 impl Work {
-    /// Its mode by the operands' planes: `(8, 8)` for 5 x 8 bits on chunk 8. None on float arrays.
+    /// Its mode: by the operands' planes on a flexible array, `(8, 8)` for 5 x 8 bits on chunk 8; by
+    /// their widths on a fixed one. None on float arrays.
     pub fn mode(&self, config: &Config) -> Widths {
-        let whole = |bits| config.planes(bits) * config.chunk();
+        let whole = |bits| match config.style() {
+            Style::Flex => config.planes(bits) * config.chunk(),
+            _ => bits,
+        };
         self.widths.map(|(a, b)| (whole(a), whole(b)))
     }
 }

@@ -151,7 +151,7 @@ pub fn run(args: &EstimateArgs) -> Result<()> {
         checked,
     };
     if let (Some(path), Some(first)) = (&args.plot, report.estimates.first()) {
-        plot(path, first)?;
+        plot(path, first, &design.config)?;
     }
     if args.json {
         outln!("{}", serde_json::to_string(&report)?);
@@ -258,7 +258,9 @@ fn check(mix: &Mix, design: &Design) -> Result<Vec<Checked>> {
     Ok(checked)
 }
 
-fn plot(path: &std::path::Path, estimate: &Estimate) -> Result<()> {
+/// The roofline: points below what the lanes multiply at so many passes, and below what streams of one
+/// word of A and of B a cycle bring, as wide as those of `flexmac_top`.
+fn plot(path: &std::path::Path, estimate: &Estimate, config: &Config) -> Result<()> {
     let points: Vec<cost::Point> = estimate
         .products
         .iter()
@@ -269,8 +271,29 @@ fn plot(path: &std::path::Path, estimate: &Estimate) -> Result<()> {
             at: (product.intensity(), product.rate()),
         })
         .collect();
+    let bits = (estimate.rows + estimate.cols) * config.lanes() * config.chunk() as usize;
+    let bytes = bits as f64 / 8.0;
+    let intensities = estimate.products.iter().map(|product| product.intensity());
+    // Beyond the corner where streams no longer bound.
+    let right = 3.0 * intensities.fold(estimate.peak / bytes, f64::max);
+    let mut roofs = Vec::new();
+    let mut passes: Vec<u64> =
+        estimate.products.iter().map(|p| p.passes_per_mac.round() as u64).collect();
+    passes.push(1);
+    passes.sort_unstable();
+    passes.dedup();
+    let least = estimate.peak / *passes.last().expect("one at least") as f64 / 3.0;
+    roofs.push(cost::Roof {
+        label: format!("streams of {bytes} B a cycle"),
+        path: vec![(estimate.peak / bytes, estimate.peak), (least / bytes, least)],
+    });
+    for passes in passes {
+        let roof = estimate.peak / passes as f64;
+        let label = format!("{passes} pass{}", if passes == 1 { "" } else { "es" });
+        roofs.push(cost::Roof { label, path: vec![(roof / bytes, roof), (right, roof)] });
+    }
     let axes = ("multiply-accumulates per byte in and out", "multiply-accumulates per cycle");
-    Ok(cost::scatter(path, axes, &points)?)
+    Ok(cost::scatter(path, axes, &points, &cost::Marks::Roofs(roofs))?)
 }
 
 fn print_bills(report: &Report) -> Result<()> {

@@ -22,8 +22,8 @@ pub struct HeadlineArgs {
     /// Images per iteration of --net [default: the runs']
     #[arg(long, value_name = "N", requires = "net", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
-    /// Arrays of so many rows and columns in place of the study's: areas along the parabola through
-    /// the synthesized ones, clocks as they are
+    /// Arrays of so many rows and columns in place of the study's: area as PEs and a line through what
+    /// the synthesized ones have beside them, clocks as they are
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=128))]
     size: Option<u32>,
     /// Feed baselines operands of these widths, such as 8x8, in place of their full width
@@ -146,7 +146,7 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
     }
     if let Some(path) = &args.plot {
         let axes = ("area x time per multiply-accumulate, um2 ns", "energy, pJ");
-        cost::scatter(path, axes, &report.points()).context("headline")?;
+        cost::scatter(path, axes, &report.points(), &cost::Marks::Front).context("headline")?;
     }
     if args.json {
         outln!("{}", serde_json::to_string(&report)?);
