@@ -226,7 +226,7 @@ impl Machine {
     }
 
     /// Energy of a work's mode and role, and whether it was measured in just that mode. Of modes that
-    /// were not, the one whose passes are nearest stands in.
+    /// were not, the one nearest by the product of its widths stands in.
     pub fn energy(&self, work: &Work) -> (Measured, bool) {
         let role = match work.role {
             fxp::Role::InputGradient => Role::InputGradient,
@@ -240,13 +240,11 @@ impl Machine {
         if let Some(energy) = exact {
             return (*energy, true);
         }
-        let passes = |widths: Widths| {
-            widths
-                .map_or(1.0, |(a, b)| f64::from(self.config.planes(a) * self.config.planes(b)).ln())
-        };
+        // On a flexible array widths are whole planes, so this compares passes.
+        let size = |widths: Widths| widths.map_or(0.0, |(a, b)| f64::from(a * b).ln());
         // The same role in another mode comes before another role: modes differ less per pass.
         let distance = |key: &(Widths, Role)| {
-            (passes(key.0) - passes(wanted)).abs() + f64::from(u8::from(key.1 != role)) * 100.0
+            (size(key.0) - size(wanted)).abs() + f64::from(u8::from(key.1 != role)) * 100.0
         };
         let nearest = self
             .energies

@@ -224,7 +224,7 @@ fn print_report(report: &Report, runs: &[(&str, Mix)]) -> Result<()> {
             "| {} | {} | {} | {} | {} | {fed} | {}{} | {:.2} x {:.2} x {:.2} | {:.2} | {:.1} % |",
             line.library,
             line.policy,
-            line.accuracy.map_or_else(|| "running".to_owned(), percent),
+            line.accuracy.map_or_else(|| "-".to_owned(), percent),
             gap.unwrap_or_default(),
             line.flex,
             line.rule.name(),
