@@ -52,14 +52,11 @@ pub(crate) fn plan(
     fanout: usize,
 ) -> Result<Plan, Error> {
     let missing = |expected| Error::Library { library: library.name.clone(), expected };
-    let (buffer, buffer_ff) =
-        library.buffer().ok_or_else(|| missing("a buffer for the clock tree"))?;
-    let pin = |direction: &str| {
-        let pins = &library.cells[buffer].pins;
-        pins.iter().find(|pin| pin.direction == direction).map(|pin| pin.name.clone())
-    };
-    let buffer_pins =
-        pin("input").zip(pin("output")).ok_or_else(|| missing("a buffer for the clock tree"))?;
+    let ((buffer, buffer_ff), (_, input, output)) = library
+        .buffer()
+        .zip(library.buffer_pins())
+        .ok_or_else(|| missing("a buffer for the clock tree"))?;
+    let buffer_pins = (input.to_owned(), output.to_owned());
     let (mut pins, mut pins_ff) = (0_usize, 0.0);
     for cell in &netlist.cells {
         for (name, _) in cell.pins.iter().filter(|(_, signal)| *signal == clock) {

@@ -160,13 +160,7 @@ impl Mapper<'_> {
 
     /// Buffers for the inputs of units, where the library has one.
     fn pads(&self) -> Option<yosys::Pads<'_>> {
-        let library = &self.library.parsed;
-        let (cell, _) = library.buffer()?;
-        let pin = |direction: &str| {
-            let pins = &library.cells[cell].pins;
-            pins.iter().find(|pin| pin.direction == direction).map(|pin| pin.name.as_str())
-        };
-        let buffer = (cell, pin("input")?, pin("output")?);
+        let buffer = self.library.parsed.buffer_pins()?;
         Some(yosys::Pads { buffer, bare: &self.config.bare_ports })
     }
 

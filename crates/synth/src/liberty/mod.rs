@@ -177,6 +177,16 @@ impl Library {
             .map(|(_, _, name, capacitance)| (name, capacitance * self.capacitance_unit_ff))
     }
 
+    /// The cell of [`buffer`](Self::buffer), its input pin and its output pin.
+    pub fn buffer_pins(&self) -> Option<(&str, &str, &str)> {
+        let (cell, _) = self.buffer()?;
+        let pin = |direction: &str| {
+            let pins = &self.cells[cell].pins;
+            pins.iter().find(|pin| pin.direction == direction).map(|pin| pin.name.as_str())
+        };
+        Some((cell, pin("input")?, pin("output")?))
+    }
+
     /// The smallest inverter and its input capacitance in femtofarads.
     pub fn inverter(&self) -> Option<(&str, f64)> {
         self.usable()
