@@ -161,6 +161,9 @@ fn rtl(config: &Config) -> RtlEngine {
 /// Numbers of models that must give what one gives: the last is more than most products have tiles.
 const MODELS: [usize; 2] = [2, 5];
 
+/// Numbers of arrays that must give what one gives, in fewer cycles.
+const ARRAYS: [usize; 2] = [2, 5];
+
 fn on_models(config: &Config, models: usize) -> RtlEngine {
     rtl(config).with_models(models.try_into().unwrap()).unwrap()
 }
@@ -196,6 +199,10 @@ fn check(name: &str, config: &Config) {
     let mut fastest_split = on_models(config, 3).with_layout(Layout::Fastest);
     let mut sampled = CheckedEngine::new(on_models(config, 2).with_layout(Layout::Fastest));
     sampled = sampled.with_rate(0.5).unwrap();
+    let mut groups = ARRAYS.map(|arrays| {
+        let group = rtl(config).with_arrays(arrays.try_into().unwrap()).unwrap();
+        CheckedEngine::new(group.with_layout(Layout::Fastest))
+    });
     let mut stalled = rtl(config).with_stalls(Stalls { seed, chance: 100 });
     let mut reference = ReferenceEngine::new(config.clone());
     let mut tiles = (0, 0);
@@ -223,6 +230,15 @@ fn check(name: &str, config: &Config) {
         tiles.1 += sample.stats.tiles;
         let expected = Stats { tiles_checked: sample.stats.tiles_checked, ..laid_out.stats };
         assert_eq!(sample.stats, expected, "{context}, sampled");
+        for (group, arrays) in groups.iter_mut().zip(ARRAYS) {
+            let found =
+                group.gemm(&product).unwrap_or_else(|e| panic!("{context}, {arrays} arrays: {e}"));
+            assert_eq!(found.values, laid_out.values, "{context}, {arrays} arrays");
+            assert_eq!(found.sums, laid_out.sums, "{context}, {arrays} arrays");
+            assert_eq!(found.stats.counters, laid_out.stats.counters, "{context}, {arrays} arrays");
+            let (found, one) = (found.stats.cycles, laid_out.stats.cycles);
+            assert!(found.busy <= one.busy, "{context}, {arrays} arrays");
+        }
         let late = stalled.gemm(&product).unwrap();
         let expected = reference.gemm(&product).unwrap();
         same_but_late(&expected, &late, &context);

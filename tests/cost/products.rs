@@ -1,9 +1,9 @@
 //! The cost model against runs: the products it lists are the ones that training runs.
 
 use cosim::ReferenceEngine;
-use cost::{Mix, work};
+use cost::{Mix, group, work};
 use dps::{Static, StaticConfig};
-use nn::data::{DataSource, ListOptions, Need};
+use nn::data::{DataSource, Dataset, ListOptions, Need};
 use nn::{NetPlan, NetSpec, RunFolder, Trainer, TrainerConfig};
 use rtlgen::{Config, ConfigSpec, Layout};
 
@@ -18,10 +18,7 @@ fn model_equals_run(net: &NetSpec, batch: usize, config: &Config) {
     let need = Need { shape: plan.input(), classes: plan.classes() };
     let data =
         DataSource::parse("synthetic").load_for(1, need, &ListOptions::default()).expect("loads");
-    let settings = TrainerConfig { batch, ..TrainerConfig::default() };
-    let formats = StaticConfig::new(11, 16, plan.tensors()).expect("legal widths");
-    let policy = Box::new(Static::new(&formats, plan.tensors()));
-    let mut trainer = Trainer::<i32>::new(plan, settings, policy, &data).expect("a trainer");
+    let mut trainer = trainer_of(net, batch, &data);
     let mut engine = ReferenceEngine::new(config.clone()).with_layout(Layout::Fastest);
     let folder = tempfile::tempdir().expect("a folder");
     let record = trainer.step(&mut engine, &data).expect("a step");
@@ -55,6 +52,29 @@ fn model_equals_run(net: &NetSpec, batch: usize, config: &Config) {
     let total: u64 = works.iter().map(|work| work.macs).sum();
     assert_eq!(total, record.total.macs);
     assert_eq!(mix.macs(), total);
+
+    // What is costed for several arrays is what training on several arrays counts.
+    for arrays in [1, 2, 5] {
+        let mut trainer = trainer_of(net, batch, &data);
+        let mut engine = ReferenceEngine::new(config.clone())
+            .with_layout(Layout::Fastest)
+            .with_arrays(arrays.try_into().unwrap());
+        let shared = trainer.step(&mut engine, &data).expect("a step");
+        let costed = group(&mix, config, arrays).expect("fits");
+        assert_eq!(costed.cycles, shared.total.cycles.busy, "{arrays} arrays");
+        assert_eq!(shared.tensors, record.tensors, "{arrays} arrays");
+        if arrays == 1 {
+            assert_eq!((costed.efficiency, costed.handed_on_bits), (1.0, 0));
+        }
+    }
+}
+
+fn trainer_of(net: &NetSpec, batch: usize, data: &Dataset) -> Trainer<i32> {
+    let plan = NetPlan::new(net, batch).expect("plans");
+    let settings = TrainerConfig { batch, ..TrainerConfig::default() };
+    let formats = StaticConfig::new(11, 16, plan.tensors()).expect("legal widths");
+    let policy = Box::new(Static::new(&formats, plan.tensors()));
+    Trainer::<i32>::new(plan, settings, policy, data).expect("a trainer")
 }
 
 #[test]

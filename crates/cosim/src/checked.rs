@@ -30,7 +30,9 @@ pub struct CheckedEngine {
 impl CheckedEngine {
     /// Checks `rtl` against a reference of the same configuration.
     pub fn new(rtl: RtlEngine) -> Self {
-        let reference = ReferenceEngine::new(rtl.config().clone()).with_layout(rtl.layout());
+        let reference = ReferenceEngine::new(rtl.config().clone())
+            .with_layout(rtl.layout())
+            .with_arrays(rtl.arrays());
         let sample = Sample::new(1.0).expect("1 is a rate");
         Self { rtl, reference, sample, replay: None, float_replay: None }
     }

@@ -37,6 +37,15 @@ pub enum EngineError {
         /// What it was given.
         found: &'static str,
     },
+    /// Several arrays asked to share a product of floats.
+    #[error(
+        "gemm: {arrays} arrays share sums of integers, which are exact in any order; sums of floats \
+         are not, expected one array"
+    )]
+    FloatGroup {
+        /// How many.
+        arrays: usize,
+    },
     /// The array was generated without this rounding mode.
     #[error(
         "gemm: rounding {found} asked for, the array was generated with {available}; add it to \

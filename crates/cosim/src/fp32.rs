@@ -143,6 +143,7 @@ impl RawFloats {
             bits_a: 32,
             bits_b: 32,
             bias: self.bias.as_ref().map(|bias| Start { values: bias.view(), shift: 0 }),
+            carried: None,
             requantizer: Requantizer { shift: 0, bits: 32, rounding: Rounding::Nearest },
             schedule,
         }

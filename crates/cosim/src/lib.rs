@@ -7,6 +7,7 @@ mod engine;
 mod error;
 mod float;
 mod fp32;
+mod group;
 mod lower;
 mod mismatch;
 mod pack;

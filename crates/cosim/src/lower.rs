@@ -1,7 +1,7 @@
 //! From a product in formats to the integers the array works on, checked once for every engine.
 
 use fxp::{Requantizer, Start};
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use rtlgen::{Config, Layout, Schedule, Style};
 
 use crate::engine::{Element, Product};
@@ -15,6 +15,8 @@ pub(crate) struct Lowered<'a> {
     pub bits_a: u32,
     pub bits_b: u32,
     pub bias: Option<Start<'a>>,
+    /// Exact sums that another array hands on, as they lie on the array (group.rs).
+    pub carried: Option<&'a Array2<i128>>,
     pub requantizer: Requantizer,
     pub schedule: Schedule,
 }
@@ -30,9 +32,15 @@ impl<'a> Lowered<'a> {
         }
     }
 
-    /// The bias of what lies at (row, column) of the product as the array sees it.
-    pub fn bias_on_array(&self, row: usize, column: usize) -> i128 {
-        if self.schedule.transposed { self.bias_at(column, row) } else { self.bias_at(row, column) }
+    /// Whether sums start from preloads.
+    pub fn is_preloaded(&self) -> bool {
+        self.bias.is_some() || self.carried.is_some()
+    }
+
+    /// What the sum at (row, column) of the product as the array sees it starts from.
+    pub fn preload(&self, row: usize, column: usize) -> i128 {
+        let at = if self.schedule.transposed { (column, row) } else { (row, column) };
+        self.bias_at(at.0, at.1) + self.carried.map_or(0, |sums| sums[(row, column)])
     }
 
     /// The bias at (row, column) on the sums' grid; 0 without one.
@@ -104,6 +112,7 @@ pub(crate) fn lower<'a>(
         bits_a,
         bits_b,
         bias,
+        carried: None,
         requantizer: Requantizer {
             shift: sum_frac - product.out.frac(),
             bits: product.out.bits(),

@@ -3,6 +3,8 @@
 //! A band of rows is multiplied and rounded by one core while it is in its cache; products with few
 //! rows (weight gradients) share K among the cores instead and are rounded afterwards.
 
+use std::num::NonZeroUsize;
+
 use fxp::{Counters, Lfsr, RightOperand, Rounding, Start, Sums, check_range, exact_gemm};
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
@@ -20,19 +22,27 @@ const BAND: usize = 64;
 pub struct ReferenceEngine {
     config: Config,
     layout: Layout,
+    arrays: NonZeroUsize,
 }
 
 impl ReferenceEngine {
     /// A reference for arrays of `config`, which decides tile shapes (and so random streams),
     /// widths and cycles.
     pub fn new(config: Config) -> Self {
-        Self { config, layout: Layout::AsGiven }
+        Self { config, layout: Layout::AsGiven, arrays: NonZeroUsize::MIN }
     }
 
     /// Lays products of integers on the array in another way than as given; floats stay as given.
     #[must_use]
     pub fn with_layout(self, layout: Layout) -> Self {
         Self { layout, ..self }
+    }
+
+    /// Counts the cycles of so many arrays that share each product of integers, images dealt out among
+    /// them: those of the slowest.
+    #[must_use]
+    pub fn with_arrays(self, arrays: NonZeroUsize) -> Self {
+        Self { arrays, ..self }
     }
 
     /// The configuration.
@@ -58,7 +68,10 @@ impl Engine<i32> for ReferenceEngine {
         let macs = (schedule.m * schedule.k * schedule.n) as u64;
         let stats = Stats {
             counters,
-            cycles: schedule.cycles(&self.config),
+            cycles: match self.arrays.get() {
+                1 => schedule.cycles(&self.config),
+                arrays => schedule.group_cycles(&self.config, product.seed.role, arrays),
+            },
             tiles: schedule.tiles() as u64,
             tiles_checked: 0,
             macs,

@@ -12,6 +12,7 @@ use crate::driver::{Build, Driver, Stalls};
 use crate::engine::{Engine, Outcome, Product, Stats};
 use crate::error::EngineError;
 use crate::fp32::{self, RawFloats};
+use crate::group;
 use crate::lower::{Lowered, lower};
 use crate::run::{Job, Played};
 use crate::split;
@@ -22,6 +23,8 @@ pub struct RtlEngine {
     layout: Layout,
     /// At least one.
     drivers: Vec<Driver>,
+    /// Whether each driver's model is an array of its own, not a copy of the only one.
+    group: bool,
 }
 
 impl RtlEngine {
@@ -36,7 +39,7 @@ impl RtlEngine {
         trace: Option<&Path>,
     ) -> Result<Self, EngineError> {
         let driver = Driver::new(&config, sources, Build::Rtl(trace))?;
-        Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver] })
+        Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver], group: false })
     }
 
     /// Builds and loads a mapped netlist of `config` with its cells' models in place of the RTL. If
@@ -46,7 +49,7 @@ impl RtlEngine {
     /// As for [`Self::new`].
     pub fn gates(config: Config, sources: &[SourceFile]) -> Result<Self, EngineError> {
         let driver = Driver::new(&config, sources, Build::Gates)?;
-        Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver] })
+        Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver], group: false })
     }
 
     /// The switching activity of all products since it was last taken, pauses between them left
@@ -74,11 +77,27 @@ impl RtlEngine {
         Ok(self)
     }
 
+    /// Lets up to `arrays` arrays share each product of integers, images dealt out among them
+    /// (`group.rs`). Results and counters stay those of one array; cycles are those of the slowest.
+    ///
+    /// # Errors
+    /// As for [`Self::with_models`].
+    pub fn with_arrays(self, arrays: NonZeroUsize) -> Result<Self, EngineError> {
+        Ok(Self { group: arrays.get() > 1, ..self.with_models(arrays)? })
+    }
+
+    /// How many arrays share each product.
+    pub fn arrays(&self) -> NonZeroUsize {
+        let arrays = if self.group { self.drivers.len() } else { 1 };
+        NonZeroUsize::new(arrays).expect("there is a driver")
+    }
+
     /// Makes every handshake late at random, which must change nothing but cycle counts. Stays with
     /// one model.
     #[must_use]
     pub fn with_stalls(mut self, stalls: Stalls) -> Self {
         self.drivers.truncate(1);
+        self.group = false;
         self.drivers[0].set_stalls(stalls);
         self
     }
@@ -126,8 +145,11 @@ impl RtlEngine {
         product: &Product<'_, i32>,
     ) -> Result<Outcome<i32>, EngineError> {
         let schedule = lowered.schedule;
-        let job = Job::new(&self.config, lowered, product);
-        let split::Whole { parts, counters, cycles } = split::whole(&job, &mut self.drivers)?;
+        let split::Whole { parts, counters, cycles } = if self.group {
+            group::whole(&self.config, lowered, product, &mut self.drivers)?
+        } else {
+            split::whole(&Job::new(&self.config, lowered, product), &mut self.drivers)?
+        };
         let shape = (schedule.m, schedule.n);
         let mut values = Array2::zeros(shape);
         let mut sums = product.keep_sums.then(|| Array2::zeros(shape));
@@ -168,6 +190,9 @@ impl Engine<i32> for RtlEngine {
 /// Floats travel as the integers of their bits: the driver and the banks only move them.
 impl Engine<f32> for RtlEngine {
     fn gemm(&mut self, product: &Product<'_, f32>) -> Result<Outcome<f32>, EngineError> {
+        if self.group {
+            return Err(EngineError::FloatGroup { arrays: self.drivers.len() });
+        }
         let schedule = fp32::lower(&self.config, product)?;
         let raw = RawFloats::new(product);
         let product = raw.product();
@@ -183,7 +208,12 @@ impl Engine<f32> for RtlEngine {
 }
 
 /// Puts values of tiles, tile by tile, where they lie in the product as the array sees it.
-fn scatter<T: Copy>(schedule: &Schedule, tiles: &[usize], values: &[T], out: &mut Array2<T>) {
+pub(crate) fn scatter<T: Copy>(
+    schedule: &Schedule,
+    tiles: &[usize],
+    values: &[T],
+    out: &mut Array2<T>,
+) {
     let mut rest = values;
     for tile in tiles {
         let tile = schedule.tile_commands(*tile).next().expect("a tile has a command");

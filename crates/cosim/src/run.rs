@@ -228,7 +228,7 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
     /// Registers what an accepted command will ask for and bring; returns its panels.
     fn accept(&mut self, driver: &mut Driver, step: Step) -> Banks<'j> {
         let command = &step.command;
-        if command.first && self.job.lowered.bias.is_some() && step.offset.is_some() {
+        if command.first && self.job.lowered.is_preloaded() && step.offset.is_some() {
             self.preloads.tiles.push_back(step);
             if self.preloads.tiles.len() == 1 {
                 self.offer_preload(driver);
@@ -256,7 +256,7 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
 
     fn offer_command(&self, driver: &mut Driver) {
         let next = self.commands.front();
-        let bias = self.job.lowered.bias.is_some() && next.is_some_and(|s| s.offset.is_some());
+        let bias = self.job.lowered.is_preloaded() && next.is_some_and(|s| s.offset.is_some());
         driver.offer_command(next.map(|step| &step.command), &self.job.lowered.schedule, bias);
     }
 
@@ -264,7 +264,7 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
         let lowered = self.job.lowered;
         driver.offer_preload(self.preloads.next().map(|(Step { command: tile, .. }, row)| {
             let columns = tile.col..tile.col + tile.cols_live;
-            columns.map(move |column| lowered.bias_on_array(tile.row + row, column))
+            columns.map(move |column| lowered.preload(tile.row + row, column))
         }));
     }
 

@@ -22,13 +22,13 @@ use crate::driver::Driver;
 use crate::error::EngineError;
 use crate::run::{Job, Played};
 
-/// All tiles of a product.
+/// All tiles of a product, and what they took.
 pub(crate) struct Whole {
     /// Tiles and results of each part, in the order of tiles.
     pub parts: Vec<(Vec<usize>, Played)>,
-    /// As one model counts them.
+    /// As one array counts them.
     pub counters: Counters,
-    /// As one model counts them.
+    /// As one array counts them; of several (group.rs), those of the slowest.
     pub cycles: Cycles,
 }
 

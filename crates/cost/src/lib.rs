@@ -9,6 +9,7 @@
 mod bill;
 mod error;
 mod estimate;
+mod group;
 mod headline;
 mod machine;
 mod mix;
@@ -19,6 +20,7 @@ mod work;
 pub use bill::{Bill, Joules};
 pub use error::Error;
 pub use estimate::{Estimate, ProductEstimate, commonest, estimate};
+pub use group::{Group, group};
 pub use headline::{Comparison, Rule, choose, compare};
 pub use machine::{Machine, Measured, Probe, read_config};
 pub use mix::{Mix, Widths};

@@ -57,6 +57,25 @@ impl Work {
 /// # Errors
 /// Widths beyond the array's, or none where the array needs them.
 pub fn work(mix: &Mix, config: &Config, layout: Layout) -> Result<Vec<Work>, Error> {
+    let all = scheduled(mix, config, layout)?;
+    let scaled = all
+        .into_iter()
+        .map(|(product, width, runs, schedule)| scaled(product, width, runs, &schedule, config));
+    Ok(scaled.collect())
+}
+
+/// A product, its widths, how often it runs at them, and its plan.
+pub(crate) type Scheduled<'m> = (&'m nn::LayerProduct, Widths, u64, Schedule);
+
+/// Every product of a run at all its widths, as an array would run it.
+///
+/// # Errors
+/// As for [`work`].
+pub(crate) fn scheduled<'m>(
+    mix: &'m Mix,
+    config: &Config,
+    layout: Layout,
+) -> Result<Vec<Scheduled<'m>>, Error> {
     let mut all = Vec::new();
     for (product, widths) in mix.products.iter().zip(&mix.widths) {
         for (width, iterations) in widths {
@@ -84,7 +103,7 @@ pub fn work(mix: &Mix, config: &Config, layout: Layout) -> Result<Vec<Work>, Err
             let bits = width.unwrap_or((config.max_bits(), config.max_bits()));
             let layout = if config.style() == Style::Fp32 { Layout::AsGiven } else { layout };
             let schedule = Schedule::laid_out(config, layout, product.shape, bits);
-            all.push(scaled(product, width, runs, &schedule, config));
+            all.push((product, width, runs, schedule));
         }
     }
     Ok(all)

@@ -55,6 +55,8 @@ pub struct Manner<'a> {
     pub trace: Option<&'a Path>,
     /// Models that share a product's tiles; one per core if not given.
     pub threads: Option<NonZeroUsize>,
+    /// Arrays that share each product, images dealt out among them.
+    pub arrays: NonZeroUsize,
     /// Share of the tiles that the checked engine checks.
     pub check_rate: f64,
 }
@@ -73,16 +75,20 @@ where
     CheckedEngine: Engine<T>,
 {
     let config = design.config.clone();
-    let Manner { layout, trace, threads, check_rate } = manner;
+    let Manner { layout, trace, threads, arrays, check_rate } = manner;
     if kind == ArrayEngine::Reference {
-        return Ok(Box::new(ReferenceEngine::new(config).with_layout(layout)));
+        let reference = ReferenceEngine::new(config).with_layout(layout).with_arrays(arrays);
+        return Ok(Box::new(reference));
     }
     let rtl = patiently(&config.summary(), || match design.gates {
         false => RtlEngine::new(config.clone(), &design.sources, trace),
         true => RtlEngine::gates(config.clone(), &design.sources),
     })?
-    .with_layout(layout)
-    .with_models(threads.map_or_else(std::thread::available_parallelism, Ok)?)?;
+    .with_layout(layout);
+    let rtl = match arrays.get() {
+        1 => rtl.with_models(threads.map_or_else(std::thread::available_parallelism, Ok)?)?,
+        _ => rtl.with_arrays(arrays)?,
+    };
     if kind == ArrayEngine::Rtl {
         return Ok(Box::new(rtl));
     }

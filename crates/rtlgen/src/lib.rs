@@ -11,6 +11,7 @@ mod design;
 mod error;
 mod folder;
 mod fp32;
+mod group;
 mod integer;
 mod registers;
 mod render;
@@ -24,6 +25,7 @@ pub use design::port_bits;
 pub use error::{ConfigError, ConfigErrors, RtlgenError};
 pub use folder::{read, read_sources, write};
 pub use fp32::Pipeline;
+pub use group::Share;
 pub use registers::{
     Access, Field, Group, NamedValue, Register, RegisterMap, c_header, json, markdown,
     register_map, rust_module,

@@ -158,6 +158,12 @@ impl Schedule {
         Self { rows: self.m.div_ceil(self.m.div_ceil(self.rows)), ..self }
     }
 
+    /// The same tiles over `k` in place of the whole of K.
+    #[must_use]
+    pub fn over(self, k: usize) -> Self {
+        Self { k, ..self }
+    }
+
     /// Rows of every band of tiles but the last, which may have fewer.
     pub fn band_rows(&self) -> usize {
         self.rows

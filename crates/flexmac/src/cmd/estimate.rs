@@ -1,11 +1,12 @@
 //! `flexmac estimate`: what training a network costs on arrays, larger ones than can be simulated too.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use cosim::{CheckedEngine, Engine, Operand, Product, RtlEngine};
-use cost::{Bill, Estimate, Machine, Mix, Study, commonest, estimate};
+use cost::{Bill, Estimate, Group, Machine, Mix, Study, commonest, estimate, group};
 use fxp::{Format, Rounding, SeedPath};
 use ndarray::Array2;
 use nn::NetSpec;
@@ -53,6 +54,10 @@ pub struct EstimateArgs {
     /// --config, then 16, 32, 64, 128]
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
     sizes: Vec<(u32, u32)>,
+    /// Numbers of arrays of the first size that share each product, the images of a batch dealt out
+    /// among them, between commas
+    #[arg(long, value_name = "COUNTS", value_delimiter = ',')]
+    arrays: Vec<NonZeroUsize>,
     /// Clock period, for times and bandwidths in seconds
     #[arg(long, value_name = "PS")]
     period_ps: Option<f64>,
@@ -87,6 +92,8 @@ struct Report {
     estimates: Vec<Estimate>,
     /// Area and cost by size, where the study measured the design.
     bills: Vec<Priced>,
+    /// Several arrays of the first size.
+    groups: Vec<Group>,
     checked: Vec<Checked>,
 }
 
@@ -126,6 +133,14 @@ pub fn run(args: &EstimateArgs) -> Result<()> {
     } else {
         args.sizes.clone()
     };
+    let resized = |(rows, cols)| {
+        let mut spec = design.config.spec().clone();
+        (spec.rows, spec.cols) = (rows, cols);
+        spec.check().with_context(|| format!("estimate: --sizes {rows}x{cols}"))
+    };
+    let first = resized(sizes[0])?;
+    let groups = args.arrays.iter().map(|arrays| group(&mix, &first, arrays.get()));
+    let groups = groups.collect::<Result<_, _>>().context("estimate: --arrays")?;
     let (mut estimates, mut bills) = (Vec::new(), Vec::new());
     for (rows, cols) in sizes {
         if let Some(machine) = &machine {
@@ -134,10 +149,7 @@ pub fn run(args: &EstimateArgs) -> Result<()> {
             let (area_um2, period_ps) = (machine.area_um2, machine.period_ps);
             bills.push(Priced { rows, cols, area_um2, period_ps, bill });
         }
-        let mut spec = design.config.spec().clone();
-        (spec.rows, spec.cols) = (rows, cols);
-        let config = spec.check().with_context(|| format!("estimate: --sizes {rows}x{cols}"))?;
-        estimates.push(estimate(&mix, &config).context("estimate")?);
+        estimates.push(estimate(&mix, &resized((rows, cols))?).context("estimate")?);
     }
     let checked = if args.check { check(&mix, &design)? } else { Vec::new() };
     let report = Report {
@@ -148,6 +160,7 @@ pub fn run(args: &EstimateArgs) -> Result<()> {
         period_ps: args.period_ps.or(machine.map(|machine| machine.period_ps)),
         estimates,
         bills,
+        groups,
         checked,
     };
     if let (Some(path), Some(first)) = (&args.plot, report.estimates.first()) {
@@ -329,6 +342,27 @@ fn print_bills(report: &Report) -> Result<()> {
     Ok(())
 }
 
+fn print_groups(report: &Report) -> Result<()> {
+    let Some(first) = report.estimates.first().filter(|_| !report.groups.is_empty()) else {
+        return Ok(());
+    };
+    outln!("");
+    outln!("several arrays of {} x {}, images dealt out:", first.rows, first.cols);
+    outln!("| arrays | busy cycles | speed-up | efficiency | bits handed on, an iteration |");
+    outln!("| --- | --- | --- | --- | --- |");
+    for group in &report.groups {
+        outln!(
+            "| {} | {} | {:.2} | {:.1} % | {:.3e} |",
+            group.arrays,
+            group.cycles,
+            group.efficiency * group.arrays as f64,
+            100.0 * group.efficiency,
+            group.handed_on_bits as f64 / report.iterations as f64
+        );
+    }
+    Ok(())
+}
+
 fn print_report(report: &Report) -> Result<()> {
     outln!(
         "{}, widths of {}, batch {}, {} iterations",
@@ -366,6 +400,7 @@ fn print_report(report: &Report) -> Result<()> {
         );
     }
     print_bills(report)?;
+    print_groups(report)?;
     let Some(first) = report.estimates.first() else { return Ok(()) };
     outln!("");
     outln!("{} by product:", first.config);

@@ -118,7 +118,13 @@ impl GemmArgs {
 
     /// How the engine works on products of a layout.
     pub fn manner(&self, layout: Layout) -> Manner<'_> {
-        Manner { layout, trace: self.trace.as_deref(), threads: self.threads, check_rate: 1.0 }
+        Manner {
+            layout,
+            trace: self.trace.as_deref(),
+            threads: self.threads,
+            arrays: NonZeroUsize::MIN,
+            check_rate: 1.0,
+        }
     }
 
     /// The flags for integers with their defaults.

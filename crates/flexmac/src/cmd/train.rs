@@ -15,7 +15,7 @@ use nn::{
     Checkpoint, Engines, NetPlan, NetSpec, Number, RunFolder, Schedule, Solver, Summary, Trainer,
     TrainerConfig,
 };
-use rtlgen::{ConfigSpec, Style};
+use rtlgen::{Config, ConfigSpec, Style};
 use serde::{Deserialize, Serialize};
 
 use crate::cmd::gemm::ArrayEngine;
@@ -98,6 +98,10 @@ pub struct TrainArgs {
     /// [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+    /// Arrays that share each product, the images of a batch dealt out among them: weights to the bit
+    /// as on one, cycles those of the slowest [default: 1]
+    #[arg(long, value_name = "N", conflicts_with = "threads")]
+    arrays: Option<NonZeroUsize>,
     /// Share of all tiles, drawn at random from the run's seed, that --engine checked runs on the
     /// RTL as well and compares with the reference, which computes everything; above 0, 1 for every
     /// tile on the RTL [default: 1]
@@ -143,6 +147,8 @@ pub struct Plan {
     engine: EngineKind,
     /// Share of the tiles that engine checked checks.
     check_rate: f64,
+    /// Arrays that share each product.
+    arrays: NonZeroUsize,
     /// The array.
     pub design: Design,
     /// The network.
@@ -185,6 +191,8 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     };
     let source = settings.take("data", &args.data, "fashion-mnist".to_owned());
     let design = load_design(args.config.as_deref(), &mut settings)?;
+    let arrays = settings.take("arrays", &args.arrays, NonZeroUsize::MIN);
+    check_arrays(arrays, engine, check_rate, &design.config)?;
     let defaults = TrainerConfig::default();
     let solver = Solver {
         base_rate: settings.take("lr", &args.lr, defaults.solver.base_rate),
@@ -219,7 +227,8 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         evaluate_images: settings.given("eval-images").unwrap_or(2000),
         checkpoint_every: settings.take("checkpoint-every", &args.checkpoint_every, 100),
     };
-    let plan = Plan { settings, engine, check_rate, design, net, trainer, schedule, recorded };
+    let plan =
+        Plan { settings, engine, check_rate, arrays, design, net, trainer, schedule, recorded };
     let summary = match engine {
         EngineKind::Float => {
             let (mut train, mut evaluate) = (FloatEngine, FloatEngine);
@@ -235,6 +244,28 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         }
     };
     print_summary(&summary, engine, args.json)
+}
+
+/// Several arrays need sums that are exact in any order, and every tile on the RTL or none.
+fn check_arrays(
+    arrays: NonZeroUsize,
+    engine: EngineKind,
+    check_rate: f64,
+    config: &Config,
+) -> Result<()> {
+    if arrays.get() == 1 {
+        return Ok(());
+    }
+    let found = if engine == EngineKind::Float {
+        "--engine float".to_owned()
+    } else if config.style() == Style::Fp32 {
+        "an array of style fp32, whose sums depend on their order".to_owned()
+    } else if check_rate < 1.0 {
+        format!("--check-rate {check_rate}, which draws from the tiles of one array")
+    } else {
+        return Ok(());
+    };
+    bail!("--arrays {arrays}: expected integers, all checked or none; found {found}")
 }
 
 /// Trains on the array. What evaluates is always the reference, which gives the same scores as the
@@ -260,6 +291,7 @@ where
         layout: replay::LAYOUT,
         trace: None,
         threads: args.threads,
+        arrays: plan.arrays,
         check_rate: plan.check_rate,
     };
     let mut train = array_engine(kind, &plan.design, manner, replay)?;

@@ -1,0 +1,44 @@
+//! A run on several arrays that share each product, the images of a batch dealt out among them.
+
+use rtlgen::{Config, Layout, Style};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::mix::Mix;
+use crate::work::scheduled;
+
+/// A run on a group of equal arrays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Arrays.
+    pub arrays: usize,
+    /// Busy cycles: product by product, those of the array that takes longest.
+    pub cycles: u64,
+    /// Busy cycles of one array over those, in arrays: 1 where all are always busy.
+    pub efficiency: f64,
+    /// Bits of exact sums that pass from array to array.
+    pub handed_on_bits: u64,
+}
+
+/// Costs a run on `arrays` arrays of `config`. Links between them never wait.
+///
+/// # Errors
+/// A run that does not fit the array; an array of floats, whose sums depend on their order.
+pub fn group(mix: &Mix, config: &Config, arrays: usize) -> Result<Group, Error> {
+    if config.style() == Style::Fp32 {
+        return Err(Error::Misfit {
+            what: format!("{arrays} arrays, {}", config.summary()),
+            expected: "sums of integers, exact in any order".to_owned(),
+            found: "floats".to_owned(),
+        });
+    }
+    let (mut one, mut cycles, mut handed_on_bits) = (0, 0, 0);
+    for (product, _, runs, schedule) in scheduled(mix, config, Layout::Fastest)? {
+        one += runs * schedule.cycles(config).busy;
+        cycles += runs * schedule.group_cycles(config, product.role, arrays).busy;
+        let sums = schedule.sums_handed_on(product.role, arrays);
+        handed_on_bits += runs * sums * u64::from(config.sum_bits());
+    }
+    let efficiency = one as f64 / (cycles as f64 * arrays as f64);
+    Ok(Group { arrays, cycles, efficiency, handed_on_bits })
+}
