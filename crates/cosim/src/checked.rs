@@ -6,12 +6,14 @@ use rtlgen::{Cycles, Schedule};
 
 use crate::engine::{Engine, Outcome, Product, Stats};
 use crate::error::EngineError;
-use crate::fp32;
+use crate::fp32::{self, RawFloats};
+use crate::lower::lower;
 use crate::mismatch::{Difference, Mismatch};
 use crate::reference::ReferenceEngine;
-use crate::rtl::RtlEngine;
+use crate::rtl::{RtlEngine, Tiles};
 use crate::sample::Sample;
 use crate::sampled;
+use crate::waves::{Case, Shown, Waves};
 
 /// Called with the product on which RTL and reference differ; returns a command that replays it.
 pub type ReplayHook<T = i32> = Box<dyn FnMut(&Product<'_, T>) -> Option<String> + Send>;
@@ -25,6 +27,7 @@ pub struct CheckedEngine {
     sample: Sample,
     replay: Option<ReplayHook>,
     float_replay: Option<ReplayHook<f32>>,
+    waves: Option<Waves>,
 }
 
 impl CheckedEngine {
@@ -34,7 +37,7 @@ impl CheckedEngine {
             .with_layout(rtl.layout())
             .with_arrays(rtl.arrays());
         let sample = Sample::new(1.0).expect("1 is a rate");
-        Self { rtl, reference, sample, replay: None, float_replay: None }
+        Self { rtl, reference, sample, replay: None, float_replay: None, waves: None }
     }
 
     /// Checks each tile with probability `rate`, above 0 and at most 1, in place of all of them.
@@ -47,6 +50,12 @@ impl CheckedEngine {
     /// The engine that is checked.
     pub fn rtl_mut(&mut self) -> &mut RtlEngine {
         &mut self.rtl
+    }
+
+    /// When a product differs, runs the tile that does once more with waves.
+    #[must_use]
+    pub fn with_waves(self, waves: Waves) -> Self {
+        Self { waves: Some(waves), ..self }
     }
 
     /// Calls `hook` when a product differs, so that the caller can save it.
@@ -109,8 +118,9 @@ impl Engine<f32> for CheckedEngine {
             Err(difference) => difference,
         };
         let replay = self.float_replay.as_mut().and_then(|hook| hook(product));
+        let waves = self.show(|waves, engine| engine.show_floats(waves, product, &difference));
         let product = format!("array {}, {}", self.rtl.config().summary(), shapes(product));
-        Err(EngineError::Mismatch(Box::new(Mismatch { difference, product, replay })))
+        Err(EngineError::Mismatch(Box::new(Mismatch { difference, product, replay, waves })))
     }
 
     fn name(&self) -> &'static str {
@@ -147,8 +157,60 @@ impl CheckedEngine {
 
     fn mismatch(&mut self, product: &Product<'_, i32>, difference: Difference) -> EngineError {
         let replay = self.replay.as_mut().and_then(|hook| hook(product));
+        let waves = self.show(|waves, engine| engine.show_integers(waves, product, &difference));
         let product = self.describe(product);
-        EngineError::Mismatch(Box::new(Mismatch { difference, product, replay }))
+        EngineError::Mismatch(Box::new(Mismatch { difference, product, replay, waves }))
+    }
+
+    /// What `show` makes of the waves, if they were asked for. The difference is the news: a failure
+    /// here is part of its report.
+    fn show(
+        &mut self,
+        show: impl FnOnce(&Waves, &mut Self) -> Result<Shown, EngineError>,
+    ) -> Option<Shown> {
+        let waves = self.waves.take()?;
+        let shown = show(&waves, self).unwrap_or_else(|error| Shown::Failed(error.to_string()));
+        self.waves = Some(waves);
+        Some(shown)
+    }
+
+    fn show_integers(
+        &mut self,
+        waves: &Waves,
+        product: &Product<'_, i32>,
+        difference: &Difference,
+    ) -> Result<Shown, EngineError> {
+        let config = self.rtl.config();
+        let lowered = lower(config, self.rtl.layout(), product)?;
+        let tiles = self.sample.of(product.seed, lowered.schedule.tiles());
+        let expected = self.reference.gemm(product)?.values;
+        let compare = |part: &Tiles| {
+            sampled::compare(config, &lowered, product, &expected, std::slice::from_ref(part))
+        };
+        // The sums are compared too.
+        let product = Product { keep_sums: true, ..*product };
+        let case = Case { lowered: &lowered, product, tiles: &tiles, compare: &compare };
+        waves.show(&self.rtl, &case, difference)
+    }
+
+    fn show_floats(
+        &mut self,
+        waves: &Waves,
+        product: &Product<'_, f32>,
+        difference: &Difference,
+    ) -> Result<Shown, EngineError> {
+        let config = self.rtl.config();
+        let schedule = fp32::lower(config, product)?;
+        let tiles = self.sample.of(product.seed, schedule.tiles());
+        let expected = self.reference.gemm(product)?.values;
+        let compare = |part: &Tiles| {
+            sampled::compare_floats(config, &schedule, &expected, std::slice::from_ref(part))
+        };
+        let raw = RawFloats::new(product);
+        let lowered = raw.lowered(schedule);
+        let case =
+            Case { lowered: &lowered, product: raw.product(), tiles: &tiles, compare: &compare };
+        waves.show(&self.rtl, &case, difference)
     }
 
     fn compare(

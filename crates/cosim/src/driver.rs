@@ -271,6 +271,19 @@ impl Driver {
         Self::load(config, &library, trace, POWER_UP_SEED)
     }
 
+    /// Time of the last evaluation on the axis of the waves, in half clock periods; none without
+    /// waves.
+    pub fn wave_time(&self) -> Option<u64> {
+        // Reset has evaluated.
+        self.traced.then(|| self.time - 1)
+    }
+
+    /// Closes the waves; a full disk is noticed here at the latest.
+    pub fn close_waves(&mut self) -> Result<(), EngineError> {
+        self.traced = false;
+        Ok(self.model.trace_close()?)
+    }
+
     /// Another instance of this model, number `index`, reset and without waves.
     pub fn another(&self, config: &Config, index: u64) -> Result<Self, EngineError> {
         Self::load(config, self.model.library(), None, POWER_UP_SEED + index)

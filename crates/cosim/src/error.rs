@@ -1,5 +1,7 @@
 //! The crate's one error type.
 
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 use crate::mismatch::Mismatch;
@@ -121,6 +123,16 @@ pub enum EngineError {
         summary: String,
         /// The port that differs.
         source: Box<verilated::Error>,
+    },
+    /// A file of waves could not be put in place.
+    #[error("{action} {}: {source}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
     /// The model stopped answering.
     #[error(

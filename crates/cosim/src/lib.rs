@@ -18,6 +18,7 @@ mod sample;
 mod sampled;
 mod split;
 pub mod top;
+mod waves;
 
 pub use activity::Activity;
 pub use checked::{CheckedEngine, ReplayHook};
@@ -29,3 +30,4 @@ pub use mismatch::{Difference, Mismatch};
 pub use reference::ReferenceEngine;
 pub use rtl::RtlEngine;
 pub use sample::wrong_share_bound;
+pub use waves::{Again, Shown, Waves};

@@ -5,6 +5,8 @@ use std::fmt;
 use fxp::{Counters, Format, to_value};
 use rtlgen::Cycles;
 
+use crate::waves::Shown;
+
 /// The first difference between RTL and reference in one product.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mismatch {
@@ -14,6 +16,8 @@ pub struct Mismatch {
     pub product: String,
     /// The command that replays the product alone, where the caller knows one.
     pub replay: Option<String>,
+    /// Waves of the tile that differs, where the caller asked for them.
+    pub waves: Option<Shown>,
 }
 
 /// What differs. Elements come before counters, counters before cycles: the first cause is the one
@@ -83,6 +87,9 @@ impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "RTL and reference differ: {}", self.product)?;
         write!(f, "{}", self.difference)?;
+        if let Some(waves) = &self.waves {
+            write!(f, "\n  waves     {waves}")?;
+        }
         if let Some(replay) = &self.replay {
             write!(f, "\n  replay    {replay}")?;
         }

@@ -108,6 +108,11 @@ impl RtlEngine {
         Self { layout, ..self }
     }
 
+    /// Another instance of the first model, reset and without waves.
+    pub(crate) fn fresh(&self) -> Result<Driver, EngineError> {
+        self.drivers[0].another(&self.config, 0)
+    }
+
     /// How products lie on the array.
     pub fn layout(&self) -> Layout {
         self.layout

@@ -63,6 +63,10 @@ pub(crate) struct Played {
     pub values: Vec<i32>,
     /// Their exact sums, where asked for.
     pub sums: Vec<i128>,
+    /// Where there are waves, the time in them at which each result is on the pins to be taken.
+    pub value_times: Vec<u64>,
+    /// The same of each sum.
+    pub sum_times: Vec<u64>,
     /// As the core counted them, any tile of zeros included.
     pub counters: Counters,
     /// As the core counted them, any tile of zeros included.
@@ -143,6 +147,9 @@ struct Run<'j, 'r, 'd> {
     results: Beats,
     values: Vec<i32>,
     sums: Vec<i128>,
+    /// Empty without waves.
+    value_times: Vec<u64>,
+    sum_times: Vec<u64>,
 }
 
 impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
@@ -172,12 +179,18 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
             results: Beats::new(),
             values: vec![0; values],
             sums: vec![0; if job.keep_sums { values } else { 0 }],
+            value_times: Vec::new(),
+            sum_times: Vec::new(),
         }
     }
 
     fn play(mut self, driver: &mut Driver) -> Result<Played, EngineError> {
         let (total, patience) = (self.commands.len(), self.expected * PATIENCE + 1000);
         driver.start(&self.job.lowered.requantizer)?;
+        if driver.wave_time().is_some() {
+            self.value_times = vec![0; self.values.len()];
+            self.sum_times = vec![0; self.sums.len()];
+        }
         self.offer_command(driver);
         driver.drive();
         let mut banks = None;
@@ -222,7 +235,8 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
             driver.drive();
         }
         let (counters, cycles) = driver.counters();
-        Ok(Played { values: self.values, sums: self.sums, counters, cycles })
+        let Self { values, sums, value_times, sum_times, .. } = self;
+        Ok(Played { values, sums, value_times, sum_times, counters, cycles })
     }
 
     /// Registers what an accepted command will ask for and bring; returns its panels.
@@ -278,13 +292,18 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
     /// Takes the result and sum beats of this cycle. A core with a fault may emit more than was
     /// asked for: that is for the comparison to find, not a reason to stop here.
     fn collect(&mut self, driver: &mut Driver, fired: &Fired) {
+        let time = driver.wave_time();
         if self.job.keep_sums {
             for (column, sum) in driver.sums() {
                 if let Some((Step { command, offset: Some(offset) }, row)) =
                     self.sum_beats.take(column)
                     && column < command.cols_live
                 {
-                    self.sums[offset + row * command.cols_live + column] = sum;
+                    let place = offset + row * command.cols_live + column;
+                    self.sums[place] = sum;
+                    if let Some(time) = time {
+                        self.sum_times[place] = time;
+                    }
                 }
             }
         }
@@ -293,8 +312,12 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
         {
             if let Some(offset) = offset {
                 let first = offset + row * command.cols_live;
-                let line = &mut self.values[first..first + command.cols_live];
+                let places = first..first + command.cols_live;
+                let line = &mut self.values[places.clone()];
                 line.iter_mut().zip(driver.results()).for_each(|(to, value)| *to = value);
+                if let Some(time) = time {
+                    self.value_times[places].fill(time);
+                }
             }
             self.results.advance(command.rows_live);
         }

@@ -7,6 +7,7 @@
 //! those of the cycle model.
 
 use fxp::{Counters, Lfsr};
+use ndarray::Array2;
 use rayon::prelude::*;
 use rtlgen::{Config, Schedule};
 
@@ -46,36 +47,51 @@ pub(crate) fn gemm(
         }
         found => found?,
     };
-    let mut wrong = results(&schedule, &found)
-        .filter(|result| expected.values[result.at] != result.raw)
-        .peekable();
+    Ok(match compare(&config, &lowered, product, &expected.values, &found) {
+        None => Ok(expected),
+        Some(difference) => Err(difference),
+    })
+}
+
+/// The first difference between what the RTL made of some tiles, their sums kept, and the
+/// reference's results.
+pub(crate) fn compare(
+    config: &Config,
+    lowered: &Lowered<'_>,
+    product: &Product<'_, i32>,
+    expected: &Array2<i32>,
+    found: &[Tiles],
+) -> Option<Difference> {
+    let schedule = &lowered.schedule;
+    let mut wrong =
+        results(schedule, found).filter(|result| expected[result.at] != result.raw).peekable();
     if let Some(Found { at, raw, tile, .. }) = wrong.peek().copied() {
-        return Ok(Err(Difference::Value {
+        return Some(Difference::Value {
             at,
             tile,
-            expected: expected.values[at],
+            expected: expected[at],
             found: raw,
             format: product.out,
-            sum: exact_sum(&lowered, at),
+            sum: exact_sum(lowered, at),
             sum_frac: product.a.format.frac() + product.b.format.frac(),
             count: wrong.count(),
-        }));
+        });
     }
     let truths: Vec<_> =
-        found.par_iter().map(|part| truth(&config, &lowered, product, &part.tiles)).collect();
+        found.par_iter().map(|part| truth(config, lowered, product, &part.tiles)).collect();
     for (part, (sums, counters)) in found.iter().zip(truths) {
-        let places = results(&schedule, std::slice::from_ref(part));
+        let places = results(schedule, std::slice::from_ref(part));
         let pairs = sums.into_iter().zip(&part.played.sums);
         for (Found { at, .. }, (expected, found)) in places.zip(pairs) {
             if expected != *found {
-                return Ok(Err(Difference::Sum { at, expected, found: *found }));
+                return Some(Difference::Sum { at, expected, found: *found });
             }
         }
-        if let Some(difference) = compare_part(&config, &schedule, part, counters) {
-            return Ok(Err(difference));
+        if let Some(difference) = compare_part(config, schedule, part, counters) {
+            return Some(difference);
         }
     }
-    Ok(Ok(expected))
+    None
 }
 
 /// Computes a product of floats and checks a sample of its tiles.
@@ -101,40 +117,53 @@ pub(crate) fn gemm_floats(
         }
         found => found?,
     };
+    Ok(match compare_floats(&config, &schedule, &expected.values, &found) {
+        None => Ok(expected),
+        Some(difference) => Err(difference),
+    })
+}
+
+/// Like [`compare`], of floats.
+pub(crate) fn compare_floats(
+    config: &Config,
+    schedule: &Schedule,
+    expected: &Array2<f32>,
+    found: &[Tiles],
+) -> Option<Difference> {
     // The same 32 bits: the sign of a zero counts too.
-    let bits = |at| expected.values[at].to_bits() as i32;
+    let bits = |at| expected[at].to_bits() as i32;
     let mut wrong =
-        results(&schedule, &found).filter(|result| bits(result.at) != result.raw).peekable();
+        results(schedule, found).filter(|result| bits(result.at) != result.raw).peekable();
     if let Some(Found { at, raw, tile, .. }) = wrong.peek().copied() {
-        let (expected, found) = (expected.values[at], f32::from_bits(raw as u32));
-        return Ok(Err(Difference::Float { at, tile, expected, found, count: wrong.count() }));
+        let (expected, found) = (expected[at], f32::from_bits(raw as u32));
+        return Some(Difference::Float { at, tile, expected, found, count: wrong.count() });
     }
-    for part in &found {
+    found.iter().find_map(|part| {
         let mut counters = Counters::default();
-        for Found { at, .. } in results(&schedule, std::slice::from_ref(part)) {
+        for Found { at, .. } in results(schedule, std::slice::from_ref(part)) {
             counters.emitted += 1;
-            counters.overflow_low += u64::from(expected.values[at] == f32::NEG_INFINITY);
-            counters.overflow_high += u64::from(expected.values[at] == f32::INFINITY);
+            counters.overflow_low += u64::from(expected[at] == f32::NEG_INFINITY);
+            counters.overflow_high += u64::from(expected[at] == f32::INFINITY);
         }
-        if let Some(difference) = compare_part(&config, &schedule, part, counters) {
-            return Ok(Err(difference));
-        }
-    }
-    Ok(Ok(expected))
+        compare_part(config, schedule, part, counters)
+    })
 }
 
 /// One result of the RTL.
 #[derive(Debug, Clone, Copy)]
-struct Found {
+pub(crate) struct Found {
     /// Row and column of the product as given.
-    at: (usize, usize),
+    pub at: (usize, usize),
     /// Tile, and row and column within it.
-    tile: (u64, usize, usize),
-    raw: i32,
+    pub tile: (u64, usize, usize),
+    pub raw: i32,
 }
 
 /// The results of some parts, in the order the models gave them.
-fn results<'a>(schedule: &'a Schedule, parts: &'a [Tiles]) -> impl Iterator<Item = Found> + 'a {
+pub(crate) fn results<'a>(
+    schedule: &'a Schedule,
+    parts: &'a [Tiles],
+) -> impl Iterator<Item = Found> + 'a {
     parts.iter().flat_map(move |part| {
         let places = part.tiles.iter().flat_map(move |tile| places(schedule, *tile));
         places.zip(&part.played.values).map(move |(place, raw)| {

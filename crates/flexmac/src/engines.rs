@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use cosim::{CheckedEngine, Element, Engine, ReferenceEngine, ReplayHook, RtlEngine};
+use cosim::{CheckedEngine, Element, Engine, ReferenceEngine, ReplayHook, RtlEngine, Waves};
 use rtlgen::{Config, Layout, SourceFile};
 
 use crate::cmd::gemm::ArrayEngine;
@@ -59,6 +59,8 @@ pub struct Manner<'a> {
     pub arrays: NonZeroUsize,
     /// Share of the tiles that the checked engine checks.
     pub check_rate: f64,
+    /// File for the waves of a tile that the checked engine finds to differ.
+    pub waves: &'a Path,
 }
 
 /// Makes an engine for the numbers that the design multiplies. `replay` is told of a product on
@@ -75,7 +77,7 @@ where
     CheckedEngine: Engine<T>,
 {
     let config = design.config.clone();
-    let Manner { layout, trace, threads, arrays, check_rate } = manner;
+    let Manner { layout, trace, threads, arrays, check_rate, waves } = manner;
     if kind == ArrayEngine::Reference {
         let reference = ReferenceEngine::new(config).with_layout(layout).with_arrays(arrays);
         return Ok(Box::new(reference));
@@ -93,10 +95,22 @@ where
         return Ok(Box::new(rtl));
     }
     let checked = CheckedEngine::new(rtl).with_rate(check_rate);
-    let checked = checked.with_context(|| {
+    let mut checked = checked.with_context(|| {
         format!("--check-rate: expected a share above 0 and at most 1, found {check_rate}")
     })?;
+    if !design.gates {
+        checked = checked.with_waves(waves_of_a_tile(design, waves));
+    }
     Ok(Box::new(T::attach(checked, replay)))
+}
+
+/// Waves, in `file`, of a tile on which RTL and reference differ.
+fn waves_of_a_tile(design: &Design, file: &Path) -> Waves {
+    let announce = |config: &Config, file: &Path| {
+        let (summary, file) = (config.summary(), file.display());
+        eprintln!("rtl: building the model of {summary} with waves, to show a tile in {file}");
+    };
+    Waves { sources: design.sources.clone(), file: file.to_owned(), announce }
 }
 
 /// Numbers whose failing products the checked engine can hand to a hook.

@@ -13,13 +13,19 @@ use crate::npy;
 /// How training lays its products of integers on the array.
 pub const LAYOUT: Layout = Layout::Fastest;
 
-/// A hook that writes the operands and the design of a failing product to `RUN/mismatch` (or the
-/// system's temporary folder) and names the `flexmac gemm` command that replays it.
-pub fn save_product(design: Design, run: Option<&Path>) -> ReplayHook {
-    let folder = match run {
+/// Where training leaves what shows a mismatch: `RUN/mismatch`, or a folder of its own in the
+/// system's temporary folder.
+pub fn folder(run: Option<&Path>) -> PathBuf {
+    match run {
         Some(run) => run.join("mismatch"),
         None => std::env::temp_dir().join(format!("flexmac-mismatch-{}", std::process::id())),
-    };
+    }
+}
+
+/// A hook that writes the operands and the design of a failing product to [`folder`] and names the
+/// `flexmac gemm` command that replays it.
+pub fn save_product(design: Design, run: Option<&Path>) -> ReplayHook {
+    let folder = folder(run);
     Box::new(move |product| match save(&design, &folder, product, LAYOUT) {
         Ok(command) => Some(command),
         // The difference itself is the news; say why it could not be saved and go on.

@@ -78,7 +78,8 @@ pub struct GemmArgs {
     /// rows (as-given), or as training does (fastest) [default: as-given]
     #[arg(long, value_name = "LAYOUT")]
     layout: Option<Layout>,
-    /// C, (M, N), int32 or float32
+    /// C, (M, N), int32 or float32; a tile on which RTL and reference differ is shown in
+    /// C.mismatch.fst beside it
     #[arg(long, value_name = "C.npy")]
     pub out: PathBuf,
     /// Write the exact sums (bias included) as int64 instead
@@ -116,15 +117,21 @@ impl GemmArgs {
         .collect()
     }
 
-    /// How the engine works on products of a layout.
-    pub fn manner(&self, layout: Layout) -> Manner<'_> {
+    /// How the engine works on products of a layout. Waves of a tile that differs go to `waves`.
+    pub fn manner<'a>(&'a self, layout: Layout, waves: &'a Path) -> Manner<'a> {
         Manner {
             layout,
             trace: self.trace.as_deref(),
             threads: self.threads,
             arrays: NonZeroUsize::MIN,
             check_rate: 1.0,
+            waves,
         }
+    }
+
+    /// File for the waves of a tile that differs: C.mismatch.fst beside C.npy.
+    pub fn waves(&self) -> PathBuf {
+        self.out.with_extension("mismatch.fst")
     }
 
     /// The flags for integers with their defaults.
@@ -238,7 +245,8 @@ pub fn run(args: &GemmArgs) -> Result<()> {
         seed: seed_path(args, numbers.seed)?,
         keep_sums: args.raw,
     };
-    let manner = args.manner(numbers.layout);
+    let waves = args.waves();
+    let manner = args.manner(numbers.layout, &waves);
     let mut engine = array_engine(args.engine, &design, manner, same_command())?;
     let outcome = engine.gemm(&product)?;
     write_result(&args.out, args.raw, &outcome)?;

@@ -47,8 +47,9 @@ pub fn run(args: &GemmArgs, design: &Design) -> Result<()> {
         seed: SeedPath { run: 0, iteration: 0, layer: 0, role: Role::Forward },
         keep_sums: false,
     };
-    let mut engine =
-        array_engine::<f32>(args.engine, design, args.manner(Layout::AsGiven), same_command())?;
+    let waves = args.waves();
+    let manner = args.manner(Layout::AsGiven, &waves);
+    let mut engine = array_engine::<f32>(args.engine, design, manner, same_command())?;
     let outcome = engine.gemm(&product)?;
     npy::write_matrix(&args.out, outcome.values.view())?;
 

@@ -293,6 +293,7 @@ where
         threads: args.threads,
         arrays: plan.arrays,
         check_rate: plan.check_rate,
+        waves: &replay::folder(args.out.as_deref()).join("tile.fst"),
     };
     let mut train = array_engine(kind, &plan.design, manner, replay)?;
     let mut evaluate = ReferenceEngine::new(plan.design.config.clone()).with_layout(replay::LAYOUT);
