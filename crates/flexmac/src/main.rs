@@ -22,6 +22,7 @@ mod progress;
 mod replay;
 mod run_config;
 mod settings;
+mod workflow;
 
 use std::process::ExitCode;
 

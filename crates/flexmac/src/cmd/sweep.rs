@@ -4,13 +4,13 @@
 //! done, and a study that grows runs what is new.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use cost::Study;
-use serde_json::json;
+
+use crate::workflow::WorkflowArgs;
 
 /// The studies that are known by name.
 const STUDIES: [(&str, &str); 3] = [
@@ -36,21 +36,8 @@ pub struct SweepArgs {
     /// A finished training run in place of the study's of that name, or beside them; repeat for more
     #[arg(long, value_name = "NAME=RUN", value_parser = pair)]
     run: Vec<(String, String)>,
-    /// Jobs at a time on this machine [default: its cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
-    cores: Option<u32>,
-    /// Snakemake profile, such as one for SLURM, in place of this machine's cores
-    #[arg(long, value_name = "DIR")]
-    profile: Option<PathBuf>,
-    /// Say what would be run, and run nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Write the workflow, and leave running it to snakemake
-    #[arg(long, conflicts_with_all = ["dry_run", "cores", "profile"])]
-    write_only: bool,
-    /// The snakemake program
-    #[arg(long, value_name = "PROGRAM", default_value = "snakemake")]
-    snakemake: PathBuf,
+    #[command(flatten)]
+    workflow: WorkflowArgs,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -65,66 +52,22 @@ fn pair(text: &str) -> Result<(String, String), String> {
 /// Writes the study's folder and has Snakemake fill it.
 pub fn run(args: &SweepArgs) -> Result<()> {
     let study = read_study(args)?;
-    if !args.write_only {
-        find_snakemake(&args.snakemake)?;
-    }
-    write_folder(&args.out, &study)?;
-    if args.write_only {
-        outln!("{}: snakemake --cores all", args.out.display());
-        return Ok(());
-    }
-    // A path holds from here, a name is looked up on PATH; the workflow runs elsewhere.
-    let program = match fs::canonicalize(&args.snakemake) {
-        Ok(path) if args.snakemake.components().count() > 1 => std::path::absolute(path)?,
-        _ => args.snakemake.clone(),
-    };
-    let mut command = Command::new(program);
-    command.current_dir(&args.out).args(["--rerun-incomplete", "--keep-going"]);
-    match (&args.profile, args.cores) {
-        (Some(profile), None) => {
-            let profile = fs::canonicalize(profile)
-                .with_context(|| format!("sweep: --profile {}", profile.display()))?;
-            command.arg("--profile").arg(profile);
-        }
-        (Some(_), Some(_)) => {
-            bail!("sweep: --profile and --cores: expected one of them, found both")
-        }
-        (None, cores) => {
-            let cores = cores.map_or_else(|| "all".to_owned(), |cores| cores.to_string());
-            command.args(["--cores", &cores]);
-        }
-    }
-    if args.dry_run {
-        command.arg("--dry-run");
-    }
-    let status = command.status().context("sweep: run snakemake")?;
-    if !status.success() {
+    let files = [
+        ("Snakefile", SNAKEFILE.to_owned()),
+        ("study.json", serde_json::to_string_pretty(&study)? + "\n"),
+    ];
+    let Some(done) = args.workflow.run("sweep", &args.out, &files)? else { return Ok(()) };
+    if !done.success() {
         bail!(
-            "sweep: snakemake ended with {status}; {} holds a log of each step, and the same command \
+            "sweep: snakemake ended with {done}; {} holds a log of each step, and the same command \
              goes on where it stopped",
             args.out.join("logs").display()
         );
     }
     let table = args.out.join("headline.md");
-    if !args.dry_run {
-        let text = fs::read_to_string(&table)
-            .with_context(|| format!("sweep: read {}", table.display()))?;
-        outln!("{}", text.trim_end());
-    }
-    Ok(())
-}
-
-/// Tries the program before anything is written.
-fn find_snakemake(program: &Path) -> Result<()> {
-    let found = Command::new(program).arg("--version").output().with_context(|| {
-        format!(
-            "sweep: run {}; install it with: pip install snakemake (or apt-get install snakemake)",
-            program.display()
-        )
-    })?;
-    if !found.status.success() {
-        bail!("sweep: {} --version: expected exit 0, found {}", program.display(), found.status);
-    }
+    let text =
+        fs::read_to_string(&table).with_context(|| format!("sweep: read {}", table.display()))?;
+    outln!("{}", text.trim_end());
     Ok(())
 }
 
@@ -179,27 +122,4 @@ fn absolute(path: &str) -> Result<String> {
             path.display()
         ),
     }
-}
-
-/// Writes what Snakemake reads. Files that stay the same are not touched: their times decide what
-/// is done again.
-fn write_folder(out: &Path, study: &Study) -> Result<()> {
-    fs::create_dir_all(out).with_context(|| format!("sweep: create {}", out.display()))?;
-    let program = std::env::current_exe().context("sweep: find this program")?;
-    let workflow = json!({"flexmac": program});
-    for (name, text) in [
-        ("Snakefile", SNAKEFILE.to_owned()),
-        ("study.json", serde_json::to_string_pretty(study)? + "\n"),
-        ("workflow.json", serde_json::to_string_pretty(&workflow)? + "\n"),
-    ] {
-        let path = out.join(name);
-        if fs::read_to_string(&path).is_ok_and(|old| old == text) {
-            continue;
-        }
-        let staging = out.join(format!("{name}.new"));
-        fs::write(&staging, text).with_context(|| format!("sweep: write {}", staging.display()))?;
-        fs::rename(&staging, &path)
-            .with_context(|| format!("sweep: rename to {}", path.display()))?;
-    }
-    Ok(())
 }
