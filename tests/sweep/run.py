@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""A small study through Snakemake: run, run again, planned for SLURM, its table worked out anew."""
+"""Workflows through Snakemake. A small study: run, run again, planned for SLURM, its table worked out
+anew. Bundles of sampled tiles: what checking them comes to, with and without faults."""
 
 import argparse
+import hashlib
 import json
 import math
+import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -110,6 +114,91 @@ def check_table(flexmac, study):
     check("the plot has every design", "fixed16" in (study / "pareto.svg").read_text())
 
 
+TRAIN = (
+    "train --net mlp --data synthetic --batch 4 --policy static --bits 8 --seed 5 --eval-images 20"
+    " --iters 3 --check-rate 0.1"
+).split()
+LABELS = ("tiles  ", "tiles checked", "wrong tiles")
+
+
+def verdict(output):
+    return [line for line in output.splitlines() if line.startswith(LABELS)]
+
+
+def with_wrong_result(bundle):
+    """The bytes of a bundle whose last expected result is another, and where that is."""
+    (length,) = struct.unpack_from("<Q", bundle, 12)
+    header = json.loads(bundle[20 : 20 + length])
+    part, array = header["parts"][-1], header["config"]
+    shape, results = part["shape"], 0
+    across = -(-shape["cols"] // array["cols"])
+    for tile in part["tiles"]:
+        rows = min(shape["band"], shape["rows"] - tile // across * shape["band"])
+        results += rows * min(array["cols"], shape["cols"] - tile % across * array["cols"])
+    altered = bytearray(bundle[:-32])
+    altered[len(altered) - 16 * results - 4] ^= 1
+    seed = part["seed"]
+    place = f"layer {seed['layer']}, {seed['role']}, tile {part['tiles'][-1]}"
+    return bytes(altered) + hashlib.sha256(altered).digest(), place
+
+
+def check_bundles(flexmac, snakemake, folder):
+    design, bundles = folder / "array", folder / "bundles"
+    flags = "--rows 4 --cols 4 --lanes 4 --chunk 8 --max-bits 16".split()
+    call(flexmac, "gen", *flags, "--out", design)
+    train = [*TRAIN, "--config", design]
+    there = call(flexmac, *train, "--engine", "checked", "--out", folder / "checked")
+    here = call(flexmac, *train, "--bundles", bundles, "--out", folder / "run")
+    check("bundles are left", here.returncode == 0 and "flexmac check" in here.stdout, here.stderr)
+    workflow = ["check", bundles, "--workflow", "--snakemake", snakemake]
+    slurm = call(flexmac, *workflow, "--dry-run", "--profile", HERE / "slurm")
+    text = slurm.stdout + slurm.stderr
+    check("SLURM: every bundle is planned", text.count("\nrule check:") == 3, text[-2000:])
+    check("nothing is checked by it", not (bundles / "verdicts").exists())
+    done = call(flexmac, *workflow)
+    text = done.stdout + done.stderr
+    check("bundles are checked", done.returncode == 0, text[-3000:])
+    check("with the verdict of the run", verdict(done.stdout) == verdict(there.stdout), text[-1000:])
+    merged = json.loads((bundles / "verdict.jsonl").read_text().splitlines()[-1])
+    result = load(folder / "checked/result.json")
+    same = [merged[name] == result["total"][name] for name in ("tiles", "tiles_checked")]
+    check("to the last digit", all(same) and merged["wrong_tiles_bound"] == result["wrong_tiles_bound"])
+    again = call(flexmac, *workflow)
+    check("once", "Nothing to be done" in again.stdout + again.stderr, again.stderr[-1000:])
+
+    one = bundles / "iteration-00000001.bundle"
+    good = one.read_bytes()
+    wrong, place = with_wrong_result(good)
+    one.write_bytes(wrong)
+    done = call(flexmac, *workflow)
+    check("a wrong expectation: exit 1", done.returncode == 1, done.stderr[-1000:])
+    check("one tile differs", any("mismatches 1" in line for line in verdict(done.stdout)), done.stdout)
+    check("it is named", f"{one.name}: iteration 1, {place}\n" in done.stderr, done.stderr[-1000:])
+
+    one.write_bytes(good[:-100])
+    done = call(flexmac, *workflow)
+    check("a cut bundle: exit 2", done.returncode == 2, done.stderr[-1000:])
+    check("it is named", f"bundle {one.name}: checksum" in done.stderr, done.stderr[-1500:])
+    others = [(bundles / f"verdicts/iteration-0000000{i}.jsonl").exists() for i in range(3)]
+    check("it alone has no verdict", others == [True, False, True], others)
+    one.write_bytes(good)
+
+    path = bundles / "design/rtl/flexmac_lfsr.v"
+    right = path.read_text()
+    path.write_text(right.replace("32'h80200003", "32'h80200001"))
+    done = call(flexmac, *workflow)
+    check("faulty RTL: exit 1", done.returncode == 1 and right != path.read_text(), done.stderr[-1000:])
+    named = re.search(r"first in iteration-\d+.bundle: iteration \d, layer \d, \w+, tile \d", done.stderr)
+    check("its tile is named", named and "differing results: C[" in done.stderr, done.stderr[-1000:])
+    check("every bundle was checked", all(
+        (bundles / f"verdicts/iteration-0000000{i}.jsonl").exists() for i in range(3)
+    ))  # fmt: skip
+    path.write_text(right)
+    done = call(flexmac, *workflow)
+    check("with the right RTL all is well", done.returncode == 0, done.stderr[-1000:])
+    check("with the verdict of before", verdict(done.stdout) == verdict(there.stdout), done.stdout)
+
+
 def check_errors(flexmac, folder):
     def refused(name, arguments, *parts):
         done = call(flexmac, *arguments)
@@ -135,12 +224,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--flexmac", required=True, help="the program")
     parser.add_argument("--snakemake", default=str(Path(sys.executable).parent / "snakemake"))
+    parser.add_argument("--only", choices=["study", "bundles"], help="one of the workflows")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        check_errors(args.flexmac, folder)
-        run_study(args.flexmac, args.snakemake, folder / "study")
-        check_table(args.flexmac, folder / "study")
+        if args.only != "study":
+            check_bundles(args.flexmac, args.snakemake, folder)
+        if args.only != "bundles":
+            check_errors(args.flexmac, folder)
+            run_study(args.flexmac, args.snakemake, folder / "study")
+            check_table(args.flexmac, folder / "study")
     print(f"{passed} passed, {failed} failed")
     sys.exit(failed > 0)
 

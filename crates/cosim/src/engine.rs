@@ -145,6 +145,14 @@ pub trait Engine<T: Element> {
     /// difference between RTL and reference.
     fn gemm(&mut self, product: &Product<'_, T>) -> Result<Outcome<T>, EngineError>;
 
+    /// Ends a training iteration: an engine that collects its products puts them away.
+    ///
+    /// # Errors
+    /// [`EngineError::File`] when the disk refuses.
+    fn end_iteration(&mut self) -> Result<(), EngineError> {
+        Ok(())
+    }
+
     /// The engine's name, as flags and histories write it.
     fn name(&self) -> &'static str;
 }

@@ -124,7 +124,7 @@ pub enum EngineError {
         /// The port that differs.
         source: Box<verilated::Error>,
     },
-    /// A file of waves could not be put in place.
+    /// A file of waves or a bundle could not be put in place.
     #[error("{action} {}: {source}", path.display())]
     File {
         /// What was tried.
@@ -133,6 +133,16 @@ pub enum EngineError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// A file is not a bundle that can be checked.
+    #[error("{what}: expected {expected}, found {found}")]
+    Bundle {
+        /// Which part of it.
+        what: &'static str,
+        /// What a bundle has there.
+        expected: String,
+        /// What is there.
+        found: String,
     },
     /// The model stopped answering.
     #[error(

@@ -1,6 +1,7 @@
 //! The engine trait: float, exact reference, Verilated RTL, and both compared.
 
 mod activity;
+pub mod bundle;
 mod checked;
 mod driver;
 mod engine;
@@ -29,5 +30,5 @@ pub use float::FloatEngine;
 pub use mismatch::{Difference, Mismatch};
 pub use reference::ReferenceEngine;
 pub use rtl::RtlEngine;
-pub use sample::wrong_share_bound;
+pub use sample::{wrong_share_bound, wrong_tiles_bound};
 pub use waves::{Again, Shown, Waves};

@@ -123,7 +123,7 @@ pub(crate) fn lower<'a>(
 }
 
 /// |sum| <= K * 2^(bits_a + bits_b - 2) + max |bias| * 2^shift must stay below 2^(sum_bits - 1).
-fn check_sum_range(
+pub(crate) fn check_sum_range(
     config: &Config,
     k: usize,
     bits_a: u32,

@@ -45,6 +45,11 @@ impl ReferenceEngine {
         Self { arrays, ..self }
     }
 
+    /// How products of integers lie on the array.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
     /// The configuration.
     pub fn config(&self) -> &Config {
         &self.config

@@ -144,6 +144,25 @@ impl RtlEngine {
         Ok(parts.into_iter().map(|(tiles, played)| Tiles { tiles, played }).collect())
     }
 
+    /// Puts a fresh instance in the place of the first model.
+    pub(crate) fn renew(&mut self) -> Result<(), EngineError> {
+        self.drivers[0] = self.fresh()?;
+        Ok(())
+    }
+
+    /// Plays tiles on the first model, or on a fresh one.
+    pub(crate) fn play(
+        &mut self,
+        job: &Job<'_, '_>,
+        tiles: &[usize],
+        fresh: bool,
+    ) -> Result<Played, EngineError> {
+        if fresh {
+            self.renew()?;
+        }
+        job.play(&mut self.drivers[0], tiles)
+    }
+
     fn whole(
         &mut self,
         lowered: &Lowered<'_>,

@@ -22,6 +22,9 @@ pub(crate) struct Job<'r, 'd> {
     pub seed: SeedPath,
     pub stochastic: bool,
     pub keep_sums: bool,
+    /// Numbers by which the tiles' random streams are named, where they are not those of the
+    /// schedule.
+    names: Option<&'r [u64]>,
     panels_a: Panels<'r>,
     panels_b: Panels<'r>,
 }
@@ -35,9 +38,21 @@ impl<'r, 'd: 'r> Job<'r, 'd> {
             seed: product.seed,
             stochastic: product.rounding == Rounding::Stochastic,
             keep_sums: product.keep_sums,
+            names: None,
             panels_a: Panels::of_a(config, &lowered.schedule, on_rows),
             panels_b: Panels::of_b(config, &lowered.schedule, on_columns),
         }
+    }
+
+    /// Gives the random streams of each tile another number to be named by.
+    pub fn named(self, names: &'r [u64]) -> Self {
+        Self { names: Some(names), ..self }
+    }
+
+    /// The number that names a tile's random streams.
+    fn name(&self, tile: u64) -> u64 {
+        // As many tiles as the schedule has, which are in memory.
+        self.names.map_or(tile, |names| names[tile as usize])
     }
 
     /// Runs `tiles`, one after the other, on an idle core.
@@ -285,7 +300,8 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
     fn offer_seed(&self, driver: &mut Driver) {
         let (path, cols) = (self.job.seed, self.job.config.cols() as u64);
         driver.offer_seed(self.seeds.next().map(|(step, _)| {
-            (0..cols).map(move |column| path.column_seed(step.command.tile, column))
+            let tile = self.job.name(step.command.tile);
+            (0..cols).map(move |column| path.column_seed(tile, column))
         }));
     }
 

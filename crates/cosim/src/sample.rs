@@ -43,6 +43,17 @@ pub fn wrong_share_bound(checked: u64) -> f64 {
     -(0.05_f64.ln() / checked as f64).exp_m1()
 }
 
+/// What a run without a mismatch that checked some of its tiles says of all of them: the share of
+/// wrong ones that it excludes with 95 % confidence ([`wrong_share_bound`]); 0 where all were checked,
+/// none where none was.
+pub fn wrong_tiles_bound(tiles: u64, checked: u64) -> Option<f64> {
+    match checked {
+        0 => None,
+        all if all == tiles => Some(0.0),
+        some => Some(wrong_share_bound(some)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

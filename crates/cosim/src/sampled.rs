@@ -175,7 +175,7 @@ pub(crate) fn results<'a>(
 }
 
 /// Row and column in the product as the array sees it, and in the tile, of a tile's results.
-fn places(
+pub(crate) fn places(
     schedule: &Schedule,
     tile: usize,
 ) -> impl Iterator<Item = ((usize, usize), (u64, usize, usize))> + use<> {
@@ -187,7 +187,7 @@ fn places(
 }
 
 /// Sums and counters of some tiles, from the definitions.
-fn truth(
+pub(crate) fn truth(
     config: &Config,
     lowered: &Lowered<'_>,
     product: &Product<'_, i32>,

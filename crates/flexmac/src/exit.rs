@@ -1,8 +1,21 @@
 //! One place that turns a command's outcome into an exit code.
 
+use std::fmt;
 use std::process::ExitCode;
 
 use cosim::EngineError;
+
+/// Tiles of a run that differ from the reference.
+#[derive(Debug)]
+pub struct Differs(pub String);
+
+impl fmt::Display for Differs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Differs {}
 
 /// Prints an error as one chain of causes and picks the code: 1 for a difference between RTL and
 /// reference, 2 for everything else.
@@ -28,7 +41,7 @@ fn chain(error: &anyhow::Error) -> String {
 }
 
 fn is_mismatch(cause: &(dyn std::error::Error + 'static)) -> bool {
-    matches!(cause.downcast_ref(), Some(EngineError::Mismatch(_)))
+    matches!(cause.downcast_ref(), Some(EngineError::Mismatch(_))) || cause.is::<Differs>()
 }
 
 /// A reader such as `head` that has seen enough is not an error.

@@ -13,6 +13,7 @@ macro_rules! outln {
     };
 }
 
+mod bundles;
 mod cmd;
 mod config_args;
 mod engines;
@@ -46,6 +47,8 @@ enum Command {
     Gemm(cmd::gemm::GemmArgs),
     /// Train a network under a precision policy, on an array, its reference, or in float.
     Train(Box<cmd::train::TrainArgs>),
+    /// Check bundles of a run's sampled tiles on the RTL, here or by a Snakemake workflow.
+    Check(Box<cmd::check::CheckArgs>),
     /// Write a run's weights for other programs.
     Weights(cmd::weights::WeightsArgs),
     /// Map a generated design to gates: area and clock.
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Describe(args) => cmd::describe::run(&args),
         Command::Gemm(args) => cmd::gemm::run(&args),
         Command::Train(args) => cmd::train::run(&args),
+        Command::Check(args) => cmd::check::run(&args),
         Command::Weights(args) => cmd::weights::run(&args),
         Command::Synth(args) => cmd::synth::run(&args),
         Command::Power(args) => cmd::power::run(&args),

@@ -31,6 +31,18 @@ pub struct WorkflowArgs {
 }
 
 impl WorkflowArgs {
+    /// A flag that says how the workflow runs, if one was given.
+    pub fn given(&self) -> Option<&'static str> {
+        [
+            ("--cores", self.cores.is_some()),
+            ("--profile", self.profile.is_some()),
+            ("--dry-run", self.dry_run),
+            ("--write-only", self.write_only),
+        ]
+        .into_iter()
+        .find_map(|(flag, given)| given.then_some(flag))
+    }
+
     /// Writes the workflow's files, and `workflow.json` with the place of this program, into `out`,
     /// and has Snakemake run it there; `command` names itself in errors. Returns how Snakemake ended;
     /// nothing where it was asked to run nothing.

@@ -42,6 +42,14 @@ pub enum NnError {
     /// A product that the engine refused or could not run; boxed, as it is rare and large.
     #[error(transparent)]
     Engine(Box<EngineFailure>),
+    /// What the engine collects of an iteration could not be put away.
+    #[error("end of iteration {iteration}: {source}")]
+    EndIteration {
+        /// The iteration.
+        iteration: u64,
+        /// What the engine said.
+        source: Box<cosim::EngineError>,
+    },
     /// Training diverged.
     #[error(
         "training: the loss at iteration {iteration} is {loss}, expected a finite number; lower \

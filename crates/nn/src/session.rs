@@ -55,9 +55,8 @@ pub struct Summary {
     pub accuracy_images: usize,
     /// Cost and counters of all training products.
     pub total: Stats,
-    /// Where the engine checked a sample of the tiles: the share of wrong ones among all that it
-    /// excludes with 95 % confidence ([`cosim::wrong_share_bound`]); 0 where all were checked, none
-    /// where none was. A mismatch ends a run, so there was none.
+    /// What the tiles that the engine checked say of all of them ([`cosim::wrong_tiles_bound`]). A
+    /// mismatch ends a run, so there was none.
     pub wrong_tiles_bound: Option<f64>,
     /// Mean passes per multiply-accumulate.
     pub passes_per_mac: f64,
@@ -105,6 +104,10 @@ where
     while trainer.iteration() < schedule.iterations {
         let begin = Instant::now();
         let mut record = trainer.step(engines.train, data)?;
+        engines.train.end_iteration().map_err(|source| NnError::EndIteration {
+            iteration: record.iteration,
+            source: Box::new(source),
+        })?;
         let seconds = begin.elapsed().as_secs_f64();
         train_seconds += seconds;
 
@@ -141,7 +144,10 @@ where
         accuracy,
         accuracy_images: schedule.final_images.min(data.test.len()),
         total: totals.products,
-        wrong_tiles_bound: wrong_tiles_bound(&totals.products),
+        wrong_tiles_bound: cosim::wrong_tiles_bound(
+            totals.products.tiles,
+            totals.products.tiles_checked,
+        ),
         passes_per_mac: totals.products.mac_passes as f64 / totals.products.macs as f64,
         overflows: totals.overflows,
         train_seconds: folder.as_ref().map_or(train_seconds, |folder| folder.train_seconds()),
@@ -152,12 +158,4 @@ where
         folder.write_json("result.json", &summary)?;
     }
     Ok(summary)
-}
-
-fn wrong_tiles_bound(total: &Stats) -> Option<f64> {
-    match total.tiles_checked {
-        0 => None,
-        all if all == total.tiles => Some(0.0),
-        some => Some(cosim::wrong_share_bound(some)),
-    }
 }

@@ -153,6 +153,16 @@ impl Schedule {
         }
     }
 
+    /// The plan of a product as given, in bands of `rows`, at least 1 and at most the array's.
+    pub fn in_bands(
+        config: &Config,
+        shape: (usize, usize, usize),
+        bits: (u32, u32),
+        rows: usize,
+    ) -> Self {
+        Self { rows, ..Self::new(config, shape, bits) }
+    }
+
     /// As many bands as before, of about equal height.
     fn balanced(self) -> Self {
         Self { rows: self.m.div_ceil(self.m.div_ceil(self.rows)), ..self }

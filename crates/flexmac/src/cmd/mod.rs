@@ -1,5 +1,6 @@
 //! One file per subcommand: its flags and what it does with them.
 
+pub mod check;
 pub mod data;
 pub mod describe;
 pub mod estimate;

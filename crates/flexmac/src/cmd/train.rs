@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use cosim::bundle::BundlingEngine;
 use cosim::{CheckedEngine, Engine, FloatEngine, ReferenceEngine, ReplayHook, RtlEngine};
 use dps::{Policy, Static, StaticConfig, TensorSpec};
 use fxp::Rounding;
@@ -18,6 +19,8 @@ use nn::{
 use rtlgen::{Config, ConfigSpec, Style};
 use serde::{Deserialize, Serialize};
 
+use crate::bundles;
+use crate::cmd::check::print_tiles;
 use crate::cmd::gemm::ArrayEngine;
 use crate::cmd::listed::ListArgs;
 use crate::cmd::policy::{PolicyArgs, PolicyKind};
@@ -103,10 +106,14 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", conflicts_with = "threads")]
     arrays: Option<NonZeroUsize>,
     /// Share of all tiles, drawn at random from the run's seed, that --engine checked runs on the
-    /// RTL as well and compares with the reference, which computes everything; above 0, 1 for every
-    /// tile on the RTL [default: 1]
+    /// RTL as well and compares with the reference, which computes everything, or that go into
+    /// --bundles; above 0, 1 for every tile on the RTL [default: 1]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     check_rate: Option<f64>,
+    /// Leave the tiles that --check-rate draws in this folder, a bundle an iteration, for flexmac check
+    /// to run on the RTL later and elsewhere; with --engine reference
+    #[arg(long, value_name = "DIR")]
+    bundles: Option<PathBuf>,
     /// Iterations between evaluations, 0 for the end only [default: 0]
     #[arg(long, value_name = "N")]
     eval_every: Option<u64>,
@@ -141,14 +148,23 @@ enum EngineKind {
     Checked,
 }
 
+impl EngineKind {
+    /// As the flag has it.
+    fn name(self) -> String {
+        self.to_possible_value().expect("no engine is hidden").get_name().to_owned()
+    }
+}
+
 /// What the flags come to, apart from engine and policy.
 pub struct Plan {
     settings: Settings,
     engine: EngineKind,
-    /// Share of the tiles that engine checked checks.
+    /// Share of the tiles that engine checked checks, or that go into bundles.
     check_rate: f64,
     /// Arrays that share each product.
     arrays: NonZeroUsize,
+    /// Folder of the bundles.
+    bundles: Option<PathBuf>,
     /// The array.
     pub design: Design,
     /// The network.
@@ -174,12 +190,14 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let mut settings = Settings::new(recorded.as_ref().map(|run| run.settings.clone()));
     settings.may_change(&["engine", "iters", "checkpoint-every", "data-memory"]);
     let engine = settings.take("engine", &args.engine, EngineKind::Reference);
+    let bundles = take_bundles(args, engine, recorded.as_ref(), &mut settings)?;
     let check_rate = match engine {
         // Only where it means something: so a run that goes on with this engine can choose.
         EngineKind::Checked => settings.take("check-rate", &args.check_rate, 1.0),
+        _ if bundles.is_some() => settings.take("check-rate", &args.check_rate, 1.0),
         _ if args.check_rate.is_some() => bail!(
-            "--check-rate: expected --engine checked with it, found --engine {}",
-            engine.to_possible_value().expect("no engine is hidden").get_name()
+            "--check-rate: expected --engine checked or --bundles with it, found --engine {}",
+            engine.name()
         ),
         _ => 1.0,
     };
@@ -192,7 +210,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let source = settings.take("data", &args.data, "fashion-mnist".to_owned());
     let design = load_design(args.config.as_deref(), &mut settings)?;
     let arrays = settings.take("arrays", &args.arrays, NonZeroUsize::MIN);
-    check_arrays(arrays, engine, check_rate, &design.config)?;
+    check_arrays(arrays, engine, (check_rate, bundles.is_some()), &design.config)?;
     let defaults = TrainerConfig::default();
     let solver = Solver {
         base_rate: settings.take("lr", &args.lr, defaults.solver.base_rate),
@@ -227,14 +245,26 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         evaluate_images: settings.given("eval-images").unwrap_or(2000),
         checkpoint_every: settings.take("checkpoint-every", &args.checkpoint_every, 100),
     };
-    let plan =
-        Plan { settings, engine, check_rate, arrays, design, net, trainer, schedule, recorded };
+    let plan = Plan {
+        settings,
+        engine,
+        check_rate,
+        arrays,
+        bundles,
+        design,
+        net,
+        trainer,
+        schedule,
+        recorded,
+    };
+    let bundles = plan.bundles.clone();
     let summary = match engine {
         EngineKind::Float => {
             let (mut train, mut evaluate) = (FloatEngine, FloatEngine);
             let engines = Engines { train: &mut train, evaluate: &mut evaluate };
             train_on::<f32>(args, plan, &data, engines)?
         }
+        _ if plan.bundles.is_some() => train_into_bundles(args, plan, &data)?,
         _ if plan.design.config.style() == Style::Fp32 => {
             train_on_array::<f32>(args, plan, &data, replay::name_product())?
         }
@@ -243,14 +273,57 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             train_on_array::<i32>(args, plan, &data, replay)?
         }
     };
-    print_summary(&summary, engine, args.json)
+    print_summary(&summary, engine, args.json)?;
+    if let (Some(folder), false) = (bundles, args.json) {
+        let folder = folder.display();
+        outln!("bundles          {folder}: flexmac check {folder}");
+    }
+    Ok(())
+}
+
+/// The folder of bundles: only where one is given, or the run that goes on has one.
+fn take_bundles(
+    args: &TrainArgs,
+    engine: EngineKind,
+    recorded: Option<&RunConfig>,
+    settings: &mut Settings,
+) -> Result<Option<PathBuf>> {
+    if engine != EngineKind::Reference {
+        if args.bundles.is_some() {
+            let found = engine.name();
+            bail!("--bundles: expected --engine reference with it, found --engine {found}");
+        }
+        return Ok(None);
+    }
+    let given = args.bundles.as_ref().map(|folder| folder.display().to_string());
+    if given.is_none() && !recorded.is_some_and(|run| run.settings.contains_key("bundles")) {
+        return Ok(None);
+    }
+    Ok(Some(settings.take("bundles", &given, String::new()).into()))
+}
+
+/// Trains by the reference and leaves a sample of its tiles in bundles.
+fn train_into_bundles(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<Summary> {
+    let config = &plan.design.config;
+    if config.style() == Style::Fp32 {
+        bail!("--bundles: expected an array of integers, found {}; leave it out", config.summary());
+    }
+    let reference = ReferenceEngine::new(config.clone()).with_layout(replay::LAYOUT);
+    let mut evaluate = reference.clone();
+    let folder = plan.bundles.clone().expect("called for bundles");
+    let rate = plan.check_rate;
+    let mut train = BundlingEngine::new(reference, rate, folder).with_context(|| {
+        format!("--check-rate: expected a share above 0 and at most 1, found {rate}")
+    })?;
+    let engines = Engines { train: &mut train, evaluate: &mut evaluate };
+    train_on::<i32>(args, plan, data, engines)
 }
 
 /// Several arrays need sums that are exact in any order, and every tile on the RTL or none.
 fn check_arrays(
     arrays: NonZeroUsize,
     engine: EngineKind,
-    check_rate: f64,
+    (check_rate, bundles): (f64, bool),
     config: &Config,
 ) -> Result<()> {
     if arrays.get() == 1 {
@@ -262,6 +335,8 @@ fn check_arrays(
         "an array of style fp32, whose sums depend on their order".to_owned()
     } else if check_rate < 1.0 {
         format!("--check-rate {check_rate}, which draws from the tiles of one array")
+    } else if bundles {
+        "--bundles, which hold the tiles of one array".to_owned()
     } else {
         return Ok(());
     };
@@ -360,6 +435,14 @@ where
             Some(RunFolder::resume(run, checkpoint.as_ref())?)
         }
     };
+    if let Some(bundles) = &plan.bundles {
+        let had = |run: &RunConfig| run.settings.contains_key("bundles");
+        let start = match (&plan.recorded, trainer.iteration()) {
+            (None, _) => bundles::Start::First { force: args.force },
+            (Some(run), iteration) => bundles::Start::GoOn { iteration, had: had(run) },
+        };
+        bundles::prepare(bundles, &plan.design, start)?;
+    }
     plan.settings.print();
     if let Some(folder) = &folder {
         folder.write_json("config.json", &config)?;
@@ -433,15 +516,8 @@ fn print_summary(summary: &Summary, engine: EngineKind, json: bool) -> Result<()
     outln!("passes per MAC   {:.2}", summary.passes_per_mac);
     outln!("cycles           {}", summary.total.cycles.busy);
     if engine == EngineKind::Checked {
-        let (checked, tiles) = (summary.total.tiles_checked, summary.total.tiles);
-        outln!("tiles            {tiles}");
-        outln!("tiles checked    {checked}, mismatches 0");
-        if checked == tiles {
-            outln!("wrong tiles      none: all were checked");
-        } else {
-            let bound = 100.0 * summary.wrong_tiles_bound.unwrap_or(1.0);
-            outln!("wrong tiles      at most {bound:.3} % of all, with 95 % confidence");
-        }
+        let total = &summary.total;
+        print_tiles(total.tiles, total.tiles_checked, 0, summary.wrong_tiles_bound)?;
     }
     let per_iteration = 1e3 * summary.train_seconds / summary.iterations as f64;
     outln!("time             {:.1} s, {per_iteration:.0} ms per iteration", summary.seconds);

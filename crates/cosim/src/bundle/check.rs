@@ -1,0 +1,304 @@
+//! Bundles through the RTL: a verdict for each, and what several say of their run.
+
+use std::collections::BTreeSet;
+
+use fxp::{Counters, Lfsr};
+use rtlgen::{Config, ConfigSpec, Schedule};
+use serde::{Deserialize, Serialize};
+
+use super::part::{Lines, Part};
+use super::{Bundle, refuse};
+use crate::checked::compare_counts;
+use crate::error::EngineError;
+use crate::lower::Lowered;
+use crate::mismatch::Difference;
+use crate::rtl::RtlEngine;
+use crate::run::{Job, Played};
+use crate::sample::wrong_tiles_bound;
+use crate::sampled::places;
+
+/// What the RTL made of a bundle.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verdict {
+    /// Its file.
+    pub bundle: String,
+    /// The array.
+    pub config: ConfigSpec,
+    /// The run's seed.
+    pub run: u64,
+    /// Share of the tiles that were drawn.
+    pub rate: f64,
+    /// The iteration, from 0.
+    pub iteration: u64,
+    /// Tiles of the iteration.
+    pub tiles: u64,
+    /// Tiles whose every result, sum, counter and cycle was compared.
+    pub tiles_checked: u64,
+    /// Of these, how many differ.
+    pub mismatches: u64,
+    /// Which.
+    pub wrong: Vec<WrongTile>,
+}
+
+/// A tile that differs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrongTile {
+    /// Layer of its product.
+    pub layer: u64,
+    /// Role of its product.
+    pub role: fxp::Role,
+    /// Its number in the product.
+    pub tile: u64,
+    /// The first difference in it.
+    pub report: String,
+}
+
+/// What the verdicts of a run's bundles come to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Merged {
+    /// How many bundles.
+    pub bundles: u64,
+    /// Tiles of their iterations.
+    pub tiles: u64,
+    /// Tiles checked.
+    pub tiles_checked: u64,
+    /// Tiles that differ.
+    pub mismatches: u64,
+    /// Without a mismatch, the share of wrong tiles that the sample excludes with 95 % confidence
+    /// ([`wrong_tiles_bound`]).
+    pub wrong_tiles_bound: Option<f64>,
+}
+
+impl Merged {
+    /// Merges verdicts of one run.
+    ///
+    /// # Errors
+    /// [`EngineError::Bundle`] for verdicts of several runs, arrays or rates, for two of one
+    /// iteration, and for none.
+    pub fn new(verdicts: &[Verdict]) -> Result<Self, EngineError> {
+        let Some(first) = verdicts.first() else {
+            return Err(refuse("verdicts", "at least one", 0));
+        };
+        let mut iterations = BTreeSet::new();
+        let mut merged =
+            Self { bundles: 0, tiles: 0, tiles_checked: 0, mismatches: 0, wrong_tiles_bound: None };
+        for verdict in verdicts {
+            if (&verdict.config, verdict.run, verdict.rate)
+                != (&first.config, first.run, first.rate)
+            {
+                let of = |v: &Verdict| format!("seed {}, rate {}, {:?}", v.run, v.rate, v.config);
+                let found = format!("{} of {}", verdict.bundle, of(verdict));
+                return Err(refuse("verdicts", format!("all of one run: {}", of(first)), found));
+            }
+            if !iterations.insert(verdict.iteration) {
+                let found = format!("{} of iteration {} again", verdict.bundle, verdict.iteration);
+                return Err(refuse("verdicts", "one of each iteration", found));
+            }
+            merged.bundles += 1;
+            merged.tiles += verdict.tiles;
+            merged.tiles_checked += verdict.tiles_checked;
+            merged.mismatches += verdict.mismatches;
+        }
+        if merged.mismatches == 0 {
+            merged.wrong_tiles_bound = wrong_tiles_bound(merged.tiles, merged.tiles_checked);
+        }
+        Ok(merged)
+    }
+}
+
+/// Runs bundles on one model of an array.
+pub struct BundleChecker {
+    rtl: RtlEngine,
+}
+
+impl BundleChecker {
+    /// Checks the first model of an engine.
+    pub fn new(rtl: RtlEngine) -> Self {
+        Self { rtl }
+    }
+
+    /// Runs the tiles of `bundle`, which `name` names in the verdict, product by product as the
+    /// checked engine does, and compares what comes out with what the bundle expects.
+    ///
+    /// # Errors
+    /// [`EngineError::Bundle`] for a bundle of another array; those of driving a model. Tiles that
+    /// differ are in the verdict.
+    pub fn check(&mut self, name: &str, bundle: &Bundle) -> Result<Verdict, EngineError> {
+        let config = self.rtl.config().clone();
+        if config != bundle.config {
+            let found =
+                format!("a bundle of {}: {:?}", bundle.config.summary(), bundle.config.spec());
+            return Err(refuse("array", format!("{:?}", config.spec()), found));
+        }
+        let mut wrong = Vec::new();
+        for part in &bundle.parts {
+            wrong.append(&mut self.part(&config, part)?);
+        }
+        Ok(Verdict {
+            bundle: name.to_owned(),
+            config: config.spec().clone(),
+            run: bundle.run,
+            rate: bundle.rate,
+            iteration: bundle.iteration,
+            tiles: bundle.tiles,
+            tiles_checked: bundle.drawn(),
+            mismatches: wrong.len() as u64,
+            wrong,
+        })
+    }
+
+    fn part(&mut self, config: &Config, part: &Part) -> Result<Vec<WrongTile>, EngineError> {
+        let (lowered, lines) = (part.lowered(config), part.head.lines(config));
+        let product = part.product()?;
+        let job = Job::new(config, &lowered, &product).named(&lines.names);
+        let expected = Expected::new(config, part, &lowered, &lines);
+        let all: Vec<_> = (0..lines.tiles.len()).collect();
+        let together = match self.rtl.play(&job, &lines.tiles, false) {
+            Err(error @ EngineError::Hang { .. }) => Difference::Hang(error.to_string()),
+            played => {
+                let played = played?;
+                let wrong: Vec<_> = expected.wrong_results(&played, &all);
+                if !wrong.is_empty() {
+                    return Ok(wrong);
+                }
+                let head = &part.head;
+                let counts = ((head.counters, head.cycles), (played.counters, played.cycles));
+                match compare_counts(counts.0, counts.1) {
+                    None => return Ok(Vec::new()),
+                    Some(difference) => difference,
+                }
+            }
+        };
+        // Only counts differ, or nothing came: which tile is it? Each has a model of its own, which
+        // leaves a fresh one behind for the next product.
+        let mut wrong = Vec::new();
+        for tile in all {
+            let difference = match self.rtl.play(&job, &[lines.tiles[tile]], true) {
+                Err(error @ EngineError::Hang { .. }) => Some(Difference::Hang(error.to_string())),
+                played => {
+                    let played = played?;
+                    let mut results = expected.wrong_results(&played, &[tile]);
+                    if !results.is_empty() {
+                        wrong.append(&mut results);
+                        continue;
+                    }
+                    expected.wrong_counts(&played, tile)
+                }
+            };
+            wrong.extend(difference.map(|difference| expected.tile(tile, &difference)));
+        }
+        self.rtl.renew()?;
+        if wrong.is_empty() {
+            let mut first = expected.tile(0, &together);
+            first.report += "\n  in the tiles of this product together; no tile differs alone";
+            wrong.push(first);
+        }
+        Ok(wrong)
+    }
+}
+
+/// What a part must come to.
+struct Expected<'a> {
+    config: &'a Config,
+    part: &'a Part,
+    lowered: &'a Lowered<'a>,
+    lines: &'a Lines,
+    /// Results of the tiles before each, by drawn tile, and of all.
+    offsets: Vec<usize>,
+}
+
+impl<'a> Expected<'a> {
+    fn new(config: &'a Config, part: &'a Part, lowered: &'a Lowered<'a>, lines: &'a Lines) -> Self {
+        let mut offsets = vec![0];
+        let mut all = 0;
+        for tile in &lines.tiles {
+            all += places(&lowered.schedule, *tile).count();
+            offsets.push(all);
+        }
+        Self { config, part, lowered, lines, offsets }
+    }
+
+    fn schedule(&self) -> &Schedule {
+        &self.lowered.schedule
+    }
+
+    /// The tiles whose results or sums differ, of the drawn tiles `ran`, in their order.
+    fn wrong_results(&self, played: &Played, ran: &[usize]) -> Vec<WrongTile> {
+        let (mut wrong, mut found) = (Vec::new(), 0);
+        for tile in ran {
+            let expected = self.offsets[*tile];
+            let places = places(self.schedule(), self.lines.tiles[*tile]);
+            let differences: Vec<_> = places
+                .enumerate()
+                .filter_map(|(index, place)| {
+                    self.wrong_result(played, (expected + index, found + index), place)
+                })
+                .collect();
+            found += self.offsets[*tile + 1] - expected;
+            // A wrong result says more than a wrong sum before it.
+            let is_value = |d: &&Difference| matches!(d, Difference::Value { .. });
+            let count = differences.iter().filter(is_value).count();
+            let first = differences.iter().find(is_value).or(differences.first());
+            wrong.extend(first.map(|first| {
+                let mut first = first.clone();
+                if let Difference::Value { count: all, .. } = &mut first {
+                    *all = count;
+                }
+                self.tile(*tile, &first)
+            }));
+        }
+        wrong
+    }
+
+    fn wrong_result(
+        &self,
+        played: &Played,
+        (expected, found): (usize, usize),
+        ((row, col), (tile, tile_row, tile_col)): ((usize, usize), (u64, usize, usize)),
+    ) -> Option<Difference> {
+        let (part, shape) = (self.part, &self.part.head.shape);
+        let (row, col) = (self.lines.rows[row], self.lines.cols[col]);
+        let at = if shape.transposed { (col, row) } else { (row, col) };
+        let values = (part.values[expected], played.values[found]);
+        let sums = (part.sums[expected], played.sums[found]);
+        if values.0 != values.1 {
+            return Some(Difference::Value {
+                at,
+                // As many as are in memory.
+                tile: (self.lines.names[tile as usize], tile_row, tile_col),
+                expected: values.0,
+                found: values.1,
+                format: shape.out,
+                sum: sums.0,
+                sum_frac: shape.out.frac() + shape.shift,
+                count: 1,
+            });
+        }
+        (sums.0 != sums.1).then_some(Difference::Sum { at, expected: sums.0, found: sums.1 })
+    }
+
+    /// Counters and cycles of a tile that ran alone, from the definitions.
+    fn wrong_counts(&self, played: &Played, tile: usize) -> Option<Difference> {
+        let (seed, number) = (self.part.head.seed, self.lines.tiles[tile]);
+        let name = self.part.head.tiles[tile];
+        let columns = 0..self.config.cols() as u64;
+        let mut streams: Vec<_> =
+            columns.map(|column| Lfsr::new(seed.column_seed(name, column))).collect();
+        let mut counters = Counters::default();
+        let sums = &self.part.sums[self.offsets[tile]..];
+        for ((_, (_, _, column)), sum) in places(self.schedule(), number).zip(sums) {
+            counters.record(&self.lowered.requantizer.apply(*sum, streams[column].word()));
+            streams[column].step();
+        }
+        let cycles = self.schedule().cycles_of_tiles(self.config, [number]);
+        compare_counts((counters, cycles), (played.counters, played.cycles))
+    }
+
+    fn tile(&self, tile: usize, difference: &Difference) -> WrongTile {
+        let head = &self.part.head;
+        let (layer, role) = (head.seed.layer, head.seed.role);
+        WrongTile { layer, role, tile: head.tiles[tile], report: difference.to_string() }
+    }
+}

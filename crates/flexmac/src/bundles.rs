@@ -1,0 +1,102 @@
+//! A folder of bundles: made ready for training to write to, read for checking.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use cosim::bundle::Bundle;
+
+use crate::engines::Design;
+
+/// Where the design lies beside bundles.
+pub const DESIGN: &str = "design";
+
+/// How a run comes to a folder of bundles.
+#[derive(Debug, Clone, Copy)]
+pub enum Start {
+    /// At its first iteration; over an earlier run's with `force`.
+    First {
+        /// Whether bundles that are there may go.
+        force: bool,
+    },
+    /// At a later one; `had` says that it wrote bundles before.
+    GoOn {
+        /// The iteration.
+        iteration: u64,
+        /// Whether those before are the run's own.
+        had: bool,
+    },
+}
+
+/// Makes the folder ready: the design as simulated in `design/`, no bundle of an iteration that is
+/// still to come, none missing of those that were.
+///
+/// # Errors
+/// Bundles of another run, missing ones, a disk that refuses.
+pub fn prepare(folder: &Path, design: &Design, start: Start) -> Result<()> {
+    let place = || format!("--bundles {}", folder.display());
+    fs::create_dir_all(folder).with_context(place)?;
+    let found = of_folder(folder).with_context(place)?;
+    let first = match start {
+        Start::First { force: false } => {
+            if let Some(found) = found.first() {
+                let found = found.display();
+                bail!(
+                    "{}: expected no bundles there, found {found}; --force removes them",
+                    place()
+                );
+            }
+            0
+        }
+        Start::First { force: true } => 0,
+        Start::GoOn { iteration, had } => {
+            let lost = (0..iteration).map(|before| folder.join(Bundle::file_name(before)));
+            if let Some(lost) = lost.into_iter().find(|path| had && !path.exists()) {
+                let lost = lost.display();
+                bail!(
+                    "{}: expected the bundles of the iterations before {iteration}, found no {lost}; \
+                     start the run again",
+                    place()
+                );
+            }
+            iteration
+        }
+    };
+    let next = Bundle::file_name(first);
+    // Names are as long as each other and rise with the iteration.
+    for later in found.iter().filter(|path| path.file_name() >= Some(next.as_ref())) {
+        fs::remove_file(later).with_context(place)?;
+    }
+    let target = folder.join(DESIGN);
+    rtlgen::write(&design.config, &target).with_context(place)?;
+    for file in &design.sources {
+        // As simulated: the design may have been edited after it was generated.
+        fs::write(target.join(&file.path), &file.text).with_context(place)?;
+    }
+    Ok(())
+}
+
+/// The bundles in a folder, by iteration.
+pub fn of_folder(folder: &Path) -> Result<Vec<PathBuf>> {
+    with_extension(folder, "bundle")
+}
+
+/// The files in a folder with an extension, by name.
+pub fn with_extension(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths = paths.collect::<Result<Vec<_>, _>>()?;
+    paths.retain(|path| path.extension().is_some_and(|found| found == extension));
+    paths.sort();
+    Ok(paths)
+}
+
+/// Reads a bundle.
+///
+/// # Errors
+/// A file that is not one, was cut or altered.
+pub fn read(path: &Path) -> Result<Bundle> {
+    let place = || format!("bundle {}", path.display());
+    let bytes = fs::read(path).with_context(place)?;
+    Bundle::decode(&bytes).with_context(place)
+}
