@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::cmd::gemm::ArrayEngine;
 use crate::cmd::listed::ListArgs;
 use crate::cmd::policy::{PolicyArgs, PolicyKind};
-use crate::engines::{Design, Manner, Replayed, array_engine};
+use crate::engines::{Design, Manner, Replayed, array_engine, models};
 use crate::progress::Progress;
 use crate::replay;
 use crate::run_config::RunConfig;
@@ -96,7 +96,7 @@ pub struct TrainArgs {
     config: Option<PathBuf>,
     /// Models of the array that share the tiles of each product, one thread each; changes no number
     /// [default: one per core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = models)]
     threads: Option<NonZeroUsize>,
     /// Arrays that share each product, the images of a batch dealt out among them: weights to the bit
     /// as on one, cycles those of the slowest [default: 1]
