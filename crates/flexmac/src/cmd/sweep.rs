@@ -3,9 +3,9 @@
 //! The folder says everything: the same files run here, on SLURM or on Kubernetes. What is done stays
 //! done, and a study that grows runs what is new.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -68,6 +68,7 @@ pub fn run(args: &SweepArgs) -> Result<()> {
     if !args.write_only {
         find_snakemake(&args.snakemake)?;
     }
+    let lock = lock_folder(&args.out)?;
     write_folder(&args.out, &study)?;
     if args.write_only {
         outln!("{}: snakemake --cores all", args.out.display());
@@ -78,8 +79,11 @@ pub fn run(args: &SweepArgs) -> Result<()> {
         Ok(path) if args.snakemake.components().count() > 1 => std::path::absolute(path)?,
         _ => args.snakemake.clone(),
     };
+    unlock_snakemake(&program, &args.out)?;
     let mut command = Command::new(program);
-    command.current_dir(&args.out).args(["--rerun-incomplete", "--keep-going"]);
+    // As its standard input Snakemake, and every step it starts, holds the lock too.
+    command.current_dir(&args.out).stdin(Stdio::from(lock));
+    command.args(["--rerun-incomplete", "--keep-going"]);
     match (&args.profile, args.cores) {
         (Some(profile), None) => {
             let profile = fs::canonicalize(profile)
@@ -107,9 +111,56 @@ pub fn run(args: &SweepArgs) -> Result<()> {
     }
     let table = args.out.join("headline.md");
     if !args.dry_run {
-        let text = fs::read_to_string(&table)
+        let text = bounded::text(&table, bounded::TEXT)
             .with_context(|| format!("sweep: read {}", table.display()))?;
         outln!("{}", text.trim_end());
+    }
+    Ok(())
+}
+
+/// Makes the folder and takes its lock, which the system frees when the last process that holds it is
+/// gone: this one, Snakemake, or a step that outlived both.
+fn lock_folder(out: &Path) -> Result<File> {
+    fs::create_dir_all(out).with_context(|| format!("sweep: create {}", out.display()))?;
+    let path = out.join(".lock");
+    let lock = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .with_context(|| format!("sweep: open {}", path.display()))?;
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => bail!(
+            "sweep: {} is in use by another sweep, or by steps that an ended one left running; wait \
+             for them or choose another --out",
+            out.display()
+        ),
+        // A file system without locks only loses this protection.
+        _ => Ok(lock),
+    }
+}
+
+/// Removes the locks of a Snakemake that was killed: it keeps them as files, and would refuse. Its
+/// folder's lock, which is held here, says that none is alive.
+fn unlock_snakemake(program: &Path, out: &Path) -> Result<()> {
+    let stale =
+        fs::read_dir(out.join(".snakemake/locks")).is_ok_and(|mut locks| locks.next().is_some());
+    if !stale {
+        return Ok(());
+    }
+    let output = Command::new(program)
+        .args(["--unlock", "--cores", "1"])
+        .current_dir(out)
+        .output()
+        .context("sweep: run snakemake --unlock")?;
+    if !output.status.success() {
+        bail!(
+            "sweep: snakemake --unlock in {}: expected exit 0, found {}: {}",
+            out.display(),
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(())
 }
@@ -133,7 +184,7 @@ fn read_study(args: &SweepArgs) -> Result<Study> {
     let known = STUDIES.iter().find(|(name, _)| *name == args.study);
     let text = match known {
         Some((_, text)) => (*text).to_owned(),
-        None if args.study.ends_with(".toml") => fs::read_to_string(&path)
+        None if args.study.ends_with(".toml") => bounded::text(&path, bounded::TEXT)
             .with_context(|| format!("sweep: --study {}", path.display()))?,
         None => {
             let names: Vec<&str> = STUDIES.iter().map(|(name, _)| *name).collect();
@@ -184,7 +235,6 @@ fn absolute(path: &str) -> Result<String> {
 /// Writes what Snakemake reads. Files that stay the same are not touched: their times decide what
 /// is done again.
 fn write_folder(out: &Path, study: &Study) -> Result<()> {
-    fs::create_dir_all(out).with_context(|| format!("sweep: create {}", out.display()))?;
     let program = std::env::current_exe().context("sweep: find this program")?;
     let workflow = json!({"flexmac": program});
     for (name, text) in [
