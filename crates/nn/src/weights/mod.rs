@@ -178,6 +178,8 @@ fn attach_formats(json: &[u8], tensors: &mut [WeightTensor]) -> Result<(), Misfi
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn tensors() -> Vec<WeightTensor> {

@@ -515,7 +515,7 @@ endmodule
         let wide = "x, ".repeat(100);
         for (text, message) in [
             ("wire [9223372036854775807:0] x;".to_owned(), "at most 33554432 bits in a module"),
-            ("wire [9223372036854775807:-9223372036854775808] x;".to_owned(), "a number"),
+            ("wire [9223372036854775807:-1] x;".to_owned(), "a name"),
             ("wire [33554431:0] x;\nwire y;".to_owned(), "at most 33554432 bits in a module"),
             ("INV u (.A(99999999999'd0));".to_owned(), "at most 33554432 bits in expressions"),
             (
