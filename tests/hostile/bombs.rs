@@ -153,4 +153,6 @@ fn networks_and_flags_beyond_memory_are_refused() {
     let threads = "gemm --config d --engine rtl --a a.npy --b a.npy --bits-a 8 --bits-b 8 --out c.npy \
                    --threads 1000000";
     refused(&bench, threads, "'--threads <N>': expected a number from 1 to 1024");
+    let arrays = format!("{train} mlp --arrays 1000000");
+    refused(&bench, &arrays, "'--arrays <N>': expected a number from 1 to 1024");
 }

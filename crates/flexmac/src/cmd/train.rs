@@ -100,7 +100,7 @@ pub struct TrainArgs {
     threads: Option<NonZeroUsize>,
     /// Arrays that share each product, the images of a batch dealt out among them: weights to the bit
     /// as on one, cycles those of the slowest [default: 1]
-    #[arg(long, value_name = "N", conflicts_with = "threads")]
+    #[arg(long, value_name = "N", value_parser = models, conflicts_with = "threads")]
     arrays: Option<NonZeroUsize>,
     /// Share of all tiles, drawn at random from the run's seed, that --engine checked runs on the
     /// RTL as well and compares with the reference, which computes everything; above 0, 1 for every
