@@ -6,11 +6,14 @@ import argparse
 import hashlib
 import json
 import math
+import os
 import re
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -41,6 +44,7 @@ def run_study(flexmac, snakemake, study):
     check("the study runs", done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:])
     if done.returncode:
         sys.exit(f"{passed} passed, {failed} failed")
+    check_kill(flexmac, sweep, study)
     again = call(flexmac, *sweep)
     text = again.stdout + again.stderr
     check("a second run has nothing to do", "Nothing to be done" in text, text[-1000:])
@@ -55,6 +59,36 @@ def run_study(flexmac, snakemake, study):
     check("SLURM: its synthesis is not", "rule synth" not in text and "rule train" not in text, text)
     check("SLURM: the profile's partition is asked for", "short" in text, text[-1500:])
     check("it is measured again", call(flexmac, *sweep).returncode == 0)
+
+
+def check_kill(flexmac, sweep, study):
+    """Killed in a step, refused while that step lives, gone on with as if nothing had been."""
+    table = (study / "headline.md").read_text()
+    for name in ("osu018/flex8/power-1x1/power.json", "headline.md"):
+        (study / name).unlink()
+    killed = subprocess.Popen(
+        [flexmac, *map(str, sweep)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    locks = study / ".snakemake/locks"
+    until(lambda: locks.is_dir() and any(locks.iterdir()))
+    killed.kill()
+    killed.wait()
+    second = call(flexmac, *sweep)
+    check("a sweep whose steps outlived it is refused", second.returncode == 2, second.stderr)
+    check("in words", "in use by another sweep" in second.stderr, second.stderr)
+    os.killpg(killed.pid, signal.SIGKILL)
+    check("Snakemake's lock stays behind", any(locks.iterdir()))
+    until(lambda: call(flexmac, *sweep, "--dry-run").returncode == 0)
+    resumed = call(flexmac, *sweep)
+    check("a killed sweep goes on", resumed.returncode == 0, resumed.stdout + resumed.stderr)
+    check("to the same table", (study / "headline.md").read_text() == table)
+
+
+def until(done):
+    end = time.monotonic() + 60
+    while not done() and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 def check_table(flexmac, study):

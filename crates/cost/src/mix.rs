@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufReader;
 use std::path::Path;
 
 use dps::Formats;
@@ -238,14 +238,19 @@ fn read_history(path: &Path, tensors: usize, products: &[LayerProduct]) -> Resul
     let file = File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     let mut widths = vec![BTreeMap::new(); products.len()];
     let mut iterations = 0;
-    for (index, line) in BufReader::new(file).lines().enumerate() {
+    let (mut file, mut line) = (BufReader::new(file), Vec::new());
+    for number in 1.. {
+        let more = bounded::next_line(&mut file, &mut line)
+            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        if !more {
+            break;
+        }
         let at = |expected: &str, found: String| Error::File {
-            path: format!("{} line {}", path.display(), index + 1),
+            path: format!("{} line {number}", path.display()),
             expected: expected.to_owned(),
             found,
         };
-        let line = line.map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let line: Line = serde_json::from_str(&line)
+        let line: Line = serde_json::from_slice(&line)
             .map_err(|error| at("an iteration of a run", error.to_string()))?;
         if line.tensors.len() != tensors {
             let expected = format!("the network's {tensors} tensors");
@@ -266,7 +271,7 @@ fn read_history(path: &Path, tensors: usize, products: &[LayerProduct]) -> Resul
 }
 
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path, expected: &str) -> Result<T, Error> {
-    let text = std::fs::read_to_string(path)
+    let text = bounded::text(path, bounded::TEXT)
         .map_err(|source| Error::Read { path: path.to_owned(), source })?;
     serde_json::from_str(&text).map_err(|error| Error::file(path, expected, error))
 }

@@ -63,6 +63,15 @@ pub struct Manner<'a> {
     pub waves: &'a Path,
 }
 
+/// Most models that share a product.
+const MOST_MODELS: usize = 1024;
+
+/// Parses a number of models.
+pub fn models(text: &str) -> Result<NonZeroUsize, String> {
+    let models = text.parse().ok().filter(|models: &NonZeroUsize| models.get() <= MOST_MODELS);
+    models.ok_or_else(|| format!("expected a number from 1 to {MOST_MODELS}"))
+}
+
 /// Makes an engine for the numbers that the design multiplies. `replay` is told of a product on
 /// which RTL and reference differ.
 pub fn array_engine<T: Replayed>(

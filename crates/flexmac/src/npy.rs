@@ -43,8 +43,17 @@ fn as_bias<T>(path: &Path, array: ArrayD<T>) -> Result<Array2<T>> {
     })
 }
 
+/// A file's bytes, its header held against its length: readers take memory for what it declares.
+fn read_whole(path: &Path) -> Result<Vec<u8>> {
+    let bytes =
+        bounded::read(path, bounded::DATA).with_context(|| format!("read {}", path.display()))?;
+    bounded::check_npy(&bytes)
+        .map_err(|error| anyhow!("read {}: not a usable .npy file: {error}", path.display()))?;
+    Ok(bytes)
+}
+
 fn read_floats(path: &Path) -> Result<ArrayD<f32>> {
-    let bytes = fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    let bytes = read_whole(path)?;
     match ArrayD::read_npy(Cursor::new(bytes)) {
         Ok(array) => Ok(array),
         Err(ReadNpyError::WrongDescriptor(_)) => bail!(
@@ -57,10 +66,13 @@ fn read_floats(path: &Path) -> Result<ArrayD<f32>> {
 }
 
 /// Reads one element type, and says [`ReadNpyError::WrongDescriptor`] of any other.
-type Reader = fn(&[u8]) -> Result<ArrayD<i128>, ReadNpyError>;
+type Reader = fn(&[u8]) -> Result<Narrowed, ReadNpyError>;
+
+/// An array of 32-bit integers, or the first element that is none, with its place.
+type Narrowed = Result<ArrayD<i32>, (Vec<usize>, i128)>;
 
 fn read_integers(path: &Path) -> Result<ArrayD<i32>> {
-    let bytes = fs::read(path).with_context(|| format!("read {}", path.display()))?;
+    let bytes = read_whole(path)?;
     let readers: [Reader; 8] = [
         read_as::<i32>,
         read_as::<i64>,
@@ -73,7 +85,10 @@ fn read_integers(path: &Path) -> Result<ArrayD<i32>> {
     ];
     for reader in readers {
         match reader(&bytes) {
-            Ok(array) => return narrow(path, &array),
+            Ok(Ok(array)) => return Ok(array),
+            Ok(Err((index, value))) => {
+                bail!("read {}: element {index:?} = {value} does not fit 32 bits", path.display())
+            }
             Err(ReadNpyError::WrongDescriptor(_)) => {}
             Err(error) => bail!("read {}: not a usable .npy file: {error}", path.display()),
         }
@@ -85,25 +100,17 @@ fn read_integers(path: &Path) -> Result<ArrayD<i32>> {
     )
 }
 
-/// In 128 bits, which hold every 64-bit value of either kind.
-fn read_as<T: ReadableElement + Copy + Into<i128>>(
-    bytes: &[u8],
-) -> Result<ArrayD<i128>, ReadNpyError> {
-    Ok(ArrayD::<T>::read_npy(Cursor::new(bytes))?.mapv(Into::into))
-}
-
-fn narrow(path: &Path, array: &ArrayD<i128>) -> Result<ArrayD<i32>> {
-    if let Some((index, value)) =
-        array.indexed_iter().find(|(_, value)| i32::try_from(**value).is_err())
-    {
-        bail!(
-            "read {}: element {:?} = {value} does not fit 32 bits",
-            path.display(),
-            index.slice()
-        );
+fn read_as<T>(bytes: &[u8]) -> Result<Narrowed, ReadNpyError>
+where
+    T: ReadableElement + Copy + Into<i128> + TryInto<i32>,
+{
+    let array = ArrayD::<T>::read_npy(Cursor::new(bytes))?;
+    let wide = |value: &T| TryInto::<i32>::try_into(*value).is_err();
+    if let Some((index, value)) = array.indexed_iter().find(|(_, value)| wide(value)) {
+        return Ok(Err((index.slice().to_vec(), (*value).into())));
     }
     // Checked above.
-    Ok(array.mapv(|value| value as i32))
+    Ok(Ok(array.mapv(|value| value.try_into().unwrap_or_default())))
 }
 
 /// Writes a matrix, staged beside its place and renamed into it.

@@ -1,6 +1,5 @@
 //! `config.json` of a run: written at the start, read when the run goes on.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -55,7 +54,7 @@ impl RunConfig {
     /// A folder without a run, or with one that is not readable.
     pub fn read(run: &Path) -> Result<Self> {
         let path = run.join("config.json");
-        let text = fs::read_to_string(&path).with_context(|| {
+        let text = bounded::text(&path, bounded::TEXT).with_context(|| {
             format!("--resume: expected a run's {}; start one without --resume", path.display())
         })?;
         serde_json::from_str(&text)

@@ -1,9 +1,9 @@
 //! Snakemake workflows that flexmac writes and runs: the same files run here, on SLURM or on
 //! Kubernetes, and what is done stays done.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -55,6 +55,7 @@ impl WorkflowArgs {
         if !self.write_only {
             find_snakemake(command, &self.snakemake)?;
         }
+        let lock = lock_folder(command, out)?;
         write_files(command, out, files)?;
         if self.write_only {
             outln!("{}: snakemake --cores all", out.display());
@@ -65,8 +66,11 @@ impl WorkflowArgs {
             Ok(path) if self.snakemake.components().count() > 1 => std::path::absolute(path)?,
             _ => self.snakemake.clone(),
         };
+        unlock_snakemake(command, &program, out)?;
         let mut snakemake = Command::new(program);
-        snakemake.current_dir(out).args(["--rerun-incomplete", "--keep-going"]);
+        // As its standard input Snakemake, and every step it starts, holds the lock too.
+        snakemake.current_dir(out).stdin(Stdio::from(lock));
+        snakemake.args(["--rerun-incomplete", "--keep-going"]);
         match (&self.profile, self.cores) {
             (Some(profile), None) => {
                 let profile = fs::canonicalize(profile)
@@ -92,6 +96,53 @@ impl WorkflowArgs {
     }
 }
 
+/// Makes the folder and takes its lock, which the system frees when the last process that holds it is
+/// gone: this one, Snakemake, or a step that outlived both.
+fn lock_folder(command: &str, out: &Path) -> Result<File> {
+    fs::create_dir_all(out).with_context(|| format!("{command}: create {}", out.display()))?;
+    let path = out.join(".lock");
+    let lock = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .with_context(|| format!("{command}: open {}", path.display()))?;
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => bail!(
+            "{command}: {} is in use by another {command}, or by steps that an ended one left running; \
+             wait for them or choose another folder",
+            out.display()
+        ),
+        // A file system without locks only loses this protection.
+        _ => Ok(lock),
+    }
+}
+
+/// Removes the locks of a Snakemake that was killed: it keeps them as files, and would refuse. Its
+/// folder's lock, which is held here, says that none is alive.
+fn unlock_snakemake(command: &str, program: &Path, out: &Path) -> Result<()> {
+    let stale =
+        fs::read_dir(out.join(".snakemake/locks")).is_ok_and(|mut locks| locks.next().is_some());
+    if !stale {
+        return Ok(());
+    }
+    let output = Command::new(program)
+        .args(["--unlock", "--cores", "1"])
+        .current_dir(out)
+        .output()
+        .with_context(|| format!("{command}: run snakemake --unlock"))?;
+    if !output.status.success() {
+        bail!(
+            "{command}: snakemake --unlock in {}: expected exit 0, found {}: {}",
+            out.display(),
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(())
+}
+
 /// Tries the program before anything is written.
 fn find_snakemake(command: &str, program: &Path) -> Result<()> {
     let found = Command::new(program).arg("--version").output().with_context(|| {
@@ -113,7 +164,6 @@ fn find_snakemake(command: &str, program: &Path) -> Result<()> {
 /// Writes what Snakemake reads. Files that stay the same are not touched: their times decide what
 /// is done again.
 fn write_files(command: &str, out: &Path, files: &[(&str, String)]) -> Result<()> {
-    fs::create_dir_all(out).with_context(|| format!("{command}: create {}", out.display()))?;
     let program =
         std::env::current_exe().with_context(|| format!("{command}: find this program"))?;
     let workflow = serde_json::to_string_pretty(&json!({"flexmac": program}))? + "\n";

@@ -101,7 +101,8 @@ pub(crate) struct Found {
 pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<Found>, ImageStyleError> {
     let mut all: Vec<Found> = Vec::new();
     for path in paths {
-        let bytes = fs::read(path).map_err(ImageStyleError::io("read photograph", path))?;
+        let bytes = bounded::read(path, bounded::DATA)
+            .map_err(ImageStyleError::io("read photograph", path))?;
         let sha256: String =
             Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         if all.iter().all(|other| other.sha256 != sha256) {

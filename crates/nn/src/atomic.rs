@@ -28,7 +28,9 @@ pub(crate) fn write(
         return Err(error);
     }
     fs::rename(staged, path).map_err(NnError::io("rename into place", path))?;
-    sync_folder(path.parent().unwrap_or(Path::new(".")))
+    // A bare name has an empty parent.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    sync_folder(folder.unwrap_or(Path::new(".")))
 }
 
 /// Forces a folder's names to the disk.

@@ -3,7 +3,6 @@
 //! A file is read in two steps, the frame first and then layer by layer, so that an unknown key is
 //! reported with the layer it is in: deserializing the whole at once would name only the list.
 
-use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -66,7 +65,7 @@ impl NetSpec {
         if path.extension().is_none_or(|extension| extension != "toml") {
             return Self::by_name(name);
         }
-        let text = fs::read_to_string(path).map_err(NnError::io("read network", path))?;
+        let text = bounded::text(path, bounded::TEXT).map_err(NnError::io("read network", path))?;
         Self::parse(&text, name)
     }
 

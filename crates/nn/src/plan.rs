@@ -44,19 +44,32 @@ pub struct NetPlan {
     tensors: Vec<TensorSpec>,
 }
 
+/// Largest number in a description, and most elements that a batch's patches or outputs at one layer,
+/// or one layer's weights, may have: 4 GiB of them. Beyond, the answer would be that memory is out.
+const MOST_ELEMENTS: usize = 1 << 30;
+
+/// Most layers of a network.
+const MOST_LAYERS: usize = 4096;
+
 impl NetPlan {
     /// Checks a description and numbers its tensors: the input, then weight, bias and output of
     /// each layer that has parameters. `batch` bounds the loss gradient.
     ///
     /// # Errors
-    /// [`NnError::Layer`] naming the layer, what would fit and what is there;
-    /// [`NnError::Setting`] for an empty batch.
+    /// [`NnError::Layer`] naming the layer, what would fit and what is there, also where a batch of it
+    /// would have more than 2^30 elements; [`NnError::Setting`] for an empty batch.
     pub fn new(spec: &NetSpec, batch: usize) -> Result<Self, NnError> {
         if batch == 0 {
             let (expected, found) = ("of at least 1".to_owned(), "0".to_owned());
             return Err(NnError::Setting { name: "batch", expected, found });
         }
         let check = Check { network: &spec.name };
+        if spec.layers.len() > MOST_LAYERS {
+            let expected = format!("at most {MOST_LAYERS} layers");
+            return Err(check.refuse("list", expected, spec.layers.len()));
+        }
+        let Shape { height, width, channels } = spec.input;
+        check.elements("input", "an image", [batch, height, width, channels])?;
         if spec.input.is_empty() {
             return Err(check.refuse("input", "a shape of at least 1x1x1", spec.input));
         }
@@ -76,6 +89,7 @@ impl NetPlan {
                 return Err(check.refuse(&layer, "a name of its own", format!("{name:?}")));
             }
             let output = check.output(layer, shape)?;
+            check.size(layer, shape, output, batch)?;
             let input_tensor = tensor;
             if layer.has_parameters() {
                 let role = if Some(index) == last {
@@ -170,6 +184,45 @@ impl Check<'_> {
         }
     }
 
+    /// Refuses a product of more than [`MOST_ELEMENTS`].
+    fn elements<const N: usize>(
+        &self,
+        layer: &str,
+        what: &str,
+        factors: [usize; N],
+    ) -> Result<(), NnError> {
+        let product = factors.iter().try_fold(1_usize, |product, n| product.checked_mul(*n));
+        if product.is_some_and(|product| product <= MOST_ELEMENTS) {
+            return Ok(());
+        }
+        let found = factors.map(|n| n.to_string()).join(" x ");
+        Err(self.refuse(layer, format!("{what} of at most {MOST_ELEMENTS} elements"), found))
+    }
+
+    /// Refuses a layer whose matrices would be too large.
+    fn size(
+        &self,
+        layer: &LayerSpec,
+        input: Shape,
+        output: Shape,
+        batch: usize,
+    ) -> Result<(), NnError> {
+        let name = layer.name();
+        let Shape { height, width, channels } = output;
+        self.elements(name, "a batch's output", [batch, height, width, channels])?;
+        match *layer {
+            LayerSpec::Conv { kernel, .. } => {
+                let patches = [batch, height, width, kernel, kernel, input.channels];
+                self.elements(name, "a batch's patches", patches)?;
+                self.elements(name, "weights", [channels, kernel, kernel, input.channels])
+            }
+            LayerSpec::InnerProduct { outputs, .. } => {
+                self.elements(name, "weights", [outputs, input.len()])
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn output(&self, layer: &LayerSpec, input: Shape) -> Result<Shape, NnError> {
         let name = layer.name();
         let at_least_one = |what: &str, found: usize| {
@@ -189,6 +242,12 @@ impl Check<'_> {
         let window = |kernel: usize, stride: usize, padding: usize| {
             at_least_one("kernel", kernel)?;
             at_least_one("stride", stride)?;
+            for (what, number) in [("kernel", kernel), ("stride", stride)] {
+                if number > MOST_ELEMENTS {
+                    let expected = format!("{what} of at most {MOST_ELEMENTS}");
+                    return Err(self.refuse(name, expected, number));
+                }
+            }
             let padded = Shape {
                 height: input.height + 2 * padding,
                 width: input.width + 2 * padding,
@@ -337,6 +396,39 @@ mod tests {
             twice.contains("layer number 2: expected a name of its own, found \"c\""),
             "{twice}"
         );
+    }
+
+    /// Each of these ended in a panic, or in an allocation that no machine has.
+    #[test]
+    fn sizes_beyond_memory_are_refused_before_memory_is_taken() {
+        let refuse = |input: (usize, usize), layer: LayerSpec, batch: usize| {
+            let input = Shape { height: input.0, width: input.1, channels: 1 };
+            let spec = NetSpec { name: "t".to_owned(), input, layers: vec![layer] };
+            NetPlan::new(&spec, batch).unwrap_err().to_string()
+        };
+        let full = |outputs| LayerSpec::InnerProduct { name: "i".to_owned(), outputs };
+        assert_eq!(
+            refuse((28, 28), full(1 << 40), 1),
+            "network t, layer i: expected a batch's output of at most 1073741824 elements, found 1 \
+             x 1 x 1 x 1099511627776"
+        );
+        let error = refuse((1 << 32, 1 << 32), full(10), 1);
+        assert!(error.contains("layer input: expected an image of at most"), "{error}");
+        let error = refuse((28, 28), full(10), usize::MAX);
+        assert!(error.contains("found 18446744073709551615 x 28 x 28 x 1"), "{error}");
+        let error = refuse((1 << 15, 1 << 14), full(1 << 10), 1);
+        assert!(error.contains("weights of at most"), "{error}");
+        let error = refuse((28, 28), conv(1 << 14, 1, (1 << 14) - 1), 1);
+        assert!(error.contains("a batch's patches of at most"), "{error}");
+        let error = refuse((28, 28), conv(usize::MAX, 1, usize::MAX - 1), 1);
+        assert!(error.contains("kernel of at most"), "{error}");
+        let spec = NetSpec {
+            name: "t".to_owned(),
+            input: Shape { height: 1, width: 1, channels: 1 },
+            layers: vec![full(1); 4097],
+        };
+        let error = NetPlan::new(&spec, 1).unwrap_err().to_string();
+        assert!(error.contains("at most 4096 layers, found 4097"), "{error}");
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! A synthesized core, read back from the folder that `flexmac synth` wrote.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use rtlgen::{SourceFile, TOP};
@@ -32,7 +31,8 @@ impl Gates {
     /// is no longer the one used; a netlist that does not read.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let report_path = folder.join("report.json");
-        let text = fs::read_to_string(&report_path).map_err(io_error("read", &report_path))?;
+        let text =
+            bounded::text(&report_path, bounded::TEXT).map_err(io_error("read", &report_path))?;
         let expected = || format!("{TOP} on a cell library");
         let report: SynthReport = serde_json::from_str(&text).map_err(|error| Error::Netlist {
             path: report_path.clone(),
@@ -53,7 +53,7 @@ impl Gates {
             });
         }
         let path = folder.join(&report.netlist);
-        let text = fs::read_to_string(&path).map_err(io_error("read", &path))?;
+        let text = bounded::text(&path, bounded::DATA).map_err(io_error("read", &path))?;
         let netlist = Netlist::parse(&text).map_err(|error| error.at(&path))?;
         let netlist = netlist.flatten(TOP).map_err(|source| Error::Hierarchy { path, source })?;
         Ok(Self { folder: folder.to_owned(), report, netlist, library, library_text })

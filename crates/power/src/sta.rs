@@ -143,7 +143,7 @@ pub fn measure(
     let mut measured = Vec::new();
     for (index, run) in runs.iter().enumerate() {
         let path = out.join(format!("power_{index}.txt"));
-        let text = fs::read_to_string(&path).map_err(io_error("read", &path))?;
+        let text = bounded::text(&path, bounded::DATA).map_err(io_error("read", &path))?;
         let mut cells = cell_powers(&text, &gates.netlist, &stimulus, &path)?;
         check_total(&log, index, &cells, out)?;
         let held_back = gated.correct(&gates.netlist, &clocked, &run.activity, &mut cells);

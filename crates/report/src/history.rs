@@ -6,7 +6,7 @@
 //! Reading `nn::IterationRecord` instead would tie each page to one version of the trainer.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufReader;
 use std::path::Path;
 
 use fxp::Role;
@@ -140,9 +140,9 @@ impl History {
             File::open(path).map(BufReader::new).map_err(ReportError::io("read", path))?;
         let (mut history, mut text) = (Self::default(), Vec::new());
         for number in 1.. {
-            text.clear();
-            let read = file.read_until(b'\n', &mut text).map_err(ReportError::io("read", path))?;
-            if read == 0 || (unfinished && text.last() != Some(&b'\n')) {
+            let more =
+                bounded::next_line(&mut file, &mut text).map_err(ReportError::io("read", path))?;
+            if !more || (unfinished && text.last() != Some(&b'\n')) {
                 break;
             }
             let line: Line = serde_json::from_slice(&text)

@@ -1,6 +1,5 @@
 //! A run folder, read and checked as a whole.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -161,7 +160,7 @@ pub(crate) struct JsonFile {
 
 impl JsonFile {
     pub(crate) fn read(path: PathBuf) -> Result<Self, ReportError> {
-        let text = fs::read_to_string(&path).map_err(ReportError::io("read", &path))?;
+        let text = bounded::text(&path, bounded::TEXT).map_err(ReportError::io("read", &path))?;
         Ok(Self { path, text })
     }
 

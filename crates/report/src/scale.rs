@@ -1,5 +1,8 @@
 //! From values to places on the page, with round tick values.
 
+/// Most steps between ticks. Axes are made with a handful, or one for every 8 bits.
+const MOST_TICKS: f64 = 100.0;
+
 /// A linear axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scale {
@@ -42,17 +45,28 @@ impl Scale {
         self.range.0 + share * (self.range.1 - self.range.0)
     }
 
-    /// Tick values with their labels.
+    /// Tick values with their labels: at most [`MOST_TICKS`] and one more, whatever a history says;
+    /// none where the domain is beyond what numbers can tell apart.
     pub(crate) fn ticks(&self) -> Vec<(f64, String)> {
-        let slack = self.step * 1e-6;
-        let first = ((self.domain.0 - slack) / self.step).ceil();
-        let last = ((self.domain.1 + slack) / self.step).floor();
-        // Axes are made with a handful of ticks.
-        let count = (last - first) as i64;
-        (0..=count)
+        let places = |step: f64| {
+            let slack = step * 1e-6;
+            let first = ((self.domain.0 - slack) / step).ceil();
+            (first, ((self.domain.1 + slack) / step).floor() - first)
+        };
+        let mut step = self.step;
+        let crowd = places(step).1 / MOST_TICKS;
+        if crowd > 1.0 {
+            step *= crowd.ceil();
+        }
+        let (first, count) = places(step);
+        if !(first.is_finite() && (0.0..=MOST_TICKS).contains(&count)) {
+            return Vec::new();
+        }
+        // At most the bound above.
+        (0..=count as i64)
             .map(|n| {
-                let value = (first + n as f64) * self.step;
-                (value, label(value, self.step))
+                let value = (first + n as f64) * step;
+                (value, label(value, step))
             })
             .collect()
     }
@@ -110,6 +124,19 @@ mod tests {
         assert_eq!(scale.place(16.0), 50.0);
         let full = Scale::from_zero(32.0, 8.0, (100.0, 0.0));
         assert!(full.place(32.0) > 4.0 && labels(full).last().unwrap() == "32");
+    }
+
+    /// A history of a run with widths of 4294967295 bits took gigabytes for its axis.
+    #[test]
+    fn an_axis_has_a_bounded_number_of_ticks() {
+        let ticks = Scale::from_zero(4_294_967_295.0, 8.0, (100.0, 0.0)).ticks();
+        assert!((50..=101).contains(&ticks.len()), "{}", ticks.len());
+        for domain in [(f64::MIN, f64::MAX), (0.0, f64::INFINITY), (1e300, 1e308), (0.0, 1e-320)] {
+            for scale in [Scale::exact(domain, (0.0, 1.0), 5), Scale::round(domain, (0.0, 1.0), 5)]
+            {
+                assert!(scale.ticks().len() <= 101, "{domain:?}");
+            }
+        }
     }
 
     #[test]

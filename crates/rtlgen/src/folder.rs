@@ -84,14 +84,14 @@ pub fn read(path: &Path) -> Result<Config, RtlgenError> {
 pub fn read_sources(path: &Path) -> Result<Vec<SourceFile>, RtlgenError> {
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
     let list = folder.join(FILE_LIST);
-    let names = fs::read_to_string(&list).map_err(io("read", &list))?;
+    let names = bounded::text(&list, bounded::TEXT).map_err(io("read", &list))?;
     names
         .lines()
         .map(str::trim)
         .filter(|name| !name.is_empty())
         .map(|name| {
             let file = folder.join(name);
-            let text = fs::read_to_string(&file).map_err(io("read", &file))?;
+            let text = bounded::text(&file, bounded::TEXT).map_err(io("read", &file))?;
             Ok(SourceFile { path: name.to_owned(), text })
         })
         .collect()
@@ -119,7 +119,7 @@ fn refuse_foreign(out: &Path) -> Result<(), RtlgenError> {
 }
 
 fn read_record(path: &Path) -> Result<ConfigFile, RtlgenError> {
-    let text = fs::read_to_string(path).map_err(io("read", path))?;
+    let text = bounded::text(path, bounded::TEXT).map_err(io("read", path))?;
     serde_json::from_str(&text)
         .map_err(|source| RtlgenError::ConfigFile { path: path.to_owned(), source })
 }

@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 use std::fs;
-use std::io::Read;
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, io_error};
@@ -52,15 +50,8 @@ pub(crate) fn library_text(path: &Path) -> Result<Vec<u8>, Error> {
         };
         return Err(Error::MissingLibrary { path: path.to_owned(), hint });
     }
-    let bytes = fs::read(path).map_err(io_error("read", path))?;
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(bytes);
-    }
-    let mut text = Vec::new();
-    MultiGzDecoder::new(bytes.as_slice())
-        .read_to_end(&mut text)
-        .map_err(io_error("decompress", path))?;
-    Ok(text)
+    let bytes = bounded::read(path, bounded::DATA).map_err(io_error("read", path))?;
+    bounded::unzipped(bytes, bounded::DATA).map_err(io_error("decompress", path))
 }
 
 /// Puts the library into `dir` as `cells.lib`, without the cells that may not be used.

@@ -35,7 +35,7 @@ pub(crate) struct Finished {
 impl Finished {
     /// The log; bytes outside UTF-8 (from library comments) are replaced.
     pub fn text(&self) -> Result<String, Error> {
-        let bytes = fs::read(&self.log).map_err(io_error("read", &self.log))?;
+        let bytes = bounded::read(&self.log, bounded::DATA).map_err(io_error("read", &self.log))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }

@@ -15,7 +15,7 @@ use rand::{RngExt, SeedableRng};
 use rtlgen::{Config, Style};
 use serde::Serialize;
 
-use crate::engines::{Design, patiently};
+use crate::engines::{Design, models, patiently};
 use crate::replay;
 
 /// Flags of `flexmac estimate`.
@@ -56,7 +56,7 @@ pub struct EstimateArgs {
     sizes: Vec<(u32, u32)>,
     /// Numbers of arrays of the first size that share each product, the images of a batch dealt out
     /// among them, between commas
-    #[arg(long, value_name = "COUNTS", value_delimiter = ',')]
+    #[arg(long, value_name = "COUNTS", value_delimiter = ',', value_parser = models)]
     arrays: Vec<NonZeroUsize>,
     /// Clock period, for times and bandwidths in seconds
     #[arg(long, value_name = "PS")]

@@ -13,7 +13,7 @@ use rtlgen::{ConfigSpec, Cycles, Layout, Schedule, Style};
 use serde::Serialize;
 
 use crate::cmd::gemm_float;
-use crate::engines::{Design, Manner, array_engine};
+use crate::engines::{Design, Manner, array_engine, models};
 use crate::npy;
 
 /// Engines that multiply on an array.
@@ -90,7 +90,7 @@ pub struct GemmArgs {
     pub trace: Option<PathBuf>,
     /// Models that share the tiles, one thread each; changes no number [default: one per core, one
     /// alone with --trace]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = models)]
     threads: Option<NonZeroUsize>,
     /// Print the result as one JSON record
     #[arg(long)]

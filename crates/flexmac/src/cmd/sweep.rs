@@ -65,8 +65,8 @@ pub fn run(args: &SweepArgs) -> Result<()> {
         );
     }
     let table = args.out.join("headline.md");
-    let text =
-        fs::read_to_string(&table).with_context(|| format!("sweep: read {}", table.display()))?;
+    let text = bounded::text(&table, bounded::TEXT)
+        .with_context(|| format!("sweep: read {}", table.display()))?;
     outln!("{}", text.trim_end());
     Ok(())
 }
@@ -76,7 +76,7 @@ fn read_study(args: &SweepArgs) -> Result<Study> {
     let known = STUDIES.iter().find(|(name, _)| *name == args.study);
     let text = match known {
         Some((_, text)) => (*text).to_owned(),
-        None if args.study.ends_with(".toml") => fs::read_to_string(&path)
+        None if args.study.ends_with(".toml") => bounded::text(&path, bounded::TEXT)
             .with_context(|| format!("sweep: --study {}", path.display()))?,
         None => {
             let names: Vec<&str> = STUDIES.iter().map(|(name, _)| *name).collect();

@@ -24,7 +24,7 @@ use crate::cmd::check::print_tiles;
 use crate::cmd::gemm::ArrayEngine;
 use crate::cmd::listed::ListArgs;
 use crate::cmd::policy::{PolicyArgs, PolicyKind};
-use crate::engines::{Design, Manner, Replayed, array_engine};
+use crate::engines::{Design, Manner, Replayed, array_engine, models};
 use crate::progress::Progress;
 use crate::replay;
 use crate::run_config::RunConfig;
@@ -99,11 +99,11 @@ pub struct TrainArgs {
     config: Option<PathBuf>,
     /// Models of the array that share the tiles of each product, one thread each; changes no number
     /// [default: one per core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = models)]
     threads: Option<NonZeroUsize>,
     /// Arrays that share each product, the images of a batch dealt out among them: weights to the bit
     /// as on one, cycles those of the slowest [default: 1]
-    #[arg(long, value_name = "N", conflicts_with = "threads")]
+    #[arg(long, value_name = "N", value_parser = models, conflicts_with = "threads")]
     arrays: Option<NonZeroUsize>,
     /// Share of all tiles, drawn at random from the run's seed, that --engine checked runs on the
     /// RTL as well and compares with the reference, which computes everything, or that go into

@@ -84,7 +84,8 @@ pub fn load_checkpoint<T: Number>(
             hint: "start over with --force".to_owned(),
         })?,
     };
-    let bytes = fs::read(&path).map_err(NnError::io("read checkpoint", &path))?;
+    let bytes =
+        bounded::read(&path, bounded::STATE).map_err(NnError::io("read checkpoint", &path))?;
     let refuse = |(expected, wrong)| {
         let hint = match found.last() {
             Some((before, _)) if !previous => {

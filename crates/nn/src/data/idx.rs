@@ -3,17 +3,13 @@
 //! Layout: two zero bytes, element type (8 = unsigned byte), number of dimensions, each dimension
 //! as a big-endian 32-bit number, then the elements. Source: <http://yann.lecun.com/exdb/mnist/>.
 
-use std::fs;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::Path;
-
-use flate2::read::MultiGzDecoder;
 
 use crate::error::NnError;
 use crate::spec::Shape;
 
 const UNSIGNED_BYTE: u8 = 8;
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Images of an IDX file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +64,8 @@ fn misfit(path: &Path, expected: impl ToString, found: impl ToString) -> NnError
 
 /// Dimensions and elements of a file of unsigned bytes.
 fn read(path: &Path, rank: usize, what: &str) -> Result<(Vec<usize>, Vec<u8>), NnError> {
-    let mut bytes = unzip(path, fs::read(path).map_err(NnError::io("read", path))?)?;
+    let mut bytes =
+        unzip(path, bounded::read(path, bounded::DATA).map_err(NnError::io("read", path))?)?;
     let header = 4 + 4 * rank;
     // At most 3 dimensions.
     let magic = [0, 0, UNSIGNED_BYTE, rank as u8];
@@ -96,12 +93,10 @@ fn read(path: &Path, rank: usize, what: &str) -> Result<(Vec<usize>, Vec<u8>), N
 }
 
 fn unzip(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, NnError> {
-    if !bytes.starts_with(&GZIP) {
-        return Ok(bytes);
-    }
-    let mut unzipped = Vec::new();
-    match MultiGzDecoder::new(&bytes[..]).read_to_end(&mut unzipped) {
-        Ok(_) => Ok(unzipped),
-        Err(error) => Err(misfit(path, "a whole gzip stream", error)),
-    }
+    bounded::unzipped(bytes, bounded::DATA).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => {
+            misfit(path, format!("at most {} bytes unpacked", bounded::DATA), "more")
+        }
+        _ => misfit(path, "a whole gzip stream", error),
+    })
 }

@@ -5,7 +5,6 @@
 //! JPEG, told by content, and scaled to the size wanted as Caffe does it: both sides, whatever their
 //! proportions.
 
-use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
@@ -54,7 +53,8 @@ impl ImageList {
     /// [`NnError::Io`] when the list cannot be read, [`NnError::DataLine`] naming list, line and what
     /// is wrong there, [`NnError::DataFile`] for an empty list.
     pub fn read(path: &Path, classes: usize) -> Result<Self, NnError> {
-        let text = fs::read_to_string(path).map_err(NnError::io("read image list", path))?;
+        let text =
+            bounded::text(path, bounded::TEXT).map_err(NnError::io("read image list", path))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let lines = text.lines().map(str::trim).enumerate();
         let entries: Vec<Entry> = lines
@@ -90,7 +90,8 @@ impl ImageList {
     ) -> Result<Inspected, NnError> {
         let entry = &self.entries[number];
         let read = || -> Result<Inspected, String> {
-            let bytes = fs::read(&entry.picture).map_err(|error| error.to_string())?;
+            let bytes =
+                bounded::read(&entry.picture, bounded::DATA).map_err(|error| error.to_string())?;
             let reader = ImageReader::new(Cursor::new(&bytes))
                 .with_guessed_format()
                 .map_err(|error| error.to_string())?;

@@ -9,7 +9,6 @@
 mod npz;
 mod safetensors;
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -135,7 +134,7 @@ pub fn read_weights(path: &Path) -> Result<ReadWeights, NnError> {
     let Some(format) = WeightsFormat::of(path) else {
         return Err(refuse("a name that ends in .safetensors or .npz", "another".to_owned()));
     };
-    let bytes = fs::read(path).map_err(NnError::io("read weights", path))?;
+    let bytes = bounded::read(path, bounded::STATE).map_err(NnError::io("read weights", path))?;
     let tensors = match format {
         WeightsFormat::Safetensors => safetensors::read(&bytes),
         WeightsFormat::Npz => npz::read(&bytes),
@@ -179,6 +178,8 @@ fn attach_formats(json: &[u8], tensors: &mut [WeightTensor]) -> Result<(), Misfi
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn tensors() -> Vec<WeightTensor> {

@@ -1,9 +1,11 @@
 //! Weights as NumPy's npz: an array under each name, and `formats`, bytes that hold JSON.
 
+use std::error::Error;
 use std::io::{self, Cursor};
 
 use ndarray::{Array1, ArrayD, IxDyn};
-use ndarray_npy::{NpzReader, NpzWriter, ReadNpzError};
+use ndarray_npy::{NpzWriter, ReadNpyExt};
+use zip::ZipArchive;
 
 use super::{FORMATS, Misfit, WeightTensor, attach_formats, formats_json};
 
@@ -26,23 +28,27 @@ pub(super) fn write(tensors: &[WeightTensor]) -> io::Result<Vec<u8>> {
 }
 
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<WeightTensor>, Misfit> {
-    let refuse = |error: ReadNpzError| Misfit::File("a whole npz file", error.to_string());
-    let mut file = NpzReader::new(Cursor::new(bytes)).map_err(refuse)?;
+    let refuse = |error: &dyn Error| Misfit::File("a whole npz file", error.to_string());
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| refuse(&error))?;
     let mut tensors = Vec::new();
     let mut formats = None;
-    for (index, name) in file.names().map_err(refuse)?.into_iter().enumerate() {
+    // Entries may lie over each other, so that all together hold more than the file.
+    let mut left = bounded::STATE;
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index).map_err(|error| refuse(&error))?;
+        let name = entry.name().strip_suffix(".npy").unwrap_or(entry.name()).to_owned();
+        let array = bounded::take(entry, left).map_err(|error| refuse(&error))?;
+        left -= array.len() as u64;
+        bounded::check_npy(&array).map_err(|found| Misfit::Tensor(name.clone(), found))?;
         if name == FORMATS {
-            let json: Array1<u8> = file.by_index(index).map_err(refuse)?;
+            let json = Array1::<u8>::read_npy(&array[..]).map_err(|error| refuse(&error))?;
             formats = Some(json.to_vec());
             continue;
         }
-        let single: Result<ArrayD<f32>, _> = file.by_index(index);
-        let values: ArrayD<f64> = match single {
+        let values: ArrayD<f64> = match ArrayD::<f32>::read_npy(&array[..]) {
             Ok(values) => values.map(|value| f64::from(*value)),
-            Err(_) => {
-                let double = file.by_index(index);
-                double.map_err(|error| Misfit::Tensor(name.clone(), error.to_string()))?
-            }
+            Err(_) => ArrayD::read_npy(&array[..])
+                .map_err(|error| Misfit::Tensor(name.clone(), error.to_string()))?,
         };
         let shape = values.shape().to_vec();
         // Arrays may have been written column by column.

@@ -24,12 +24,16 @@ pub enum Function {
 }
 
 impl Function {
-    /// Reads a function.
+    /// Reads a function of at most 4096 bytes and 256 levels of inversions and parentheses: what
+    /// walks the tree calls itself.
     ///
     /// # Errors
     /// What was expected and what was there instead.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut reader = Reader { rest: text.trim_start() };
+        if text.len() > LONGEST {
+            return Err(format!("expected at most {LONGEST} bytes, found {}", text.len()));
+        }
+        let mut reader = Reader { rest: text.trim_start(), depth: 0 };
         let function = reader.or()?;
         if reader.rest.is_empty() {
             Ok(function)
@@ -94,9 +98,17 @@ impl Function {
     }
 }
 
+/// Longest text of a function, in bytes; those of real cells have some hundreds.
+const LONGEST: usize = 4096;
+
+/// Most inversions and parentheses around an operand.
+const DEEPEST: usize = 256;
+
 /// Recursive descent over what is left of the text, which never starts with a blank.
 struct Reader<'a> {
     rest: &'a str,
+    /// Operands around the one being read.
+    depth: usize,
 }
 
 impl Reader<'_> {
@@ -141,6 +153,16 @@ impl Reader<'_> {
     }
 
     fn operand(&mut self) -> Result<Function, String> {
+        if self.depth == DEEPEST {
+            return Err(format!("expected at most {DEEPEST} levels, found more"));
+        }
+        self.depth += 1;
+        let function = self.inverted();
+        self.depth -= 1;
+        function
+    }
+
+    fn inverted(&mut self) -> Result<Function, String> {
         let mut function = match self.peek() {
             Some('!') => {
                 self.take();
@@ -223,6 +245,23 @@ mod tests {
             assert_eq!(majority.eval(&value), bits.count_ones() >= 2, "{bits:03b}");
         }
         assert_eq!(majority.names(), ["A", "B", "C", "A", "B"]);
+    }
+
+    /// Each of these overflowed the stack.
+    #[test]
+    fn towers_of_operators_are_refused() {
+        for tower in ["(", "!", "(!"] {
+            let error = Function::parse(&(tower.repeat(1000) + "A")).unwrap_err();
+            assert_eq!(error, "expected at most 256 levels, found more");
+        }
+        for chain in ["A'", "A+", "A^", "A "] {
+            let error = Function::parse(&(chain.repeat(100_000) + "A")).unwrap_err();
+            assert_eq!(error, "expected at most 4096 bytes, found 200001");
+        }
+        let deepest = "(".repeat(255) + "A" + &")".repeat(255);
+        assert_eq!(verilog(&deepest), "A");
+        let longest = verilog(&("A'".to_owned() + &"'".repeat(4094)));
+        assert_eq!(longest.len(), 4096);
     }
 
     #[test]

@@ -22,6 +22,15 @@ pub enum NetlistError {
         /// The module.
         module: String,
     },
+    /// A hierarchy that comes to more than any design does: a short text can say one that doubles at
+    /// every level.
+    #[error("expected a hierarchy of at most {expected}, found more at {instance}")]
+    TooLarge {
+        /// What is bounded, and its bound.
+        expected: String,
+        /// Path of the instance where it passes it.
+        instance: String,
+    },
     /// A connection that does not fit the port.
     #[error("{instance}: expected {expected} bits on port {port}, found {found}")]
     Width {
@@ -170,6 +179,12 @@ impl Netlist {
     }
 }
 
+/// Most bits, cells and instances of a dissolved hierarchy, and its most levels.
+const MOST_BITS: usize = 1 << 27;
+const MOST_CELLS: usize = 1 << 24;
+const MOST_INSTANCES: usize = 1 << 20;
+const MOST_LEVELS: usize = 256;
+
 struct RawCell {
     kind: String,
     name: String,
@@ -187,6 +202,23 @@ struct Flattener<'a> {
 }
 
 impl Flattener<'_> {
+    /// Refuses an instance of `child` for which there is no room.
+    fn check_size(&self, child: &Module, path: &str) -> Result<(), NetlistError> {
+        let sizes = [
+            ("levels", self.open.len() + 1, MOST_LEVELS),
+            ("instances", self.instances.len() + 1, MOST_INSTANCES),
+            ("cells", self.cells.len() + child.cells.len(), MOST_CELLS),
+            ("bits", self.nets.parents.len() + child.bits, MOST_BITS),
+        ];
+        match sizes.iter().find(|(_, size, most)| size > most) {
+            Some((what, _, most)) => Err(NetlistError::TooLarge {
+                expected: format!("{most} {what}"),
+                instance: path.chars().take(200).collect(),
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// Adds the cells of `module`, whose bits begin at `base`, as instance `instance`.
     fn dissolve(
         &mut self,
@@ -221,6 +253,7 @@ impl Flattener<'_> {
             } else {
                 format!("{parent}/{}", cell.name)
             };
+            self.check_size(child, &path)?;
             let inner = self.nets.add(child.bits);
             for (port, bits) in &cell.pins {
                 let wire = child.ports.iter().map(|at| &child.wires[*at]).find(|w| w.name == *port);
@@ -329,6 +362,23 @@ module top (x, y);
   pair u_pair (.a({ x, 1'b0 }), .y(y));
 endmodule
 ";
+
+    /// 2^40 instances in forty lines, and a tower that overflowed the stack.
+    #[test]
+    fn hierarchies_beyond_memory_are_refused() {
+        let module = |level: usize, times: usize| {
+            let instance = |number| format!("m{} u{number} ();\n", level + 1);
+            let instances: String = (0..times).map(instance).collect();
+            format!("module m{level} ();\n{instances}endmodule\n")
+        };
+        let top = "module top ();\nm0 u ();\nendmodule\n";
+        let doubling: String = (0..40).map(|level| module(level, 2)).collect();
+        let error = flat(&format!("{top}{doubling}module m40 ();\nendmodule")).unwrap_err();
+        assert!(error.to_string().contains("at most 1048576 instances"), "{error}");
+        let tower: String = (0..10_000).map(|level| module(level, 1)).collect();
+        let error = flat(&format!("{top}{tower}module m10000 ();\nendmodule")).unwrap_err();
+        assert!(error.to_string().contains("at most 256 levels"), "{error}");
+    }
 
     #[test]
     fn nets_join_through_ports_and_constants_travel() {

@@ -79,7 +79,7 @@ impl Netlist {
     /// # Errors
     /// Text outside the subset above, with its line.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        let mut parser = Parser { lexer: Lexer { rest: text, line: 1 } };
+        let mut parser = Parser { lexer: Lexer { rest: text, line: 1 }, depth: 0, bits: 0 };
         let mut netlist = Self::default();
         while let Some(token) = parser.lexer.next()? {
             parser.expect_token(&token, "module")?;
@@ -154,8 +154,18 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// Most bits of all declarations, and of all expressions together: half a gigabyte of them.
+const MOST_BITS: usize = 1 << 25;
+
+/// Most braces around an expression.
+const DEEPEST: usize = 64;
+
 struct Parser<'a> {
     lexer: Lexer<'a>,
+    /// Braces around the expression being read.
+    depth: usize,
+    /// Of all expressions so far.
+    bits: usize,
 }
 
 /// A module under construction, with its names.
@@ -283,7 +293,12 @@ impl<'a> Parser<'a> {
         }
         loop {
             let name = self.name()?.to_owned();
-            let width = (left - right).unsigned_abs() as usize + 1; // a declared width
+            let width = usize::try_from(left.abs_diff(right)).unwrap_or(usize::MAX);
+            let width = width.saturating_add(1);
+            if width > MOST_BITS - builder.module.bits.min(MOST_BITS) {
+                let expected = format!("at most {MOST_BITS} bits in a module");
+                return Err(self.error(expected, &format!("[{left}:{right}] {name}")));
+            }
             if let Some(&known) = builder.names.get(&name) {
                 // Ports are declared again as wires.
                 let wire = &mut builder.module.wires[known];
@@ -336,10 +351,23 @@ impl<'a> Parser<'a> {
         Ok(CellInst { kind: kind.to_owned(), name, pins })
     }
 
+    /// Counts bits of expressions before memory is taken for them.
+    fn count(&mut self, bits: usize) -> Result<(), ParseError> {
+        self.bits = self.bits.saturating_add(bits);
+        if self.bits > MOST_BITS {
+            return Err(self.error(format!("at most {MOST_BITS} bits in expressions"), "more"));
+        }
+        Ok(())
+    }
+
     /// Bits of an expression, least significant first.
     fn expression(&mut self, builder: &Builder) -> Result<Vec<Bit>, ParseError> {
         let (word, escaped) = match self.token()? {
             Token::Symbol('{') => {
+                if self.depth == DEEPEST {
+                    return Err(self.error(format!("at most {DEEPEST} braces"), "more"));
+                }
+                self.depth += 1;
                 let mut parts = Vec::new();
                 loop {
                     parts.push(self.expression(builder)?);
@@ -347,12 +375,15 @@ impl<'a> Parser<'a> {
                         break;
                     }
                 }
+                self.depth -= 1;
                 return Ok(parts.into_iter().rev().flatten().collect());
             }
             Token::Word(word, escaped) => (word, escaped),
             other => return Err(self.error("a net, a constant or '{'", &shown(&other))),
         };
         if !escaped && word.starts_with(|c: char| c.is_ascii_digit()) {
+            let width = word.split_once('\'').and_then(|(width, _)| width.parse().ok());
+            self.count(width.unwrap_or(0))?;
             return constant(word)
                 .ok_or_else(|| self.error("a sized constant such as 4'b0101", word));
         }
@@ -361,6 +392,7 @@ impl<'a> Parser<'a> {
             .get(word)
             .map(|&wire| &builder.module.wires[wire])
             .ok_or_else(|| self.error("a declared net", word))?;
+        self.count(wire.width)?;
         let whole = (wire.base..wire.base + wire.width).map(Bit::Net);
         if self.lexer.peek()? != Some(Token::Symbol('[')) {
             return Ok(whole.collect());
@@ -377,7 +409,8 @@ impl<'a> Parser<'a> {
             other => return Err(self.error("':' or ']'", &shown(&other))),
         };
         let at = |index: i64| {
-            let offset = if wire.falling { index - wire.low } else { wire.low - index };
+            let (top, bottom) = if wire.falling { (index, wire.low) } else { (wire.low, index) };
+            let offset = top.checked_sub(bottom)?;
             usize::try_from(offset).ok().filter(|offset| *offset < wire.width)
         };
         match (at(left), at(right)) {
@@ -389,7 +422,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// `4'b01x0` or `2'h3`, bits least significant first.
+/// `4'b01x0` or `2'h3`, bits least significant first; at most [`MOST_BITS`].
 fn constant(word: &str) -> Option<Vec<Bit>> {
     let (width, rest) = word.split_once('\'')?;
     let width: usize = width.parse().ok()?;
@@ -473,6 +506,32 @@ endmodule
         let (x, zero) = (Bit::Net(0), Bit::Constant(Some(false)));
         let top = &netlist.modules["top"];
         assert_eq!(top.cells[0].pins[0].1, [x, zero, one, x]);
+    }
+
+    /// Each of these took memory without end, overflowed a number or the stack.
+    #[test]
+    fn widths_and_braces_beyond_memory_are_refused() {
+        let braces = "{".repeat(100_000);
+        let wide = "x, ".repeat(100);
+        for (text, message) in [
+            ("wire [9223372036854775807:0] x;".to_owned(), "at most 33554432 bits in a module"),
+            ("wire [9223372036854775807:-1] x;".to_owned(), "a name"),
+            ("wire [33554431:0] x;\nwire y;".to_owned(), "at most 33554432 bits in a module"),
+            ("INV u (.A(99999999999'd0));".to_owned(), "at most 33554432 bits in expressions"),
+            (
+                "INV u (.A(18446744073709551615'b0));".to_owned(),
+                "at most 33554432 bits in expressions",
+            ),
+            (
+                format!("wire [999999:0] x;\nINV u (.A({{{wide}x}}));"),
+                "at most 33554432 bits in expressions",
+            ),
+            (format!("INV u (.A({braces}));"), "at most 64 braces"),
+            ("wire [1:0] x;\nINV u (.A(x[9223372036854775807]));".to_owned(), "bits of x"),
+        ] {
+            let error = Netlist::parse(&format!("module a ();\n{text}\nendmodule")).unwrap_err();
+            assert_eq!(error.expected, message, "{text:.60}");
+        }
     }
 
     #[test]

@@ -1,0 +1,112 @@
+//! Whether a `.npy` file holds what its header declares.
+//!
+//! Readers of the format take memory for the shape before they look at the data, so the shape is
+//! compared with the file first. Only as much of the header is understood as that needs; what is
+//! sound here may still be refused by the reader. Source: numpy.lib.format.
+
+const MAGIC: &[u8] = b"\x93NUMPY";
+
+/// Checks that a file of the format has the header it declares, and at least a byte for each element
+/// of the shape declared there. A file without the magic is left to the reader.
+///
+/// # Errors
+/// What was expected and what was found.
+pub fn check_npy(bytes: &[u8]) -> Result<(), String> {
+    if !bytes.starts_with(MAGIC) || bytes.len() < 10 {
+        return Ok(());
+    }
+    let (start, length) = match bytes[6] {
+        1 => (10, usize::from(u16::from_le_bytes([bytes[8], bytes[9]]))),
+        2 | 3 if bytes.len() >= 12 => {
+            let length = u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
+            (12, usize::try_from(length).unwrap_or(usize::MAX))
+        }
+        _ => return Ok(()),
+    };
+    let rest = &bytes[start..];
+    let Some((header, data)) = rest.split_at_checked(length) else {
+        return Err(format!("expected a header of {length} bytes, found {}", rest.len()));
+    };
+    let Some(elements) = elements(header) else {
+        let header = String::from_utf8_lossy(&header[..header.len().min(200)]);
+        return Err(format!(
+            "expected a header with one 'shape', a tuple of numbers, found {:?}",
+            header.trim_end()
+        ));
+    };
+    if elements > data.len() as u128 {
+        return Err(format!(
+            "expected the {elements} elements of its shape, found {} bytes",
+            data.len()
+        ));
+    }
+    Ok(())
+}
+
+/// Product of the numbers behind the one `shape`, saturating; none if that is not what is there.
+fn elements(header: &[u8]) -> Option<u128> {
+    let header = std::str::from_utf8(header).ok()?;
+    let (before, behind) = header.split_once("shape")?;
+    // Escapes could spell a second one.
+    if behind.contains("shape") || header.contains('\\') {
+        return None;
+    }
+    let quote = before.chars().next_back().filter(|c| matches!(c, '\'' | '"'))?;
+    let tuple = behind.strip_prefix(quote)?.trim_start().strip_prefix(':')?.trim_start();
+    let (tuple, _) = tuple.strip_prefix('(')?.split_once(')')?;
+    let numbers = tuple.split(',').map(str::trim).filter(|number| !number.is_empty());
+    numbers
+        .map(|number| number.parse::<u128>().ok())
+        .try_fold(1_u128, |product, number| Some(product.saturating_mul(number?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(header: &str, data: usize) -> Vec<u8> {
+        let length = u16::try_from(header.len()).unwrap().to_le_bytes();
+        [MAGIC, &[1, 0], &length[..], header.as_bytes(), &vec![0; data]].concat()
+    }
+
+    fn with_shape(shape: &str, data: usize) -> Result<(), String> {
+        check_npy(&file(&format!("{{'descr': '|i1', 'shape': {shape}, }}\n"), data))
+    }
+
+    #[test]
+    fn shapes_are_held_against_what_is_there() {
+        for (shape, data) in [("()", 1), ("(3,)", 3), ("(2, 3)", 6), ("(0, 9999999999)", 0)] {
+            assert_eq!(with_shape(shape, data), Ok(()), "{shape}");
+        }
+        let error = with_shape("(2, 3)", 5).unwrap_err();
+        assert_eq!(error, "expected the 6 elements of its shape, found 5 bytes");
+        assert!(with_shape("(99999999999999999999999, 99999999999999999999999)", 9).is_err());
+    }
+
+    #[test]
+    fn headers_that_could_mean_two_shapes_are_refused() {
+        for header in [
+            "{'shape': (1,), 'shape': (9,)}",
+            "{'sh\\x61pe': (9,), 'shape': (1,)}",
+            "{'no': 'shape: (1,)'}",
+            "{'shape': (-1,)}",
+            "{'shape': (0x10,)}",
+            "{'shape': 'shapeless'}",
+            "{}",
+        ] {
+            let error = check_npy(&file(header, 1)).unwrap_err();
+            assert!(error.starts_with("expected a header with one 'shape'"), "{header}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_header_longer_than_the_file_is_refused() {
+        let long = [MAGIC, &[2, 0, 255, 255, 255, 255], b"x"].concat();
+        let error = check_npy(&long).unwrap_err();
+        assert_eq!(error, "expected a header of 4294967295 bytes, found 1");
+        let whole = file("{'shape': (1,)}", 1);
+        for end in 0..whole.len() {
+            let _ = check_npy(&whole[..end]);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What reads files from outside, as functions of bytes: one table for the mutation test beside this
+//! file and for the coverage-guided fuzzers in `fuzz/`.
+//!
+//! A target writes the bytes where its reader looks for a file, reads them as the program would, and
+//! goes on as far as it can without a long computation: a network is planned, a run becomes a page. It
+//! returns whether the bytes were taken or refused, and in what words; anything else, from a panic to an
+//! allocation beyond bounds, is a fault.
+
+use std::fs;
+use std::path::Path;
+
+use nn::data::{ListOptions, Need, read_image_lists, read_images, read_labels};
+use nn::{NetPlan, NetSpec, Shape};
+use sha2::{Digest, Sha256};
+use synth::liberty::Library;
+use synth::liberty::function::Function;
+use synth::netlist::Netlist;
+use synth::{sta, yosys};
+
+/// Taken, or why not.
+pub type Verdict = Result<(), String>;
+
+/// A reader: a folder of its own to put files in, and the bytes.
+pub type Read = fn(&Path, &[u8]) -> Verdict;
+
+/// Name, which is also that of its folder of valid files in `seeds/`, and reader.
+pub const TARGETS: [(&str, Read); 23] = [
+    ("npy", npy),
+    ("idx", idx),
+    ("image-list", image_list),
+    ("picture", picture),
+    ("weights-npz", weights_npz),
+    ("weights-safetensors", weights_safetensors),
+    ("checkpoint", checkpoint),
+    ("checkpoint-payload", checkpoint_payload),
+    ("network", network),
+    ("design", design),
+    ("study", study),
+    ("run-config", run_config),
+    ("history", history),
+    ("result", result),
+    ("synth-report", synth_report),
+    ("liberty", liberty),
+    ("liberty-gz", liberty_gz),
+    ("function", function),
+    ("netlist", netlist),
+    ("timing-log", timing_log),
+    ("stat-json", stat_json),
+    ("stat-text", stat_text),
+    ("abc-log", abc_log),
+];
+
+fn put(folder: &Path, name: &str, bytes: &[u8]) -> std::path::PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, bytes).expect("the scratch folder is writable");
+    path
+}
+
+/// The error with its causes, as the program prints it.
+fn words(error: impl std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// What a tool's output misses, and where.
+fn place(error: synth::ParseError) -> String {
+    format!("line {}: expected {}, found {}", error.line, error.expected, error.found)
+}
+
+fn npy(folder: &Path, bytes: &[u8]) -> Verdict {
+    let path = put(folder, "a.npy", bytes);
+    let integers = crate::npy::read_matrix(&path).map(|_| ());
+    let bias = crate::npy::read_bias(&path).map(|_| ());
+    let floats = crate::npy::read_float_matrix(&path).map(|_| ());
+    let float_bias = crate::npy::read_float_bias(&path).map(|_| ());
+    integers.or(bias).or(floats).or(float_bias).map_err(|error| format!("{error:#}"))
+}
+
+fn idx(folder: &Path, bytes: &[u8]) -> Verdict {
+    let path = put(folder, "a.idx", bytes);
+    let images = read_images(&path).map(|images| {
+        assert_eq!(images.pixels.len(), images.count * images.shape.len());
+    });
+    images.or_else(|_| read_labels(&path, 10).map(|_| ())).map_err(words)
+}
+
+const PICTURE: &[u8] = include_bytes!("seeds/picture/rgb.png");
+
+fn lists(folder: &Path, list: &[u8], picture: &[u8]) -> Verdict {
+    put(folder, "picture.png", picture);
+    let lists = [put(folder, "train.txt", list), put(folder, "test.txt", list)];
+    let need = Need { shape: Shape { height: 4, width: 4, channels: 3 }, classes: 10 };
+    let options = ListOptions { resize: Some(8), ..ListOptions::default() };
+    read_image_lists(&lists, need, &options).map(|_| ()).map_err(words)
+}
+
+fn image_list(folder: &Path, bytes: &[u8]) -> Verdict {
+    lists(folder, bytes, PICTURE)
+}
+
+fn picture(folder: &Path, bytes: &[u8]) -> Verdict {
+    lists(folder, b"picture.png 0\n", bytes)
+}
+
+fn weights_npz(folder: &Path, bytes: &[u8]) -> Verdict {
+    nn::read_weights(&put(folder, "w.npz", bytes)).map(|_| ()).map_err(words)
+}
+
+fn weights_safetensors(folder: &Path, bytes: &[u8]) -> Verdict {
+    nn::read_weights(&put(folder, "w.safetensors", bytes)).map(|_| ()).map_err(words)
+}
+
+fn checkpoint(folder: &Path, bytes: &[u8]) -> Verdict {
+    let checkpoints = folder.join("checkpoints");
+    fs::create_dir_all(&checkpoints).expect("the scratch folder is writable");
+    put(&checkpoints, "00000003.ckpt", bytes);
+    let integers = nn::load_checkpoint::<i32>(folder, false).map(|_| ());
+    integers.or_else(|_| nn::load_checkpoint::<f32>(folder, false).map(|_| ())).map_err(words)
+}
+
+/// What lies behind a checksum that is right.
+fn checkpoint_payload(folder: &Path, bytes: &[u8]) -> Verdict {
+    let mut whole = b"FLEXMACK".to_vec();
+    whole.extend(1_u32.to_le_bytes());
+    whole.extend((bytes.len() as u64).to_le_bytes());
+    whole.extend(Sha256::digest(bytes));
+    whole.extend(bytes);
+    checkpoint(folder, &whole)
+}
+
+fn network(folder: &Path, bytes: &[u8]) -> Verdict {
+    let path = put(folder, "n.toml", bytes);
+    let spec = NetSpec::load(&path.display().to_string()).map_err(words)?;
+    let plan = NetPlan::new(&spec, 64).map_err(words)?;
+    let products = nn::products(&plan, 64);
+    assert!(!products.is_empty(), "a network multiplies");
+    Ok(())
+}
+
+fn design(folder: &Path, bytes: &[u8]) -> Verdict {
+    put(folder, "config.json", bytes);
+    let config = rtlgen::read(folder).map_err(words)?;
+    let bits = u64::from(config.acc_bits()) + u64::from(config.sum_bits());
+    assert!(bits < 1000, "{bits}");
+    Ok(())
+}
+
+fn study(folder: &Path, bytes: &[u8]) -> Verdict {
+    let text = String::from_utf8(bytes.to_vec()).map_err(words)?;
+    let study: cost::Study = toml::from_str(&text).map_err(words)?;
+    study.check(folder).map_err(words)
+}
+
+const CONFIG: &[u8] = include_bytes!("seeds/run-config/config.json");
+const HISTORY: &[u8] = include_bytes!("seeds/history/history.jsonl");
+const RESULT: &[u8] = include_bytes!("seeds/result/result.json");
+
+/// A run as a page and its drawings, and as work to be costed.
+fn run(folder: &Path, config: &[u8], history: &[u8], result: &[u8]) -> Verdict {
+    put(folder, "config.json", config);
+    put(folder, "history.jsonl", history);
+    put(folder, "result.json", result);
+    // Either reader may refuse what the other takes.
+    let mix = cost::Mix::read(folder).map(|mix| mix.shares()).map(|_| ()).map_err(words);
+    let run = report::Run::read(folder, true).map_err(words)?;
+    let plots = report::run_plots(&run, 0);
+    assert!(!plots.is_empty());
+    let page = report::page(&[run.clone(), run], &report::Hardware::default()).map_err(words)?;
+    assert!(page.ends_with("</html>\n"), "a whole page");
+    mix
+}
+
+fn run_config(folder: &Path, bytes: &[u8]) -> Verdict {
+    run(folder, bytes, HISTORY, RESULT)
+}
+
+fn history(folder: &Path, bytes: &[u8]) -> Verdict {
+    run(folder, CONFIG, bytes, RESULT)
+}
+
+fn result(folder: &Path, bytes: &[u8]) -> Verdict {
+    run(folder, CONFIG, HISTORY, bytes)
+}
+
+fn synth_report(folder: &Path, bytes: &[u8]) -> Verdict {
+    let report = report::read_synth(&put(folder, "report.json", bytes)).map_err(words)?;
+    let hardware = report::Hardware { synth: Some(report), ..report::Hardware::default() };
+    put(folder, "config.json", CONFIG);
+    put(folder, "history.jsonl", HISTORY);
+    put(folder, "result.json", RESULT);
+    let run = report::Run::read(folder, false).map_err(words)?;
+    report::page(&[run], &hardware).map(|_| ()).map_err(words)
+}
+
+fn liberty(_: &Path, bytes: &[u8]) -> Verdict {
+    let library = Library::parse(bytes).map_err(place)?;
+    let _ = (library.tie(true), library.tie(false), library.buffer_pins(), library.inverter());
+    let _ = (library.clock_gate(), library.flip_flop());
+    assert!(library.without_excluded(bytes).len() <= bytes.len());
+    // A cell that cannot be modelled is refused by name.
+    for name in library.cells.keys() {
+        let _ = library.model(name);
+    }
+    Ok(())
+}
+
+fn liberty_gz(folder: &Path, bytes: &[u8]) -> Verdict {
+    synth::read_library(&put(folder, "a.lib.gz", bytes)).map(|_| ()).map_err(words)
+}
+
+fn function(_: &Path, bytes: &[u8]) -> Verdict {
+    let function = Function::parse(&String::from_utf8_lossy(bytes))?;
+    let _ = (function.verilog(&mut str::to_owned), function.eval(&|name| name.len() % 2 == 0));
+    Ok(())
+}
+
+fn netlist(_: &Path, bytes: &[u8]) -> Verdict {
+    let netlist = Netlist::parse(&String::from_utf8_lossy(bytes)).map_err(place)?;
+    netlist.flatten("top").map(|_| ()).map_err(words)
+}
+
+fn timing_log(_: &Path, bytes: &[u8]) -> Verdict {
+    let log = String::from_utf8_lossy(bytes);
+    let _ = sta::error_lines(&log);
+    sta::parse(&log, sta::NOMINAL_PERIOD_PS).map(|_| ()).map_err(place)
+}
+
+fn stat_json(_: &Path, bytes: &[u8]) -> Verdict {
+    yosys::parse_stat_json(&String::from_utf8_lossy(bytes)).map(|_| ()).map_err(place)
+}
+
+fn stat_text(_: &Path, bytes: &[u8]) -> Verdict {
+    let text = String::from_utf8_lossy(bytes);
+    let _ = yosys::parse_transistors(&text);
+    yosys::parse_chip_area(&text, "flexmac_core").map(|_| ()).map_err(place)
+}
+
+fn abc_log(_: &Path, bytes: &[u8]) -> Verdict {
+    yosys::parse_abc_delay(&String::from_utf8_lossy(bytes)).map(|_| ()).map_err(place)
+}
