@@ -7,7 +7,10 @@ use cosim::FloatEngine;
 use dps::{FormatTable, Policy, Static, StaticConfig};
 use fxp::Rounding;
 use ndarray::Array2;
-use nn::{LayerSpec, NetPlan, NetSpec, Network, Pass, Shape, Tally};
+use nn::{
+    AvgPoolSpec, DropoutSpec, LayerSpec, LrnSpec, MaxPoolSpec, NetPlan, NetSpec, Network, Pass,
+    ReluSpec, Shape, Tally,
+};
 
 const BATCH: usize = 3;
 /// How far a parameter is moved each way.
@@ -158,28 +161,43 @@ fn convolution_with_stride_and_padding() {
 #[test]
 fn max_pool() {
     let input = Shape { height: 7, width: 7, channels: 1 };
-    let pool = LayerSpec::MaxPool { name: "pool".to_owned(), kernel: 2, stride: 2, padding: 0 };
+    let pool = LayerSpec::MaxPool(MaxPoolSpec {
+        name: "pool".to_owned(),
+        kernel: 2,
+        stride: 2,
+        padding: 0,
+    });
     Case::new(input, vec![conv("a", 2, 2, 1, 0), pool, inner_product("b", 3)]).check();
 }
 
 #[test]
 fn max_pool_with_overlapping_hanging_windows() {
     let input = Shape { height: 7, width: 9, channels: 1 };
-    let pool = LayerSpec::MaxPool { name: "pool".to_owned(), kernel: 3, stride: 2, padding: 0 };
+    let pool = LayerSpec::MaxPool(MaxPoolSpec {
+        name: "pool".to_owned(),
+        kernel: 3,
+        stride: 2,
+        padding: 0,
+    });
     Case::new(input, vec![conv("a", 2, 2, 1, 0), pool, inner_product("b", 3)]).check();
 }
 
 #[test]
 fn relu() {
     let input = Shape { height: 2, width: 3, channels: 2 };
-    let relu = LayerSpec::Relu { name: "relu".to_owned() };
+    let relu = LayerSpec::Relu(ReluSpec { name: "relu".to_owned() });
     Case::new(input, vec![inner_product("a", 9), relu, inner_product("b", 4)]).check();
 }
 
 #[test]
 fn max_pool_with_padding() {
     let input = Shape { height: 6, width: 7, channels: 1 };
-    let pool = LayerSpec::MaxPool { name: "pool".to_owned(), kernel: 3, stride: 2, padding: 1 };
+    let pool = LayerSpec::MaxPool(MaxPoolSpec {
+        name: "pool".to_owned(),
+        kernel: 3,
+        stride: 2,
+        padding: 1,
+    });
     Case::new(input, vec![conv("a", 2, 2, 1, 0), pool, inner_product("b", 3)]).check();
 }
 
@@ -187,7 +205,12 @@ fn max_pool_with_padding() {
 fn avg_pool_with_overlapping_hanging_padded_windows() {
     let input = Shape { height: 7, width: 9, channels: 2 };
     for padding in [0, 1] {
-        let pool = LayerSpec::AvgPool { name: "pool".to_owned(), kernel: 3, stride: 2, padding };
+        let pool = LayerSpec::AvgPool(AvgPoolSpec {
+            name: "pool".to_owned(),
+            kernel: 3,
+            stride: 2,
+            padding,
+        });
         Case::new(input, vec![conv("a", 3, 2, 1, 0), pool, inner_product("b", 3)]).check();
     }
 }
@@ -209,7 +232,7 @@ fn convolution_in_groups() {
 #[test]
 fn dropout() {
     let input = Shape { height: 2, width: 3, channels: 2 };
-    let drop = LayerSpec::Dropout { name: "drop".to_owned(), ratio: 0.25 };
+    let drop = LayerSpec::Dropout(DropoutSpec { name: "drop".to_owned(), ratio: 0.25 });
     let mut case = Case::new(input, vec![inner_product("a", 9), drop, inner_product("b", 4)]);
     // Differences are taken under the mask of the step.
     case.masked = true;
@@ -219,7 +242,13 @@ fn dropout() {
 #[test]
 fn lrn() {
     let input = Shape { height: 2, width: 3, channels: 2 };
-    let norm = LayerSpec::Lrn { name: "norm".to_owned(), size: 3, alpha: 0.5, beta: 0.75, k: 1.0 };
+    let norm = LayerSpec::Lrn(LrnSpec {
+        name: "norm".to_owned(),
+        size: 3,
+        alpha: 0.5,
+        beta: 0.75,
+        k: 1.0,
+    });
     let mut case = Case::new(input, vec![conv("a", 5, 1, 1, 0), norm, inner_product("b", 4)]);
     // Curved everywhere, so a second difference is no sign of a kink.
     case.kink = 1e-2;

@@ -20,6 +20,7 @@ use fxp::{Counters, Format};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DpsError;
+use crate::kind::{Constants, Machine, PolicyKind, Unit, constant};
 use crate::policy::{Observation, Policy, PolicyState};
 use crate::tensor::{FormatTable, Formats, TensorRole, TensorSpec};
 
@@ -59,6 +60,19 @@ impl Default for Courbariaux2014Config {
 }
 
 impl Courbariaux2014Config {
+    fn from_constants(constants: &mut dyn Constants, machine: &Machine) -> Self {
+        let first = Self::default();
+        Self {
+            bits: constants.count("bits", first.bits.min(machine.max_bits)),
+            storage_bits: constants.count("storage-bits", first.storage_bits),
+            integer_length: constants.integer_length("first-il", first.integer_length),
+            overflow_limit: constants.share("overflow-limit", first.overflow_limit),
+            interval: constants.count("interval", first.interval),
+            calibration: constants.count("calibration", first.calibration),
+            calibration_bits: constants.count("max-width", machine.max_bits),
+        }
+    }
+
     fn check(&self) -> Result<(), DpsError> {
         for bits in [self.bits, self.storage_bits, self.calibration_bits] {
             Format::new(bits, 0).map_err(|source| DpsError::Format { policy: NAME, source })?;
@@ -228,22 +242,41 @@ impl Policy for Courbariaux2014 {
     }
 
     fn state(&self) -> PolicyState {
-        PolicyState::Courbariaux2014(self.state.clone())
+        PolicyState::new(NAME, &self.state)
     }
 
     fn restore(&mut self, state: &PolicyState) -> Result<(), DpsError> {
-        match state {
-            PolicyState::Courbariaux2014(saved)
-                if [saved.values.len(), saved.gradients.len()] == [self.roles.len(); 2] =>
-            {
-                self.state = saved.clone();
-                self.table = table(&self.config, &self.roles, &self.state);
-                Ok(())
-            }
-            other => Err(other.refuse(NAME, self.roles.len())),
-        }
+        self.state = state.read(NAME, self.roles.len(), |state: &Courbariaux2014State| {
+            [state.values.len(), state.gradients.len()]
+        })?;
+        self.table = table(&self.config, &self.roles, &self.state);
+        Ok(())
     }
 }
+
+/// The policy as a choice.
+pub(crate) const KIND: PolicyKind = PolicyKind {
+    name: NAME,
+    about: "Courbariaux, Bengio, David 2014: fixed widths, points by overflow rates",
+    heading: "Policy courbariaux2014",
+    constants: &[
+        constant(
+            "interval",
+            Unit::Count,
+            "Iterations between two looks at the scaling factors [default: 100]",
+        ),
+        constant(
+            "calibration",
+            Unit::Count,
+            "Wide iterations at the start that find the first scaling factors [default: 100]",
+        ),
+    ],
+    forward_rounding: None,
+    make: |constants, machine, tensors| {
+        let config = Courbariaux2014Config::from_constants(constants, machine);
+        Ok(Box::new(Courbariaux2014::new(config, tensors)?))
+    },
+};
 
 #[cfg(test)]
 #[path = "courbariaux2014_tests.rs"]

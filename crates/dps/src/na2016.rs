@@ -16,6 +16,7 @@ use fxp::Format;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DpsError;
+use crate::kind::{Constants, Machine, PolicyKind, Unit, constant};
 use crate::loss_average::LossAverage;
 use crate::policy::{Observation, Policy, PolicyState, TensorCounters};
 use crate::tensor::{FormatTable, Formats, TensorRole, TensorSpec};
@@ -62,6 +63,20 @@ impl Default for Na2016Config {
 }
 
 impl Na2016Config {
+    fn from_constants(constants: &mut dyn Constants, machine: &Machine) -> Self {
+        let first = Self::default();
+        let max_bits = constants.count("max-width", machine.max_bits);
+        Self {
+            max_bits,
+            target_bits: constants.count("target-width", first.target_bits.min(max_bits)),
+            step_bits: constants.count("step-width", first.step_bits),
+            isearch_window: constants.count("isearch-window", first.isearch_window),
+            dsearch_window: constants.count("dsearch-window", first.dsearch_window),
+            loss_window: constants.count("loss-window", first.loss_window),
+            ..first
+        }
+    }
+
     fn check(&self) -> Result<(), DpsError> {
         for bits in [self.max_bits, self.target_bits] {
             Format::new(bits, 0).map_err(|source| DpsError::Format { policy: NAME, source })?;
@@ -262,24 +277,47 @@ impl Policy for Na2016 {
     }
 
     fn state(&self) -> PolicyState {
-        PolicyState::Na2016(self.state.clone())
+        PolicyState::new(NAME, &self.state)
     }
 
     fn restore(&mut self, state: &PolicyState) -> Result<(), DpsError> {
-        match state {
-            PolicyState::Na2016(saved) if saved.points.len() == self.roles.len() => {
-                for bits in [saved.width, saved.target] {
-                    Format::new(bits, 0)
-                        .map_err(|source| DpsError::Format { policy: NAME, source })?;
-                }
-                self.state = saved.clone();
-                self.table = table(&self.state);
-                Ok(())
-            }
-            other => Err(other.refuse(NAME, self.roles.len())),
+        let saved: Na2016State =
+            state.read(NAME, self.roles.len(), |state: &Na2016State| [state.points.len()])?;
+        for bits in [saved.width, saved.target] {
+            Format::new(bits, 0).map_err(|source| DpsError::Format { policy: NAME, source })?;
         }
+        self.state = saved;
+        self.table = table(&self.state);
+        Ok(())
     }
 }
+
+/// The policy as a choice.
+pub(crate) const KIND: PolicyKind = PolicyKind {
+    name: NAME,
+    about: "Na and Mukhopadhyay, ISLPED 2016: one width, by the loss",
+    heading: "Policy na2016",
+    constants: &[
+        constant("target-width", Unit::Bits, "First width of D-search [default: 16]"),
+        constant("step-width", Unit::Bits, "What a jump raises the target by [default: 16]"),
+        constant(
+            "isearch-window",
+            Unit::Count,
+            "Clean iterations before an integer length shrinks [default: 20]",
+        ),
+        constant(
+            "dsearch-window",
+            Unit::Count,
+            "Maxima of the loss waited for after a jump [default: 20]",
+        ),
+        constant("loss-window", Unit::Count, "Losses in the smoothed loss [default: 100]"),
+    ],
+    forward_rounding: None,
+    make: |constants, machine, tensors| {
+        let config = Na2016Config::from_constants(constants, machine);
+        Ok(Box::new(Na2016::new(config, tensors)?))
+    },
+};
 
 #[cfg(test)]
 #[path = "na2016_tests.rs"]

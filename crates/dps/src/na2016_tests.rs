@@ -226,7 +226,10 @@ fn a_restored_policy_goes_on_the_same() {
 #[test]
 fn a_foreign_state_is_refused() {
     let mut policy = Na2016::new(Na2016Config::default(), &tensors()).unwrap();
-    let error = policy.restore(&PolicyState::Static).unwrap_err().to_string();
+    let error = policy
+        .restore(&PolicyState::new("static", &serde_json::json!({})))
+        .unwrap_err()
+        .to_string();
     assert_eq!(
         error,
         "policy na2016: expected a saved state of na2016 with 3 tensors, found one of static"

@@ -19,6 +19,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DpsError, check_count, check_share};
+use crate::kind::{Constants, Machine, PolicyKind, Unit, constant};
 use crate::operand::{OperandRules, OperandState};
 use crate::policy::{Observation, Policy, PolicyState};
 use crate::tensor::{FormatTable, Formats, TensorRole, TensorSpec};
@@ -87,6 +88,27 @@ impl Default for PlanewiseConfig {
 }
 
 impl PlanewiseConfig {
+    fn from_constants(constants: &mut dyn Constants, machine: &Machine) -> Self {
+        let first = Self::default();
+        Self {
+            chunk: machine.chunk,
+            input_bits: constants.count("input-bits", first.input_bits),
+            weight_bits: constants.count("weight-bits", first.weight_bits),
+            shared_weight_bits: constants.count("shared-weight-bits", first.shared_weight_bits),
+            activation_bits: constants.count("activation-bits", first.activation_bits),
+            gradient_bits: constants.count("gradient-bits", first.gradient_bits),
+            loss_gradient_bits: constants.count("loss-gradient-bits", first.loss_gradient_bits),
+            operand_bits_max: constants.count("operand-bits-max", first.operand_bits_max),
+            storage_bits: constants.count("storage-bits", first.storage_bits),
+            overflow_limit: constants.share("overflow-limit", first.overflow_limit),
+            gradient_overflow_limit: constants
+                .share("gradient-overflow-limit", first.gradient_overflow_limit),
+            resolution: constants.share("resolution", first.resolution),
+            window: constants.count("window", first.window),
+            widen_at: constants.iterations("widen-at", first.widen_at),
+        }
+    }
+
     fn check(&self) -> Result<(), DpsError> {
         let widths = [
             self.chunk,
@@ -286,20 +308,66 @@ impl Policy for Planewise {
     }
 
     fn state(&self) -> PolicyState {
-        PolicyState::Planewise(self.state.clone())
+        PolicyState::new(NAME, &self.state)
     }
 
     fn restore(&mut self, state: &PolicyState) -> Result<(), DpsError> {
-        match state {
-            PolicyState::Planewise(saved) if saved.tensors.len() == self.rules.len() => {
-                self.state = saved.clone();
-                self.table = table(&self.rules, &self.state);
-                Ok(())
-            }
-            other => Err(other.refuse(NAME, self.rules.len())),
-        }
+        self.state =
+            state.read(NAME, self.rules.len(), |state: &PlanewiseState| [state.tensors.len()])?;
+        self.table = table(&self.rules, &self.state);
+        Ok(())
     }
 }
+
+/// The policy as a choice.
+pub(crate) const KIND: PolicyKind = PolicyKind {
+    name: NAME,
+    about: "As few planes as the counters allow, by use of each tensor",
+    heading: "Policy planewise (widths are rounded up to the array's chunk)",
+    constants: &[
+        constant("input-bits", Unit::Bits, "Width of the input [default: 4]"),
+        constant(
+            "weight-bits",
+            Unit::Bits,
+            "First width of an inner product's weights as operands [default: 4]",
+        ),
+        constant(
+            "shared-weight-bits",
+            Unit::Bits,
+            "First width of a convolution's weights as operands [default: 8]",
+        ),
+        constant("activation-bits", Unit::Bits, "First width of activations [default: 8]"),
+        constant("gradient-bits", Unit::Bits, "First width of gradients [default: 4]"),
+        constant("loss-gradient-bits", Unit::Bits, "First width of the loss gradient [default: 8]"),
+        constant("operand-bits-max", Unit::Bits, "Widest operand [default: 8]"),
+        constant(
+            "gradient-overflow-limit",
+            Unit::Share,
+            "Share of gradients that may overflow [default: 0.000244140625]",
+        ),
+        constant(
+            "resolution",
+            Unit::Share,
+            "Mean rounding error, in last places, below which a plane is missing; 0 adds none \
+             [default: 0]",
+        ),
+        constant(
+            "window",
+            Unit::Count,
+            "Iterations between decisions that need no haste [default: 20]",
+        ),
+        constant(
+            "widen-at",
+            Unit::Iterations,
+            "Iterations after which every operand takes its widest format; 0 for never [default: 0]",
+        ),
+    ],
+    forward_rounding: Some(fxp::Rounding::Nearest),
+    make: |constants, machine, tensors| {
+        let config = PlanewiseConfig::from_constants(constants, machine);
+        Ok(Box::new(Planewise::new(config, tensors)?))
+    },
+};
 
 #[cfg(test)]
 #[path = "planewise_tests.rs"]

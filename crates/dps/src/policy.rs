@@ -1,13 +1,11 @@
 //! What a policy sees and answers.
 
 use fxp::Counters;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use crate::courbariaux2014::Courbariaux2014State;
 use crate::error::DpsError;
-use crate::na2016::Na2016State;
-use crate::planewise::PlanewiseState;
-use crate::taras2018::Taras2018State;
 use crate::tensor::FormatTable;
 
 /// One tensor's counters of one iteration, by what was rounded.
@@ -74,53 +72,54 @@ pub trait Policy: Send {
     fn restore(&mut self, state: &PolicyState) -> Result<(), DpsError>;
 }
 
-/// A policy's saved state; one variant per policy, so that a checkpoint says whose it is.
+/// A policy's saved state: its name, so that a checkpoint says whose it is, and beside it the fields
+/// of the policy's own state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "policy", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum PolicyState {
-    /// `static` never changes.
-    Static,
-    /// `na2016`.
-    Na2016(Na2016State),
-    /// `courbariaux2014`.
-    Courbariaux2014(Courbariaux2014State),
-    /// `taras2018`.
-    Taras2018(Taras2018State),
-    /// `planewise`.
-    Planewise(PlanewiseState),
+pub struct PolicyState {
+    policy: String,
+    #[serde(flatten)]
+    fields: Map<String, Value>,
 }
 
 impl PolicyState {
+    /// The state of `policy`, a struct with named fields.
+    ///
+    /// # Panics
+    /// When `state` is no such struct.
+    pub fn new(policy: &str, state: &impl Serialize) -> Self {
+        match serde_json::to_value(state) {
+            Ok(Value::Object(fields)) => Self { policy: policy.to_owned(), fields },
+            other => panic!("expected the state of {policy} to be named fields, found {other:?}"),
+        }
+    }
+
     /// The name of the policy the state belongs to.
-    pub fn policy(&self) -> &'static str {
-        match self {
-            Self::Static => crate::static_policy::NAME,
-            Self::Na2016(_) => crate::na2016::NAME,
-            Self::Courbariaux2014(_) => crate::courbariaux2014::NAME,
-            Self::Taras2018(_) => crate::taras2018::NAME,
-            Self::Planewise(_) => crate::planewise::NAME,
-        }
+    pub fn policy(&self) -> &str {
+        &self.policy
     }
 
-    /// Tensors it covers; `static` keeps none.
-    fn tensors(&self) -> usize {
-        match self {
-            Self::Static => 0,
-            Self::Na2016(state) => state.points.len(),
-            Self::Courbariaux2014(state) => state.values.len(),
-            Self::Taras2018(state) => state.formats.len(),
-            Self::Planewise(state) => state.tensors.len(),
-        }
-    }
-
-    /// The refusal of this state by a policy for so many tensors.
-    pub(crate) fn refuse(&self, policy: &'static str, tensors: usize) -> DpsError {
-        let found = if self.policy() == policy {
-            format!("{policy} with {} tensors", self.tensors())
-        } else {
-            self.policy().to_owned()
+    /// The state, for `policy` on so many tensors; `lengths` are those of the state's lists by tensor.
+    ///
+    /// # Errors
+    /// [`DpsError::State`] when it is another policy's or another network's.
+    pub fn read<S: DeserializeOwned, const N: usize>(
+        &self,
+        policy: &'static str,
+        tensors: usize,
+        lengths: impl Fn(&S) -> [usize; N],
+    ) -> Result<S, DpsError> {
+        let refuse = |found| {
+            let expected = format!("{policy} with {tensors} tensors");
+            DpsError::State { policy, expected, found }
         };
-        DpsError::State { policy, expected: format!("{policy} with {tensors} tensors"), found }
+        if self.policy != policy {
+            return Err(refuse(self.policy.clone()));
+        }
+        let state = serde_json::from_value(Value::Object(self.fields.clone()))
+            .map_err(|error| refuse(format!("{policy} that does not read: {error}")))?;
+        match lengths(&state).into_iter().find(|length| *length != tensors) {
+            Some(length) => Err(refuse(format!("{policy} with {length} tensors"))),
+            None => Ok(state),
+        }
     }
 }

@@ -8,10 +8,57 @@ use fxp::Format;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DpsError;
+use crate::kind::{Constants, Machine, PolicyKind, Unit, constant};
 use crate::policy::{Observation, Policy, PolicyState};
 use crate::tensor::{FormatTable, Formats, TensorRole, TensorSpec};
 
 pub(crate) const NAME: &str = "static";
+
+/// The policy as a choice.
+pub(crate) const KIND: PolicyKind = PolicyKind {
+    name: NAME,
+    about: "Fixed formats",
+    heading: "Policy static",
+    constants: &[
+        constant("il-input", Unit::IntegerLength, "Integer length of the input [default: 0]"),
+        constant("il-parameters", Unit::IntegerLength, "Integer length of parameters [default: 0]"),
+        constant(
+            "il-activations",
+            Unit::IntegerLength,
+            "Integer length of activations [default: 4]",
+        ),
+        constant(
+            "il-gradients",
+            Unit::IntegerLength,
+            "Integer length of gradients [default: the bound of the loss gradient, -6 at batch 64]",
+        ),
+    ],
+    forward_rounding: None,
+    make,
+};
+
+fn make(
+    constants: &mut dyn Constants,
+    machine: &Machine,
+    tensors: &[TensorSpec],
+) -> Result<Box<dyn Policy>, DpsError> {
+    let bits = constants.count("bits", 16.min(machine.max_bits));
+    let storage_bits = constants.count("storage-bits", bits.max(16));
+    let mut config = StaticConfig::new(bits, storage_bits, tensors)?;
+    let mut shift = |name, formats: &mut [&mut Format]| {
+        let integer_length = constants.integer_length(name, formats[0].integer_length());
+        formats.iter_mut().try_for_each(|format| {
+            **format = Format::with_integer_length(format.bits(), integer_length)
+                .map_err(|source| DpsError::Format { policy: NAME, source })?;
+            Ok(())
+        })
+    };
+    shift("il-input", &mut [&mut config.input])?;
+    shift("il-parameters", &mut [&mut config.parameter, &mut config.storage])?;
+    shift("il-activations", &mut [&mut config.activation])?;
+    shift("il-gradients", &mut [&mut config.gradient])?;
+    Ok(Box::new(Static::new(&config, tensors)))
+}
 
 /// Formats by tensor role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +101,10 @@ impl StaticConfig {
         })
     }
 }
+
+/// Nothing changes, so nothing is kept.
+#[derive(Serialize)]
+struct NoState {}
 
 /// The policy.
 #[derive(Debug, Clone)]
@@ -103,18 +154,15 @@ impl Policy for Static {
     }
 
     fn state(&self) -> PolicyState {
-        PolicyState::Static
+        PolicyState::new(NAME, &NoState {})
     }
 
     fn restore(&mut self, state: &PolicyState) -> Result<(), DpsError> {
-        match state {
-            PolicyState::Static => Ok(()),
-            other => Err(DpsError::State {
-                policy: NAME,
-                expected: NAME.to_owned(),
-                found: other.policy().to_owned(),
-            }),
+        if state.policy() == NAME {
+            return Ok(());
         }
+        let found = state.policy().to_owned();
+        Err(DpsError::State { policy: NAME, expected: NAME.to_owned(), found })
     }
 }
 

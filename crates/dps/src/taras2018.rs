@@ -18,6 +18,7 @@ use fxp::{Counters, Format};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DpsError;
+use crate::kind::{Constants, Machine, PolicyKind, Unit, constant};
 use crate::policy::{Observation, Policy, PolicyState};
 use crate::tensor::{FormatTable, Formats, TensorRole, TensorSpec};
 
@@ -54,6 +55,19 @@ impl Default for Taras2018Config {
 }
 
 impl Taras2018Config {
+    fn from_constants(constants: &mut dyn Constants, machine: &Machine) -> Self {
+        let first = Self::default();
+        let bits_max = constants.count("max-width", machine.max_bits);
+        Self {
+            overflow_limit: constants.share("overflow-limit", first.overflow_limit),
+            error_limit: constants.share("error-limit", first.error_limit),
+            bits: constants.count("bits", first.bits.min(bits_max)),
+            integer_length: constants.integer_length("first-il", first.integer_length),
+            bits_min: constants.count("min-width", first.bits_min),
+            bits_max,
+        }
+    }
+
     fn check(&self) -> Result<(), DpsError> {
         for bits in [self.bits_min, self.bits, self.bits_max] {
             Format::new(bits, 0).map_err(|source| DpsError::Format { policy: NAME, source })?;
@@ -160,19 +174,36 @@ impl Policy for Taras2018 {
     }
 
     fn state(&self) -> PolicyState {
-        PolicyState::Taras2018(Taras2018State { formats: self.table.clone() })
+        PolicyState::new(NAME, &Taras2018State { formats: self.table.clone() })
     }
 
     fn restore(&mut self, state: &PolicyState) -> Result<(), DpsError> {
-        match state {
-            PolicyState::Taras2018(saved) if saved.formats.len() == self.roles.len() => {
-                self.table = saved.formats.clone();
-                Ok(())
-            }
-            other => Err(other.refuse(NAME, self.roles.len())),
-        }
+        let saved: Taras2018State =
+            state.read(NAME, self.roles.len(), |state: &Taras2018State| [state.formats.len()])?;
+        self.table = saved.formats;
+        Ok(())
     }
 }
+
+/// The policy as a choice.
+pub(crate) const KIND: PolicyKind = PolicyKind {
+    name: NAME,
+    about: "Taras and Stuart 2018: overflow rate and rounding error move a side of the point each",
+    heading: "Policy taras2018",
+    constants: &[
+        constant(
+            "error-limit",
+            Unit::Share,
+            "Mean |rounding error| allowed, as a share of the largest magnitude [default: 0.0001]",
+        ),
+        constant("min-width", Unit::Bits, "Narrowest format [default: 4]"),
+    ],
+    forward_rounding: None,
+    make: |constants, machine, tensors| {
+        let config = Taras2018Config::from_constants(constants, machine);
+        Ok(Box::new(Taras2018::new(config, tensors)?))
+    },
+};
 
 #[cfg(test)]
 #[path = "taras2018_tests.rs"]

@@ -27,7 +27,7 @@ mod workflow;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Variable-precision training hardware: generate it, co-simulate training on it, synthesize it.
 #[derive(Debug, Parser)]
@@ -65,6 +65,10 @@ enum Command {
     Data(cmd::data::DataArgs),
     /// Show a run, or several side by side, as one HTML page with plots.
     Report(cmd::report::ReportArgs),
+    /// Write the manual: one page, or one for each command.
+    Man(cmd::manual::ManArgs),
+    /// Write completions for a shell.
+    Completions(cmd::manual::CompletionsArgs),
 }
 
 fn main() -> ExitCode {
@@ -82,6 +86,8 @@ fn main() -> ExitCode {
         Command::Headline(args) => cmd::headline::run(&args),
         Command::Data(args) => cmd::data::run(&args),
         Command::Report(args) => cmd::report::run(&args),
+        Command::Man(args) => cmd::manual::man(&args, Cli::command()),
+        Command::Completions(args) => cmd::manual::completions(&args, Cli::command()),
     };
     exit::report(result)
 }

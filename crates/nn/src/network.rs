@@ -5,10 +5,7 @@ use ndarray::Array2;
 use crate::element::Number;
 use crate::error::NnError;
 use crate::init::Initial;
-use crate::layer::{
-    AvgPool, Conv, Dropout, GroupedConv, InnerProduct, Layer, Lrn, LrnConstants, MaxPool, Patches,
-    Relu, Window,
-};
+use crate::layer::{Conv, GroupedConv, InnerProduct, Layer, Patches, Place};
 use crate::param::Param;
 use crate::pass::{Pass, Site};
 use crate::plan::{LayerPlan, NetPlan};
@@ -84,7 +81,6 @@ fn build<T: Number>(
     initial: &Initial<'_>,
 ) -> Box<dyn Layer<T>> {
     let site = Site { index, name: plan.spec.name().to_owned() };
-    let (place, shapes) = ((index, plan.input_tensor), (plan.input, plan.output));
     match plan.spec {
         LayerSpec::Conv { kernel, stride, padding, groups, .. } => {
             let input = Shape { channels: plan.input.channels / groups, ..plan.input };
@@ -96,20 +92,14 @@ fn build<T: Number>(
                 Box::new(GroupedConv::new(site, plan, parts, input_gradient, initial))
             }
         }
-        LayerSpec::MaxPool { kernel, stride, padding, .. } => {
-            Box::new(MaxPool::new(place, shapes, Window { kernel, stride, padding }))
-        }
-        LayerSpec::AvgPool { kernel, stride, padding, .. } => {
-            Box::new(AvgPool::new(place, shapes, Window { kernel, stride, padding }))
-        }
-        LayerSpec::Lrn { size, alpha, beta, k, .. } => {
-            let constants = LrnConstants { size, alpha, beta, k };
-            Box::new(Lrn::new(place, plan.input.channels, constants))
-        }
-        LayerSpec::Dropout { ratio, .. } => Box::new(Dropout::new(place, ratio)),
-        LayerSpec::Relu { .. } => Box::new(Relu::default()),
         LayerSpec::InnerProduct { .. } => {
             Box::new(InnerProduct::new(site, plan, input_gradient, initial))
+        }
+        ref other => {
+            let (tensor, input, output) = (plan.input_tensor, plan.input, plan.output);
+            other
+                .build_host(Place { index, tensor, input, output })
+                .expect("a layer without products")
         }
     }
 }

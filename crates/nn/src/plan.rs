@@ -3,7 +3,7 @@
 use dps::{TensorRole, TensorSpec};
 
 use crate::error::NnError;
-use crate::layer::Window;
+use crate::layer::{Misfit, Window, at_least_one};
 use crate::spec::{LayerSpec, NetSpec, Shape};
 
 /// A layer with everything around it known.
@@ -46,7 +46,7 @@ pub struct NetPlan {
 
 /// Largest number in a description, and most elements that a batch's patches or outputs at one layer,
 /// or one layer's weights, may have: 4 GiB of them. Beyond, the answer would be that memory is out.
-const MOST_ELEMENTS: usize = 1 << 30;
+pub(crate) const MOST_ELEMENTS: usize = 1 << 30;
 
 /// Most layers of a network.
 const MOST_LAYERS: usize = 4096;
@@ -224,104 +224,45 @@ impl Check<'_> {
     }
 
     fn output(&self, layer: &LayerSpec, input: Shape) -> Result<Shape, NnError> {
-        let name = layer.name();
-        let at_least_one = |what: &str, found: usize| {
-            if found == 0 {
-                Err(self.refuse(name, format!("{what} of at least 1"), found))
-            } else {
-                Ok(())
-            }
-        };
-        let padding_below = |kernel: usize, padding: usize| {
-            if padding >= kernel.max(1) {
-                let expected = format!("padding below the kernel size {kernel}");
-                return Err(self.refuse(name, expected, padding));
-            }
-            Ok(())
-        };
-        let window = |kernel: usize, stride: usize, padding: usize| {
-            at_least_one("kernel", kernel)?;
-            at_least_one("stride", stride)?;
-            for (what, number) in [("kernel", kernel), ("stride", stride)] {
-                if number > MOST_ELEMENTS {
-                    let expected = format!("{what} of at most {MOST_ELEMENTS}");
-                    return Err(self.refuse(name, expected, number));
-                }
-            }
-            let padded = Shape {
-                height: input.height + 2 * padding,
-                width: input.width + 2 * padding,
-                ..input
-            };
-            if padded.height < kernel || padded.width < kernel {
-                let expected = format!("an input of at least {kernel}x{kernel} with its padding");
-                return Err(self.refuse(name, expected, padded));
-            }
-            Ok(padded)
-        };
-        match *layer {
+        let fit = match *layer {
             LayerSpec::Conv { channels_out, kernel, stride, padding, groups, .. } => {
-                at_least_one("channels_out", channels_out)?;
-                at_least_one("groups", groups)?;
-                for (what, channels) in [("input", input.channels), ("output", channels_out)] {
-                    if !channels.is_multiple_of(groups) {
-                        let expected = format!("{what} channels that {groups} groups share");
-                        return Err(self.refuse(name, expected, channels));
-                    }
-                }
-                padding_below(kernel, padding)?;
-                let padded = window(kernel, stride, padding)?;
-                let steps = |size: usize| (size - kernel) / stride + 1;
-                Ok(Shape {
-                    height: steps(padded.height),
-                    width: steps(padded.width),
-                    channels: channels_out,
-                })
+                convolved(input, channels_out, groups, Window { kernel, stride, padding })
             }
-            LayerSpec::MaxPool { kernel, stride, padding, .. }
-            | LayerSpec::AvgPool { kernel, stride, padding, .. } => {
-                padding_below(kernel, padding)?;
-                window(kernel, stride, padding)?;
-                if stride > kernel {
-                    let expected = format!("stride at most the kernel size {kernel}");
-                    return Err(self.refuse(name, expected, stride));
-                }
-                let window = Window { kernel, stride, padding };
-                let (height, width) = (window.count(input.height), window.count(input.width));
-                Ok(Shape { height, width, ..input })
-            }
-            LayerSpec::Lrn { size, alpha, beta, k, .. } => {
-                if size.is_multiple_of(2) {
-                    return Err(self.refuse(name, "an odd size", size));
-                }
-                for (what, value) in [("alpha", alpha), ("beta", beta)] {
-                    if !(value.is_finite() && value >= 0.0) {
-                        return Err(self.refuse(name, format!("{what} of at least 0"), value));
-                    }
-                }
-                if !(k.is_finite() && k > 0.0) {
-                    return Err(self.refuse(name, "k above 0", k));
-                }
-                Ok(input)
-            }
-            LayerSpec::Dropout { ratio, .. } => {
-                if !(0.0..1.0).contains(&ratio) {
-                    return Err(self.refuse(name, "ratio of at least 0 and below 1", ratio));
-                }
-                Ok(input)
-            }
-            LayerSpec::Relu { .. } => Ok(input),
-            LayerSpec::InnerProduct { outputs, .. } => {
-                at_least_one("outputs", outputs)?;
-                Ok(Shape { height: 1, width: 1, channels: outputs })
-            }
+            LayerSpec::InnerProduct { outputs, .. } => at_least_one("outputs", outputs)
+                .map(|()| Shape { height: 1, width: 1, channels: outputs }),
+            ref other => other.host_output(input).expect("a layer without products"),
+        };
+        fit.map_err(|misfit| self.refuse(layer.name(), misfit.expected, misfit.found))
+    }
+}
+
+fn convolved(
+    input: Shape,
+    channels_out: usize,
+    groups: usize,
+    window: Window,
+) -> Result<Shape, Misfit> {
+    at_least_one("channels_out", channels_out)?;
+    at_least_one("groups", groups)?;
+    for (what, channels) in [("input", input.channels), ("output", channels_out)] {
+        if !channels.is_multiple_of(groups) {
+            return Err(Misfit::new(
+                format!("{what} channels that {groups} groups share"),
+                channels,
+            ));
         }
     }
+    let padded = window.padded(input)?;
+    let steps = |size: usize| (size - window.kernel) / window.stride + 1;
+    Ok(Shape { height: steps(padded.height), width: steps(padded.width), channels: channels_out })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layer::dropout::DropoutSpec;
+    use crate::layer::lrn::LrnSpec;
+    use crate::layer::max_pool::MaxPoolSpec;
 
     #[test]
     fn lenet_has_the_published_shapes_and_tensors() {
@@ -364,7 +305,7 @@ mod tests {
     }
 
     fn pool(kernel: usize, stride: usize) -> LayerSpec {
-        LayerSpec::MaxPool { name: "p".to_owned(), kernel, stride, padding: 0 }
+        LayerSpec::MaxPool(MaxPoolSpec { name: "p".to_owned(), kernel, stride, padding: 0 })
     }
 
     #[test]
@@ -384,10 +325,12 @@ mod tests {
             groups: 3,
         };
         assert!(misfit(vec![grouped]).contains("input channels that 3 groups share, found 2"));
-        let lrn = |size, k| LayerSpec::Lrn { name: "n".to_owned(), size, alpha: 1.0, beta: 0.5, k };
+        let lrn = |size, k| {
+            LayerSpec::Lrn(LrnSpec { name: "n".to_owned(), size, alpha: 1.0, beta: 0.5, k })
+        };
         assert!(misfit(vec![lrn(4, 1.0)]).contains("layer n: expected an odd size, found 4"));
         assert!(misfit(vec![lrn(3, 0.0)]).contains("expected k above 0, found 0"));
-        let dropout = LayerSpec::Dropout { name: "d".to_owned(), ratio: 1.0 };
+        let dropout = LayerSpec::Dropout(DropoutSpec { name: "d".to_owned(), ratio: 1.0 });
         assert!(misfit(vec![dropout]).contains("ratio of at least 0 and below 1, found 1"));
         assert!(misfit(vec![pool(2, 3)]).contains("stride at most the kernel size 2, found 3"));
         assert!(misfit(vec![pool(2, 2)]).contains("at least one conv or inner-product"));

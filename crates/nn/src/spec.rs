@@ -6,6 +6,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::element::Number;
+use crate::layer::{self, HostLayer, Layer, Misfit, Place};
+
 /// Shape of one image or of one layer's output. Elements lie row by row, then column by column,
 /// then channel by channel (NHWC with the batch in front).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,126 +40,89 @@ impl fmt::Display for Shape {
     }
 }
 
-/// One layer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum LayerSpec {
-    /// Convolution with square filters and a bias.
-    Conv {
-        /// The layer's name.
-        name: String,
-        /// Filters.
-        channels_out: usize,
-        /// Rows and columns of a filter.
-        kernel: usize,
-        /// Step of the filter.
-        #[serde(default = "one")]
-        stride: usize,
-        /// Zeros added on each side.
-        #[serde(default)]
-        padding: usize,
-        /// Parts into which the channels are cut; each part of the filters sees its own.
-        #[serde(default = "one")]
-        groups: usize,
-    },
-    /// Maximum over square windows; the last window may hang over the edge (Caffe's rule).
-    MaxPool {
-        /// The layer's name.
-        name: String,
-        /// Rows and columns of a window.
-        kernel: usize,
-        /// Step of the window.
-        stride: usize,
-        /// How far the first window begins before the image.
-        #[serde(default)]
-        padding: usize,
-    },
-    /// Mean over square windows, which lie as for the maximum; padding counts as zeros.
-    AvgPool {
-        /// The layer's name.
-        name: String,
-        /// Rows and columns of a window.
-        kernel: usize,
-        /// Step of the window.
-        stride: usize,
-        /// How far the first window begins before the image.
-        #[serde(default)]
-        padding: usize,
-    },
-    /// Local response normalization across channels: x (k + alpha / size * sum of x^2)^-beta.
-    Lrn {
-        /// The layer's name.
-        name: String,
-        /// Channels in the sum, odd.
-        #[serde(default = "lrn_size")]
-        size: usize,
-        /// Factor of the mean square.
-        #[serde(default = "lrn_alpha")]
-        alpha: f64,
-        /// Exponent.
-        #[serde(default = "lrn_beta")]
-        beta: f64,
-        /// What the sum is added to.
-        #[serde(default = "lrn_k")]
-        k: f64,
-    },
-    /// In training drops inputs at random and scales up the others.
-    Dropout {
-        /// The layer's name.
-        name: String,
-        /// Probability of being dropped.
-        ratio: f64,
-    },
+/// The layers there are: those with products, and from the list below those that multiply nothing.
+macro_rules! layers {
+    ($($(#[$doc:meta])* $variant:ident($spec:ty),)*) => {
+        /// One layer.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+        #[non_exhaustive]
+        pub enum LayerSpec {
+            /// Convolution with square filters and a bias.
+            Conv {
+                /// The layer's name.
+                name: String,
+                /// Filters.
+                channels_out: usize,
+                /// Rows and columns of a filter.
+                kernel: usize,
+                /// Step of the filter.
+                #[serde(default = "one")]
+                stride: usize,
+                /// Zeros added on each side.
+                #[serde(default)]
+                padding: usize,
+                /// Parts into which the channels are cut; each part of the filters sees its own.
+                #[serde(default = "one")]
+                groups: usize,
+            },
+            /// Inner product over all inputs, with a bias.
+            InnerProduct {
+                /// The layer's name.
+                name: String,
+                /// Features out.
+                outputs: usize,
+            },
+            $($(#[$doc])* $variant($spec),)*
+        }
+
+        impl LayerSpec {
+            /// The layer's name.
+            pub fn name(&self) -> &str {
+                match self {
+                    Self::Conv { name, .. } | Self::InnerProduct { name, .. } => name,
+                    $(Self::$variant(layer) => layer.name(),)*
+                }
+            }
+
+            /// Shape of the output, of a layer that multiplies nothing.
+            pub(crate) fn host_output(&self, input: Shape) -> Option<Result<Shape, Misfit>> {
+                match self {
+                    Self::Conv { .. } | Self::InnerProduct { .. } => None,
+                    $(Self::$variant(layer) => Some(layer.output(input)),)*
+                }
+            }
+
+            /// The layer at its place, if it multiplies nothing.
+            pub(crate) fn build_host<T: Number>(&self, place: Place) -> Option<Box<dyn Layer<T>>> {
+                match self {
+                    Self::Conv { .. } | Self::InnerProduct { .. } => None,
+                    $(Self::$variant(layer) => Some(layer.build(place)),)*
+                }
+            }
+        }
+    };
+}
+
+// In a file, a variant's name is written in lower case with dashes.
+layers! {
+    /// Maximum over square windows.
+    MaxPool(layer::max_pool::MaxPoolSpec),
+    /// Mean over square windows.
+    AvgPool(layer::avg_pool::AvgPoolSpec),
+    /// Local response normalization.
+    Lrn(layer::lrn::LrnSpec),
+    /// Dropout.
+    Dropout(layer::dropout::DropoutSpec),
     /// max(x, 0).
-    Relu {
-        /// The layer's name.
-        name: String,
-    },
-    /// Inner product over all inputs, with a bias.
-    InnerProduct {
-        /// The layer's name.
-        name: String,
-        /// Features out.
-        outputs: usize,
-    },
+    Relu(layer::relu::ReluSpec),
 }
 
 fn one() -> usize {
     1
 }
 
-// AlexNet's, as Caffe trains it.
-fn lrn_size() -> usize {
-    5
-}
-
-fn lrn_alpha() -> f64 {
-    1e-4
-}
-
-fn lrn_beta() -> f64 {
-    0.75
-}
-
-fn lrn_k() -> f64 {
-    1.0
-}
-
 impl LayerSpec {
-    /// The layer's name.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Conv { name, .. }
-            | Self::MaxPool { name, .. }
-            | Self::AvgPool { name, .. }
-            | Self::Relu { name }
-            | Self::Lrn { name, .. }
-            | Self::Dropout { name, .. }
-            | Self::InnerProduct { name, .. } => name,
-        }
-    }
-
     /// Whether the layer multiplies: it has a weight, a bias, and an output with its own format.
     pub fn has_parameters(&self) -> bool {
         matches!(self, Self::Conv { .. } | Self::InnerProduct { .. })

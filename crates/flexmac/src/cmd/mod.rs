@@ -10,6 +10,7 @@ pub mod generate;
 pub mod headline;
 pub mod image_style;
 pub mod listed;
+pub mod manual;
 pub mod policy;
 pub mod power;
 pub mod report;

@@ -23,7 +23,7 @@ use crate::bundles;
 use crate::cmd::check::print_tiles;
 use crate::cmd::gemm::ArrayEngine;
 use crate::cmd::listed::ListArgs;
-use crate::cmd::policy::{PolicyArgs, PolicyKind};
+use crate::cmd::policy::{self, PolicyArgs};
 use crate::engines::{Design, Manner, Replayed, array_engine, models};
 use crate::progress::Progress;
 use crate::replay;
@@ -45,8 +45,8 @@ pub struct TrainArgs {
     #[arg(long)]
     engine: Option<EngineKind>,
     /// Precision policy; float runs have none [default: na2016]
-    #[arg(long)]
-    policy: Option<PolicyKind>,
+    #[arg(long, value_parser = policy::names())]
+    policy: Option<String>,
     /// Rounding of every product and of every host result: nearest, truncate or stochastic
     /// [default: stochastic]
     #[arg(long, value_name = "MODE")]
@@ -219,8 +219,8 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         ..defaults.solver
     };
     let rounding = settings.take("rounding", &args.rounding, defaults.rounding);
-    let nearest = args.policy == Some(PolicyKind::Planewise);
-    let forward = if nearest { Rounding::Nearest } else { rounding };
+    let own = args.policy.as_deref().map(policy::by_name).transpose()?;
+    let forward = own.and_then(|policy| policy.forward_rounding).unwrap_or(rounding);
     let trainer = TrainerConfig {
         batch: settings.take("batch", &args.batch, defaults.batch),
         seed: settings.take("seed", &args.seed, defaults.seed),
@@ -396,8 +396,8 @@ fn make_policy(
         return Ok(Box::new(Static::new(&StaticConfig::new(32, 32, tensors)?, tensors)));
     }
     let settings = &mut plan.settings;
-    let kind = settings.take("policy", &args.policy, PolicyKind::Na2016);
-    args.policies.make(kind, settings, &plan.design.config, tensors)
+    let kind = settings.take("policy", &args.policy, "na2016".to_owned());
+    args.policies.make(policy::by_name(&kind)?, settings, &plan.design.config, tensors)
 }
 
 fn train_on<T>(

@@ -160,7 +160,8 @@ mod tests {
             values: vec![1, -2, i32::MAX],
             momentum: vec![0, i32::MIN, 7],
         }];
-        let (policy, totals) = (PolicyState::Static, Totals::default());
+        let (policy, totals) =
+            (PolicyState::new("static", &serde_json::json!({})), Totals::default());
         let state = TrainerState { seed: 9, iteration: 4, params, policy, average, totals };
         let mark = Mark { file: "history.csv".to_owned(), bytes: 5, sha256: "ab".to_owned() };
         Checkpoint { state, marks: vec![mark], train_seconds: 0.25 }

@@ -2,14 +2,51 @@
 
 use ndarray::Array2;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::window::Window;
-use super::{Layer, real};
+use super::{HostLayer, Layer, Misfit, Place, real};
 use crate::element::Number;
 use crate::error::NnError;
 use crate::host::Part;
 use crate::pass::Pass;
 use crate::spec::Shape;
+
+/// Mean over square windows, which lie as for the maximum; padding counts as zeros.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AvgPoolSpec {
+    /// The layer's name.
+    pub name: String,
+    /// Rows and columns of a window.
+    pub kernel: usize,
+    /// Step of the window.
+    pub stride: usize,
+    /// How far the first window begins before the image.
+    #[serde(default)]
+    pub padding: usize,
+}
+
+impl AvgPoolSpec {
+    fn window(&self) -> Window {
+        Window { kernel: self.kernel, stride: self.stride, padding: self.padding }
+    }
+}
+
+impl HostLayer for AvgPoolSpec {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn output(&self, input: Shape) -> Result<Shape, Misfit> {
+        self.window().pooled(input)
+    }
+
+    fn build<T: Number>(&self, place: Place) -> Box<dyn Layer<T>> {
+        let shapes = (place.input, place.output);
+        Box::new(AvgPool::new((place.index, place.tensor), shapes, self.window()))
+    }
+}
 
 /// Average pooling over Caffe's windows: padding counts as zeros, what hangs over does not count.
 ///

@@ -1,13 +1,42 @@
 //! Dropout: in training some activations are silenced, the others made up for it.
 
 use ndarray::Array2;
+use serde::{Deserialize, Serialize};
 
-use super::{Layer, NO_FORWARD, real};
+use super::{HostLayer, Layer, Misfit, NO_FORWARD, Place, real};
 use crate::element::Number;
 use crate::error::NnError;
 use crate::host::Part;
 use crate::pass::Pass;
 use crate::random::{Purpose, SplitMix};
+use crate::spec::Shape;
+
+/// In training drops inputs at random and scales up the others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DropoutSpec {
+    /// The layer's name.
+    pub name: String,
+    /// Probability of being dropped.
+    pub ratio: f64,
+}
+
+impl HostLayer for DropoutSpec {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn output(&self, input: Shape) -> Result<Shape, Misfit> {
+        if !(0.0..1.0).contains(&self.ratio) {
+            return Err(Misfit::new("ratio of at least 0 and below 1", self.ratio));
+        }
+        Ok(input)
+    }
+
+    fn build<T: Number>(&self, place: Place) -> Box<dyn Layer<T>> {
+        Box::new(Dropout::new((place.index, place.tensor), self.ratio))
+    }
+}
 
 /// Drops each activation with probability `ratio` and multiplies the rest by 1 / (1 - ratio);
 /// outside training it does nothing.

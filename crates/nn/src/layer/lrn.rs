@@ -4,12 +4,78 @@ use std::ops::Range;
 
 use ndarray::Array2;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use super::{Layer, NO_FORWARD, real};
+use super::{HostLayer, Layer, Misfit, NO_FORWARD, Place, real};
 use crate::element::Number;
 use crate::error::NnError;
 use crate::host::Part;
 use crate::pass::Pass;
+use crate::spec::Shape;
+
+/// Local response normalization across channels: x (k + alpha / size * sum of x^2)^-beta. The defaults
+/// are AlexNet's, as Caffe trains it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LrnSpec {
+    /// The layer's name.
+    pub name: String,
+    /// Channels in the sum, odd.
+    #[serde(default = "size")]
+    pub size: usize,
+    /// Factor of the mean square.
+    #[serde(default = "alpha")]
+    pub alpha: f64,
+    /// Exponent.
+    #[serde(default = "beta")]
+    pub beta: f64,
+    /// What the sum is added to.
+    #[serde(default = "k")]
+    pub k: f64,
+}
+
+fn size() -> usize {
+    5
+}
+
+fn alpha() -> f64 {
+    1e-4
+}
+
+fn beta() -> f64 {
+    0.75
+}
+
+fn k() -> f64 {
+    1.0
+}
+
+impl HostLayer for LrnSpec {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn output(&self, input: Shape) -> Result<Shape, Misfit> {
+        if self.size.is_multiple_of(2) {
+            return Err(Misfit::new("an odd size", self.size));
+        }
+        for (what, value) in [("alpha", self.alpha), ("beta", self.beta)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(Misfit::new(format!("{what} of at least 0"), value));
+            }
+        }
+        if !(self.k.is_finite() && self.k > 0.0) {
+            return Err(Misfit::new("k above 0", self.k));
+        }
+        Ok(input)
+    }
+
+    fn build<T: Number>(&self, place: Place) -> Box<dyn Layer<T>> {
+        let Self { size, alpha, beta, k, .. } = *self;
+        let constants = LrnConstants { size, alpha, beta, k };
+        Box::new(Lrn::new((place.index, place.tensor), place.input.channels, constants))
+    }
+}
 
 /// y = x s^-beta with s = k + alpha / size * (sum of x^2 over the `size` channels around), Caffe's
 /// formula; channels past the ends count as zero.

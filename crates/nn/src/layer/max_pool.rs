@@ -2,14 +2,51 @@
 
 use ndarray::Array2;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::window::Window;
-use super::{Layer, NO_FORWARD};
+use super::{HostLayer, Layer, Misfit, NO_FORWARD, Place};
 use crate::element::Number;
 use crate::error::NnError;
 use crate::host::Part;
 use crate::pass::Pass;
 use crate::spec::Shape;
+
+/// Maximum over square windows; the last window may hang over the edge (Caffe's rule).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaxPoolSpec {
+    /// The layer's name.
+    pub name: String,
+    /// Rows and columns of a window.
+    pub kernel: usize,
+    /// Step of the window.
+    pub stride: usize,
+    /// How far the first window begins before the image.
+    #[serde(default)]
+    pub padding: usize,
+}
+
+impl MaxPoolSpec {
+    fn window(&self) -> Window {
+        Window { kernel: self.kernel, stride: self.stride, padding: self.padding }
+    }
+}
+
+impl HostLayer for MaxPoolSpec {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn output(&self, input: Shape) -> Result<Shape, Misfit> {
+        self.window().pooled(input)
+    }
+
+    fn build<T: Number>(&self, place: Place) -> Box<dyn Layer<T>> {
+        let shapes = (place.input, place.output);
+        Box::new(MaxPool::new((place.index, place.tensor), shapes, self.window()))
+    }
+}
 
 /// Max pooling. Padding and what hangs over an edge is not looked at; of equal maxima the first in row
 /// order wins, as in Caffe.

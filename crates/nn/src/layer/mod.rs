@@ -6,15 +6,16 @@
 //! [`Shape`]: crate::spec::Shape
 
 mod affine;
-mod avg_pool;
+pub(crate) mod avg_pool;
 mod conv;
-mod dropout;
+pub(crate) mod dropout;
 mod grouped_conv;
+mod host_layer;
 mod im2col;
 mod inner_product;
-mod lrn;
-mod max_pool;
-mod relu;
+pub(crate) mod lrn;
+pub(crate) mod max_pool;
+pub(crate) mod relu;
 mod window;
 
 #[cfg(test)]
@@ -28,6 +29,8 @@ pub use avg_pool::AvgPool;
 pub use conv::Conv;
 pub use dropout::Dropout;
 pub use grouped_conv::GroupedConv;
+pub(crate) use host_layer::at_least_one;
+pub use host_layer::{HostLayer, Misfit, Place};
 pub use im2col::{Patches, col2im, im2col};
 pub use inner_product::InnerProduct;
 pub use lrn::{Lrn, LrnConstants};

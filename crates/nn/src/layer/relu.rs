@@ -1,11 +1,35 @@
 //! max(x, 0), in place.
 
 use ndarray::Array2;
+use serde::{Deserialize, Serialize};
 
-use super::{Layer, NO_FORWARD};
+use super::{HostLayer, Layer, Misfit, NO_FORWARD, Place};
 use crate::element::Number;
 use crate::error::NnError;
 use crate::pass::Pass;
+use crate::spec::Shape;
+
+/// max(x, 0).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReluSpec {
+    /// The layer's name.
+    pub name: String,
+}
+
+impl HostLayer for ReluSpec {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn output(&self, input: Shape) -> Result<Shape, Misfit> {
+        Ok(input)
+    }
+
+    fn build<T: Number>(&self, _place: Place) -> Box<dyn Layer<T>> {
+        Box::new(Relu::default())
+    }
+}
 
 /// Rectified linear unit. Selects, so formats stay the input's; the gradient at 0 is 0.
 #[derive(Debug, Default)]

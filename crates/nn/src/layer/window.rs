@@ -2,6 +2,10 @@
 
 use std::ops::Range;
 
+use super::{Misfit, at_least_one};
+use crate::plan::MOST_ELEMENTS;
+use crate::spec::Shape;
+
 /// Square windows over one direction of an image, walked in steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -20,6 +24,45 @@ impl Window {
         let count = (size + 2 * self.padding - self.kernel).div_ceil(self.stride) + 1;
         let past = self.padding > 0 && (count - 1) * self.stride >= size + self.padding;
         count - usize::from(past)
+    }
+
+    /// The input with its padding, if the window fits into it.
+    ///
+    /// # Errors
+    /// A key out of range, or an input that is too small.
+    pub(crate) fn padded(&self, input: Shape) -> Result<Shape, Misfit> {
+        let Self { kernel, stride, padding } = *self;
+        if padding >= kernel.max(1) {
+            return Err(Misfit::new(format!("padding below the kernel size {kernel}"), padding));
+        }
+        at_least_one("kernel", kernel)?;
+        at_least_one("stride", stride)?;
+        // So that the sums below cannot overflow.
+        for (what, number) in [("kernel", kernel), ("stride", stride)] {
+            if number > MOST_ELEMENTS {
+                return Err(Misfit::new(format!("{what} of at most {MOST_ELEMENTS}"), number));
+            }
+        }
+        let (height, width) = (input.height + 2 * padding, input.width + 2 * padding);
+        let padded = Shape { height, width, ..input };
+        if height < kernel || width < kernel {
+            let expected = format!("an input of at least {kernel}x{kernel} with its padding");
+            return Err(Misfit::new(expected, padded));
+        }
+        Ok(padded)
+    }
+
+    /// Shape of what a pool makes of `input`.
+    ///
+    /// # Errors
+    /// A key out of range, or an input that is too small.
+    pub(crate) fn pooled(&self, input: Shape) -> Result<Shape, Misfit> {
+        self.padded(input)?;
+        if self.stride > self.kernel {
+            let expected = format!("stride at most the kernel size {}", self.kernel);
+            return Err(Misfit::new(expected, self.stride));
+        }
+        Ok(Shape { height: self.count(input.height), width: self.count(input.width), ..input })
     }
 
     /// The elements of window `index` that there are.

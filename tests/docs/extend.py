@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""Applies the diffs of docs/tutorials/extend to a copy of the tree, builds it, removes the copy, and
+runs what each diff adds with the binary that is left.
+
+usage: tests/docs/extend.py --target DIR     third-party builds are taken over from DIR/release
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DIFFS = ROOT / "docs/tutorials/extend"
+NAMES = ["policy", "layer", "library", "rounding"]
+
+NET = """name = "leaky"
+input = { height = 28, width = 28, channels = 1 }
+layers = [
+  { type = "inner-product", name = "ip1", outputs = 16 },
+  { type = "leaky-relu", name = "act1", slope = 0.1 },
+  { type = "inner-product", name = "ip2", outputs = 10 },
+]
+"""
+
+
+def run(*args, **more):
+    return subprocess.run([str(arg) for arg in args], check=True, **more)
+
+
+def copy_tree(to):
+    """The files git knows, with their times, so that a second build finds what has not changed."""
+    names = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, to / name)
+
+
+def build(target):
+    """The binary of the extended tree, outside it; the tree is gone when this returns."""
+    own = target / "extend"
+    tree = own / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    copy_tree(tree)
+    for name in NAMES:
+        run("git", "apply", "--unsafe-paths", f"--directory={tree}", DIFFS / f"{name}.diff", cwd="/")
+    if not (own / "target").exists() and (target / "release").exists():
+        (own / "target/release").mkdir(parents=True)
+        for folder in ("deps", "build", ".fingerprint"):
+            run("cp", "-al", target / "release" / folder, own / "target/release")
+    environment = dict(os.environ, CARGO_TARGET_DIR=str(own / "target"))
+    install = own / "install"
+    run("cargo", "install", "--locked", "--quiet", "--path", "crates/flexmac", "--root", install,
+        cwd=tree, env=environment)
+    library = own / "minimal.lib"
+    shutil.copy(tree / "libraries/minimal.lib", library)
+    shutil.rmtree(tree)
+    return install / "bin/flexmac", library
+
+
+def operand(path, rows, columns, values):
+    """An int32 .npy file."""
+    header = f"{{'descr': '<i4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}"
+    header += " " * (63 - (10 + len(header)) % 64) + "\n"
+    data = b"".join(value.to_bytes(4, "little", signed=True) for value in values)
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + data)
+
+
+def read(path):
+    data = path.read_bytes()
+    data = data[10 + int.from_bytes(data[8:10], "little"):]
+    return [int.from_bytes(data[i : i + 4], "little", signed=True) for i in range(0, len(data), 4)]
+
+
+def check(flexmac, library, folder):
+    def call(line):
+        print(f"$ flexmac {line}", flush=True)
+        return run(flexmac, *line.split(), cwd=folder, capture_output=True, text=True).stdout
+
+    train = "train --data synthetic --iters 20 --batch 16 --eval-images 200 --json"
+    result = json.loads(call(f"{train} --net mlp --policy cautious --patience 3 --out cautious"))
+    history = (folder / "cautious/history.jsonl").read_text().splitlines()
+    assert json.loads(history[0])["phase"] == "cautious", history[0]
+    assert result["accuracy"] > 0.2, result  # chance is 0.1
+    call("train --resume --out cautious --iters 22")
+
+    (folder / "leaky.toml").write_text(NET)
+    result = json.loads(call(f"{train} --net leaky.toml --policy planewise --out leaky"))
+    assert result["accuracy"] > 0.2, result
+
+    call("gen --rows 2 --cols 2 --lanes 1 --chunk 4 --max-bits 8 --max-k 16 --depth 16 --out array")
+    report = json.loads(call(
+        f"synth --config array --top flexmac_pe --liberty {library} --out gates --json"))
+    assert report["library"]["name"] == "minimal" and report["area_um2"] > 0, report
+
+    a, b = list(range(-15, 15)), list(range(-9, 12))
+    operand(folder / "a.npy", 10, 3, a)
+    operand(folder / "b.npy", 3, 7, b)
+    call("gemm --config array --engine checked --a a.npy --b b.npy --bits-a 8 --bits-b 8 --shift 5 "
+         "--bits-out 8 --round up --out c.npy")
+    sums = [sum(a[3 * m + k] * b[7 * k + n] for k in range(3)) for m in range(10) for n in range(7)]
+    assert read(folder / "c.npy") == [-(-value // 32) for value in sums]
+    assert any(value % 32 for value in sums)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--target", required=True, type=Path)
+    args = parser.parse_args()
+    flexmac, library = build(args.target.resolve())
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            check(flexmac, library, Path(folder))
+        except subprocess.CalledProcessError as error:
+            sys.exit(f"{error}\n{error.stdout}\n{error.stderr}")
+    print("4 extensions applied, built and run; the binary needed nothing of its tree")
+
+
+if __name__ == "__main__":
+    main()
