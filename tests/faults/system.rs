@@ -345,17 +345,35 @@ fn two_trainers_in_one_folder_and_a_lock_whose_owner_is_dead() {
 #[test]
 fn two_syntheses_in_one_folder_and_signals_in_mid_run() {
     let bench = bench();
+    // A Yosys that takes its time while there is a file `slow`: nothing ends before its signal.
+    fs::create_dir(bench.path("bin")).unwrap();
+    let (wrapper, slow) = (bench.path("bin/yosys"), bench.path("slow"));
+    let script = format!(
+        "#!/bin/sh\n[ -e {} ] && sleep 2\nexec {} \"$@\"\n",
+        slow.display(),
+        on_path("yosys").display()
+    );
+    fs::write(&wrapper, script).unwrap();
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", bench.path("bin").display());
+    let synth = |line: &str| {
+        let mut command = flexmac(&bench, line);
+        command.env("PATH", &path);
+        command
+    };
     let stage = |name: &str| {
         let entries = fs::read_dir(bench.path("s")).into_iter().flatten().flatten();
         entries.filter(|e| e.file_name().to_string_lossy().starts_with(name)).count() > 0
     };
+    fs::write(&slow, "").unwrap();
     for signal in ["-INT", "-TERM", "-KILL"] {
-        let mut first = flexmac(&bench, SYNTH);
+        let mut first = synth(SYNTH);
         let mut first = first.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut progress = BufReader::new(first.stderr.take().unwrap()).lines();
         let begun = progress.any(|line| line.unwrap().starts_with("synth: synthesis"));
         assert!(begun, "no stage began");
-        let error = refused(&flexmac(&bench, SYNTH).output().unwrap());
+        let error = refused(&synth(SYNTH).output().unwrap());
         assert!(error.contains("is in use by another run"), "{error}");
         // The program alone: its tool lives on for a moment, as after a kill by the system.
         let pid = first.id().to_string();
@@ -363,9 +381,10 @@ fn two_syntheses_in_one_folder_and_signals_in_mid_run() {
         first.wait().unwrap();
         assert!(!bench.path("s/report.json").exists(), "{signal}");
     }
-    succeeds(flexmac(&bench, SYNTH).output().unwrap());
+    fs::remove_file(&slow).unwrap();
+    succeeds(synth(SYNTH).output().unwrap());
     assert!(!stage(".run-"), "scratch folders stay");
-    succeeds(flexmac(&bench, &SYNTH.replace("out s", "out whole")).output().unwrap());
+    succeeds(synth(&SYNTH.replace("out s", "out whole")).output().unwrap());
     assert_eq!(report(&bench, "s"), report(&bench, "whole"));
 }
 

@@ -42,15 +42,31 @@ pub fn to_value(raw: i32, format: Format) -> f64 {
     f64::from(raw) * exp2(-format.frac())
 }
 
-/// 2^n, exact over the range of normal doubles.
-fn exp2(n: i32) -> f64 {
-    f64::powi(2.0, n)
+/// 2^n, exact; 0 and infinity beyond the doubles. Made of its bits: the precision of `f64::powi` is
+/// not specified.
+pub fn exp2(n: i32) -> f64 {
+    match n {
+        1024.. => f64::INFINITY,
+        -1022..1024 => f64::from_bits(((1023 + n) as u64) << 52), // 1 to 2046
+        -1074..-1022 => f64::from_bits(1 << (n + 1074)),          // below the normal doubles
+        _ => 0.0,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Requantizer;
+
+    #[test]
+    fn powers_of_two_are_exact_over_all_doubles() {
+        assert_eq!((exp2(0), exp2(10), exp2(-3)), (1.0, 1024.0, 0.125));
+        for n in -1074..1023 {
+            assert_eq!(exp2(n) * 2.0, exp2(n + 1), "2^{n}");
+        }
+        assert_eq!((exp2(-1022), exp2(-1074)), (f64::MIN_POSITIVE, f64::from_bits(1)));
+        assert_eq!((exp2(-1075), exp2(1024)), (0.0, f64::INFINITY));
+    }
 
     /// A double that is a multiple of 2^-16 is an exact sum over 2^16: both roundings must agree.
     #[test]
@@ -84,7 +100,7 @@ mod tests {
     #[test]
     fn values_just_below_zero() {
         let format = Format::new(8, 0).unwrap();
-        for value in [-f64::powi(2.0, -60), -1e-300] {
+        for value in [-exp2(-60), -1e-300] {
             let raw = |rounding, word| quantize(value, format, rounding, word).raw;
             assert_eq!(raw(Rounding::Truncate, 0), -1);
             assert_eq!(raw(Rounding::Nearest, 0), 0);

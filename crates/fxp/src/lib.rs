@@ -24,7 +24,7 @@ mod slice;
 mod sums;
 mod vector;
 
-pub use convert::{quantize, to_value};
+pub use convert::{exp2, quantize, to_value};
 pub use counters::Counters;
 pub use error::FxpError;
 pub use format::{Format, MAX_BITS, MIN_BITS};

@@ -6,7 +6,7 @@
 
 use crate::requant::{MAX_LEFT, MAX_RIGHT};
 use crate::vector::{Kernel, vectorized};
-use crate::{Counters, Format, Lfsr, Requantizer, Rounding, STREAM_BITS};
+use crate::{Counters, Format, Lfsr, Requantizer, Rounding, STREAM_BITS, exp2};
 
 /// Longer shifts of a sum change nothing: nothing but its sign is left, or it saturates. These keep
 /// it within the normal doubles.
@@ -35,7 +35,7 @@ impl Requantizer {
         streams: &[Lfsr],
         out: &mut [i32],
     ) -> Counters {
-        let scale = f64::powi(2.0, -self.shift.clamp(-MAX_SHIFT, MAX_SHIFT));
+        let scale = exp2(-self.shift.clamp(-MAX_SHIFT, MAX_SHIFT));
         self.apply_parts(sums, streams, out, Doubles { scale })
     }
 
@@ -136,7 +136,7 @@ pub fn quantize_slice(
     out: &mut [i32],
 ) -> Counters {
     let by = Requantizer { shift: -format.frac(), bits: format.bits(), rounding };
-    by.apply_parts(values, streams, out, Doubles { scale: f64::powi(2.0, format.frac()) })
+    by.apply_parts(values, streams, out, Doubles { scale: exp2(format.frac()) })
 }
 
 /// The floor of what leaves the machine, and the bits below it.

@@ -3,6 +3,8 @@
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, LinalgScalar};
 use rayon::prelude::*;
 
+use crate::exp2;
+
 /// Sums of shape (M, N), row by row in memory. Equal when the integers are, whatever holds them.
 #[derive(Debug, Clone)]
 pub enum Sums {
@@ -217,7 +219,7 @@ macro_rules! float_accumulator {
                     return 0.0; // whose shift may be anything
                 }
                 // The plan chose this type because it holds the result.
-                value as Self * Self::powi(2.0, shift as i32)
+                value as Self * exp2(shift as i32) as Self
             }
 
             fn widened(self) -> i128 {

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use cosim::Element;
-use fxp::{Counters, Format, Lfsr, Requantizer, Rounding};
+use fxp::{Counters, Format, Lfsr, Requantizer, Rounding, exp2};
 
 /// An element that host code can add up without losing anything.
 ///
@@ -105,11 +105,11 @@ impl Number for i32 {
 
     fn sum_value(sum: i64, frac: i32) -> f64 {
         // Rounds sums beyond 2^53 to double precision, in which the update is done anyway.
-        sum as f64 * f64::powi(2.0, -frac)
+        sum as f64 * exp2(-frac)
     }
 
     fn unit(format: Format) -> f64 {
-        f64::powi(2.0, -format.frac())
+        exp2(-format.frac())
     }
 
     fn units(self) -> f64 {

@@ -6,6 +6,7 @@ use ndarray::{ArrayView2, CowArray};
 
 use super::width::fits;
 use super::{BLOCK, Width, blocks};
+use crate::exp2;
 use crate::vector::Kernel;
 
 /// Some rows of A.
@@ -55,7 +56,7 @@ impl<W: Width> Kernel for PackLeft<'_, W> {
         let (rows, inner) = self.a.dim();
         let stride = inner.div_ceil(2);
         // A block of the largest elements there can be.
-        let largest = inner.min(BLOCK) as f32 * f32::powi(4.0, self.bits as i32 - 1);
+        let largest = inner.min(BLOCK) as f32 * exp2(2 * (self.bits as i32 - 1)) as f32;
         let measured = inner >= MIN_MEASURED && !fits::<W>(largest, self.right_norm);
         let mut left = Left {
             stride,
