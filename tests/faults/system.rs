@@ -357,9 +357,14 @@ fn two_syntheses_in_one_folder_and_signals_in_mid_run() {
     fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
     let path = std::env::var("PATH").unwrap();
     let path = format!("{}:{path}", bench.path("bin").display());
+    // A shell's background job, as tests may be, ignores SIGINT, and what it starts does too.
     let synth = |line: &str| {
-        let mut command = flexmac(&bench, line);
-        command.env("PATH", &path);
+        let plain = flexmac(&bench, line);
+        let mut command = Command::new("env");
+        command.arg("--default-signal=INT").arg(plain.get_program()).args(plain.get_args());
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(plain.get_current_dir().unwrap()).env("PATH", &path);
+        command.stdin(Stdio::null());
         command
     };
     let stage = |name: &str| {
