@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use support::faults::{self, Fault};
 use support::{Bench, diagnostics, text, words};
 
 /// As in `check_rate.rs`, and an array on which nothing divides anything.
@@ -124,40 +125,22 @@ fn a_resumed_run_leaves_the_bundles_of_an_uninterrupted_one() {
     assert!(error.contains("found no parts/iteration-00000003.bundle"), "{error}");
 }
 
-/// File, the right text, a wrong one, what the verdict must say: as in `check_rate.rs`.
-const FAULTS: [[&str; 4]; 4] = [
-    ["flexmac_lfsr.v", "32'h80200003", "32'h80200001", "differing results: C["],
-    [
-        "flexmac_stats.v",
-        "error_q <= error_sum;",
-        "error_q <= {EW{1'b0}} & error_sum;",
-        "results agree, counters differ",
-    ],
-    [
-        "flexmac_seq.v",
-        "assign wait_o = due_q && !chains_free;",
-        "assign wait_o = due_q && !chains_free && 1'b0;",
-        "in the tiles of this product together; no tile differs alone",
-    ],
-    [
-        "flexmac_seq.v",
-        "wire capture = due_q && chains_free;",
-        "wire capture = due_q && chains_free && 1'b0;",
-        "rtl: no progress for",
-    ],
+/// Faults, and what the verdict must say.
+const FAULTS: [(Fault, &str); 4] = [
+    (faults::RANDOM_BITS, "differing results: C["),
+    (faults::NO_ERRORS, "results agree, counters differ"),
+    (faults::NO_STALLS, "in the tiles of this product together; no tile differs alone"),
+    (faults::NO_CAPTURE, "rtl: no progress for"),
 ];
 
 #[test]
 fn faulty_rtl_is_found_and_its_tile_named() {
-    for [file, right, wrong, expected] in FAULTS {
+    for (fault, expected) in FAULTS {
         let bench = design(ARRAYS[0]);
         let flags = "--iters 2 --check-rate 0.05";
         train(&bench, &format!("{flags} --engine reference --bundles b --out r"));
         for design in ["b/design", "d"] {
-            let path = bench.path(design).join("rtl").join(file);
-            let text = fs::read_to_string(&path).unwrap();
-            assert_eq!(text.matches(right).count(), 1, "{right}");
-            fs::write(&path, text.replace(right, wrong)).unwrap();
+            faults::seed(&bench.path(design), fault);
         }
         let error = fail(&bench, 1, "check b");
         assert!(error.contains(expected), "{expected}, found: {error}");

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use support::faults::{self, Fault};
 use support::{Bench, diagnostics, text};
 
 /// Small enough for a test, and with more tiles than a product has in one part.
@@ -106,38 +107,19 @@ fn a_resumed_run_checks_the_tiles_that_it_would_have_checked() {
     assert!(error.contains("--check-rate: expected 0.1, found 0.5"), "{error}");
 }
 
-/// File, the right text, a wrong one, what the report must say.
-const FAULTS: [[&str; 4]; 4] = [
-    // Other random bits from a tile's second row on: one in a few results is off by one.
-    ["flexmac_lfsr.v", "32'h80200003", "32'h80200001", "differing results: C["],
-    [
-        "flexmac_stats.v",
-        "error_q <= error_sum;",
-        "error_q <= {EW{1'b0}} & error_sum;",
-        "results agree, counters differ",
-    ],
-    [
-        "flexmac_seq.v",
-        "assign wait_o = due_q && !chains_free;",
-        "assign wait_o = due_q && !chains_free && 1'b0;",
-        "cycles differ from the cycle model",
-    ],
-    [
-        "flexmac_seq.v",
-        "wire capture = due_q && chains_free;",
-        "wire capture = due_q && chains_free && 1'b0;",
-        "rtl: no progress for",
-    ],
+/// Faults, and what the report must say.
+const FAULTS: [(Fault, &str); 4] = [
+    (faults::RANDOM_BITS, "differing results: C["),
+    (faults::NO_ERRORS, "results agree, counters differ"),
+    (faults::NO_STALLS, "cycles differ from the cycle model"),
+    (faults::NO_CAPTURE, "rtl: no progress for"),
 ];
 
 #[test]
 fn a_sample_finds_faults() {
-    for [file, right, wrong, report] in FAULTS {
+    for (fault, report) in FAULTS {
         let bench = Bench::with_design(&ARRAY);
-        let file = bench.path("d/rtl").join(file);
-        let text = fs::read_to_string(&file).unwrap();
-        assert_eq!(text.matches(right).count(), 1, "{right}");
-        fs::write(&file, text.replace(right, wrong)).unwrap();
+        faults::seed(&bench.path("d"), fault);
         let flags = format!("{TRAIN} --iters 3 --check-rate 0.05 --out run");
         let flags: Vec<_> = flags.split_whitespace().collect();
         let output = bench.command(&flags).assert().code(1).get_output().clone();

@@ -16,7 +16,7 @@
 
 use fxp::Counters;
 use rayon::prelude::*;
-use rtlgen::Cycles;
+use rtlgen::{Cycles, deal};
 
 use crate::driver::Driver;
 use crate::error::EngineError;
@@ -71,20 +71,14 @@ pub(crate) fn on_each<T: Send>(
     tiles: &[usize],
     run: impl Fn(&mut Driver, &[usize]) -> Result<T, EngineError> + Sync,
 ) -> Result<Vec<(Vec<usize>, T)>, EngineError> {
-    let cuts = cuts(tiles.len(), drivers.len());
+    let parts = deal(tiles.len(), drivers.len()).collect::<Vec<_>>();
     let results: Vec<_> = drivers
         .par_iter_mut()
-        .zip(cuts)
+        .zip(parts)
         .with_max_len(1)
-        .map(|(driver, (from, to))| Ok((tiles[from..to].to_vec(), run(driver, &tiles[from..to])?)))
+        .map(|(driver, part)| Ok((tiles[part.clone()].to_vec(), run(driver, &tiles[part])?)))
         .collect();
     results.into_iter().collect()
-}
-
-/// Where to cut `count` tiles into at most `parts` parts of equal size, one more or less.
-fn cuts(count: usize, parts: usize) -> Vec<(usize, usize)> {
-    let parts = parts.min(count);
-    (0..parts).map(|part| (count * part / parts, count * (part + 1) / parts)).collect()
 }
 
 /// A faulty core may count less for more work: such numbers wrap, and are seen to be wrong.
@@ -95,27 +89,5 @@ fn difference(more: &Cycles, less: &Cycles) -> Cycles {
         stall: more.stall.wrapping_sub(less.stall),
         load: more.load.wrapping_sub(less.load),
         blocked: more.blocked.wrapping_sub(less.blocked),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cuts_cover_all_tiles_in_order() {
-        for count in 0..20 {
-            for parts in 1..9 {
-                let cuts = cuts(count, parts);
-                assert_eq!(cuts.len(), parts.min(count));
-                let mut next = 0;
-                for (from, to) in cuts {
-                    assert_eq!(from, next);
-                    assert!(to > from);
-                    next = to;
-                }
-                assert_eq!(next, count);
-            }
-        }
     }
 }

@@ -27,6 +27,12 @@ pub enum Share {
     Depth(Range<usize>),
 }
 
+/// `count` things in order, in at most `parts` parts of equal size, one more or less, none empty.
+pub fn deal(count: usize, parts: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
+    let parts = parts.min(count);
+    (0..parts).map(move |part| count * part / parts..count * (part + 1) / parts)
+}
+
 impl Schedule {
     /// The shares of up to `arrays` arrays, in the order in which exact sums go from one to the next.
     /// Fewer than that where there are fewer bands of tiles, or less of K, to deal out.
@@ -35,18 +41,14 @@ impl Schedule {
     /// When `role` is no product, or `arrays` is 0.
     pub fn shares(self, role: Role, arrays: usize) -> Vec<Share> {
         assert!(arrays > 0, "at least one array");
-        let deal = |count: usize| {
-            let arrays = arrays.min(count);
-            (0..arrays).map(move |i| count * i / arrays..count * (i + 1) / arrays)
-        };
         match role {
-            Role::Forward | Role::InputGradient => deal(self.image_bands())
+            Role::Forward | Role::InputGradient => deal(self.image_bands(), arrays)
                 .map(|bands| {
                     let own = |tile: &usize| bands.contains(&self.image_band(*tile));
                     Share::Tiles((0..self.tiles()).filter(own).collect())
                 })
                 .collect(),
-            Role::WeightGradient => deal(self.k).map(Share::Depth).collect(),
+            Role::WeightGradient => deal(self.k, arrays).map(Share::Depth).collect(),
             Role::HostActivation | Role::HostUpdate => panic!("{} is no product", role.name()),
         }
     }
@@ -120,6 +122,22 @@ mod tests {
                     }
                     assert_eq!(next, schedule.k);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn parts_cover_everything_in_order() {
+        for count in 0..20 {
+            for parts in 1..9 {
+                assert_eq!(deal(count, parts).len(), parts.min(count));
+                let mut next = 0;
+                for part in deal(count, parts) {
+                    assert_eq!(part.start, next);
+                    assert!(part.end > part.start);
+                    next = part.end;
+                }
+                assert_eq!(next, count);
             }
         }
     }

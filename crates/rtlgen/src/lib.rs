@@ -25,7 +25,7 @@ pub use design::port_bits;
 pub use error::{ConfigError, ConfigErrors, RtlgenError};
 pub use folder::{read, read_sources, write};
 pub use fp32::Pipeline;
-pub use group::Share;
+pub use group::{Share, deal};
 pub use registers::{
     Access, Field, Group, NamedValue, Register, RegisterMap, c_header, json, markdown,
     register_map, rust_module,

@@ -4,6 +4,7 @@
 //! Each test binary compiles this file for itself and uses a part of it.
 #![allow(dead_code, reason = "every test binary uses another part")]
 
+pub mod faults;
 pub mod npy;
 pub mod oracle;
 
