@@ -8,44 +8,18 @@ use std::io::BufReader;
 use std::path::Path;
 
 use fst_reader::{FstFilter, FstHierarchyEntry, FstReader, FstSignalValue};
+use support::faults::{self, Fault};
 use support::npy::{Dtype, Matrix};
 use support::oracle::Random;
 use support::{Bench, ODD, diagnostics, words};
 
 /// Rounds to the wrong side of exact halves.
-const WRONG_ROUNDING: [&str; 3] =
-    ["flexmac_requant.v", "addend = 24'h800000;", "addend = 24'h7fffff;"];
-/// Does not wait for rows of the tile before that still drain.
-const NO_WAIT: [&str; 3] = [
-    "flexmac_seq.v",
-    "assign wait_o = due_q && !chains_free;",
-    "assign wait_o = due_q && !chains_free && 1'b0;",
-];
-/// Other random bits from a tile's second row on.
-const WRONG_STREAM: [&str; 3] = ["flexmac_lfsr.v", "32'h80200003", "32'h80200001"];
-const NO_ERROR_SUM: [&str; 3] =
-    ["flexmac_stats.v", "error_q <= error_sum;", "error_q <= {EW{1'b0}} & error_sum;"];
-const NO_CAPTURE: [&str; 3] = [
-    "flexmac_seq.v",
-    "wire capture = due_q && chains_free;",
-    "wire capture = due_q && chains_free && 1'b0;",
-];
-
-fn break_design(bench: &Bench, [file, right, wrong]: [&str; 3]) {
-    let path = bench.path("d/rtl").join(file);
-    let text = fs::read_to_string(&path).unwrap();
-    assert_eq!(
-        text.matches(right).count(),
-        1,
-        "{right:?} in {file}: change the fault with the RTL"
-    );
-    fs::write(path, text.replace(right, wrong)).unwrap();
-}
+const WRONG_ROUNDING: Fault = ["flexmac_requant.v", "addend = 24'h800000;", "addend = 24'h7fffff;"];
 
 /// A broken design, and a product of (7, 13) x (13, 11) that sees it.
-fn broken(flags: &[&str], fault: [&str; 3]) -> Bench {
+fn broken(flags: &[&str], fault: Fault) -> Bench {
     let bench = Bench::with_design(flags);
-    break_design(&bench, fault);
+    faults::seed(&bench.path("d"), fault);
     write_operands(&bench, (7, 13, 11));
     bench
 }
@@ -165,7 +139,10 @@ fn the_wrong_result_is_on_the_pins_when_the_report_says() {
 #[test]
 fn a_wrong_float_is_shown_too() {
     let bench = Bench::with_design(&["--rows", "2", "--cols", "3", "--style", "fp32"]);
-    break_design(&bench, ["flexmac_fp32_edge.v", ".sum_o    (result_o)", ".sum_o    (sum)"]);
+    faults::seed(
+        &bench.path("d"),
+        ["flexmac_fp32_edge.v", ".sum_o    (result_o)", ".sum_o    (sum)"],
+    );
     let path = bench.path("d/rtl/flexmac_fp32_edge.v");
     let text = fs::read_to_string(&path).unwrap();
     let text = text.replace(
@@ -187,8 +164,8 @@ fn a_wrong_float_is_shown_too() {
 #[test]
 fn counters_and_standstills_have_a_tile_too() {
     for (fault, again) in [
-        (NO_ERROR_SUM, "alone, which differs too: its counters"),
-        (NO_CAPTURE, "alone, which differs too: it hangs"),
+        (faults::NO_ERRORS, "alone, which differs too: its counters"),
+        (faults::NO_CAPTURE, "alone, which differs too: it hangs"),
     ] {
         let report = report(&broken(&ODD, fault), GEMM);
         assert_eq!(line(&report, "waves "), format!("c.mismatch.fst: tile 0 {again}"), "{report}");
@@ -199,7 +176,7 @@ fn counters_and_standstills_have_a_tile_too() {
 #[test]
 fn what_no_tile_does_alone_is_shown_after_the_tile_before() {
     let flags = "--rows 8 --cols 2 --lanes 4 --chunk 8 --max-bits 8 --max-k 16 --depth 16";
-    let bench = broken(&flags.split_whitespace().collect::<Vec<_>>(), NO_WAIT);
+    let bench = broken(&flags.split_whitespace().collect::<Vec<_>>(), faults::NO_STALLS);
     write_operands(&bench, (8, 2, 8));
     let report = report(&bench, GEMM);
     assert!(report.contains("cycles differ from the cycle model"), "{report}");
@@ -216,7 +193,7 @@ fn training_leaves_the_waves_in_the_run() {
     bench.command(&words(&format!("{train} good"))).assert().success();
     assert!(!bench.path("good/mismatch").exists(), "a good run pays nothing");
 
-    break_design(&bench, WRONG_STREAM);
+    faults::seed(&bench.path("d"), faults::RANDOM_BITS);
     for (run, rate) in [("whole", "1"), ("sampled", "0.3")] {
         let command = format!("{train} {run} --check-rate {rate}");
         let output = bench.command(&words(&command)).assert().code(1).get_output().clone();

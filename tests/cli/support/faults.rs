@@ -13,7 +13,7 @@ pub const RANDOM_BITS: Fault = ["flexmac_lfsr.v", "32'h80200003", "32'h80200001"
 pub const NO_ERRORS: Fault =
     ["flexmac_stats.v", "error_q <= error_sum;", "error_q <= {EW{1'b0}} & error_sum;"];
 
-/// Captures that have to wait are counted as none.
+/// Captures do not wait for rows of the tile before that still drain.
 pub const NO_STALLS: Fault = [
     "flexmac_seq.v",
     "assign wait_o = due_q && !chains_free;",
@@ -31,6 +31,7 @@ pub const NO_CAPTURE: Fault = [
 pub fn seed(folder: &Path, [file, right, wrong]: Fault) {
     let path = folder.join("rtl").join(file);
     let text = fs::read_to_string(&path).unwrap();
-    assert_eq!(text.matches(right).count(), 1, "{right}");
+    let count = text.matches(right).count();
+    assert_eq!(count, 1, "{right:?} in {file}: change the fault with the RTL");
     fs::write(&path, text.replace(right, wrong)).unwrap();
 }
