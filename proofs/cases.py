@@ -116,7 +116,8 @@ PROOFS = [
     *(cell("delay", "N enabled cycles, in order", {"W": 2, "N": n}, induction=4, covers=8)
       for n in (0, 1, 3)),
     *(Proof("core", "one command of symbolic operands: the exact sum, rounded; no deadlock", SMALLEST,
-            {"NA": a, "NB": b, "K": k, "SHIFT": s, "BOUND": n}, CORE, cycles=n + 2, covers=n + 2, long=True)
+            {"NA": a, "NB": b, "K": k, "SHIFT": s, "BOUND": n}, CORE, cycles=n + 2, covers=n + 2,
+            engine="abc")
       for a, b, k, s, n in ((1, 1, 2, 0, 14), (2, 2, 2, 1, 20))),
     # the other styles
     cell("adder_segment", "sum and carry as integers"),
@@ -157,7 +158,7 @@ PROOFS = [
     Proof("top", "the same, and what every bus cell is given, for any registers and any core", SMALLEST,
           below=TOP, within=("flexmac_axil", "flexmac_outlet", "flexmac_queue", "flexmac_packet",
                              "flexmac_load", "flexmac_issue", "flexmac_error"),
-          cut=("flexmac_regs", "*flexmac_counter*"), cycles=10, covers=10, defines=("F_PROGRAMS",), long=True),
+          cut=("flexmac_regs", "*flexmac_counter*"), cycles=10, covers=10, defines=("F_PROGRAMS",), engine="abc"),
     cell("error", "the first error, and whose, until a clear", induction=4, covers=4),
     cell("issue", "every command taken once, in its mode, and its bank released once; the mode is still"
          " while the core is busy", {"W": 2}, induction=4, covers=14),

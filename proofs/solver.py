@@ -1,4 +1,5 @@
-"""One proof obligation: Verilog in, verdict out, through Yosys, yosys-smtbmc and z3.
+"""One proof obligation: Verilog in, verdict out, through Yosys and one of three engines: its own
+MiniSat, yosys-smtbmc with z3, or ABC.
 
 The module under proof is read with `-formal`, which defines FORMAL and so brings in its rules; the
 modules below it are read without, so that their own assumptions cannot make a proof easier.
@@ -7,6 +8,7 @@ Registers start anywhere unless the rules assume a reset.
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -91,13 +93,18 @@ def ask(folder, what, arguments):
     return f"{what}: {first[0] if first else 'fails'}"
 
 
+# A cover as the rule that it never happens.
+NEVER = r"""(* techmap_celltype = "$cover" *)
+module never (input A, input EN);
+  \$assert never (.A(!A), .EN(EN));
+endmodule
+"""
+
+
 def reach(folder, script, cycles):
     """None when every cover is reached within `cycles`; each is asked for alone, and no rule is
     assumed: a cover then is `never` disproved."""
-    (folder / "never.v").write_text(
-        "(* techmap_celltype = \"$cover\" *)\nmodule never (input A, input EN);\n"
-        "  \\$assert never (.A(!A), .EN(EN));\nendmodule\n"
-    )
+    (folder / "never.v").write_text(NEVER)
     prepare = "chformal -assert -remove\nopt\nrename -enumerate -pattern cover_% t:$cover\n"
     prepare += "design -save all\ntee -q -o covers.txt select -list t:$cover\nwrite_ilang all.il\n"
     failed = yosys(folder, "covers.ys", script + prepare)
@@ -117,13 +124,56 @@ def reach(folder, script, cycles):
     return failed and f"one of {len(names)} covers is not reached in {cycles} cycles"
 
 
+# To and-gates: clock enables and resets as logic, registers without a first value anything.
+AIGER = """async2sync
+setundef -undriven -anyseq
+dffunmap
+opt -full
+techmap
+simplemap
+opt
+dffunmap
+abc -g AND -fast
+opt_clean
+write_aiger -zinit model.aig
+"""
+
+
+def abc(folder, name, script, cycles, every=False):
+    """Which outputs of a design, a rule each, ABC sees broken within `cycles`: the first, or `every`
+    one. Merging what is equal in all reachable states (`scorr`) is what makes whole designs easy."""
+    failed = yosys(folder, name, script + AIGER)
+    if failed:
+        raise ToolError(f"{folder}/{name}: {failed}")
+    search = f"bmc3 {'-a ' if every else ''}-F {cycles}"
+    steps = f"read_aiger model.aig; fold; strash; scorr; dc2; {search}"
+    code, text = call(["yosys-abc", "-c", steps], folder)
+    broken = set(re.findall(r"Output +(\d+).* was asserted in frame", text))
+    if code != 0 or not (broken or f"No output asserted in {cycles} frames" in text):
+        raise ToolError(f"yosys-abc in {folder}: {text[-400:]}")
+    return broken
+
+
+def reach_by_abc(folder, script, cycles):
+    """The same as `reach`, all covers at once."""
+    (folder / "never.v").write_text(NEVER)
+    each = "chformal -assert -remove\nopt\ntee -q -o covers.txt select -list t:$cover\n"
+    reached = abc(folder, "covers.ys", script + each + "techmap -map never.v t:$cover\n", cycles, True)
+    names = (folder / "covers.txt").read_text().split()
+    if not names:
+        raise ToolError(f"{folder}: no cover, so nothing shows that the rules are not vacuous")
+    missing = [name for number, name in enumerate(names) if str(number) not in reached]
+    return f"{missing[0]} is not reached in {cycles} cycles" if missing else None
+
+
 def prove(folder, top, formal, plain, parameters, depth, induction=0, covers=0, engine="sat",
           defines=(), within=(), cut=()):  # fmt: skip
     """Checks every rule, and that every cover is reached within `covers` cycles.
 
     Engine "sat" is Yosys's own MiniSat: `depth` cycles from the start where induction is 0 (one is
     all there is where nothing is stored, else the proof is a bounded one), else temporal induction
-    of at most `induction` cycles with its base case. Engine "z3" is for what MiniSat cannot do.
+    of at most `induction` cycles with its base case. Engine "z3" is for products, "abc" for whole
+    designs, `depth` cycles from the start.
     """
     folder.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
@@ -135,6 +185,12 @@ def prove(folder, top, formal, plain, parameters, depth, induction=0, covers=0, 
         if failed and "proof did fail" not in failed:
             raise ToolError(f"{folder}/rules.ys: {failed}")  # the sources, not a rule
         failed = failed and f"a rule of {top} fails; to see how: yosys {folder}/rules.ys"
+    elif engine == "abc":
+        rules = "chformal -cover -remove\nopt\n"
+        broken = abc(folder, "rules.ys", script + rules, depth)
+        failed = broken and f"a rule of {top} fails within {depth} cycles; its files: {folder}"
+        failed = failed or (reach_by_abc(folder, script, covers) if covers else None)
+        return Verdict(failed or None, time.monotonic() - begun)
     else:
         smt2 = "opt -nodffe -nosdff\nwrite_smt2 -wires model.smt2\n"
         failed = yosys(folder, "rules.ys", script + smt2)

@@ -79,6 +79,9 @@ const UNITS: [&str; 6] = [
     "flexmac_requant",
 ];
 
+/// Inputs of those modules that lead to a gate or two each: a buffer in front would drive nothing.
+const LIGHT_INPUTS: [&str; 5] = ["chain_i", "preload_i", "seed_i", "over_i", "limit_i"];
+
 /// Synthesizes the design.
 pub fn run(args: &SynthArgs) -> Result<()> {
     let design = Design::read(&args.config)?;
@@ -105,7 +108,7 @@ pub fn run(args: &SynthArgs) -> Result<()> {
         config.defines = vec!["FLEXMAC_CELLS".to_owned()];
         config.units = UNITS.map(str::to_owned).to_vec();
         config.input_buffers = true;
-        config.bare_ports.push("chain_i".to_owned()); // from one PE to the next
+        config.bare_ports.extend(LIGHT_INPUTS.map(str::to_owned));
     }
     config.keep = args.keep;
     config.force = args.force;
