@@ -17,7 +17,7 @@ class Proof:
     below: tuple = ()  # modules it instantiates
     within: tuple = ()  # ... and those whose own rules are proven along: what they are given must hold
     cut: tuple = ()  # ... and those whose outputs may be anything
-    cycles: int = 1  # depth, where there is no induction
+    cycles: int = 1  # depth, where there is no induction; 0: any, by engine abc
     induction: int = 0  # longest temporal induction
     covers: int = 1  # cycles within which covers are reached
     engine: str = "sat"
@@ -33,6 +33,8 @@ class Proof:
     def depth(self):
         if self.induction:
             return f"induction, at most {self.induction}"
+        if self.cycles == 0:
+            return "any number of cycles"
         return "all inputs" if self.cycles == 1 else f"{self.cycles} cycles"
 
 
@@ -159,6 +161,9 @@ PROOFS = [
           below=TOP, within=("flexmac_axil", "flexmac_outlet", "flexmac_queue", "flexmac_packet",
                              "flexmac_load", "flexmac_issue", "flexmac_error"),
           cut=("flexmac_regs", "*flexmac_counter*"), cycles=10, covers=10, defines=("F_PROGRAMS",), engine="abc"),
+    Proof("regs", "registers.json: fields read at their places and store what masks let through; events,"
+          " strobes, errors; high words held", SMALLEST, below=("flexmac_regs",), engine="abc", cycles=0,
+          covers=8),
     cell("error", "the first error, and whose, until a clear", induction=4, covers=4),
     cell("issue", "every command taken once, in its mode, and its bank released once; the mode is still"
          " while the core is busy", {"W": 2}, induction=4, covers=14),

@@ -23,6 +23,7 @@ import lfsr_period  # noqa: E402
 import parameters  # noqa: E402
 import paths  # noqa: E402
 import products  # noqa: E402
+import regs  # noqa: E402
 import report  # noqa: E402
 import solver  # noqa: E402
 from cases import PROOFS  # noqa: E402
@@ -39,7 +40,7 @@ def run_proof(proof, folder, designs, broken=None):
     # leaf cells come from the sources, rendered modules from the design
 
     def place(module):
-        for at in (broken, ROOT / "rtl", rtl, HERE):
+        for at in (broken, ROOT / "rtl", rtl, HERE, folder):
             if at and (at / f"{module}.v").exists():
                 return at / f"{module}.v"
         raise ToolError(f"{proof.name}: no file of module {module}")
@@ -48,6 +49,9 @@ def run_proof(proof, folder, designs, broken=None):
         name: constant(rtl, value) if isinstance(value, str) else value
         for name, value in proof.parameters.items()
     }
+    if proof.cell == "regs":
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "regs.v").write_text(regs.rules(rtl))
     free = [place(m) for m in proof.below if m.startswith("free_")]
     plain = [place(m) for m in proof.below if not m.startswith("free_")]
     formal = [*free, place(proof.cell)]

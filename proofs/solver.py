@@ -140,16 +140,18 @@ write_aiger -zinit model.aig
 
 
 def abc(folder, name, script, cycles, every=False):
-    """Which outputs of a design, a rule each, ABC sees broken within `cycles`: the first, or `every`
-    one. Merging what is equal in all reachable states (`scorr`) is what makes whole designs easy."""
+    """Which outputs of a design, a rule each, ABC sees broken within `cycles` (0: in any state it can
+    reach): the first, or `every` one. Merging what is equal in all reachable states (`scorr`) is what
+    makes whole designs easy."""
     failed = yosys(folder, name, script + AIGER)
     if failed:
         raise ToolError(f"{folder}/{name}: {failed}")
-    search = f"bmc3 {'-a ' if every else ''}-F {cycles}"
+    search = f"bmc3 {'-a ' if every else ''}-F {cycles}" if cycles else "pdr"
+    sound = f"No output asserted in {cycles} frames" if cycles else "Property proved"
     steps = f"read_aiger model.aig; fold; strash; scorr; dc2; {search}"
     code, text = call(["yosys-abc", "-c", steps], folder)
     broken = set(re.findall(r"Output +(\d+).* was asserted in frame", text))
-    if code != 0 or not (broken or f"No output asserted in {cycles} frames" in text):
+    if code != 0 or not (broken or sound in text):
         raise ToolError(f"yosys-abc in {folder}: {text[-400:]}")
     return broken
 
@@ -173,7 +175,8 @@ def prove(folder, top, formal, plain, parameters, depth, induction=0, covers=0, 
     Engine "sat" is Yosys's own MiniSat: `depth` cycles from the start where induction is 0 (one is
     all there is where nothing is stored, else the proof is a bounded one), else temporal induction
     of at most `induction` cycles with its base case. Engine "z3" is for products, "abc" for whole
-    designs, `depth` cycles from the start.
+    designs, `depth` cycles from the start, or for any number by property-directed reachability
+    where `depth` is 0.
     """
     folder.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
@@ -188,7 +191,7 @@ def prove(folder, top, formal, plain, parameters, depth, induction=0, covers=0, 
     elif engine == "abc":
         rules = "chformal -cover -remove\nopt\n"
         broken = abc(folder, "rules.ys", script + rules, depth)
-        failed = broken and f"a rule of {top} fails within {depth} cycles; its files: {folder}"
+        failed = broken and f"a rule of {top} fails; its files: {folder}"
         failed = failed or (reach_by_abc(folder, script, covers) if covers else None)
         return Verdict(failed or None, time.monotonic() - begun)
     else:

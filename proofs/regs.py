@@ -1,0 +1,99 @@
+"""Rules of flexmac_regs, made from the map that `flexmac gen` writes for software (registers.json).
+
+1. A write stores what its mask lets through in the fields of a read-write register, and nothing else;
+   a reset zeroes them. Fields of a write-only register are on show in the cycle of the write, with
+   its strobe.
+2. A bit of a write-one-to-clear register stands from its event on until a one is written to it, a
+   reset or a clear; an event in that cycle wins.
+3. A read gives every field at its place and zeros between; the high word of a counter is that of the
+   cycle in which its low word was read.
+4. Errors are answered for words the map does not have and for writes to read-only ones, and only then.
+"""
+
+import json
+
+PORTS = [("clk_i", 1), ("rst_ni", 1), ("clear_i", 1), ("write_i", 1), ("write_addr_i", 12),
+         ("write_data_i", 32), ("write_mask_i", 32), ("read_i", 1), ("read_addr_i", 12)]  # fmt: skip
+ANSWERS = [("write_error_o", 1), ("read_data_o", 32), ("read_error_o", 1)]
+
+
+def registers(rtl):
+    """Registers of the design beside this rtl folder, their fields with the names of their ports."""
+    page = json.loads((rtl.parent / "sw" / "registers.json").read_text())
+    for group in page["groups"]:
+        for register in group["registers"]:
+            for field in register["fields"]:
+                parts = [register["name"], *([] if field["name"] == "value" else [field["name"]])]
+                field["port"] = "_".join(parts)
+            yield register
+
+
+def word(fields, suffix):
+    """The fields side by side in 64 bits."""
+    return " | ".join(f"({{64'd0, {f['port']}{suffix}}} << {f['lsb']})" for f in fields) or "64'd0"
+
+
+def rules(rtl):
+    """The module `regs`, around a flexmac_regs whose inputs may be anything."""
+    inputs, outputs = list(PORTS), list(ANSWERS)
+    state, checks, reads, writable, low = [], [], [], [], []
+    for register in registers(rtl):
+        name, fields, access = register["name"], register["fields"], register["access"]
+        at = f"10'd{register['offset'] // 4}"
+        mask = sum(((1 << f["bits"]) - 1) << f["lsb"] for f in fields)
+        hit = f"(write_i && write_addr_i[11:2] == {at})"
+        shown = f"m_{name}"
+        if access == "read-only":
+            inputs += [(f["port"] + "_i", f["bits"]) for f in fields]
+            shown = f"({word(fields, '_i')})"
+        else:
+            outputs += [(f["port"] + "_o", f["bits"]) for f in fields]
+            writable.append(f"write_addr_i[11:2] == {at}")
+            data = f"(write_data_i & write_mask_i & 32'd{mask})"
+        if access == "write-only":
+            shown = "64'd0"
+            outputs.append((f"{name}_write_o", 1))
+            checks += [f"{name}_write_o == {hit}", f"!{hit} || ({word(fields, '_o')}) == {data}"]
+        elif access == "read-write":
+            state.append((shown, "!rst_ni", f"{hit} ? (m_{name} & ~write_mask_i) | {data} : m_{name}"))
+            checks.append(f"!settled || ({word(fields, '_o')}) == m_{name}")
+        elif access == "write-one-to-clear":
+            inputs += [(f["port"] + "_i", f["bits"]) for f in fields]
+            state.append((shown, "!rst_ni || clear_i",
+                          f"({word(fields, '_i')}) | (m_{name} & ~({hit} ? {data} : 32'd0))"))  # fmt: skip
+            checks.append(f"!settled || ({word(fields, '_o')}) == m_{name}")
+        reads.append((at, f"{shown} & 64'hffffffff", "settled"))
+        if register["width"] == 64:
+            low.append((at, shown))
+            reads.append((f"10'd{register['offset'] // 4 + 1}", "high", "held"))
+    return module(inputs, outputs, state, checks, reads, writable, low)
+
+
+def module(inputs, outputs, state, checks, reads, writable, low):
+    known = " || ".join(f"read_addr_i[11:2] == {at}" for at, *_ in reads)
+    checks = [
+        f"write_error_o == !({' || '.join(writable)})",
+        f"read_error_o == !({known})",
+        *checks,
+        *(f"read_addr_i[11:2] != {at} || !{when} || read_data_o == ({value})"
+          for at, value, when in reads),
+    ]  # fmt: skip
+    ports = ", ".join(f".{name}({name})" for name, _ in inputs + outputs)
+    lines = ["`default_nettype none", "module regs ("]
+    lines.append(",\n".join(f"  input wire [{bits - 1}:0] {name}" for name, bits in inputs))
+    lines += [");", *(f"  wire [{bits - 1}:0] {name};" for name, bits in outputs)]
+    lines += [f"  flexmac_regs u_regs ({ports});"]
+    lines += ["  reg settled = 1'b0, held = 1'b0;", "  reg [63:0] high;"]
+    lines += [f"  reg [63:0] {name};" for name, *_ in state]
+    lines += ["  always @(posedge clk_i) begin", "    if (!rst_ni) settled <= 1'b1;"]
+    for name, cleared, then in state:
+        lines.append(f"    {name} <= {cleared} ? 64'd0 : {then};")
+    for at, value in low:
+        lines.append(f"    if (read_i && read_addr_i[11:2] == {at}) "
+                     f"begin high <= ({value}) >> 32; held <= 1'b1; end")  # fmt: skip
+    lines += ["  end", "  always @* begin"]
+    lines += [f"    assert ({check});" for check in checks]
+    lines += ["    cover (settled && held && high != 0 && !read_error_o && read_data_o == high);",
+              "    cover (settled && m_scratch == 64'hdead0000 && write_error_o);",
+              "    cover (settled && m_irq_status == 64'd2);"]  # fmt: skip
+    return "\n".join([*lines, "  end", "endmodule", "`default_nettype wire", ""])
