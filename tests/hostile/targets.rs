@@ -24,7 +24,7 @@ pub type Verdict = Result<(), String>;
 pub type Read = fn(&Path, &[u8]) -> Verdict;
 
 /// Name, which is also that of its folder of valid files in `seeds/`, and reader.
-pub const TARGETS: [(&str, Read); 23] = [
+pub const TARGETS: [(&str, Read); 26] = [
     ("npy", npy),
     ("idx", idx),
     ("image-list", image_list),
@@ -48,6 +48,9 @@ pub const TARGETS: [(&str, Read); 23] = [
     ("stat-json", stat_json),
     ("stat-text", stat_text),
     ("abc-log", abc_log),
+    ("verilator-header", verilator_header),
+    ("power-log", power_log),
+    ("cell-powers", cell_powers),
 ];
 
 fn put(folder: &Path, name: &str, bytes: &[u8]) -> std::path::PathBuf {
@@ -242,4 +245,32 @@ fn stat_text(_: &Path, bytes: &[u8]) -> Verdict {
 
 fn abc_log(_: &Path, bytes: &[u8]) -> Verdict {
     yosys::parse_abc_delay(&String::from_utf8_lossy(bytes)).map(|_| ()).map_err(place)
+}
+
+fn verilator_header(_: &Path, bytes: &[u8]) -> Verdict {
+    let ports = verilated::header_ports("top", &String::from_utf8_lossy(bytes)).map_err(words)?;
+    assert!(ports.iter().all(|port| port.bits > 0), "a port of no bits");
+    Ok(())
+}
+
+/// A log of power.tcl, or of clock.tcl, which goes without totals.
+fn power_log(folder: &Path, bytes: &[u8]) -> Verdict {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let log = power::Log::finished(text, folder.join("power.log")).map_err(words)?;
+    log.check_period(3449.866211).map_err(words)?;
+    let buffers = ["leaf", "branch"].map(|name| log.marked(&format!("FLEXMAC {name} "), 2));
+    if let [Ok(leaf), Ok(branch)] = buffers {
+        assert!(leaf.len().min(branch.len()) >= 2);
+        return Ok(());
+    }
+    // One cell that takes all of it.
+    log.check_total(1, &[log.total(1).map_err(words)?]).map_err(words)
+}
+
+fn cell_powers(folder: &Path, bytes: &[u8]) -> Verdict {
+    let path = folder.join("power_0.txt");
+    let watts = power::cell_powers(&String::from_utf8_lossy(bytes), 4, 2, &path).map_err(words)?;
+    assert_eq!(watts.len(), 6);
+    assert!(watts.iter().flatten().all(|watts| watts.is_finite()));
+    Ok(())
 }

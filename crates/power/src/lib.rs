@@ -13,6 +13,7 @@ mod gated;
 mod gates;
 mod memory;
 mod operands;
+mod readings;
 mod report;
 mod sta;
 
@@ -23,5 +24,6 @@ pub use gated::ClockGates;
 pub use gates::Gates;
 pub use memory::{Memory, MemorySource};
 pub use operands::{Recorder, Sample, SampleSize};
+pub use readings::{Log, Watts, cell_powers};
 pub use report::{Case, Energy, Estimate, Part, PowerReport};
 pub use sta::{Settings, measure};

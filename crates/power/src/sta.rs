@@ -1,4 +1,4 @@
-//! From activity to energy: files for OpenSTA, its numbers read back and held against each other.
+//! From activity to energy: files for OpenSTA, runs of it, energies of cells, parts and modules.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,6 +16,7 @@ use crate::error::{Error, io_error};
 use crate::gated::Gated;
 use crate::gates::Gates;
 use crate::memory::Memory;
+use crate::readings::{Log, Watts, cell_powers};
 use crate::report::{Case, Energy, Estimate, Part, PowerReport};
 
 const POWER: &str = include_str!("../../../scripts/synth/power.tcl");
@@ -107,14 +108,14 @@ pub fn measure(
     write("clock.tcl", fill(CLOCK, &values).as_bytes())?;
     let log = run(out, "clock", settings.timeout)?;
     let buffer = |name: &str| -> Result<f64, Error> {
-        let watts = marked(&log, out, "clock", &format!("FLEXMAC {name} "))?;
+        let watts = log.marked(&format!("FLEXMAC {name} "), 2)?;
         Ok((watts[0] + watts[1]) * period_ps) // W * ps = pJ
     };
     let clock_tree = plan.with_energy(buffer("leaf")?, buffer("branch")?);
 
     let clocked = names
         .iter()
-        .map(|name| Ok(marked(&log, out, "clock", &format!("FLEXMAC {name} "))?[0]))
+        .map(|name| Ok(log.marked(&format!("FLEXMAC {name} "), 1)?[0]))
         .collect::<Result<Vec<f64>, Error>>()?;
 
     let estimate = estimate(gates, &write, out, &period, &conditions, settings.timeout)?;
@@ -139,13 +140,14 @@ pub fn measure(
     let values = [("CASES", cases.as_str()), ("PERIOD_PS", &period), ("CONDITIONS", &conditions)];
     write("power.tcl", fill(POWER, &values).as_bytes())?;
     let log = run(out, "power", settings.timeout)?;
-    check_period(&log, period_ps, out)?;
+    log.check_period(period_ps)?;
     let mut measured = Vec::new();
     for (index, run) in runs.iter().enumerate() {
         let path = out.join(format!("power_{index}.txt"));
         let text = bounded::text(&path, bounded::DATA).map_err(io_error("read", &path))?;
-        let mut cells = cell_powers(&text, &gates.netlist, &stimulus, &path)?;
-        check_total(&log, index, &cells, out)?;
+        let registers = stimulus.registers().count();
+        let mut cells = cell_powers(&text, gates.netlist.cells.len(), registers, &path)?;
+        log.check_total(index, &cells)?;
         let held_back = gated.correct(&gates.netlist, &clocked, &run.activity, &mut cells);
         measured.push(case(gates, run, &cells[..gates.netlist.cells.len()], period_ps, |case| {
             let per_pass = run.cycles / run.compute_cycles;
@@ -223,7 +225,7 @@ fn estimate(
     ];
     write("estimate.tcl", fill(ESTIMATE, &values).as_bytes())?;
     let total = match run(out, "estimate", timeout) {
-        Ok(log) => total(&log, 0, out, "estimate")?,
+        Ok(log) => log.total(0)?,
         Err(Error::Synth(synth::Error::ToolFailed { .. })) => return Ok(None),
         Err(error) => return Err(error),
     };
@@ -240,90 +242,10 @@ fn estimate(
     })
 }
 
-fn run(out: &Path, name: &str, timeout: Duration) -> Result<String, Error> {
-    let (log, _) = synth::opensta(out, &format!("{name}.tcl"), &format!("{name}.log"), timeout)?;
-    if log.lines().any(|line| line.trim() == "FLEXMAC done") {
-        return Ok(log);
-    }
-    Err(Error::Implausible {
-        what: format!("the end of {name}.tcl"),
-        expected: "FLEXMAC done".to_owned(),
-        found: "the end of the log".to_owned(),
-        log: out.join(format!("{name}.log")),
-    })
-}
-
-/// The numbers behind a marker.
-fn marked(log: &str, out: &Path, name: &str, marker: &str) -> Result<Vec<f64>, Error> {
-    let line = log.lines().find_map(|line| line.strip_prefix(marker));
-    let numbers: Option<Vec<f64>> =
-        line.and_then(|line| line.split_whitespace().map(|word| word.parse().ok()).collect());
-    numbers.filter(|n| !n.is_empty() && n.iter().all(|n| n.is_finite())).ok_or_else(|| {
-        Error::Implausible {
-            what: format!("the line {marker:?}"),
-            expected: "numbers".to_owned(),
-            found: line.unwrap_or("no such line").to_owned(),
-            log: out.join(format!("{name}.log")),
-        }
-    })
-}
-
-fn check_period(log: &str, period_ps: f64, out: &Path) -> Result<(), Error> {
-    let found = marked(log, out, "power", "FLEXMAC period_ps ")?[0];
-    if (found - period_ps).abs() <= 1e-5 * period_ps {
-        return Ok(());
-    }
-    Err(Error::Implausible {
-        what: "clock period".to_owned(),
-        expected: format!("{period_ps} ps"),
-        found: format!("{found}"),
-        log: out.join("power.log"),
-    })
-}
-
-/// Internal, switching and leakage power in watts.
-type Watts = [f64; 3];
-
-/// The row `Total` of case `index`.
-fn total(log: &str, index: usize, out: &Path, name: &str) -> Result<Watts, Error> {
-    let begin = format!("FLEXMAC begin {index}");
-    let row = log
-        .lines()
-        .skip_while(|line| line.trim() != begin)
-        .find_map(|line| line.strip_prefix("Total"));
-    let numbers: Vec<f64> = row
-        .unwrap_or_default()
-        .split_whitespace()
-        .map_while(|word| word.parse().ok())
-        .filter(|number: &f64| number.is_finite())
-        .collect();
-    match numbers.as_slice() {
-        [internal, switching, leakage, ..] => Ok([*internal, *switching, *leakage]),
-        _ => Err(Error::Implausible {
-            what: format!("total power of case {index}"),
-            expected: "internal, switching and leakage power".to_owned(),
-            found: row.unwrap_or("no such row").to_owned(),
-            log: out.join(format!("{name}.log")),
-        }),
-    }
-}
-
-/// Holds the cells' sum against the total that OpenSTA states.
-fn check_total(log: &str, index: usize, cells: &[Watts], out: &Path) -> Result<(), Error> {
-    let stated = total(log, index, out, "power")?;
-    for (at, what) in ["internal", "switching", "leakage"].iter().enumerate() {
-        let sum: f64 = cells.iter().map(|cell| cell[at]).sum();
-        // OpenSTA adds single-precision numbers one by one.
-        if (sum - stated[at]).abs() > 2e-3 * sum.abs() + 1e-15 {
-            return Err(Error::Implausible {
-                what: format!("{what} power of case {index}, summed over cells"),
-                expected: format!("{} W as OpenSTA states", stated[at]),
-                found: format!("{sum} W"),
-                log: out.join("power.log"),
-            });
-        }
-    }
-    Ok(())
+fn run(out: &Path, name: &str, timeout: Duration) -> Result<Log, Error> {
+    let log = format!("{name}.log");
+    let (text, _) = synth::opensta(out, &format!("{name}.tcl"), &log, timeout)?;
+    Log::finished(text, out.join(log))
 }
 
 /// The registers that stand where inputs and constants were.
@@ -419,46 +341,6 @@ fn pins(netlist: &FlatNetlist, stimulus: &Stimulus, clock: Signal) -> Vec<(Strin
         }
     }
     pins
-}
-
-/// Power of each cell in the netlist's order, the stimulus behind them.
-fn cell_powers(
-    text: &str,
-    netlist: &FlatNetlist,
-    stimulus: &Stimulus,
-    path: &Path,
-) -> Result<Vec<Watts>, Error> {
-    let refuse = |found: &str| Error::Implausible {
-        what: "power of a cell".to_owned(),
-        expected: "its name and four finite numbers, once".to_owned(),
-        found: found.to_owned(),
-        log: path.to_owned(),
-    };
-    let cells = netlist.cells.len();
-    let mut powers: Vec<Option<Watts>> = vec![None; cells];
-    let mut others = Vec::new();
-    for line in text.lines() {
-        let mut words = line.split_whitespace();
-        let name = words.next().unwrap_or_default();
-        let numbers: Vec<f64> =
-            words.filter_map(|word| word.parse().ok()).filter(|n: &f64| n.is_finite()).collect();
-        let [internal, switching, leakage, _] = numbers.as_slice() else {
-            return Err(refuse(line));
-        };
-        let watts = [*internal, *switching, *leakage];
-        match name.strip_prefix('u').and_then(|index| index.parse::<usize>().ok()) {
-            Some(index) if index < cells && powers[index].is_none() => powers[index] = Some(watts),
-            None if name.starts_with('s') => others.push(watts),
-            _ => return Err(refuse(line)),
-        }
-    }
-    let found: Option<Vec<Watts>> = powers.into_iter().collect();
-    let mut found = found.ok_or_else(|| refuse("fewer cells than the netlist has"))?;
-    if others.len() != stimulus.registers().count() {
-        return Err(refuse("fewer registers than there are inputs"));
-    }
-    found.extend(others);
-    Ok(found)
 }
 
 fn energy(watts: &Watts, period_ps: f64) -> Energy {

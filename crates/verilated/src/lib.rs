@@ -41,6 +41,7 @@ mod trace;
 
 pub use cache::{Cache, Origin};
 pub use error::{Error, Result};
+pub use header::header_ports;
 pub use library::Library;
 pub use model::{Model, PowerUp};
 pub use port::{

@@ -29,11 +29,7 @@ impl Library {
     pub(crate) fn load(path: PathBuf, info: ModelInfo, origin: Origin) -> Result<Arc<Self>> {
         static NEXT_TAG: AtomicU64 = AtomicU64::new(1);
         let api = Api::load(&path, &header::digest(&info.ports))?;
-        let ports = info
-            .ports
-            .into_iter()
-            .map(|port| PortInfo { name: port.name, direction: port.direction, bits: port.bits })
-            .collect();
+        let ports = info.ports.into_iter().map(header::Declared::into_info).collect();
         Ok(Arc::new(Self {
             api,
             tag: NEXT_TAG.fetch_add(1, Ordering::Relaxed),
