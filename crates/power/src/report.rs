@@ -104,6 +104,9 @@ pub struct Case {
 pub struct Estimate {
     /// Energy of the cells in a cycle.
     pub cells: Energy,
+    /// Cells whose output OpenSTA never sees change and whose internal power it has no number for.
+    #[serde(default)]
+    pub still_cells: usize,
 }
 
 /// Everything a measurement found.

@@ -204,8 +204,8 @@ pub fn measure(
 type Write<'a> = &'a dyn Fn(&str, &[u8]) -> Result<(), Error>;
 
 /// OpenSTA's estimate from its default activity, on the netlist as synthesized; none where OpenSTA
-/// 2.0.17 does not live to tell: carrying its default activity onwards, it crashes on some netlists
-/// and ends in no number on others. It is there for comparison only.
+/// 2.0.17 does not live to tell: carrying its default activity onwards, it crashes on some netlists.
+/// It is there for comparison only.
 fn estimate(
     gates: &Gates,
     write: Write<'_>,
@@ -224,15 +224,15 @@ fn estimate(
         ("CONDITIONS", conditions),
     ];
     write("estimate.tcl", fill(ESTIMATE, &values).as_bytes())?;
-    let total = match run(out, "estimate", timeout) {
-        Ok(log) => log.total(0)?,
+    let numbers = match run(out, "estimate", timeout) {
+        Ok(log) => log.marked("FLEXMAC estimate ", 4)?,
         Err(Error::Synth(synth::Error::ToolFailed { .. })) => return Ok(None),
         Err(error) => return Err(error),
     };
     let period_ps: f64 = period.parse().unwrap_or(f64::NAN);
-    let cells = energy(&total, period_ps);
+    let cells = energy(&[numbers[0], numbers[1], numbers[2]], period_ps);
     if cells.internal_pj > 0.0 {
-        return Ok(Some(Estimate { cells }));
+        return Ok(Some(Estimate { cells, still_cells: numbers[3] as usize }));
     }
     Err(Error::Implausible {
         what: "internal power of OpenSTA's estimate".to_owned(),

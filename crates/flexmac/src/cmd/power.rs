@@ -252,7 +252,7 @@ fn print_report(report: &PowerReport, tiles: u64) -> Result<()> {
         }
     );
     match &report.estimate {
-        Some(Estimate { cells }) => outln!(
+        Some(Estimate { cells, .. }) => outln!(
             "estimate   {:.3} pJ a cycle in cells by OpenSTA's default activity",
             cells.total()
         ),
