@@ -308,13 +308,11 @@ FAULTS = {
     "flexmac_top": [
         ("taken from an empty queue", "take = !queue_empty && load_ready", "take = load_ready"),
         ("refused and submitted", "submit = checked && !refuse", "submit = checked"),
-        ("preload of any base", "hold_i        (run_base == BASE_PRELOAD && tiles_full)",
-         "hold_i        (1'b0)"),
         ("preload starts while one is open", "preload_start = !tiles_empty && preload_idle",
          "preload_start = !tiles_empty"),
-        ("shift and width swapped", "core_mode[7:2]", "core_mode[6:1]"),
-        ("rows of another field", "shape_cols[CW-1:0], shape_rows[RW-1:0]", "shape_rows[CW-1:0], shape_cols[RW-1:0]"),
-        ("soft reset holds", "soft_reset_q <= control_write && control_reset", "soft_reset_q <= soft_reset_q || (control_write && control_reset)"),
+        ("rows of another field", "shape_cols[CW-1:0], shape_rows[RW-1:0]",
+         "shape_rows[CW-1:0], shape_cols[RW-1:0]"),
+        ("always in reset", "run_n = aresetn && !soft_reset_q", "run_n = aresetn && soft_reset_q"),
         ("a's stream is b's", "s_data_i   (s_axis_a_tdata[", "s_data_i   (s_axis_b_tdata["),
     ],
     "flexmac_error": [

@@ -190,5 +190,6 @@ async def an_interrupt_ends_a_refused_command(dut):
     await accelerator.write("control", field("control", "clear_error", 1))
     await ClockCycles(dut.aclk, 1)
     assert not dut.irq.value
+    assert await accelerator.read("error") == 0
     ones = np.ones((1, 1), dtype=np.int64)
     assert (await accelerator.tile(ones, ones, (2, 2), 0, 8))[0, 0] == 1

@@ -42,6 +42,9 @@ MUTATIONS = [
     ("flexmac_axil.v", "read_error_i ? SLVERR : OKAY", "OKAY"),
     ("flexmac_error.v", "assign found_o = code_d != NONE;", "assign found_o = 1'b0;"),
     ("flexmac_top.v", "assign irq_status_set_error = error_found;", "assign irq_status_set_error = 1'b0;"),
+    ("flexmac_top.v", "core_mode[7:2]", "core_mode[6:1]"),
+    ("flexmac_top.v", "clear_error = control_write && control_clear_error;", "clear_error = 1'b0;"),
+    ("flexmac_top.v", "(irq_status_error && irq_enable_error)", "1'b0"),
     ("flexmac_regs.v", "10'h008: read_data_o = param_max_bits_i;", "10'h008: read_data_o = param_chunk_i;"),
 ]
 
