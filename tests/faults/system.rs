@@ -1,10 +1,10 @@
 //! What a machine does to a program: tools killed in mid-run, full disks, read-only caches, two
-//! processes on one folder, signals, clocks set back. Each time: one clear error, nothing lost, nothing
+//! processes on one folder, signals, files of another time. Each time: one clear error, nothing lost, nothing
 //! half-written taken for whole, and a second run that ends as if nothing had been.
 //!
 //! Training that is killed, interrupted or out of disk is in ../cli/resume.rs, the cache under
 //! contention and damage in ../verilated/cache.rs, SIGKILL in every stage of a synthesis in
-//! ../synth/stages.rs, and a killed sweep in ../sweep/run.py.
+//! ../synth/stages.rs, a killed sweep in ../sweep/run.py, and a clock that is set back in clock.rs.
 
 #[path = "../cli/support/mod.rs"]
 mod support;
