@@ -66,6 +66,14 @@ PROOFS = [
     *(cell("dot", "the same of the carry-save tree", {"P": p, "V": v, "S": s}, defines=CELLS,
            below=("flexmac_csa", "flexmac_pipe"), engine="z3")
       for p, v, s in ((2, 1, 5), (2, 2, 6), (4, 1, 9))),
+    # multipliers with modes, tried and not shipped
+    *(cell("split_dot", "whole, the lanes' products, every kind of planes; split, both products of"
+           " halves; nothing lost at the top", {"P": 4, "V": v, "S": s},
+           below=("flexmac_csa", "flexmac_pipe"), engine="z3", long=v > 1)
+      for v, s in ((1, 9), (2, 10))),
+    cell("fused_dot", "the products of each mode at their places, every kind of planes, nothing lost"
+         " at the top", {"P": 4, "S": 10}, below=("flexmac_dot", "flexmac_csa", "flexmac_pipe"),
+         defines=CELLS),
     *(cell("csa", "two words add up to all words, nothing lost at the top", {"N": n, "W": w},
            below=("flexmac_pipe",)) for n, w in ((1, 3), (2, 3), (3, 5), (4, 5), (6, 4))),
     *(cell("accumulate", "base plus pair, its offset taken off", {"S": s, "ACC": a},

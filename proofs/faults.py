@@ -25,6 +25,20 @@ FAULTS = {
         ("captures a bit more", "acc_q[P-1:0]};", "acc_q[P-1:0]} | (acc_q[P] << P);"),
         ("drain beats capture", "if (cap_i) chain_q", "if (cap_i && !drain_i) chain_q"),
     ],
+    "flexmac_split_dot": [
+        ("low half not held", "{{H{1'b1}}, {H{!split_i}}}", "{P{1'b1}}"),
+        ("high half not held", "{{H{!split_i}}, {H{1'b1}}}", "{P{1'b1}}"),
+        ("constant of a whole product", "split_i ? SPLIT : a_signed_i", "a_signed_i"),
+        ("low half unsigned", "row[H-1] = row[H-1] ^ split_i", "row[H-1] = row[H-1]"),
+        ("row of bl's sign plain", "row[P-1:H] ^ {H{split_i}}", "row[P-1:H]"),
+    ],
+    "flexmac_fused_dot": [
+        ("halves with the offset of quarters", "held_halves ? HALVES : QUARTERS", "QUARTERS"),
+        ("highest digit a place short", "{held_whole, !held_whole, 1'b0", "{1'b0, 1'b1, 1'b0"),
+        ("low digit signed when halved", "{!whole, !whole && !halves}} |", "{!whole, !whole}} |"),
+        ("a's low digit signed", "!whole, a_signed_i || !whole, !whole}",
+         "!whole, a_signed_i || !whole, 1'b1}"),
+    ],
     "flexmac_mode": [
         ("beyond mask one high", "amount + 8'd1", "amount + 8'd2"),
         ("beyond mask one low", "amount + 8'd1", "amount"),
@@ -390,8 +404,9 @@ def relevant(module):
 
 def by_proof(module, old, new, work, designs, root, run_proof):
     for number, proof in enumerate(relevant(module)):
-        source = root / "rtl" / f"{module}.v"
-        if not source.exists():
+        sources = [root / "rtl" / f"{module}.v", root / "rtl" / "trials" / f"{module}.v"]
+        source = next((path for path in sources if path.exists()), None)
+        if source is None:
             source = designs.get(proof.how) / f"{module}.v"
         broken = work / f"broken{number}"
         shutil.rmtree(broken, ignore_errors=True)

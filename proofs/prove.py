@@ -40,7 +40,7 @@ def run_proof(proof, folder, designs, broken=None):
     # leaf cells come from the sources, rendered modules from the design
 
     def place(module):
-        for at in (broken, ROOT / "rtl", rtl, HERE, folder):
+        for at in (broken, ROOT / "rtl", ROOT / "rtl" / "trials", rtl, HERE, folder):
             if at and (at / f"{module}.v").exists():
                 return at / f"{module}.v"
         raise ToolError(f"{proof.name}: no file of module {module}")

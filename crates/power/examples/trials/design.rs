@@ -1,0 +1,244 @@
+//! The PEs compared: how each is built, and how operands of some widths are laid out for it.
+
+use rtlgen::{ConfigSpec, Style};
+
+/// Widest planes; also what trial PEs multiply whole.
+const WIDE: u32 = 16;
+
+/// What is inside a PE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `flexmac_pe`: planes of so many bits, so many lanes.
+    Shipped { chunk: u32, lanes: usize },
+    /// Two multipliers of 16 bits that split into two of 8, summed together.
+    Split,
+    /// Four multipliers of 8 bits that join to two of 8x16 or one of 16x16.
+    Fused,
+}
+
+/// A PE and its name in tables.
+#[derive(Debug, Clone, Copy)]
+pub struct Design {
+    pub name: &'static str,
+    /// Folder of its files.
+    pub folder: &'static str,
+    pub kind: Kind,
+}
+
+/// All take 32 bits of A and of B a cycle; the first is what the others are held against.
+pub const DESIGNS: [Design; 5] = [
+    Design {
+        name: "chunk 8, 4 lanes",
+        folder: "chunk8",
+        kind: Kind::Shipped { chunk: 8, lanes: 4 },
+    },
+    Design {
+        name: "chunk 4, 8 lanes",
+        folder: "chunk4",
+        kind: Kind::Shipped { chunk: 4, lanes: 8 },
+    },
+    Design {
+        name: "chunk 16, 2 lanes",
+        folder: "chunk16",
+        kind: Kind::Shipped { chunk: 16, lanes: 2 },
+    },
+    Design { name: "2 of 16, splitting", folder: "split", kind: Kind::Split },
+    Design { name: "4 of 8, joining", folder: "fused", kind: Kind::Fused },
+];
+
+/// Where a word's sum goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    /// To the accumulator.
+    Acc,
+    /// To the accumulator shifted right by a plane: a new significance.
+    Shift,
+    /// To zero: a new result.
+    Clear,
+}
+
+/// What a PE takes in a cycle.
+#[derive(Debug, Clone, Copy)]
+pub struct Word {
+    pub a: u64,
+    pub b: u64,
+    pub base: Base,
+}
+
+impl Design {
+    /// Bits of a retired digit.
+    pub fn plane(&self) -> u32 {
+        match self.kind {
+            Kind::Shipped { chunk, .. } => chunk,
+            Kind::Split | Kind::Fused => WIDE,
+        }
+    }
+
+    /// Bits of the accumulator: the shipped PE's of the same planes and the same largest sum.
+    pub fn acc_bits(&self) -> u32 {
+        let (chunk, lanes) = match self.kind {
+            Kind::Shipped { chunk, lanes } => (chunk, lanes as u32),
+            Kind::Split => (WIDE, 2),
+            Kind::Fused => (WIDE, 1),
+        };
+        let spec = ConfigSpec {
+            rows: 1,
+            cols: 1,
+            chunk,
+            lanes,
+            style: Style::Flex,
+            ..ConfigSpec::default()
+        };
+        spec.check().expect("the generator's own ranges").acc_bits()
+    }
+
+    /// The module that holds the PE.
+    pub fn module(&self) -> &'static str {
+        match self.kind {
+            Kind::Shipped { .. } => "flexmac_pe",
+            Kind::Split | Kind::Fused => "flexmac_trial_pe",
+        }
+    }
+
+    /// The PE with two stages behind registers for everything but the chain, as in an array.
+    pub fn bench(&self, top: &str) -> String {
+        let (parameters, a_bits) = match self.kind {
+            Kind::Shipped { chunk, lanes } => (format!(".P({chunk}), .V({lanes})"), 33),
+            Kind::Split => (".FUSED(0), .P(16)".to_owned(), 35),
+            Kind::Fused => (".FUSED(1), .P(16)".to_owned(), 35),
+        };
+        let (module, acc, a_msb) = (self.module(), self.acc_bits(), a_bits - 1);
+        let all = a_bits + 33 + 10;
+        format!(
+            "// {name}, for a trial.
+`default_nettype none
+module {top} (
+    input  wire clk_i,
+    input  wire [9:0] control_i,
+    input  wire [{a_msb}:0] a_i,
+    input  wire [32:0] b_i,
+    input  wire [{acc}-1:0] chain_i,
+    output wire [{acc}-1:0] chain_o
+);
+  wire [9:0] control;
+  wire [{a_msb}:0] a;
+  wire [32:0] b;
+  flexmac_skew #(.W({all}), .N(1)) u_inputs (
+      .clk_i(clk_i), .d_i({{control_i, a_i, b_i}}), .q_o({{control, a, b}})
+  );
+  {module} #({parameters}, .ACC({acc}), .REGS(4'b0100)) u_pe (
+      .clk_i(clk_i), .pipe_en_i(control[3:0]),
+      .acc_en_i(control[4]), .acc_clear_i(control[5]), .acc_shift_i(control[6]),
+      .cap_i(control[7]), .cap_last_i(control[8]), .drain_i(control[9]),
+      .a_i(a), .b_i(b), .chain_i(chain_i), .chain_o(chain_o)
+  );
+endmodule
+`default_nettype wire
+",
+            name = self.name
+        )
+    }
+
+    /// The words of one dot product of `a` and `b`, and how many places its sum lies too high.
+    pub fn words(&self, (bits_a, bits_b): (u32, u32), a: &[i64], b: &[i64]) -> (Vec<Word>, u32) {
+        match self.kind {
+            Kind::Shipped { chunk, lanes } => (planes(chunk, lanes, (bits_a, bits_b), a, b), 0),
+            Kind::Split => match (bits_a, bits_b) {
+                (8, 8) => (halves(a, b), 8),
+                (8, 16) => {
+                    let a: Vec<i64> = a.iter().map(|value| value << 8).collect();
+                    (whole(2, &a, b), 8)
+                }
+                _ => (whole(2, a, b), 0),
+            },
+            Kind::Fused => match (bits_a, bits_b) {
+                (8, 8) => (quarters(a, b), 8),
+                (8, 16) => (pairs(a, b), 0),
+                _ => (joined(a, b), 0),
+            },
+        }
+    }
+}
+
+/// Bits `low .. low + bits` of a value.
+fn digit(value: i64, low: u32, bits: u32) -> u64 {
+    (value >> low) as u64 & ((1 << bits) - 1)
+}
+
+/// Fields of `bits` bits, the first lowest, and what stands above them.
+fn pack(fields: impl IntoIterator<Item = u64>, bits: u32, above: u64) -> u64 {
+    let word = fields.into_iter().zip(0..).map(|(field, at)| field << (at * bits)).sum::<u64>();
+    word | above << 32
+}
+
+/// One pass for each pair of planes, by significance; the top planes are signed.
+fn planes(chunk: u32, lanes: usize, bits: (u32, u32), a: &[i64], b: &[i64]) -> Vec<Word> {
+    let (planes_a, planes_b) = (bits.0.div_ceil(chunk), bits.1.div_ceil(chunk));
+    let mut words = Vec::new();
+    for significance in 0..planes_a + planes_b - 1 {
+        let mut base = if significance == 0 { Base::Clear } else { Base::Shift };
+        for i in (0..planes_a).filter(|i| (0..planes_b).contains(&significance.wrapping_sub(*i))) {
+            let j = significance - i;
+            for (a, b) in a.chunks(lanes).zip(b.chunks(lanes)) {
+                let word = |values: &[i64], plane: u32, planes: u32| {
+                    let digits = values.iter().map(|value| digit(*value, plane * chunk, chunk));
+                    pack(digits, chunk, u64::from(plane + 1 == planes))
+                };
+                words.push(Word { a: word(a, i, planes_a), b: word(b, j, planes_b), base });
+                base = Base::Acc;
+            }
+        }
+    }
+    words
+}
+
+fn words(
+    step: usize,
+    a: &[i64],
+    b: &[i64],
+    word: impl Fn(&[i64], &[i64]) -> (u64, u64),
+) -> Vec<Word> {
+    let pieces = a.chunks(step).zip(b.chunks(step)).enumerate();
+    let word = |(at, (a, b)): (usize, (&[i64], &[i64]))| {
+        let (a, b) = word(a, b);
+        Word { a, b, base: if at == 0 { Base::Clear } else { Base::Acc } }
+    };
+    pieces.map(word).collect()
+}
+
+/// Signed words of 16 bits, mode whole of the splitting multiplier.
+fn whole(lanes: usize, a: &[i64], b: &[i64]) -> Vec<Word> {
+    let word = |values: &[i64]| pack(values.iter().map(|value| digit(*value, 0, 16)), 16, 1);
+    words(lanes, a, b, |a, b| (word(a), word(b)))
+}
+
+/// Mode split: of two products in a lane, one has a's high and b's low half, one the others.
+fn halves(a: &[i64], b: &[i64]) -> Vec<Word> {
+    words(4, a, b, |a, b| {
+        let low_first = |v: &[i64], order: [usize; 4]| order.map(|k| digit(v[k], 0, 8));
+        (pack(low_first(a, [1, 0, 3, 2]), 8, 0b011), pack(low_first(b, [0, 1, 2, 3]), 8, 1))
+    })
+}
+
+/// Mode quarters of the joining multipliers.
+fn quarters(a: &[i64], b: &[i64]) -> Vec<Word> {
+    let word = |v: &[i64], above| pack(v.iter().map(|value| digit(*value, 0, 8)), 8, above);
+    words(4, a, b, |a, b| (word(a, 1), word(b, 1)))
+}
+
+/// Mode halves: each of a's digits meets both of b's.
+fn pairs(a: &[i64], b: &[i64]) -> Vec<Word> {
+    words(2, a, b, |a, b| {
+        let twice = [a[0], a[0], a[1], a[1]].map(|value| digit(value, 0, 8));
+        (pack(twice, 8, 0b011), pack(b.iter().map(|value| digit(*value, 0, 16)), 16, 1))
+    })
+}
+
+/// Mode whole: every digit of a meets every digit of b.
+fn joined(a: &[i64], b: &[i64]) -> Vec<Word> {
+    words(1, a, b, |a, b| {
+        let [al, ah] = [0, 8].map(|low| digit(a[0], low, 8));
+        let [bl, bh] = [0, 8].map(|low| digit(b[0], low, 8));
+        (pack([al, ah, al, ah], 8, 0b101), pack([bl, bl, bh, bh], 8, 1))
+    })
+}
