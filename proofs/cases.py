@@ -71,9 +71,10 @@ PROOFS = [
            " halves; nothing lost at the top", {"P": 4, "V": v, "S": s},
            below=("flexmac_csa", "flexmac_pipe"), engine="z3", long=v > 1)
       for v, s in ((1, 9), (2, 10))),
-    cell("fused_dot", "the products of each mode at their places, every kind of planes, nothing lost"
-         " at the top", {"P": 4, "S": 10}, below=("flexmac_dot", "flexmac_csa", "flexmac_pipe"),
-         defines=CELLS),
+    *(cell("fused_dot", "the products of each mode at their places, every kind of planes, nothing lost"
+           f" at the top{two}", {"P": 4, "S": 10},
+           below=("flexmac_dot", "flexmac_csa", "flexmac_pipe"), defines=defines, long=not two)
+      for two, defines in (("; digits of a other than 0 two at a time", (*CELLS, "F_TWO")), ("", CELLS))),
     *(cell("csa", "two words add up to all words, nothing lost at the top", {"N": n, "W": w},
            below=("flexmac_pipe",)) for n, w in ((1, 3), (2, 3), (3, 5), (4, 5), (6, 4))),
     *(cell("accumulate", "base plus pair, its offset taken off", {"S": s, "ACC": a},

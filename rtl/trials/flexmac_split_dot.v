@@ -106,7 +106,8 @@ module flexmac_split_dot #(
 `ifdef FORMAL
   // Rules, CUT = 0 (64 bits hold any sum)
   // 1. Whole, the pair is the sum of all lanes' products as integers, plus the offset, for every
-  //    kind of planes. Split, it is the sum of both products of signed halves at 2^H, plus the offset.
+  //    kind of planes. Split, it is the sum of both products of signed halves at 2^H, plus the
+  //    offset.
   // 2. Nothing is lost at the top: the pair's sum as unsigned integers is below 2^S, and its two
   //    top bits are never both set.
   reg  signed [63:0] total_want;

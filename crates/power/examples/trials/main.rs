@@ -169,11 +169,12 @@ fn sources() -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A row for each PE; of pairs, the second is with A out of a ReLU.
+/// A row for each PE; cost is area x period x cycles x energy per product over the first one's. Of
+/// two numbers, the second is with A out of a ReLU.
 fn print_table(library: &str, measured: &[Measured]) {
     let mut head = "| PE | um2 | ps |".to_owned();
     for (bits_a, bits_b) in MODES {
-        head += &format!(" {bits_a}x{bits_b} a cycle | pJ each | a p e |");
+        head += &format!(" {bits_a}x{bits_b} a cycle | pJ each | cost |");
     }
     println!("{library}\n{head}\n|{}", " --- |".repeat(3 + 3 * MODES.len()));
     let cost = |pe: &Measured, mode: usize, kind: usize| {
