@@ -169,6 +169,28 @@ fn sources() -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+impl Measured {
+    /// Area x period x cycles x energy per product where some share of them is of `mode`, the others
+    /// of the widest.
+    fn cost(&self, mode: usize, share: f64, kind: usize) -> f64 {
+        let (narrow, wide) = (&self.modes[mode], &self.modes[MODES.len() - 1]);
+        let mean = |narrow: f64, wide: f64| share * narrow + (1.0 - share) * wide;
+        let energy = mean(narrow.1[kind], wide.1[kind]);
+        self.area_um2 * self.period_ps * mean(narrow.0, wide.0) * energy
+    }
+
+    /// The share of products of `mode` below which this PE costs less than `other`, by bisection.
+    fn pays_below(&self, other: &Self, mode: usize, kind: usize) -> f64 {
+        let (mut low, mut high) = (0.0, 1.0);
+        for _ in 0..30 {
+            let share = (low + high) / 2.0;
+            let less = self.cost(mode, share, kind) < other.cost(mode, share, kind);
+            if less { low = share } else { high = share }
+        }
+        low
+    }
+}
+
 /// A row for each PE; cost is area x period x cycles x energy per product over the first one's. Of
 /// two numbers, the second is with A out of a ReLU.
 fn print_table(library: &str, measured: &[Measured]) {
@@ -177,19 +199,26 @@ fn print_table(library: &str, measured: &[Measured]) {
         head += &format!(" {bits_a}x{bits_b} a cycle | pJ each | cost |");
     }
     println!("{library}\n{head}\n|{}", " --- |".repeat(3 + 3 * MODES.len()));
-    let cost = |pe: &Measured, mode: usize, kind: usize| {
-        let (cycles, energies) = &pe.modes[mode];
-        pe.area_um2 * pe.period_ps * cycles * energies[kind]
-    };
+    let first = &measured[0];
     for pe in measured {
         print!("| {} | {:.1} | {:.0} |", pe.design.name, pe.area_um2, pe.period_ps);
         for (mode, (cycles, energies)) in pe.modes.iter().enumerate() {
-            let costs = [0, 1].map(|kind| cost(pe, mode, kind) / cost(&measured[0], mode, kind));
+            let costs = [0, 1].map(|kind| pe.cost(mode, 1.0, kind) / first.cost(mode, 1.0, kind));
             let [normal, sparse] = [energies[0], energies[1]];
             let [cost, sparse_cost] = costs;
             let rate = 1.0 / cycles;
             print!(" {rate:.2} | {normal:.3}, {sparse:.3} | {cost:.2}, {sparse_cost:.2} |");
         }
         println!();
+    }
+    let wins = |pe: &&Measured| pe.cost(0, 0.0, 0) < first.cost(0, 0.0, 0);
+    for pe in measured.iter().filter(wins) {
+        let share = |mode| [0, 1].map(|kind| 100.0 * pe.pays_below(first, mode, kind));
+        let ([a, b], [c, d]) = (share(0), share(1));
+        println!(
+            "{}: costs less than {} below {a:.0}, {b:.0} % of 8x8 among 16x16, {c:.0}, {d:.0} % of \
+             8x16",
+            pe.design.name, first.design.name
+        );
     }
 }
