@@ -89,7 +89,7 @@ pub fn measure(
     let memory = Memory::new(library, settings.memory_bits, settings.memory_pj_per_bit)?;
     let plan = clock::plan(&gates.netlist, library, clock, settings.clock_fanout)?;
     let stimulus = Stimulus::new(&gates.netlist, library, clock)
-        .ok_or_else(|| missing("a plain flip-flop to stand where inputs were"))?;
+        .ok_or_else(|| missing("a flip-flop of clock and data to stand where inputs were"))?;
 
     write(CELLS, &gates.library_text)?;
     let gated = Gated::new(&gates.netlist, library);
@@ -248,7 +248,7 @@ fn run(out: &Path, name: &str, timeout: Duration) -> Result<Log, Error> {
     Log::finished(text, out.join(log))
 }
 
-/// The registers that stand where inputs and constants were.
+/// The registers that stand where inputs and constants were; a clear or preset stays unconnected.
 struct Stimulus {
     cell: String,
     clock: String,

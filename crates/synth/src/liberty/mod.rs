@@ -228,7 +228,8 @@ impl Library {
             .map(|(_, gate)| gate)
     }
 
-    /// The smallest plain flip-flop: clock, data, and outputs, no more.
+    /// The simplest flip-flop, of those the smallest: clock, data and outputs, and only where every
+    /// cell of the library has them, a clear or a preset as well.
     pub fn flip_flop(&self) -> Option<FlipFlop<'_>> {
         self.usable()
             .filter_map(|(name, cell)| {
@@ -246,12 +247,13 @@ impl Library {
                 };
                 let (clock, data) = (pin("clocked_on")?, pin("next_state")?);
                 let inputs = cell.pins.iter().filter(|pin| pin.direction == "input").count();
+                let forced = ["clear", "preset"].iter().filter_map(|forced| pin(forced)).count();
                 let output = cell.pins.iter().find(|pin| pin.direction == "output")?;
                 let flip_flop = FlipFlop { cell: name, clock, data, output: &output.name };
-                (inputs == 2).then_some((cell.area_um2?, flip_flop))
+                (inputs == 2 + forced).then_some((forced, cell.area_um2?, flip_flop))
             })
-            .min_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, flip_flop)| flip_flop)
+            .min_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))
+            .map(|(.., flip_flop)| flip_flop)
     }
 
     /// Names of the cells that must not be mapped to.

@@ -89,6 +89,34 @@ fn tie_cell_and_buffer_are_found_by_function() {
 }
 
 #[test]
+fn the_simplest_flip_flop_is_found_with_a_clear_where_all_have_one() {
+    let flip_flop = |name: &str, area: u32, clear: &str, pins: &[&str]| {
+        let pins: String = [&["C", "D"], pins]
+            .concat()
+            .iter()
+            .map(|pin| format!("pin ({pin}) {{ direction : input; }}"))
+            .collect();
+        format!(
+            "cell ({name}) {{ area : {area}; \
+             ff (IQ, IQN) {{ next_state : \"D\"; clocked_on : \"C\"; {clear} }} {pins} \
+             pin (Q) {{ direction : output; function : \"IQ\"; }} }}"
+        )
+    };
+    let cleared = flip_flop("cleared", 2, "clear : \"!R\";", &["R"]);
+    let enabled = flip_flop("enabled", 1, "", &["E"]);
+    let plain = flip_flop("plain", 3, "", &[]);
+    let found = |cells: &str| {
+        let head = "library (l) { time_unit : \"1ns\"; capacitive_load_unit (1,pf);";
+        let library = Library::parse(format!("{head} {cells} }}").as_bytes()).unwrap();
+        library.flip_flop().map(|f| (f.cell.to_owned(), f.clock.to_owned(), f.data.to_owned()))
+    };
+    let named = |cell: &str| Some((cell.to_owned(), "C".to_owned(), "D".to_owned()));
+    assert_eq!(found(&format!("{cleared} {enabled} {plain}")), named("plain"));
+    assert_eq!(found(&format!("{enabled} {cleared}")), named("cleared"));
+    assert_eq!(found(&enabled), None);
+}
+
+#[test]
 fn excluded_cells_leave_the_text() {
     let library = Library::parse(SAMPLE.as_bytes()).expect("parses");
     let text = library.without_excluded(SAMPLE.as_bytes());
