@@ -12,13 +12,14 @@ foreach port [all_inputs] {
   if {[get_name $port] ne {@CLOCK@}} { set_input_delay 0 -clock clk $port }
 }
 # Cell by cell, not by report_power: OpenSTA weighs a cell's internal energies by its inputs' shares of
-# the output's changes, and has 0 / 0 for a cell whose output never changes. Such a cell spends none.
+# the output's changes, and has 0 / 0 for a cell whose output never changes, give or take its smallest
+# number. Such a cell spends none.
 set corner [sta::cmd_corner]
 set sums {0.0 0.0 0.0}
 set still 0
 foreach instance [sta::network_leaf_instances] {
   lassign [sta::instance_power $instance $corner] internal switching leakage
-  if {[string match -nocase *nan* $internal] && $switching == 0.0} {
+  if {[string match -nocase *nan* $internal] && $switching < 1e-30} {
     set internal 0.0
     incr still
   }
