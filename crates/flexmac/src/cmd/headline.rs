@@ -48,8 +48,16 @@ pub struct HeadlineArgs {
 struct Report {
     rows: u32,
     cols: u32,
-    comparisons: Vec<Comparison>,
+    comparisons: Vec<Ratio>,
     bills: Vec<Line>,
+}
+
+/// A run held against its training on a baseline.
+#[derive(Serialize)]
+struct Ratio {
+    run: String,
+    #[serde(flatten)]
+    comparison: Comparison,
 }
 
 /// A run on a design.
@@ -161,7 +169,7 @@ fn tabulate(
     mix: &Mix,
     machines: &[Machine],
     widths: Option<(u32, u32)>,
-) -> Result<(Vec<Comparison>, Vec<Line>)> {
+) -> Result<(Vec<Ratio>, Vec<Line>)> {
     let (mut comparisons, mut bills) = (Vec::new(), Vec::new());
     for machine in machines {
         let style = machine.config.style();
@@ -193,7 +201,8 @@ fn tabulate(
             for rule in Rule::ALL {
                 if let Some((other, met)) = choose(rule, machine, &others) {
                     let widths = widths.filter(|_| baseline == Style::Fixed);
-                    comparisons.push(compare(mix, machine, (other, rule, met), widths)?);
+                    let comparison = compare(mix, machine, (other, rule, met), widths)?;
+                    comparisons.push(Ratio { run: name.to_owned(), comparison });
                 }
             }
         }
@@ -212,7 +221,11 @@ fn print_report(report: &Report, runs: &[(&str, Mix)]) -> Result<()> {
         "| library | run | accuracy | minus float | array | baseline | rule | cycles x period x area | speed-up | energy |"
     );
     outln!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-    for line in &report.comparisons {
+    for Ratio { run, comparison: line } in &report.comparisons {
+        let run = match &line.policy {
+            policy if policy.starts_with(run) => policy.clone(),
+            policy => format!("{run} ({policy})"),
+        };
         let percent = |value: f64| format!("{:.2} %", 100.0 * value);
         let gap =
             line.accuracy.zip(float).map(|(own, float)| format!("{:+.2}", 100.0 * (own - float)));
@@ -221,9 +234,8 @@ fn print_report(report: &Report, runs: &[(&str, Mix)]) -> Result<()> {
             None => line.baseline.clone(),
         };
         outln!(
-            "| {} | {} | {} | {} | {} | {fed} | {}{} | {:.2} x {:.2} x {:.2} | {:.2} | {:.1} % |",
+            "| {} | {run} | {} | {} | {} | {fed} | {}{} | {:.2} x {:.2} x {:.2} | {:.2} | {:.1} % |",
             line.library,
-            line.policy,
             line.accuracy.map_or_else(|| "-".to_owned(), percent),
             gap.unwrap_or_default(),
             line.flex,
