@@ -392,10 +392,9 @@ impl<'a> Parser<'a> {
             .get(word)
             .map(|&wire| &builder.module.wires[wire])
             .ok_or_else(|| self.error("a declared net", word))?;
-        self.count(wire.width)?;
-        let whole = (wire.base..wire.base + wire.width).map(Bit::Net);
         if self.lexer.peek()? != Some(Token::Symbol('[')) {
-            return Ok(whole.collect());
+            self.count(wire.width)?;
+            return Ok((wire.base..wire.base + wire.width).map(Bit::Net).collect());
         }
         self.symbol('[')?;
         let left = self.number()?;
@@ -415,6 +414,7 @@ impl<'a> Parser<'a> {
         };
         match (at(left), at(right)) {
             (Some(high), Some(low)) if low <= high => {
+                self.count(high - low + 1)?;
                 Ok((low..=high).map(|offset| Bit::Net(wire.base + offset)).collect())
             }
             _ => Err(self.error(format!("bits of {word}"), &format!("[{left}:{right}]"))),
@@ -532,6 +532,16 @@ endmodule
             let error = Netlist::parse(&format!("module a ();\n{text}\nendmodule")).unwrap_err();
             assert_eq!(error.expected, message, "{text:.60}");
         }
+    }
+
+    /// Sixteen lanes of 32 bits have registers of a thousand bits, and a line for each of them.
+    #[test]
+    fn a_bit_of_a_wide_net_counts_as_one() {
+        let pins = ".A(x[7]), ".repeat(100);
+        let text =
+            format!("module a ();\nwire [999999:0] x;\nINV u ({pins}.B(x[9:8]));\nendmodule");
+        let netlist = Netlist::parse(&text).unwrap();
+        assert_eq!(netlist.modules["a"].cells[0].pins.len(), 101);
     }
 
     #[test]
