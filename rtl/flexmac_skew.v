@@ -3,6 +3,9 @@
 // Never frozen, so it has no enable to broadcast; what the data is good for travels beside it
 // (flexmac_delay). No reset.
 //
+// Skews of one content stay apart (`keep`): each is there to drive its own part of the array, and
+// Yosys would make one register of them, which then drives all of it.
+//
 // Parameters: W >= 1: width; N >= 0: cycles, 0 is a wire.
 // Latency N cycles.
 `default_nettype none
@@ -32,11 +35,11 @@ module flexmac_skew #(
       assign q_o = d_i;
     end else if (N == 1) begin : gen_register
       reg [W-1:0] data_q;
-      always @(posedge clk_i) data_q <= d_i;
+      (* keep *) always @(posedge clk_i) data_q <= d_i;
       assign q_o = data_q;
     end else begin : gen_line
       reg [N*W-1:0] line_q;  // newest lowest
-      always @(posedge clk_i) line_q <= {line_q[(N-1)*W-1:0], d_i};
+      (* keep *) always @(posedge clk_i) line_q <= {line_q[(N-1)*W-1:0], d_i};
       assign q_o = line_q[(N-1)*W +: W];
     end
   endgenerate
