@@ -15,6 +15,7 @@ use crate::workflow::WorkflowArgs;
 /// The studies that are known by name.
 const STUDIES: [(&str, &str); 3] = [
     ("headline", include_str!("../../../../studies/headline.toml")),
+    ("lanes16", include_str!("../../../../studies/lanes16.toml")),
     ("pareto", include_str!("../../../../studies/pareto.toml")),
     ("smoke", include_str!("../../../../studies/smoke.toml")),
 ];
@@ -24,7 +25,7 @@ const SNAKEFILE: &str = include_str!("../../../../templates/sweep/Snakefile");
 /// Flags of `flexmac sweep`.
 #[derive(Debug, Args)]
 pub struct SweepArgs {
-    /// What to study: headline, pareto, smoke, or a .toml file
+    /// What to study: headline, lanes16, pareto, smoke, or a .toml file
     #[arg(long, value_name = "NAME|FILE.toml", default_value = "headline")]
     study: String,
     /// Folder of the study: workflow, designs, syntheses, measurements, runs, tables
