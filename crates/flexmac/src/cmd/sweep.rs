@@ -13,7 +13,7 @@ use cost::Study;
 use crate::workflow::WorkflowArgs;
 
 /// The studies that are known by name.
-const STUDIES: [(&str, &str); 3] = [
+const STUDIES: [(&str, &str); 4] = [
     ("headline", include_str!("../../../../studies/headline.toml")),
     ("lanes16", include_str!("../../../../studies/lanes16.toml")),
     ("pareto", include_str!("../../../../studies/pareto.toml")),
