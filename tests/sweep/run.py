@@ -240,7 +240,7 @@ def check_errors(flexmac, folder):
         check(f"refused: {name}", good, f"exit {done.returncode}, {done.stderr}")
 
     out = folder / "bad"
-    refused("an unknown study", ["sweep", "--study", "none", "--out", out], "expected headline, pareto")
+    refused("an unknown study", ["sweep", "--study", "none", "--out", out], "expected headline, lanes16, pareto")
     absent = ["sweep", "--study", "smoke", "--out", out, "--snakemake", "no-such-program"]
     refused("no snakemake", absent, "no-such-program", "pip install snakemake")
     study = folder / "study.toml"
