@@ -101,6 +101,14 @@ endmodule
 """
 
 
+def cover_names(folder):
+    """What Yosys found; rules without a cover could hold for want of cases."""
+    names = (folder / "covers.txt").read_text().split()
+    if not names:
+        raise ToolError(f"{folder}: no cover, so nothing shows that the rules are not vacuous")
+    return names
+
+
 def reach(folder, script, cycles):
     """None when every cover is reached within `cycles`; each is asked for alone, and no rule is
     assumed: a cover then is `never` disproved."""
@@ -110,9 +118,7 @@ def reach(folder, script, cycles):
     failed = yosys(folder, "covers.ys", script + prepare)
     if failed:
         return failed
-    names = (folder / "covers.txt").read_text().split()
-    if not names:
-        raise ToolError(f"{folder}: no cover, so nothing shows that the rules are not vacuous")
+    names = cover_names(folder)
     each = "read_ilang all.il\ndesign -save all\n"
     for name in names:
         each += f"design -load all\nselect -set one {name}\nlog {name}\ndelete t:$cover @one %d\n"
@@ -161,9 +167,7 @@ def reach_by_abc(folder, script, cycles):
     (folder / "never.v").write_text(NEVER)
     each = "chformal -assert -remove\nopt\ntee -q -o covers.txt select -list t:$cover\n"
     reached = abc(folder, "covers.ys", script + each + "techmap -map never.v t:$cover\n", cycles, True)
-    names = (folder / "covers.txt").read_text().split()
-    if not names:
-        raise ToolError(f"{folder}: no cover, so nothing shows that the rules are not vacuous")
+    names = cover_names(folder)
     missing = [name for number, name in enumerate(names) if str(number) not in reached]
     return f"{missing[0]} is not reached in {cycles} cycles" if missing else None
 
