@@ -248,7 +248,7 @@ fn disks_that_are_full() {
     let script = format!(
         "\"$FLEXMAC\" {line} >&2; code=$?
          [ -e disk/s/report.json ] && exit 8
-         mount -o remount,size=100m disk && \"$FLEXMAC\" {line} >/dev/null 2>&1 || exit 6
+         mount -o remount,size=100m disk && \"$FLEXMAC\" {line} 2>again >/dev/null || {{ cat again >&2; exit 6; }}
          cp -r disk/s s; exit $code",
         line = SYNTH.replace("--out s", "--out disk/s")
     );

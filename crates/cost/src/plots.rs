@@ -55,10 +55,7 @@ pub fn scatter(
     if let Err(found) = drawn {
         return Err(Error::file(path, "a drawing", found));
     }
-    let staging = path.with_extension("svg.new");
-    let failed = |source| Error::Write { path: path.to_owned(), source };
-    std::fs::write(&staging, text).map_err(failed)?;
-    std::fs::rename(&staging, path).map_err(failed)
+    whole::write(path, text).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 fn draw(

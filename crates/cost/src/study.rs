@@ -138,7 +138,7 @@ impl Study {
     }
 
     /// The small arrays that are measured of a design.
-    pub fn probes_of(&self, design: &str) -> Vec<(u32, u32)> {
+    fn probes_of(&self, design: &str) -> Vec<(u32, u32)> {
         self.probes.iter().chain(self.second_probes.get(design)).copied().collect()
     }
 

@@ -1,6 +1,5 @@
 //! Matrices of integers and of floats from and to .npy files.
 
-use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -113,21 +112,9 @@ where
     Ok(Ok(array.mapv(|value| value.try_into().unwrap_or_default())))
 }
 
-/// Writes a matrix, staged beside its place and renamed into it.
+/// Writes a matrix, whole or not at all.
 pub fn write_matrix<T: WritableElement>(path: &Path, matrix: ArrayView2<'_, T>) -> Result<()> {
     let mut bytes = Vec::new();
     matrix.write_npy(&mut bytes).with_context(|| format!("write {}", path.display()))?;
-    write_staged(path, &bytes)
-}
-
-/// Writes a file whole or not at all.
-pub fn write_staged(path: &Path, bytes: &[u8]) -> Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let staging = path.with_file_name(format!(".{name}.staging-{}", std::process::id()));
-    let written = fs::write(&staging, bytes).and_then(|()| fs::rename(&staging, path));
-    if written.is_err() {
-        // Best effort: the error that matters is the one being returned.
-        let _ = fs::remove_file(&staging);
-    }
-    written.with_context(|| format!("write {}", path.display()))
+    whole::write(path, bytes).with_context(|| format!("write {}", path.display()))
 }

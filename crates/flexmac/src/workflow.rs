@@ -172,11 +172,8 @@ fn write_files(command: &str, out: &Path, files: &[(&str, String)]) -> Result<()
         if fs::read_to_string(&path).is_ok_and(|old| old == *text) {
             continue;
         }
-        let staging = out.join(format!("{name}.new"));
-        fs::write(&staging, text)
-            .with_context(|| format!("{command}: write {}", staging.display()))?;
-        fs::rename(&staging, &path)
-            .with_context(|| format!("{command}: rename to {}", path.display()))?;
+        whole::write(&path, text)
+            .with_context(|| format!("{command}: write {}", path.display()))?;
     }
     Ok(())
 }

@@ -22,7 +22,6 @@ use std::path::{Path, PathBuf};
 use ndarray_npy::{WritableElement, WriteNpyExt};
 use serde::Serialize;
 
-use crate::atomic;
 use crate::checkpoint::{Checkpoint, keep_two, save, set_aside_after};
 use crate::element::Number;
 use crate::error::NnError;
@@ -186,7 +185,8 @@ impl RunFolder {
         name: &str,
         write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> Result<(), NnError> {
-        atomic::write(&self.path.join(name), write)
+        let path = self.path.join(name);
+        whole::write_with(&path, write).map_err(NnError::io("write", path))
     }
 }
 

@@ -10,7 +10,6 @@
 //! tensors, a [`dps::Policy`] is made for those tensors, [`Trainer`] does one iteration at a time,
 //! and [`run`] trains, evaluates and writes a [`RunFolder`].
 
-mod atomic;
 mod checkpoint;
 pub mod data;
 mod element;

@@ -97,11 +97,6 @@ impl NetSpec {
         Self::by_name("lenet").expect(SOUND)
     }
 
-    /// LeNet with few filters, for demonstrations and co-simulated runs: 11,978 parameters.
-    pub fn lenet_small() -> Self {
-        Self::by_name("lenet-small").expect(SOUND)
-    }
-
     /// One hidden layer of 16, for tests: 12,730 parameters.
     pub fn mlp() -> Self {
         Self::by_name("mlp").expect(SOUND)

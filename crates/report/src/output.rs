@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::error::ReportError;
 use crate::plots::Plot;
 
-/// Writes the page beside its place and renames it, so that nobody sees half a page.
+/// Writes the page, whole or not at all.
 ///
 /// # Errors
 /// [`ReportError::Io`]; an earlier page is then as it was.
@@ -35,14 +35,5 @@ fn write_whole(out: &Path, text: &str) -> Result<(), ReportError> {
     if let Some(parent) = out.parent() {
         fs::create_dir_all(parent).map_err(ReportError::io("create", parent))?;
     }
-    let name = out.file_name().unwrap_or_default().to_string_lossy();
-    let staged = out.with_file_name(format!(".{name}.part-{}", std::process::id()));
-    let written = fs::write(&staged, text)
-        .map_err(ReportError::io("write", &staged))
-        .and_then(|()| fs::rename(&staged, out).map_err(ReportError::io("rename into place", out)));
-    if written.is_err() {
-        // Best effort: the error that matters is the one being returned.
-        let _ = fs::remove_file(&staged);
-    }
-    written
+    whole::write(out, text).map_err(ReportError::io("write", out))
 }

@@ -57,7 +57,7 @@ impl Style {
     }
 
     /// Most pipeline registers on the way through a PE.
-    pub fn max_stages(self) -> u32 {
+    fn max_stages(self) -> u32 {
         match self {
             Self::Flex => 4,
             Self::Fixed => integer::MAX_STAGES,

@@ -8,7 +8,7 @@ use crate::config::{Config, Style};
 use crate::{fp32, integer};
 
 /// Bits of every counter but the magnitude's.
-pub const COUNTER_BITS: u32 = 48;
+const COUNTER_BITS: u32 = 48;
 
 /// The context of every Verilog template: one design, fully worked out.
 #[derive(Debug, Serialize)]

@@ -54,7 +54,7 @@ impl Schedule {
     }
 
     /// Cycles of a share on an array that waits for nothing.
-    pub fn share_cycles(self, config: &Config, share: &Share) -> Cycles {
+    fn share_cycles(self, config: &Config, share: &Share) -> Cycles {
         match share {
             Share::Tiles(tiles) => self.cycles_of_tiles(config, tiles.iter().copied()),
             Share::Depth(range) => self.over(range.len()).cycles(config),

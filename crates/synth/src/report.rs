@@ -7,7 +7,6 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, io_error};
-use crate::stage::write_whole;
 
 /// A step of a run, reported through the caller's callback when it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -273,7 +272,7 @@ pub struct SynthReport {
 }
 
 impl SynthReport {
-    /// Writes `report.json` into `dir`, through a temporary name so a reader never sees half of it.
+    /// Writes `report.json` into `dir`, whole or not at all.
     ///
     /// # Errors
     /// [`Error::Io`] when the file cannot be written or renamed.
@@ -283,6 +282,6 @@ impl SynthReport {
             .map_err(std::io::Error::other)
             .map_err(io_error("serialise", &target))?;
         text.push('\n');
-        write_whole(&target, text.as_bytes())
+        whole::write(&target, text).map_err(io_error("write", target))
     }
 }

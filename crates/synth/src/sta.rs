@@ -130,7 +130,7 @@ fn worst(log: &str, section: &str) -> Result<(usize, Path), ParseError> {
 ///
 /// # Errors
 /// A path that lacks its end, group or slack, or a slack that does not read.
-pub fn parse_paths(lines: &[&str], first_line: usize) -> Result<Vec<Path>, ParseError> {
+fn parse_paths(lines: &[&str], first_line: usize) -> Result<Vec<Path>, ParseError> {
     let mut paths = Vec::new();
     let mut open: Option<(usize, Path, bool)> = None; // line, path so far, arrival seen
     for (index, text) in lines.iter().enumerate() {

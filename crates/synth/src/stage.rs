@@ -174,7 +174,7 @@ impl Ledger {
         let text = serde_json::to_string_pretty(&stamp)
             .map_err(std::io::Error::other)
             .map_err(io_error("serialise", &stamp_path))?;
-        write_whole(&stamp_path, (text + "\n").as_bytes())?;
+        whole::write(&stamp_path, text + "\n").map_err(io_error("write", &stamp_path))?;
         self.note(step, &stamp_path, stamp.wall_s, false);
         Ok(())
     }
@@ -310,15 +310,6 @@ impl Ledger {
         times.dedup_by(|a, b| a.id == b.id); // a module that several tries of a search use
         times
     }
-}
-
-/// Writes through a temporary name, so that a reader never sees half of it.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut staging = path.as_os_str().to_owned();
-    staging.push(".new");
-    let staging = PathBuf::from(staging);
-    fs::write(&staging, bytes).map_err(io_error("write", &staging))?;
-    fs::rename(&staging, path).map_err(io_error("rename to", path))
 }
 
 /// Removes a file that may be missing.

@@ -105,15 +105,6 @@ pub enum Error {
     )]
     NoCacheFolder,
 
-    /// A source file could not be read.
-    #[error("cannot read Verilog source {} ({source})", path.display())]
-    ReadSource {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-
     /// The entry just built does not pass its own check.
     #[error("cache entry {} is unusable right after its build: expected {expected}, found {found}; check the disk", path.display())]
     BadEntry {

@@ -78,17 +78,6 @@ impl BuildSpec {
         self
     }
 
-    /// Adds the file at `path` under its file name.
-    ///
-    /// # Errors
-    /// [`Error::ReadSource`] if it cannot be read as UTF-8 text.
-    pub fn source_file(self, path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::ReadSource { path: path.to_owned(), source })?;
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Ok(self.source(name, text))
-    }
-
     /// Adds a flag for Verilator, such as `-GWIDTH=8` or `+define+X`; it may override the
     /// defaults (`-O3 --x-assign unique --x-initial unique -Wno-fatal`).
     #[must_use]

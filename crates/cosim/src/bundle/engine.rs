@@ -1,8 +1,6 @@
 //! The reference, leaving a sample of its tiles in bundles for the RTL to be checked with later.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{Bundle, Part};
 use crate::engine::{Engine, Outcome, Product};
@@ -58,8 +56,11 @@ impl Engine<i32> for BundlingEngine {
             None => Ok(()),
             Some(bundle) => {
                 let path = self.folder.join(Bundle::file_name(bundle.iteration));
-                let write = write(&path, &bundle.encode());
-                write.map_err(|source| EngineError::File { action: "write bundle", path, source })
+                whole::write(&path, bundle.encode()).map_err(|source| EngineError::File {
+                    action: "write bundle",
+                    path,
+                    source,
+                })
             }
         }
     }
@@ -67,14 +68,4 @@ impl Engine<i32> for BundlingEngine {
     fn name(&self) -> &'static str {
         "reference"
     }
-}
-
-/// Writes a file beside its place, forces it to the disk and renames it into place.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let staged = path.with_extension("bundle.part");
-    let mut file = File::create(&staged)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(staged, path)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }

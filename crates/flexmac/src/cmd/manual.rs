@@ -46,7 +46,8 @@ pub fn man(args: &ManArgs, command: Command) -> Result<()> {
 
 fn write_pages(command: &Command, folder: &Path) -> Result<()> {
     let path = folder.join(format!("{}.1", page_name(command)));
-    fs::write(&path, render(command)?).with_context(|| format!("man: write {}", path.display()))?;
+    whole::write(&path, render(command)?)
+        .with_context(|| format!("man: write {}", path.display()))?;
     command.get_subcommands().try_for_each(|command| write_pages(command, folder))
 }
 

@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Checkpoint, file};
-use crate::atomic;
 use crate::element::Number;
 use crate::error::NnError;
 
@@ -41,7 +40,7 @@ pub(crate) fn save<T: Number>(run: &Path, checkpoint: &Checkpoint<T>) -> Result<
     let folder = run.join(FOLDER);
     fs::create_dir_all(&folder).map_err(NnError::io("create", &folder))?;
     let path = place(run, checkpoint.state.iteration);
-    atomic::write(&path, |out| file::write(checkpoint, out))
+    whole::write_with(&path, |out| file::write(checkpoint, out)).map_err(NnError::io("write", path))
 }
 
 /// Removes all but the last two checkpoints.

@@ -16,7 +16,6 @@ use fxp::Format;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::atomic;
 use crate::element::Number;
 use crate::error::NnError;
 use crate::journal::hex;
@@ -108,7 +107,7 @@ pub fn write_weights(
         WeightsFormat::Npz => npz::write(tensors),
     };
     let bytes = bytes.map_err(NnError::io("describe weights for", path))?;
-    atomic::write(path, |file| io::Write::write_all(file, &bytes))
+    whole::write(path, bytes).map_err(NnError::io("write", path))
 }
 
 /// Weights read from a file, and the SHA-256 of the file.
