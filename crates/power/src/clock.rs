@@ -4,7 +4,8 @@
 //! `fanout` further buffers, level over level up to one. Loads are the clock pins' and the buffers'
 //! own capacitances in the library; wires are left out. OpenSTA gives the energy of a buffer that
 //! drives pins and of one that drives buffers, internal and switching. What happens inside
-//! flip-flops at a clock edge is in the cells' internal energy already.
+//! flip-flops at a clock edge is in the cells' internal energy already. Buffers behind a clock gate
+//! are the gate's (`gated.rs`).
 
 use serde::{Deserialize, Serialize};
 use synth::liberty::Library;
@@ -67,12 +68,7 @@ pub(crate) fn plan(
                 pin.and_then(|pin| pin.capacitance).unwrap_or(0.0) * library.capacitance_unit_ff;
         }
     }
-    let leaves = pins.div_ceil(fanout);
-    let (mut branches, mut level) = (0, leaves);
-    while level > 1 {
-        level = level.div_ceil(fanout);
-        branches += level;
-    }
+    let (leaves, branches) = buffers(pins, fanout);
     Ok(Plan {
         leaf_ff: pins_ff / leaves.max(1) as f64,
         branch_ff: buffer_ff * fanout as f64,
@@ -89,6 +85,17 @@ pub(crate) fn plan(
             cycle_pj: 0.0,
         },
     })
+}
+
+/// Buffers that drive `pins` clock pins, and buffers that drive buffers.
+pub(crate) fn buffers(pins: usize, fanout: usize) -> (usize, usize) {
+    let leaves = pins.div_ceil(fanout);
+    let (mut branches, mut level) = (0, leaves);
+    while level > 1 {
+        level = level.div_ceil(fanout);
+        branches += level;
+    }
+    (leaves, branches)
 }
 
 impl Plan {

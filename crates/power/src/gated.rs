@@ -5,6 +5,11 @@
 //!
 //! The energy at a clock pin is measured by OpenSTA itself: a cell of each kind with a clock and
 //! everything else still. What a gate spends inside is counted as if it were open.
+//!
+//! In a netlist before layout a gate drives thousands of pins without a buffer. OpenSTA's slew on such
+//! a net would make every flip-flop behind it spend several times what others do, so it is given the
+//! clock's own, which is ideal (`Gated::pins`); and a gate of more pins than a buffer of the clock
+//! tree may drive is charged with the tree that stands there, whenever it is open.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,6 +17,8 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use synth::liberty::{Cell, Library};
 use synth::netlist::{FlatNetlist, Signal};
+
+use crate::clock::buffers;
 
 /// Clock gates of a netlist.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +35,8 @@ pub struct ClockGates {
 pub(crate) struct Gated {
     /// By cell: what opens its gate; none where the clock is not gated.
     behind: Vec<Option<Opening>>,
-    /// By cell, whether it is a gate.
-    gate: Vec<bool>,
+    /// By cell, flip-flops and latches that it clocks; none where it is no gate.
+    gate: Vec<Option<usize>>,
     /// Kinds of gated cells and their clock pins.
     kinds: BTreeMap<String, String>,
     /// Counts for the report.
@@ -59,7 +66,7 @@ impl Gated {
         let cells = &netlist.cells;
         let known = |at: usize| library.cells.get(&cells[at].kind);
         let mut outputs = BTreeMap::new();
-        let mut gate = vec![false; cells.len()];
+        let mut gate = vec![None; cells.len()];
         let mut behind = vec![None; cells.len()];
         for at in 0..cells.len() {
             let Some(cell) = known(at).filter(|cell| cell.clock_gate.is_some()) else { continue };
@@ -72,22 +79,23 @@ impl Gated {
                 continue;
             };
             let opening = Opening { enable, test: at_role("test") };
-            outputs.insert(output, opening);
-            gate[at] = true;
+            outputs.insert(output, (at, opening));
+            gate[at] = Some(0);
             behind[at] = Some(opening);
         }
         let mut kinds = BTreeMap::new();
         let mut counts = ClockGates { gates: outputs.len(), ..ClockGates::default() };
         for at in 0..cells.len() {
-            if gate[at] || !known(at).is_some_and(|cell| cell.sequential) {
+            if gate[at].is_some() || !known(at).is_some_and(|cell| cell.sequential) {
                 continue;
             }
             let clock = cells[at].pins.iter().find_map(|(name, signal)| match signal {
-                Signal::Net(net) => outputs.get(net).map(|opening| (name, *opening)),
+                Signal::Net(net) => outputs.get(net).map(|gate| (name, *gate)),
                 Signal::Constant(_) => None,
             });
-            if let Some((pin, opening)) = clock {
+            if let Some((pin, (driver, opening))) = clock {
                 behind[at] = Some(opening);
+                *gate[driver].get_or_insert(0) += 1;
                 kinds.insert(cells[at].kind.clone(), pin.clone());
                 counts.gated += 1;
             } else {
@@ -95,6 +103,18 @@ impl Gated {
             }
         }
         Self { behind, gate, kinds, counts }
+    }
+
+    /// The clock pins behind gates, one a line, of cells `u0`, `u1`, ...
+    pub fn pins(&self, netlist: &FlatNetlist) -> String {
+        let mut text = String::new();
+        for (at, cell) in netlist.cells.iter().enumerate() {
+            if self.gate[at].is_none() && self.behind[at].is_some() {
+                // Writing to a string cannot fail.
+                let _ = writeln!(text, "u{at}/{}", self.kinds[&cell.kind]);
+            }
+        }
+        text
     }
 
     /// Cells to measure, one of each kind: instances for a netlist with a clock `clk_i`, and the
@@ -119,12 +139,13 @@ impl Gated {
         (0..self.kinds.len()).map(|at| format!("g{at}")).collect()
     }
 
-    /// Takes off what OpenSTA counted too much; `clocked` is the internal power of each probe, and
-    /// powers are internal, switching, leakage by cell. What it took off is returned.
+    /// Takes off what OpenSTA counted too much and adds the buffers that it does not see. `clocked` is
+    /// the internal power of each probe; powers are internal, switching, leakage by cell. What it took
+    /// off is returned.
     pub fn correct(
         &self,
         netlist: &FlatNetlist,
-        clocked: &[f64],
+        (clocked, tree): (&[f64], &GatedTree),
         activity: &[(f64, f64)],
         powers: &mut [[f64; 3]],
     ) -> f64 {
@@ -133,11 +154,13 @@ impl Gated {
         let mut held_back = 0.0;
         for (at, opening) in self.behind.iter().enumerate() {
             let Some(opening) = opening else { continue };
-            let shut = 1.0 - opening.share(activity);
+            let open = opening.share(activity);
+            let shut = 1.0 - open;
             let [internal, switching, _] = &mut powers[at];
-            if self.gate[at] {
+            if let Some(pins) = self.gate[at] {
                 held_back += *switching * shut;
                 *switching -= *switching * shut;
+                *internal += tree.power(pins) * open;
             } else {
                 let surplus = (by_kind[netlist.cells[at].kind.as_str()] * shut).min(*internal);
                 held_back += surplus;
@@ -145,6 +168,29 @@ impl Gated {
             }
         }
         held_back
+    }
+}
+
+/// The clock tree behind a gate, whose own load the pins or buffers below it are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GatedTree {
+    /// Pins or buffers to a buffer, and to a gate.
+    pub fanout: usize,
+    /// Power of a buffer that drives pins: what is spent inside and on charging its input.
+    pub leaf: f64,
+    /// The same of one that drives buffers.
+    pub branch: f64,
+}
+
+impl GatedTree {
+    /// Of the buffers between a gate and `pins`, clocked in every cycle.
+    fn power(&self, pins: usize) -> f64 {
+        if pins <= self.fanout {
+            return 0.0;
+        }
+        // The gate stands where the tree would have its root.
+        let (leaves, branches) = buffers(pins, self.fanout);
+        leaves as f64 * self.leaf + (branches - 1) as f64 * self.branch
     }
 }
 
@@ -184,8 +230,18 @@ mod tests {
         activity[enable as usize] = (0.5, 0.25);
         // Gate, gated flip-flop, free one.
         let mut powers = [[4.0, 8.0, 1.0], [3.0, 1.0, 1.0], [3.0, 1.0, 1.0]];
-        let held_back = gated.correct(&netlist, &[2.0], &activity, &mut powers);
+        let tree = GatedTree { fanout: 1, leaf: 16.0, branch: 32.0 };
+        let held_back = gated.correct(&netlist, (&[2.0], &tree), &activity, &mut powers);
         assert_eq!(powers, [[4.0, 2.0, 1.0], [1.5, 1.0, 1.0], [3.0, 1.0, 1.0]]);
         assert_eq!(held_back, 7.5);
+        assert_eq!(gated.pins(&netlist), "u1/CK\n");
+    }
+
+    #[test]
+    fn a_gate_of_many_pins_has_a_tree() {
+        let tree = GatedTree { fanout: 4, leaf: 1.0, branch: 100.0 };
+        // 17 pins: 5 leaves, 2 buffers for those, and the gate above them.
+        let powers = [0, 1, 4, 5, 16, 17].map(|pins| tree.power(pins));
+        assert_eq!(powers, [0.0, 0.0, 0.0, 2.0, 4.0, 205.0]);
     }
 }

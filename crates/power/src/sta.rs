@@ -13,7 +13,7 @@ use synth::yosys::{fill, source_name};
 use crate::cases::Run;
 use crate::clock;
 use crate::error::{Error, io_error};
-use crate::gated::Gated;
+use crate::gated::{Gated, GatedTree};
 use crate::gates::Gates;
 use crate::memory::Memory;
 use crate::readings::{Log, Watts, cell_powers};
@@ -107,11 +107,12 @@ pub fn measure(
     ];
     write("clock.tcl", fill(CLOCK, &values).as_bytes())?;
     let log = run(out, "clock", settings.timeout)?;
-    let buffer = |name: &str| -> Result<f64, Error> {
-        let watts = log.marked(&format!("FLEXMAC {name} "), 2)?;
-        Ok((watts[0] + watts[1]) * period_ps) // W * ps = pJ
-    };
-    let clock_tree = plan.with_energy(buffer("leaf")?, buffer("branch")?);
+    let [leaf, branch] = [log.marked("FLEXMAC leaf ", 2)?, log.marked("FLEXMAC branch ", 2)?];
+    let both = |watts: &[f64]| (watts[0] + watts[1]) * period_ps; // W * ps = pJ
+    let clock_tree = plan.with_energy(both(&leaf), both(&branch));
+    let fanout = settings.clock_fanout;
+    let input = branch[1] / fanout as f64; // one of the buffers that a branch drives
+    let gated_tree = GatedTree { fanout, leaf: leaf[0] + input, branch: branch[0] + input };
 
     let clocked = names
         .iter()
@@ -124,6 +125,7 @@ pub fn measure(
     let pins = pins(&gates.netlist, &stimulus, clock);
     let names: String = pins.iter().map(|(name, _)| format!("{name}\n")).collect();
     write("pins.txt", names.as_bytes())?;
+    write("gated.txt", gated.pins(&gates.netlist).as_bytes())?;
     for (index, run) in runs.iter().enumerate() {
         let mut text = String::new();
         for (_, signal) in &pins {
@@ -148,7 +150,8 @@ pub fn measure(
         let registers = stimulus.registers().count();
         let mut cells = cell_powers(&text, gates.netlist.cells.len(), registers, &path)?;
         log.check_total(index, &cells)?;
-        let held_back = gated.correct(&gates.netlist, &clocked, &run.activity, &mut cells);
+        let beyond = (&clocked[..], &gated_tree);
+        let held_back = gated.correct(&gates.netlist, beyond, &run.activity, &mut cells);
         measured.push(case(gates, run, &cells[..gates.netlist.cells.len()], period_ps, |case| {
             let per_pass = run.cycles / run.compute_cycles;
             case.held_back_pj = held_back * period_ps * per_pass; // W * ps = pJ
@@ -194,9 +197,8 @@ pub fn measure(
         .map_err(std::io::Error::other)
         .map_err(io_error("serialise", out.join("power.json")))?;
     text.push('\n');
-    write("power.json.new", text.as_bytes())?;
     let target = out.join("power.json");
-    fs::rename(out.join("power.json.new"), &target).map_err(io_error("rename to", target))?;
+    whole::write(&target, text).map_err(io_error("write", target))?;
     Ok(report)
 }
 
