@@ -1,0 +1,209 @@
+//! The course of a run: engines made, a checkpoint restored, training until it ends or is interrupted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, bail};
+use cosim::bundle::BundlingEngine;
+use cosim::{CheckedEngine, Engine, FloatEngine, ReferenceEngine, ReplayHook, RtlEngine};
+use dps::{Policy, Static, StaticConfig, TensorSpec};
+use nn::data::Dataset;
+use nn::{Checkpoint, Engines, NetPlan, Number, RunFolder, Summary, Trainer};
+use rtlgen::Style;
+
+use super::TrainArgs;
+use super::plan::{EngineKind, Plan};
+use crate::bundles;
+use crate::cmd::gemm::ArrayEngine;
+use crate::cmd::policy;
+use crate::engines::{Manner, Replayed, array_engine};
+use crate::progress::Progress;
+use crate::replay;
+use crate::run_config::RunConfig;
+
+/// Trains as planned.
+///
+/// # Errors
+/// A folder that cannot be written or does not fit the plan, a diverged loss, a mismatch between RTL and
+/// reference.
+pub(super) fn train(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<Summary> {
+    match plan.engine {
+        EngineKind::Float => {
+            let (mut train, mut evaluate) = (FloatEngine, FloatEngine);
+            let engines = Engines { train: &mut train, evaluate: &mut evaluate };
+            train_on::<f32>(args, plan, data, engines)
+        }
+        _ if plan.bundles.is_some() => train_into_bundles(args, plan, data),
+        _ if plan.design.config.style() == Style::Fp32 => {
+            train_on_array::<f32>(args, plan, data, replay::name_product())
+        }
+        _ => {
+            let replay = replay::save_product(plan.design.clone(), args.out.as_deref());
+            train_on_array::<i32>(args, plan, data, replay)
+        }
+    }
+}
+
+/// Trains by the reference and leaves a sample of its tiles in bundles.
+fn train_into_bundles(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<Summary> {
+    let config = &plan.design.config;
+    if config.style() == Style::Fp32 {
+        bail!("--bundles: expected an array of integers, found {}; leave it out", config.summary());
+    }
+    let reference = ReferenceEngine::new(config.clone()).with_layout(replay::LAYOUT);
+    let mut evaluate = reference.clone();
+    let folder = plan.bundles.clone().expect("called for bundles");
+    let rate = plan.check_rate;
+    let mut train = BundlingEngine::new(reference, rate, folder).with_context(|| {
+        format!("--check-rate: expected a share above 0 and at most 1, found {rate}")
+    })?;
+    let engines = Engines { train: &mut train, evaluate: &mut evaluate };
+    train_on::<i32>(args, plan, data, engines)
+}
+
+/// Trains on the array. What evaluates is always the reference, which gives the same scores as the
+/// model without its minutes.
+fn train_on_array<T>(
+    args: &TrainArgs,
+    plan: Plan,
+    data: &Dataset,
+    replay: ReplayHook<T>,
+) -> Result<Summary>
+where
+    T: Number + Replayed + ndarray_npy::WritableElement,
+    ReferenceEngine: Engine<T>,
+    RtlEngine: Engine<T>,
+    CheckedEngine: Engine<T>,
+{
+    let kind = match plan.engine {
+        EngineKind::Float | EngineKind::Reference => ArrayEngine::Reference,
+        EngineKind::Rtl => ArrayEngine::Rtl,
+        EngineKind::Checked => ArrayEngine::Checked,
+    };
+    let manner = Manner {
+        layout: replay::LAYOUT,
+        trace: None,
+        threads: args.threads,
+        arrays: plan.arrays,
+        check_rate: plan.check_rate,
+        waves: &replay::folder(args.out.as_deref()).join("tile.fst"),
+    };
+    let mut train = array_engine(kind, &plan.design, manner, replay)?;
+    let mut evaluate = ReferenceEngine::new(plan.design.config.clone()).with_layout(replay::LAYOUT);
+    let engines = Engines { train: &mut *train, evaluate: &mut evaluate };
+    train_on(args, plan, data, engines)
+}
+
+fn make_policy(
+    args: &TrainArgs,
+    plan: &mut Plan,
+    tensors: &[TensorSpec],
+) -> Result<Box<dyn Policy>> {
+    if plan.engine == EngineKind::Float || plan.design.config.style() == Style::Fp32 {
+        // Formats are made but never looked at.
+        return Ok(Box::new(Static::new(&StaticConfig::new(32, 32, tensors)?, tensors)));
+    }
+    let settings = &mut plan.settings;
+    let kind = settings.take("policy", &args.policy, "na2016".to_owned());
+    args.policies.make(policy::by_name(&kind)?, settings, &plan.design.config, tensors)
+}
+
+fn train_on<T>(
+    args: &TrainArgs,
+    mut plan: Plan,
+    data: &Dataset,
+    mut engines: Engines<'_, T>,
+) -> Result<Summary>
+where
+    T: Number + ndarray_npy::WritableElement,
+{
+    let net_plan = NetPlan::new(&plan.net, plan.trainer.batch)?;
+    let policy = make_policy(args, &mut plan, net_plan.tensors())?;
+    let init = args.init_weights.as_ref().map(|path| Some(path.display().to_string()));
+    let init = plan.settings.take("init-weights", &init, None).map(PathBuf::from);
+    let mut config = RunConfig::new(plan.settings.effective()?, &plan, data);
+    let mut trainer = Trainer::<T>::new(net_plan, plan.trainer, policy, data)?;
+    let checkpoint = match (&args.out, &plan.recorded) {
+        (Some(run), Some(recorded)) => {
+            config.init_weights.clone_from(&recorded.init_weights);
+            go_on(&mut trainer, &config, recorded, run, args.resume_previous)?
+        }
+        _ => None,
+    };
+    if let (Some(path), None) = (&init, &checkpoint) {
+        let weights = nn::read_weights(path)?;
+        trainer.set_weights(path, &weights.tensors)?;
+        config.init_weights = Some(weights.sha256);
+    }
+    let mut folder = match (&args.out, &plan.recorded) {
+        (None, _) => None,
+        (Some(run), None) => Some(RunFolder::create(run, args.force)?),
+        (Some(run), Some(recorded)) => {
+            config.check_same_run(recorded, run)?;
+            Some(RunFolder::resume(run, checkpoint.as_ref())?)
+        }
+    };
+    if let Some(bundles) = &plan.bundles {
+        let had = |run: &RunConfig| run.settings.contains_key("bundles");
+        let start = match (&plan.recorded, trainer.iteration()) {
+            (None, _) => bundles::Start::First { force: args.force },
+            (Some(run), iteration) => bundles::Start::GoOn { iteration, had: had(run) },
+        };
+        bundles::prepare(bundles, &plan.design, start)?;
+    }
+    plan.settings.print();
+    if let Some(folder) = &folder {
+        folder.write_json("config.json", &config)?;
+    }
+    let stop = stop_on_interrupt()?;
+    let mut progress = Progress::new(plan.schedule.iterations);
+    let summary = nn::run(
+        &mut trainer,
+        &mut engines,
+        data,
+        &plan.schedule,
+        folder.as_mut(),
+        &stop,
+        &mut |record| progress.show(record),
+    );
+    progress.end();
+    Ok(summary?)
+}
+
+/// Brings the trainer back to a checkpoint of a run of the same settings, if there is one. Nothing
+/// on the disk changes.
+fn go_on<T: Number>(
+    trainer: &mut Trainer<T>,
+    config: &RunConfig,
+    recorded: &RunConfig,
+    run: &Path,
+    previous: bool,
+) -> Result<Option<Checkpoint<T>>> {
+    config.check_same_run(recorded, run)?;
+    let checkpoint = nn::load_checkpoint::<T>(run, previous)?;
+    match &checkpoint {
+        Some(checkpoint) => {
+            let place = || format!("go on with {}", run.display());
+            trainer.restore(checkpoint.state.clone()).with_context(place)?;
+            config.check_iterations(trainer.iteration())?;
+            eprintln!("going on after iteration {}", trainer.iteration());
+        }
+        None => eprintln!("no checkpoint in {}: starting from the beginning", run.display()),
+    }
+    Ok(checkpoint)
+}
+
+/// A flag that the first interrupt sets; the second ends the process at once.
+fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let handle = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if handle.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("\ninterrupted: finishing this iteration; interrupt again to stop at once");
+    })
+    .context("set the interrupt handler")?;
+    Ok(stop)
+}

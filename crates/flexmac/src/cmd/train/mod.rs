@@ -1,0 +1,166 @@
+//! `flexmac train`: its flags, and what it prints.
+
+mod course;
+mod plan;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use fxp::Rounding;
+use nn::Summary;
+
+use crate::cmd::check::print_tiles;
+use crate::cmd::listed::ListArgs;
+use crate::cmd::policy::{self, PolicyArgs};
+use crate::engines::models;
+use plan::EngineKind;
+pub use plan::Plan;
+
+/// Train a network under a precision policy, on an array, its reference, or in float
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Network: lenet, lenet-small, mlp, cifar, alexnet, alexnet-small, or a description of one
+    /// [default: lenet]
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    net: Option<String>,
+    /// Data: fashion-mnist, mnist, synthetic, a folder of IDX files or image lists (train.txt,
+    /// test.txt), or the files themselves, between commas [default: fashion-mnist]
+    #[arg(long, value_name = "NAME|DIR|FILES")]
+    data: Option<String>,
+    /// What multiplies [default: reference]
+    #[arg(long)]
+    engine: Option<EngineKind>,
+    /// Precision policy; float runs have none [default: na2016]
+    #[arg(long, value_parser = policy::names())]
+    policy: Option<String>,
+    /// Rounding of every product and of every host result: nearest, truncate or stochastic
+    /// [default: stochastic]
+    #[arg(long, value_name = "MODE")]
+    rounding: Option<Rounding>,
+    /// Rounding of the way forward alone: the input, layer outputs, and the copies of parameters
+    /// that enter the array [default: nearest under planewise, else that of --rounding]
+    #[arg(long, value_name = "MODE")]
+    forward_rounding: Option<Rounding>,
+    /// Iterations [default: 1000]
+    #[arg(long, value_name = "N")]
+    iters: Option<u64>,
+    /// Images per iteration [default: 64]
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// Learning rate at the start [default: 0.01]
+    #[arg(long, value_name = "RATE")]
+    lr: Option<f64>,
+    /// Momentum [default: 0.9]
+    #[arg(long, value_name = "M")]
+    momentum: Option<f64>,
+    /// Weight decay [default: 0.0005]
+    #[arg(long, value_name = "D")]
+    weight_decay: Option<f64>,
+    /// Seed of weights, image order and random streams [default: 1]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// First weights, a .safetensors or .npz file (flexmac weights export) [default: random]
+    #[arg(long, value_name = "FILE")]
+    init_weights: Option<PathBuf>,
+    /// Folder for history, weights and results; without it they are not kept
+    #[arg(long, value_name = "RUN")]
+    out: Option<PathBuf>,
+    /// Write over an earlier run in --out
+    #[arg(long, conflicts_with_all = ["resume", "resume_previous"])]
+    force: bool,
+    /// Go on with the run in --out from its last checkpoint: settings are the run's own, and only
+    /// --iters (to more), --engine (not to or from float), --threads and --checkpoint-every may
+    /// change
+    #[arg(long, requires = "out")]
+    resume: bool,
+    /// Like --resume, from the checkpoint before the last
+    #[arg(long, requires = "out")]
+    resume_previous: bool,
+    /// Iterations between checkpoints in --out; 0 for one at the end or an interrupt only
+    /// [default: 100]
+    #[arg(long, value_name = "N")]
+    checkpoint_every: Option<u64>,
+    /// Folder of a generated array (flexmac gen) [default: the parameters of flexmac describe]
+    #[arg(long, value_name = "DIR")]
+    config: Option<PathBuf>,
+    /// Models of the array that share the tiles of each product, one thread each; changes no number
+    /// [default: one per core]
+    #[arg(long, value_name = "N", value_parser = models)]
+    threads: Option<NonZeroUsize>,
+    /// Arrays that share each product, the images of a batch dealt out among them: weights to the bit
+    /// as on one, cycles those of the slowest [default: 1]
+    #[arg(long, value_name = "N", value_parser = models, conflicts_with = "threads")]
+    arrays: Option<NonZeroUsize>,
+    /// Share of all tiles, drawn at random from the run's seed, that --engine checked runs on the
+    /// RTL as well and compares with the reference, which computes everything, or that go into
+    /// --bundles; above 0, 1 for every tile on the RTL [default: 1]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    check_rate: Option<f64>,
+    /// Leave the tiles that --check-rate draws in this folder, a bundle an iteration, for flexmac check
+    /// to run on the RTL later and elsewhere; with --engine reference
+    #[arg(long, value_name = "DIR")]
+    bundles: Option<PathBuf>,
+    /// Iterations between evaluations, 0 for the end only [default: 0]
+    #[arg(long, value_name = "N")]
+    eval_every: Option<u64>,
+    /// Test images of an evaluation [default: 2000 on the way, all at the end]
+    #[arg(long, value_name = "N")]
+    eval_images: Option<usize>,
+    /// The final summary as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    lists: ListArgs,
+    #[command(flatten)]
+    policies: PolicyArgs,
+}
+
+/// A share of all, but not of none.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| *share > 0.0 && *share <= 1.0);
+    share.ok_or_else(|| "expected a number above 0 and at most 1".to_owned())
+}
+
+/// Runs `flexmac train`.
+///
+/// # Errors
+/// Settings out of range, data that are missing or malformed, a diverged loss, a mismatch between
+/// RTL and reference.
+pub fn run(args: &TrainArgs) -> Result<()> {
+    let (plan, data) = Plan::new(args)?;
+    let (engine, bundles) = (plan.engine, plan.bundles.clone());
+    let summary = course::train(args, plan, &data)?;
+    print_summary(&summary, engine, args.json)?;
+    if let (Some(folder), false) = (bundles, args.json) {
+        let folder = folder.display();
+        outln!("bundles          {folder}: flexmac check {folder}");
+    }
+    Ok(())
+}
+
+fn print_summary(summary: &Summary, engine: EngineKind, json: bool) -> Result<()> {
+    if json {
+        outln!("{}", serde_json::to_string(summary)?);
+        return Ok(());
+    }
+    let stopped = if summary.stopped { " (stopped)" } else { "" };
+    outln!("iterations       {}{stopped}", summary.iterations);
+    outln!("loss             {:.4} (smoothed)", summary.smoothed_loss);
+    outln!(
+        "accuracy         {:.2} % of {} test images",
+        100.0 * summary.accuracy,
+        summary.accuracy_images
+    );
+    outln!("overflows        {}", summary.overflows);
+    outln!("passes per MAC   {:.2}", summary.passes_per_mac);
+    outln!("cycles           {}", summary.total.cycles.busy);
+    if engine == EngineKind::Checked {
+        let total = &summary.total;
+        print_tiles(total.tiles, total.tiles_checked, 0, summary.wrong_tiles_bound)?;
+    }
+    let per_iteration = 1e3 * summary.train_seconds / summary.iterations as f64;
+    outln!("time             {:.1} s, {per_iteration:.0} ms per iteration", summary.seconds);
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! What the flags of a run, and the record of the one it goes on from, come to.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use nn::data::{DataSource, Dataset, Need};
+use nn::{NetPlan, NetSpec, Schedule, Solver, TrainerConfig};
+use rtlgen::{Config, ConfigSpec, Style};
+use serde::{Deserialize, Serialize};
+
+use super::TrainArgs;
+use crate::cmd::policy;
+use crate::engines::Design;
+use crate::run_config::RunConfig;
+use crate::settings::Settings;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum EngineKind {
+    /// Single precision
+    Float,
+    /// Exact integers with the array's rounding and cycle model
+    Reference,
+    /// The Verilated array
+    Rtl,
+    /// The Verilated array, compared with the reference
+    Checked,
+}
+
+impl EngineKind {
+    /// As the flag has it.
+    pub(super) fn name(self) -> String {
+        self.to_possible_value().expect("no engine is hidden").get_name().to_owned()
+    }
+}
+
+/// What the flags come to, apart from engine and policy.
+pub struct Plan {
+    pub(super) settings: Settings,
+    pub(super) engine: EngineKind,
+    /// Share of the tiles that engine checked checks, or that go into bundles.
+    pub(super) check_rate: f64,
+    /// Arrays that share each product.
+    pub(super) arrays: NonZeroUsize,
+    /// Folder of the bundles.
+    pub(super) bundles: Option<PathBuf>,
+    /// The array.
+    pub design: Design,
+    /// The network.
+    pub net: NetSpec,
+    /// What changes the run's numbers.
+    pub trainer: TrainerConfig,
+    pub(super) schedule: Schedule,
+    /// Of the run to go on with.
+    pub(super) recorded: Option<RunConfig>,
+}
+
+impl Plan {
+    /// What the flags come to, and the data that they name.
+    ///
+    /// # Errors
+    /// Settings out of range or not fitting together, a network or data that are missing or malformed.
+    pub(super) fn new(args: &TrainArgs) -> Result<(Self, Dataset)> {
+        let resume = args.resume || args.resume_previous;
+        let recorded = match &args.out {
+            Some(run) if resume => Some(RunConfig::read(run)?),
+            _ => None,
+        };
+        let mut settings = Settings::new(recorded.as_ref().map(|run| run.settings.clone()));
+        settings.may_change(&["engine", "iters", "checkpoint-every", "data-memory"]);
+        let engine = settings.take("engine", &args.engine, EngineKind::Reference);
+        let bundles = take_bundles(args, engine, recorded.as_ref(), &mut settings)?;
+        let check_rate = match engine {
+            // Only where it means something: so a run that goes on with this engine can choose.
+            EngineKind::Checked => settings.take("check-rate", &args.check_rate, 1.0),
+            _ if bundles.is_some() => settings.take("check-rate", &args.check_rate, 1.0),
+            _ if args.check_rate.is_some() => bail!(
+                "--check-rate: expected --engine checked or --bundles with it, found --engine {}",
+                engine.name()
+            ),
+            _ => 1.0,
+        };
+        let net = settings.take("net", &args.net, "lenet".to_owned());
+        let net = match &recorded {
+            // The description may have been edited since; the run's own is in its settings.
+            Some(run) if args.net.is_none() => run.network.clone(),
+            _ => NetSpec::load(&net)?,
+        };
+        let source = settings.take("data", &args.data, "fashion-mnist".to_owned());
+        let design = load_design(args.config.as_deref(), &mut settings)?;
+        let arrays = settings.take("arrays", &args.arrays, NonZeroUsize::MIN);
+        check_arrays(arrays, engine, (check_rate, bundles.is_some()), &design.config)?;
+        let defaults = TrainerConfig::default();
+        let solver = Solver {
+            base_rate: settings.take("lr", &args.lr, defaults.solver.base_rate),
+            momentum: settings.take("momentum", &args.momentum, defaults.solver.momentum),
+            decay: settings.take("weight-decay", &args.weight_decay, defaults.solver.decay),
+            ..defaults.solver
+        };
+        let rounding = settings.take("rounding", &args.rounding, defaults.rounding);
+        let own = args.policy.as_deref().map(policy::by_name).transpose()?;
+        let forward = own.and_then(|policy| policy.forward_rounding).unwrap_or(rounding);
+        let trainer = TrainerConfig {
+            batch: settings.take("batch", &args.batch, defaults.batch),
+            seed: settings.take("seed", &args.seed, defaults.seed),
+            rounding,
+            forward_rounding: Some(settings.take(
+                "forward-rounding",
+                &args.forward_rounding,
+                forward,
+            )),
+            solver,
+            // Below 2^32.
+            loss_window: settings.take("loss-window", &args.policies.loss_window(), 100) as usize,
+        };
+        let (shape, classes) = {
+            let plan = NetPlan::new(&net, trainer.batch)?;
+            (plan.input(), plan.classes())
+        };
+        let source = DataSource::parse(&source);
+        let lists = args.lists.settle(&source, shape, &mut settings)?;
+        let data = source.load_for(trainer.seed, Need { shape, classes }, &lists)?;
+        let all = data.test.len();
+        let schedule = Schedule {
+            iterations: settings.take("iters", &args.iters, 1000),
+            evaluate_every: settings.take("eval-every", &args.eval_every, 0),
+            final_images: settings.take("eval-images", &args.eval_images, all),
+            evaluate_images: settings.given("eval-images").unwrap_or(2000),
+            checkpoint_every: settings.take("checkpoint-every", &args.checkpoint_every, 100),
+        };
+        let plan = Self {
+            settings,
+            engine,
+            check_rate,
+            arrays,
+            bundles,
+            design,
+            net,
+            trainer,
+            schedule,
+            recorded,
+        };
+        Ok((plan, data))
+    }
+}
+
+/// The folder of bundles: only where one is given, or the run that goes on has one.
+fn take_bundles(
+    args: &TrainArgs,
+    engine: EngineKind,
+    recorded: Option<&RunConfig>,
+    settings: &mut Settings,
+) -> Result<Option<PathBuf>> {
+    if engine != EngineKind::Reference {
+        if args.bundles.is_some() {
+            let found = engine.name();
+            bail!("--bundles: expected --engine reference with it, found --engine {found}");
+        }
+        return Ok(None);
+    }
+    let given = args.bundles.as_ref().map(|folder| folder.display().to_string());
+    if given.is_none() && !recorded.is_some_and(|run| run.settings.contains_key("bundles")) {
+        return Ok(None);
+    }
+    Ok(Some(settings.take("bundles", &given, String::new()).into()))
+}
+
+/// Several arrays need sums that are exact in any order, and every tile on the RTL or none.
+fn check_arrays(
+    arrays: NonZeroUsize,
+    engine: EngineKind,
+    (check_rate, bundles): (f64, bool),
+    config: &Config,
+) -> Result<()> {
+    if arrays.get() == 1 {
+        return Ok(());
+    }
+    let found = if engine == EngineKind::Float {
+        "--engine float".to_owned()
+    } else if config.style() == Style::Fp32 {
+        "an array of style fp32, whose sums depend on their order".to_owned()
+    } else if check_rate < 1.0 {
+        format!("--check-rate {check_rate}, which draws from the tiles of one array")
+    } else if bundles {
+        "--bundles, which hold the tiles of one array".to_owned()
+    } else {
+        return Ok(());
+    };
+    bail!("--arrays {arrays}: expected integers, all checked or none; found {found}")
+}
+
+/// The array of a generated folder, or the default one.
+fn load_design(folder: Option<&Path>, settings: &mut Settings) -> Result<Design> {
+    let given = folder.map(|folder| folder.display().to_string());
+    let name = settings.take("config", &given, "default array".to_owned());
+    if settings.is_default("config") {
+        return Design::generate(ConfigSpec::default().check()?);
+    }
+    Design::read(Path::new(&name))
+}
