@@ -59,7 +59,9 @@ fn open(staged: &Path) -> io::Result<File> {
         // Whoever held it before may have renamed it: then it is a finished file now, not ours.
         let (opened, place) = (file.metadata()?, fs::metadata(staged));
         if place.is_ok_and(|place| (place.dev(), place.ino()) == (opened.dev(), opened.ino())) {
-            file.set_len(0)?;
+            if opened.len() > 0 {
+                file.set_len(0)?;
+            }
             return Ok(file);
         }
     }
