@@ -28,7 +28,8 @@ pub fn write_with(
         let mut file = BufWriter::new(File::options().write(true).open(path)?);
         return write(&mut file).and_then(|()| file.flush());
     }
-    let real = if path.is_symlink() { fs::canonicalize(path)? } else { path.to_owned() };
+    // What is not there yet, or a link to nothing, is itself.
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let staged = staged(&real);
     let mut file = BufWriter::new(open(&staged)?);
     let written = write(&mut file)
