@@ -226,8 +226,10 @@ fn files_are_whole_or_not_there() {
     assert_eq!(fs::read_dir(out.parent().unwrap()).unwrap().count(), 1, "nothing staged is left");
     let blocked = folder.path().join("taken");
     fs::create_dir_all(blocked.join("x")).unwrap();
+    let before = fs::read_dir(folder.path()).unwrap().count();
     let error = write_page(&blocked, "page").unwrap_err().to_string();
-    assert!(error.starts_with("rename into place "), "{error}");
+    assert_eq!(error, format!("write {}", blocked.display()));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before, "nothing staged is left");
 
     let paths = write_svgs(&folder.path().join("svg"), &run_plots(&run, 0)).unwrap();
     assert_eq!(paths.len(), 7);
