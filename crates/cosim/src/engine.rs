@@ -2,7 +2,7 @@
 
 use fxp::{Counters, Format, Lfsr, Rounding, SeedPath, Sums};
 use ndarray::{Array2, ArrayView2};
-use rtlgen::Cycles;
+use rtlgen::{Cycles, Schedule};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
@@ -114,6 +114,14 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Of a whole product by its schedule, nothing compared.
+    pub(crate) fn of(schedule: &Schedule, counters: Counters, cycles: Cycles) -> Self {
+        let macs = (schedule.m * schedule.k * schedule.n) as u64;
+        let mac_passes = macs * u64::from(schedule.passes());
+        let tiles = schedule.tiles() as u64;
+        Self { counters, cycles, tiles, tiles_checked: 0, macs, mac_passes }
+    }
+
     /// Adds another product's.
     pub fn add(&mut self, other: &Self) {
         self.counters.merge(&other.counters);

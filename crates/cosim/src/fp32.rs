@@ -49,15 +49,7 @@ impl Engine<f32> for ReferenceEngine {
             overflow_high: infinite(1.0) as u64,
             ..Counters::default()
         };
-        let macs = (schedule.m * schedule.k * schedule.n) as u64;
-        let stats = Stats {
-            counters,
-            cycles: schedule.cycles(config),
-            tiles: schedule.tiles() as u64,
-            tiles_checked: 0,
-            macs,
-            mac_passes: macs,
-        };
+        let stats = Stats::of(&schedule, counters, schedule.cycles(config));
         Ok(Outcome { values, sums: None, stats })
     }
 

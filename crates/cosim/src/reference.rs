@@ -70,19 +70,11 @@ impl Engine<i32> for ReferenceEngine {
             let (values, counters) = edge.multiply_and_round()?;
             (values, counters, None)
         };
-        let macs = (schedule.m * schedule.k * schedule.n) as u64;
-        let stats = Stats {
-            counters,
-            cycles: match self.arrays.get() {
-                1 => schedule.cycles(&self.config),
-                arrays => schedule.group_cycles(&self.config, product.seed.role, arrays),
-            },
-            tiles: schedule.tiles() as u64,
-            tiles_checked: 0,
-            macs,
-            mac_passes: macs * u64::from(schedule.passes()),
+        let cycles = match self.arrays.get() {
+            1 => schedule.cycles(&self.config),
+            arrays => schedule.group_cycles(&self.config, product.seed.role, arrays),
         };
-        Ok(Outcome { values, sums, stats })
+        Ok(Outcome { values, sums, stats: Stats::of(schedule, counters, cycles) })
     }
 
     fn name(&self) -> &'static str {

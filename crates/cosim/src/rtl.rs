@@ -183,15 +183,7 @@ impl RtlEngine {
                 scatter(&schedule, tiles, &played.sums, sums);
             }
         }
-        let macs = (schedule.m * schedule.k * schedule.n) as u64;
-        let stats = Stats {
-            counters,
-            cycles,
-            tiles: schedule.tiles() as u64,
-            tiles_checked: 0,
-            macs,
-            mac_passes: macs * u64::from(schedule.passes()),
-        };
+        let stats = Stats::of(&schedule, counters, cycles);
         let values = as_given(values, schedule.transposed);
         let sums = sums.map(|sums| Sums::Wide(as_given(sums, schedule.transposed)));
         Ok(Outcome { values, sums, stats })

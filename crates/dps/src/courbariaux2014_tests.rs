@@ -8,13 +8,11 @@ const OUTPUT: usize = 1;
 const LOGITS: usize = 2;
 
 fn tensors() -> Vec<TensorSpec> {
-    let roles = [
+    crate::tensor::named([
         TensorRole::Weight { shared: false },
         TensorRole::Activation,
         TensorRole::Logits { gradient_integer_length: -6 },
-    ];
-    let named = |(number, role)| TensorSpec { name: format!("t{number}"), role };
-    roles.into_iter().enumerate().map(named).collect()
+    ])
 }
 
 fn policy(calibration: u32) -> Courbariaux2014 {

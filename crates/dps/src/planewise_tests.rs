@@ -12,15 +12,13 @@ const OUTPUT: usize = 3;
 const LOGITS: usize = 4;
 
 fn tensors() -> Vec<TensorSpec> {
-    let roles = [
+    crate::tensor::named([
         TensorRole::Input,
         TensorRole::Weight { shared: false },
         TensorRole::Bias,
         TensorRole::Activation,
         TensorRole::Logits { gradient_integer_length: -6 },
-    ];
-    let named = |(number, role)| TensorSpec { name: format!("t{number}"), role };
-    roles.into_iter().enumerate().map(named).collect()
+    ])
 }
 
 fn policy(chunk: u32) -> Planewise {

@@ -5,7 +5,7 @@ use fxp::Counters;
 use crate::*;
 
 fn tensors() -> Vec<TensorSpec> {
-    let roles = [
+    tensor::named([
         TensorRole::Input,
         TensorRole::Weight { shared: false },
         TensorRole::Bias,
@@ -13,9 +13,7 @@ fn tensors() -> Vec<TensorSpec> {
         TensorRole::Weight { shared: false },
         TensorRole::Bias,
         TensorRole::Logits { gradient_integer_length: -6 },
-    ];
-    let named = |(number, role)| TensorSpec { name: format!("t{number}"), role };
-    roles.into_iter().enumerate().map(named).collect()
+    ])
 }
 
 /// Every policy, with windows short enough that 300 iterations reach every rule.

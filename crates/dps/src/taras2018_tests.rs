@@ -8,13 +8,11 @@ const OUTPUT: usize = 1;
 const LOGITS: usize = 2;
 
 fn tensors() -> Vec<TensorSpec> {
-    let roles = [
+    crate::tensor::named([
         TensorRole::Weight { shared: false },
         TensorRole::Activation,
         TensorRole::Logits { gradient_integer_length: -6 },
-    ];
-    let named = |(number, role)| TensorSpec { name: format!("t{number}"), role };
-    roles.into_iter().enumerate().map(named).collect()
+    ])
 }
 
 /// 10,000 values: so many overflows, bits in use, and a mean error of so many 1/256 of a last place.

@@ -52,6 +52,13 @@ pub struct TensorSpec {
     pub role: TensorRole,
 }
 
+/// Tensors `t0`, `t1`, ... of these roles, for tests of policies.
+#[cfg(test)]
+pub(crate) fn named<const N: usize>(roles: [TensorRole; N]) -> Vec<TensorSpec> {
+    let spec = |(number, role)| TensorSpec { name: format!("t{number}"), role };
+    roles.into_iter().enumerate().map(spec).collect()
+}
+
 /// The formats of one tensor, by what they are used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Formats {

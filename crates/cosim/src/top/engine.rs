@@ -238,15 +238,7 @@ impl Engine<i32> for TopEngine {
             }
         }
         let (counters, cycles) = self.counters()?;
-        let macs = (schedule.m * schedule.k * schedule.n) as u64;
-        let stats = Stats {
-            counters,
-            cycles,
-            tiles: schedule.tiles() as u64,
-            tiles_checked: 0,
-            macs,
-            mac_passes: macs * u64::from(schedule.passes()),
-        };
+        let stats = Stats::of(&schedule, counters, cycles);
         Ok(Outcome { values, sums: None, stats })
     }
 
