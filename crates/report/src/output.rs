@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use crate::error::ReportError;
 use crate::plots::Plot;
 
-/// Writes the page, whole or not at all.
+/// Writes a page or drawing, whole or not at all, into a folder made where there is none.
 ///
 /// # Errors
 /// [`ReportError::Io`]; an earlier page is then as it was.
 pub fn write_page(out: &Path, page: &str) -> Result<(), ReportError> {
-    write_whole(out, page)
+    if let Some(parent) = out.parent() {
+        fs::create_dir_all(parent).map_err(ReportError::io("create", parent))?;
+    }
+    whole::write(out, page).map_err(ReportError::io("write", out))
 }
 
 /// Writes each drawing as a file of its own into `folder`, made where there is none; returns their
@@ -25,15 +28,8 @@ pub fn write_svgs(folder: &Path, plots: &[Plot]) -> Result<Vec<PathBuf>, ReportE
         .iter()
         .map(|plot| {
             let path = folder.join(format!("{}.svg", plot.id));
-            write_whole(&path, &plot.svg.standalone())?;
+            write_page(&path, &plot.svg.standalone())?;
             Ok(path)
         })
         .collect()
-}
-
-fn write_whole(out: &Path, text: &str) -> Result<(), ReportError> {
-    if let Some(parent) = out.parent() {
-        fs::create_dir_all(parent).map_err(ReportError::io("create", parent))?;
-    }
-    whole::write(out, text).map_err(ReportError::io("write", out))
 }

@@ -31,7 +31,7 @@ pub(super) enum EngineKind {
 
 impl EngineKind {
     /// As the flag has it.
-    pub(super) fn name(self) -> String {
+    fn name(self) -> String {
         self.to_possible_value().expect("no engine is hidden").get_name().to_owned()
     }
 }
