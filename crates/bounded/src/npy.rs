@@ -1,13 +1,19 @@
 //! Whether a `.npy` file holds what its header declares.
 //!
 //! Readers of the format take memory for the shape before they look at the data, so the shape is
-//! compared with the file first. Only as much of the header is understood as that needs; what is
-//! sound here may still be refused by the reader. Source: numpy.lib.format.
+//! compared with the file first. They also parse the header as a Python literal, in time that grows
+//! with the power of how deep its brackets nest, so a header has the brackets of an array of plain
+//! numbers and no more. Only as much of it is understood as that needs; what is sound here may still
+//! be refused by the reader. Source: numpy.lib.format.
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// Checks that a file of the format has the header it declares, and at least a byte for each element
-/// of the shape declared there. A file without the magic is left to the reader.
+/// Longest header taken, in bytes: `max_header_size` of `numpy.load`.
+const LONGEST: usize = 10_000;
+
+/// Checks that a file of the format has the header it declares, that this is one of plain numbers,
+/// and at least a byte for each element of the shape declared there. A file without the magic is left
+/// to the reader.
 ///
 /// # Errors
 /// What was expected and what was found.
@@ -27,13 +33,21 @@ pub fn check_npy(bytes: &[u8]) -> Result<(), String> {
     let Some((header, data)) = rest.split_at_checked(length) else {
         return Err(format!("expected a header of {length} bytes, found {}", rest.len()));
     };
-    let Some(elements) = elements(header) else {
+    if length > LONGEST {
+        return Err(format!("expected a header of at most {LONGEST} bytes, found {length}"));
+    }
+    let found = || {
         let header = String::from_utf8_lossy(&header[..header.len().min(200)]);
-        return Err(format!(
-            "expected a header with one 'shape', a tuple of numbers, found {:?}",
-            header.trim_end()
-        ));
+        format!("found {:?}", header.trim_end())
     };
+    let Some(elements) = elements(header) else {
+        let expected = "expected a header with one 'shape', a tuple of numbers";
+        return Err(format!("{expected}, {}", found()));
+    };
+    // A dictionary's and its shape's. Closing ones may be part of a string, and show nothing.
+    if header.iter().filter(|byte| matches!(byte, b'{' | b'[' | b'(')).count() > 2 {
+        return Err(format!("expected an array of plain numbers, {}", found()));
+    }
     if elements > data.len() as u128 {
         return Err(format!(
             "expected the {elements} elements of its shape, found {} bytes",
@@ -97,6 +111,22 @@ mod tests {
             let error = check_npy(&file(header, 1)).unwrap_err();
             assert!(error.starts_with("expected a header with one 'shape'"), "{header}: {error}");
         }
+    }
+
+    #[test]
+    fn headers_that_take_long_to_parse_are_refused() {
+        // Nested without strings, and with strings that would close what they do not.
+        for level in ["{", "{'}':", "["] {
+            let header = format!("{{'shape': (1,), 'descr': {}", level.repeat(30));
+            let error = check_npy(&file(&header, 1)).unwrap_err();
+            assert!(error.starts_with("expected an array of plain numbers, found"), "{error}");
+        }
+        let structured = "{'descr': [('a', '<i4'), ('b', '<f4')], 'shape': (1,)}";
+        assert!(check_npy(&file(structured, 8)).unwrap_err().contains("plain numbers"));
+        let padded = |length| format!("{:length$}", "{'descr': '|i1', 'shape': (1,), }");
+        assert_eq!(check_npy(&file(&padded(LONGEST), 1)), Ok(()));
+        let error = check_npy(&file(&padded(LONGEST + 1), 1)).unwrap_err();
+        assert_eq!(error, "expected a header of at most 10000 bytes, found 10001");
     }
 
     #[test]
