@@ -202,7 +202,29 @@ fn bundles_that_are_none_are_refused_by_name() {
         assert!(error.contains("bundle b/iteration-00000001.bundle: "), "{error}");
         assert!(error.contains(expected), "{expected}, found: {error}");
     }
+    fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    let error = bench.fail(2, &["check", "b"]);
+    assert!(error.contains("expected at most 1073741824 bytes, found 1099511627776"), "{error}");
     fs::write(&path, &good).unwrap();
+
+    // Counts that contradict each other, or cannot be added.
+    let said = run(&bench, "check b --json");
+    let verdicts: Vec<_> = said.lines().take(2).map(json).collect();
+    for (changed, expected) in [
+        ([("tiles_checked", 0), ("mismatches", 1)], "of these mismatches, found line 1: ["),
+        ([("tiles", u64::MAX), ("iteration", 0)], "tiles of all verdicts: expected less than 2^64"),
+        (
+            [("iteration", u64::MAX), ("rate", 0)],
+            "expected a bundle of each iteration, found 1 and",
+        ),
+    ] {
+        let mut first = verdicts[0].clone();
+        changed.iter().for_each(|(name, value)| first[name] = (*value).into());
+        fs::create_dir_all(bench.path("v")).unwrap();
+        fs::write(bench.path("v/all.jsonl"), format!("{first}\n{}\n", verdicts[1])).unwrap();
+        let error = bench.fail(2, &["check", "--merge", "v"]);
+        assert!(error.contains(expected), "{expected}, found: {error}");
+    }
 
     bench.run(&words("gen --rows 4 --cols 2 --out other"));
     for (line, expected) in [

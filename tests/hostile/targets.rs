@@ -9,6 +9,7 @@
 use std::fs;
 use std::path::Path;
 
+use cosim::bundle::{self, Bundle};
 use nn::data::{ListOptions, Need, read_image_lists, read_images, read_labels};
 use nn::{NetPlan, NetSpec, Shape};
 use sha2::{Digest, Sha256};
@@ -24,7 +25,7 @@ pub type Verdict = Result<(), String>;
 pub type Read = fn(&Path, &[u8]) -> Verdict;
 
 /// Name, which is also that of its folder of valid files in `seeds/`, and reader.
-pub const TARGETS: [(&str, Read); 26] = [
+pub const TARGETS: [(&str, Read); 28] = [
     ("npy", npy),
     ("idx", idx),
     ("image-list", image_list),
@@ -33,6 +34,8 @@ pub const TARGETS: [(&str, Read); 26] = [
     ("weights-safetensors", weights_safetensors),
     ("checkpoint", checkpoint),
     ("checkpoint-payload", checkpoint_payload),
+    ("bundle", bundle),
+    ("verdicts", verdicts),
     ("network", network),
     ("design", design),
     ("study", study),
@@ -134,6 +137,21 @@ fn checkpoint_payload(folder: &Path, bytes: &[u8]) -> Verdict {
     whole.extend(Sha256::digest(bytes));
     whole.extend(bytes);
     checkpoint(folder, &whole)
+}
+
+/// What lies before a checksum that is right.
+fn bundle(_: &Path, bytes: &[u8]) -> Verdict {
+    let whole = [bytes, Sha256::digest(bytes).as_slice()].concat();
+    let bundle = Bundle::decode(&whole).map_err(words)?;
+    let again = Bundle::decode(&bundle.encode().map_err(words)?).map_err(words)?;
+    assert!(again == bundle, "a bundle that is written comes back");
+    Ok(())
+}
+
+fn verdicts(_: &Path, bytes: &[u8]) -> Verdict {
+    let text = String::from_utf8(bytes.to_vec()).map_err(words)?;
+    let verdicts = bundle::Verdict::in_lines(&text).map_err(words)?;
+    bundle::Merged::new(&verdicts).map(|_| ()).map_err(words)
 }
 
 fn network(folder: &Path, bytes: &[u8]) -> Verdict {

@@ -1,6 +1,6 @@
 //! Some tiles of a product on their way through one model, every clock edge driven from here.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use fxp::{Counters, Rounding, SeedPath};
 use rtlgen::{Command, Config, Cycles};
@@ -22,9 +22,9 @@ pub(crate) struct Job<'r, 'd> {
     pub seed: SeedPath,
     pub stochastic: bool,
     pub keep_sums: bool,
-    /// Numbers by which the tiles' random streams are named, where they are not those of the
-    /// schedule.
-    names: Option<&'r [u64]>,
+    /// Numbers by which the tiles' random streams are named, by those of the schedule, where they
+    /// are others.
+    names: Option<&'r BTreeMap<u64, u64>>,
     panels_a: Panels<'r>,
     panels_b: Panels<'r>,
 }
@@ -44,15 +44,14 @@ impl<'r, 'd: 'r> Job<'r, 'd> {
         }
     }
 
-    /// Gives the random streams of each tile another number to be named by.
-    pub fn named(self, names: &'r [u64]) -> Self {
+    /// Gives the random streams of each tile that will be played another number to be named by.
+    pub fn named(self, names: &'r BTreeMap<u64, u64>) -> Self {
         Self { names: Some(names), ..self }
     }
 
     /// The number that names a tile's random streams.
     fn name(&self, tile: u64) -> u64 {
-        // As many tiles as the schedule has, which are in memory.
-        self.names.map_or(tile, |names| names[tile as usize])
+        self.names.map_or(tile, |names| names[&tile])
     }
 
     /// Runs `tiles`, one after the other, on an idle core.

@@ -97,6 +97,6 @@ pub fn with_extension(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
 /// A file that is not one, was cut or altered.
 pub fn read(path: &Path) -> Result<Bundle> {
     let place = || format!("bundle {}", path.display());
-    let bytes = fs::read(path).with_context(place)?;
+    let bytes = bounded::read(path, bounded::DATA).with_context(place)?;
     Bundle::decode(&bytes).with_context(place)
 }

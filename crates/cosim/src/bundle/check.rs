@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use fxp::{Counters, Lfsr};
 use rtlgen::{Config, ConfigSpec, Schedule};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::part::{Lines, Part};
 use super::{Bundle, refuse};
@@ -39,6 +40,35 @@ pub struct Verdict {
     pub mismatches: u64,
     /// Which.
     pub wrong: Vec<WrongTile>,
+}
+
+impl Verdict {
+    /// The verdicts in lines of JSON as `flexmac check --json` prints them; the merged one, which is
+    /// no bundle's, is left out.
+    ///
+    /// # Errors
+    /// [`EngineError::Bundle`] for other text, and for counts that contradict each other.
+    pub fn in_lines(text: &str) -> Result<Vec<Self>, EngineError> {
+        let mut verdicts = Vec::new();
+        for (number, line) in (1..).zip(text.lines()) {
+            let other = |error| {
+                let expected = "a line that flexmac check --json prints";
+                refuse("verdict", expected, format!("line {number}: {error}"))
+            };
+            let value: Value = serde_json::from_str(line).map_err(other)?;
+            if value.get("bundle").is_none() {
+                continue;
+            }
+            let verdict: Self = serde_json::from_value(value).map_err(other)?;
+            let counts = [verdict.tiles, verdict.tiles_checked, verdict.mismatches];
+            if !counts.is_sorted_by(|all, part| all >= part) {
+                let expected = "tiles, of these checked, of these mismatches";
+                return Err(refuse("verdict", expected, format!("line {number}: {counts:?}")));
+            }
+            verdicts.push(verdict);
+        }
+        Ok(verdicts)
+    }
 }
 
 /// A tile that differs.
@@ -76,7 +106,7 @@ impl Merged {
     ///
     /// # Errors
     /// [`EngineError::Bundle`] for verdicts of several runs, arrays or rates, for two of one
-    /// iteration, and for none.
+    /// iteration, for more tiles than can be counted, and for none.
     pub fn new(verdicts: &[Verdict]) -> Result<Self, EngineError> {
         let Some(first) = verdicts.first() else {
             return Err(refuse("verdicts", "at least one", 0));
@@ -97,7 +127,10 @@ impl Merged {
                 return Err(refuse("verdicts", "one of each iteration", found));
             }
             merged.bundles += 1;
-            merged.tiles += verdict.tiles;
+            // Those checked, and of these the mismatches, are fewer in every verdict.
+            merged.tiles = merged.tiles.checked_add(verdict.tiles).ok_or_else(|| {
+                refuse("tiles of all verdicts", "less than 2^64", format!("{verdict:?} beyond"))
+            })?;
             merged.tiles_checked += verdict.tiles_checked;
             merged.mismatches += verdict.mismatches;
         }
@@ -259,20 +292,19 @@ impl<'a> Expected<'a> {
         ((row, col), (tile, tile_row, tile_col)): ((usize, usize), (u64, usize, usize)),
     ) -> Option<Difference> {
         let (part, shape) = (self.part, &self.part.head.shape);
-        let (row, col) = (self.lines.rows[row], self.lines.cols[col]);
+        let (row, col) = (self.lines.rows.line(row), self.lines.cols.line(col));
         let at = if shape.transposed { (col, row) } else { (row, col) };
         let values = (part.values[expected], played.values[found]);
         let sums = (part.sums[expected], played.sums[found]);
         if values.0 != values.1 {
             return Some(Difference::Value {
                 at,
-                // As many as are in memory.
-                tile: (self.lines.names[tile as usize], tile_row, tile_col),
+                tile: (self.lines.names[&tile], tile_row, tile_col),
                 expected: values.0,
                 found: values.1,
                 format: shape.out,
                 sum: sums.0,
-                sum_frac: shape.out.frac() + shape.shift,
+                sum_frac: shape.out.frac().saturating_add(shape.shift),
                 count: 1,
             });
         }

@@ -56,7 +56,7 @@ impl Engine<i32> for BundlingEngine {
             None => Ok(()),
             Some(bundle) => {
                 let path = self.folder.join(Bundle::file_name(bundle.iteration));
-                whole::write(&path, bundle.encode()).map_err(|source| EngineError::File {
+                whole::write(&path, bundle.encode()?).map_err(|source| EngineError::File {
                     action: "write bundle",
                     path,
                     source,

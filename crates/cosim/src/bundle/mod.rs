@@ -11,7 +11,8 @@
 //! | rest | each part's matrices, row by row: rows and columns, in 1, 2 or 4 bytes an element, the fewest that hold its width; preloads and results in 4; sums in 16 |
 //! | 32 | SHA-256 of all before |
 //!
-//! Sizes of the matrices follow from the header. The same run leaves the same bytes.
+//! Sizes of the matrices follow from the header. The same run leaves the same bytes. A file has at most
+//! [`bounded::DATA`] bytes, its header [`bounded::TEXT`].
 
 mod check;
 mod engine;
@@ -27,6 +28,7 @@ pub use engine::BundlingEngine;
 pub use part::{Head, Part, Shape};
 
 use crate::error::EngineError;
+use crate::sample::Sample;
 
 const MAGIC: &[u8; 8] = b"FLEXMACB";
 const VERSION: u32 = 1;
@@ -79,7 +81,10 @@ impl Bundle {
     }
 
     /// The bytes of its file.
-    pub fn encode(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// [`EngineError::Bundle`] for more than a reader takes.
+    pub fn encode(&self) -> Result<Vec<u8>, EngineError> {
         let header = Header {
             config: self.config.spec().clone(),
             run: self.run,
@@ -91,6 +96,7 @@ impl Bundle {
         let header = serde_json::to_vec(&header).expect("numbers and names make JSON");
         let mut bytes = MAGIC.to_vec();
         bytes.extend(VERSION.to_le_bytes());
+        check_length("header", bounded::TEXT, header.len())?;
         bytes.extend((header.len() as u64).to_le_bytes());
         bytes.extend(header);
         for part in &self.parts {
@@ -104,7 +110,8 @@ impl Bundle {
             part.sums.iter().for_each(|sum| bytes.extend(sum.to_le_bytes()));
         }
         bytes.extend(Sha256::digest(&bytes));
-        bytes
+        check_length("bundle", bounded::DATA, bytes.len())?;
+        Ok(bytes)
     }
 
     /// The bundle in a file's bytes.
@@ -136,12 +143,16 @@ impl Bundle {
         }
         let length = rest.number("length of the header", 8)?;
         let header = rest.take("header", length.into())?;
+        check_length("header", bounded::TEXT, header.len())?;
         let header: Header = serde_json::from_slice(header)
             .map_err(|error| refuse("header", "the JSON of a bundle", error))?;
         let config =
             header.config.check().map_err(|error| refuse("array", "a legal one", error))?;
         if config.style() == Style::Fp32 {
             return Err(refuse("array", "one of integers", "style fp32"));
+        }
+        if Sample::new(header.rate).is_none() {
+            return Err(refuse("rate", "above 0 and at most 1", header.rate));
         }
         let mut drawn = 0;
         let mut parts = Vec::new();
@@ -164,6 +175,14 @@ impl Bundle {
 
 fn refuse(what: &'static str, expected: impl ToString, found: impl ToString) -> EngineError {
     EngineError::Bundle { what, expected: expected.to_string(), found: found.to_string() }
+}
+
+fn check_length(what: &'static str, most: u64, found: usize) -> Result<(), EngineError> {
+    if found as u64 > most {
+        let expected = format!("at most {most} bytes (a lower rate draws fewer tiles)");
+        return Err(refuse(what, expected, found));
+    }
+    Ok(())
 }
 
 /// The fewest bytes of 1, 2 and 4 that hold a width.
@@ -226,7 +245,7 @@ impl<'a> Reader<'a> {
     fn part(&mut self, config: &Config, head: Head) -> Result<Part, EngineError> {
         let lines = head.lines(config);
         let shape = &head.shape;
-        let (rows, cols) = (lines.rows.len(), lines.cols.len());
+        let (rows, cols) = (lines.rows.count, lines.cols.count);
         let mut of = |what, lines, bits| self.matrix(what, (lines, shape.k), element_bytes(bits));
         let on_rows = of("operand on the rows", rows, shape.bits_rows)?;
         let on_cols = of("operand on the columns", cols, shape.bits_cols)?;

@@ -4,7 +4,7 @@
 //! a product of their own, in which a drawn tile has the same lines beside it but another number; its
 //! random streams keep the name of the old one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fxp::{Counters, Format, Requantizer, Rounding, SeedPath, Start};
 use ndarray::{Array2, Axis};
@@ -80,13 +80,47 @@ pub struct Part {
 
 /// Where the lines of a part come from.
 pub(super) struct Lines {
-    /// Lines of the whole product, by line of the part.
-    pub rows: Vec<usize>,
-    pub cols: Vec<usize>,
+    pub rows: Side,
+    pub cols: Side,
     /// Each drawn tile's number in the part.
     pub tiles: Vec<usize>,
-    /// Number in the whole product of every tile of the part, drawn or not.
-    pub names: Vec<u64>,
+    /// Its number in the whole product, by that in the part.
+    pub names: BTreeMap<u64, u64>,
+}
+
+/// The lines of one side of the array that drawn tiles read: groups of as many as lie on it at once.
+pub(super) struct Side {
+    /// Numbers of the groups in the whole product, rising.
+    groups: Vec<u64>,
+    /// Lines in each but the product's last.
+    size: usize,
+    /// Lines in all.
+    pub count: usize,
+}
+
+impl Side {
+    /// Of a side of `all` lines in the whole product.
+    fn new(groups: BTreeSet<u64>, size: usize, all: usize) -> Self {
+        let groups = Vec::from_iter(groups);
+        // The last group's end, below 2^41.
+        let end = groups.last().map_or(0, |last| (*last as usize + 1) * size);
+        let count = groups.len() * size - end.saturating_sub(all);
+        Self { groups, size, count }
+    }
+
+    /// The line of the whole product at a line of the part.
+    pub fn line(&self, line: usize) -> usize {
+        self.groups[line / self.size] as usize * self.size + line % self.size
+    }
+
+    fn lines(&self) -> Vec<usize> {
+        (0..self.count).map(|line| self.line(line)).collect()
+    }
+
+    /// The place of a group among those that are read.
+    fn place(&self, group: u64) -> usize {
+        self.groups.binary_search(&group).expect("its own")
+    }
 }
 
 impl Part {
@@ -127,15 +161,15 @@ impl Part {
         let given = |row, col| if shape.transposed { (col, row) } else { (row, col) };
         let (on_rows, on_cols) = lowered.on_array();
         let preload = lowered.bias.map(|start| {
-            Array2::from_shape_fn((lines.rows.len(), lines.cols.len()), |(row, col)| {
-                let (row, col) = given(lines.rows[row], lines.cols[col]);
+            Array2::from_shape_fn((lines.rows.count, lines.cols.count), |(row, col)| {
+                let (row, col) = given(lines.rows.line(row), lines.cols.line(col));
                 start.values[[if start.values.nrows() == 1 { 0 } else { row }, col]]
             })
         });
         let of_tiles = drawn.iter().flat_map(|tile| places(schedule, *tile));
         Self {
-            rows: on_rows.select(Axis(0), &lines.rows),
-            cols: on_cols.reversed_axes().select(Axis(0), &lines.cols),
+            rows: on_rows.select(Axis(0), &lines.rows.lines()),
+            cols: on_cols.reversed_axes().select(Axis(0), &lines.cols.lines()),
             preload,
             values: of_tiles.map(|((row, col), _)| expected[given(row, col)]).collect(),
             sums,
@@ -241,25 +275,67 @@ impl Head {
     pub(super) fn lines(&self, config: &Config) -> Lines {
         let Shape { rows, cols, band, .. } = self.shape;
         let across = cols.div_ceil(config.cols()) as u64;
-        let bands: BTreeSet<_> = self.tiles.iter().map(|tile| tile / across).collect();
-        let columns: BTreeSet<_> = self.tiles.iter().map(|tile| tile % across).collect();
-        let (bands, columns) = (Vec::from_iter(bands), Vec::from_iter(columns));
-        let lines = |bands: &[u64], height: usize, end: usize| -> Vec<usize> {
-            let line = |band: &u64| *band as usize * height; // below the number of lines
-            bands.iter().flat_map(|band| line(band)..end.min(line(band) + height)).collect()
-        };
-        let place = |of: &[u64], name| of.binary_search(&name).expect("its own");
+        let across = |tile: &u64| (tile / across, tile % across);
+        let (bands, columns) = self.tiles.iter().map(across).unzip();
+        let (rows, cols) = (Side::new(bands, band, rows), Side::new(columns, config.cols(), cols));
         let number = |tile: &u64| {
-            place(&bands, tile / across) * columns.len() + place(&columns, tile % across)
+            let (band, column) = across(tile);
+            rows.place(band) * cols.groups.len() + cols.place(column)
         };
-        Lines {
-            rows: lines(&bands, band, rows),
-            cols: lines(&columns, config.cols(), cols),
-            tiles: self.tiles.iter().map(number).collect(),
-            names: bands
-                .iter()
-                .flat_map(|band| columns.iter().map(move |column| band * across + column))
-                .collect(),
-        }
+        let tiles: Vec<_> = self.tiles.iter().map(number).collect();
+        let names = tiles.iter().map(|tile| *tile as u64).zip(self.tiles.iter().copied()).collect();
+        Lines { rows, cols, tiles, names }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(config: &Config, (rows, cols, band): (usize, usize, usize), tiles: Vec<u64>) -> Head {
+        let shape = Shape {
+            rows,
+            k: 1,
+            cols,
+            transposed: false,
+            band,
+            bits_rows: 8,
+            bits_cols: 8,
+            preload_shift: None,
+            shift: 0,
+            out: Format::new(8, 0).unwrap(),
+            rounding: Rounding::Nearest,
+        };
+        let (counters, cycles) = (Counters::default(), Cycles::default());
+        let head = Head { seed: SeedPath::alone(1), shape, tiles, counters, cycles };
+        head.check(config).unwrap();
+        head
+    }
+
+    fn array(rows: u32, cols: u32) -> Config {
+        rtlgen::ConfigSpec { rows, cols, ..rtlgen::ConfigSpec::default() }.check().unwrap()
+    }
+
+    #[test]
+    fn lines_of_drawn_tiles_are_those_of_the_product() {
+        // Bands of 2 in 7 rows, 3 columns in 8: four bands of three tiles; 4 and 11 are drawn.
+        let config = array(4, 3);
+        let lines = head(&config, (7, 8, 2), vec![4, 11]).lines(&config);
+        assert_eq!(lines.rows.lines(), [2, 3, 6]);
+        assert_eq!(lines.cols.lines(), [3, 4, 5, 6, 7]);
+        assert_eq!(lines.tiles, [0, 3]);
+        assert_eq!(lines.names, BTreeMap::from([(0, 4), (3, 11)]));
+    }
+
+    #[test]
+    fn tiles_on_a_diagonal_take_no_memory_for_those_beside_it() {
+        let (config, count) = (array(1, 1), 300_000);
+        let diagonal = (0..count as u64).map(|tile| tile * (count as u64 + 1)).collect();
+        let lines = head(&config, (count, count, 1), diagonal).lines(&config);
+        assert_eq!((lines.rows.count, lines.cols.count, lines.names.len()), (count, count, count));
+        assert_eq!(
+            lines.names.last_key_value(),
+            Some((&(count as u64 * count as u64 - 1), &(count as u64 * count as u64 - 1)))
+        );
     }
 }

@@ -10,7 +10,6 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use cosim::RtlEngine;
 use cosim::bundle::{BundleChecker, Merged, Verdict};
-use serde_json::Value;
 
 use crate::bundles::{self, DESIGN};
 use crate::engines::{Design, patiently};
@@ -178,17 +177,12 @@ fn read_verdicts(paths: &[PathBuf]) -> Result<Vec<Verdict>> {
     let mut verdicts = Vec::new();
     for path in paths {
         let place = || format!("check: verdict {}", path.display());
-        let text = fs::read_to_string(path).with_context(place)?;
-        let before = verdicts.len();
-        for line in text.lines() {
-            let value: Value = serde_json::from_str(line).with_context(place)?;
-            if value.get("bundle").is_some() {
-                verdicts.push(serde_json::from_value(value).with_context(place)?);
-            }
-        }
-        if verdicts.len() == before {
+        let text = bounded::text(path, bounded::TEXT).with_context(place)?;
+        let mut found = Verdict::in_lines(&text).with_context(place)?;
+        if found.is_empty() {
             bail!("{}: expected a line for each bundle, found none", place());
         }
+        verdicts.append(&mut found);
     }
     Ok(verdicts)
 }
@@ -197,7 +191,7 @@ fn read_verdicts(paths: &[PathBuf]) -> Result<Vec<Verdict>> {
 fn expect_each_iteration(folder: &Path, verdicts: &[Verdict]) -> Result<()> {
     let mut iterations: Vec<_> = verdicts.iter().map(|verdict| verdict.iteration).collect();
     iterations.sort_unstable();
-    if let Some(pair) = iterations.windows(2).find(|pair| pair[1] > pair[0] + 1) {
+    if let Some(pair) = iterations.windows(2).find(|pair| pair[1] - pair[0] > 1) {
         bail!(
             "check: {}: expected a bundle of each iteration, found {} and {} and none between",
             folder.display(),
