@@ -4,7 +4,8 @@
 Without options: every proof that is not long, the bound of the accumulator, the period of the
 random stream, operands that reach the accumulator's last bit, and the parameter checks. --long adds
 the long proofs. --mutate seeds every fault of faults.py and requires something to catch it.
---table FILE writes what was done as Markdown. Exit 0 all holds, 1 something does not, 2 a tool is
+--design DIR proves what holds of one design of `flexmac gen`, from the files in its folder
+(design.py). --table FILE writes what was done as Markdown. Exit 0 all holds, 1 something does not, 2 a tool is
 missing or failed.
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 import bound  # noqa: E402
+import design  # noqa: E402
 import extremes  # noqa: E402
 import faults  # noqa: E402
 import lfsr_period  # noqa: E402
@@ -67,18 +69,36 @@ def prove_all(arguments, work, designs):
     for proof in chosen:
         if proof.how != "cells":
             designs.get(proof.how)
-    rows = []
-    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        verdicts = pool.map(
-            lambda item: run_proof(item[1], work / f"proof{item[0]}", designs), enumerate(chosen)
-        )
-        for proof, verdict in zip(chosen, verdicts, strict=True):
-            rows.append((proof.name, proof.says, proof.depth, verdict.seconds, verdict.failed))
-            show(rows[-1])
+    rows = run_proofs(arguments, chosen, work, designs)
     if arguments.only:
         return rows
     for check in (paths, bound, lfsr_period, extremes, products, parameters):
         for row in check.run(work, designs, ROOT):
+            rows.append(row)
+            show(row)
+    return rows
+
+
+def run_proofs(arguments, chosen, work, designs, broken=None):
+    rows = []
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        verdicts = pool.map(
+            lambda item: run_proof(item[1], work / f"proof{item[0]}", designs, broken),
+            enumerate(chosen),
+        )
+        for proof, verdict in zip(chosen, verdicts, strict=True):
+            rows.append((proof.name, proof.says, proof.depth, verdict.seconds, verdict.failed))
+            show(rows[-1])
+    return rows
+
+
+def prove_design(arguments, work):
+    """As prove_all, of one design's folder."""
+    folder = arguments.design.resolve()
+    chosen = [p for p in design.proofs(folder, arguments.long) if arguments.only in p.name]
+    rows = run_proofs(arguments, chosen, work, None, folder / "rtl")
+    if not arguments.only:
+        for row in design.checks(folder, work):
             rows.append(row)
             show(row)
     return rows
@@ -93,6 +113,7 @@ def show(row):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--flexmac", type=Path, default=ROOT / "target" / "release" / "flexmac")
+    parser.add_argument("--design", type=Path, help="prove what is of this design alone")
     parser.add_argument("--long", action="store_true", help="also the proofs that take minutes")
     parser.add_argument("--mutate", action="store_true", help="seed every fault instead of proving")
     parser.add_argument("--sample", type=int, default=0, help="seed only every n-th fault")
@@ -107,7 +128,8 @@ def main():
         designs = Designs(arguments.flexmac, work)
         if arguments.mutate:
             return faults.run(arguments, work, designs, run_proof)
-        rows = prove_all(arguments, work, designs)
+        rows = (prove_design(arguments, work) if arguments.design
+                else prove_all(arguments, work, designs))  # fmt: skip
     if arguments.table:
         report.write_proofs(arguments.table, rows)
     failed = sum(1 for row in rows if row[4])

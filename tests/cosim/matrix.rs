@@ -9,12 +9,11 @@ use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cosim::{
-    CheckedEngine, Engine, Operand, Outcome, Product, ReferenceEngine, RtlEngine, Stalls, Stats,
+    CheckedEngine, Engine, FloatTrial, Outcome, ReferenceEngine, RtlEngine, Stalls, Stats, Trial,
 };
-use fxp::{Format, Role, Rounding, SeedPath};
-use ndarray::Array2;
+use fxp::Rounding;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{Rng, RngExt, SeedableRng};
 use rtlgen::{Config, ConfigSpec, Layout, Style};
 
 const CONFIGS: &str = include_str!("../configs.txt");
@@ -65,88 +64,6 @@ fn parse(flags: &str) -> Config {
     spec.chunk = chunk.unwrap_or_else(|| spec.style.default_chunk(spec.max_bits));
     spec.rounding = rounding.unwrap_or_else(|| spec.style.default_rounding());
     spec.check().unwrap()
-}
-
-struct Case {
-    a: Array2<i32>,
-    b: Array2<i32>,
-    bias: Option<Array2<i32>>,
-    formats: [Format; 4],
-    rounding: Rounding,
-    seed: SeedPath,
-}
-
-impl Case {
-    fn random(config: &Config, rng: &mut StdRng) -> Self {
-        let limit = config.max_bits();
-        let bits = |rng: &mut StdRng| rng.random_range(2..=limit);
-        let (bits_a, bits_b) = (bits(rng), bits(rng));
-        let piece = config.command_k(config.planes(bits_a), config.planes(bits_b));
-        let inner = match rng.random_range(0..4) {
-            0 => 1,
-            1 => rng.random_range(1..=config.lanes() * 3),
-            2 => (piece + rng.random_range(1..=piece)).min(700),
-            _ => rng.random_range(1..=60),
-        };
-        let rows = rng.random_range(1..=2 * config.rows() + 1);
-        let cols = rng.random_range(1..=2 * config.cols() + 1);
-        let a = matrix(rng, (rows, inner), bits_a);
-        let b = matrix(rng, (inner, cols), bits_b);
-        let bias_shift = rng.random_range(0..=6);
-        let bias = rng.random_bool(0.5).then(|| {
-            let rows = if rng.random_bool(0.5) { 1 } else { rows };
-            let bits = rng.random_range(2..=32);
-            matrix(rng, (rows, cols), bits)
-        });
-        let sum_bits = (bits_a + bits_b) as i32;
-        let shift = match rng.random_range(0..8) {
-            0 => rng.random_range(-40..0),
-            1 => rng.random_range(60..140),
-            _ => rng.random_range(0..=sum_bits),
-        };
-        let modes: Vec<_> = config.spec().rounding.iter().collect();
-        Self {
-            a,
-            b,
-            bias,
-            formats: [
-                Format::new(bits_a, 3).unwrap(),
-                Format::new(bits_b, -1).unwrap(),
-                Format::new(32, 2 - bias_shift).unwrap(),
-                Format::new(rng.random_range(2..=32), 2 - shift).unwrap(),
-            ],
-            rounding: modes[rng.random_range(0..modes.len())],
-            seed: SeedPath {
-                run: rng.next_u64(),
-                iteration: rng.random_range(0..1000),
-                layer: rng.random_range(0..8),
-                role: Role::GEMMS[rng.random_range(0..3)],
-            },
-        }
-    }
-
-    fn product(&self) -> Product<'_, i32> {
-        let [a, b, bias, out] = self.formats;
-        Product {
-            a: Operand { values: self.a.view(), format: a },
-            b: Operand { values: self.b.view(), format: b },
-            bias: self.bias.as_ref().map(|m| Operand { values: m.view(), format: bias }),
-            out,
-            rounding: self.rounding,
-            seed: self.seed,
-            keep_sums: true,
-        }
-    }
-}
-
-/// Uniform, or all at one limit, where every bound is met.
-fn matrix(rng: &mut StdRng, shape: (usize, usize), bits: u32) -> Array2<i32> {
-    let low = (-(1_i64 << (bits - 1))) as i32;
-    match rng.random_range(0..6) {
-        0 => Array2::from_elem(shape, low),
-        1 => Array2::from_elem(shape, !low),
-        _ => Array2::from_shape_simple_fn(shape, || rng.next_u32() as i32 >> (32 - bits)),
-    }
 }
 
 fn variable(name: &str, default: u64) -> u64 {
@@ -207,7 +124,7 @@ fn check(name: &str, config: &Config) {
     let mut reference = ReferenceEngine::new(config.clone());
     let mut tiles = (0, 0);
     for case in 0..variable("FLEXMAC_COSIM_CASES", 40) {
-        let random = Case::random(config, &mut rng);
+        let random = Trial::random(config, &mut rng);
         let product = random.product();
         let context = format!("config {name}, seed {seed}, case {case}");
         let mut whole = match checked.gemm(&product) {
@@ -266,63 +183,6 @@ fn same_but_late(expected: &Outcome<i32>, found: &Outcome<i32>, context: &str) {
     assert!(found.stats.cycles.busy >= expected.stats.cycles.busy, "{context}, stalled");
 }
 
-struct FloatCase {
-    a: Array2<f32>,
-    b: Array2<f32>,
-    bias: Option<Array2<f32>>,
-}
-
-impl FloatCase {
-    fn random(config: &Config, rng: &mut StdRng) -> Self {
-        let piece = config.command_k(1, 1);
-        let inner = match rng.random_range(0..4) {
-            0 => 1,
-            1 => rng.random_range(1..=config.lanes() * 3),
-            2 => (piece + rng.random_range(1..=piece)).min(700),
-            _ => rng.random_range(1..=60),
-        };
-        let rows = rng.random_range(1..=2 * config.rows() + 1);
-        let cols = rng.random_range(1..=2 * config.cols() + 1);
-        let bias = rng.random_bool(0.5).then(|| {
-            let rows = if rng.random_bool(0.5) { 1 } else { rows };
-            floats(rng, (rows, cols))
-        });
-        Self { a: floats(rng, (rows, inner)), b: floats(rng, (inner, cols)), bias }
-    }
-
-    fn product(&self) -> Product<'_, f32> {
-        let format = Format::new(32, 0).unwrap();
-        Product {
-            a: Operand { values: self.a.view(), format },
-            b: Operand { values: self.b.view(), format },
-            bias: self.bias.as_ref().map(|m| Operand { values: m.view(), format }),
-            out: format,
-            rounding: Rounding::Nearest,
-            seed: SeedPath { run: 0, iteration: 0, layer: 0, role: Role::Forward },
-            keep_sums: false,
-        }
-    }
-}
-
-/// Of about one magnitude, so that sums cancel; near underflow; near overflow; any bits at all, with
-/// NaN and infinities; zeros of both signs.
-fn floats(rng: &mut StdRng, shape: (usize, usize)) -> Array2<f32> {
-    let kind = rng.random_range(0..8);
-    Array2::from_shape_simple_fn(shape, || {
-        let bits = rng.next_u32();
-        let mut exponent = |least: u32, count: u32| {
-            f32::from_bits(bits & 0x807f_ffff | (least + rng.next_u32() % count) << 23)
-        };
-        match kind {
-            0 => f32::from_bits(bits),
-            1 => f32::from_bits(bits & 0x8000_0000),
-            2 => exponent(0, 66),
-            3 => exponent(180, 16),
-            _ => exponent(118, 12),
-        }
-    })
-}
-
 fn check_floats(name: &str, config: &Config) {
     let seed = variable("FLEXMAC_COSIM_SEED", 1);
     let mut rng = StdRng::seed_from_u64(seed);
@@ -331,7 +191,7 @@ fn check_floats(name: &str, config: &Config) {
     let mut sampled = CheckedEngine::new(on_models(config, 2)).with_rate(0.5).unwrap();
     let mut stalled = rtl(config).with_stalls(Stalls { seed, chance: 100 });
     for case in 0..variable("FLEXMAC_COSIM_CASES", 40) {
-        let random = FloatCase::random(config, &mut rng);
+        let random = FloatTrial::random(config, &mut rng);
         let product = random.product();
         let context = format!("config {name}, seed {seed}, case {case}");
         let found = checked.gemm(&product).unwrap_or_else(|error| panic!("{context}: {error}"));

@@ -19,6 +19,7 @@ mod sample;
 mod sampled;
 mod split;
 pub mod top;
+mod trial;
 mod waves;
 
 pub use activity::Activity;
@@ -31,4 +32,5 @@ pub use mismatch::{Difference, Mismatch};
 pub use reference::ReferenceEngine;
 pub use rtl::RtlEngine;
 pub use sample::{wrong_share_bound, wrong_tiles_bound};
+pub use trial::{FloatTrial, Trial};
 pub use waves::{Again, Shown, Waves};

@@ -49,6 +49,8 @@ enum Command {
     Train(Box<cmd::train::TrainArgs>),
     /// Check bundles of a run's sampled tiles on the RTL, here or by a Snakemake workflow.
     Check(Box<cmd::check::CheckArgs>),
+    /// Verify a generated design: lint, small and random products on the RTL, proofs.
+    Verify(cmd::verify::VerifyArgs),
     /// Write a run's weights for other programs.
     Weights(cmd::weights::WeightsArgs),
     /// Map a generated design to gates: area and clock.
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         Command::Gemm(args) => cmd::gemm::run(&args),
         Command::Train(args) => cmd::train::run(&args),
         Command::Check(args) => cmd::check::run(&args),
+        Command::Verify(args) => cmd::verify::run(&args),
         Command::Weights(args) => cmd::weights::run(&args),
         Command::Synth(args) => cmd::synth::run(&args),
         Command::Power(args) => cmd::power::run(&args),

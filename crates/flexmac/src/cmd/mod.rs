@@ -17,4 +17,5 @@ pub mod report;
 pub mod sweep;
 pub mod synth;
 pub mod train;
+pub mod verify;
 pub mod weights;

@@ -1,0 +1,262 @@
+//! Products that an array is tried on: every small one, and random ones that reach its bounds.
+
+use fxp::{Format, Role, Rounding, SeedPath};
+use ndarray::Array2;
+use rand::{Rng, RngExt};
+use rtlgen::Config;
+
+use crate::engine::{Operand, Product};
+
+/// A product of integers that owns its operands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    /// Left operand, (M, K).
+    pub a: Array2<i32>,
+    /// Right operand, (K, N).
+    pub b: Array2<i32>,
+    /// Bias, (1, N) or (M, N).
+    pub bias: Option<Array2<i32>>,
+    /// Of A, B, bias and result.
+    pub formats: [Format; 4],
+    /// How the result is rounded.
+    pub rounding: Rounding,
+    /// Names its random streams.
+    pub seed: SeedPath,
+}
+
+impl Trial {
+    /// Any widths, shapes of up to a few tiles, K of one or several commands, shifts beyond both ends,
+    /// operands that are uniform or all at a limit. Its sums may need more bits than the array has.
+    pub fn random(config: &Config, rng: &mut impl Rng) -> Self {
+        let limit = config.max_bits();
+        let bits = |rng: &mut _| RngExt::random_range(rng, 2..=limit);
+        let (bits_a, bits_b) = (bits(rng), bits(rng));
+        let piece = config.command_k(config.planes(bits_a), config.planes(bits_b));
+        let inner = length(config, piece, rng);
+        let (rows, cols) = outer(config, rng);
+        let a = matrix(rng, (rows, inner), bits_a);
+        let b = matrix(rng, (inner, cols), bits_b);
+        let bias_shift = rng.random_range(0..=6);
+        let bias = rng.random_bool(0.5).then(|| {
+            let rows = if rng.random_bool(0.5) { 1 } else { rows };
+            let bits = rng.random_range(2..=32);
+            matrix(rng, (rows, cols), bits)
+        });
+        let sum_bits = (bits_a + bits_b) as i32;
+        let shift = match rng.random_range(0..8) {
+            0 => rng.random_range(-40..0),
+            1 => rng.random_range(60..140),
+            _ => rng.random_range(0..=sum_bits),
+        };
+        let modes: Vec<_> = config.spec().rounding.iter().collect();
+        Self {
+            a,
+            b,
+            bias,
+            formats: [
+                format(bits_a, 3),
+                format(bits_b, -1),
+                format(32, 2 - bias_shift),
+                format(rng.random_range(2..=32), 2 - shift),
+            ],
+            rounding: modes[rng.random_range(0..modes.len())],
+            seed: SeedPath {
+                run: rng.next_u64(),
+                iteration: rng.random_range(0..1000),
+                layer: rng.random_range(0..8),
+                role: Role::GEMMS[rng.random_range(0..3)],
+            },
+        }
+    }
+
+    /// Every pair of operands of 2 to 4 bits, and every dot product of two pairs of 2 bits: at every
+    /// shift that moves the result, in every mode that the array has, to results of 2, 4 and 8 bits.
+    pub fn exhaustive(config: &Config) -> Vec<Self> {
+        let most = config.max_bits().min(4);
+        let pairs = (2..=most).flat_map(|a| (2..=most).map(move |b| (a, b, 1)));
+        let mut trials = Vec::new();
+        for (bits_a, bits_b, k) in pairs.chain([(2, 2, 2)]) {
+            let (a, b) = (vectors(bits_a, k), vectors(bits_b, k).reversed_axes());
+            for rounding in config.spec().rounding.iter() {
+                for shift in -2..=(bits_a + bits_b) as i32 + 1 {
+                    for bits in [2, 4, 8] {
+                        trials.push(Self {
+                            a: a.clone(),
+                            b: b.clone(),
+                            bias: None,
+                            formats: [
+                                format(bits_a, 0),
+                                format(bits_b, 0),
+                                format(32, 0),
+                                format(bits, -shift),
+                            ],
+                            rounding,
+                            seed: SeedPath::alone(trials.len() as u64),
+                        });
+                    }
+                }
+            }
+        }
+        trials
+    }
+
+    /// As a product, sums kept.
+    pub fn product(&self) -> Product<'_, i32> {
+        let [a, b, bias, out] = self.formats;
+        Product {
+            a: Operand { values: self.a.view(), format: a },
+            b: Operand { values: self.b.view(), format: b },
+            bias: self.bias.as_ref().map(|m| Operand { values: m.view(), format: bias }),
+            out,
+            rounding: self.rounding,
+            seed: self.seed,
+            keep_sums: true,
+        }
+    }
+}
+
+/// A product of single-precision floats that owns its operands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FloatTrial {
+    /// Left operand, (M, K).
+    pub a: Array2<f32>,
+    /// Right operand, (K, N).
+    pub b: Array2<f32>,
+    /// Bias, (1, N) or (M, N).
+    pub bias: Option<Array2<f32>>,
+}
+
+/// Zero, the ends of the subnormal and normal numbers, one and its neighbours, infinity, NaN.
+const EDGES: [u32; 14] = [
+    0,
+    1,
+    2,
+    0x0040_0000,
+    0x007f_ffff,
+    0x0080_0000,
+    0x0080_0001,
+    0x3f7f_ffff,
+    0x3f80_0000,
+    0x3f80_0001,
+    0x7f7f_fffe,
+    0x7f7f_ffff,
+    0x7f80_0000,
+    0x7fc0_0000,
+];
+
+impl FloatTrial {
+    /// As [`Trial::random`]; operands of about one magnitude, so that sums cancel, near underflow, near
+    /// overflow, any bits at all, and zeros of both signs.
+    pub fn random(config: &Config, rng: &mut impl Rng) -> Self {
+        let inner = length(config, config.command_k(1, 1), rng);
+        let (rows, cols) = outer(config, rng);
+        let bias = rng.random_bool(0.5).then(|| {
+            let rows = if rng.random_bool(0.5) { 1 } else { rows };
+            floats(rng, (rows, cols))
+        });
+        Self { a: floats(rng, (rows, inner)), b: floats(rng, (inner, cols)), bias }
+    }
+
+    /// Every pair of edges of the format, of both signs, alone and added to every edge.
+    pub fn exhaustive() -> Vec<Self> {
+        let both = |bits: &u32| [f32::from_bits(*bits), -f32::from_bits(*bits)];
+        let edges: Vec<_> = EDGES.iter().flat_map(both).collect();
+        let count = edges.len();
+        let column = Array2::from_shape_fn((count, 1), |(row, _)| edges[row]);
+        let biases = edges.iter().map(|edge| Some(Array2::from_elem((1, count), *edge)));
+        [None]
+            .into_iter()
+            .chain(biases)
+            .map(|bias| Self { a: column.clone(), b: column.clone().reversed_axes(), bias })
+            .collect()
+    }
+
+    /// As a product.
+    pub fn product(&self) -> Product<'_, f32> {
+        let format = format(32, 0);
+        Product {
+            a: Operand { values: self.a.view(), format },
+            b: Operand { values: self.b.view(), format },
+            bias: self.bias.as_ref().map(|m| Operand { values: m.view(), format }),
+            out: format,
+            rounding: Rounding::Nearest,
+            seed: SeedPath { run: 0, iteration: 0, layer: 0, role: Role::Forward },
+            keep_sums: false,
+        }
+    }
+}
+
+fn format(bits: u32, frac: i32) -> Format {
+    Format::new(bits, frac).expect("widths of trials are legal")
+}
+
+/// K: 1, within some words, of two commands (of `piece` at most), or any.
+fn length(config: &Config, piece: usize, rng: &mut impl Rng) -> usize {
+    match rng.random_range(0..4) {
+        0 => 1,
+        1 => rng.random_range(1..=config.lanes() * 3),
+        2 => (piece + rng.random_range(1..=piece)).min(700),
+        _ => rng.random_range(1..=60),
+    }
+}
+
+/// M and N, of up to three tiles each way.
+fn outer(config: &Config, rng: &mut impl Rng) -> (usize, usize) {
+    (rng.random_range(1..=2 * config.rows() + 1), rng.random_range(1..=2 * config.cols() + 1))
+}
+
+/// Every vector of `k` integers of `bits`, one a row.
+fn vectors(bits: u32, k: usize) -> Array2<i32> {
+    let count = 1_usize << bits;
+    Array2::from_shape_fn((count.pow(k as u32), k), |(row, at)| {
+        (row / count.pow(at as u32) % count) as i32 - (count / 2) as i32
+    })
+}
+
+/// Uniform, or all at one limit, where every bound is met.
+fn matrix(rng: &mut impl Rng, shape: (usize, usize), bits: u32) -> Array2<i32> {
+    let low = (-(1_i64 << (bits - 1))) as i32;
+    match rng.random_range(0..6) {
+        0 => Array2::from_elem(shape, low),
+        1 => Array2::from_elem(shape, !low),
+        _ => Array2::from_shape_simple_fn(shape, || rng.next_u32() as i32 >> (32 - bits)),
+    }
+}
+
+fn floats(rng: &mut impl Rng, shape: (usize, usize)) -> Array2<f32> {
+    let kind = rng.random_range(0..8);
+    Array2::from_shape_simple_fn(shape, || {
+        let bits = rng.next_u32();
+        let mut exponent = |least: u32, count: u32| {
+            f32::from_bits(bits & 0x807f_ffff | (least + rng.next_u32() % count) << 23)
+        };
+        match kind {
+            0 => f32::from_bits(bits),
+            1 => f32::from_bits(bits & 0x8000_0000),
+            2 => exponent(0, 66),
+            3 => exponent(180, 16),
+            _ => exponent(118, 12),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn exhaustive_trials_hold_every_pair_once() {
+        let config = rtlgen::ConfigSpec::default().check().unwrap();
+        let trials = Trial::exhaustive(&config);
+        let of_three = trials.iter().find(|t| t.formats[0].bits() == 3 && t.formats[1].bits() == 4);
+        let Trial { a, b, .. } = of_three.unwrap();
+        assert_eq!(a.column(0).to_vec(), (-4..4).collect::<Vec<_>>());
+        assert_eq!(b.row(0).to_vec(), (-8..8).collect::<Vec<_>>());
+        let two = &trials.last().unwrap().a;
+        let rows: BTreeSet<_> = two.rows().into_iter().map(|row| row.to_vec()).collect();
+        assert_eq!((two.dim(), rows.len()), ((16, 2), 16));
+        assert_eq!(FloatTrial::exhaustive().len(), 29);
+    }
+}

@@ -1,0 +1,66 @@
+//! Lint: three tools, all warnings on, with and without the bodies made for standard cells. Silence
+//! and success are both asked for.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use rtlgen::{BUS_TOP, TOP};
+
+use super::Found;
+use crate::engines::Design;
+
+/// Defines the bodies for standard cells.
+const CELLS: &str = "-DFLEXMAC_CELLS";
+
+/// PEs beyond which Verilator alone is asked: the others take minutes and gigabytes.
+const MOST_PES: usize = 1024;
+
+/// Lints the Verilog in a design's folder.
+///
+/// # Errors
+/// A tool that is missing or cannot be run.
+pub fn run(folder: &Path, design: &Design) -> Result<Found> {
+    let files: Vec<&str> = design.sources.iter().map(|file| file.path.as_str()).collect();
+    // The file of the top is the last.
+    let has_bus = files.iter().any(|file| file.ends_with(&format!("/{BUS_TOP}.v")));
+    let top = if has_bus { BUS_TOP } else { TOP };
+    let verilator = ["verilator", "--lint-only", "-Wall", "--top-module", top];
+    let icarus = ["iverilog", "-g2005", "-Wall", CELLS, "-s", top, "-o", "/dev/null"];
+    let script = format!(
+        "read_verilog {}; hierarchy -check -top {top}; proc; check -assert",
+        files.join(" ")
+    );
+    let yosys = ["yosys", "-q", "-p", &script];
+    let mut runs = vec![[&verilator[..], &files].concat()];
+    if design.config.rows() * design.config.cols() <= MOST_PES {
+        runs.push([&verilator[..], &[CELLS], &files].concat());
+        runs.push([&icarus[..], &files].concat());
+        runs.push(yosys.to_vec());
+    }
+    for words in &runs {
+        if let Err(found) = tool(folder, words)? {
+            return Ok(Err(found));
+        }
+    }
+    let tools = if runs.len() > 1 { "verilator, iverilog, yosys" } else { "verilator" };
+    Ok(Ok(format!("{} files, top {top}: {tools} say nothing", files.len())))
+}
+
+/// Runs a tool, which must say nothing.
+fn tool(folder: &Path, words: &[&str]) -> Result<Found> {
+    let run = Command::new(words[0]).args(&words[1..]).current_dir(folder).output();
+    let output = match run {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!("verify: lint: {0} is not on PATH; apt-get install {0}", words[0])
+        }
+        run => run.with_context(|| format!("verify: run {}", words[0]))?,
+    };
+    let said = [output.stdout, output.stderr].concat();
+    if output.status.success() && said.is_empty() {
+        return Ok(Ok(String::new()));
+    }
+    let said = String::from_utf8_lossy(&said);
+    Ok(Err(format!("{}: {}\n{}", words[0], output.status, said.trim_end())))
+}

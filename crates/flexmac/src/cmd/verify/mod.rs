@@ -1,0 +1,235 @@
+//! `flexmac verify`: whether a generated design, as it stands in its folder, is sound. Each step is a
+//! question of its own; all are asked, whatever the answer to one.
+
+mod lint;
+mod proofs;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, ValueEnum};
+use cosim::{CheckedEngine, Element, Engine, EngineError, FloatTrial, Product, RtlEngine, Trial};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rtlgen::{Config, Style};
+use serde::Serialize;
+
+use crate::config_args::ConfigArgs;
+use crate::engines::{Design, patiently};
+use crate::exit::Differs;
+
+/// Name and flags of `flexmac gen`, one configuration a line.
+const SUPPORTED: &str = include_str!("../../../../../tests/configs.txt");
+
+/// What is asked of a design.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    /// No warning of Verilator, Icarus and Yosys
+    Lint,
+    /// RTL and reference agree on every product of small operands
+    Exhaustive,
+    /// RTL and reference agree on random products
+    Random,
+    /// The rules of its cells hold (needs python3, yosys, z3, iverilog)
+    Proofs,
+}
+
+/// Flags of `flexmac verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Generated design: the folder that `flexmac gen` wrote, its Verilog as it stands there
+    #[arg(long, value_name = "DIR", required_unless_present = "supported")]
+    config: Option<PathBuf>,
+    /// In place of one design, each that ./scripts/test lints: hours
+    #[arg(long, conflicts_with = "config")]
+    supported: bool,
+    /// Of --supported, the configuration of this name
+    #[arg(long, value_name = "NAME", requires = "supported")]
+    name: Option<String>,
+    /// Steps, comma-separated [default: all]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Step>,
+    /// Random products
+    #[arg(long, value_name = "N", default_value_t = 200,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    cases: u64,
+    /// Seed of the random products
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Also the proofs that take minutes each
+    #[arg(long)]
+    long: bool,
+    /// Print a line of JSON for each step
+    #[arg(long)]
+    json: bool,
+}
+
+/// What came of a step.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    /// Folder of the design, or name of the configuration.
+    design: &'a str,
+    step: Step,
+    passed: bool,
+    /// What was compared, linted or proven.
+    what: String,
+    /// Where it failed, why.
+    found: Option<String>,
+    seconds: f64,
+}
+
+/// A step's answer: what was looked at, or what was found there.
+type Found = Result<String, String>;
+
+/// Asks.
+///
+/// # Errors
+/// [`Differs`] when a step failed; what is missing or did not run.
+pub fn run(args: &VerifyArgs) -> Result<()> {
+    let mut failed = Vec::new();
+    if let Some(folder) = &args.config {
+        verify(args, &folder.display().to_string(), folder, &mut failed)?;
+    } else {
+        let scratch = tempfile::tempdir().context("verify: make a folder")?;
+        for (name, config) in supported(args.name.as_deref())? {
+            let folder = scratch.path().join(&name);
+            rtlgen::write(&config, &folder).with_context(|| format!("verify: {name}"))?;
+            verify(args, &name, &folder, &mut failed)?;
+        }
+    }
+    match failed.as_slice() {
+        [] => Ok(()),
+        failed => Err(Differs(format!("verify: failed: {}", failed.join(", "))).into()),
+    }
+}
+
+fn verify(args: &VerifyArgs, name: &str, folder: &Path, failed: &mut Vec<String>) -> Result<()> {
+    let design = Design::read(folder)?;
+    let steps = Step::value_variants().iter().copied();
+    for step in steps.filter(|step| args.only.is_empty() || args.only.contains(step)) {
+        let begun = Instant::now();
+        let found = match step {
+            Step::Lint => lint::run(folder, &design)?,
+            Step::Proofs => proofs::run(folder, args.long)?,
+            Step::Exhaustive | Step::Random => simulate(args, step, &design)?,
+        };
+        let label = step.to_possible_value().map_or(String::new(), |v| v.get_name().to_owned());
+        if found.is_err() {
+            failed.push(format!("{label} of {name}"));
+        }
+        let (passed, what, found) = match found {
+            Ok(what) => (true, what, None),
+            Err(found) => (false, String::new(), Some(found)),
+        };
+        let seconds = begun.elapsed().as_secs_f64();
+        let answer = Answer { design: name, step, passed, what, found, seconds };
+        if args.json {
+            outln!("{}", serde_json::to_string(&answer)?);
+            continue;
+        }
+        let verdict = if passed { "ok  " } else { "FAIL" };
+        let said = answer.found.as_ref().unwrap_or(&answer.what);
+        outln!("{verdict} {name}  {label:<10}  {seconds:6.1} s  {said}");
+    }
+    Ok(())
+}
+
+/// The flags of an array, as words of a line.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true)]
+struct Line {
+    #[command(flatten)]
+    array: ConfigArgs,
+}
+
+/// The supported configurations, or the one of a name.
+fn supported(only: Option<&str>) -> Result<Vec<(String, Config)>> {
+    let lines = SUPPORTED.lines().filter(|line| !line.starts_with('#'));
+    let all: Vec<_> = lines.filter_map(|line| line.split_once(':')).collect();
+    let chosen: Vec<_> =
+        all.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)).collect();
+    if chosen.is_empty() {
+        let names: Vec<_> = all.iter().map(|(name, _)| *name).collect();
+        bail!(
+            "verify: --name: expected one of {}, found {}",
+            names.join(", "),
+            only.unwrap_or_default()
+        );
+    }
+    let parse = |(name, flags): &&(&str, &str)| {
+        let line = Line::try_parse_from(flags.split_whitespace()).context("tests/configs.txt")?;
+        Ok(((*name).to_owned(), line.array.check()?))
+    };
+    chosen.iter().map(parse).collect()
+}
+
+/// Co-simulates trials, every bit, sum, counter and cycle compared.
+fn simulate(args: &VerifyArgs, step: Step, design: &Design) -> Result<Found> {
+    let config = &design.config;
+    let rtl =
+        patiently(&config.summary(), || RtlEngine::new(config.clone(), &design.sources, None))?;
+    let mut engine = CheckedEngine::new(rtl);
+    let mut random = StdRng::seed_from_u64(args.seed);
+    let mut compared = Compared { step, seed: args.seed, products: 0, results: 0 };
+    match (config.style(), step) {
+        (Style::Fp32, Step::Exhaustive) => {
+            compared.all(&mut engine, FloatTrial::exhaustive(), FloatTrial::product)
+        }
+        (Style::Fp32, _) => {
+            let trials = (0..args.cases).map(|_| FloatTrial::random(config, &mut random));
+            compared.all(&mut engine, trials, FloatTrial::product)
+        }
+        (_, Step::Exhaustive) => {
+            compared.all(&mut engine, Trial::exhaustive(config), Trial::product)
+        }
+        (_, _) => {
+            let trials = (0..args.cases).map(|_| Trial::random(config, &mut random));
+            compared.all(&mut engine, trials, Trial::product)
+        }
+    }
+}
+
+/// What was compared so far.
+struct Compared {
+    step: Step,
+    seed: u64,
+    products: u64,
+    results: usize,
+}
+
+impl Compared {
+    fn all<C, T: Element>(
+        &mut self,
+        engine: &mut CheckedEngine,
+        trials: impl IntoIterator<Item = C>,
+        product: for<'a> fn(&'a C) -> Product<'a, T>,
+    ) -> Result<Found>
+    where
+        CheckedEngine: Engine<T>,
+    {
+        for (number, trial) in (1_u64..).zip(trials) {
+            match engine.gemm(&product(&trial)) {
+                Ok(outcome) => {
+                    self.products += 1;
+                    self.results += outcome.values.len();
+                }
+                // A random product may need a wider sum than the array has.
+                Err(EngineError::SumRange { .. }) => {}
+                Err(error @ (EngineError::Mismatch(_) | EngineError::Hang { .. })) => {
+                    let again = match self.step {
+                        Step::Random => format!(" of --seed {}, --cases {number}", self.seed),
+                        _ => String::new(),
+                    };
+                    return Ok(Err(format!("product {number}{again}: {error}")));
+                }
+                Err(error) => return Err(error).context("verify"),
+            }
+        }
+        if self.results == 0 {
+            bail!("verify: expected products whose sums fit the array, found none; more --cases");
+        }
+        Ok(Ok(format!("{} products, {} results compared", self.products, self.results)))
+    }
+}

@@ -1,0 +1,68 @@
+//! Proofs: the scripts of `proofs/`, which this program holds, on a design's folder.
+
+use std::fs;
+use std::io::{BufRead, BufReader, ErrorKind, IsTerminal};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use super::Found;
+
+macro_rules! held {
+    ($($name:literal)*) => {
+        [$(($name, include_str!(concat!("../../../../../proofs/", $name)))),*]
+    };
+}
+
+/// What `prove.py --design` needs: its modules, and what stands for modules below a cell.
+const HELD: [(&str, &str); 20] = held!(
+    "bound.py" "cases.py" "core.v" "design.py" "designs.py" "extremes.py" "faults.py"
+    "float_bench.py" "free_check.v" "free_core.v" "free_dot.v" "free_sum.v" "lfsr_period.py"
+    "parameters.py" "paths.py" "products.py" "prove.py" "regs.py" "report.py" "solver.py"
+);
+
+/// Proves what is of the design in `folder`; what takes minutes if `long`.
+///
+/// # Errors
+/// A tool that is missing or did not answer.
+pub fn run(folder: &Path, long: bool) -> Result<Found> {
+    let scratch = tempfile::tempdir().context("verify: make a folder")?;
+    for (name, text) in HELD {
+        fs::write(scratch.path().join(name), text).context("verify: write proofs")?;
+    }
+    let mut command = Command::new("python3");
+    command.arg(scratch.path().join("prove.py")).arg("--design").arg(folder);
+    if long {
+        command.arg("--long");
+    }
+    let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = match run {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!("verify: proofs: python3 is not on PATH; apt-get install python3")
+        }
+        run => run.context("verify: run python3")?,
+    };
+    let lines = child.stdout.take().map(BufReader::new).context("verify: no output")?.lines();
+    let (mut failed, mut last) = (Vec::new(), String::new());
+    for line in lines {
+        let line = line.context("verify: proofs")?;
+        if std::io::stderr().is_terminal() {
+            eprintln!("{line}");
+        }
+        if let Some(proof) = line.strip_prefix("FAIL  ") {
+            failed.push(proof.to_owned());
+        }
+        last = line;
+    }
+    let output = child.wait_with_output().context("verify: proofs")?;
+    match output.status.code() {
+        Some(0) if failed.is_empty() && last.starts_with("proofs: ") => Ok(Ok(last)),
+        Some(1) if !failed.is_empty() => Ok(Err(format!("{last}\n{}", failed.join("\n")))),
+        _ => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let said = said.trim().trim_start_matches("error: ").to_owned();
+            Err(anyhow!("{}: {said}", output.status)).context("verify: proofs")
+        }
+    }
+}

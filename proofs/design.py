@@ -1,0 +1,73 @@
+"""What is proven of one generated design, from the files in its folder as they stand there.
+
+The rules of its leaf cells hold at the parameters of cases.py; those that a solver reaches at the
+design's own are proven at these too. Where there is a random stream, its period; in style flex, that
+the accumulator is as wide as the bound asks for.
+"""
+
+import json
+import time
+
+import bound
+import lfsr_period
+from cases import ACCUMULATE, CELLS, PROOFS, cell
+from designs import constant
+from solver import ToolError
+
+
+def parameters(folder):
+    """Those of `flexmac gen`, from config.json."""
+    path = folder / "config.json"
+    try:
+        return json.loads(path.read_text())["parameters"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ToolError(f"{path}: expected a design of flexmac gen: {error}") from error
+
+
+def proofs(folder, long):
+    """Proofs of the cells in the folder; a later one with the name of an earlier one is the same."""
+    rtl = folder / "rtl"
+    chosen = [p for p in PROOFS if p.how == "cells" and (long or not p.long)]
+    chosen += own(rtl, parameters(folder))
+    found = {p.name: p for p in chosen if (rtl / f"{p.cell}.v").exists()}
+    return list(found.values())
+
+
+def own(rtl, given):
+    """At the design's own parameters."""
+    columns = {name: constant(rtl, name) for name in ("COLS", "CW")}
+    counting = cell("stats", "counters grow by the live columns' flags and errors", columns,
+                    below=("flexmac_counter",), induction=4, covers=6)  # fmt: skip
+    few = [counting] if columns["COLS"] <= 16 else []  # beyond, no solver ends in time
+    if given["style"] == "fp32":
+        return few
+    lanes = (given["lanes"] - 1).bit_length()
+    widths = {"S": 2 * given["chunk"] + 1 + lanes, "ACC": constant(rtl, "ACC")}
+    return [
+        *few,
+        cell("mode", "masks and shift amount from shift and bits", {"SUM": constant(rtl, "SUM")}),
+        *(cell("accumulate", "base plus pair, its offset taken off", widths, below=ACCUMULATE,
+               defines=defines) for defines in ((), CELLS)),
+    ]  # fmt: skip
+
+
+def checks(folder, work):
+    """Rows beside the proofs, as prove.py shows them."""
+    rtl, given = folder / "rtl", parameters(folder)
+    if (rtl / "flexmac_lfsr.v").exists():
+        begun = time.monotonic()
+        failed = lfsr_period.check(work / "lfsr", rtl / "flexmac_lfsr.v")
+        yield (
+            "period of flexmac_lfsr", "every state but 0 on one cycle of 2^32 - 1 words",
+            "order of its matrix", time.monotonic() - begun, failed,
+        )  # fmt: skip
+    if given["style"] == "flex":
+        begun = time.monotonic()
+        chunk, found = given["chunk"], constant(rtl, "ACC")
+        sums = 2 * chunk + 1 + (given["lanes"] - 1).bit_length() + 1
+        need = max(sums, bound.bits(chunk, given["max_bits"], given["max_k"]))
+        failed = None if found == need else f"ACC {found}, the bound needs {need}"
+        yield (
+            "accumulator width", "ACC is what the bound over all plane counts at K = max_k needs",
+            "exact arithmetic", time.monotonic() - begun, failed,
+        )  # fmt: skip
