@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 
 use support::oracle::Random;
-use support::{Bench, ODD, words};
+use support::{Bench, ODD, one_error, words};
 
 #[test]
 fn products_do_not_depend_on_the_number_of_models() {
@@ -49,4 +49,20 @@ fn waves_show_one_model() {
     let waves = fs::read(bench.path("w.vcd")).unwrap();
     bench.run(&words(&format!("{gemm} --threads 1")));
     assert_eq!(fs::read(bench.path("w.vcd")).unwrap(), waves);
+}
+
+/// Rayon would start them all.
+#[test]
+fn no_machine_has_that_many_cores() {
+    let bench = Bench::with_design(&ODD);
+    let describe = |threads: &str| {
+        let mut command = bench.command(&["describe"]);
+        command.env("RAYON_NUM_THREADS", threads).output().unwrap()
+    };
+    let error = one_error(&describe("100000"));
+    let expected = "RAYON_NUM_THREADS: expected 0 to 1024, 0 one a core, found 100000";
+    assert!(error.contains(expected), "{error}");
+    for taken in ["0", "2", "1024", "many"] {
+        assert!(describe(taken).status.success(), "{taken}");
+    }
 }

@@ -18,7 +18,10 @@ const LONGEST: usize = 10_000;
 /// # Errors
 /// What was expected and what was found.
 pub fn check_npy(bytes: &[u8]) -> Result<(), String> {
-    if !bytes.starts_with(MAGIC) || bytes.len() < 10 {
+    if bytes.len() < 10 && (MAGIC.starts_with(bytes) || bytes.starts_with(MAGIC)) {
+        return Err(format!("expected a header, found {} bytes: it was cut short", bytes.len()));
+    }
+    if !bytes.starts_with(MAGIC) {
         return Ok(());
     }
     let (start, length) = match bytes[6] {
@@ -134,6 +137,9 @@ mod tests {
         let long = [MAGIC, &[2, 0, 255, 255, 255, 255], b"x"].concat();
         let error = check_npy(&long).unwrap_err();
         assert_eq!(error, "expected a header of 4294967295 bytes, found 1");
+        let error = check_npy(MAGIC).unwrap_err();
+        assert_eq!(error, "expected a header, found 6 bytes: it was cut short");
+        assert_eq!(check_npy(b"P5"), Ok(()));
         let whole = file("{'shape': (1,)}", 1);
         for end in 0..whole.len() {
             let _ = check_npy(&whole[..end]);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use cosim::{CheckedEngine, Element, Engine, ReferenceEngine, ReplayHook, RtlEngine, Waves};
 use rtlgen::{Config, Layout, SourceFile};
 
@@ -70,6 +70,21 @@ const MOST_MODELS: usize = 1024;
 pub fn models(text: &str) -> Result<NonZeroUsize, String> {
     let models = text.parse().ok().filter(|models: &NonZeroUsize| models.get() <= MOST_MODELS);
     models.ok_or_else(|| format!("expected a number from 1 to {MOST_MODELS}"))
+}
+
+/// Refuses more threads than any machine has: Rayon starts as many as its variable says.
+///
+/// # Errors
+/// The variable's value.
+pub fn check_threads() -> Result<()> {
+    let Ok(text) = std::env::var("RAYON_NUM_THREADS") else { return Ok(()) };
+    // Rayon leaves what is no number alone.
+    match text.parse::<usize>() {
+        Ok(threads) if threads > MOST_MODELS => {
+            bail!("RAYON_NUM_THREADS: expected 0 to {MOST_MODELS}, 0 one a core, found {threads}")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes an engine for the numbers that the design multiplies. `replay` is told of a product on

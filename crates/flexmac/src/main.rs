@@ -74,7 +74,13 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let command = Cli::parse().command;
+    let result = engines::check_threads().and_then(|()| run(command));
+    exit::report(result)
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Gen(args) => cmd::generate::run(&args),
         Command::Describe(args) => cmd::describe::run(&args),
         Command::Gemm(args) => cmd::gemm::run(&args),
@@ -91,6 +97,5 @@ fn main() -> ExitCode {
         Command::Report(args) => cmd::report::run(&args),
         Command::Man(args) => cmd::manual::man(&args, Cli::command()),
         Command::Completions(args) => cmd::manual::completions(&args, Cli::command()),
-    };
-    exit::report(result)
+    }
 }

@@ -44,11 +44,25 @@ fn as_bias<T>(path: &Path, array: ArrayD<T>) -> Result<Array2<T>> {
 
 /// A file's bytes, its header held against its length: readers take memory for what it declares.
 fn read_whole(path: &Path) -> Result<Vec<u8>> {
-    let bytes =
+    let mut bytes =
         bounded::read(path, bounded::DATA).with_context(|| format!("read {}", path.display()))?;
     bounded::check_npy(&bytes)
         .map_err(|error| anyhow!("read {}: not a usable .npy file: {error}", path.display()))?;
+    drop_order_of_bytes(&mut bytes);
     Ok(bytes)
+}
+
+/// Writes the type of integers of one byte as NumPy does, without an order of bytes: others, such as
+/// cnpy, give one, and the reader wants none.
+fn drop_order_of_bytes(file: &mut [u8]) {
+    // A header is a line, behind its length; what follows are elements.
+    let end = file.iter().skip(10).position(|byte| *byte == b'\n').map_or(0, |at| at + 10);
+    let ordered = |found: &[u8]| {
+        matches!(found, [b'\'' | b'"', b'<' | b'>' | b'=', b'i' | b'u', b'1', b'\'' | b'"'])
+    };
+    if let Some(at) = file[..end].windows(5).position(ordered) {
+        file[at + 1] = b'|';
+    }
 }
 
 fn read_floats(path: &Path) -> Result<ArrayD<f32>> {
@@ -60,8 +74,14 @@ fn read_floats(path: &Path) -> Result<ArrayD<f32>> {
              element type; convert it with .astype('float32')",
             path.display()
         ),
-        Err(error) => bail!("read {}: not a usable .npy file: {error}", path.display()),
+        Err(error) => bail!("read {}: {}", path.display(), unusable(&error)),
     }
+}
+
+/// A reader's error in one line; those of its parser draw where they are below it.
+fn unusable(error: &ReadNpyError) -> String {
+    let text = error.to_string();
+    format!("not a usable .npy file: {}", text.lines().next().unwrap_or_default())
 }
 
 /// Reads one element type, and says [`ReadNpyError::WrongDescriptor`] of any other.
@@ -89,7 +109,7 @@ fn read_integers(path: &Path) -> Result<ArrayD<i32>> {
                 bail!("read {}: element {index:?} = {value} does not fit 32 bits", path.display())
             }
             Err(ReadNpyError::WrongDescriptor(_)) => {}
-            Err(error) => bail!("read {}: not a usable .npy file: {error}", path.display()),
+            Err(error) => bail!("read {}: {}", path.display(), unusable(&error)),
         }
     }
     bail!(

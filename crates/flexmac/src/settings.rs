@@ -68,6 +68,11 @@ impl Settings {
         self.effective.get(name).is_none_or(|setting| setting["default"] == json!(true))
     }
 
+    /// Whether a setting was settled.
+    pub fn has(&self, name: &str) -> bool {
+        self.effective.contains_key(name)
+    }
+
     /// A settled setting, unless it was left to its default.
     pub fn given<V: DeserializeOwned>(&self, name: &str) -> Option<V> {
         let setting = self.effective.get(name).filter(|_| !self.is_default(name))?;

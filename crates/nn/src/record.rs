@@ -4,7 +4,7 @@ use cosim::Stats;
 use dps::{FormatTable, Formats, TensorCounters, TensorSpec};
 use serde::{Deserialize, Serialize};
 
-use crate::pass::{GemmRecord, Tally};
+use crate::pass::{GemmRecord, Tally, logits_format};
 
 /// Widths by what they are used for: the widest operand of each use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,8 @@ pub struct IterationRecord {
     pub phase: String,
     /// Widths in use; none in a float run.
     pub widths: Option<Widths>,
-    /// Overflows of all tensors.
+    /// Overflows of all tensors, those of the class scores and their gradient too, whatever the policy
+    /// makes of them.
     pub overflows: u64,
     /// Cost and counters of all products.
     pub total: Stats,
@@ -69,7 +70,7 @@ impl IterationRecord {
         tally.gemms.iter().for_each(|gemm| total.add(&gemm.stats));
         let record = |(tensor, spec): (usize, &TensorSpec)| TensorRecord {
             name: spec.name.clone(),
-            formats: formats.map(|formats| formats[tensor]),
+            formats: formats.map(|formats| in_use(spec, formats[tensor])),
             counters: tally.tensors[tensor],
         };
         Self {
@@ -114,6 +115,14 @@ impl IterationRecord {
             self.accuracy.map_or(String::new(), |accuracy| accuracy.to_string()),
         ]
         .join(",")
+    }
+}
+
+/// The formats that a tensor had: whatever a policy says, class scores stay real.
+fn in_use(spec: &TensorSpec, formats: Formats) -> Formats {
+    match spec.role {
+        dps::TensorRole::Logits { .. } => Formats { forward: logits_format(), ..formats },
+        _ => formats,
     }
 }
 

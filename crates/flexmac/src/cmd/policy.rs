@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use dps::{Constant, Constants, Machine, POLICIES, Policy, PolicyKind, SHARED, TensorSpec, Unit};
@@ -27,7 +27,7 @@ pub fn by_name(name: &str) -> Result<&'static PolicyKind> {
     })
 }
 
-/// Constants of every policy that were given; those of others are ignored.
+/// Constants of every policy that were given.
 #[derive(Debug, Default)]
 pub struct PolicyArgs {
     counts: BTreeMap<&'static str, u32>,
@@ -45,7 +45,7 @@ impl PolicyArgs {
     /// The policy of `kind` for `tensors` on `array`; every constant it uses is noted in `settings`.
     ///
     /// # Errors
-    /// A constant out of range.
+    /// A constant out of range, or given and of another policy.
     pub fn make(
         &self,
         kind: &PolicyKind,
@@ -55,7 +55,28 @@ impl PolicyArgs {
     ) -> Result<Box<dyn Policy>> {
         let max_bits = array.max_bits().min(fxp::MAX_BITS);
         let machine = Machine { chunk: array.spec().chunk, max_bits };
-        Ok((kind.make)(&mut Taken { given: self, settings }, &machine, tensors)?)
+        let policy = (kind.make)(&mut Taken { given: self, settings }, &machine, tensors)?;
+        self.expect_taken(settings, &format!("--policy {}", kind.name))?;
+        Ok(policy)
+    }
+
+    /// Refuses constants that were given and that no setting has; `found` is what has none of them.
+    ///
+    /// # Errors
+    /// These constants.
+    pub fn expect_taken(&self, settings: &Settings, found: &str) -> Result<()> {
+        let counts = self.counts.keys().chain(self.iterations.keys());
+        let given = counts.chain(self.integer_lengths.keys()).chain(self.shares.keys());
+        let flags: Vec<_> =
+            given.filter(|name| !settings.has(name)).map(|name| format!("--{name}")).collect();
+        match flags.as_slice() {
+            [] => Ok(()),
+            flags => bail!(
+                "{}: expected a policy that has it, found {found}; flexmac train --help lists them by \
+                 policy",
+                flags.join(", ")
+            ),
+        }
     }
 }
 

@@ -101,6 +101,11 @@ fn make_policy(
     tensors: &[TensorSpec],
 ) -> Result<Box<dyn Policy>> {
     if plan.engine == EngineKind::Float || plan.design.config.style() == Style::Fp32 {
+        let found = "floats, which have no formats";
+        if let Some(policy) = &args.policy {
+            bail!("--policy {policy}: expected integers, found {found}; leave it out");
+        }
+        args.policies.expect_taken(&plan.settings, found)?;
         // Formats are made but never looked at.
         return Ok(Box::new(Static::new(&StaticConfig::new(32, 32, tensors)?, tensors)));
     }
