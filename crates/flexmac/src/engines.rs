@@ -132,7 +132,7 @@ where
 fn waves_of_a_tile(design: &Design, file: &Path) -> Waves {
     let announce = |config: &Config, file: &Path| {
         let (summary, file) = (config.summary(), file.display());
-        eprintln!("rtl: building the model of {summary} with waves, to show a tile in {file}");
+        errln!("rtl: building the model of {summary} with waves, to show a tile in {file}");
     };
     Waves { sources: design.sources.clone(), file: file.to_owned(), announce }
 }
@@ -161,9 +161,7 @@ pub fn patiently<T>(summary: &str, build: impl FnOnce() -> T) -> T {
     std::thread::scope(|scope| {
         scope.spawn(move || {
             if waiting.recv_timeout(QUICK) == Err(RecvTimeoutError::Timeout) {
-                eprintln!(
-                    "rtl: building the model of {summary} with Verilator; cached from then on"
-                );
+                errln!("rtl: building the model of {summary} with Verilator; cached from then on");
             }
         });
         let built = build();

@@ -24,7 +24,7 @@ pub fn report(result: anyhow::Result<()>) -> ExitCode {
     if is_broken_pipe(&error) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {}", chain(&error));
+    errln!("error: {}", chain(&error));
     if error.chain().any(is_mismatch) { ExitCode::from(1) } else { ExitCode::from(2) }
 }
 

@@ -13,6 +13,14 @@ macro_rules! outln {
     };
 }
 
+/// `eprintln!` that goes on where nobody listens any more: diagnostics are no reason to stop.
+macro_rules! errln {
+    ($($arg:tt)*) => {{
+        let line = format!("{}\n", format_args!($($arg)*));
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+    }};
+}
+
 mod bundles;
 mod cmd;
 mod config_args;

@@ -50,7 +50,7 @@ impl Progress {
             }
             Self::Lines { every } => {
                 if done.is_multiple_of(*every) || done == 1 || record.accuracy.is_some() {
-                    eprintln!("iteration {done:6}  {loss}{width}{accuracy}");
+                    errln!("iteration {done:6}  {loss}{width}{accuracy}");
                 }
             }
         }

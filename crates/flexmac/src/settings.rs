@@ -98,7 +98,7 @@ impl Settings {
     pub fn print(&self) {
         for (name, setting) in &self.effective {
             let mark = if setting["default"] == json!(true) { "  (default)" } else { "" };
-            eprintln!("{name:>23} = {}{mark}", setting["value"]);
+            errln!("{name:>23} = {}{mark}", setting["value"]);
         }
     }
 }

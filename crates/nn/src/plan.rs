@@ -51,6 +51,15 @@ pub(crate) const MOST_ELEMENTS: usize = 1 << 30;
 /// Most layers of a network.
 const MOST_LAYERS: usize = 4096;
 
+/// What [`is_name`] says yes to.
+const NAME: &str = "a name of 1 to 100 letters, digits, '_', '-' and '.', not beginning with '.'";
+
+/// Whether a layer may be called so: files in the run's folder are.
+fn is_name(name: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    (1..=100).contains(&name.len()) && name.chars().all(legal) && !name.starts_with('.')
+}
+
 impl NetPlan {
     /// Checks a description and numbers its tensors: the input, then weight, bias and output of
     /// each layer that has parameters. `batch` bounds the loss gradient.
@@ -84,9 +93,14 @@ impl NetPlan {
         let last = spec.layers.iter().rposition(LayerSpec::has_parameters);
         for (index, layer) in spec.layers.iter().enumerate() {
             let name = layer.name();
-            if name.is_empty() || plan.layers.iter().any(|earlier| earlier.spec.name() == name) {
-                let layer = format!("number {}", index + 1);
-                return Err(check.refuse(&layer, "a name of its own", format!("{name:?}")));
+            let number = || format!("number {}", index + 1);
+            if !is_name(name) {
+                return Err(check.refuse(&number(), NAME, format!("{name:?}")));
+            }
+            if plan.layers.iter().any(|earlier| earlier.spec.name() == name)
+                || plan.tensors.iter().any(|earlier| earlier.name == name)
+            {
+                return Err(check.refuse(&number(), "a name of its own", format!("{name:?}")));
             }
             let output = check.output(layer, shape)?;
             check.size(layer, shape, output, batch)?;

@@ -68,6 +68,25 @@ pub struct Summary {
     pub seconds: f64,
 }
 
+impl Schedule {
+    /// Whether a run that has done so many iterations can go on by it.
+    ///
+    /// # Errors
+    /// [`NnError::Setting`] for an end that is past, or evaluation of nothing.
+    pub fn check(&self, done: u64) -> Result<(), NnError> {
+        if self.iterations < done.max(1) {
+            let expected = format!("of at least {}", done.max(1));
+            let found = self.iterations.to_string();
+            return Err(NnError::Setting { name: "iterations", expected, found });
+        }
+        if self.final_images == 0 || self.evaluate_images == 0 {
+            let (expected, found) = ("of at least 1".to_owned(), "0".to_owned());
+            return Err(NnError::Setting { name: "images to evaluate", expected, found });
+        }
+        Ok(())
+    }
+}
+
 /// Trains until `schedule` ends or `stop` is set, which is looked at after each iteration. A stopped
 /// run is evaluated and written like one that ended, except that its history gains nothing that the
 /// run would not have had without the stop: so it can be resumed as if it had not been stopped.
@@ -88,15 +107,7 @@ pub fn run<T>(
 where
     T: Number + WritableElement,
 {
-    if schedule.iterations < trainer.iteration().max(1) {
-        let expected = format!("of at least {}", trainer.iteration().max(1));
-        let found = schedule.iterations.to_string();
-        return Err(NnError::Setting { name: "iterations", expected, found });
-    }
-    if schedule.final_images == 0 || schedule.evaluate_images == 0 {
-        let (expected, found) = ("of at least 1".to_owned(), "0".to_owned());
-        return Err(NnError::Setting { name: "images to evaluate", expected, found });
-    }
+    schedule.check(trainer.iteration())?;
     let start = Instant::now();
     let mut train_seconds = 0.0;
     let mut accuracy = None;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::error::ReportError;
@@ -35,12 +35,17 @@ pub struct Outcome {
     pub seconds: f64,
 }
 
+fn shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
 /// A run, as its folder tells it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Run {
     /// Name to tell it from others by: the folder's.
     pub name: String,
-    /// The folder, as given.
+    /// The folder, as given; in the page as far as it is text.
+    #[serde(serialize_with = "shown")]
     pub folder: PathBuf,
     /// Version of flexmac that trained.
     pub version: String,

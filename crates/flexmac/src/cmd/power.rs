@@ -101,7 +101,7 @@ pub fn run(args: &PowerArgs) -> Result<()> {
     let modes = modes(args, &design)?;
     let gates = Gates::read(&args.netlist)
         .with_context(|| format!("power: --netlist {}", args.netlist.display()))?;
-    eprintln!(
+    errln!(
         "power: {} cells, {} nets of {}",
         gates.netlist.cells.len(),
         gates.netlist.nets,
@@ -123,7 +123,7 @@ pub fn run(args: &PowerArgs) -> Result<()> {
             if part.is_empty() {
                 continue;
             }
-            eprintln!("power: {mode} {}", role.name());
+            errln!("power: {mode} {}", role.name());
             let run = power::simulate(&mut engine, config, *mode, role, &part)
                 .with_context(|| format!("power: netlist in {}", args.netlist.display()))?;
             tiles += run.samples.iter().map(|sample| sample.tiles_checked).sum::<u64>();
@@ -146,7 +146,7 @@ pub fn run(args: &PowerArgs) -> Result<()> {
 }
 
 fn measure(args: &PowerArgs, design: &Design, gates: &Gates, runs: &[Run]) -> Result<PowerReport> {
-    eprintln!("power: energy");
+    errln!("power: energy");
     let config = &design.config;
     let settings = Settings {
         config: config.summary(),
@@ -208,7 +208,7 @@ fn samples(args: &PowerArgs, design: &Design) -> Result<Vec<(Role, Sample)>> {
     let formats = StaticConfig::new(32, 32, plan.tensors())?;
     let policy = Box::new(Static::new(&formats, plan.tensors()));
     let mut trainer = Trainer::<f32>::new(plan, settings, policy, &data)?;
-    eprintln!("power: {} float iterations of {}", args.iters + 1, args.net);
+    errln!("power: {} float iterations of {}", args.iters + 1, args.net);
     for iteration in 0..=args.iters {
         recorder.recording = iteration == args.iters;
         trainer.step(&mut recorder, &data)?;

@@ -1,6 +1,6 @@
 //! `flexmac report`: a run, or several side by side, as one HTML page.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -67,7 +67,10 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     };
     if args.json {
         let names: Vec<_> = runs.iter().map(|run| &run.name).collect();
-        outln!("{}", json!({"out": out, "runs": names, "svg": drawings}));
+        // As far as they are text.
+        let shown = |path: &Path| path.display().to_string();
+        let svg: Vec<_> = drawings.iter().map(|path| shown(path)).collect();
+        outln!("{}", json!({"out": shown(&out), "runs": names, "svg": svg}));
     } else {
         outln!("{}", out.display());
         for drawing in &drawings {

@@ -114,7 +114,7 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     config.force = args.force;
     config.jobs = args.jobs.map_or(config.jobs, usize::from);
     let report =
-        synth::run(&config, &mut |progress| eprintln!("synth: {progress}")).context("synth")?;
+        synth::run(&config, &mut |progress| errln!("synth: {progress}")).context("synth")?;
     if args.json {
         outln!("{}", serde_json::to_string(&report)?);
     } else {

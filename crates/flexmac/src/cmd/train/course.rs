@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result, bail};
 use cosim::bundle::BundlingEngine;
 use cosim::{CheckedEngine, Engine, FloatEngine, ReferenceEngine, ReplayHook, RtlEngine};
-use dps::{Policy, Static, StaticConfig, TensorSpec};
+use dps::{FormatTable, Policy, Static, StaticConfig, TensorRole, TensorSpec};
 use nn::data::Dataset;
 use nn::{Checkpoint, Engines, NetPlan, Number, RunFolder, Summary, Trainer};
 use rtlgen::Style;
@@ -124,7 +124,8 @@ where
     T: Number + ndarray_npy::WritableElement,
 {
     let net_plan = NetPlan::new(&plan.net, plan.trainer.batch)?;
-    let policy = make_policy(args, &mut plan, net_plan.tensors())?;
+    let tensors = net_plan.tensors().to_vec();
+    let policy = make_policy(args, &mut plan, &tensors)?;
     let init = args.init_weights.as_ref().map(|path| Some(path.display().to_string()));
     let init = plan.settings.take("init-weights", &init, None).map(PathBuf::from);
     let mut config = RunConfig::new(plan.settings.effective()?, &plan, data);
@@ -140,6 +141,11 @@ where
         let weights = nn::read_weights(path)?;
         trainer.set_weights(path, &weights.tensors)?;
         config.init_weights = Some(weights.sha256);
+    }
+    // What can be refused is, before a folder is touched.
+    plan.schedule.check(trainer.iteration())?;
+    if T::FIXED {
+        check_array(&plan, &tensors, trainer.formats())?;
     }
     let mut folder = match (&args.out, &plan.recorded) {
         (None, _) => None,
@@ -176,6 +182,35 @@ where
     Ok(summary?)
 }
 
+/// Whether the array rounds as the run does, and takes the first widths of what is multiplied.
+fn check_array(plan: &Plan, tensors: &[TensorSpec], formats: &FormatTable) -> Result<()> {
+    let config = &plan.design.config;
+    let modes = &config.spec().rounding;
+    let forward = plan.trainer.forward_rounding.unwrap_or(plan.trainer.rounding);
+    for (flag, mode) in [("--rounding", plan.trainer.rounding), ("--forward-rounding", forward)] {
+        if !modes.contains(mode) {
+            bail!("{flag}: expected a mode of the array, one of {modes}, found {mode}");
+        }
+    }
+    let most = config.max_bits();
+    for (tensor, formats) in tensors.iter().zip(formats.iter()) {
+        let bits = match tensor.role {
+            TensorRole::Input | TensorRole::Weight { .. } => formats.forward.bits(),
+            TensorRole::Activation => formats.forward.bits().max(formats.backward.bits()),
+            TensorRole::Logits { .. } => formats.backward.bits(),
+            TensorRole::Bias => continue,
+        };
+        if bits > most {
+            bail!(
+                "tensor {}: expected at most {most} bits, the array's widest operand, found {bits}; \
+                 choose a narrower format, or an array of larger --max-bits",
+                tensor.name
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Brings the trainer back to a checkpoint of a run of the same settings, if there is one. Nothing
 /// on the disk changes.
 fn go_on<T: Number>(
@@ -192,9 +227,9 @@ fn go_on<T: Number>(
             let place = || format!("go on with {}", run.display());
             trainer.restore(checkpoint.state.clone()).with_context(place)?;
             config.check_iterations(trainer.iteration())?;
-            eprintln!("going on after iteration {}", trainer.iteration());
+            errln!("going on after iteration {}", trainer.iteration());
         }
-        None => eprintln!("no checkpoint in {}: starting from the beginning", run.display()),
+        None => errln!("no checkpoint in {}: starting from the beginning", run.display()),
     }
     Ok(checkpoint)
 }
@@ -207,7 +242,7 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
         if handle.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("\ninterrupted: finishing this iteration; interrupt again to stop at once");
+        errln!("\ninterrupted: finishing this iteration; interrupt again to stop at once");
     })
     .context("set the interrupt handler")?;
     Ok(stop)

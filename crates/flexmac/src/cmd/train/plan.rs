@@ -160,8 +160,16 @@ fn take_bundles(
         }
         return Ok(None);
     }
+    let had = recorded.is_some_and(|run| run.settings.contains_key("bundles"));
+    if let (Some(_), Some(folder), false) = (recorded, &args.bundles, had) {
+        bail!(
+            "--bundles: expected none, as the run that goes on was started without, found {}; start \
+             another run",
+            folder.display()
+        );
+    }
     let given = args.bundles.as_ref().map(|folder| folder.display().to_string());
-    if given.is_none() && !recorded.is_some_and(|run| run.settings.contains_key("bundles")) {
+    if given.is_none() && !had {
         return Ok(None);
     }
     Ok(Some(settings.take("bundles", &given, String::new()).into()))

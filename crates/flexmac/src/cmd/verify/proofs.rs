@@ -48,7 +48,7 @@ pub fn run(folder: &Path, long: bool) -> Result<Found> {
     for line in lines {
         let line = line.context("verify: proofs")?;
         if std::io::stderr().is_terminal() {
-            eprintln!("{line}");
+            errln!("{line}");
         }
         if let Some(proof) = line.strip_prefix("FAIL  ") {
             failed.push(proof.to_owned());
