@@ -23,7 +23,7 @@ const MOST_PES: usize = 1024;
 /// A tool that is missing or cannot be run.
 pub fn run(folder: &Path, design: &Design) -> Result<Found> {
     let files: Vec<&str> = design.sources.iter().map(|file| file.path.as_str()).collect();
-    // The file of the top is the last.
+    // flexmac_core is below it, where there are buses.
     let has_bus = files.iter().any(|file| file.ends_with(&format!("/{BUS_TOP}.v")));
     let top = if has_bus { BUS_TOP } else { TOP };
     let verilator = ["verilator", "--lint-only", "-Wall", "--top-module", top];
