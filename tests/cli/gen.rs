@@ -4,6 +4,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -120,6 +121,69 @@ fn what_is_not_a_design_is_never_replaced() {
     let error = bench.fail(2, &["gen", "--rows", "2", "--out", "design"]);
     assert!(error.contains("the folder holds design/notes.txt, which is no part"), "{error}");
     assert_eq!(bench.files(""), before);
+}
+
+/// A shell may be in it, it may be a mount point, and a link's owner wants the link.
+#[test]
+fn the_folder_itself_stays() {
+    let bench = Bench::with_design(&ODD);
+    let expected = Bench::with_design(&SMALL).files("d");
+    symlink("d", bench.path("link")).unwrap();
+    let folder = |name: &str| fs::metadata(bench.path(name)).unwrap().ino();
+    let before = folder("d");
+    bench.run(&[&["gen", "--out", "link"], &SMALL[..]].concat());
+    assert!(bench.path("link").is_symlink() && bench.files("d") == expected);
+    bench.run(&[&["gen", "--out", "d"], &ODD[..]].concat());
+    let mut here = bench.command(&[&["gen", "--out", "."], &SMALL[..]].concat());
+    here.current_dir(bench.path("d")).assert().success();
+    assert!(bench.files("d") == expected);
+    assert_eq!(folder("d"), before);
+}
+
+#[test]
+fn a_file_of_the_users_in_a_folder_of_ours_is_kept() {
+    let bench = Bench::with_design(&SMALL);
+    for name in ["rtl/wrapper.v", "sim/run.sh", "sw/driver/main.c"] {
+        let path = bench.path("d").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "mine").unwrap();
+        let before = bench.files("");
+        let error = bench.fail(2, &["gen", "--out", "d"]);
+        let top: Vec<_> = name.split('/').take(2).collect();
+        let expected = format!("the folder holds d/{}, which is no part", top.join("/"));
+        assert!(error.contains(&expected), "{error}");
+        assert_eq!(bench.files(""), before);
+        fs::remove_file(&path).unwrap();
+        let _ = fs::remove_dir(path.parent().unwrap());
+    }
+    bench.run(&["gen", "--out", "d"]);
+}
+
+/// Each state that `kill -9` can leave, one move at a time, is no design, and is made one again.
+#[test]
+fn what_a_killed_generator_left_is_replaced() {
+    let whole = Bench::with_design(&ODD).files("");
+    for moves in 0..15 {
+        let bench = Bench::with_design(&SMALL);
+        bench.run(&[&["gen", "--out", "new"], &ODD[..]].concat());
+        let staging = bench.path("d/.flexmac-gen");
+        fs::rename(bench.path("new"), &staging).unwrap();
+        fs::create_dir(staging.join("old")).unwrap();
+        let entries =
+            ["config.json", "flexmac.f", "Bender.yml", "flexmac.core", "rtl", "sim", "sw"];
+        let aside =
+            entries.map(|name| (bench.path("d").join(name), staging.join("old").join(name)));
+        let into = entries.map(|name| (staging.join(name), bench.path("d").join(name)));
+        let order = aside.into_iter().chain(into.into_iter().rev());
+        for (from, to) in order.take(moves) {
+            fs::rename(from, to).unwrap();
+        }
+        if (1..14).contains(&moves) {
+            bench.fail(2, &["estimate", "--config", "d", "--bits", "4x4"]);
+        }
+        bench.run(&[&["gen", "--out", "d"], &ODD[..]].concat());
+        assert!(bench.files("") == whole, "after {moves} moves");
+    }
 }
 
 #[test]

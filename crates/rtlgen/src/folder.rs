@@ -17,6 +17,10 @@ const FILE_LIST: &str = "flexmac.f";
 const ENTRIES: [&str; 7] =
     [CONFIG_FILE, FILE_LIST, "Bender.yml", "flexmac.core", "rtl", "sim", "sw"];
 
+/// Where a design that replaces another is made, in its folder, and the other one's place there.
+const STAGING: &str = ".flexmac-gen";
+const OLD: &str = "old";
+
 /// Contents of config.json: what was asked for and what follows from it.
 #[derive(Debug, Serialize, Deserialize)]
 struct ConfigFile {
@@ -33,7 +37,7 @@ struct Derived {
     sum_bits: u32,
 }
 
-/// Writes the design to `out`, replacing an earlier design there.
+/// Writes the design to `out`, in place of an earlier design there.
 ///
 /// # Errors
 /// [`RtlgenError::ForeignFolder`] when `out` holds something else, [`RtlgenError::Io`] when the
@@ -53,16 +57,15 @@ pub fn write(config: &Config, out: &Path) -> Result<Vec<PathBuf>, RtlgenError> {
     text.push('\n');
     files.push(SourceFile { path: CONFIG_FILE.to_owned(), text });
 
-    // A path with a name, so that "." has a sibling too.
-    let place = std::path::absolute(out).map_err(io("resolve", out))?;
-    refuse_foreign(out)?;
-    let staging = sibling(&place, "staging");
-    let written = stage(&staging, &files).and_then(|()| replace(&staging, &place));
-    if written.is_err() {
-        // Best effort: the error that matters is the one being returned.
-        let _ = fs::remove_dir_all(&staging);
+    match fs::metadata(out) {
+        Ok(found) if found.is_dir() => replace(&files, out)?,
+        Ok(_) => {
+            let found = std::io::Error::other("expected a folder, found a file");
+            return Err(io("write", out)(found));
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => create(&files, out)?,
+        Err(error) => return Err(io("write", out)(error)),
     }
-    written?;
     Ok(files.iter().map(|file| out.join(&file.path)).collect())
 }
 
@@ -99,23 +102,42 @@ pub fn read_sources(path: &Path) -> Result<Vec<SourceFile>, RtlgenError> {
 
 /// Refuses a folder that holds anything but an earlier design: what would be lost is not ours.
 fn refuse_foreign(out: &Path) -> Result<(), RtlgenError> {
-    let entries = match fs::read_dir(out) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(io("write", out)(error)),
-        Ok(entries) => entries,
-    };
-    let entries: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
-    let mut entries = entries.map_err(io("read", out))?;
-    entries.sort();
-    let is_design = read_record(&out.join(CONFIG_FILE)).is_ok();
-    let foreign = entries.into_iter().find(|path| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        !is_design || !ENTRIES.contains(&name)
-    });
-    match foreign {
-        Some(entry) => Err(RtlgenError::ForeignFolder { path: out.to_owned(), entry }),
-        None => Ok(()),
+    // The second and third are what a process that was killed left.
+    let records = [out.to_owned(), out.join(STAGING), out.join(STAGING).join(OLD)];
+    let is_design = records.iter().any(|folder| read_record(&folder.join(CONFIG_FILE)).is_ok());
+    for entry in list(out)? {
+        let name = name(&entry);
+        let foreign = match () {
+            () if name == STAGING => continue,
+            () if !is_design || !ENTRIES.contains(&name) => Some(entry),
+            () if entry.is_dir() => list(&entry)?.into_iter().find(|file| !is_generated(file)),
+            () => None,
+        };
+        if let Some(entry) = foreign {
+            return Err(RtlgenError::ForeignFolder { path: out.to_owned(), entry });
+        }
     }
+    Ok(())
+}
+
+/// Whether a file of a design's subfolder has a name that this or an earlier version gives.
+fn is_generated(file: &Path) -> bool {
+    let name = name(file);
+    file.is_file() && (name.starts_with("flexmac_") || name.starts_with("registers."))
+}
+
+/// What a folder holds, by name.
+fn list(folder: &Path) -> Result<Vec<PathBuf>, RtlgenError> {
+    let entries = fs::read_dir(folder).map_err(io("read", folder))?;
+    let entries: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut entries = entries.map_err(io("read", folder))?;
+    entries.sort();
+    Ok(entries)
+}
+
+/// Last part of a path; empty if it is no text.
+fn name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
 fn read_record(path: &Path) -> Result<ConfigFile, RtlgenError> {
@@ -134,30 +156,61 @@ fn stage(staging: &Path, files: &[SourceFile]) -> Result<(), RtlgenError> {
     Ok(())
 }
 
-/// Puts the staged folder in place; an earlier one steps aside first and is removed last.
-fn replace(staging: &Path, out: &Path) -> Result<(), RtlgenError> {
-    let old = sibling(out, "old");
-    let existed = out.exists();
-    if existed {
-        fs::rename(out, &old).map_err(io("replace", out))?;
+/// Writes a folder that is not there yet: staged beside it, then renamed.
+fn create(files: &[SourceFile], out: &Path) -> Result<(), RtlgenError> {
+    let staging = sibling(out);
+    let written =
+        stage(&staging, files).and_then(|()| fs::rename(&staging, out).map_err(io("write", out)));
+    if written.is_err() {
+        // Best effort: the error that matters is the one being returned.
+        let _ = fs::remove_dir_all(&staging);
     }
-    if let Err(error) = fs::rename(staging, out) {
-        if existed {
-            // Best effort: the error that matters is the one being returned.
-            let _ = fs::rename(&old, out);
+    written
+}
+
+/// Replaces what a folder holds. The folder itself stays: it may be a link, a mount point or where
+/// somebody's shell is. While it is in between it has no config.json and so is no design.
+fn replace(files: &[SourceFile], out: &Path) -> Result<(), RtlgenError> {
+    // Best effort: some network file systems do not lock folders.
+    let lock = fs::File::open(out).map_err(io("read", out))?;
+    let _ = lock.lock();
+    refuse_foreign(out)?;
+    let staging = out.join(STAGING);
+    let clear = || match fs::remove_dir_all(&staging) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io("remove", &staging)(error)),
+        _ => Ok(()),
+    };
+    clear()?;
+    let written = stage(&staging, files).and_then(|()| swap(&staging, out));
+    let cleared = clear();
+    written.and(cleared)
+}
+
+/// Moves the earlier design aside and the staged one in, or all back where it was.
+fn swap(staging: &Path, out: &Path) -> Result<(), RtlgenError> {
+    let old = staging.join(OLD);
+    fs::create_dir(&old).map_err(io("create", &old))?;
+    // config.json, the first of the entries, is the first to go and the last to come.
+    let aside = ENTRIES.iter().map(|name| (out.join(name), old.join(name)));
+    let into = ENTRIES.iter().rev().map(|name| (staging.join(name), out.join(name)));
+    let mut moved: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for (from, to) in aside.chain(into).filter(|(from, _)| from.exists()) {
+        if let Err(error) = fs::rename(&from, &to) {
+            for (from, to) in moved.iter().rev() {
+                // Best effort: the error that matters is the one being returned.
+                let _ = fs::rename(to, from);
+            }
+            return Err(io("write", &to)(error));
         }
-        return Err(io("write", out)(error));
-    }
-    if existed {
-        fs::remove_dir_all(&old).map_err(io("remove", &old))?;
+        moved.push((from, to));
     }
     Ok(())
 }
 
-/// `.<name>.<what>-<pid>` beside `out`, so that the rename stays on one file system.
-fn sibling(out: &Path, what: &str) -> PathBuf {
+/// `.<name>.staging-<pid>` beside `out`, so that the rename stays on one file system.
+fn sibling(out: &Path) -> PathBuf {
     let name = out.file_name().unwrap_or_default().to_string_lossy();
-    out.with_file_name(format!(".{name}.{what}-{}", std::process::id()))
+    out.with_file_name(format!(".{name}.staging-{}", std::process::id()))
 }
 
 fn io<'a>(

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use rtlgen::Config;
 use serde::Serialize;
 
 use crate::config_args::ConfigArgs;
@@ -13,7 +14,7 @@ use crate::config_args::ConfigArgs;
 pub struct GenArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Folder to write; an earlier generated design there is replaced
+    /// Folder to write; an earlier design there is replaced, with edits to its files
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Print the result as one JSON record
@@ -23,17 +24,27 @@ pub struct GenArgs {
 
 #[derive(Serialize)]
 struct Written<'a> {
-    out: &'a std::path::Path,
-    files: Vec<PathBuf>,
+    out: String,
+    files: Vec<String>,
     config: &'a rtlgen::ConfigSpec,
+}
+
+impl GenArgs {
+    /// The configuration that the flags give.
+    pub fn check(&self) -> Result<Config> {
+        Ok(self.config.check()?)
+    }
 }
 
 /// Generates the design.
 pub fn run(args: &GenArgs) -> Result<()> {
-    let config = args.config.check().context("gen")?;
+    let config = args.check().context("gen")?;
     let files = rtlgen::write(&config, &args.out).context("gen")?;
     if args.json {
-        let written = Written { out: &args.out, files, config: config.spec() };
+        // JSON is text; a path need not be.
+        let shown = |path: &PathBuf| path.display().to_string();
+        let files = files.iter().map(shown).collect();
+        let written = Written { out: shown(&args.out), files, config: config.spec() };
         outln!("{}", serde_json::to_string(&written)?);
     } else {
         outln!("{}: {} files in {}", config.summary(), files.len(), args.out.display());
