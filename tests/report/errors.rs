@@ -71,7 +71,7 @@ fn malformed_lines_are_named() {
 #[test]
 fn impossible_values_are_named() {
     let cases = [
-        (3, "\"iteration\":2", "\"iteration\":1", "expected an iteration above 1, found 1"),
+        (3, "\"iteration\":2", "\"iteration\":1", "expected iteration 2, found 1"),
         (
             3,
             "\"accuracy\":0.625",

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::mix::Mix;
-use crate::work::scheduled;
+use crate::work::{scheduled, too_large};
 
 /// A run on a group of equal arrays.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,12 +32,17 @@ pub fn group(mix: &Mix, config: &Config, arrays: usize) -> Result<Group, Error> 
             found: "floats".to_owned(),
         });
     }
-    let (mut one, mut cycles, mut handed_on_bits) = (0, 0, 0);
+    let (mut one, mut cycles, mut handed_on_bits) = (0_u64, 0_u64, 0_u64);
     for (product, _, runs, schedule) in scheduled(mix, config, Layout::Fastest)? {
-        one += runs * schedule.cycles(config).busy;
-        cycles += runs * schedule.group_cycles(config, product.role, arrays).busy;
+        let add = |sum: &mut u64, count: u64| {
+            let sum_now = runs.checked_mul(count).and_then(|count| sum.checked_add(count));
+            *sum = sum_now.ok_or_else(|| too_large(mix, product))?;
+            Ok::<_, Error>(())
+        };
+        add(&mut one, schedule.cycles(config).busy)?;
+        add(&mut cycles, schedule.group_cycles(config, product.role, arrays).busy)?;
         let sums = schedule.sums_handed_on(product.role, arrays);
-        handed_on_bits += runs * sums * u64::from(config.sum_bits());
+        add(&mut handed_on_bits, sums.saturating_mul(config.sum_bits().into()))?;
     }
     let efficiency = one as f64 / (cycles as f64 * arrays as f64);
     Ok(Group { arrays, cycles, efficiency, handed_on_bits })

@@ -54,6 +54,7 @@ struct Setting {
 /// What is read of a line of the history.
 #[derive(Deserialize)]
 struct Line {
+    iteration: u64,
     tensors: Vec<TensorLine>,
 }
 
@@ -71,7 +72,7 @@ impl Mix {
     /// A network whose every product has the same widths in every iteration.
     ///
     /// # Errors
-    /// A network that cannot be planned.
+    /// A network that cannot be planned, multiply-accumulates beyond 64 bits.
     pub fn uniform(
         network: &NetSpec,
         batch: usize,
@@ -79,6 +80,14 @@ impl Mix {
         widths: Widths,
     ) -> Result<Self, Error> {
         let products = products(&NetPlan::new(network, batch)?, batch);
+        let macs: u128 = products.iter().map(|product| u128::from(product.macs())).sum();
+        if macs.saturating_mul(iterations.into()) > u64::MAX.into() {
+            return Err(Error::Misfit {
+                what: format!("network {}", network.name),
+                expected: format!("at most {} multiply-accumulates", u64::MAX),
+                found: format!("more, in {iterations} iterations of {batch} images"),
+            });
+        }
         let policy = match widths {
             None => "float".to_owned(),
             Some((a, b)) => format!("{a}x{b} bits"),
@@ -252,6 +261,9 @@ fn read_history(path: &Path, tensors: usize, products: &[LayerProduct]) -> Resul
         };
         let line: Line = serde_json::from_slice(&line)
             .map_err(|error| at("an iteration of a run", error.to_string()))?;
+        if line.iteration != iterations {
+            return Err(at(&format!("iteration {iterations}"), line.iteration.to_string()));
+        }
         if line.tensors.len() != tensors {
             let expected = format!("the network's {tensors} tensors");
             return Err(at(&expected, line.tensors.len().to_string()));

@@ -55,13 +55,24 @@ impl Work {
 /// mix, its widths not looked at.
 ///
 /// # Errors
-/// Widths beyond the array's, or none where the array needs them.
+/// Widths beyond the array's, or none where the array needs them; counts whose sum passes 64 bits.
 pub fn work(mix: &Mix, config: &Config, layout: Layout) -> Result<Vec<Work>, Error> {
     let all = scheduled(mix, config, layout)?;
-    let scaled = all
-        .into_iter()
-        .map(|(product, width, runs, schedule)| scaled(product, width, runs, &schedule, config));
-    Ok(scaled.collect())
+    let limit = u128::from(u64::MAX) / all.len().max(1) as u128;
+    let scaled = all.into_iter().map(|(product, width, runs, schedule)| {
+        scaled(product, width, runs, &schedule, config, limit)
+            .ok_or_else(|| too_large(mix, product))
+    });
+    scaled.collect()
+}
+
+/// The refusal of a run whose counts pass 64 bits.
+pub(crate) fn too_large(mix: &Mix, product: &nn::LayerProduct) -> Error {
+    Error::Misfit {
+        what: format!("layer {}, {}", product.layer, product.role.name()),
+        expected: "counts of a run that fit 64 bits".to_owned(),
+        found: format!("more, in {} iterations of {} images", mix.iterations, mix.batch),
+    }
 }
 
 /// A product, its widths, how often it runs at them, and its plan.
@@ -79,7 +90,8 @@ pub(crate) fn scheduled<'m>(
     let mut all = Vec::new();
     for (product, widths) in mix.products.iter().zip(&mix.widths) {
         for (width, iterations) in widths {
-            let runs = iterations * product.count as u64;
+            // A count that is too large is refused where it is used.
+            let runs = iterations.saturating_mul(product.count as u64);
             let width = match (config.style(), width) {
                 (Style::Fp32, _) => None,
                 // A float run's products as the widest the array has.
@@ -109,16 +121,22 @@ pub(crate) fn scheduled<'m>(
     Ok(all)
 }
 
+/// None where a count passes `limit`.
 fn scaled(
     product: &nn::LayerProduct,
     widths: Widths,
     runs: u64,
     schedule: &Schedule,
     config: &Config,
-) -> Work {
+    limit: u128,
+) -> Option<Work> {
     let (m, k, n) = product.shape;
     let once = schedule.cycles(config);
-    let times = |count: u64| count * runs;
+    let product_of = |a: u64, b: u64| {
+        let whole = u128::from(a).checked_mul(u128::from(b))?.checked_mul(u128::from(runs))?;
+        u64::try_from(whole).ok().filter(|_| whole <= limit)
+    };
+    let times = |count: u64| product_of(count, 1);
     let macs = (m * k * n) as u64;
     let word_bits = |lines: usize| (lines * config.lanes()) as u64 * u64::from(config.chunk());
     // A command's words, each plane once: what a bank has to hold.
@@ -131,26 +149,29 @@ fn scaled(
                     + u64::from(schedule.planes_b) * word_bits(config.cols()))
         })
         .sum();
-    Work {
+    Some(Work {
         layer: product.layer.clone(),
         layer_index: product.index as u64,
         role: product.role,
         widths,
         runs,
-        macs: times(macs),
-        mac_passes: times(macs * u64::from(schedule.passes())),
+        macs: times(macs)?,
+        mac_passes: product_of(macs, u64::from(schedule.passes()))?,
         cycles: Cycles {
-            busy: times(once.busy),
-            compute: times(once.compute),
-            stall: times(once.stall),
+            busy: times(once.busy)?,
+            compute: times(once.compute)?,
+            stall: times(once.stall)?,
             load: 0,
             blocked: 0,
         },
-        drained: times(schedule.captured_rows(config) * config.cols() as u64),
-        operand_bits: times(once.compute * (word_bits(config.rows()) + word_bits(config.cols()))),
-        loaded_bits: times(loaded * schedule.tiles() as u64),
+        drained: product_of(schedule.captured_rows(config), config.cols() as u64)?,
+        operand_bits: product_of(
+            once.compute,
+            word_bits(config.rows()) + word_bits(config.cols()),
+        )?,
+        loaded_bits: product_of(loaded, schedule.tiles() as u64)?,
         bank_words: u64::from(schedule.planes_a.max(schedule.planes_b))
             * schedule.tile_commands(0).map(|c| schedule.words(c.k_len)).max().unwrap_or(0) as u64,
-        result_bits: times((m * n) as u64 * 32),
-    }
+        result_bits: product_of((m * n) as u64, 32)?,
+    })
 }

@@ -82,7 +82,7 @@ pub struct Product {
 /// A run's iterations by column. Lists of plain numbers are as long as `iteration`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct History {
-    /// Iteration numbers, rising.
+    /// Iteration numbers, from 0.
     pub iteration: Vec<u64>,
     /// Mean loss of the batch, before the update.
     pub loss: Vec<f64>,
@@ -159,8 +159,9 @@ impl History {
     /// Takes in an iteration, or says what was expected and what found.
     fn push(&mut self, line: Line) -> Result<(), (String, String)> {
         let Line { iteration, accuracy, .. } = line;
-        if let Some(last) = self.iteration.last().filter(|last| **last >= iteration) {
-            return Err((format!("an iteration above {last}"), iteration.to_string()));
+        let next = self.iteration.last().map_or(0, |last| last + 1);
+        if iteration != next {
+            return Err((format!("iteration {next}"), iteration.to_string()));
         }
         if let Some(found) = accuracy.filter(|accuracy| !(0.0..=1.0).contains(accuracy)) {
             return Err(("an accuracy from 0 to 1".to_owned(), found.to_string()));

@@ -9,7 +9,7 @@ use crate::config::{SynthConfig, staged_name};
 use crate::error::{Error, io_error};
 use crate::hierarchy::{Summary, summarise};
 use crate::judge::{sta_end, with_source_names, yosys_end};
-use crate::library::{CELLS, library_text, stage_library};
+use crate::library::{CELLS, read_library, stage_library};
 use crate::mapping::{Mapped, Mapper, yosys_args};
 use crate::relay::{Tell, relay};
 use crate::report::{
@@ -29,7 +29,7 @@ const WARNINGS_MAX: usize = 50;
 /// `told` hears of each stage as it begins or is kept; nothing is printed. The output folder is
 /// created when missing and locked while the run lasts. Stages that an earlier run left whole, with
 /// inputs of the same content, are not repeated. `report.json` appears only at the end of a run
-/// that succeeded, and an older one is removed at the start.
+/// that succeeded; an older one is removed once there is nothing more to refuse about the input.
 ///
 /// # Errors
 /// A bad configuration, a missing tool, library or source, a tool that fails or runs too long, and
@@ -55,20 +55,26 @@ fn run_here(config: &SynthConfig, tell: Tell) -> Result<SynthReport, Error> {
     tell(Progress::Begin { id: StageId::whole(Stage::Prepare), why: None });
     config.check()?;
     let yosys = Tool::find("yosys", "-V", "apt-get install yosys")?;
-    let library_text = match &config.target {
+    // What can be refused is refused before the folder is touched.
+    let library = match &config.target {
         Target::Liberty { path } => {
             find_sta()?; // now, not after minutes of mapping
-            Some((path, library_text(path)?))
+            let (parsed, text) = read_library(path)?;
+            Some((path, parsed, text))
         }
         _ => None,
     };
+    let sources = read_sources(config)?;
     let dir = OutDir::prepare(&config.out_dir)?;
     let ledger = Ledger::open(&dir.path, config.force)?;
-    let names = stage_sources(config, &dir)?;
-    let library = match &library_text {
-        Some((path, text)) => Some(stage_library(path, text, &dir.path)?),
-        None => None,
-    };
+    let mut names = Vec::new();
+    for (name, path, text) in sources {
+        dir.write(&name, text)?;
+        names.push((name, path));
+    }
+    let library = library
+        .map(|(path, parsed, text)| stage_library(path, parsed, &text, &dir.path))
+        .transpose()?;
     let mut tools = vec![ToolVersion { name: "yosys".to_owned(), version: yosys.version()? }];
     let staged: Vec<String> = names.iter().map(|(name, _)| name.clone()).collect();
     let design = yosys::Design {
@@ -309,16 +315,13 @@ impl OutDir {
     }
 }
 
-/// Copies the sources under plain names and returns (staged name, given path).
-fn stage_sources(config: &SynthConfig, dir: &OutDir) -> Result<Vec<(String, String)>, Error> {
-    let mut staged = Vec::new();
-    for (index, source) in config.sources.iter().enumerate() {
-        let name = staged_name(index, source);
+/// The sources under plain names: (name to stage it under, given path, text).
+fn read_sources(config: &SynthConfig) -> Result<Vec<(String, String, Vec<u8>)>, Error> {
+    let read = |(index, source): (usize, &PathBuf)| {
         let text = fs::read(source).map_err(io_error("read", source))?;
-        dir.write(&name, text)?;
-        staged.push((name, source.display().to_string()));
-    }
-    Ok(staged)
+        Ok((staged_name(index, source), source.display().to_string(), text))
+    };
+    config.sources.iter().enumerate().map(read).collect()
 }
 
 /// Runs OpenSTA in `dir` on a script there and gives its log and version.

@@ -41,7 +41,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 }
 
 /// Uncompressed text of a library.
-pub(crate) fn library_text(path: &Path) -> Result<Vec<u8>, Error> {
+fn library_text(path: &Path) -> Result<Vec<u8>, Error> {
     if !path.is_file() {
         let hint = if path == Path::new(OSU018_LIBERTY) {
             "install it with: apt-get install qflow-tech-osu018"
@@ -55,11 +55,16 @@ pub(crate) fn library_text(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 /// Puts the library into `dir` as `cells.lib`, without the cells that may not be used.
-pub(crate) fn stage_library(path: &Path, text: &[u8], dir: &Path) -> Result<Staged, Error> {
-    let parsed = Library::parse(text).map_err(|error| error.at(path))?;
+pub(crate) fn stage_library(
+    path: &Path,
+    parsed: Library,
+    text: &[u8],
+    dir: &Path,
+) -> Result<Staged, Error> {
     let kept = parsed.without_excluded(text);
-    let unchanged =
-        matches!(kept, Cow::Borrowed(_)) && path.extension().is_some_and(|ext| ext == "lib");
+    // A compressed file is shorter or longer than its text, whatever its name.
+    let is_plain = fs::metadata(path).is_ok_and(|file| file.len() == text.len() as u64);
+    let unchanged = matches!(kept, Cow::Borrowed(_)) && is_plain;
     let cells = dir.join(CELLS);
     remove(&cells)?;
     let is_copy = !(unchanged && link(path, &cells));

@@ -1,8 +1,9 @@
 //! `flexmac synth`: area and clock of a generated design.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use rtlgen::TOP;
 use synth::{SynthConfig, SynthReport, Target};
@@ -22,6 +23,12 @@ enum TargetKind {
     Xilinx,
     /// Standard cells of --liberty: area and clock
     Liberty,
+}
+
+impl TargetKind {
+    fn name(self) -> String {
+        self.to_possible_value().expect("no value is skipped").get_name().to_owned()
+    }
 }
 
 /// Flags of `flexmac synth`.
@@ -88,15 +95,19 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     let target = match (args.target, &args.liberty) {
         (TargetKind::Liberty, Some(path)) => Target::Liberty { path: path.clone() },
         (TargetKind::Liberty, None) => Target::default_liberty(),
-        (kind, Some(_)) => anyhow::bail!(
-            "synth: --liberty goes with --target liberty, found --target {}",
-            kind.to_possible_value().expect("no value is skipped").get_name()
-        ),
+        (kind, Some(_)) => {
+            bail!("synth: --liberty goes with --target liberty, found --target {}", kind.name())
+        }
         (TargetKind::Generic, None) => Target::Generic,
         (TargetKind::Ecp5, None) => Target::Ecp5,
         (TargetKind::Xilinx, None) => Target::Xilinx,
         (TargetKind::Ice40, None) => Target::Ice40 { dsp: false },
     };
+    check_top(&args.top, &design)?;
+    let aims = [("--period-ps", args.period_ps.is_some()), ("--search-period", args.search_period)];
+    if let Some((flag, _)) = aims.iter().find(|aim| aim.1 && args.target != TargetKind::Liberty) {
+        bail!("synth: {flag} goes with --target liberty, found --target {}", args.target.name());
+    }
     let sources = design.sources.iter().map(|file| args.config.join(&file.path));
     let mut config = SynthConfig::new(&args.top, target, &args.out).sources(sources);
     config.period_ps = args.period_ps;
@@ -119,6 +130,21 @@ pub fn run(args: &SynthArgs) -> Result<()> {
         outln!("{}", serde_json::to_string(&report)?);
     } else {
         print_report(&report, &design)?;
+    }
+    Ok(())
+}
+
+/// Refuses a module that the design does not have.
+fn check_top(top: &str, design: &Design) -> Result<()> {
+    let declared = |line: &str| {
+        let name = line.strip_prefix("module ")?.split(|c: char| !c.is_alphanumeric() && c != '_');
+        name.into_iter().next().map(str::to_owned)
+    };
+    let modules: BTreeSet<_> =
+        design.sources.iter().flat_map(|file| file.text.lines()).filter_map(declared).collect();
+    if !modules.contains(top) {
+        let names: Vec<_> = modules.into_iter().collect();
+        bail!("synth: --top: expected a module of the design, {}; found {top:?}", names.join(", "));
     }
     Ok(())
 }

@@ -454,7 +454,7 @@ fn number(value: &str, what: &str, line: usize) -> Result<f64, ParseError> {
     let parsed: Option<f64> = value.trim().parse().ok();
     parsed
         .filter(|number| number.is_finite() && *number >= 0.0)
-        .ok_or_else(|| ParseError::new(line, format!("a number for {what}"), value))
+        .ok_or_else(|| ParseError::new(line, format!("a number of 0 or more for {what}"), value))
 }
 
 /// `1ns`, `10ps`, ... in picoseconds.

@@ -145,7 +145,7 @@ fn malformed_text_names_a_line() {
         ("library (a) {\n}\n", 1, "time_unit in the library"),
         ("library (a) {\n x : \"open\n", 2, "the end of a string"),
         ("library (a) {\n /* open\n", 2, "the end of a comment"),
-        ("library (a) {\n cell (b) { area : lots; }\n}", 2, "a number for area"),
+        ("library (a) {\n cell (b) { area : lots; }\n}", 2, "a number of 0 or more for area"),
         ("library (a) {\n x (b\n", 2, "')'"),
         ("}", 1, "a group"),
         ("library (a) {}\n{", 2, "a name"),
