@@ -58,6 +58,11 @@ pub struct StudyRun {
     pub design: Option<String>,
 }
 
+/// Whether a shell takes a character as it is, within a word or between two.
+fn is_shell_plain(c: char) -> bool {
+    c.is_alphanumeric() || " -._/,=:+@%".contains(c)
+}
+
 impl Study {
     /// Reads the study in a folder.
     ///
@@ -106,12 +111,22 @@ impl Study {
             }
             let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
             for name in names {
-                let reserved = ["designs", "runs", "study.json", "logs", ".", ".."];
-                if !name.chars().all(plain) || reserved.contains(&name.as_str()) || name.is_empty()
-                {
-                    let expected = format!("a {what} named with letters, digits, '-', '_', '.'");
+                let reserved = ["designs", "runs", "study.json", "logs"];
+                let is_plain = name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+                    && name.chars().all(plain);
+                if !is_plain || reserved.contains(&name.as_str()) {
+                    let expected = format!(
+                        "a {what} named with letters, digits, '-', '_', '.', no '-' or '.' first"
+                    );
                     return refuse(&expected, format!("{name:?}"));
                 }
+            }
+        }
+        let flags = self.designs.values().chain(self.runs.values().map(|run| &run.train));
+        for text in flags.chain(self.libraries.values()).chain(&self.modes) {
+            if let Some(c) = text.chars().find(|&c| !is_shell_plain(c)) {
+                let expected = "letters, digits and -._/,=:+@% in what a shell reads";
+                return refuse(expected, format!("{c:?} in {text:?}"));
             }
         }
         for (name, run) in &self.runs {
@@ -137,8 +152,8 @@ impl Study {
         }
     }
 
-    /// The small arrays that are measured of a design.
-    fn probes_of(&self, design: &str) -> Vec<(u32, u32)> {
+    /// The small arrays that are measured of a design, (rows, columns).
+    pub fn probes_of(&self, design: &str) -> Vec<(u32, u32)> {
         self.probes.iter().chain(self.second_probes.get(design)).copied().collect()
     }
 

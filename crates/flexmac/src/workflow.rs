@@ -2,6 +2,7 @@
 //! Kubernetes, and what is done stays done.
 
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -55,6 +56,7 @@ impl WorkflowArgs {
         if !self.write_only {
             find_snakemake(command, &self.snakemake)?;
         }
+        refuse_foreign(command, out, files)?;
         let lock = lock_folder(command, out)?;
         write_files(command, out, files)?;
         if self.write_only {
@@ -94,6 +96,23 @@ impl WorkflowArgs {
         }
         Ok(Some(status))
     }
+}
+
+/// Refuses a folder with somebody else's Snakefile: ours begins with the same line in every version.
+fn refuse_foreign(command: &str, out: &Path, files: &[(&str, String)]) -> Result<()> {
+    for (name, text) in files.iter().filter(|(name, _)| *name == "Snakefile") {
+        let path = out.join(name);
+        let first = text.lines().next().unwrap_or_default();
+        match bounded::text(&path, bounded::TEXT) {
+            Ok(old) if old.lines().next() == Some(first) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            _ => bail!(
+                "{command}: {}: expected none, or one that begins with {first:?}; choose another folder",
+                path.display()
+            ),
+        }
+    }
+    Ok(())
 }
 
 /// Makes the folder and takes its lock, which the system frees when the last process that holds it is

@@ -4,12 +4,13 @@
 //! done, and a study that grows runs what is new.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use clap::Args;
+use anyhow::{Context, Result, anyhow, bail};
+use clap::{Args, FromArgMatches};
 use cost::Study;
 
+use crate::cmd::generate::GenArgs;
 use crate::workflow::WorkflowArgs;
 
 /// The studies that are known by name.
@@ -50,9 +51,11 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Writes the study's folder and has Snakemake fill it.
-pub fn run(args: &SweepArgs) -> Result<()> {
+/// Writes the study's folder and has Snakemake fill it; `cli` is the program's own command line.
+pub fn run(args: &SweepArgs, cli: &clap::Command) -> Result<()> {
     let study = read_study(args)?;
+    check_flags(&study, cli).with_context(|| format!("sweep: --study {}", args.study))?;
+    refuse_other_runs(&study, &args.out).context("sweep")?;
     let files = [
         ("Snakefile", SNAKEFILE.to_owned()),
         ("study.json", serde_json::to_string_pretty(&study)? + "\n"),
@@ -113,13 +116,72 @@ fn read_study(args: &SweepArgs) -> Result<Study> {
     Ok(study)
 }
 
+/// Parses what the workflow's commands will be given, now and not in the step that fails.
+fn check_flags(study: &Study, cli: &clap::Command) -> Result<()> {
+    let parse = |command: &str, flags: &str, rest: &str| {
+        let words = format!("flexmac {command} {flags} {rest} --out x");
+        cli.clone().try_get_matches_from(words.split_whitespace()).map_err(|error| {
+            let text = error.render().to_string();
+            let line = text.lines().next().unwrap_or_default().to_owned();
+            anyhow!(line.trim_start_matches("error: ").to_owned())
+        })
+    };
+    for (name, flags) in &study.designs {
+        for (rows, cols) in [vec![(study.rows, study.cols)], study.probes_of(name)].concat() {
+            let check = || {
+                let matches = parse("gen", flags, &format!("--rows {rows} --cols {cols}"))?;
+                let gen_matches = matches.subcommand_matches("gen").expect("the command given");
+                GenArgs::from_arg_matches(gen_matches)?.check()
+            };
+            check().with_context(|| format!("design {name}, {rows} x {cols}"))?;
+        }
+    }
+    let modes = format!("--modes {}", study.modes.join(","));
+    parse("power", "--config x --netlist x", &modes).context("modes")?;
+    for (name, run) in study.runs.iter().filter(|(_, run)| run.folder.is_none()) {
+        let array = if run.design.is_some() { "--config x" } else { "" };
+        parse("train", &run.train, array).with_context(|| format!("run {name}"))?;
+    }
+    Ok(())
+}
+
+/// A run that is there is resumed with the settings it has: refuses one that was begun with others.
+fn refuse_other_runs(study: &Study, out: &Path) -> Result<()> {
+    if !out.join("study.json").exists() {
+        return Ok(());
+    }
+    let old = Study::read(out)?;
+    let begun = |study: &Study, name: &str| {
+        let run = study.runs.get(name).filter(|run| run.folder.is_none())?;
+        let array = run.design.as_ref().map(|design| {
+            format!(" on {} x {}, {}", study.rows, study.cols, study.designs[design])
+        });
+        Some(run.train.clone() + &array.unwrap_or_default())
+    };
+    for name in study.runs.keys() {
+        let run = out.join("runs").join(name);
+        let (before, now) = (begun(&old, name), begun(study, name));
+        if run.join("config.json").exists()
+            && let (Some(before), Some(now)) = (before, now)
+            && before != now
+        {
+            bail!(
+                "{}: expected a run with the study's flags, {now:?}, found one with {before:?}; \
+                 name the study's run differently, remove the folder, or choose another --out",
+                run.display()
+            );
+        }
+    }
+    Ok(())
+}
+
 fn absolute(path: &str) -> Result<String> {
     let path = fs::canonicalize(path).with_context(|| format!("find {path}"))?;
     let text = path.to_str().map(str::to_owned);
     match text {
-        Some(text) if !text.chars().any(|c| c.is_whitespace() || "'\"\\$`".contains(c)) => Ok(text),
+        Some(text) if !text.contains(' ') => Ok(text),
         _ => bail!(
-            "expected a path without blanks and quotes, as commands of a workflow take it, found {}",
+            "expected a path without blanks, as commands of a workflow take it, found {}",
             path.display()
         ),
     }
