@@ -154,7 +154,7 @@ fn an_interrupted_run_keeps_its_last_iteration_and_ends_the_same() {
     }
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    assert!(child.wait().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
     let done = lines(&stopped) - 1;
     let newest = checkpoints(&stopped).pop().unwrap();
     assert_eq!(newest.file_stem().unwrap().to_str().unwrap(), format!("{done:08}"));
@@ -229,7 +229,11 @@ fn damage_is_refused_by_name_and_the_previous_checkpoint_leads_to_the_same_end()
 fn contradictions_and_empty_folders_are_refused() {
     let folder = TempDir::new().unwrap();
     let out = folder.path().join("run");
-    refused(&["--resume"], &out, &["config.json", "start one without --resume"]);
+    refused(
+        &["--resume"],
+        &out,
+        &["config.json", "expected a run (flexmac train --out makes one)"],
+    );
     kill(&RUN, &out, 20, 0);
     let flags = ["--resume", "--seed", "6", "--lr", "0.5", "--policy", "static"];
     let words = [

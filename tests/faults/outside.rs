@@ -100,3 +100,139 @@ fn paths_need_not_be_text() {
     run("report", folder, "--json");
     assert!(bench.path(".").join(folder).join(Path::new("report.html")).is_file());
 }
+
+#[test]
+fn a_synthesis_that_is_refused_leaves_the_one_before() {
+    let bench = Bench::new();
+    bench.run(&words("gen --rows 1 --cols 1 --chunk 2 --lanes 1 --max-bits 4 --out d"));
+    let run = |flags: &str, out: &str| {
+        let line = format!("synth --config d --jobs 1 {flags} --out");
+        bench.command(&words(&line)).arg(out).output().unwrap()
+    };
+    // Yosys gives ABC the names of files in a language of ABC's own.
+    let made = run("--top flexmac_pe", "a 'b'; c");
+    assert!(made.status.success(), "{made:?}");
+    fs::write(bench.path("bad.lib"), "library(l) { cell(a) {").unwrap();
+    let before = bench.files("");
+    for (flags, expected) in [
+        ("--top flexmac_pe --liberty bad.lib", "bad.lib:1: expected "),
+        ("--top flexmac_pe --liberty none.lib", "no cell library at none.lib"),
+        ("--top nosuch", "--top: expected a module of the design, flexmac_accumulate, "),
+        ("--target ice40 --period-ps 900", "--period-ps goes with --target liberty"),
+        ("--target generic --search-period", "--search-period goes with --target liberty"),
+    ] {
+        for out in ["a 'b'; c", "new"] {
+            let output = run(flags, out);
+            let error = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.code() == Some(2) && error.contains(expected), "{error}");
+        }
+        assert!(bench.files("") == before, "{flags}");
+    }
+}
+
+/// What a study says reaches a shell, and each step is begun long after the study was read.
+#[test]
+fn studies_are_refused_before_their_folder_is_made() {
+    let bench = Bench::new();
+    let smoke = include_str!("../../studies/smoke.toml");
+    for (old, new, expected) in [
+        ("--chunk 8", "--chunk 8; touch evil", "found ';' in "),
+        ("--chunk 8", "--chunk $(evil)", "found '$' in "),
+        ("--chunk 8", "--chonk 8", "design flex8, 2 x 2: unexpected argument '--chonk' found"),
+        ("--chunk 8", "--chunk 5", "chunk: expected 2, 4, 8 or 16, found 5"),
+        ("--chunk 8", "--rows 8", "'--rows <N>' cannot be used multiple times"),
+        ("--max-k 64\"\nfixed", "--json 1\"\nfixed", "unexpected argument '1' found"),
+        ("modes = [\"8x8\"]", "modes = [\"40x8\"]", "modes: invalid value '40x8'"),
+        ("--policy static", "--policy magic", "run static: invalid value 'magic'"),
+        ("osu018 = ", "'-x' = ", "expected a library named with letters"),
+    ] {
+        assert!(smoke.contains(old), "{old}");
+        fs::write(bench.path("s.toml"), smoke.replace(old, new)).unwrap();
+        let error = bench.fail(2, &words("sweep --study s.toml --out s --write-only"));
+        assert!(error.contains(expected), "expected {expected}, found {error}");
+        assert!(!bench.path("s").exists());
+    }
+    bench.run(&words("sweep --study smoke --out s --write-only"));
+    fs::create_dir_all(bench.path("s/runs/static")).unwrap();
+    fs::write(bench.path("s/runs/static/config.json"), "{}").unwrap();
+    let before = bench.files("s");
+    for (old, new) in
+        [("--bits 8", "--bits 9"), ("--chunk 8", "--chunk 4"), ("cols = 2", "cols = 3")]
+    {
+        fs::write(bench.path("s.toml"), smoke.replace(old, new)).unwrap();
+        let error = bench.fail(2, &words("sweep --study s.toml --out s --write-only"));
+        assert!(error.contains("s/runs/static: expected a run with the study's flags"), "{error}");
+        assert!(bench.files("s") == before);
+    }
+    // A study may grow, and what its runs do not look at may change.
+    let more = "[runs]\nmore = { train = '--net mlp --data synthetic' }";
+    fs::write(
+        bench.path("s.toml"),
+        smoke.replace("[runs]", more).replace("lanes 1 --max-k 64\"\n\n", "lanes 2\"\n\n"),
+    )
+    .unwrap();
+    bench.run(&words("sweep --study s.toml --out s --write-only"));
+    fs::create_dir(bench.path("own")).unwrap();
+    fs::write(bench.path("own/Snakefile"), "rule all:\n").unwrap();
+    let error = bench.fail(2, &words("sweep --study smoke --out own --write-only"));
+    assert!(error.contains("own/Snakefile: expected none, or one that begins with"), "{error}");
+    assert_eq!(bench.files("own").len(), 1);
+}
+
+/// What a run's files say is counted only where it can be the run's.
+#[test]
+fn a_history_with_a_hole_or_a_double_is_refused() {
+    let bench = Bench::with_design(&["--rows", "1", "--cols", "1"]);
+    let line = format!("{TRAIN} --eval-images 2 --iters 3 --out run");
+    bench.command(&words(&line)).assert().success();
+    let path = bench.path("run/history.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    let [first, second, third] = lines[..] else { panic!("{} iterations", lines.len()) };
+    for (lines, expected) in [
+        ([first, third].join("\n"), "iteration 1, found 2"),
+        ([first, second, second, third].join("\n"), "iteration 2, found 1"),
+        ([second, third].join("\n"), "iteration 0, found 1"),
+    ] {
+        fs::write(&path, lines + "\n").unwrap();
+        for command in ["report run --unfinished", "estimate --config d --run run"] {
+            let error = bench.fail(2, &words(command));
+            assert!(error.contains(expected) && error.contains("history.jsonl"), "{error}");
+        }
+    }
+}
+
+/// What a run before left is not taken for this one's, and what a run needs is not made up.
+#[test]
+fn a_run_begun_again_has_nothing_of_the_one_before() {
+    let bench = Bench::new();
+    let train = |line: &str| bench.command(&words(line)).assert().success();
+    train(&format!("{TRAIN} {SHORT} --out run"));
+    bench.run(&words("report run"));
+    fs::write(bench.path("run/weights/notes.txt"), "mine").unwrap();
+    let other = "train --net lenet-small --data synthetic --batch 2 --engine float";
+    train(&format!("{other} {SHORT} --out run --force"));
+    train(&format!("{other} {SHORT} --out fresh"));
+    let names = |run: &str| {
+        let files = bench.files(run).into_keys();
+        files.filter(|name| !name.ends_with("notes.txt")).collect::<Vec<_>>()
+    };
+    assert_eq!(names("run"), names("fresh"));
+    assert!(bench.path("run/weights/notes.txt").exists());
+
+    fs::remove_file(bench.path("fresh/timing.csv")).unwrap();
+    let before = bench.files("fresh");
+    let error = bench.fail(2, &words("train --resume --iters 4 --out fresh"));
+    assert!(error.contains("fresh/timing.csv: expected one as long as"), "{error}");
+    assert!(bench.files("fresh") == before);
+}
+
+#[test]
+fn bundles_are_refused_before_a_run_is_made() {
+    let bench = Bench::new();
+    fs::write(bench.path("file"), "").unwrap();
+    let line = format!("{TRAIN} {SHORT} --check-rate 0.5 --out run --bundles file");
+    let error = bench.fail(2, &words(&line));
+    assert!(error.contains("--bundles file: "), "{error}");
+    assert!(!bench.path("run").exists());
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use image::{Rgb, RgbImage};
 use imagestyle::{
@@ -12,6 +13,9 @@ use tempfile::TempDir;
 
 const CONFIG: SetConfig =
     SetConfig { seed: 7, size: 24, per_style: 3, test_share: 0.34, encoding: Encoding::Jpeg };
+
+/// Nobody interrupts.
+static GO_ON: AtomicBool = AtomicBool::new(false);
 
 /// Six photographs of stripes, each in colours and a direction of its own.
 fn photographs() -> TempDir {
@@ -55,7 +59,7 @@ fn set(
     let out = folder.path().join("a/set");
     let photos = photos_in(&[photos.path().to_owned()]).unwrap();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    let manifest = pool.install(|| make(config, &photos, &out)).unwrap();
+    let manifest = pool.install(|| make(config, &photos, &out, &GO_ON)).unwrap();
     let beside: Vec<_> = fs::read_dir(out.parent().unwrap()).unwrap().collect();
     assert_eq!(beside.len(), 1, "nothing is left of the staging folder");
     (manifest, files(&out))
@@ -128,7 +132,7 @@ fn mistakes_are_named_and_nothing_is_left() {
     let out = folder.path().join("set");
     let fails = |config: &SetConfig, photos: &Path, words: &[&str]| {
         let error: ImageStyleError = photos_in(&[photos.to_owned()])
-            .and_then(|photos| make(config, &photos, &out))
+            .and_then(|photos| make(config, &photos, &out, &GO_ON))
             .unwrap_err();
         for word in words {
             assert!(error.to_string().contains(word), "{word:?} is not in: {error}");
@@ -152,7 +156,17 @@ fn mistakes_are_named_and_nothing_is_left() {
     fs::remove_file(here.join("broken.jpg")).unwrap();
     let photos = photos_in(&[here.to_owned()]).unwrap();
     fs::create_dir(&out).unwrap();
-    make(&CONFIG, &photos, &out).unwrap();
-    let error = make(&CONFIG, &photos, &out).unwrap_err().to_string();
+    make(&CONFIG, &photos, &out, &GO_ON).unwrap();
+    let error = make(&CONFIG, &photos, &out, &GO_ON).unwrap_err().to_string();
     assert!(error.contains("to be new or an empty folder, found"), "{error}");
+}
+
+#[test]
+fn a_set_that_is_stopped_leaves_nothing() {
+    let photographs = photographs();
+    let photos = photos_in(&[photographs.path().to_owned()]).unwrap();
+    let folder = TempDir::new().unwrap();
+    let stopped = make(&CONFIG, &photos, &folder.path().join("set"), &AtomicBool::new(true));
+    assert!(matches!(stopped, Err(ImageStyleError::Stopped)), "{stopped:?}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }

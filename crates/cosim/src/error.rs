@@ -93,7 +93,7 @@ pub enum EngineError {
     /// A sum could pass the width of the array's sums.
     #[error(
         "gemm: with K={k}, {bits_a} x {bits_b} bits and this bias a sum may need {needed} bits, the \
-         array's sums have {available}; split K or shift the bias less"
+         array's sums have {available}; shift the bias less, or split K"
     )]
     SumRange {
         /// Inner dimension.

@@ -298,7 +298,11 @@ pub(crate) const KIND: PolicyKind = PolicyKind {
     about: "Na and Mukhopadhyay, ISLPED 2016: one width, by the loss",
     heading: "Policy na2016",
     constants: &[
-        constant("target-width", Unit::Bits, "First width of D-search [default: 16]"),
+        constant(
+            "target-width",
+            Unit::Bits,
+            "First width of D-search [default: 16, --max-width if less]",
+        ),
         constant("step-width", Unit::Bits, "What a jump raises the target by [default: 16]"),
         constant(
             "isearch-window",

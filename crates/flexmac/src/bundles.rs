@@ -1,6 +1,7 @@
 //! A folder of bundles: made ready for training to write to, read for checking.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -28,16 +29,18 @@ pub enum Start {
     },
 }
 
-/// Makes the folder ready: the design as simulated in `design/`, no bundle of an iteration that is
-/// still to come, none missing of those that were.
+/// Refuses a folder that the run cannot write its bundles to; touches nothing.
 ///
 /// # Errors
-/// Bundles of another run, missing ones, a disk that refuses.
-pub fn prepare(folder: &Path, design: &Design, start: Start) -> Result<()> {
+/// Bundles of another run, missing ones, no folder.
+pub fn check(folder: &Path, start: Start) -> Result<()> {
     let place = || format!("--bundles {}", folder.display());
-    fs::create_dir_all(folder).with_context(place)?;
-    let found = of_folder(folder).with_context(place)?;
-    let first = match start {
+    let found = match fs::metadata(folder) {
+        Ok(_) => of_folder(folder).with_context(place)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error).with_context(place),
+    };
+    match start {
         Start::First { force: false } => {
             if let Some(found) = found.first() {
                 let found = found.display();
@@ -46,9 +49,8 @@ pub fn prepare(folder: &Path, design: &Design, start: Start) -> Result<()> {
                     place()
                 );
             }
-            0
         }
-        Start::First { force: true } => 0,
+        Start::First { force: true } => {}
         Start::GoOn { iteration, had } => {
             let lost = (0..iteration).map(|before| folder.join(Bundle::file_name(before)));
             if let Some(lost) = lost.into_iter().find(|path| had && !path.exists()) {
@@ -59,8 +61,23 @@ pub fn prepare(folder: &Path, design: &Design, start: Start) -> Result<()> {
                     place()
                 );
             }
-            iteration
         }
+    }
+    Ok(())
+}
+
+/// Makes a checked folder ready: the design as simulated in `design/`, no bundle of an iteration that
+/// is still to come.
+///
+/// # Errors
+/// A disk that refuses.
+pub fn prepare(folder: &Path, design: &Design, start: Start) -> Result<()> {
+    let place = || format!("--bundles {}", folder.display());
+    fs::create_dir_all(folder).with_context(place)?;
+    let found = of_folder(folder).with_context(place)?;
+    let first = match start {
+        Start::First { .. } => 0,
+        Start::GoOn { iteration, .. } => iteration,
     };
     let next = Bundle::file_name(first);
     // Names are as long as each other and rise with the iteration.

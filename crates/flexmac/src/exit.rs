@@ -17,12 +17,28 @@ impl fmt::Display for Differs {
 
 impl std::error::Error for Differs {}
 
+/// An interrupt ended a run that says so itself, with its results so far printed.
+#[derive(Debug)]
+pub struct Interrupted(pub String);
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
 /// Prints an error as one chain of causes and picks the code: 1 for a difference between RTL and
-/// reference, 2 for everything else.
+/// reference, 130 for a run that was interrupted, as shells have it, 2 for everything else.
 pub fn report(result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
     if is_broken_pipe(&error) {
         return ExitCode::SUCCESS;
+    }
+    if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
+        errln!("{interrupted}");
+        return ExitCode::from(130);
     }
     errln!("error: {}", chain(&error));
     if error.chain().any(is_mismatch) { ExitCode::from(1) } else { ExitCode::from(2) }

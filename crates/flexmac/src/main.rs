@@ -1,7 +1,7 @@
 //! The flexmac command line: flags, glue and printing; the work is in the libraries.
 //!
 //! Results go to stdout, diagnostics to stderr. Exit 0 success, 1 a comparison or proof failed,
-//! 2 a usage, input or tool error.
+//! 2 a usage, input or tool error, 130 an interrupt.
 
 /// `println!` that returns an error where a reader such as `head` has seen enough, and not a panic.
 macro_rules! outln {
@@ -26,16 +26,18 @@ mod cmd;
 mod config_args;
 mod engines;
 mod exit;
+mod interrupt;
 mod npy;
 mod progress;
 mod replay;
 mod run_config;
 mod settings;
+mod shell;
 mod workflow;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Variable-precision training hardware: generate it, co-simulate training on it, synthesize it.
 #[derive(Debug, Parser)]
@@ -82,9 +84,21 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
+    let matches = with_negative_numbers(Cli::command()).get_matches();
+    let command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
     let result = engines::check_threads().and_then(|()| run(command));
     exit::report(result)
+}
+
+/// Takes `-1` after an option as its value, so that the option says what it expects, and not as an
+/// option that nobody has.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    let command = command.mut_args(|arg| match arg.is_positional() {
+        true => arg,
+        false => arg.allow_negative_numbers(true),
+    });
+    names.into_iter().fold(command, |all, name| all.mut_subcommand(name, with_negative_numbers))
 }
 
 fn run(command: Command) -> anyhow::Result<()> {
@@ -99,7 +113,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Synth(args) => cmd::synth::run(&args),
         Command::Power(args) => cmd::power::run(&args),
         Command::Estimate(args) => cmd::estimate::run(&args),
-        Command::Sweep(args) => cmd::sweep::run(&args),
+        Command::Sweep(args) => cmd::sweep::run(&args, &Cli::command()),
         Command::Headline(args) => cmd::headline::run(&args),
         Command::Data(args) => cmd::data::run(&args),
         Command::Report(args) => cmd::report::run(&args),

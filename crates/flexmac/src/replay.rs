@@ -9,6 +9,7 @@ use rtlgen::Layout;
 
 use crate::engines::Design;
 use crate::npy;
+use crate::shell::word;
 
 /// How training lays its products of integers on the array.
 pub const LAYOUT: Layout = Layout::Fastest;
@@ -38,7 +39,7 @@ pub fn save_product(design: Design, run: Option<&Path>) -> ReplayHook {
 pub fn save_gate_product(design: Design, netlist: &Path, out: &Path) -> ReplayHook {
     let (netlist, folder) = (netlist.to_owned(), out.join("mismatch"));
     Box::new(move |product| match save(&design, &folder, product, Layout::AsGiven) {
-        Ok(command) => Some(format!("{command} --netlist {}", netlist.display())),
+        Ok(command) => Some(format!("{command} --netlist {}", word(&netlist))),
         Err(error) => Some(format!("not available: {error:#}")),
     })
 }
@@ -72,16 +73,16 @@ fn save(
         None => String::new(),
         Some(bias) => {
             let path = write("bias.npy", bias.values)?;
-            format!(" --bias {} --bias-shift {}", path.display(), sum_frac - bias.format.frac())
+            format!(" --bias {} --bias-shift {}", word(&path), sum_frac - bias.format.frac())
         }
     };
     let seed = product.seed;
     Ok(format!(
         "flexmac gemm --config {} --engine checked --a {} --b {} --bits-a {} --bits-b {}{bias} \
          --shift {} --bits-out {} --round {} --seed {} --seed-path {},{},{} --layout {layout} --out {}",
-        folder.join("design").display(),
-        a.display(),
-        b.display(),
+        word(folder.join("design")),
+        word(&a),
+        word(&b),
         product.a.format.bits(),
         product.b.format.bits(),
         sum_frac - product.out.frac(),
@@ -91,6 +92,6 @@ fn save(
         seed.iteration,
         seed.layer,
         seed.role.name(),
-        folder.join("c.npy").display(),
+        word(folder.join("c.npy")),
     ))
 }

@@ -55,7 +55,7 @@ impl RunConfig {
     pub fn read(run: &Path) -> Result<Self> {
         let path = run.join("config.json");
         let text = bounded::text(&path, bounded::TEXT).with_context(|| {
-            format!("--resume: expected a run's {}; start one without --resume", path.display())
+            format!("expected a run (flexmac train --out makes one) with its {}", path.display())
         })?;
         serde_json::from_str(&text)
             .with_context(|| format!("{}: expected the settings of a run", path.display()))
@@ -65,6 +65,7 @@ impl RunConfig {
     /// from integers to float.
     pub fn check_same_run(&self, recorded: &Self, run: &Path) -> Result<()> {
         let parts = [
+            ("version of flexmac", json!(self.flexmac), json!(recorded.flexmac)),
             ("network", json!(self.network), json!(recorded.network)),
             ("solver", json!(self.solver), json!(recorded.solver)),
             ("array", self.array.clone(), recorded.array.clone()),

@@ -47,7 +47,7 @@ impl Format {
     /// [`FxpError::Bits`] when `bits` is outside 2..=32.
     pub fn with_integer_length(bits: u32, integer_length: i32) -> Result<Self, FxpError> {
         // `bits` is at most 32 once accepted, so the cast cannot truncate.
-        Self::new(bits, bits as i32 - 1 - integer_length)
+        Self::new(bits, (bits as i32).wrapping_sub(1).saturating_sub(integer_length))
     }
 
     /// Total width, sign included.

@@ -45,6 +45,9 @@ pub enum ImageStyleError {
         /// What is there.
         found: String,
     },
+    /// Whoever asked for the set no longer wants it.
+    #[error("image-style: stopped; nothing was kept")]
+    Stopped,
     /// A setting outside its range.
     #[error("image-style: expected {name} {expected}, found {found}")]
     Setting {

@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
@@ -64,12 +65,13 @@ impl Encoding {
 /// and `test.txt` (path and label a line), `style_names.txt`, `manifest.json`.
 ///
 /// # Errors
-/// [`ImageStyleError`] for settings out of range, unusable photographs, an occupied `out`, and files
-/// that cannot be written; `out` is then as it was.
+/// [`ImageStyleError`] for settings out of range, unusable photographs, an occupied `out`, files
+/// that cannot be written, and `stop` once it is set; `out` is then as it was.
 pub fn make(
     config: &SetConfig,
     photos: &[PathBuf],
     out: &Path,
+    stop: &AtomicBool,
 ) -> Result<Manifest, ImageStyleError> {
     let test = check(config)?;
     check_place(out)?;
@@ -93,8 +95,9 @@ pub fn make(
             staging.path(),
             SplitName::Train,
             config.per_style - test,
+            stop,
         )?,
-        test: write_split(config, &photos, staging.path(), SplitName::Test, test)?,
+        test: write_split(config, &photos, staging.path(), SplitName::Test, test, stop)?,
     };
     let names = manifest.styles.join("\n") + "\n";
     write(&staging.path().join("style_names.txt"), names.as_bytes())?;
@@ -161,6 +164,7 @@ fn write_split(
     root: &Path,
     split: SplitName,
     per_style: usize,
+    stop: &AtomicBool,
 ) -> Result<SplitEntry, ImageStyleError> {
     let own: Vec<usize> =
         (0..photos.len()).filter(|index| photos[*index].entry.split == split).collect();
@@ -171,6 +175,9 @@ fn write_split(
     let all: Vec<_> = (0..per_style * Style::ALL.len())
         .into_par_iter()
         .map(|number| {
+            if stop.load(Ordering::Relaxed) {
+                return Err(ImageStyleError::Stopped);
+            }
             let style = Style::ALL[number % Style::ALL.len()];
             let index = number / Style::ALL.len();
             write_picture(config, photos, (root, split), (style, index), &own)

@@ -64,6 +64,8 @@ impl RunFolder {
         remove(|path| fs::remove_file(path), path.join("config.json"))?;
         remove(|path| fs::remove_dir_all(path), path.join("checkpoints"))?;
         remove(|path| fs::remove_file(path), path.join("result.json"))?;
+        remove(|path| fs::remove_file(path), path.join("report.html"))?;
+        remove(remove_weights, path.join("weights"))?;
         folder.start()?;
         Ok(folder)
     }
@@ -75,6 +77,17 @@ impl RunFolder {
     /// [`NnError::RunFile`] when a history does not begin as marked, in which case nothing has been
     /// changed; [`NnError::FolderLocked`] while another process trains there; [`NnError::Io`].
     pub fn resume<T>(path: &Path, checkpoint: Option<&Checkpoint<T>>) -> Result<Self, NnError> {
+        let lost = HISTORIES.iter().map(|(name, _)| path.join(name)).find(|path| !path.exists());
+        if let (Some(path), Some(_)) = (lost, checkpoint) {
+            let (expected, found) = ("one as long as the checkpoint marks".into(), "none".into());
+            return Err(NnError::RunFile {
+                what: "history",
+                path,
+                expected,
+                found,
+                hint: "start over with --force".into(),
+            });
+        }
         let mut folder = Self::open(path)?;
         match checkpoint {
             None => folder.start()?,
@@ -206,6 +219,17 @@ fn in_use(path: &Path) -> Result<Option<String>, NnError> {
         }
     }
     Ok(None)
+}
+
+/// Removes the weights of an earlier run, and nothing else that lies there.
+fn remove_weights(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|kind| kind == "npy") || path.ends_with("formats.json") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes what may not be there.

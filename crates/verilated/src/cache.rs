@@ -84,12 +84,14 @@ impl Cache {
     /// The cache in `$FLEXMAC_CACHE`, else `$XDG_CACHE_HOME/flexmac`, else `~/.cache/flexmac`.
     ///
     /// # Errors
-    /// [`Error::NoCacheFolder`] if none of these variables is set.
+    /// [`Error::NoCacheFolder`] if neither variable is set and there is no home.
     pub fn from_env() -> Result<Self> {
         let folder = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        // Without HOME it is the user's entry in the system's list.
+        let home = || env::home_dir().filter(|home| !home.as_os_str().is_empty());
         let root = folder("FLEXMAC_CACHE")
             .or_else(|| folder("XDG_CACHE_HOME").map(|cache| cache.join("flexmac")))
-            .or_else(|| folder("HOME").map(|home| home.join(".cache/flexmac")))
+            .or_else(|| home().map(|home| home.join(".cache/flexmac")))
             .ok_or(Error::NoCacheFolder)?;
         Self::at(root)
     }

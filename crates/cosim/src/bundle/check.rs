@@ -146,6 +146,28 @@ pub struct BundleChecker {
     rtl: RtlEngine,
 }
 
+impl Bundle {
+    /// Refuses an array that is not the bundle's.
+    ///
+    /// # Errors
+    /// [`EngineError::Bundle`] with the parameters that differ.
+    pub fn check_array(&self, config: &Config) -> Result<(), EngineError> {
+        if *config == self.config {
+            return Ok(());
+        }
+        let parameters = |config: &Config| match serde_json::to_value(config.spec()) {
+            Ok(Value::Object(parameters)) => parameters,
+            _ => serde_json::Map::new(),
+        };
+        let (expected, found) = (parameters(&self.config), parameters(config));
+        let unlike = |side: &serde_json::Map<String, Value>| {
+            let parts = side.iter().filter(|(name, _)| expected.get(*name) != found.get(*name));
+            parts.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
+        };
+        Err(refuse("array", unlike(&expected) + " as of the bundle", unlike(&found)))
+    }
+}
+
 impl BundleChecker {
     /// Checks the first model of an engine.
     pub fn new(rtl: RtlEngine) -> Self {
@@ -160,11 +182,7 @@ impl BundleChecker {
     /// differ are in the verdict.
     pub fn check(&mut self, name: &str, bundle: &Bundle) -> Result<Verdict, EngineError> {
         let config = self.rtl.config().clone();
-        if config != bundle.config {
-            let found =
-                format!("a bundle of {}: {:?}", bundle.config.summary(), bundle.config.spec());
-            return Err(refuse("array", format!("{:?}", config.spec()), found));
-        }
+        bundle.check_array(&config)?;
         let mut wrong = Vec::new();
         for part in &bundle.parts {
             wrong.append(&mut self.part(&config, part)?);

@@ -56,6 +56,9 @@ pub fn run(args: &CheckArgs) -> Result<()> {
         [folder] if folder.is_dir() => Some(folder.as_path()),
         _ => None,
     };
+    if let Some(missing) = args.files.iter().find(|path| !path.exists()) {
+        bail!("check: expected bundles or a folder of them, found no {}", missing.display());
+    }
     let verdicts = match (args.merge, args.workflow, folder) {
         (true, _, Some(folder)) => read_verdicts(&bundles::with_extension(folder, "jsonl")?)?,
         (true, _, None) => read_verdicts(&args.files)?,
@@ -104,6 +107,11 @@ fn check_all(
 ) -> Result<Vec<Verdict>> {
     let design = Design::read(config)?;
     let summary = design.config.summary();
+    if let Some(path) = paths.first() {
+        // Before a model is built.
+        let place = || format!("check: bundle {}", path.display());
+        bundles::read(path).context("check")?.check_array(&design.config).with_context(place)?;
+    }
     let model = || RtlEngine::new(design.config.clone(), &design.sources, None);
     // Built once; the others come from the cache.
     patiently(&summary, model)?;

@@ -34,7 +34,7 @@ pub struct EstimateArgs {
     /// A cell library of the study
     #[arg(long, value_name = "NAME", requires = "study")]
     library: Option<String>,
-    /// Network: lenet, lenet-small, mlp, cifar, alexnet, or a description of one [default: the run's]
+    /// Network: lenet, lenet-small, mlp, cifar, alexnet, alexnet-small, or a description of one [default: the run's]
     #[arg(long, value_name = "NAME|FILE.toml")]
     net: Option<String>,
     /// Training run whose precision history counts; with --net of another network, its widths are
@@ -45,7 +45,7 @@ pub struct EstimateArgs {
     #[arg(long, value_name = "AxB", conflicts_with = "run")]
     bits: Option<power::Mode>,
     /// Images per iteration [default: the run's, or 64]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     batch: Option<u32>,
     /// Iterations [default: the run's, or 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -210,15 +210,19 @@ fn mix(args: &EstimateArgs, config: &Config) -> Result<Mix> {
         };
         let batch = batch.unwrap_or(mix.batch);
         let iterations = args.iters.unwrap_or(mix.iterations);
-        return Ok(mix.carried_to(&NetSpec::load(net)?, batch, iterations)?);
+        return mix.carried_to(&NetSpec::load(net)?, batch, iterations).context("estimate");
     }
     let net = args.net.as_deref().unwrap_or("lenet");
+    if let (Some(bits @ power::Mode::Fixed(..)), Style::Fp32) = (args.bits, config.style()) {
+        bail!("estimate: --bits: expected none on an array of floats, found {bits}; leave it out");
+    }
     let widths = match (args.bits, config.style()) {
         (_, Style::Fp32) | (Some(power::Mode::Float), _) => None,
         (Some(power::Mode::Fixed(a, b)), _) => Some((a, b)),
         (None, _) => bail!("estimate: expected --run or --bits, found neither"),
     };
-    Ok(Mix::uniform(&NetSpec::load(net)?, batch.unwrap_or(64), args.iters.unwrap_or(1), widths)?)
+    let (batch, iterations) = (batch.unwrap_or(64), args.iters.unwrap_or(1));
+    Mix::uniform(&NetSpec::load(net)?, batch, iterations, widths).context("estimate")
 }
 
 /// Runs tiles of every product on the RTL: the checked engine compares every result and counter with

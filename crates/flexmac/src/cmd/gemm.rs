@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::cmd::gemm_float;
 use crate::engines::{Design, Manner, array_engine, models};
 use crate::npy;
+use crate::shell::word;
 
 /// Engines that multiply on an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -217,6 +218,9 @@ pub fn run(args: &GemmArgs) -> Result<()> {
     {
         bail!("gemm: --trace: expected a .vcd or .fst file, found {}", file.display());
     }
+    if args.trace.as_ref() == Some(&args.out) {
+        bail!("gemm: --trace and --out: expected two files, found {} for both", args.out.display());
+    }
     if let (Some(threads), true) = (args.threads, args.trace.is_some())
         && threads.get() > 1
     {
@@ -255,8 +259,7 @@ pub fn run(args: &GemmArgs) -> Result<()> {
 
 /// Replays a product by this very command.
 pub fn same_command<T>() -> ReplayHook<T> {
-    let command =
-        std::env::args_os().map(|arg| quote(&arg.to_string_lossy())).collect::<Vec<_>>().join(" ");
+    let command = std::env::args_os().map(word).collect::<Vec<_>>().join(" ");
     Box::new(move |_| Some(command.clone()))
 }
 
@@ -379,14 +382,4 @@ pub fn print_cycles(c: &Cycles) -> Result<()> {
         c.drain()
     );
     Ok(())
-}
-
-/// An argument as a shell would need it.
-fn quote(arg: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
-    if !arg.is_empty() && arg.chars().all(plain) {
-        arg.to_owned()
-    } else {
-        format!("'{}'", arg.replace('\'', r"'\''"))
-    }
 }

@@ -4,8 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use imagestyle::{BACKGROUNDS, Encoding, SetConfig, debian_photos, make, photos_in};
+use imagestyle::{
+    BACKGROUNDS, Encoding, ImageStyleError, SetConfig, debian_photos, make, photos_in,
+};
 use serde_json::json;
+
+use crate::exit::Interrupted;
+use crate::interrupt;
+use crate::shell::word;
 
 /// Pictures in the twenty styles of Flickr Style, made from free photographs
 #[derive(Debug, Args)]
@@ -64,7 +70,11 @@ pub fn run(args: &ImageStyleArgs) -> Result<()> {
         true => debian_photos(Path::new(BACKGROUNDS))?,
         false => photos_in(&args.photos)?,
     };
-    let manifest = make(&config, &photos, &args.out)?;
+    let stop = interrupt::flag("ending with nothing made")?;
+    let manifest = match make(&config, &photos, &args.out, &stop) {
+        Err(error @ ImageStyleError::Stopped) => return Err(Interrupted(error.to_string()).into()),
+        made => made?,
+    };
     let (train, test) = (manifest.train.pictures.len(), manifest.test.pictures.len());
     let (photos, styles) = (manifest.photographs.len(), manifest.styles.len());
     let out = args.out.display();
@@ -72,14 +82,14 @@ pub fn run(args: &ImageStyleArgs) -> Result<()> {
         outln!(
             "{}",
             json!({
-                "out": args.out, "train": train, "test": test, "photographs": photos,
+                "out": out.to_string(), "train": train, "test": test, "photographs": photos,
                 "styles": styles, "size": args.size, "seed": args.seed
             })
         );
     } else {
         outln!("{out}: {train} training and {test} test pictures of {0} x {0}", args.size);
         outln!("{styles} styles, {photos} photographs, none in both splits");
-        outln!("train on it: flexmac train --net alexnet --data {out}");
+        outln!("train on it: flexmac train --net alexnet --data {}", word(&args.out));
     }
     Ok(())
 }

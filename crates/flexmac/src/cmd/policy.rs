@@ -115,7 +115,8 @@ fn flag(heading: &'static str, constant: &'static Constant) -> Arg {
         Unit::Bits => ("BITS", value_parser!(u32).into()),
         Unit::Count => ("N", value_parser!(u32).into()),
         Unit::Iterations => ("N", value_parser!(u64).into()),
-        Unit::IntegerLength => ("IL", value_parser!(i32).into()),
+        // Wide of every sum that an array has.
+        Unit::IntegerLength => ("IL", value_parser!(i32).range(-128..=128).into()),
         Unit::Share => ("SHARE", value_parser!(f64).into()),
     };
     Arg::new(constant.name)

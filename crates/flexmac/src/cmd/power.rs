@@ -1,6 +1,7 @@
 //! `flexmac power`: the mapped netlist run on operands of real training, compared with the reference,
 //! and its energy per precision mode.
 
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ pub struct PowerArgs {
     #[arg(long, value_name = "DATA", default_value = "fashion-mnist")]
     data: String,
     /// Float iterations before the one whose operands are taken
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     iters: u64,
     /// Images per iteration
     #[arg(long, value_name = "N", default_value_t = 64)]
@@ -98,6 +99,9 @@ pub fn run(args: &PowerArgs) -> Result<()> {
             bail!("power: {flag}: expected a number of 0 or more, found {value}");
         }
     }
+    if args.period_ps == Some(0.0) {
+        bail!("power: --period-ps: expected a number above 0, found 0");
+    }
     let modes = modes(args, &design)?;
     let gates = Gates::read(&args.netlist)
         .with_context(|| format!("power: --netlist {}", args.netlist.display()))?;
@@ -108,6 +112,11 @@ pub fn run(args: &PowerArgs) -> Result<()> {
         gates.library.name
     );
     let samples = samples(args, &design)?;
+    if !args.check_only {
+        // Before minutes of simulation.
+        fs::create_dir_all(&args.out)
+            .with_context(|| format!("power: --out {}", args.out.display()))?;
+    }
     let sources = gates.model(!args.check_only)?;
     let rtl = patiently(&format!("the netlist of {}", config.summary()), || {
         RtlEngine::gates(config.clone(), &sources)
@@ -150,7 +159,7 @@ fn measure(args: &PowerArgs, design: &Design, gates: &Gates, runs: &[Run]) -> Re
     let config = &design.config;
     let settings = Settings {
         config: config.summary(),
-        period_ps: args.period_ps.filter(|period| *period > 0.0),
+        period_ps: args.period_ps,
         clock_fanout: args.clock_fanout as usize,
         memory_pj_per_bit: args.memory_pj_per_bit,
         memory_bits: (config.rows() + config.cols()) * config.lanes() * config.chunk() as usize,
@@ -217,11 +226,15 @@ fn samples(args: &PowerArgs, design: &Design) -> Result<Vec<(Role, Sample)>> {
 }
 
 fn read_operand(path: &std::path::Path) -> Result<Array2<f32>> {
-    match npy::read_float_matrix(path) {
-        Ok(values) => Ok(values),
+    let values = match npy::read_float_matrix(path) {
+        Ok(values) => values,
         // Integers of up to 24 bits are exact in a float; wider ones lose what no mode below 32 shows.
-        Err(_) => Ok(npy::read_matrix(path)?.mapv(|value| value as f32)),
+        Err(_) => npy::read_matrix(path)?.mapv(|value| value as f32),
+    };
+    if let Some((at, value)) = values.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        bail!("power: {}: expected finite numbers, found {value} at {at:?}", path.display());
     }
+    Ok(values)
 }
 
 fn print_report(report: &PowerReport, tiles: u64) -> Result<()> {

@@ -1,8 +1,9 @@
 //! `flexmac report`: a run, or several side by side, as one HTML page.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use report::{
     Hardware, Run, overlay_plots, page, read_design, read_synth, run_plots, tell_apart, write_page,
@@ -56,7 +57,12 @@ pub fn run(args: &ReportArgs) -> Result<()> {
         design: args.config.as_deref().map(read_design).transpose()?,
         synth: args.synth.as_deref().map(read_synth).transpose()?,
     };
-    write_page(&out, &page(&runs, &hardware)?)?;
+    let text = page(&runs, &hardware)?;
+    if let Some(folder) = &args.svg {
+        // Before the page is there: no part of what was asked for without the other.
+        fs::create_dir_all(folder).with_context(|| format!("--svg {}", folder.display()))?;
+    }
+    write_page(&out, &text)?;
     let drawings = match &args.svg {
         Some(folder) => {
             let overlays = if runs.len() > 1 { overlay_plots(&runs) } else { Vec::new() };

@@ -44,7 +44,7 @@ enum FormatName {
 /// A folder without a run or checkpoint, a file that cannot be written.
 pub fn run(args: &WeightsArgs) -> Result<()> {
     let WeightsCommand::Export { run, format, out } = &args.command;
-    let config = RunConfig::read(run)?;
+    let config = RunConfig::read(run).context("weights")?;
     let plan = NetPlan::new(&config.network, 1)?;
     let (tensors, iteration) =
         if config.is_float() { load::<f32>(run, &plan)? } else { load::<i32>(run, &plan)? };

@@ -45,7 +45,9 @@ pub type Checksum = [&'static str; 4];
 pub fn data_folder() -> PathBuf {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("FLEXMAC_DATA").unwrap_or_else(|| {
-        set("HOME").unwrap_or_else(|| PathBuf::from(".")).join(".local/share/flexmac/data")
+        // Without HOME it is the user's entry in the system's list.
+        let home = env::home_dir().filter(|home| !home.as_os_str().is_empty());
+        home.unwrap_or_else(|| PathBuf::from(".")).join(".local/share/flexmac/data")
     })
 }
 

@@ -1,8 +1,6 @@
 //! The course of a run: engines made, a checkpoint restored, training until it ends or is interrupted.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
 use cosim::bundle::BundlingEngine;
@@ -18,6 +16,7 @@ use crate::bundles;
 use crate::cmd::gemm::ArrayEngine;
 use crate::cmd::policy;
 use crate::engines::{Manner, Replayed, array_engine};
+use crate::interrupt;
 use crate::progress::Progress;
 use crate::replay;
 use crate::run_config::RunConfig;
@@ -106,6 +105,13 @@ fn make_policy(
             bail!("--policy {policy}: expected integers, found {found}; leave it out");
         }
         args.policies.expect_taken(&plan.settings, found)?;
+        for (flag, mode) in
+            [("--rounding", args.rounding), ("--forward-rounding", args.forward_rounding)]
+        {
+            if let Some(mode) = mode {
+                bail!("{flag} {mode}: expected integers, found {found}; leave it out");
+            }
+        }
         // Formats are made but never looked at.
         return Ok(Box::new(Static::new(&StaticConfig::new(32, 32, tensors)?, tensors)));
     }
@@ -147,6 +153,17 @@ where
     if T::FIXED {
         check_array(&plan, &tensors, trainer.formats())?;
     }
+    let bundles = plan.bundles.clone().map(|folder| {
+        let had = |run: &RunConfig| run.settings.contains_key("bundles");
+        let start = match (&plan.recorded, trainer.iteration()) {
+            (None, _) => bundles::Start::First { force: args.force },
+            (Some(run), iteration) => bundles::Start::GoOn { iteration, had: had(run) },
+        };
+        (folder, start)
+    });
+    if let Some((bundles, start)) = &bundles {
+        bundles::check(bundles, *start)?;
+    }
     let mut folder = match (&args.out, &plan.recorded) {
         (None, _) => None,
         (Some(run), None) => Some(RunFolder::create(run, args.force)?),
@@ -155,19 +172,14 @@ where
             Some(RunFolder::resume(run, checkpoint.as_ref())?)
         }
     };
-    if let Some(bundles) = &plan.bundles {
-        let had = |run: &RunConfig| run.settings.contains_key("bundles");
-        let start = match (&plan.recorded, trainer.iteration()) {
-            (None, _) => bundles::Start::First { force: args.force },
-            (Some(run), iteration) => bundles::Start::GoOn { iteration, had: had(run) },
-        };
-        bundles::prepare(bundles, &plan.design, start)?;
+    if let Some((bundles, start)) = &bundles {
+        bundles::prepare(bundles, &plan.design, *start)?;
     }
     plan.settings.print();
     if let Some(folder) = &folder {
         folder.write_json("config.json", &config)?;
     }
-    let stop = stop_on_interrupt()?;
+    let stop = interrupt::flag("finishing this iteration")?;
     let mut progress = Progress::new(plan.schedule.iterations);
     let summary = nn::run(
         &mut trainer,
@@ -232,18 +244,4 @@ fn go_on<T: Number>(
         None => errln!("no checkpoint in {}: starting from the beginning", run.display()),
     }
     Ok(checkpoint)
-}
-
-/// A flag that the first interrupt sets; the second ends the process at once.
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let handle = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if handle.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        errln!("\ninterrupted: finishing this iteration; interrupt again to stop at once");
-    })
-    .context("set the interrupt handler")?;
-    Ok(stop)
 }

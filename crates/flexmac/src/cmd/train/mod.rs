@@ -15,6 +15,8 @@ use crate::cmd::check::print_tiles;
 use crate::cmd::listed::ListArgs;
 use crate::cmd::policy::{self, PolicyArgs};
 use crate::engines::models;
+use crate::exit::Interrupted;
+use crate::shell::word;
 use plan::EngineKind;
 pub use plan::Plan;
 
@@ -134,8 +136,14 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let summary = course::train(args, plan, &data)?;
     print_summary(&summary, engine, args.json)?;
     if let (Some(folder), false) = (bundles, args.json) {
-        let folder = folder.display();
-        outln!("bundles          {folder}: flexmac check {folder}");
+        outln!("bundles          {}: flexmac check {}", folder.display(), word(&folder));
+    }
+    if summary.stopped {
+        // Whoever started it must not take it for a run that ended.
+        let again = args.out.as_ref().map_or_else(String::new, |run| {
+            format!("; flexmac train --resume --out {} goes on", word(run))
+        });
+        return Err(Interrupted(format!("interrupted{again}")).into());
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use nn::data::{DataSource, Dataset, Need};
 use nn::{NetPlan, NetSpec, Schedule, Solver, TrainerConfig};
@@ -65,7 +65,7 @@ impl Plan {
     pub(super) fn new(args: &TrainArgs) -> Result<(Self, Dataset)> {
         let resume = args.resume || args.resume_previous;
         let recorded = match &args.out {
-            Some(run) if resume => Some(RunConfig::read(run)?),
+            Some(run) if resume => Some(RunConfig::read(run).context("--resume")?),
             _ => None,
         };
         let mut settings = Settings::new(recorded.as_ref().map(|run| run.settings.clone()));

@@ -1,0 +1,23 @@
+//! Ctrl-C: the first is a wish that work looks at, the second ends the process at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+
+/// A flag that the first interrupt sets; `what` says what happens until then.
+///
+/// # Errors
+/// A system without signals, or a second handler.
+pub fn flag(what: &'static str) -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let handle = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if handle.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        errln!("\ninterrupted: {what}; interrupt again to stop at once");
+    })
+    .context("set the interrupt handler")?;
+    Ok(stop)
+}
