@@ -5,6 +5,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -94,6 +95,8 @@ fn an_earlier_design_is_replaced_whole() {
     let bench = Bench::with_design(&ODD);
     // What only an earlier version's design had.
     fs::write(bench.path("d/rtl/flexmac_gone.v"), "module flexmac_gone;\nendmodule\n").unwrap();
+    let list = fs::read_to_string(bench.path("d/flexmac.f")).unwrap();
+    fs::write(bench.path("d/flexmac.f"), list + "rtl/flexmac_gone.v\n").unwrap();
     bench.run(&[&["gen", "--out", "d"], &SMALL[..]].concat());
     let fresh = Bench::with_design(&SMALL);
     assert_eq!(bench.files(""), fresh.files(""), "the new design, and nothing beside it");
@@ -141,9 +144,33 @@ fn the_folder_itself_stays() {
 }
 
 #[test]
+fn links_among_the_entries_go_and_what_they_lead_to_stays() {
+    let bench = Bench::with_design(&SMALL);
+    fs::rename(bench.path("d/rtl"), bench.path("kept")).unwrap();
+    symlink("../kept", bench.path("d/rtl")).unwrap();
+    fs::remove_dir_all(bench.path("d/sw")).unwrap();
+    symlink("nowhere", bench.path("d/sw")).unwrap();
+    let kept = bench.files("kept");
+    bench.run(&[&["gen", "--out", "d"], &SMALL[..]].concat());
+    assert!(bench.files("d") == Bench::with_design(&SMALL).files("d"));
+    assert!(bench.files("kept") == kept && !bench.path("d/rtl").is_symlink());
+}
+
+#[test]
+fn a_folder_that_another_process_writes_to_is_waited_for() {
+    let bench = Bench::with_design(&SMALL);
+    let lock = fs::File::open(bench.path("d")).unwrap();
+    lock.lock().unwrap();
+    let error = bench.fail(2, &["gen", "--out", "d"]);
+    assert!(error.contains("write d: another process is writing there"), "{error}");
+    drop(lock);
+    bench.run(&["gen", "--out", "d"]);
+}
+
+#[test]
 fn a_file_of_the_users_in_a_folder_of_ours_is_kept() {
     let bench = Bench::with_design(&SMALL);
-    for name in ["rtl/wrapper.v", "sim/run.sh", "sw/driver/main.c"] {
+    for name in ["rtl/wrapper.v", "rtl/flexmac_pe.v.orig", "sim/run.sh", "sw/driver/main.c"] {
         let path = bench.path("d").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, "mine").unwrap();
@@ -181,6 +208,12 @@ fn what_a_killed_generator_left_is_replaced() {
         if (1..14).contains(&moves) {
             bench.fail(2, &["estimate", "--config", "d", "--bits", "4x4"]);
         }
+        // One that cannot write puts the earlier design back.
+        let full = format!("ulimit -f 8; exec {} gen --out d", env!("CARGO_BIN_EXE_flexmac"));
+        let full = ["-c", &format!("trap '' XFSZ; {full} --rows 4")];
+        let output = Command::new("bash").args(full).current_dir(bench.path("")).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        bench.run(&["estimate", "--config", "d", "--bits", "4x4"]);
         bench.run(&[&["gen", "--out", "d"], &ODD[..]].concat());
         assert!(bench.files("") == whole, "after {moves} moves");
     }

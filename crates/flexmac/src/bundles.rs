@@ -86,11 +86,7 @@ pub fn prepare(folder: &Path, design: &Design, start: Start) -> Result<()> {
     }
     let target = folder.join(DESIGN);
     rtlgen::write(&design.config, &target).with_context(place)?;
-    for file in &design.sources {
-        // As simulated: the design may have been edited after it was generated.
-        fs::write(target.join(&file.path), &file.text).with_context(place)?;
-    }
-    Ok(())
+    rtlgen::write_sources(&target, &design.sources).with_context(place)
 }
 
 /// The bundles in a folder, by iteration.

@@ -57,10 +57,7 @@ fn save(
 ) -> Result<String> {
     std::fs::create_dir_all(folder)?;
     rtlgen::write(&design.config, &folder.join("design"))?;
-    for file in &design.sources {
-        // As simulated: the design may have been edited after it was generated.
-        std::fs::write(folder.join("design").join(&file.path), &file.text)?;
-    }
+    rtlgen::write_sources(&folder.join("design"), &design.sources)?;
     let write = |name: &str, values: ArrayView2<'_, i32>| -> Result<PathBuf> {
         let path = folder.join(name);
         npy::write_matrix(&path, values)?;

@@ -13,6 +13,7 @@ mod folder;
 mod fp32;
 mod group;
 mod integer;
+mod place;
 mod registers;
 mod render;
 mod schedule;
@@ -23,7 +24,7 @@ pub use cycles::Cycles;
 pub use describe::{Parameter, parameters};
 pub use design::port_bits;
 pub use error::{ConfigError, ConfigErrors, RtlgenError};
-pub use folder::{read, read_sources, write};
+pub use folder::{read, read_sources, write, write_sources};
 pub use fp32::Pipeline;
 pub use group::{Share, deal};
 pub use registers::{
