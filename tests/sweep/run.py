@@ -8,6 +8,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -233,6 +234,28 @@ def check_bundles(flexmac, snakemake, folder):
     check("with the verdict of before", verdict(done.stdout) == verdict(there.stdout), done.stdout)
 
 
+def check_change(flexmac, snakemake, folder):
+    """A design changes after the study is done, and the program lies where a path has a blank."""
+    text = (HERE.parent.parent / "studies/smoke.toml").read_text()
+    changed = folder / "changed.toml"
+    fixed = "--style fixed --max-bits 16 --lanes "
+    changed.write_text(text.replace(fixed + "1", fixed + "2"))
+    moved = folder / "a b" / "flexmac"
+    moved.parent.mkdir()
+    shutil.copy(flexmac, moved)
+    study = folder / "study"
+    written = call(moved, "sweep", "--study", changed, "--out", study, "--write-only")
+    check("a study whose design changed is taken", written.returncode == 0, written.stderr)
+    command = [snakemake, "--cores", "1", "designs/fixed16/array/config.json"]
+    made = subprocess.run(command, cwd=study, capture_output=True, text=True, timeout=600, check=False)
+    log = (study / "logs/gen-fixed16-array.log").read_text()
+    check("its design is made again", made.returncode == 0, made.stderr[-1000:] + log)
+    lanes = load(study / "designs/fixed16/array/config.json")["parameters"]["lanes"]
+    check("as the study has it now", lanes == 2, lanes)
+    noted = (study / "runs/static.flags").read_text().split()
+    check("a run's flags are noted", noted[-2:] == ["--config", "designs/flex8/array"], noted)
+
+
 def check_errors(flexmac, folder):
     def refused(name, arguments, *parts):
         done = call(flexmac, *arguments)
@@ -268,6 +291,7 @@ def main():
             check_errors(args.flexmac, folder)
             run_study(args.flexmac, args.snakemake, folder / "study")
             check_table(args.flexmac, folder / "study")
+            check_change(args.flexmac, args.snakemake, folder)
     print(f"{passed} passed, {failed} failed")
     sys.exit(failed > 0)
 

@@ -111,22 +111,12 @@ impl Study {
             }
             let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
             for name in names {
-                let reserved = ["designs", "runs", "study.json", "logs"];
-                let is_plain = name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-                    && name.chars().all(plain);
-                if !is_plain || reserved.contains(&name.as_str()) {
-                    let expected = format!(
-                        "a {what} named with letters, digits, '-', '_', '.', no '-' or '.' first"
-                    );
+                let reserved = ["designs", "runs", "study.json", "logs", ".", ".."];
+                if !name.chars().all(plain) || reserved.contains(&name.as_str()) || name.is_empty()
+                {
+                    let expected = format!("a {what} named with letters, digits, '-', '_', '.'");
                     return refuse(&expected, format!("{name:?}"));
                 }
-            }
-        }
-        let flags = self.designs.values().chain(self.runs.values().map(|run| &run.train));
-        for text in flags.chain(self.libraries.values()).chain(&self.modes) {
-            if let Some(c) = text.chars().find(|&c| !is_shell_plain(c)) {
-                let expected = "letters, digits and -._/,=:+@% in what a shell reads";
-                return refuse(expected, format!("{c:?} in {text:?}"));
             }
         }
         for (name, run) in &self.runs {
@@ -139,6 +129,28 @@ impl Study {
             if run.train.is_empty() == run.folder.is_none() {
                 let found = if run.train.is_empty() { "neither" } else { "both" };
                 return refuse(&format!("run {name} to have train or folder"), found.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a study whose words a shell would take for something else than its workflow means.
+    ///
+    /// # Errors
+    /// [`Error::File`] naming what is wrong.
+    pub fn check_words(&self, path: &Path) -> Result<(), Error> {
+        let names = self.libraries.keys().chain(self.designs.keys()).chain(self.runs.keys());
+        for name in names {
+            if name.starts_with(['-', '.']) {
+                return Err(Error::file(path, "names that begin with no '-' or '.'", name));
+            }
+        }
+        let flags = self.designs.values().chain(self.runs.values().map(|run| &run.train));
+        for text in flags.chain(self.libraries.values()).chain(&self.modes) {
+            if let Some(c) = text.chars().find(|&c| !is_shell_plain(c)) {
+                let expected =
+                    "letters, digits and -._/,=:+@% where a shell reads (paths written out)";
+                return Err(Error::file(path, expected, format!("{c:?} in {text:?}")));
             }
         }
         Ok(())

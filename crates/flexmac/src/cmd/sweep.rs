@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, FromArgMatches};
-use cost::Study;
+use cost::{Study, StudyRun};
 
 use crate::cmd::generate::GenArgs;
 use crate::workflow::WorkflowArgs;
@@ -97,8 +97,7 @@ fn read_study(args: &SweepArgs) -> Result<Study> {
         study.libraries.insert(name.clone(), file.clone());
     }
     for (name, folder) in &args.run {
-        let run =
-            cost::StudyRun { train: String::new(), folder: Some(folder.clone()), design: None };
+        let run = StudyRun { train: String::new(), folder: Some(folder.clone()), design: None };
         study.runs.insert(name.clone(), run);
     }
     // Paths hold wherever the workflow runs: it runs in the study's folder.
@@ -112,7 +111,7 @@ fn read_study(args: &SweepArgs) -> Result<Study> {
             *folder = absolute(folder).with_context(|| format!("sweep: run {name}"))?;
         }
     }
-    study.check(&path).context("sweep")?;
+    study.check(&path).and_then(|()| study.check_words(&path)).context("sweep")?;
     Ok(study)
 }
 
@@ -136,8 +135,10 @@ fn check_flags(study: &Study, cli: &clap::Command) -> Result<()> {
             check().with_context(|| format!("design {name}, {rows} x {cols}"))?;
         }
     }
-    let modes = format!("--modes {}", study.modes.join(","));
-    parse("power", "--config x --netlist x", &modes).context("modes")?;
+    for mode in &study.modes {
+        let modes = format!("--modes {mode}");
+        parse("power", "--config x --netlist x", &modes).context("modes")?;
+    }
     for (name, run) in study.runs.iter().filter(|(_, run)| run.folder.is_none()) {
         let array = if run.design.is_some() { "--config x" } else { "" };
         parse("train", &run.train, array).with_context(|| format!("run {name}"))?;
@@ -145,34 +146,58 @@ fn check_flags(study: &Study, cli: &clap::Command) -> Result<()> {
     Ok(())
 }
 
-/// A run that is there is resumed with the settings it has: refuses one that was begun with others.
+/// A run that is there is resumed with the settings it has: refuses one that was begun with others, or
+/// on another array.
 fn refuse_other_runs(study: &Study, out: &Path) -> Result<()> {
-    if !out.join("study.json").exists() {
-        return Ok(());
-    }
-    let old = Study::read(out)?;
-    let begun = |study: &Study, name: &str| {
-        let run = study.runs.get(name).filter(|run| run.folder.is_none())?;
-        let array = run.design.as_ref().map(|design| {
-            format!(" on {} x {}, {}", study.rows, study.cols, study.designs[design])
-        });
-        Some(run.train.clone() + &array.unwrap_or_default())
-    };
-    for name in study.runs.keys() {
-        let run = out.join("runs").join(name);
-        let (before, now) = (begun(&old, name), begun(study, name));
-        if run.join("config.json").exists()
-            && let (Some(before), Some(now)) = (before, now)
-            && before != now
-        {
+    let old = out.join("study.json").exists().then(|| Study::read(out)).transpose()?;
+    for (name, run) in study.runs.iter().filter(|(_, run)| run.folder.is_none()) {
+        let folder = out.join("runs").join(name);
+        if !folder.join("config.json").exists() {
+            continue;
+        }
+        let before = old.as_ref().and_then(|old| Some((old, old.runs.get(name)?)));
+        // What the workflow noted as the run began, or, if it was none that did, the study before.
+        let noted = out.join("runs").join(format!("{name}.flags"));
+        let begun = bounded::text(&noted, bounded::TEXT).ok();
+        let begun = begun.or_else(|| Some(train_flags(before?.1)));
+        let now = train_flags(run);
+        let same = begun.as_ref().is_none_or(|begun| options(begun) == options(&now));
+        let array = |study: &Study| {
+            let design = run.design.as_ref()?;
+            Some((study.rows, study.cols, options(study.designs.get(design)?)))
+        };
+        let same_array =
+            before.is_none_or(|(old, _)| array(old).is_none() || array(old) == array(study));
+        if !(same && same_array) {
+            let begun = begun.filter(|_| !same).unwrap_or_else(|| "another array".to_owned());
             bail!(
-                "{}: expected a run with the study's flags, {now:?}, found one with {before:?}; \
-                 name the study's run differently, remove the folder, or choose another --out",
-                run.display()
+                "{}: expected a run begun as the study has it, {now:?}, found {:?}; name the study's \
+                 run differently, remove the folder, or choose another --out",
+                folder.display(),
+                begun.trim()
             );
         }
     }
     Ok(())
+}
+
+/// What the workflow gives `flexmac train` for a run, its folder apart.
+fn train_flags(run: &StudyRun) -> String {
+    let array = run.design.as_ref().map(|design| format!(" --config designs/{design}/array"));
+    run.train.clone() + &array.unwrap_or_default()
+}
+
+/// Options with their values, in an order that does not depend on how they were written.
+fn options(flags: &str) -> Vec<String> {
+    let mut options: Vec<String> = Vec::new();
+    for word in flags.split_whitespace().flat_map(|word| word.split('=')) {
+        match options.last_mut() {
+            Some(option) if !word.starts_with("--") => *option += &format!(" {word}"),
+            _ => options.push(word.to_owned()),
+        }
+    }
+    options.sort();
+    options
 }
 
 fn absolute(path: &str) -> Result<String> {
