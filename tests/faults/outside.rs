@@ -144,7 +144,7 @@ fn studies_are_refused_before_their_folder_is_made() {
         ("--max-k 64\"\nfixed", "--json 1\"\nfixed", "unexpected argument '1' found"),
         ("modes = [\"8x8\"]", "modes = [\"40x8\"]", "modes: invalid value '40x8'"),
         ("--policy static", "--policy magic", "run static: invalid value 'magic'"),
-        ("osu018 = ", "'-x' = ", "expected a library named with letters"),
+        ("osu018 = ", "'-x' = ", "names that begin with no '-' or '.', found -x"),
     ] {
         assert!(smoke.contains(old), "{old}");
         fs::write(bench.path("s.toml"), smoke.replace(old, new)).unwrap();
@@ -161,9 +161,24 @@ fn studies_are_refused_before_their_folder_is_made() {
     {
         fs::write(bench.path("s.toml"), smoke.replace(old, new)).unwrap();
         let error = bench.fail(2, &words("sweep --study s.toml --out s --write-only"));
-        assert!(error.contains("s/runs/static: expected a run with the study's flags"), "{error}");
+        assert!(
+            error.contains("s/runs/static: expected a run begun as the study has it"),
+            "{error}"
+        );
         assert!(bench.files("s") == before);
     }
+    // What was noted as a run began counts, whatever studies came between.
+    let begun = "--net lenet-small --data synthetic --policy static --bits 8 --iters 4";
+    for (flags, code) in [
+        (begun.to_owned(), 0),
+        (begun.replace("--bits 8 --iters 4", "--iters 4 --bits=8"), 0),
+        (begun.replace("--bits 8 --iters 4", "--bits 4 --iters 8"), 2),
+    ] {
+        let noted = format!("{flags} --config designs/flex8/array\n");
+        fs::write(bench.path("s/runs/static.flags"), noted).unwrap();
+        bench.command(&words("sweep --study smoke --out s --write-only")).assert().code(code);
+    }
+    fs::remove_file(bench.path("s/runs/static.flags")).unwrap();
     // A study may grow, and what its runs do not look at may change.
     let more = "[runs]\nmore = { train = '--net mlp --data synthetic' }";
     fs::write(
@@ -219,6 +234,18 @@ fn a_run_begun_again_has_nothing_of_the_one_before() {
     };
     assert_eq!(names("run"), names("fresh"));
     assert!(bench.path("run/weights/notes.txt").exists());
+
+    // What no run wrote stays, be it named like weights.
+    fs::create_dir_all(bench.path("own/weights")).unwrap();
+    for name in ["own/weights/ip1.weight.npy", "own/report.html", "run/weights/mine.npy"] {
+        fs::write(bench.path(name), "mine").unwrap();
+    }
+    fs::create_dir(bench.path("run/weights/a.npy")).unwrap();
+    for out in ["own", "run"] {
+        train(&format!("{TRAIN} --eval-images 2 --iters 1 --out {out} --force"));
+    }
+    assert!(bench.path("run/weights/mine.npy").exists());
+    assert_eq!(fs::read(bench.path("own/report.html")).unwrap(), b"mine");
 
     fs::remove_file(bench.path("fresh/timing.csv")).unwrap();
     let before = bench.files("fresh");

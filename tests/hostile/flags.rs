@@ -15,7 +15,7 @@ use support::npy::Matrix;
 use support::{Bench, SMALL, one_error};
 
 /// A command that is valid as it stands, and flags it may be given or given anew.
-const COMMANDS: [(&str, &[&str]); 6] = [
+const COMMANDS: [(&str, &[&str]); 10] = [
     (
         "gen --out new",
         &[
@@ -78,6 +78,29 @@ const COMMANDS: [(&str, &[&str]); 6] = [
             "net",
             "resize",
             "mean",
+            "storage-bits",
+            "first-il",
+            "overflow-limit",
+            "il-input",
+            "il-gradients",
+            "bundles",
+        ],
+    ),
+    (
+        "train --net tiny.toml --data synthetic --policy planewise --iters 2 --eval-images 1",
+        &[
+            "policy",
+            "storage-bits",
+            "shared-weight-bits",
+            "widen-at",
+            "overflow-limit",
+            "first-il",
+            "il-parameters",
+            "max-width",
+            "bits",
+            "batch",
+            "engine",
+            "seed",
         ],
     ),
     (
@@ -96,6 +119,18 @@ const COMMANDS: [(&str, &[&str]); 6] = [
         ],
     ),
     ("report run --out page.html", &["svg", "synth", "config", "out"]),
+    (
+        "sweep --study smoke --write-only --out new",
+        &["study", "library", "run", "out", "cores", "profile", "snakemake"],
+    ),
+    (
+        "synth --config d --target generic --top flexmac_lfsr --out new",
+        &["target", "top", "liberty", "period-ps", "jobs", "config", "out"],
+    ),
+    (
+        "data make image-style --photos photos --out new --per-style 2 --size 16",
+        &["size", "per-style", "test-share", "seed", "photos", "format", "out"],
+    ),
     ("headline study", &["net", "batch", "baseline-widths", "memory-pj-per-bit", "run"]),
 ];
 
@@ -150,6 +185,13 @@ fn any_flags_end_in_a_result_or_in_one_error() {
     bench.write("b.npy", &Matrix::new(3, 2, [1, 2, 3, 4, 5, 6]));
     let tiny = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/hostile/seeds/network/tiny.toml");
     fs::copy(tiny, bench.path("tiny.toml")).unwrap();
+    fs::create_dir(bench.path("photos")).unwrap();
+    for name in ["one", "two"] {
+        let shade = name.len() as u8 + name.as_bytes()[0];
+        let picture =
+            image::RgbImage::from_fn(30, 20, |x, y| image::Rgb([x as u8, y as u8, shade]));
+        picture.save(bench.path("photos").join(name).with_extension("png")).unwrap();
+    }
     let before = bench.files("");
     let count = std::env::var("HOSTILE_EXECUTIONS").map_or(EXECUTIONS, |n| n.parse().unwrap());
     let seed = std::env::var("HOSTILE_SEED").map_or(1, |n| n.parse::<u64>().unwrap());
@@ -197,11 +239,10 @@ fn any_flags_end_in_a_result_or_in_one_error() {
         if output.status.code() == Some(2) {
             assert!(new.is_empty(), "{new:?} is left by {said}");
         }
-        for name in ["new", "run"] {
-            let _ = fs::remove_dir_all(bench.path(name));
-        }
-        for name in new.iter().filter(|name| !name.contains('/')) {
-            fs::remove_file(bench.path(name)).unwrap();
+        for name in new.iter().filter(|name| !name.trim_end_matches('/').contains('/')) {
+            let path = bench.path(name);
+            if name.ends_with('/') { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+                .unwrap();
         }
         for (name, bytes) in before.iter().filter(|(name, _)| !name.ends_with('/')) {
             assert!(after.get(name) == Some(bytes), "{name} was changed by {said}");

@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 
 use serde_json::Value;
-use support::npy::Matrix;
+use support::npy::{Matrix, encode_as};
 use support::{Bench, text, words};
 
 /// One PE, one lane, two planes an operand.
@@ -128,6 +128,34 @@ fn a_small_core_from_rtl_to_energy() {
     let (still, busy) = (&still["cases"][0], &cases[0]);
     for group in ["/combinational/switching_pj", "/combinational/internal_pj"] {
         assert!(number(still, group) < 0.5 * number(busy, group), "{group}: {still} {busy}");
+    }
+
+    // What can be refused is, before anything runs.
+    bench.run(&words("gen --rows 2 --cols 1 --out other"));
+    fs::write(bench.path("file"), "").expect("writes");
+    let nan = [1.0, f32::NAN].map(f32::to_le_bytes).concat();
+    fs::write(bench.path("nan.npy"), encode_as(1, "<f4", false, "(1, 2)", &nan)).expect("writes");
+    let before = bench.files("");
+    let operands = "--a a.npy --b b.npy --modes 8x8";
+    for (flags, expected) in [
+        (
+            format!("--config other {operands} --out q"),
+            "--netlist s: s: expected a finished `flexmac synth` of 2x1 ",
+        ),
+        (format!("--config d {operands} --out file"), "power: --out file: "),
+        (
+            format!("--config d {operands} --out q --period-ps 0"),
+            "--period-ps: expected a number above 0",
+        ),
+        (
+            "--config d --a nan.npy --b b.npy --out q".into(),
+            "nan.npy: expected finite numbers, found NaN",
+        ),
+    ] {
+        let error = bench.command(&words(&format!("power --netlist s {flags}"))).assert().code(2);
+        let error = text(&error.get_output().stderr);
+        assert!(error.contains(expected), "{error}");
+        assert!(bench.files("") == before, "{flags}");
     }
 
     // One gate for another: the comparison must see it, and its command must replay it.

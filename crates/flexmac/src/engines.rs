@@ -36,6 +36,7 @@ impl Design {
         let design = Self::read(folder)?;
         let hint = || format!("--netlist {}", netlist.display());
         let gates = power::Gates::read(netlist).with_context(hint)?;
+        gates.check_array(&design.config).with_context(hint)?;
         Ok(Self { sources: gates.model(false)?, gates: true, ..design })
     }
 

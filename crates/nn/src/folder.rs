@@ -15,12 +15,14 @@
 //! flushed after each.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use ndarray_npy::{WritableElement, WriteNpyExt};
 use serde::Serialize;
+use serde::de::IgnoredAny;
 
 use crate::checkpoint::{Checkpoint, keep_two, save, set_aside_after};
 use crate::element::Number;
@@ -50,22 +52,24 @@ impl RunFolder {
     /// Makes or takes over a folder and starts its histories.
     ///
     /// # Errors
-    /// [`NnError::FolderInUse`] when it is not empty, unless `force`, which writes over the files
-    /// of an earlier run and leaves all others alone; [`NnError::FolderLocked`] while another
+    /// [`NnError::FolderInUse`] when it is not empty, unless `force`, which removes the files of an
+    /// earlier run, its page too, and leaves all others alone; [`NnError::FolderLocked`] while another
     /// process trains there; [`NnError::Io`] when it cannot be written.
     pub fn create(path: &Path, force: bool) -> Result<Self, NnError> {
         fs::create_dir_all(path).map_err(NnError::io("create run folder", path))?;
         if let Some(found) = in_use(path)?.filter(|_| !force) {
             return Err(NnError::FolderInUse { path: path.to_owned(), found });
         }
+        let weights = weights_of(path);
         let mut folder = Self::open(path)?;
         // What an earlier run left must not be taken for this one's, least of all by a resume
         // after this one is killed: so the settings, without which there is none, go first.
         remove(|path| fs::remove_file(path), path.join("config.json"))?;
         remove(|path| fs::remove_dir_all(path), path.join("checkpoints"))?;
         remove(|path| fs::remove_file(path), path.join("result.json"))?;
-        remove(|path| fs::remove_file(path), path.join("report.html"))?;
-        remove(remove_weights, path.join("weights"))?;
+        for file in weights {
+            remove(|path| fs::remove_file(path), file)?;
+        }
         folder.start()?;
         Ok(folder)
     }
@@ -85,7 +89,7 @@ impl RunFolder {
                 path,
                 expected,
                 found,
-                hint: "start over with --force".into(),
+                hint: "put back a copy of it, or start over with --force".into(),
             });
         }
         let mut folder = Self::open(path)?;
@@ -221,15 +225,23 @@ fn in_use(path: &Path) -> Result<Option<String>, NnError> {
     Ok(None)
 }
 
-/// Removes the weights of an earlier run, and nothing else that lies there.
-fn remove_weights(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|kind| kind == "npy") || path.ends_with("formats.json") {
-            fs::remove_file(path)?;
-        }
+/// The weights that an earlier run left, and its page; nothing else, and nothing where no run was.
+fn weights_of(run: &Path) -> Vec<PathBuf> {
+    let folder = run.join("weights");
+    let list = folder.join("formats.json");
+    let formats = bounded::text(&list, bounded::TEXT).ok();
+    let formats: Option<BTreeMap<String, IgnoredAny>> =
+        formats.and_then(|text| serde_json::from_str(&text).ok());
+    if !run.join("config.json").is_file() {
+        return Vec::new();
     }
-    Ok(())
+    let formats = formats.unwrap_or_default();
+    let plain = |name: &&String| Path::new(name).file_name() == Some(OsStr::new(name));
+    let files = formats.keys().filter(plain).flat_map(|name| {
+        ["", ".momentum"].map(|suffix| folder.join(format!("{name}{suffix}.npy")))
+    });
+    let files = files.chain([run.join("report.html"), list.clone()]);
+    files.filter(|path| path.symlink_metadata().is_ok_and(|found| found.is_file())).collect()
 }
 
 /// Removes what may not be there.

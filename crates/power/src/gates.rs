@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rtlgen::{SourceFile, TOP};
+use rtlgen::{Config, SourceFile, TOP};
 use synth::SynthReport;
 use synth::liberty::Library;
 use synth::netlist::{FlatNetlist, Netlist, Probes};
@@ -57,6 +57,25 @@ impl Gates {
         let netlist = Netlist::parse(&text).map_err(|error| error.at(&path))?;
         let netlist = netlist.flatten(TOP).map_err(|source| Error::Hierarchy { path, source })?;
         Ok(Self { folder: folder.to_owned(), report, netlist, library, library_text })
+    }
+
+    /// Refuses a netlist whose ports are not as wide as an array's.
+    ///
+    /// # Errors
+    /// [`Error::Netlist`] naming the port.
+    pub fn check_array(&self, config: &Config) -> Result<(), Error> {
+        for (name, bits) in rtlgen::port_bits(config) {
+            let port = self.netlist.ports.iter().find(|port| port.name == name);
+            let found = port.map_or(0, |port| port.bits.len());
+            if found != bits as usize {
+                return Err(Error::Netlist {
+                    path: self.folder.clone(),
+                    expected: format!("{}, with {name} of {bits} bits", config.summary()),
+                    found: format!("{found} bits"),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The netlist as a model for [`cosim::RtlEngine::gates`]; with `probes` it counts activity.

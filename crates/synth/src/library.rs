@@ -62,9 +62,9 @@ pub(crate) fn stage_library(
     dir: &Path,
 ) -> Result<Staged, Error> {
     let kept = parsed.without_excluded(text);
-    // A compressed file is shorter or longer than its text, whatever its name.
-    let is_plain = fs::metadata(path).is_ok_and(|file| file.len() == text.len() as u64);
-    let unchanged = matches!(kept, Cow::Borrowed(_)) && is_plain;
+    // Not compressed, whatever its name.
+    let is_plain = || fs::read(path).is_ok_and(|bytes| bytes == text);
+    let unchanged = matches!(kept, Cow::Borrowed(_)) && is_plain();
     let cells = dir.join(CELLS);
     remove(&cells)?;
     let is_copy = !(unchanged && link(path, &cells));

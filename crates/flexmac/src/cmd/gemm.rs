@@ -218,7 +218,8 @@ pub fn run(args: &GemmArgs) -> Result<()> {
     {
         bail!("gemm: --trace: expected a .vcd or .fst file, found {}", file.display());
     }
-    if args.trace.as_ref() == Some(&args.out) {
+    let whole = |path: &PathBuf| std::path::absolute(path).ok();
+    if args.trace.as_ref().is_some_and(|trace| whole(trace) == whole(&args.out)) {
         bail!("gemm: --trace and --out: expected two files, found {} for both", args.out.display());
     }
     if let (Some(threads), true) = (args.threads, args.trace.is_some())

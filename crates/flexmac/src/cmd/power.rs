@@ -103,8 +103,9 @@ pub fn run(args: &PowerArgs) -> Result<()> {
         bail!("power: --period-ps: expected a number above 0, found 0");
     }
     let modes = modes(args, &design)?;
-    let gates = Gates::read(&args.netlist)
-        .with_context(|| format!("power: --netlist {}", args.netlist.display()))?;
+    let place = || format!("power: --netlist {}", args.netlist.display());
+    let gates = Gates::read(&args.netlist).with_context(place)?;
+    gates.check_array(config).with_context(place)?;
     errln!(
         "power: {} cells, {} nets of {}",
         gates.netlist.cells.len(),

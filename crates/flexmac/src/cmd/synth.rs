@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use rtlgen::TOP;
+use rtlgen::{SourceFile, TOP};
 use synth::{SynthConfig, SynthReport, Target};
 
 use crate::engines::Design;
@@ -140,9 +140,15 @@ fn check_top(top: &str, design: &Design) -> Result<()> {
         let name = line.strip_prefix("module ")?.split(|c: char| !c.is_alphanumeric() && c != '_');
         name.into_iter().next().map(str::to_owned)
     };
-    let modules: BTreeSet<_> =
-        design.sources.iter().flat_map(|file| file.text.lines()).filter_map(declared).collect();
-    if !modules.contains(top) {
+    let lines = design.sources.iter().flat_map(|file| file.text.lines());
+    let modules: BTreeSet<_> = lines.filter_map(declared).collect();
+    // However an edited design writes it; what is none after all, Yosys refuses.
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let is_declared = |file: &SourceFile| {
+        let words: Vec<_> = file.text.split(|c| !is_name(c)).filter(|w| !w.is_empty()).collect();
+        words.windows(2).any(|pair| ["module", "macromodule"].contains(&pair[0]) && pair[1] == top)
+    };
+    if !design.sources.iter().any(is_declared) {
         let names: Vec<_> = modules.into_iter().collect();
         bail!("synth: --top: expected a module of the design, {}; found {top:?}", names.join(", "));
     }

@@ -4,7 +4,7 @@ mod course;
 mod plan;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -73,8 +73,8 @@ pub struct TrainArgs {
     #[arg(long, conflicts_with_all = ["resume", "resume_previous"])]
     force: bool,
     /// Go on with the run in --out from its last checkpoint: settings are the run's own, and only
-    /// --iters (to more), --engine (not to or from float), --threads and --checkpoint-every may
-    /// change
+    /// --iters (to more), --engine (not to or from float), --check-rate with it, --threads,
+    /// --checkpoint-every and --data-memory may change; the version of flexmac must be the run's
     #[arg(long, requires = "out")]
     resume: bool,
     /// Like --resume, from the checkpoint before the last
@@ -134,21 +134,23 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let (plan, data) = Plan::new(args)?;
     let (engine, bundles) = (plan.engine, plan.bundles.clone());
     let summary = course::train(args, plan, &data)?;
-    print_summary(&summary, engine, args.json)?;
-    if let (Some(folder), false) = (bundles, args.json) {
-        outln!("bundles          {}: flexmac check {}", folder.display(), word(&folder));
-    }
+    let printed = print_summary(&summary, engine, bundles.as_deref(), args.json);
     if summary.stopped {
-        // Whoever started it must not take it for a run that ended.
+        // Whoever started it must not take it for a run that ended, and may not read any more.
         let again = args.out.as_ref().map_or_else(String::new, |run| {
             format!("; flexmac train --resume --out {} goes on", word(run))
         });
         return Err(Interrupted(format!("interrupted{again}")).into());
     }
-    Ok(())
+    printed
 }
 
-fn print_summary(summary: &Summary, engine: EngineKind, json: bool) -> Result<()> {
+fn print_summary(
+    summary: &Summary,
+    engine: EngineKind,
+    bundles: Option<&Path>,
+    json: bool,
+) -> Result<()> {
     if json {
         outln!("{}", serde_json::to_string(summary)?);
         return Ok(());
@@ -170,5 +172,8 @@ fn print_summary(summary: &Summary, engine: EngineKind, json: bool) -> Result<()
     }
     let per_iteration = 1e3 * summary.train_seconds / summary.iterations as f64;
     outln!("time             {:.1} s, {per_iteration:.0} ms per iteration", summary.seconds);
+    if let Some(folder) = bundles {
+        outln!("bundles          {}: flexmac check {}", folder.display(), word(folder));
+    }
     Ok(())
 }
