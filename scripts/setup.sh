@@ -26,9 +26,10 @@ install_missing() {
   rm -f "$log"
 }
 
-# A virtual environment with the packages of a requirements file; made again when the file changes.
+# A virtual environment with the packages of a requirements file; made again when the file changes or
+# the environment was moved, which its programs do not survive.
 need_venv() { # FOLDER REQUIREMENTS
-  cmp -s "$2" "$1/requirements.txt" && return 0
+  cmp -s "$2" "$1/requirements.txt" && "$1/bin/pip" --version >/dev/null 2>&1 && return 0
   local log
   log=$(mktemp)
   echo "installing from PyPI: $(grep -v '^#' "$2" | tr '\n' ' ')"

@@ -263,3 +263,16 @@ fn bundles_are_refused_before_a_run_is_made() {
     assert!(error.contains("--bundles file: "), "{error}");
     assert!(!bench.path("run").exists());
 }
+
+#[test]
+fn a_missing_home_is_looked_up_and_never_the_current_folder() {
+    let bench = Bench::new();
+    let mut list = bench.command(&words("data list --json"));
+    list.env_remove("HOME").env_remove("FLEXMAC_DATA");
+    let output = list.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let places = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let mnist = places.into_iter().find(|set| set["name"] == "mnist").unwrap();
+    assert!(Path::new(mnist["place"].as_str().unwrap()).is_absolute(), "{mnist}");
+}
