@@ -248,3 +248,23 @@ fn bundles_that_are_none_are_refused_by_name() {
         assert!(error.contains(expected), "{expected}, found: {error}");
     }
 }
+
+/// An edited design's copy beside its bundles is made anew by a resume, whatever its list names.
+#[test]
+fn an_edited_designs_run_goes_on() {
+    let bench = design(ARRAYS[0]);
+    let list = fs::read_to_string(bench.path("d/flexmac.f")).unwrap();
+    let pe = bench.path("d/rtl/flexmac_pe.v");
+    let joined = ["d/rtl/flexmac_pipe.v", "d/rtl/flexmac_pe.v"];
+    let joined = joined.map(|name| fs::read_to_string(bench.path(name)).unwrap()).concat();
+    fs::write(pe, joined).unwrap();
+    fs::create_dir(bench.path("d/src")).unwrap();
+    fs::rename(bench.path("d/rtl/flexmac_skew.v"), bench.path("d/src/skew.v")).unwrap();
+    let list = list.replace("rtl/flexmac_pipe.v\n", "").replace("rtl/flexmac_skew.v", "src/skew.v");
+    fs::write(bench.path("d/flexmac.f"), list).unwrap();
+    train(&bench, "--iters 1 --check-rate 0.01 --bundles b --out run");
+    run(&bench, "train --resume --iters 2 --out run");
+    let copied = bench.files("b/design/rtl");
+    assert!(copied.contains_key("skew.v") && !copied.contains_key("flexmac_pipe.v"));
+    assert!(verdict(&run(&bench, "check b"))[1].ends_with("mismatches 0"));
+}

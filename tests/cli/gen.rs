@@ -163,17 +163,28 @@ fn a_folder_that_another_process_writes_to_is_waited_for() {
     lock.lock().unwrap();
     let error = bench.fail(2, &["gen", "--out", "d"]);
     assert!(error.contains("write d: another process is writing there"), "{error}");
-    drop(lock);
+    let holder = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        drop(lock);
+    });
     bench.run(&["gen", "--out", "d"]);
+    holder.join().unwrap();
 }
 
 #[test]
 fn a_file_of_the_users_in_a_folder_of_ours_is_kept() {
     let bench = Bench::with_design(&SMALL);
-    for name in ["rtl/wrapper.v", "rtl/flexmac_pe.v.orig", "sim/run.sh", "sw/driver/main.c"] {
+    for name in
+        ["rtl/wrapper.v", "rtl/flexmac_pe.v.orig", "rtl/mine.v", "sim/run.sh", "sw/driver/main.c"]
+    {
         let path = bench.path("d").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, "mine").unwrap();
+        if name == "rtl/mine.v" {
+            // As it must be to be simulated.
+            let list = fs::read_to_string(bench.path("d/flexmac.f")).unwrap();
+            fs::write(bench.path("d/flexmac.f"), list + "./rtl/mine.v\n").unwrap();
+        }
         let before = bench.files("");
         let error = bench.fail(2, &["gen", "--out", "d"]);
         let top: Vec<_> = name.split('/').take(2).collect();
@@ -186,37 +197,66 @@ fn a_file_of_the_users_in_a_folder_of_ours_is_kept() {
     bench.run(&["gen", "--out", "d"]);
 }
 
-/// Each state that `kill -9` can leave, one move at a time, is no design, and is made one again.
+/// Each state that `kill -9` can leave, one move at a time, is no design, and the next one starts from
+/// what was there before.
 #[test]
-fn what_a_killed_generator_left_is_replaced() {
-    let whole = Bench::with_design(&ODD).files("");
-    for moves in 0..15 {
-        let bench = Bench::with_design(&SMALL);
-        bench.run(&[&["gen", "--out", "new"], &ODD[..]].concat());
-        let staging = bench.path("d/.flexmac-gen");
-        fs::rename(bench.path("new"), &staging).unwrap();
-        fs::create_dir(staging.join("old")).unwrap();
-        let entries =
-            ["config.json", "flexmac.f", "Bender.yml", "flexmac.core", "rtl", "sim", "sw"];
-        let aside =
-            entries.map(|name| (bench.path("d").join(name), staging.join("old").join(name)));
-        let into = entries.map(|name| (staging.join(name), bench.path("d").join(name)));
-        let order = aside.into_iter().chain(into.into_iter().rev());
-        for (from, to) in order.take(moves) {
-            fs::rename(from, to).unwrap();
+fn what_a_killed_generator_left_is_undone() {
+    let entries = ["config.json", "flexmac.f", "Bender.yml", "flexmac.core", "rtl", "sim", "sw"];
+    let whole = Bench::with_design(&ODD).files("d");
+    let float = ["--style", "fp32"];
+    for (start, moves) in [(&SMALL[..], 14), (&float[..], 12), (&[], 7)] {
+        for done in 0..=moves {
+            let bench = Bench::new();
+            fs::create_dir(bench.path("d")).unwrap();
+            if !start.is_empty() {
+                bench.run(&[&["gen", "--out", "d"], start].concat());
+            }
+            let before = bench.files("d");
+            let had: Vec<_> =
+                entries.into_iter().filter(|e| bench.path("d").join(e).exists()).collect();
+            bench.run(&[&["gen", "--out", "new"], &ODD[..]].concat());
+            let staging = bench.path("d/.flexmac-gen");
+            let [new, old] = ["new", "old"].map(|name| staging.join(name));
+            fs::create_dir_all(&old).unwrap();
+            fs::rename(bench.path("new"), &new).unwrap();
+            fs::write(staging.join("had"), had.join("\n")).unwrap();
+            let aside = had.iter().map(|name| (bench.path("d").join(name), old.join(name)));
+            let into =
+                entries.iter().rev().map(|name| (new.join(name), bench.path("d").join(name)));
+            let order: Vec<_> = aside.chain(into).collect();
+            assert_eq!(order.len(), moves);
+            for (from, to) in order.iter().take(done) {
+                fs::rename(from, to).unwrap();
+            }
+            if done > 0 && done < moves {
+                bench.fail(2, &["estimate", "--config", "d", "--bits", "4x4"]);
+            }
+            // One that cannot write leaves what was there, or the new design if that was complete.
+            let full = format!("trap '' XFSZ; ulimit -f 8; exec {}", env!("CARGO_BIN_EXE_flexmac"));
+            let output = Command::new("bash")
+                .args(["-c", &format!("{full} gen --out d --rows 4")])
+                .current_dir(bench.path(""))
+                .output()
+                .unwrap();
+            assert_eq!(output.status.code(), Some(2), "{output:?}");
+            let expected = if done == moves { &whole } else { &before };
+            assert!(bench.files("d") == *expected, "{start:?} after {done} moves");
+            bench.run(&[&["gen", "--out", "d"], &ODD[..]].concat());
+            assert!(bench.files("d") == whole, "{start:?} after {done} moves");
         }
-        if (1..14).contains(&moves) {
-            bench.fail(2, &["estimate", "--config", "d", "--bits", "4x4"]);
-        }
-        // One that cannot write puts the earlier design back.
-        let full = format!("ulimit -f 8; exec {} gen --out d", env!("CARGO_BIN_EXE_flexmac"));
-        let full = ["-c", &format!("trap '' XFSZ; {full} --rows 4")];
-        let output = Command::new("bash").args(full).current_dir(bench.path("")).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{output:?}");
-        bench.run(&["estimate", "--config", "d", "--bits", "4x4"]);
-        bench.run(&[&["gen", "--out", "d"], &ODD[..]].concat());
-        assert!(bench.files("") == whole, "after {moves} moves");
     }
+}
+
+#[test]
+fn a_path_through_the_designs_own_folders_is_the_folder() {
+    let bench = Bench::with_design(&SMALL);
+    let mut inside = bench.command(&[&["gen", "--out", "rtl/.."], &ODD[..]].concat());
+    inside.current_dir(bench.path("d")).assert().success();
+    assert!(bench.files("d") == Bench::with_design(&ODD).files("d"));
+    let before = bench.files("");
+    let error = bench.fail(2, &["gen", "--out", "nosuch/.."]);
+    assert!(error.contains("nosuch/..: expected a folder with a name"), "{error}");
+    assert!(bench.files("") == before);
 }
 
 #[test]

@@ -142,7 +142,12 @@ fn studies_are_refused_before_their_folder_is_made() {
         ("--chunk 8", "--chunk 5", "chunk: expected 2, 4, 8 or 16, found 5"),
         ("--chunk 8", "--rows 8", "'--rows <N>' cannot be used multiple times"),
         ("--max-k 64\"\nfixed", "--json 1\"\nfixed", "unexpected argument '1' found"),
-        ("modes = [\"8x8\"]", "modes = [\"40x8\"]", "modes: invalid value '40x8'"),
+        (
+            "modes = [\"8x8\"]",
+            "modes = [\"40x8\"]",
+            "modes: \"40x8\": expected two widths of 2..=32 bits",
+        ),
+        ("modes = [\"8x8\"]", "modes = [\"4x4,8x8\"]", "modes: \"4x4,8x8\": expected two widths"),
         ("--policy static", "--policy magic", "run static: invalid value 'magic'"),
         ("osu018 = ", "'-x' = ", "names that begin with no '-' or '.', found -x"),
     ] {
@@ -154,7 +159,12 @@ fn studies_are_refused_before_their_folder_is_made() {
     }
     bench.run(&words("sweep --study smoke --out s --write-only"));
     fs::create_dir_all(bench.path("s/runs/static")).unwrap();
-    fs::write(bench.path("s/runs/static/config.json"), "{}").unwrap();
+    // The run's record has the array it is on.
+    let design = "--chunk 8 --lanes 1 --max-bits 16 --max-k 64 --rows 2 --cols 2";
+    bench.run(&words(&format!("gen {design} --out array")));
+    let record = fs::read_to_string(bench.path("array/config.json")).unwrap();
+    let record = record.replace("\"parameters\"", "\"array\"");
+    fs::write(bench.path("s/runs/static/config.json"), record).unwrap();
     let before = bench.files("s");
     for (old, new) in
         [("--bits 8", "--bits 9"), ("--chunk 8", "--chunk 4"), ("cols = 2", "cols = 3")]
@@ -175,10 +185,14 @@ fn studies_are_refused_before_their_folder_is_made() {
         (begun.replace("--bits 8 --iters 4", "--bits 4 --iters 8"), 2),
     ] {
         let noted = format!("{flags} --config designs/flex8/array\n");
-        fs::write(bench.path("s/runs/static.flags"), noted).unwrap();
+        fs::write(bench.path("s/runs/.static.flags"), noted).unwrap();
         bench.command(&words("sweep --study smoke --out s --write-only")).assert().code(code);
     }
-    fs::remove_file(bench.path("s/runs/static.flags")).unwrap();
+    fs::remove_file(bench.path("s/runs/.static.flags")).unwrap();
+    // A run from elsewhere in its place, and back.
+    for flags in ["--run static=array", ""] {
+        bench.run(&words(&format!("sweep --study smoke --out s --write-only {flags}")));
+    }
     // A study may grow, and what its runs do not look at may change.
     let more = "[runs]\nmore = { train = '--net mlp --data synthetic' }";
     fs::write(

@@ -252,7 +252,7 @@ def check_change(flexmac, snakemake, folder):
     check("its design is made again", made.returncode == 0, made.stderr[-1000:] + log)
     lanes = load(study / "designs/fixed16/array/config.json")["parameters"]["lanes"]
     check("as the study has it now", lanes == 2, lanes)
-    noted = (study / "runs/static.flags").read_text().split()
+    noted = (study / "runs/.static.flags").read_text().split()
     check("a run's flags are noted", noted[-2:] == ["--config", "designs/flex8/array"], noted)
 
 

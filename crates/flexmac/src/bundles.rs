@@ -85,8 +85,7 @@ pub fn prepare(folder: &Path, design: &Design, start: Start) -> Result<()> {
         fs::remove_file(later).with_context(place)?;
     }
     let target = folder.join(DESIGN);
-    rtlgen::write(&design.config, &target).with_context(place)?;
-    rtlgen::write_sources(&target, &design.sources).with_context(place)
+    rtlgen::write_copy(&design.config, &design.sources, &target).with_context(place)
 }
 
 /// The bundles in a folder, by iteration.

@@ -56,8 +56,7 @@ fn save(
     layout: Layout,
 ) -> Result<String> {
     std::fs::create_dir_all(folder)?;
-    rtlgen::write(&design.config, &folder.join("design"))?;
-    rtlgen::write_sources(&folder.join("design"), &design.sources)?;
+    rtlgen::write_copy(&design.config, &design.sources, &folder.join("design"))?;
     let write = |name: &str, values: ArrayView2<'_, i32>| -> Result<PathBuf> {
         let path = folder.join(name);
         npy::write_matrix(&path, values)?;

@@ -10,6 +10,10 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
 
+/// What makes a step run again. Not code: another version of a rule, as another flexmac may write, is no
+/// reason to repeat days of work. The next flag ends the list.
+const TRIGGERS: [&str; 3] = ["mtime", "params", "input"];
+
 /// Flags of every command that has Snakemake do its work.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Workflow")]
@@ -60,7 +64,11 @@ impl WorkflowArgs {
         let lock = lock_folder(command, out)?;
         write_files(command, out, files)?;
         if self.write_only {
-            outln!("{}: snakemake --cores all", out.display());
+            outln!(
+                "{}: snakemake --cores all --rerun-triggers {}",
+                out.display(),
+                TRIGGERS.join(" ")
+            );
             return Ok(None);
         }
         // A path holds from here, a name is looked up on PATH; the workflow runs elsewhere.
@@ -72,7 +80,8 @@ impl WorkflowArgs {
         let mut snakemake = Command::new(program);
         // As its standard input Snakemake, and every step it starts, holds the lock too.
         snakemake.current_dir(out).stdin(Stdio::from(lock));
-        snakemake.args(["--rerun-incomplete", "--keep-going"]);
+        snakemake.args(["--rerun-incomplete", "--keep-going", "--rerun-triggers"]);
+        snakemake.args(TRIGGERS);
         match (&self.profile, self.cores) {
             (Some(profile), None) => {
                 let profile = fs::canonicalize(profile)

@@ -63,13 +63,14 @@ impl RunFolder {
         let weights = weights_of(path);
         let mut folder = Self::open(path)?;
         // What an earlier run left must not be taken for this one's, least of all by a resume
-        // after this one is killed: so the settings, without which there is none, go first.
-        remove(|path| fs::remove_file(path), path.join("config.json"))?;
-        remove(|path| fs::remove_dir_all(path), path.join("checkpoints"))?;
-        remove(|path| fs::remove_file(path), path.join("result.json"))?;
+        // after this one is killed: so the settings, without which there is none, go before the
+        // checkpoints. What they make known as its files goes before them.
         for file in weights {
             remove(|path| fs::remove_file(path), file)?;
         }
+        remove(|path| fs::remove_file(path), path.join("result.json"))?;
+        remove(|path| fs::remove_file(path), path.join("config.json"))?;
+        remove(|path| fs::remove_dir_all(path), path.join("checkpoints"))?;
         folder.start()?;
         Ok(folder)
     }
@@ -184,7 +185,11 @@ impl RunFolder {
     {
         let folder = self.path.join("weights");
         fs::create_dir_all(&folder).map_err(NnError::io("create", &folder))?;
-        let mut formats = BTreeMap::new();
+        // First: a run that is killed in between still says which files are its own.
+        let formats: BTreeMap<_, _> = (network.params())
+            .map(|param| (param.name.clone(), T::FIXED.then(|| param.format())))
+            .collect();
+        self.write_json("weights/formats.json", &formats)?;
         for param in network.params() {
             let name = &param.name;
             for (suffix, values) in [("", param.values()), (".momentum", param.momentum())] {
@@ -192,9 +197,8 @@ impl RunFolder {
                     values.write_npy(file).map_err(io::Error::other)
                 })?;
             }
-            formats.insert(name.clone(), T::FIXED.then(|| param.format()));
         }
-        self.write_json("weights/formats.json", &formats)
+        Ok(())
     }
 
     fn write_whole(

@@ -1,13 +1,12 @@
 //! A generated design on disk: written whole or not at all, read back and checked.
 
-use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, ConfigSpec};
 use crate::error::RtlgenError;
-use crate::place::place;
+use crate::place::{Guests, place};
 use crate::render::{SourceFile, package};
 
 pub(crate) const CONFIG_FILE: &str = "config.json";
@@ -17,7 +16,7 @@ pub(crate) const FILE_LIST: &str = "flexmac.f";
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ConfigFile {
     generator: String,
-    parameters: ConfigSpec,
+    pub(crate) parameters: ConfigSpec,
     derived: Derived,
 }
 
@@ -36,6 +35,36 @@ struct Derived {
 /// disk says no or another process is writing there. In each case `out` is as it was.
 pub fn write(config: &Config, out: &Path) -> Result<Vec<PathBuf>, RtlgenError> {
     let mut files = package(config)?;
+    files.push(config_file(config));
+    place(&files, out, Guests::Kept)?;
+    Ok(files.iter().map(|file| out.join(&file.path)).collect())
+}
+
+/// Writes a copy of a design for a run's own use to `out`, in place of an earlier copy there: the Verilog
+/// as it was simulated, edited perhaps. Files from elsewhere than the design's `rtl/` come to lie there.
+///
+/// # Errors
+/// As for [`write`].
+pub fn write_copy(config: &Config, sources: &[SourceFile], out: &Path) -> Result<(), RtlgenError> {
+    let mut files = package(config)?;
+    files.retain(|file| !file.path.starts_with("rtl/") && file.path != FILE_LIST);
+    let mut paths: Vec<String> = Vec::new();
+    for (number, file) in sources.iter().enumerate() {
+        let name = Path::new(&file.path).file_name().and_then(|name| name.to_str());
+        let name = name.unwrap_or("unnamed.v");
+        let mut path = format!("rtl/{name}");
+        if paths.contains(&path) {
+            path = format!("rtl/{number}_{name}");
+        }
+        files.push(SourceFile { path: path.clone(), text: file.text.clone() });
+        paths.push(path);
+    }
+    files.push(SourceFile { path: FILE_LIST.to_owned(), text: paths.join("\n") + "\n" });
+    files.push(config_file(config));
+    place(&files, out, Guests::Removed)
+}
+
+fn config_file(config: &Config) -> SourceFile {
     let record = ConfigFile {
         generator: format!("flexmac {}", env!("CARGO_PKG_VERSION")),
         parameters: config.spec().clone(),
@@ -47,10 +76,7 @@ pub fn write(config: &Config, out: &Path) -> Result<Vec<PathBuf>, RtlgenError> {
     };
     let mut text = serde_json::to_string_pretty(&record).expect("plain numbers serialise");
     text.push('\n');
-    files.push(SourceFile { path: CONFIG_FILE.to_owned(), text });
-
-    place(&files, out)?;
-    Ok(files.iter().map(|file| out.join(&file.path)).collect())
+    SourceFile { path: CONFIG_FILE.to_owned(), text }
 }
 
 /// Reads and checks the configuration of a generated design; `path` is its folder or its
@@ -82,28 +108,6 @@ pub fn read_sources(path: &Path) -> Result<Vec<SourceFile>, RtlgenError> {
             Ok(SourceFile { path: name.to_owned(), text })
         })
         .collect()
-}
-
-/// Puts Verilog as it was simulated, edited perhaps, in place of a generated design's, list and all.
-/// Files from outside the design's folder come to lie in its `rtl/`.
-///
-/// # Errors
-/// [`RtlgenError::Io`].
-pub fn write_sources(folder: &Path, sources: &[SourceFile]) -> Result<(), RtlgenError> {
-    let mut list = String::new();
-    for file in sources {
-        let own = Path::new(&file.path);
-        let inside = own.components().all(|part| matches!(part, Component::Normal(_)));
-        let name = own.file_name().unwrap_or_default();
-        let path = if inside { own.to_owned() } else { Path::new("rtl").join(name) };
-        let target = folder.join(&path);
-        let parent = target.parent().expect("a file has a folder");
-        fs::create_dir_all(parent).map_err(io("create", parent))?;
-        fs::write(&target, &file.text).map_err(io("write", &target))?;
-        list += &format!("{}\n", path.display());
-    }
-    let target = folder.join(FILE_LIST);
-    fs::write(&target, list).map_err(io("write", &target))
 }
 
 pub(crate) fn read_record(path: &Path) -> Result<ConfigFile, RtlgenError> {

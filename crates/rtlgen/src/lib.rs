@@ -24,7 +24,7 @@ pub use cycles::Cycles;
 pub use describe::{Parameter, parameters};
 pub use design::port_bits;
 pub use error::{ConfigError, ConfigErrors, RtlgenError};
-pub use folder::{read, read_sources, write, write_sources};
+pub use folder::{read, read_sources, write, write_copy};
 pub use fp32::Pipeline;
 pub use group::{Share, deal};
 pub use registers::{

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, FromArgMatches};
 use cost::{Study, StudyRun};
+use rtlgen::Config;
 
 use crate::cmd::generate::GenArgs;
 use crate::workflow::WorkflowArgs;
@@ -55,7 +56,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 pub fn run(args: &SweepArgs, cli: &clap::Command) -> Result<()> {
     let study = read_study(args)?;
     check_flags(&study, cli).with_context(|| format!("sweep: --study {}", args.study))?;
-    refuse_other_runs(&study, &args.out).context("sweep")?;
+    refuse_other_runs(&study, &args.out, cli).context("sweep")?;
     let files = [
         ("Snakefile", SNAKEFILE.to_owned()),
         ("study.json", serde_json::to_string_pretty(&study)? + "\n"),
@@ -115,67 +116,77 @@ fn read_study(args: &SweepArgs) -> Result<Study> {
     Ok(study)
 }
 
+/// The command line of a step of the workflow, parsed.
+fn parse(cli: &clap::Command, command: &str, flags: &str) -> Result<clap::ArgMatches> {
+    let words = format!("flexmac {command} {flags} --out x");
+    cli.clone().try_get_matches_from(words.split_whitespace()).map_err(|error| {
+        let text = error.render().to_string();
+        let line = text.lines().next().unwrap_or_default().to_owned();
+        anyhow!(line.trim_start_matches("error: ").to_owned())
+    })
+}
+
+/// An array of the study, checked.
+fn array(study: &Study, design: &str, shape: (u32, u32), cli: &clap::Command) -> Result<Config> {
+    let (rows, cols) = shape;
+    let flags = format!("{} --rows {rows} --cols {cols}", study.designs[design]);
+    let check = || {
+        let matches = parse(cli, "gen", &flags)?;
+        let matches = matches.subcommand_matches("gen").expect("the command given");
+        GenArgs::from_arg_matches(matches)?.check()
+    };
+    check().with_context(|| format!("design {design}, {rows} x {cols}"))
+}
+
 /// Parses what the workflow's commands will be given, now and not in the step that fails.
 fn check_flags(study: &Study, cli: &clap::Command) -> Result<()> {
-    let parse = |command: &str, flags: &str, rest: &str| {
-        let words = format!("flexmac {command} {flags} {rest} --out x");
-        cli.clone().try_get_matches_from(words.split_whitespace()).map_err(|error| {
-            let text = error.render().to_string();
-            let line = text.lines().next().unwrap_or_default().to_owned();
-            anyhow!(line.trim_start_matches("error: ").to_owned())
-        })
-    };
-    for (name, flags) in &study.designs {
-        for (rows, cols) in [vec![(study.rows, study.cols)], study.probes_of(name)].concat() {
-            let check = || {
-                let matches = parse("gen", flags, &format!("--rows {rows} --cols {cols}"))?;
-                let gen_matches = matches.subcommand_matches("gen").expect("the command given");
-                GenArgs::from_arg_matches(gen_matches)?.check()
-            };
-            check().with_context(|| format!("design {name}, {rows} x {cols}"))?;
+    for name in study.designs.keys() {
+        for shape in [vec![(study.rows, study.cols)], study.probes_of(name)].concat() {
+            array(study, name, shape, cli)?;
         }
     }
     for mode in &study.modes {
-        let modes = format!("--modes {mode}");
-        parse("power", "--config x --netlist x", &modes).context("modes")?;
+        mode.parse::<power::Mode>().map_err(|error| anyhow!("modes: {mode:?}: {error}"))?;
     }
     for (name, run) in study.runs.iter().filter(|(_, run)| run.folder.is_none()) {
-        let array = if run.design.is_some() { "--config x" } else { "" };
-        parse("train", &run.train, array).with_context(|| format!("run {name}"))?;
+        parse(cli, "train", &train_flags(run)).with_context(|| format!("run {name}"))?;
     }
     Ok(())
 }
 
 /// A run that is there is resumed with the settings it has: refuses one that was begun with others, or
 /// on another array.
-fn refuse_other_runs(study: &Study, out: &Path) -> Result<()> {
+fn refuse_other_runs(study: &Study, out: &Path, cli: &clap::Command) -> Result<()> {
     let old = out.join("study.json").exists().then(|| Study::read(out)).transpose()?;
     for (name, run) in study.runs.iter().filter(|(_, run)| run.folder.is_none()) {
         let folder = out.join("runs").join(name);
-        if !folder.join("config.json").exists() {
+        let Ok(config) = bounded::text(&folder.join("config.json"), bounded::TEXT) else {
             continue;
-        }
-        let before = old.as_ref().and_then(|old| Some((old, old.runs.get(name)?)));
-        // What the workflow noted as the run began, or, if it was none that did, the study before.
-        let noted = out.join("runs").join(format!("{name}.flags"));
-        let begun = bounded::text(&noted, bounded::TEXT).ok();
-        let begun = begun.or_else(|| Some(train_flags(before?.1)));
-        let now = train_flags(run);
-        let same = begun.as_ref().is_none_or(|begun| options(begun) == options(&now));
-        let array = |study: &Study| {
-            let design = run.design.as_ref()?;
-            Some((study.rows, study.cols, options(study.designs.get(design)?)))
         };
-        let same_array =
-            before.is_none_or(|(old, _)| array(old).is_none() || array(old) == array(study));
-        if !(same && same_array) {
-            let begun = begun.filter(|_| !same).unwrap_or_else(|| "another array".to_owned());
+        // What the workflow noted as the run began, or, if it was none that did, the study before.
+        let noted = out.join("runs").join(format!(".{name}.flags"));
+        let begun = bounded::text(&noted, bounded::TEXT).ok().or_else(|| {
+            let before = old.as_ref()?.runs.get(name)?;
+            before.folder.is_none().then(|| train_flags(before))
+        });
+        let now = train_flags(run);
+        let refuse = |found: &str| {
             bail!(
-                "{}: expected a run begun as the study has it, {now:?}, found {:?}; name the study's \
+                "{}: expected a run begun as the study has it, {now:?}, found {found}; name the study's \
                  run differently, remove the folder, or choose another --out",
-                folder.display(),
-                begun.trim()
+                folder.display()
             );
+        };
+        if let Some(begun) = begun.filter(|begun| options(begun) != options(&now)) {
+            refuse(&format!("{:?}", begun.trim()))?;
+        }
+        let config: serde_json::Value = serde_json::from_str(&config).unwrap_or_default();
+        let Some(design) = run.design.as_ref().filter(|_| config["array"].is_object()) else {
+            continue;
+        };
+        let array = array(study, design, (study.rows, study.cols), cli)?;
+        if config["array"] != serde_json::to_value(array.spec())? {
+            refuse(&format!("one on another array than {}", array.summary()))?;
         }
     }
     Ok(())
