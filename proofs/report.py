@@ -20,11 +20,11 @@ def write_proofs(path, rows):
 
 
 def write_faults(path, rows):
-    """Rows of modules that were not tried stay as they are; modules stand in alphabetical order."""
+    """Rows of faults that were not tried stay as they are; modules stand in alphabetical order."""
     lines = ["| module | fault | caught by |", "| --- | --- | --- |"]
-    tried = {module for module, _, _ in rows}
+    tried = {(module, what) for module, what, _ in rows}
     kept = path.read_text().partition("<!-- faults -->")[2].partition("<!-- end faults -->")[0]
     body = [line for line in kept.split("\n") if line.startswith("| flexmac_")]
-    body = [line for line in body if line.split(" ")[1] not in tried]
+    body = [line for line in body if tuple(line.removeprefix("| ").split(" | ")[:2]) not in tried]
     body += [f"| {module} | {what} | {found} |" for module, what, found in rows]
     replace(path, "faults", lines + sorted(body, key=lambda line: line.split(" ")[1]))

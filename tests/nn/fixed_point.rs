@@ -1,7 +1,7 @@
 //! One convolution and one inner product, forward and backward, against plain integer loops.
 //!
 //! The oracle knows neither patches nor products: it indexes images directly, sums in 128 bits and
-//! rounds with the definition of DESIGN.md section 2.
+//! rounds with the definition of docs/arithmetic.md.
 
 use cosim::ReferenceEngine;
 use dps::{FormatTable, Formats};

@@ -1,7 +1,7 @@
 //! A run on a flexible array against the same training on arrays without precision scaling.
 //!
 //! Speed-up is iso-area: (cycles x period x area) of the baseline over that of the flexible array.
-//! Two clock rules (DESIGN.md, section 10): *equal depth*, the baseline with as many pipeline stages
+//! Two clock rules (docs/headline.md): *equal depth*, the baseline with as many pipeline stages
 //! as the flexible array, each at its own best clock; and *equal clock*, the baseline with the fewest
 //! stages that reach the flexible array's clock. Where none does, the fastest stands for it, and the
 //! comparison says so.

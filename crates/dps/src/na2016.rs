@@ -1,7 +1,7 @@
 //! `na2016`: one width for all, an integer length per tensor (Na and Mukhopadhyay, "Speeding up
 //! convolutional neural network training with dynamic precision scaling and flexible
-//! multiplier-accumulator", ISLPED 2016), as the authors' published code does it (DESIGN.md
-//! section 8, points 1 to 4).
+//! multiplier-accumulator", ISLPED 2016), as the authors' published code does it
+//! (docs/policies.md).
 //!
 //! Two stages. In *I-search* all tensors have the maximum width while each looks for its shortest
 //! integer length: the point moves up a bit after every `isearch_window` + 1 iterations without

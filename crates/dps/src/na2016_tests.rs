@@ -1,4 +1,4 @@
-//! Drives the controller alone and pins each transition of DESIGN.md section 8.
+//! Drives the controller alone and pins each of its transitions.
 
 use fxp::Counters;
 

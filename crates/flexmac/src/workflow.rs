@@ -175,7 +175,8 @@ fn unlock_snakemake(command: &str, program: &Path, out: &Path) -> Result<()> {
 fn find_snakemake(command: &str, program: &Path) -> Result<()> {
     let found = Command::new(program).arg("--version").output().with_context(|| {
         format!(
-            "{command}: run {}; install it with: pip install snakemake (or apt-get install snakemake)",
+            "{command}: run {}; install it with: apt-get install snakemake (or pip install snakemake in an environment, named by \
+             --snakemake)",
             program.display()
         )
     })?;

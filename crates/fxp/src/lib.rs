@@ -1,6 +1,6 @@
 //! Fixed-point formats, rounding, saturation, the random stream and the exact GEMM reference.
 //!
-//! This crate is the arithmetic contract of flexmac (DESIGN.md sections 2, 3 and 6). The array
+//! This crate is the arithmetic contract of flexmac (docs/arithmetic.md). The array
 //! computes exact integer dot products and rounds once, at its edge, so the reference is
 //! mathematics and not a model of a pipeline: [`exact_gemm`] gives the sums, [`Requantizer`] the
 //! one rounding, [`Lfsr`] and [`SeedPath`] the random bits that stochastic rounding consumes.

@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
 
-    /// DESIGN.md section 2 word for word, on a numerator over 2^(shift + 24) so that all is exact.
+    /// docs/arithmetic.md word for word, on a numerator over 2^(shift + 24) so that all is exact.
     fn definition(r: &Requantizer, sum: i128, word: u32) -> i128 {
         if r.shift <= 0 {
             return sum * (1 << -r.shift);

@@ -1,6 +1,6 @@
 //! One training iteration, and everything that must survive between two of them.
 //!
-//! Order of an iteration (DESIGN.md section 8): parameters follow the formats the policy set; the
+//! Order of an iteration (docs/training.md): parameters follow the formats the policy set; the
 //! batch goes forward; loss and its average; backward; update and rounding of parameters; then the
 //! policy sees the loss and every overflow of the iteration and settles the next formats.
 

@@ -87,8 +87,7 @@ impl FromStr for Style {
     }
 }
 
-/// Parameters as asked for, not yet checked. Field meanings: DESIGN.md section 5 and
-/// `flexmac describe`.
+/// Parameters as asked for, not yet checked. Field meanings: `flexmac describe`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "each field is described once, in describe.rs")]

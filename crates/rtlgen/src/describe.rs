@@ -20,7 +20,7 @@ pub struct Parameter {
     pub meaning: &'static str,
 }
 
-/// All parameters, in the order of DESIGN.md section 5.
+/// All parameters, in the order in which people read them.
 pub fn parameters() -> Vec<Parameter> {
     let d = ConfigSpec::default();
     let row =

@@ -1,4 +1,4 @@
-//! What a product must be, from DESIGN.md sections 2, 3 and 6 in plain 128-bit integers.
+//! What a product must be, from docs/arithmetic.md in plain 128-bit integers.
 //!
 //! Nothing of `fxp` is used: the dot product is a loop, rounding is a floored division, the random
 //! stream is stepped bit by bit. It is slow and meant to be obvious.
