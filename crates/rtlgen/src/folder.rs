@@ -44,7 +44,7 @@ pub fn write(config: &Config, out: &Path) -> Result<Vec<PathBuf>, RtlgenError> {
 /// as it was simulated, edited perhaps. Files from elsewhere than the design's `rtl/` come to lie there.
 ///
 /// # Errors
-/// As for [`write`].
+/// As for [`write()`].
 pub fn write_copy(config: &Config, sources: &[SourceFile], out: &Path) -> Result<(), RtlgenError> {
     let mut files = package(config)?;
     files.retain(|file| !file.path.starts_with("rtl/") && file.path != FILE_LIST);
