@@ -146,7 +146,9 @@ impl Study {
             }
         }
         let flags = self.designs.values().chain(self.runs.values().map(|run| &run.train));
-        for text in flags.chain(self.libraries.values()).chain(&self.modes) {
+        let paths = self.runs.values().filter_map(|run| run.folder.as_ref());
+        let paths = paths.chain(self.libraries.values());
+        for text in flags.chain(paths).chain(&self.modes) {
             if let Some(c) = text.chars().find(|&c| !is_shell_plain(c)) {
                 let expected =
                     "letters, digits and -._/,=:+@% where a shell reads (paths written out)";

@@ -136,12 +136,6 @@ pub fn run(args: &SynthArgs) -> Result<()> {
 
 /// Refuses a module that the design does not have.
 fn check_top(top: &str, design: &Design) -> Result<()> {
-    let declared = |line: &str| {
-        let name = line.strip_prefix("module ")?.split(|c: char| !c.is_alphanumeric() && c != '_');
-        name.into_iter().next().map(str::to_owned)
-    };
-    let lines = design.sources.iter().flat_map(|file| file.text.lines());
-    let modules: BTreeSet<_> = lines.filter_map(declared).collect();
     // However an edited design writes it; what is none after all, Yosys refuses.
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     let is_declared = |file: &SourceFile| {
@@ -149,7 +143,11 @@ fn check_top(top: &str, design: &Design) -> Result<()> {
         words.windows(2).any(|pair| ["module", "macromodule"].contains(&pair[0]) && pair[1] == top)
     };
     if !design.sources.iter().any(is_declared) {
-        let names: Vec<_> = modules.into_iter().collect();
+        let lines = design.sources.iter().flat_map(|file| file.text.lines());
+        let declared = lines.filter_map(|line| line.strip_prefix("module "));
+        let names: BTreeSet<_> =
+            declared.filter_map(|rest| rest.split(|c| !is_name(c)).next()).collect();
+        let names: Vec<_> = names.into_iter().collect();
         bail!("synth: --top: expected a module of the design, {}; found {top:?}", names.join(", "));
     }
     Ok(())
