@@ -1,33 +1,19 @@
 //! One place that turns a command's outcome into an exit code.
 
-use std::fmt;
 use std::process::ExitCode;
 
 use cosim::EngineError;
+use thiserror::Error;
 
 /// Tiles of a run that differ from the reference.
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[error("{0}")]
 pub struct Differs(pub String);
 
-impl fmt::Display for Differs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Differs {}
-
 /// An interrupt ended a run that says so itself, with its results so far printed.
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[error("{0}")]
 pub struct Interrupted(pub String);
-
-impl fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Interrupted {}
 
 /// Prints an error as one chain of causes and picks the code: 1 for a difference between RTL and
 /// reference, 130 for a run that was interrupted, as shells have it, 2 for everything else.
