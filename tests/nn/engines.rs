@@ -1,22 +1,25 @@
 //! Training on the RTL and on the reference from one seed ends in identical weights, bit for bit.
 
-use cosim::{CheckedEngine, Engine, ReferenceEngine, RtlEngine};
-use dps::{Na2016, Na2016Config};
-use fxp::Rounding;
-use nn::data::synthetic;
-use nn::{IterationRecord, NetPlan, NetSpec, Trainer, TrainerConfig, TrainerState};
-use rtlgen::{Config, ConfigSpec};
+use flexmac_array::{ArrayConfig, ArraySpec};
+use flexmac_cosim::{CheckedEngine, RtlEngine};
+use flexmac_dataset::synthetic;
+use flexmac_dps::{Na2016, Na2016Config};
+use flexmac_engine::{Engine, ReferenceEngine};
+use flexmac_fxp::Rounding;
+use flexmac_nn::{NetPlan, NetSpec};
+use flexmac_record::IterationRecord;
+use flexmac_train::{Trainer, TrainerConfig, TrainerState};
 
 const ITERATIONS: u64 = 6;
 
 /// An odd array, so that no dimension of the network divides its own.
-fn array() -> Config {
-    let spec = ConfigSpec { rows: 3, cols: 5, lanes: 3, max_k: 100, ..ConfigSpec::default() };
+fn array() -> ArrayConfig {
+    let spec = ArraySpec { rows: 3, cols: 5, lanes: 3, max_k: 100, ..ArraySpec::default() };
     spec.check().unwrap()
 }
 
 fn rtl() -> RtlEngine {
-    RtlEngine::new(array(), &rtlgen::verilog(&array()).unwrap(), None).unwrap()
+    RtlEngine::new(array(), &flexmac_rtlgen::verilog(&array()).unwrap(), None).unwrap()
 }
 
 /// A policy hurried enough to leave 32 bits within the run.

@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 
-use report::{Run, read_synth};
+use flexmac_report::{Run, read_synth};
 use support::{CONFIG, HISTORY, RESULT, fixture, write_run};
 use tempfile::TempDir;
 
