@@ -16,10 +16,10 @@ use crate::workflow::WorkflowArgs;
 
 /// The studies that are known by name.
 const STUDIES: [(&str, &str); 4] = [
-    ("headline", include_str!("../../../../studies/headline.toml")),
-    ("lanes16", include_str!("../../../../studies/lanes16.toml")),
-    ("pareto", include_str!("../../../../studies/pareto.toml")),
-    ("smoke", include_str!("../../../../studies/smoke.toml")),
+    ("headline", include_str!("../../../../experiments/studies/headline.toml")),
+    ("lanes16", include_str!("../../../../experiments/studies/lanes16.toml")),
+    ("pareto", include_str!("../../../../experiments/studies/pareto.toml")),
+    ("smoke", include_str!("../../../../experiments/studies/smoke.toml")),
 ];
 
 const SNAKEFILE: &str = include_str!("../../../../templates/sweep/Snakefile");

@@ -8,7 +8,7 @@
 //! the same flow as `flexmac synth`; `--search` looks for each one's shortest period. Its netlist
 //! then runs on the same operands in each mode, every result compared with the exact sum, every
 //! net's activity counted, and OpenSTA makes energy of that as in `flexmac power`. Without LIBERTY:
-//! OSU 180 nm. `scripts/trials` calls it; docs/hardware.md has the tables. Exit 1 if a netlist is
+//! OSU 180 nm. `experiments/trials` calls it; docs/hardware.md has the tables. Exit 1 if a netlist is
 //! wrong, 2 on errors.
 
 mod design;

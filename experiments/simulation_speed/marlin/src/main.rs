@@ -1,7 +1,7 @@
 //! One product on the Verilated core, driven by the crate marlin as its tutorials say. The loop and its
-//! clocking are those of bench_cosim.cpp.
+//! clocking are those of loop.cpp.
 //!
-//! `bench_marlin fields|names RTL VERILATOR M K N BITS` with ROWS, COLS, LANES, CHUNK in the environment
+//! `marlin_gemm fields|names RTL VERILATOR M K N BITS` with ROWS, COLS, LANES, CHUNK in the environment
 //! reads `a.i32` and `b.i32` here, writes `marlin.i32`, and prints seconds, CPU seconds and cycles.
 
 mod pins;

@@ -1,9 +1,9 @@
-"""One product on the core, driven by cocotb: what scripts/bench_cosim measures. A test module, and the
+"""One product on the core, driven by cocotb: what experiments/simulation_speed/run measures. A test module, and the
 program that builds its simulation and runs it. One trigger a clock cycle; operands are made ready
 beforehand, results are checked afterwards against Python's integers.
 
-    bench_cosim_cocotb.py build SIMULATOR FOLDER SOURCES...
-    bench_cosim_cocotb.py run SIMULATOR FOLDER
+    cocotb_gemm.py build SIMULATOR FOLDER SOURCES...
+    cocotb_gemm.py run SIMULATOR FOLDER
 
 FOLDER holds shape.json, a.i32 and b.i32; seconds and cycles go to time.json. BENCH names it too.
 """
@@ -139,7 +139,7 @@ def main():
         runner.build(sources=files, timescale=("1ns", "1ps"), log_file=log,
                      build_args=VERILATOR if simulator == "verilator" else [], **place)  # fmt: skip
         return
-    results = runner.test(test_module="bench_cosim_cocotb", hdl_toplevel_lang="verilog",
+    results = runner.test(test_module="cocotb_gemm", hdl_toplevel_lang="verilog",
                           test_dir=folder, log_file=log,
                           results_xml=folder / "results.xml", **place)  # fmt: skip
     if get_results(results) != (1, 0):
