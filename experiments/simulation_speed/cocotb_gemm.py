@@ -1,11 +1,12 @@
-"""One product on the core, driven by cocotb: what experiments/simulation_speed/run measures. A test module, and the
-program that builds its simulation and runs it. One trigger a clock cycle; operands are made ready
-beforehand, results are checked afterwards against Python's integers.
+"""One GEMM on the core, driven by cocotb, for experiments/simulation_speed/run. This file is the test module and
+also the program that builds and runs the simulation. It awaits one trigger per clock cycle; operands are packed
+before, and results are checked with Python's integers after the measured time.
 
     cocotb_gemm.py build SIMULATOR FOLDER SOURCES...
     cocotb_gemm.py run SIMULATOR FOLDER
 
-FOLDER holds shape.json, a.i32 and b.i32; seconds and cycles go to time.json. BENCH names it too.
+FOLDER has shape.json, a.i32 and b.i32; seconds and cycles are written to its time.json. The environment
+variable GEMM_FOLDER must name the same folder.
 """
 
 import array
@@ -20,7 +21,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 from cocotb.types import LogicArray
 
-FOLDER = pathlib.Path(os.environ["BENCH"])
+FOLDER = pathlib.Path(os.environ["GEMM_FOLDER"])
 SHAPE = json.loads((FOLDER / "shape.json").read_text())
 ROWS, COLS, LANES, CHUNK = (SHAPE[name] for name in ("rows", "cols", "lanes", "chunk"))
 M, K, N, BITS = (SHAPE[name] for name in ("m", "k", "n", "bits"))
@@ -33,7 +34,7 @@ def read(name):
 
 
 def banks(lines, ports, value):
-    """The words of each band of `ports` lines, plane by plane; `value(line, k)` is an element."""
+    """The words of each band of `ports` lines, plane after plane; `value(line, k)` is an element."""
     mask, width = (1 << CHUNK) - 1, ports * LANES * CHUNK
     result = []
     for first in range(0, lines, ports):
@@ -51,7 +52,7 @@ def banks(lines, ports, value):
 
 
 @cocotb.test()
-async def product(dut):
+async def gemm(dut):
     a, b = read("a"), read("b")
     banks_a = banks(M, ROWS, lambda line, k: a[line * K + k])
     banks_b = banks(N, COLS, lambda line, k: b[k * N + line])
@@ -88,7 +89,7 @@ async def product(dut):
     started, cpu = time.perf_counter(), time.process_time()
     offer(offered)
     while True:
-        # Values are those before the edge; what is written appears after it.
+        # Reads give the values before the edge; writes take effect after it.
         await edge
         if valid.value:
             beats.append(data.value)
@@ -109,7 +110,7 @@ async def product(dut):
 
 
 def check(a, b, beats):
-    """Every result against Python's integers."""
+    """Compares every result with the exact one."""
     rows_of = [min(ROWS, M - tile // ACROSS * ROWS) for tile in range(TILES)]
     assert len(beats) == sum(rows_of), (len(beats), rows_of)
     beats = iter(beats)
@@ -124,7 +125,7 @@ def check(a, b, beats):
                 assert found == expected, (row, column, expected, found)
 
 
-# Those of the engine's models.
+# The flags of the engine's models.
 VERILATOR = ["-O3", "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal"]
 
 

@@ -1,11 +1,11 @@
-// One product on the Verilated core, driven by a loop written for it and for nothing else: what
-// experiments/simulation_speed/run holds the RTL engine against. The clocking is the engine's (docs/cosim.md): pins
-// settle with the clock low, handshakes are read, the clock rises, pins change.
+// One GEMM on the Verilated core, driven by a loop that was written for this core alone: the yardstick of
+// experiments/simulation_speed/run for the RTL engine. It clocks the core as the engine does (docs/cosim.md):
+// evaluate with the clock low, read handshakes, raise the clock, change inputs.
 //
 //   loop M K N BITS THREADS < a.i32, b.i32 in this folder > seconds, CPU seconds, cycles
 //
-// ROWS, COLS, LANES, CHUNK and DEPTH come from the build. One command a tile, rounding to nearest, no
-// bias; results dropped by BITS go to loop.i32. Each thread has a model and a range of tiles.
+// ROWS, COLS, LANES, CHUNK and DEPTH are macros. One command for each tile, rounding to nearest, no bias.
+// The results, shifted right by BITS, go to loop.i32. Each thread has its own model and a range of tiles.
 
 #include <chrono>
 #include <cstdint>
@@ -42,7 +42,7 @@ std::vector<int32_t> read(const char* name, size_t count) {
   std::vector<int32_t> values(count);
   std::ifstream file{name, std::ios::binary};
   if (!file.read(reinterpret_cast<char*>(values.data()), 4 * count)) {
-    std::fprintf(stderr, "simulation_speed: %s: expected %zu integers\n", name, count);
+    std::fprintf(stderr, "loop: %s: expected %zu integers\n", name, count);
     std::exit(2);
   }
   return values;
@@ -167,7 +167,7 @@ int main(int argc, char** argv) {
   const Shape shape{std::atoi(argv[1]), std::atoi(argv[2]), std::atoi(argv[3]), std::atoi(argv[4])};
   const int threads = std::atoi(argv[5]);
   if (shape.planes() * shape.words() > DEPTH) {
-    std::fprintf(stderr, "simulation_speed: a tile takes more than one command\n");
+    std::fprintf(stderr, "loop: a tile takes more than one command\n");
     return 2;
   }
   const auto a = read("a.i32", size_t(shape.m) * shape.k), b = read("b.i32", size_t(shape.k) * shape.n);

@@ -1,4 +1,4 @@
-//! One product on the Verilated core, driven by the crate marlin as its tutorials say. The loop and its
+//! One GEMM on the Verilated core, driven by the crate marlin as its tutorials show. The loop and its
 //! clocking are those of loop.cpp.
 //!
 //! `marlin_gemm fields|names RTL VERILATOR M K N BITS` with ROWS, COLS, LANES, CHUNK in the environment
@@ -17,7 +17,7 @@ use pins::{Command, Core, Named, Pins};
 
 type Anything = Box<dyn std::error::Error>;
 
-/// What the product and the array are.
+/// Sizes of the GEMM and of the array.
 struct Shape {
     m: usize,
     k: usize,
@@ -124,11 +124,11 @@ fn timed<'b>(
     out: &mut [u32],
 ) -> Result<(f64, f64, u64), Anything> {
     let (start, cpu) = (Instant::now(), cpu_seconds()?);
-    let cycles = product(core, shape, banks, out);
+    let cycles = gemm(core, shape, banks, out);
     Ok((start.elapsed().as_secs_f64(), cpu_seconds()? - cpu, cycles))
 }
 
-fn product<'b>(
+fn gemm<'b>(
     core: &mut impl Pins<'b>,
     shape: &Shape,
     (banks_a, banks_b): Banks<'b>,
