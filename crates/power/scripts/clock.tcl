@@ -1,6 +1,6 @@
 # Power of two buffers of a clock tree, one that drives clock pins and one that drives buffers, and of
-# flip-flops that are clocked and otherwise still: what OpenSTA 2.0.17 counts for each of them behind
-# a clock gate, shut or open.
+# flip-flops whose clock runs while their other pins do not change. OpenSTA 2.0.17 counts this power for
+# flip-flops behind a clock gate, whether the gate is open or closed.
 # Placeholders: @PERIOD_PS@, @CONDITIONS@, @LEAF_FF@, @BRANCH_FF@ (loads in femtofarads), @PROBES@
 # (the flip-flops), @STILL@ (their pins off the clock).
 read_liberty cells.lib

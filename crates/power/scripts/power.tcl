@@ -1,11 +1,11 @@
-# Power of a flat netlist under measured activity, case after case. Pins and activities come as files
-# of one line a pin: a command for each would take minutes to parse.
-# OpenSTA 2.0.17 carries activities onwards from ports and from cells without inputs, over what was
-# set, so power.v has no input but the clock: registers stand where inputs and constants were.
-# `set_power_activity -pins` of that version calls a procedure it does not have; what it meant to call
-# is called here.
-# Clock pins behind gates get the slew of the clock itself, which is ideal: before layout a gate drives
-# thousands of them, and the slew of that net would be in the energy of every flip-flop.
+# Power of a flat netlist under measured activity, case by case. Pins and activities are read from files
+# with one line for each pin: a command for each would take minutes to parse.
+# OpenSTA 2.0.17 propagates activities from ports and from cells without inputs, and overwrites those that
+# were set. Therefore power.v has no input but the clock: registers replace its inputs and constants.
+# `set_power_activity -pins` of that version calls a procedure that does not exist; this script calls the
+# right one.
+# Clock pins behind gates get the ideal slew of the clock. Before layout a gate drives thousands of them,
+# and the slew of that net would distort the energy of every flip-flop.
 # Placeholders: @CASES@, @PERIOD_PS@, @CONDITIONS@ (set_operating_conditions or nothing).
 read_liberty cells.lib
 read_verilog power.v

@@ -1,5 +1,5 @@
-// A register with an enable becomes a clock gate and a register without: one latch instead of a
-// multiplexer per bit. Not below four bits, where the gate costs more than it saves.
+// Maps a register with an enable to a clock gate and a register without an enable: one latch instead of
+// a multiplexer for each bit. Registers below four bits stay as they are: a gate would cost more.
 // Placeholders: @CELL@ and its pins @CLOCK@, @ENABLE@, @OUT@; @TEST@ ties its test pin, or nothing.
 (* techmap_celltype = "$dffe" *)
 module clock_gated #(
@@ -22,7 +22,7 @@ module clock_gated #(
 
 endmodule
 
-// The same with a synchronous reset that an enable does not hold back: the gate opens for either.
+// The same with a synchronous reset that does not depend on the enable: either opens the gate.
 (* techmap_celltype = "$sdffe" *)
 module clock_gated_reset #(
     parameter WIDTH = 1,
@@ -50,7 +50,7 @@ module clock_gated_reset #(
 
 endmodule
 
-// The same with a reset that counts only where the register is enabled.
+// The same with a synchronous reset that acts only while the register is enabled.
 (* techmap_celltype = "$sdffce" *)
 module clock_gated_enabled_reset #(
     parameter WIDTH = 1,

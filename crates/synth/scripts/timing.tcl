@@ -1,5 +1,5 @@
-# Clock period of a mapped netlist. OpenSTA leaves exit code 0 after an error, so the reader of the
-# log looks for the markers below and for Error lines.
+# Clock period of a mapped netlist. OpenSTA exits with 0 even after an error, so the reader of the log
+# checks for the markers below and for Error lines.
 # Placeholders: @TOP@, @DIR@ (folder of the netlist), @CLOCK@ (clock port), @PERIOD_PS@,
 # @CONDITIONS@ (a set_operating_conditions command, or nothing where the library names none).
 read_liberty cells.lib
@@ -7,7 +7,7 @@ read_verilog @DIR@netlist_sta.v
 link_design @TOP@
 @CONDITIONS@
 set_cmd_units -time ps
-# A missing port is only a warning in OpenSTA; the clock would be a virtual one that reaches nothing.
+# A missing port is only a warning in OpenSTA: the clock would be virtual and reach nothing.
 if {[llength [get_ports -quiet @CLOCK@]] == 0} {
   puts "Error: @TOP@ has no clock port @CLOCK@"
   exit
@@ -15,13 +15,13 @@ if {[llength [get_ports -quiet @CLOCK@]] == 0} {
 create_clock -name clk -period @PERIOD_PS@ [get_ports @CLOCK@]
 
 puts "FLEXMAC period_ps [get_property [get_clocks clk] period]"
-# No port has a delay yet, so paths from register to register are all there are. Naming the registers
-# as -from and -to gives the same path and makes OpenSTA search twice: a third more time.
+# No port has a delay yet, so all paths go from register to register. Naming the registers as -from and
+# -to would give the same path, but OpenSTA would search twice: a third more time.
 puts "FLEXMAC begin reg_to_reg"
 report_checks -path_delay max -digits 6
 puts "FLEXMAC end reg_to_reg"
 
-# Ports join with zero external delay: an input arrives at the clock edge, an output is needed at it.
+# Add ports with zero external delay: inputs arrive and outputs are required at the clock edge.
 set inputs {}
 foreach port [all_inputs] {
   if {[get_name $port] ne {@CLOCK@}} { lappend inputs $port }
