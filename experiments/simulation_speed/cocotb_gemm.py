@@ -1,6 +1,6 @@
-"""One GEMM on the core, driven by cocotb, for experiments/simulation_speed/run. This file is the test module and
-also the program that builds and runs the simulation. It awaits one trigger per clock cycle; operands are packed
-before, and results are checked with Python's integers after the measured time.
+"""One GEMM on the core, driven by cocotb, for experiments/simulation_speed/run. This file is both the test
+module and the program that builds and runs the simulation. It awaits one trigger per clock cycle; operands
+are packed before the measured time, and results are checked with Python's integers after it.
 
     cocotb_gemm.py build SIMULATOR FOLDER SOURCES...
     cocotb_gemm.py run SIMULATOR FOLDER
