@@ -1,4 +1,4 @@
-//! Times one product on the RTL engine: what `scripts/bench_cosim` measures.
+//! Times one product on the RTL engine: what `experiments/simulation_speed/run` measures.
 //!
 //! `cargo run --release -p cosim --example speed -- DESIGN M K N BITS MODELS` reads `a.i32` and
 //! `b.i32`, raw rows of little-endian integers, in the folder it runs in, writes `c.i32`, the
