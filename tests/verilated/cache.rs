@@ -1,12 +1,10 @@
 //! The model cache under contention, damage and death.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use support::{child, counter, is_child, text};
+use crate::support::{child, counter, is_child, text};
 use verilated::{Cache, Library, Origin, PowerUp};
 
 /// Resets the counter, counts to 3.
@@ -37,7 +35,7 @@ fn entries(cache: &Cache) -> Vec<String> {
 
 #[test]
 fn eight_processes_build_once() {
-    let name = "eight_processes_build_once";
+    let name = "cache::eight_processes_build_once";
     if is_child() {
         let library = counter().build(&Cache::from_env().unwrap()).unwrap();
         works(&library);
@@ -115,7 +113,7 @@ fn rebuilt(cache: &Cache, damage: &str) {
 
 #[test]
 fn a_killed_builder_does_not_block_the_next() {
-    let name = "a_killed_builder_does_not_block_the_next";
+    let name = "cache::a_killed_builder_does_not_block_the_next";
     if is_child() {
         let _ = counter().build(&Cache::from_env().unwrap());
         return;

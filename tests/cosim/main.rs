@@ -1,0 +1,5 @@
+//! The RTL against the reference: the core, the array behind its buses, the multiply-add of floats.
+
+mod fma;
+mod matrix;
+mod top;

@@ -1,0 +1,5 @@
+//! Training runs: engines, policies, what repeats and what fails.
+
+mod engines;
+mod policies;
+mod training;
