@@ -138,7 +138,7 @@ fn faulty_rtl_is_found_and_its_tile_named() {
         let flags = "--iters 2 --check-rate 0.05";
         train(&bench, &format!("{flags} --engine reference --bundles b --out r"));
         for design in ["b/design", "d"] {
-            faults::seed(&bench.path(design), fault);
+            faults::seed(&bench.path(design), "bundles", fault);
         }
         let error = fail(&bench, 1, "check b");
         assert!(error.contains(expected), "{expected}, found: {error}");

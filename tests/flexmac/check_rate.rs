@@ -117,7 +117,7 @@ const FAULTS: [(Fault, &str); 4] = [
 fn a_sample_finds_faults() {
     for (fault, report) in FAULTS {
         let bench = Bench::with_design(&ARRAY);
-        faults::seed(&bench.path("d"), fault);
+        faults::seed(&bench.path("d"), "check_rate", fault);
         let flags = format!("{TRAIN} --iters 3 --check-rate 0.05 --out run");
         let flags: Vec<_> = flags.split_whitespace().collect();
         let output = bench.command(&flags).assert().code(1).get_output().clone();

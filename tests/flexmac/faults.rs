@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use crate::support::faults;
 use crate::support::npy::{self, Matrix};
 use crate::support::oracle::{Expected, Product, Random, Round, ZERO_SEED};
 use crate::support::{Bench, SMALL, model_cache, one_error, text, words};
@@ -20,11 +21,9 @@ enum Reported {
     Hang,
 }
 
-/// One line of RTL gone wrong.
+/// One line of RTL gone wrong, from the list; a product that excites it.
 struct Fault {
-    file: &'static str,
-    right: &'static str,
-    wrong: &'static str,
+    seeded: faults::Fault,
     product: Product,
     reported: Reported,
 }
@@ -146,18 +145,9 @@ fn check_value(bench: &Bench, product: &Product, expected: &Expected, report: &s
     assert!(line(report, "exact sum").starts_with(&format!("{} * 2^", expected.sums[first])));
 }
 
-/// Edits the generated design; the text to replace must be there, once.
-fn break_design(bench: &Bench, fault: &Fault) {
-    let path = bench.path("d/rtl").join(fault.file);
-    let source = fs::read_to_string(&path).unwrap();
-    let places = source.matches(fault.right).count();
-    assert_eq!(places, 1, "{:?} in {}: change the fault with the RTL", fault.right, fault.file);
-    fs::write(&path, source.replace(fault.right, fault.wrong)).unwrap();
-}
-
 fn check(fault: &Fault) {
     let bench = Bench::with_design(&SMALL);
-    break_design(&bench, fault);
+    faults::seed(&bench.path("d"), "gemm", fault.seeded);
     write_operands(&bench, &fault.product);
     let report = bench.fail(1, &words(&gemm_line(&fault.product, "checked")));
     assert!(!bench.path("c.npy").exists(), "no result of a product that failed its check");
@@ -196,7 +186,7 @@ fn check(fault: &Fault) {
 #[test]
 fn without_a_fault_every_product_passes() {
     let bench = Bench::with_design(&SMALL);
-    for fault in faults() {
+    for fault in all() {
         write_operands(&bench, &fault.1.product);
         let expected = fault.1.product.expected().values;
         for engine in ["rtl", "checked"] {
@@ -208,10 +198,19 @@ fn without_a_fault_every_product_passes() {
     }
 }
 
+#[test]
+fn every_fault_of_the_list_is_seeded() {
+    let mut seeded = all().iter().map(|fault| fault.1.seeded.map(String::from)).collect::<Vec<_>>();
+    let mut listed = faults::share("gemm");
+    seeded.sort();
+    listed.sort();
+    assert_eq!(seeded, listed);
+}
+
 /// Declares every fault once: as a test of its own name, and in the list of all.
 macro_rules! faults {
     ($($name:ident: $fault:expr;)*) => {
-        fn faults() -> Vec<(&'static str, Fault)> {
+        fn all() -> Vec<(&'static str, Fault)> {
             vec![$((stringify!($name), $fault)),*]
         }
 
@@ -224,52 +223,38 @@ macro_rules! faults {
 
 faults! {
     sign_of_the_top_plane_dropped: Fault {
-        file: "flexmac_dot.v",
-        right: "{b_signed_i & b_i[lane*P+P-1], ",
-        wrong: "{b_signed_i & 1'b0, ",
+        seeded: ["flexmac_dot.v", "sign of the top plane dropped"],
         product: random_product(),
         reported: Reported::Value,
     };
     accumulator_not_shifted: Fault {
-        file: "flexmac_pe.v",
-        right: "base = acc_q >>> P;",
-        wrong: "base = acc_q;",
+        seeded: ["flexmac_pe.v", "accumulator not shifted"],
         product: random_product(),
         reported: Reported::Value,
     };
     rounding_constant_off_by_one: Fault {
-        file: "flexmac_requant.v",
-        right: "addend = 24'h800000;",
-        wrong: "addend = 24'h7fffff;",
+        seeded: ["flexmac_requant.v", "nearest constant short"],
         // Only exact halves tell.
         product: Product { shift: 1, ..sums(&[2, 4, 6, 7, 8, -3]) },
         reported: Reported::Value,
     };
     high_overflow_at_the_limit_not_counted: Fault {
-        file: "flexmac_saturate.v",
-        right: "assign high_o = !negative && (outside || at_limit);",
-        wrong: "assign high_o = !negative && outside;",
+        seeded: ["flexmac_saturate.v", "high limit not counted"],
         product: Product { shift: 0, bits_out: 4, ..sums(&[5, 6, 7, 8, -8, -9]) },
         reported: Reported::Counter("overflow_high"),
     };
     low_overflow_not_counted: Fault {
-        file: "flexmac_saturate.v",
-        right: "assign low_o = negative && (outside || at_limit);",
-        wrong: "assign low_o = negative && outside && 1'b0;",
+        seeded: ["flexmac_saturate.v", "low overflow not counted"],
         product: Product { shift: 0, bits_out: 4, ..sums(&[5, 6, 7, 8, -8, -9]) },
         reported: Reported::Counter("overflow_low"),
     };
     saturation_wraps_below_zero: Fault {
-        file: "flexmac_saturate.v",
-        right: "negative ? ~max : max",
-        wrong: "negative ? max : max",
+        seeded: ["flexmac_saturate.v", "saturation wraps below zero"],
         product: Product { shift: 0, bits_out: 4, ..sums(&[5, -8, -9]) },
         reported: Reported::Value,
     };
     lfsr_tap_wrong: Fault {
-        file: "flexmac_lfsr.v",
-        right: "32'h80200003",
-        wrong: "32'h80200001",
+        seeded: ["flexmac_lfsr.v", "wrong tap"],
         // The second row of every tile draws the stepped word; halves round up half the time.
         product: Product {
             shift: 4,
@@ -279,9 +264,7 @@ faults! {
         reported: Reported::Value,
     };
     seed_zero_taken_as_it_is: Fault {
-        file: "flexmac_lfsr.v",
-        right: "state_q <= 32'd1;",
-        wrong: "state_q <= seed_i;",
+        seeded: ["flexmac_lfsr.v", "seed zero taken as it is"],
         // A stream of zeros never rounds up; -1/128 nearly always does.
         product: Product {
             shift: 7,
@@ -292,60 +275,44 @@ faults! {
         reported: Reported::Value,
     };
     sequencer_one_word_too_many: Fault {
-        file: "flexmac_seq.v",
-        right: "wire last_word = k_q == words_q - ONE_W;",
-        wrong: "wire last_word = k_q == words_q;",
+        seeded: ["flexmac_seq.v", "a word too many"],
         product: random_product(),
         reported: Reported::Value,
     };
     stall_not_counted: Fault {
-        file: "flexmac_seq.v",
-        right: "assign wait_o = due_q && !chains_free;",
-        wrong: "assign wait_o = due_q && !chains_free && 1'b0;",
+        seeded: ["flexmac_seq.v", "stall not counted"],
         // One word a significance, two rows to drain.
         product: Product { shift: 0, ..sums(&[100, -100]) },
         reported: Reported::Cycles("stall"),
     };
     columns_beyond_the_product_counted: Fault {
-        file: "flexmac_stats.v",
-        right: "cols_q <= cols_i;",
-        wrong: "cols_q <= COLS[CW-1:0];",
+        seeded: ["flexmac_stats.v", "columns beyond the product counted"],
         product: sums(&[1, 2, 3]),
         reported: Reported::Counter("emitted"),
     };
     dead_columns_counted: Fault {
-        file: "flexmac_stats.v",
-        right: "live = c < {{(32 - CW) {1'b0}}, cols_i};",
-        wrong: "live = c < {{(32 - CW) {1'b0}}, cols_i} || 1'b1;",
+        seeded: ["flexmac_stats.v", "columns without results counted"],
         // The dead column carries digits that would show.
         product: Product { shift: 0, ..sums(&[1, 2, 3]) },
         reported: Reported::Counter("magnitude_or"),
     };
     no_capture_ever: Fault {
-        file: "flexmac_seq.v",
-        right: "wire capture = due_q && chains_free;",
-        wrong: "wire capture = due_q && chains_free && 1'b0;",
+        seeded: ["flexmac_seq.v", "never captures"],
         product: random_product(),
         reported: Reported::Hang,
     };
     rounding_error_not_counted: Fault {
-        file: "flexmac_stats.v",
-        right: "error_q <= error_sum;",
-        wrong: "error_q <= {EW{1'b0}} & error_sum;",
+        seeded: ["flexmac_stats.v", "rounding error not counted"],
         product: random_product(),
         reported: Reported::Counter("error_sum"),
     };
     magnitude_of_negative_values_not_complemented: Fault {
-        file: "flexmac_stats.v",
-        right: "(result_i[c*32 +: 32] ^ {32{result_i[c*32+31]}})",
-        wrong: "result_i[c*32 +: 32]",
+        seeded: ["flexmac_stats.v", "magnitude of negative values not complemented"],
         product: random_product(),
         reported: Reported::Counter("magnitude_or"),
     };
     bias_not_added: Fault {
-        file: "flexmac_sum.v",
-        right: "BASE_PRELOAD: base = preload;",
-        wrong: "BASE_PRELOAD: base = preload & {ALL{1'b0}};",
+        seeded: ["flexmac_sum.v", "bias not added"],
         product: Product { bias: Some((Matrix::new(1, 3, [0, 0, 64]), 0)), ..random_product() },
         reported: Reported::Value,
     };
@@ -356,8 +323,7 @@ faults! {
 #[test]
 fn a_training_run_saves_what_failed() {
     let bench = Bench::with_design(&SMALL);
-    let fault = faults().remove(0).1;
-    break_design(&bench, &fault);
+    faults::seed(&bench.path("d"), "gemm", all().remove(0).1.seeded);
     let train = "train --net mlp --data synthetic --batch 2 --iters 1 --engine checked --policy \
                  static --bits 8 --config d --out run";
     let output = bench.command(&words(train)).assert().code(1).get_output().clone();

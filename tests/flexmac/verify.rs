@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::faults::{self, Fault};
+use crate::support::faults;
 use crate::support::{Bench, diagnostics, text, words};
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ fn faulty_rtl_is_found() {
         (faults::NO_CAPTURE, "no progress for"),
     ] {
         let bench = design(ODD);
-        faults::seed(&bench.path("d"), fault);
+        faults::seed(&bench.path("d"), "verify", fault);
         let (code, output, errors) = verify(&bench, "--only exhaustive,random");
         assert_eq!(code, Some(1), "{expected}: {output}{errors}");
         assert!(output.contains("FAIL d  exhaustive") && output.contains(expected), "{output}");
@@ -89,9 +89,7 @@ fn rules_of_cells_are_proven_from_the_files_of_the_design() {
     let (code, output, errors) = verify(&bench, "--only proofs");
     assert_eq!(code, Some(0), "{output}{errors}");
     assert!(output.contains("ok   d  proofs") && output.contains(" hold, 0 fail"), "{output}");
-    let fault: Fault =
-        ["flexmac_counter.v", "else if (en_i) count_o", "else if (en_i && !(&count_o)) count_o"];
-    faults::seed(&bench.path("d"), fault);
+    faults::seed(&bench.path("d"), "verify", ["flexmac_counter.v", "stops at its end"]);
     let (code, output, errors) = verify(&bench, "--only proofs");
     assert_eq!(code, Some(1), "{output}{errors}");
     assert!(
