@@ -18,7 +18,7 @@ use flexmac_train::{Trainer, TrainerConfig};
 use serde::{Deserialize, Serialize};
 
 /// Iterations without a better loss after which the width doubles.
-const PATIENCE: u32 = 25;
+const PATIENCE: u32 = 3;
 
 /// Width of stored parameters, which must hold small updates.
 const STORAGE_BITS: u32 = 24;
