@@ -9,13 +9,13 @@
 //! zero or not finite is an error, never a default.
 //!
 //! ```no_run
-//! use synth::{SynthConfig, Target, run};
+//! use flexmac_synth::{SynthConfig, Target, run};
 //!
 //! let config = SynthConfig::new("flexmac_core", Target::default_liberty(), "out/synth")
 //!     .sources(["out/rtl/flexmac_core.v"]);
 //! let report = run(&config, &mut |progress| eprintln!("{progress}"))?;
 //! println!("{:?} um2, {:?}", report.area_um2, report.timing);
-//! # Ok::<(), synth::Error>(())
+//! # Ok::<(), flexmac_synth::Error>(())
 //! ```
 
 mod config;

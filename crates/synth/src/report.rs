@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use flexmac_fileio::atomic;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, io_error};
@@ -282,6 +283,6 @@ impl SynthReport {
             .map_err(std::io::Error::other)
             .map_err(io_error("serialise", &target))?;
         text.push('\n');
-        whole::write(&target, text).map_err(io_error("write", target))
+        atomic::write(&target, text).map_err(io_error("write", target))
     }
 }
