@@ -1,7 +1,7 @@
 //! How well LeNet's training products fill an array, from the cycle model.
 //!
 //! ```text
-//! cargo run --release -p rtlgen --example utilisation [BITS [ROWS COLS LANES [BATCH]]]
+//! cargo run --release -p flexmac-array --example utilisation [BITS [ROWS COLS LANES [BATCH]]]
 //! ```
 //!
 //! Utilisation is the share of busy time in which every lane of every PE multiplies for the product.

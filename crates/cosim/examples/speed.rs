@@ -1,6 +1,6 @@
 //! Times one product on the RTL engine: what `experiments/simulation_speed/run` measures.
 //!
-//! `cargo run --release -p cosim --example speed -- DESIGN M K N BITS MODELS` reads `a.i32` and
+//! `cargo run --release -p flexmac-cosim --example speed -- DESIGN M K N BITS MODELS` reads `a.i32` and
 //! `b.i32`, raw rows of little-endian integers, in the folder it runs in, writes `c.i32`, the
 //! result dropped to 32 bits by a shift of BITS, and prints seconds, those of all cores' work,
 //! cycles and passes.
