@@ -36,7 +36,7 @@ FUZZ = "--manifest-path fuzz/Cargo.toml"  # a workspace of its own; only running
 
 
 class Task:
-    """A command of a step, or a function of the log's path that returns more tasks, or None when it failed."""
+    """A command of a step, or a function that returns more tasks, or None when it failed."""
 
     def __init__(self, name, *run, needs="", lock=None, first=9, binary=None):
         self.name = name
@@ -45,7 +45,8 @@ class Task:
         self.lock = lock  # one task at a time has it: cargo's target folder
         self.first = first  # low numbers first, whatever the step: others wait for it, or it takes longest
         self.binary = binary  # the test binary that it runs
-        self.state, self.seconds, self.tests = "waits", 0.0, 0
+        self.state, self.tests = "waits", 0
+        self.seconds = self.core_seconds = 0.0
 
 
 class Step:
@@ -83,15 +84,26 @@ def supported():
     return sorted(names, key=lambda name: ["widest", "large"].index(name) if name in ("widest", "large") else 9)
 
 
-def test_binaries(log):
+def call(command, out, errors=subprocess.STDOUT):
+    """Exit code of a command in the shell, and the seconds of cores that it and its children took."""
+    words = ["bash", "-uo", "pipefail", "-c", command]
+    child = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=errors)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)  # it is reaped
+    return child.returncode, usage.ru_utime + usage.ru_stime
+
+
+def test_binaries(log, task):
     """Builds every test binary of the workspace: one task for each."""
-    command = "cargo test --release --locked --workspace --no-run --message-format=json-render-diagnostics"
-    with log.open("w") as file:
-        done = subprocess.run(command.split(), cwd=ROOT, stdout=subprocess.PIPE, stderr=file, text=True)
-    if done.returncode != 0:
+    built = log.with_suffix(".json")
+    with log.open("w") as errors, built.open("w") as out:
+        code, task.core_seconds = call(
+            "cargo test --release --locked --workspace --no-run"
+            " --message-format=json-render-diagnostics", out, errors)  # fmt: skip
+    if code != 0:
         return None
     tasks = []
-    for line in done.stdout.splitlines():
+    for line in built.read_text().splitlines():
         message = json.loads(line)
         if message.get("executable") and message["profile"]["test"]:
             folder, target = Path(message["manifest_path"]).parent, message["target"]
@@ -201,13 +213,12 @@ class Run:
         log = self.logs / f"{step.name}{'.' + task.name if task.name else ''}"
         begun, more = time.monotonic(), []
         if callable(task.run):
-            more = task.run(log)
+            more = task.run(log, task)
             good = more is not None
         else:
             with log.open("w") as file:
-                command = ["bash", "-uo", "pipefail", "-c", task.run]
-                good = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file,
-                                      stderr=subprocess.STDOUT).returncode == 0  # fmt: skip
+                code, task.core_seconds = call(task.run, file)
+                good = code == 0
         text = log.read_text(errors="replace")
         with self.changed:
             task.seconds = time.monotonic() - begun
@@ -275,13 +286,17 @@ def chosen(names, steps):
 
 def write_times(steps, seconds):
     """The tables of docs/testing.md, between its two marks."""
-    lines = ["| step | seconds | what |", "| --- | ---: | --- |"]
-    lines += [f"| {step.name} | {step.ended - step.begun:.0f} | {step.says} |" for step in steps]
-    lines += [f"| all, {CORES} tasks at a time | {seconds:.0f} | |", "",
-              "| test binary | tests | seconds |", "| --- | ---: | ---: |"]  # fmt: skip
+    lines = ["| step | what | seconds | of cores |", "| --- | --- | ---: | ---: |"]
+    total = 0
+    for step in steps:
+        cores = sum(task.core_seconds for task in step.tasks)
+        total += cores
+        lines.append(f"| {step.name} | {step.says} | {step.ended - step.begun:.0f} | {cores:.0f} |")
+    lines += [f"| all | {CORES} tasks at a time | {seconds:.0f} | {total:.0f} |", "",
+              "| test binary | tests | seconds | of cores |", "| --- | ---: | ---: | ---: |"]  # fmt: skip
     binaries = [task for step in steps for task in step.tasks if task.binary and task.tests]
-    lines += [f"| {task.binary} | {task.tests} | {task.seconds:.1f} |"
-              for task in sorted(binaries, key=lambda task: -task.seconds)]  # fmt: skip
+    lines += [f"| {task.binary} | {task.tests} | {task.seconds:.1f} | {task.core_seconds:.1f} |"
+              for task in sorted(binaries, key=lambda task: -task.core_seconds)]  # fmt: skip
     text = PAGE.read_text()
     head, begin, rest = text.partition("<!-- times -->\n")
     _, end, tail = rest.partition("<!-- end of times -->")
@@ -318,6 +333,10 @@ def main():
     failed = sum(step.state() == "FAIL" for step in steps)
     if arguments.times and not failed:
         write_times(steps, seconds)
+    if os.environ.get("FLEXMAC_TEST_TASKS"):  # where the time goes
+        for step in steps:
+            for task in step.tasks:
+                print(f"  {step.name}/{task.name}: {task.seconds:.1f} s, {task.core_seconds:.1f} s of cores")
     if not failed:
         shutil.rmtree(logs)
     tests = sum(task.tests for step in steps for task in step.tasks)
