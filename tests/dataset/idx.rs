@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use nn::NnError;
-use nn::data::{DataSource, FILES, Look, Status, read_images, read_labels};
+use flexmac_dataset::{DataSource, DatasetError, FILES, Look, Status, read_images, read_labels};
 use tempfile::TempDir;
 
 fn images(count: u32, height: u32, width: u32) -> Vec<u8> {
@@ -112,7 +111,7 @@ fn labels_out_of_range() {
 #[test]
 fn a_missing_file_is_an_io_error_with_its_path() {
     let error = read_images(Path::new("/nowhere/at/all")).unwrap_err();
-    assert!(matches!(error, NnError::Io { .. }));
+    assert!(matches!(error, DatasetError::Io { .. }));
     assert_eq!(error.to_string(), "read /nowhere/at/all");
 }
 

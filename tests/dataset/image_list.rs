@@ -3,8 +3,10 @@
 
 use std::fs;
 
-use nn::data::{Cut, DataSource, Dataset, ListOptions, Look, Mean, Need, Split};
-use nn::{NnError, Shape};
+use flexmac_dataset::{
+    Cut, DataSource, Dataset, DatasetError, ListOptions, Look, Mean, Need, Split,
+};
+use flexmac_nn::Shape;
 use tempfile::TempDir;
 
 const COLOUR: Need = Need { shape: Shape { height: 6, width: 6, channels: 3 }, classes: 4 };
@@ -43,7 +45,7 @@ fn folder(train: &str, test: &str) -> TempDir {
     folder
 }
 
-fn load(folder: &TempDir, need: Need, options: &ListOptions) -> Result<Dataset, NnError> {
+fn load(folder: &TempDir, need: Need, options: &ListOptions) -> Result<Dataset, DatasetError> {
     DataSource::parse(folder.path().to_str().unwrap()).load_for(1, need, options)
 }
 

@@ -131,7 +131,7 @@ fn a_synthesis_that_is_refused_leaves_the_one_before() {
 #[test]
 fn studies_are_refused_before_their_folder_is_made() {
     let bench = Bench::new();
-    let smoke = include_str!("../../studies/smoke.toml");
+    let smoke = include_str!("../../experiments/studies/smoke.toml");
     for (old, new, expected) in [
         ("--chunk 8", "--chunk 8; touch evil", "found ';' in "),
         ("--chunk 8", "--chunk $(evil)", "found '$' in "),

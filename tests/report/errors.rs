@@ -4,7 +4,7 @@
 use std::fs;
 
 use crate::support::{CONFIG, HISTORY, RESULT, fixture, write_run};
-use report::{Run, read_synth};
+use flexmac_report::{Run, read_synth};
 use tempfile::TempDir;
 
 /// The error of a run whose files are these, without the folder's name.

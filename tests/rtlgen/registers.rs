@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use rtlgen::{markdown, register_map, rust_module};
+use flexmac_rtlgen::{markdown, register_map, rust_module};
 
 fn check(path: &str, rendered: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);

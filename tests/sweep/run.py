@@ -241,7 +241,7 @@ def check_bundles(flexmac, snakemake, folder):
 
 def check_change(flexmac, snakemake, folder):
     """A design changes after the study is done, and the program lies where a path has a blank."""
-    text = (HERE.parent.parent / "studies/smoke.toml").read_text()
+    text = (HERE.parent.parent / "experiments/studies/smoke.toml").read_text()
     changed = folder / "changed.toml"
     fixed = "--style fixed --max-bits 16 --lanes "
     changed.write_text(text.replace(fixed + "1", fixed + "2"))
@@ -272,7 +272,7 @@ def check_errors(flexmac, folder):
     absent = ["sweep", "--study", "smoke", "--out", out, "--snakemake", "no-such-program"]
     refused("no snakemake", absent, "no-such-program", "pip install snakemake")
     study = folder / "study.toml"
-    text = (HERE.parent.parent / "studies/smoke.toml").read_text()
+    text = (HERE.parent.parent / "experiments/studies/smoke.toml").read_text()
     study.write_text(text.replace('design = "flex8"', 'design = "flex9"'))
     write = ["sweep", "--study", study, "--out", out, "--write-only"]
     refused("a run on no design", write, "run static to name a design", "flex9")

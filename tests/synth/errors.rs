@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use synth::{Error, SynthConfig, Target, run};
+use flexmac_synth::{Error, SynthConfig, Target, run};
 
 fn verilog(dir: &Path, text: &str) -> PathBuf {
     let path = dir.join("design.v");

@@ -1,14 +1,16 @@
 //! Every dynamic policy trains a network, at what it costs, and goes on from a saved state.
 
-use cosim::ReferenceEngine;
-use dps::{
+use flexmac_array::ArraySpec;
+use flexmac_dataset::{Dataset, synthetic};
+use flexmac_dps::{
     Courbariaux2014, Courbariaux2014Config, Planewise, PlanewiseConfig, Policy, Taras2018,
     Taras2018Config, TensorSpec,
 };
-use fxp::Rounding;
-use nn::data::{Dataset, synthetic};
-use nn::{IterationRecord, NetPlan, NetSpec, Solver, Trainer, TrainerConfig};
-use rtlgen::ConfigSpec;
+use flexmac_engine::ReferenceEngine;
+use flexmac_fxp::Rounding;
+use flexmac_nn::{NetPlan, NetSpec};
+use flexmac_record::IterationRecord;
+use flexmac_train::{Solver, Trainer, TrainerConfig};
 
 /// Seed 1, 150 iterations of 16 images; chance is 0.1. The bound of `training.rs`.
 const MLP_ACCURACY: f64 = 0.85;
@@ -35,7 +37,7 @@ fn planewise(chunk: u32, tensors: &[TensorSpec]) -> Box<dyn Policy> {
 }
 
 fn array(chunk: u32) -> ReferenceEngine {
-    ReferenceEngine::new(ConfigSpec { chunk, ..ConfigSpec::default() }.check().unwrap())
+    ReferenceEngine::new(ArraySpec { chunk, ..ArraySpec::default() }.check().unwrap())
 }
 
 fn trainer(make: Make, forward: Option<Rounding>, data: &Dataset) -> Trainer<i32> {

@@ -4,22 +4,26 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use cosim::{Engine, EngineError, FloatEngine, Outcome, Product, ReferenceEngine};
-use dps::{Na2016, Na2016Config, Policy, Static, StaticConfig, TensorSpec};
-use fxp::Rounding;
-use nn::data::{Dataset, synthetic};
-use nn::{
-    Engines, IterationRecord, NetPlan, NetSpec, NnError, RunFolder, Schedule, Solver, Summary,
-    Trainer, TrainerConfig,
+use flexmac_array::ArraySpec;
+use flexmac_dataset::{Dataset, synthetic};
+use flexmac_dps::{Na2016, Na2016Config, Policy, Static, StaticConfig, TensorSpec};
+use flexmac_engine::{
+    Engine, EngineError, FloatEngine, Gemm, GemmError, GemmResult, ReferenceEngine,
 };
-use rtlgen::ConfigSpec;
+use flexmac_fxp::Rounding;
+use flexmac_nn::{NetPlan, NetSpec};
+use flexmac_record::{IterationRecord, RunResult};
+use flexmac_train::{
+    Engines, RunFolder, RunFolderError, Solver, TrainError, Trainer, TrainerConfig,
+    TrainingSchedule, check_data,
+};
 use tempfile::TempDir;
 
 /// Seed 1, 150 iterations of 16 images; chance is 0.1.
 const MLP_ACCURACY: f64 = 0.85;
 
 fn reference() -> ReferenceEngine {
-    ReferenceEngine::new(ConfigSpec::default().check().unwrap())
+    ReferenceEngine::new(ArraySpec::default().check().unwrap())
 }
 
 fn config(rounding: Rounding) -> TrainerConfig {
@@ -44,7 +48,7 @@ fn fixed(bits: u32, storage_bits: u32) -> impl Fn(&[TensorSpec]) -> Box<dyn Poli
     }
 }
 
-fn trainer<T: nn::Number>(
+fn trainer<T: flexmac_nn::Number>(
     net: &str,
     config: TrainerConfig,
     policy: impl Fn(&[TensorSpec]) -> Box<dyn Policy>,
@@ -55,8 +59,8 @@ fn trainer<T: nn::Number>(
     Trainer::new(plan, config, policy, data).unwrap()
 }
 
-fn schedule(iterations: u64) -> Schedule {
-    Schedule {
+fn schedule(iterations: u64) -> TrainingSchedule {
+    TrainingSchedule {
         iterations,
         evaluate_every: 4,
         evaluate_images: 30,
@@ -70,12 +74,12 @@ fn run_reference(
     data: &Dataset,
     iterations: u64,
     folder: &Path,
-) -> Summary {
+) -> RunResult {
     let mut folder = RunFolder::create(folder, false).unwrap();
     let mut engines = Engines { train: &mut reference(), evaluate: &mut reference() };
     let never = AtomicBool::new(false);
     let (schedule, folder) = (schedule(iterations), Some(&mut folder));
-    nn::run(trainer, &mut engines, data, &schedule, folder, &never, &mut |_| {}).unwrap()
+    flexmac_train::run(trainer, &mut engines, data, &schedule, folder, &never, &mut |_| {}).unwrap()
 }
 
 /// Every file of a run that must repeat, by name.
@@ -209,7 +213,7 @@ fn a_diverging_run_names_its_iteration() {
     let config = TrainerConfig { solver, ..config(Rounding::Nearest) };
     let mut trainer = trainer::<f32>("mlp", config, fixed(32, 32), &data);
     let error = (0..10).find_map(|_| trainer.step(&mut FloatEngine, &data).err()).unwrap();
-    assert!(matches!(error, NnError::Loss { iteration: 1.., .. }), "{error}");
+    assert!(matches!(error, TrainError::Loss { iteration: 1.., .. }), "{error}");
     assert!(error.to_string().contains("expected a finite number"), "{error}");
 }
 
@@ -237,12 +241,12 @@ fn data_that_do_not_fit_the_network_are_named() {
     let mut spec = NetSpec::mlp();
     spec.input.width = 20;
     let plan = NetPlan::new(&spec, 4).unwrap();
-    let error = data.check(&plan).unwrap_err().to_string();
+    let error = check_data(&data, &plan).unwrap_err().to_string();
     assert!(error.contains("expected images of 28x20x1, found training images of 28x28x1"));
     let mut spec = NetSpec::mlp();
     spec.layers.pop();
-    spec.layers.push(nn::LayerSpec::InnerProduct { name: "ip2".to_owned(), outputs: 9 });
-    let error = data.check(&NetPlan::new(&spec, 4).unwrap()).unwrap_err().to_string();
+    spec.layers.push(flexmac_nn::LayerSpec::InnerProduct { name: "ip2".to_owned(), outputs: 9 });
+    let error = check_data(&data, &NetPlan::new(&spec, 4).unwrap()).unwrap_err().to_string();
     assert!(error.contains("expected at least 10 outputs for the labels, found 9"), "{error}");
 }
 
@@ -254,13 +258,13 @@ fn a_folder_in_use_is_refused_unless_forced() {
     run_reference(&mut fresh(), &data, 2, folder.path());
     fs::write(folder.path().join("notes.txt"), "mine").unwrap();
     let error = RunFolder::create(folder.path(), false).unwrap_err();
-    assert!(matches!(error, NnError::FolderInUse { .. }));
+    assert!(matches!(error, RunFolderError::InUse { .. }));
     assert!(error.to_string().contains("--force"), "{error}");
     RunFolder::create(folder.path(), true).unwrap();
     assert!(!folder.path().join("result.json").exists(), "a stale result");
     assert_eq!(fs::read_to_string(folder.path().join("notes.txt")).unwrap(), "mine");
     let file = folder.path().join("notes.txt");
-    assert!(matches!(RunFolder::create(&file, true).unwrap_err(), NnError::Io { .. }));
+    assert!(matches!(RunFolder::create(&file, true).unwrap_err(), RunFolderError::Io { .. }));
 }
 
 #[test]
@@ -275,9 +279,16 @@ fn a_stopped_run_ends_like_a_whole_one() {
         stop.store(record.iteration == 1, std::sync::atomic::Ordering::Relaxed);
     };
     let schedule = schedule(50);
-    let summary =
-        nn::run(&mut trainer, &mut engines, &data, &schedule, Some(&mut out), &stop, &mut watch)
-            .unwrap();
+    let summary = flexmac_train::run(
+        &mut trainer,
+        &mut engines,
+        &data,
+        &schedule,
+        Some(&mut out),
+        &stop,
+        &mut watch,
+    )
+    .unwrap();
     assert_eq!((summary.iterations, summary.stopped), (3, true));
     let history = fs::read_to_string(folder.path().join("history.csv")).unwrap();
     assert_eq!(history.lines().count(), 1 + 3);
@@ -289,10 +300,10 @@ fn a_stopped_run_ends_like_a_whole_one() {
 struct Failing(u32);
 
 impl Engine<i32> for Failing {
-    fn gemm(&mut self, product: &Product<'_, i32>) -> Result<Outcome<i32>, EngineError> {
+    fn gemm(&mut self, product: &Gemm<'_, i32>) -> Result<GemmResult<i32>, EngineError> {
         self.0 -= 1;
         if self.0 == 0 {
-            return Err(EngineError::Empty { m: 0, k: 1, n: 1 });
+            return Err(GemmError::Empty { m: 0, k: 1, n: 1 }.into());
         }
         reference().gemm(product)
     }
@@ -309,5 +320,5 @@ fn an_engines_error_names_layer_and_product_and_keeps_its_cause() {
     let error = trainer.step(&mut Failing(4), &data).unwrap_err();
     assert_eq!(error.to_string(), "layer ip2, input_gradient product");
     let cause = std::error::Error::source(&error).unwrap();
-    assert!(matches!(cause.downcast_ref(), Some(EngineError::Empty { .. })));
+    assert!(matches!(cause.downcast_ref(), Some(EngineError::Gemm(GemmError::Empty { .. }))));
 }

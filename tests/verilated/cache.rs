@@ -139,7 +139,7 @@ fn a_killed_builder_does_not_block_the_next() {
 
 #[test]
 fn the_manifest_says_how_it_was_made() {
-    let library = counter().build(&support::cache()).unwrap();
+    let library = counter().build(&crate::support::cache()).unwrap();
     let folder = library.path().parent().unwrap();
     let manifest = fs::read_to_string(folder.join("manifest.json")).unwrap();
     for part in ["\"model.so\"", "Verilator 5", "--top-module", "-shared", "\"count_o\"", "\"key\""]

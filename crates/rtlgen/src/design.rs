@@ -1,11 +1,8 @@
 //! Every number a template prints, computed and named: templates hold no arithmetic.
 
-use fxp::Rounding;
+use flexmac_array::{ArrayConfig, Style, ceil_log2, fp32, integer};
+use flexmac_fxp::Rounding;
 use serde::Serialize;
-
-use crate::bounds::ceil_log2;
-use crate::config::{Config, Style};
-use crate::{fp32, integer};
 
 /// Bits of every counter but the magnitude's.
 const COUNTER_BITS: u32 = 48;
@@ -109,7 +106,7 @@ struct Row {
     next: String,
 }
 
-fn row_block_list(config: &Config) -> Vec<RowBlock> {
+fn row_block_list(config: &ArrayConfig) -> Vec<RowBlock> {
     let (rows, block_rows) = (config.spec().rows, config.block_rows());
     (0..config.row_blocks())
         .map(|index| {
@@ -127,7 +124,7 @@ fn row_block_list(config: &Config) -> Vec<RowBlock> {
         .collect()
 }
 
-fn row_list(config: &Config) -> Vec<Row> {
+fn row_list(config: &ArrayConfig) -> Vec<Row> {
     let (rows, block_rows) = (config.spec().rows, config.block_rows());
     let block = |row: u32| (rows - 1 - row) / block_rows;
     (0..rows)
@@ -172,7 +169,7 @@ struct CycleCounter {
 }
 
 impl Design {
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &ArrayConfig) -> Self {
         let s = config.spec();
         let (acc, sum) = (config.acc_bits(), config.sum_bits());
         let max_planes = config.max_planes();
@@ -259,7 +256,7 @@ impl Design {
 }
 
 /// Ports of `flexmac_core` whose width follows from the configuration, with that width.
-pub fn port_bits(config: &Config) -> Vec<(&'static str, u32)> {
+pub fn port_bits(config: &ArrayConfig) -> Vec<(&'static str, u32)> {
     let design = Design::new(config);
     vec![
         ("op_a_i", design.op_a_msb + 1),
@@ -279,7 +276,7 @@ pub fn port_bits(config: &Config) -> Vec<(&'static str, u32)> {
 
 /// Places for a register in front of the accumulator, in the order operands pass them. The n-th
 /// register that is there loads what was valid at the operands n cycles before.
-fn pipe_registers(config: &Config) -> Vec<PipeRegister> {
+fn pipe_registers(config: &ArrayConfig) -> Vec<PipeRegister> {
     let stages = config.spec().stages;
     let (names, mask): (&[&str], u32) = match config.style() {
         Style::Flex | Style::Fixed => (&integer::PLACES, integer::Pipeline::new(stages).registers),

@@ -3,10 +3,10 @@
 //! Templates and leaf cells are embedded in the binary, so an installed `flexmac` needs no folder of
 //! its own. Output depends on the configuration alone: no dates, paths or hash order.
 
+use flexmac_array::{ArrayConfig, Style};
 use serde::Serialize;
 use tera::{Context, Tera};
 
-use crate::config::{Config, Style};
 use crate::design::Design;
 use crate::error::RtlgenError;
 use crate::registers::{c_header, json, markdown, register_map, regs_context, rust_module};
@@ -27,14 +27,8 @@ pub struct SourceFile {
     pub text: String,
 }
 
-macro_rules! leaves {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../rtl/", $name)))),*]
-    };
-}
-
 /// Hand-written cells that every style has, copied as they are.
-const LEAVES: &[(&str, &str)] = leaves![
+const LEAVES: &[&str] = &[
     "flexmac_counter.v",
     "flexmac_delay.v",
     "flexmac_drain.v",
@@ -43,7 +37,7 @@ const LEAVES: &[(&str, &str)] = leaves![
 ];
 
 /// ... that integer styles have.
-const INTEGER_LEAVES: &[(&str, &str)] = leaves![
+const INTEGER_LEAVES: &[&str] = &[
     "flexmac_accumulate.v",
     "flexmac_adder.v",
     "flexmac_adder_segment.v",
@@ -60,11 +54,11 @@ const INTEGER_LEAVES: &[(&str, &str)] = leaves![
     "flexmac_sum.v",
 ];
 
-const FLEX_LEAVES: &[(&str, &str)] = leaves!["flexmac_pe.v"];
+const FLEX_LEAVES: &[&str] = &["flexmac_pe.v"];
 
-const FIXED_LEAVES: &[(&str, &str)] = leaves!["flexmac_fixed_pe.v"];
+const FIXED_LEAVES: &[&str] = &["flexmac_fixed_pe.v"];
 
-const FP32_LEAVES: &[(&str, &str)] = leaves![
+const FP32_LEAVES: &[&str] = &[
     "flexmac_adder.v",
     "flexmac_adder_segment.v",
     "flexmac_fp32_add.v",
@@ -77,7 +71,7 @@ const FP32_LEAVES: &[(&str, &str)] = leaves![
 ];
 
 /// ... that put the core behind buses.
-const BUS_LEAVES: &[(&str, &str)] = leaves![
+const BUS_LEAVES: &[&str] = &[
     "flexmac_axil.v",
     "flexmac_bank.v",
     "flexmac_check.v",
@@ -91,21 +85,14 @@ const BUS_LEAVES: &[(&str, &str)] = leaves![
     "flexmac_skid.v",
 ];
 
-macro_rules! templates {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../templates/", $name, ".v.tera")))),*]
-    };
-}
-
 /// Rendered modules of the integer styles, one file each, named after the last part.
-const MODULES: &[(&str, &str)] = templates!["flexmac_column", "flexmac_array", "flexmac_core"];
+const MODULES: &[&str] = &["flexmac_column", "flexmac_array", "flexmac_core"];
 
 /// ... of the float style.
-const FP32_MODULES: &[(&str, &str)] =
-    templates!["fp32/flexmac_column", "fp32/flexmac_array", "fp32/flexmac_core"];
+const FP32_MODULES: &[&str] = &["fp32/flexmac_column", "fp32/flexmac_array", "fp32/flexmac_core"];
 
 /// Sections of `flexmac_core`.
-const PARTIALS: &[(&str, &str)] = templates![
+const PARTIALS: &[&str] = &[
     "core/ports",
     "core/parameters",
     "core/enable",
@@ -120,11 +107,8 @@ const PARTIALS: &[(&str, &str)] = templates![
     "fp32/counters",
 ];
 
-/// Name and text of a file.
-type Text = (&'static str, &'static str);
-
 /// Leaf cells by name, and templates of a style.
-fn parts(style: Style) -> (Vec<Text>, &'static [Text]) {
+fn parts(style: Style) -> (Vec<&'static str>, &'static [&'static str]) {
     match style {
         Style::Flex => ([LEAVES, INTEGER_LEAVES, FLEX_LEAVES].concat(), MODULES),
         // A one-pass PE adds its own products up.
@@ -132,8 +116,19 @@ fn parts(style: Style) -> (Vec<Text>, &'static [Text]) {
         Style::Fp32 => ([LEAVES, FP32_LEAVES].concat(), FP32_MODULES),
     }
 }
+
+/// A hand-written cell, as it is.
+fn leaf(name: &&str) -> SourceFile {
+    SourceFile { path: format!("rtl/{name}"), text: flexmac_assets::rtl(name).to_owned() }
+}
+
+/// Name and text of a template of Verilog.
+fn template(name: &&'static str) -> (&'static str, &'static str) {
+    (name, flexmac_assets::text(&format!("templates/{name}.v.tera")))
+}
+
 /// What puts the core behind buses, and its sections.
-const BUS_MODULES: &[(&str, &str)] = templates![
+const BUS_MODULES: &[&str] = &[
     "flexmac_regs",
     "flexmac_top",
     "top/ports",
@@ -147,12 +142,8 @@ const BUS_MODULES: &[(&str, &str)] = templates![
 ];
 
 /// The smallest testbench of a whole design.
-const TESTBENCH: &[(&str, &str)] = templates!["flexmac_top_tb"];
+const TESTBENCH: &str = "flexmac_top_tb";
 const TESTBENCH_FILE: &str = "sim/flexmac_top_tb.v";
-
-const FILE_LIST: &str = include_str!("../../../templates/flexmac.f.tera");
-const FUSESOC: &str = include_str!("../../../templates/flexmac.core.tera");
-const BENDER: &str = include_str!("../../../templates/Bender.yml.tera");
 
 /// Context of the file list, the FuseSoC core and the Bender manifest.
 #[derive(Debug, Serialize)]
@@ -169,18 +160,15 @@ struct Package {
 ///
 /// # Errors
 /// [`RtlgenError::Template`], which would be a fault of this program.
-pub fn verilog(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
+pub fn verilog(config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
     let (mut leaves, modules) = parts(config.style());
     leaves.sort_unstable();
     let mut tera = Tera::default();
-    tera.add_raw_templates(modules.iter().chain(PARTIALS).chain(BUS_MODULES).copied())
+    tera.add_raw_templates(modules.iter().chain(PARTIALS).chain(BUS_MODULES).map(template))
         .map_err(|error| template_error("set", &error))?;
-    let mut files: Vec<_> = leaves
-        .iter()
-        .map(|(name, text)| SourceFile { path: format!("rtl/{name}"), text: (*text).to_owned() })
-        .collect();
+    let mut files: Vec<_> = leaves.iter().map(leaf).collect();
     let mut design = Design::new(config);
-    for (name, _) in modules {
+    for name in modules {
         design.head = head(config, name);
         let text = render(&tera, name, &design)?;
         let module = name.rsplit('/').next().unwrap_or(name);
@@ -193,16 +181,13 @@ pub fn verilog(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
 }
 
 /// Whether a design has `flexmac_top`: its registers and streams are those of the flexible array.
-fn has_bus_top(config: &Config) -> bool {
+fn has_bus_top(config: &ArrayConfig) -> bool {
     config.spec().style == Style::Flex
 }
 
 /// What puts the core behind buses: leaf cells, register file, top.
-fn bus_top(tera: &Tera, config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
-    let mut files: Vec<_> = BUS_LEAVES
-        .iter()
-        .map(|(name, text)| SourceFile { path: format!("rtl/{name}"), text: (*text).to_owned() })
-        .collect();
+fn bus_top(tera: &Tera, config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
+    let mut files: Vec<_> = BUS_LEAVES.iter().map(leaf).collect();
     let map = register_map();
     let regs = regs_context(&map, head(config, "flexmac_regs"));
     let text = render(tera, "flexmac_regs", &regs)?;
@@ -215,7 +200,7 @@ fn bus_top(tera: &Tera, config: &Config) -> Result<Vec<SourceFile>, RtlgenError>
 }
 
 /// First line of a rendered module.
-fn head(config: &Config, name: &str) -> String {
+fn head(config: &ArrayConfig, name: &str) -> String {
     format!(
         "// Generated by flexmac {} from templates/{name}.v.tera for {}.",
         env!("CARGO_PKG_VERSION"),
@@ -228,7 +213,7 @@ fn head(config: &Config, name: &str) -> String {
 ///
 /// # Errors
 /// [`RtlgenError::Template`], which would be a fault of this program.
-pub fn package(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
+pub fn package(config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
     let mut files = verilog(config)?;
     let package = Package {
         version: env!("CARGO_PKG_VERSION"),
@@ -238,9 +223,8 @@ pub fn package(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
         has_testbench: has_bus_top(config),
         testbench: TESTBENCH_FILE,
     };
-    for (name, template) in
-        [("flexmac.f", FILE_LIST), ("flexmac.core", FUSESOC), ("Bender.yml", BENDER)]
-    {
+    for name in ["flexmac.f", "flexmac.core", "Bender.yml"] {
+        let template = flexmac_assets::text(&format!("templates/{name}.tera"));
         let text = render_text(name, template, &package)?;
         files.push(SourceFile { path: name.to_owned(), text });
     }
@@ -251,15 +235,13 @@ pub fn package(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
 }
 
 /// What comes with `flexmac_top`: a testbench, and the register map for software.
-fn bus_extras(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
+fn bus_extras(config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
     let mut files = Vec::new();
     let map = register_map();
     let mut top = Top::new(config, &map);
-    for (name, template) in TESTBENCH {
-        top.design.head = head(config, name);
-        let text = render_text(name, template, &top)?;
-        files.push(SourceFile { path: TESTBENCH_FILE.to_owned(), text });
-    }
+    top.design.head = head(config, TESTBENCH);
+    let text = render_text(TESTBENCH, template(&TESTBENCH).1, &top)?;
+    files.push(SourceFile { path: TESTBENCH_FILE.to_owned(), text });
     for (name, text) in [
         ("flexmac_regs.h", c_header(&map)?),
         ("flexmac_regs.rs", rust_module(&map)?),
@@ -298,18 +280,18 @@ fn template_error(name: &'static str, error: &tera::Error) -> RtlgenError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ConfigSpec;
+    use flexmac_array::ArraySpec;
 
     #[test]
     fn output_depends_on_the_configuration_alone() {
-        let config = ConfigSpec::default().check().unwrap();
+        let config = ArraySpec::default().check().unwrap();
         assert_eq!(package(&config).unwrap(), package(&config).unwrap());
     }
 
     #[test]
     fn every_file_holds_the_module_it_is_named_after() {
-        let spec = ConfigSpec { rows: 3, cols: 5, lanes: 3, ..ConfigSpec::default() };
-        let baseline = |style: Style| ConfigSpec {
+        let spec = ArraySpec { rows: 3, cols: 5, lanes: 3, ..ArraySpec::default() };
+        let baseline = |style: Style| ArraySpec {
             style,
             chunk: style.default_chunk(32),
             rounding: style.default_rounding(),

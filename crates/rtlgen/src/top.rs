@@ -1,10 +1,9 @@
 //! Context of `flexmac_top.v.tera`: what the buses and the command check add to a design.
 
-use fxp::Rounding;
+use flexmac_array::{ArrayConfig, Style, ceil_log2};
+use flexmac_fxp::Rounding;
 use serde::Serialize;
 
-use crate::bounds::ceil_log2;
-use crate::config::{Config, Style};
 use crate::design::Design;
 use crate::registers::{Access, RegisterMap};
 
@@ -84,7 +83,7 @@ pub struct StreamBits {
 
 impl StreamBits {
     /// The widths of a configuration.
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &ArrayConfig) -> Self {
         let s = config.spec();
         let digits = |ports: u32| (ports * s.lanes * s.chunk).next_multiple_of(8);
         let preload_slot = config.sum_bits().next_multiple_of(32);
@@ -100,7 +99,7 @@ impl StreamBits {
 }
 
 impl Top {
-    pub fn new(config: &Config, map: &RegisterMap) -> Self {
+    pub fn new(config: &ArrayConfig, map: &RegisterMap) -> Self {
         let s = config.spec();
         let bits = StreamBits::new(config);
         let (op_a_bits, op_b_bits) = (s.rows * s.lanes * s.chunk, s.cols * s.lanes * s.chunk);
@@ -135,7 +134,7 @@ impl Top {
         top
     }
 
-    fn connect(&mut self, config: &Config, map: &RegisterMap, bits: &StreamBits) {
+    fn connect(&mut self, config: &ArrayConfig, map: &RegisterMap, bits: &StreamBits) {
         for register in map.registers() {
             if register.access == Access::WriteOnly {
                 let name = format!("{}_write", register.name);
@@ -178,12 +177,12 @@ impl Top {
 }
 
 /// The first rounding mode the design has: nothing is dropped where every mode must agree.
-fn first_mode(config: &Config) -> u8 {
+fn first_mode(config: &ArrayConfig) -> u8 {
     config.spec().rounding.iter().map(Rounding::encoding).next().unwrap_or_default()
 }
 
 /// What a read-only field is tied to, where the configuration or the generator decides.
-fn constant(config: &Config, bits: &StreamBits, field: &str) -> Option<u32> {
+fn constant(config: &ArrayConfig, bits: &StreamBits, field: &str) -> Option<u32> {
     let s = config.spec();
     let version = |part: &str| part.parse().expect("cargo versions are numbers");
     Some(match field {
@@ -225,8 +224,8 @@ fn reciprocal(lanes: u32) -> (u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ConfigSpec;
     use crate::registers::register_map;
+    use flexmac_array::ArraySpec;
 
     #[test]
     fn reciprocals_divide_exactly() {
@@ -243,9 +242,9 @@ mod tests {
 
     #[test]
     fn every_parameter_can_be_read_back() {
-        let config = ConfigSpec::default().check().unwrap();
+        let config = ArraySpec::default().check().unwrap();
         let top = Top::new(&config, &register_map());
-        for parameter in crate::describe::parameters() {
+        for parameter in flexmac_array::parameters() {
             let port = format!("param_{}", parameter.name);
             assert!(top.register_constants.iter().any(|c| c.port.starts_with(&port)), "{port}");
         }

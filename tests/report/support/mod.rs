@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use report::DATA_ID;
+use flexmac_report::DATA_ID;
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -1,6 +1,7 @@
 //! The registers themselves.
 
-use crate::describe::parameters;
+use flexmac_array::parameters;
+
 use crate::registers::{Access, Field, Group, NamedValue, Register, RegisterMap};
 
 /// "FMAC" in ASCII, the first letter highest.
