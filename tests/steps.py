@@ -70,11 +70,8 @@ def venv(name):
 
 def lint_tasks(names, flexmac=FLEXMAC, needs="build"):
     """A task a configuration; the largest array takes minutes and one core."""
-    return [
-        Task(name, f"scripts/lint-matrix --flexmac {flexmac} {name}", needs=needs,
-             first=2 if name == "widest" else 9)  # fmt: skip
-        for name in names
-    ]
+    lint = f"scripts/lint-matrix --flexmac {flexmac}"
+    return [Task(n, f"{lint} {n}", needs=needs, first=2 if n == "widest" else 9) for n in names]
 
 
 def supported():
@@ -93,13 +90,16 @@ def call(command, out, errors=subprocess.STDOUT):
     return child.returncode, usage.ru_utime + usage.ru_stime
 
 
+# The program and every test, in one build: with `-p flexmac` cargo picks fewer features of third-party
+# crates, and would build all of ours a second time for their tests.
+TESTS = "cargo test --release --locked --workspace --no-run"
+
+
 def test_binaries(log, task):
-    """Builds every test binary of the workspace: one task for each."""
+    """One task for each test binary of the workspace."""
     built = log.with_suffix(".json")
     with log.open("w") as errors, built.open("w") as out:
-        code, task.core_seconds = call(
-            "cargo test --release --locked --workspace --no-run"
-            " --message-format=json-render-diagnostics", out, errors)  # fmt: skip
+        code, task.core_seconds = call(f"{TESTS} --message-format=json-render-diagnostics", out, errors)
     if code != 0:
         return None
     tasks = []
@@ -107,8 +107,7 @@ def test_binaries(log, task):
         message = json.loads(line)
         if message.get("executable") and message["profile"]["test"]:
             folder, target = Path(message["manifest_path"]).parent, message["target"]
-            name = "all" if target["kind"] == ["test"] else "unit"
-            name = f"{folder.name}-{target['name'] if name == 'all' else name}"
+            name = f"{folder.name}-{target['name'] if target['kind'] == ['test'] else 'unit'}"
             run = f"cd {shlex.quote(str(folder))}", f"CARGO_MANIFEST_DIR=$PWD {message['executable']}"
             tasks.append(Task(name, *run, binary=name, first=3 if name in LONG else 9))
     return tasks
@@ -136,30 +135,31 @@ def python(name, command):
 
 def whole():
     """Every step."""
-    built = "build"
+    built, prove = "build", f"scripts/prove --flexmac {FLEXMAC} --jobs 1"
     return [
         Step("format", "rustfmt", Task("", "cargo fmt --all --check", f"cargo fmt {FUZZ} --check")),
-        Step("build", "the program, release", Task("", f"cargo build {RELEASE} -p flexmac", lock="cargo", first=0)),
+        Step("build", "the program and every test, release", Task("", f"{TESTS} --quiet", lock="cargo", first=0)),
         Step("faults", "every seeded fault fits its file",
              Task("", f"python3 tests/faults/seeding.py --flexmac {FLEXMAC}", needs=built)),
         Step("lint", "Verilator, Icarus, Yosys on every configuration", *lint_tasks(["trials", *supported()])),
         Step("clippy", "lints of the workspace and of fuzz/, none left",
              Task("workspace", f"cargo clippy {RELEASE} --workspace --all-targets -- -D warnings",
                   lock="cargo", first=4),
-             Task("fuzz", f"cargo clippy {RELEASE} {FUZZ} --target-dir {TARGET} -- -D warnings",
+             Task("fuzz", f"CUSTOM_LIBFUZZER_PATH=/not/linked/libfuzzer.a cargo clippy {RELEASE} {FUZZ} --target-dir {TARGET} -- -D warnings",
                   lock="cargo", first=4)),
         Step("docs", "rustdoc without a warning",
              Task("", f"RUSTDOCFLAGS='-D warnings' cargo doc {RELEASE} --workspace --no-deps",
                   lock="cargo", first=4)),
         Step("rust", "unit and integration tests, examples in the documentation",
-             Task("build", test_binaries, needs=built, lock="cargo", first=1),
-             Task("doc", "cargo test --release --locked --workspace --doc", needs="rust/build", lock="cargo")),
+             Task("list", test_binaries, needs=built, lock="cargo", first=1),
+             Task("doc", "cargo test --release --locked --workspace --doc", needs=built, lock="cargo", first=5)),
         Step("sanitize", "where unsafe code is; models under valgrind",
              Task("unsafe", "scripts/sanitize unsafe", lock="cargo", first=5),
              Task("valgrind", "scripts/sanitize valgrind", lock="cargo", first=5)),
         Step("prove", "rules of the RTL; a sixteenth of the faults",
-             Task("rules", f"scripts/prove --flexmac {FLEXMAC} --jobs 1", needs=built),
-             Task("faults", f"scripts/prove --flexmac {FLEXMAC} --jobs 1 --mutate --sample 16", needs=built)),
+             Task("proofs", f"{prove} --part proofs", needs=built, first=3),
+             Task("checks", f"{prove} --part checks", needs=built, first=3),
+             Task("faults", f"{prove} --mutate --sample 16", needs=built, first=3)),
         Step("icarus", "the RTL against an oracle in Python, on Icarus",
              Task("", f"python3 tests/icarus/run.py --flexmac {FLEXMAC} --mutate", needs=built)),
         Step("ecosystem", "FuseSoC, Bender, cocotb", venv("ecosystem"),
