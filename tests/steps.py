@@ -95,21 +95,28 @@ def call(command, out, errors=subprocess.STDOUT):
 TESTS = "cargo test --release --locked --workspace --no-run"
 
 
-def test_binaries(log, task):
-    """One task for each test binary of the workspace."""
-    built = log.with_suffix(".json")
-    with log.open("w") as errors, built.open("w") as out:
-        code, task.core_seconds = call(f"{TESTS} --message-format=json-render-diagnostics", out, errors)
-    if code != 0:
-        return None
-    tasks = []
-    for line in built.read_text().splitlines():
-        message = json.loads(line)
-        if message.get("executable") and message["profile"]["test"]:
-            folder, target = Path(message["manifest_path"]).parent, message["target"]
-            name = f"{folder.name}-{target['name'] if target['kind'] == ['test'] else 'unit'}"
-            run = f"cd {shlex.quote(str(folder))}", f"CARGO_MANIFEST_DIR=$PWD {message['executable']}"
-            tasks.append(Task(name, *run, binary=name, first=3 if name in LONG else 9))
+def test_binaries(build, only=()):
+    """The function of a task: builds the tests, and returns a task for each binary, or those in `only` with
+    what they are given."""
+
+    def tasks(log, task):
+        built = log.with_suffix(".json")
+        with log.open("w") as errors, built.open("w") as out:
+            code, task.core_seconds = call(f"{build} --message-format=json-render-diagnostics", out, errors)
+        if code != 0:
+            return None
+        found = {}
+        for line in built.read_text().splitlines():
+            message = json.loads(line)
+            if message.get("executable") and message["profile"]["test"]:
+                folder, target = Path(message["manifest_path"]).parent, message["target"]
+                name = f"{folder.name}-{target['name'] if target['kind'] == ['test'] else 'unit'}"
+                run = f"cd {shlex.quote(str(folder))}", f"CARGO_MANIFEST_DIR=$PWD {message['executable']}"
+                found[name] = " && ".join(run)
+        if not only:
+            return [Task(n, run, binary=n, first=3 if n in LONG else 9) for n, run in found.items()]
+        return [Task(n, f"{found[n]} {only[n]}", binary=n) for n in only]
+
     return tasks
 
 
@@ -151,7 +158,7 @@ def whole():
              Task("", f"RUSTDOCFLAGS='-D warnings' cargo doc {RELEASE} --workspace --no-deps",
                   lock="cargo", first=4)),
         Step("rust", "unit and integration tests, examples in the documentation",
-             Task("list", test_binaries, needs=built, lock="cargo", first=1),
+             Task("list", test_binaries(TESTS), needs=built, lock="cargo", first=1),
              Task("doc", "cargo test --release --locked --workspace --doc", needs=built, lock="cargo", first=5)),
         Step("sanitize", "where unsafe code is; models under valgrind",
              Task("unsafe", "scripts/sanitize unsafe", lock="cargo", first=5),
@@ -174,6 +181,40 @@ def whole():
                   needs=f"{built} commands/packages")),
         Step("extend", "the diffs of docs/tutorials/extend, applied, built, run",
              Task("", f"python3 tests/docs/extend.py --target {TARGET}", needs=built, lock="cargo", first=5)),
+    ]  # fmt: skip
+
+
+# The crates of numbers and training: the tests beside their code, and their own.
+QUICK = {f"{name}-unit": "" for name in "fileio fxp array engine dps record nn dataset train".split()}
+QUICK |= {f"{name}-all": "" for name in "nn dataset train".split()}
+
+
+def quick():
+    """A round of minutes: what is wrong is most often found here."""
+    program = f"{TARGET}/quick/flexmac"
+    # Clippy's driver is the compiler: what is linted is what is run, compiled once.
+    build = (
+        'RUSTC_WORKSPACE_WRAPPER="$(dirname "$(rustup which cargo 2>/dev/null || command -v cargo)")/clippy-driver"'
+        " CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__"
+        " cargo --config tests/quick.toml test --profile quick --locked --workspace --no-run"
+    )  # fmt: skip
+
+    def flexmac(tests):
+        return test_binaries(build, {"flexmac-all": tests})
+
+    return [
+        Step("format", "rustfmt", Task("", "cargo fmt --all --check")),
+        Step("build", "clippy, the program and every test", Task("", f"{build} --quiet", lock="cargo")),
+        Step("faults", "every seeded fault fits its file",
+             Task("", f"python3 tests/faults/seeding.py --flexmac {program}", needs="build")),
+        Step("unit", "tests of the crates of numbers and training",
+             Task("list", test_binaries(build, QUICK), needs="build", lock="cargo")),
+        Step("golden", "rendered Verilog, messages of bad input",
+             Task("list", flexmac("golden:: errors::"), needs="build", lock="cargo")),
+        Step("gemm", "GEMMs on the RTL, checked",
+             Task("list", flexmac("faults::without_a_fault"), needs="build", lock="cargo")),
+        Step("lint", "Verilator, Icarus, Yosys on a few configurations",
+             *lint_tasks(["one", "odd", "fixed-odd", "fp32-one"], program)),
     ]  # fmt: skip
 
 
@@ -319,6 +360,8 @@ def main():
     # One folder for the models of all steps, keyed by content.
     os.environ["FLEXMAC_CACHE"] = f"{TARGET}/tmp/flexmac-models"
     steps = whole()
+    if arguments.steps == ["quick"]:
+        steps, arguments.steps = quick(), []
     if arguments.list:
         for step in steps:
             print(f"{step.name:<9} {step.says}")
