@@ -1,4 +1,4 @@
-//! Times one GEMM on the RTL engine.
+//! Times one GEMM on the RTL engine, for `experiments/simulation_speed/run`.
 //!
 //! `cargo run --release -p flexmac-cosim --example speed -- DESIGN M K N BITS MODELS` reads `a.i32`
 //! and `b.i32` from the current folder (little-endian integers, row by row) and writes the result
