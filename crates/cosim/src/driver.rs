@@ -15,6 +15,14 @@ use crate::activity::{Activity, ActivityCounter};
 use crate::error::SimulationError;
 use crate::pack::{DEAD, get_signed, put_bits};
 
+/// The cache of models: `$FLEXMAC_CACHE`, else `$XDG_CACHE_HOME/flexmac`, else `~/.cache/flexmac`.
+///
+/// # Errors
+/// [`verilated::Error::NoCacheFolder`] if neither variable is set and there is no home folder.
+pub fn model_cache() -> Result<Cache, verilated::Error> {
+    Cache::of_application("flexmac")
+}
+
 /// The kind of design that a model is built from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Build<'a> {
@@ -265,7 +273,7 @@ impl Driver {
             let name = file.path.rsplit('/').next().unwrap_or(&file.path);
             spec = spec.source(name, &file.text);
         }
-        let library = spec.build(&Cache::from_env()?)?;
+        let library = spec.build(&model_cache()?)?;
         check_ports(config, &library).map_err(|source| SimulationError::Design {
             summary: config.summary(),
             source: Box::new(source),

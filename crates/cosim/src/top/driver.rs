@@ -4,9 +4,9 @@ use std::path::Path;
 
 use flexmac_array::ArrayConfig;
 use flexmac_rtlgen::{BUS_TOP, SourceFile, StreamBits};
-use verilated::{BuildSpec, Cache, InPort, Library, Model, OutPort, PowerUp, TraceKind};
+use verilated::{BuildSpec, InPort, Library, Model, OutPort, PowerUp, TraceKind};
 
-use crate::driver::Stalls;
+use crate::driver::{Stalls, model_cache};
 use crate::error::{BusError, SimulationError};
 use crate::top::axil::{AxiLite, Response};
 use crate::top::stream::{Sink, Source};
@@ -56,7 +56,7 @@ impl TopDriver {
             let name = file.path.rsplit('/').next().unwrap_or(&file.path);
             spec = spec.source(name, &file.text);
         }
-        let library = spec.build(&Cache::from_env()?)?;
+        let library = spec.build(&model_cache()?)?;
         check_ports(config, &library).map_err(|source| SimulationError::Design {
             summary: config.summary(),
             source: Box::new(source),
