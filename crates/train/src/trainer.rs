@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use flexmac_dataset::{Dataset, Look, Order, Split};
+use flexmac_dataset::{BatchMode, Dataset, SampleOrder, Split};
 use flexmac_dps::{FormatTable, LossAverage, Observation, Policy, PolicyState};
 use flexmac_engine::{Engine, Stats};
 use flexmac_fxp::{Format, Role, Rounding};
@@ -67,7 +67,7 @@ pub struct Trainer<T: Number> {
     config: TrainerConfig,
     network: Network<T>,
     policy: Box<dyn Policy>,
-    order: Order,
+    order: SampleOrder,
     average: LossAverage,
     iteration: u64,
     totals: Totals,
@@ -132,7 +132,7 @@ impl<T: Number> Trainer<T> {
         check_data(data, &plan)?;
         check_config(&config)?;
         let network = Network::new(&plan, config.seed, policy.formats());
-        let order = Order::new(config.seed, data.train.len());
+        let order = SampleOrder::new(config.seed, data.train.len());
         let average = LossAverage::new(config.loss_window);
         let totals = Totals::default();
         Ok(Self { plan, config, network, policy, order, average, iteration: 0, totals })
@@ -181,7 +181,8 @@ impl<T: Number> Trainer<T> {
 
         let batch = self.order.batch(iteration, self.config.batch);
         let labels: Vec<_> = batch.iter().map(|image| data.train.label(*image)).collect();
-        let pixels = data.train.batch(&batch, Look::Train { seed: self.config.seed, iteration })?;
+        let pixels =
+            data.train.batch(&batch, BatchMode::Training { seed: self.config.seed, iteration })?;
         let mut pass = Pass {
             engine,
             tensors: self.plan.tensors(),
@@ -252,7 +253,7 @@ impl<T: Number> Trainer<T> {
                 statistics: &mut Statistics::new(formats.len()),
             };
             let labels: Vec<_> = batch.iter().map(|image| split.label(*image)).collect();
-            let pixels = split.batch(batch, Look::Test)?;
+            let pixels = split.batch(batch, BatchMode::Evaluation)?;
             let input = quantize_images(batch.len(), &pixels, &mut pass);
             drop(pixels);
             let scores = self.network.forward(input, &mut pass)?;
