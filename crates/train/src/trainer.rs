@@ -177,7 +177,7 @@ impl<T: Number> Trainer<T> {
         let formats = self.policy.formats().clone();
         let phase = self.policy.phase();
         let mut statistics = Statistics::new(formats.len());
-        self.follow(&formats, &mut statistics);
+        self.apply_formats(&formats, &mut statistics);
 
         let batch = self.order.batch(iteration, self.config.batch);
         let labels: Vec<_> = batch.iter().map(|image| data.train.label(*image)).collect();
@@ -238,7 +238,7 @@ impl<T: Number> Trainer<T> {
         let (host, rounding) = (self.host(run), self.config.forward());
         for param in self.network.params_mut() {
             let (tensor, host) = (param.tensor, HostRounding { rounding, ..host(param) });
-            param.show(&formats[tensor], &host);
+            param.refresh_copy(&formats[tensor], &host);
         }
         let mut right = 0;
         for (number, batch) in images.chunks(self.config.batch).enumerate() {
@@ -372,12 +372,12 @@ impl<T: Number> Trainer<T> {
         }
     }
 
-    fn follow(&mut self, formats: &FormatTable, statistics: &mut Statistics) {
+    fn apply_formats(&mut self, formats: &FormatTable, statistics: &mut Statistics) {
         let host = self.host(self.config.seed);
         let forward = self.config.forward();
         for param in self.network.params_mut() {
             let (tensor, host) = (param.tensor, host(param));
-            param.follow(&formats[tensor], &host, forward, &mut statistics.tensors[tensor]);
+            param.apply_formats(&formats[tensor], &host, forward, &mut statistics.tensors[tensor]);
         }
     }
 
