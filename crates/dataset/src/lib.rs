@@ -42,3 +42,7 @@ pub struct Dataset {
     /// Images to measure accuracy on.
     pub test: Split,
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

@@ -48,3 +48,7 @@ pub use pass::{LOGITS_INTEGER_LENGTH, LayerId, Pass, Statistics, logits_format};
 pub use plan::{LayerPlan, NetPlan};
 pub use random::{Purpose, SplitMix};
 pub use spec::{LayerSpec, NetSpec, Shape};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;
