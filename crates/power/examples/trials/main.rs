@@ -1,7 +1,7 @@
 //! Ways to share multipliers between precisions, PE against PE: area x period x energy per product.
 //!
 //! ```text
-//! cargo run --release -p power --example trials -- [--search] [--out DIR] [LIBERTY ...]
+//! cargo run --release -p flexmac-power --example trials -- [--search] [--out DIR] [LIBERTY ...]
 //! ```
 //!
 //! Every PE takes 32 bits of A and of B a cycle, sits behind the same registers and goes through
