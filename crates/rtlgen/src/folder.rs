@@ -1,4 +1,4 @@
-//! A generated design on disk: written whole or not at all, read back and checked.
+//! A generated design on disk: writes it completely or not at all, reads it back and checks it.
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +7,13 @@ use flexmac_fileio::bounded;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RtlgenError;
-use crate::place::{Guests, place};
+use crate::install::{ForeignFiles, install};
 use crate::render::{SourceFile, package};
 
 pub(crate) const CONFIG_FILE: &str = "config.json";
 pub(crate) const FILE_LIST: &str = "flexmac.f";
 
-/// Contents of config.json: what was asked for and what follows from it.
+/// The contents of config.json: the parameters, and widths that follow from them.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ConfigFile {
     generator: String,
@@ -21,7 +21,7 @@ pub(crate) struct ConfigFile {
     derived: Derived,
 }
 
-/// Widths that follow from the parameters; informative, recomputed on reading.
+/// Widths that follow from the parameters. For information only: readers compute them again.
 #[derive(Debug, Serialize, Deserialize)]
 struct Derived {
     max_planes: u32,
@@ -29,20 +29,22 @@ struct Derived {
     sum_bits: u32,
 }
 
-/// Writes the design to `out`, in place of an earlier design there.
+/// Writes the design to the folder `out`, replacing an earlier design there. Returns the paths of
+/// its files.
 ///
 /// # Errors
-/// [`RtlgenError::ForeignFolder`] when `out` holds something else, [`RtlgenError::Io`] when the
-/// disk says no or another process is writing there. In each case `out` is as it was.
+/// [`RtlgenError::ForeignFolder`] if `out` contains other files; [`RtlgenError::Io`] if writing
+/// fails or another process is writing there. In both cases, `out` is unchanged.
 pub fn write(config: &ArrayConfig, out: &Path) -> Result<Vec<PathBuf>, RtlgenError> {
     let mut files = package(config)?;
     files.push(config_file(config));
-    place(&files, out, Guests::Kept)?;
+    install(&files, out, ForeignFiles::Refused)?;
     Ok(files.iter().map(|file| out.join(&file.path)).collect())
 }
 
-/// Writes a copy of a design for a run's own use to `out`, in place of an earlier copy there: the Verilog
-/// as it was simulated, edited perhaps. Files from elsewhere than the design's `rtl/` come to lie there.
+/// Writes a run's own copy of a design to the folder `out`, replacing an earlier copy there.
+/// `sources` is the Verilog as simulated, which may have been edited. All of it is written to
+/// `rtl/`, wherever it came from.
 ///
 /// # Errors
 /// As for [`write()`].
@@ -66,7 +68,7 @@ pub fn write_copy(
     }
     files.push(SourceFile { path: FILE_LIST.to_owned(), text: paths.join("\n") + "\n" });
     files.push(config_file(config));
-    place(&files, out, Guests::Removed)
+    install(&files, out, ForeignFiles::Removed)
 }
 
 fn config_file(config: &ArrayConfig) -> SourceFile {
@@ -84,7 +86,7 @@ fn config_file(config: &ArrayConfig) -> SourceFile {
     SourceFile { path: CONFIG_FILE.to_owned(), text }
 }
 
-/// Reads and checks the configuration of a generated design; `path` is its folder or its
+/// Reads and checks the configuration of a generated design. `path` is its folder or its
 /// config.json.
 ///
 /// # Errors
@@ -94,11 +96,11 @@ pub fn read(path: &Path) -> Result<ArrayConfig, RtlgenError> {
     Ok(read_record(&path)?.parameters.check()?)
 }
 
-/// Reads the Verilog of a generated design as it stands on disk, in the order of its file list;
-/// `path` is its folder or its config.json. What is simulated is what would be synthesized.
+/// Reads the Verilog files of a generated design from disk, in the order of its file list, so that
+/// simulation and synthesis use the same files. `path` is its folder or its config.json.
 ///
 /// # Errors
-/// [`RtlgenError::Io`] naming the file that cannot be read.
+/// [`RtlgenError::Io`], which names the file that cannot be read.
 pub fn read_sources(path: &Path) -> Result<Vec<SourceFile>, RtlgenError> {
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
     let list = folder.join(FILE_LIST);
