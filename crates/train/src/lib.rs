@@ -15,7 +15,8 @@
 //!
 //! let plan = NetPlan::new(&NetSpec::load("lenet-small")?, 4)?;
 //! let data = synthetic(1, 40, 10);
-//! let policy = Static::new(plan.tensors(), StaticConfig::default())?;
+//! let formats = StaticConfig::new(16, 16, plan.tensors())?;
+//! let policy = Static::new(&formats, plan.tensors());
 //! let config = TrainerConfig { batch: 4, ..TrainerConfig::default() };
 //! let mut trainer = Trainer::<i32>::new(plan, config, Box::new(policy), &data)?;
 //! let mut engine = ReferenceEngine::new(ArraySpec::default().check()?);

@@ -80,7 +80,8 @@ impl TrainingSchedule {
 /// let plan = NetPlan::new(&NetSpec::mlp(), 8)?;
 /// let data = synthetic(1, 40, 10);
 /// // A float engine ignores formats, but the trainer asks a policy for them all the same.
-/// let policy = Box::new(Static::new(plan.tensors(), StaticConfig::default())?);
+/// let formats = StaticConfig::new(16, 16, plan.tensors())?;
+/// let policy = Box::new(Static::new(&formats, plan.tensors()));
 /// let config = TrainerConfig { batch: 8, ..TrainerConfig::default() };
 /// let mut trainer = Trainer::<f32>::new(plan, config, policy, &data)?;
 /// let (mut train, mut evaluate) = (FloatEngine, FloatEngine);
