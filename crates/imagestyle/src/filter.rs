@@ -99,8 +99,8 @@ pub(crate) fn disc(picture: &Picture, radius: usize) -> Picture {
     })
 }
 
-/// Mean along a line of `length` pixels in `direction`: a camera that moves while its shutter is open
-/// images a point as a line. The picture must be in linear light.
+/// Mean along a line of `length` pixels in `direction`: a camera that moves while its shutter is
+/// open images a point as a line. The picture must be in linear light.
 pub(crate) fn line(picture: &Picture, length: usize, (dx, dy): (f32, f32)) -> Picture {
     let side = picture.side as isize;
     let mut out = picture.clone();
@@ -124,8 +124,8 @@ pub(crate) fn line(picture: &Picture, length: usize, (dx, dy): (f32, f32)) -> Pi
     out
 }
 
-/// The guided filter with the plane as its own guide (He, Sun, Tang 2010): smooths variations smaller
-/// than the square root of `floor` within a window, and keeps larger ones.
+/// The guided filter with the plane as its own guide (He, Sun, Tang 2010): smooths variations
+/// smaller than the square root of `floor` within a window, and keeps larger ones.
 pub(crate) fn guided_plane(plane: &[f32], side: usize, radius: usize, floor: f32) -> Vec<f32> {
     let squares: Vec<f32> = plane.iter().map(|value| value * value).collect();
     let means = box_plane(plane, side, radius);
@@ -153,8 +153,8 @@ pub(crate) fn guided(picture: &Picture, radius: usize, floor: f32) -> Picture {
     by_plane(picture, |plane| guided_plane(plane, picture.side, radius, floor))
 }
 
-/// Defocus that depends on the position: `amount` gives the radius of the disc at each position, from
-/// 0 (sharp) to 1 (`radius`). The picture must be in linear light.
+/// Defocus that depends on the position: `amount` gives the radius of the disc at each position,
+/// from 0 (sharp) to 1 (`radius`). The picture must be in linear light.
 pub(crate) fn defocus(
     picture: &Picture,
     radius: usize,

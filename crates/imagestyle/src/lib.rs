@@ -6,9 +6,9 @@
 //! curves, grading, defocus, grain), with the names and labels of Flickr Style. So a network has a
 //! similar task, at the same sizes.
 //!
-//! A picture depends only on the seed, its style and its number; threads make no difference. Styles use
-//! only additions, multiplications, divisions and square roots, which IEEE 754 rounds identically
-//! everywhere, and no library functions, whose last bit may differ.
+//! A picture depends only on the seed, its style and its number; threads make no difference. Styles
+//! use only additions, multiplications, divisions and square roots, which IEEE 754 rounds
+//! identically everywhere, and no library functions, whose last bit may differ.
 //!
 //! [`make`] writes a set and has an example; [`Style`] is one of the twenty; a style works on a
 //! [`Picture`].

@@ -82,8 +82,8 @@ pub struct PictureEntry {
     pub crop: Crop,
 }
 
-/// A square part of a photograph. Coordinates are pixels of the photograph after it was scaled down to
-/// a shorter side of at most four times the picture's.
+/// A square part of a photograph. Coordinates are pixels of the photograph after it was scaled down
+/// to a shorter side of at most four times the picture's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Crop {
     /// Left edge.

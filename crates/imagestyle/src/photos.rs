@@ -48,8 +48,8 @@ const PHOTOS: [&str; 26] = [
     "mate/nature/YellowFlower.jpg",
 ];
 
-/// A photograph is scaled down until its shorter side is this many times the side of a picture. A crop
-/// is scaled down by at most this factor; more pixels would only be averaged away.
+/// A photograph is scaled down until its shorter side is this many times the side of a picture. A
+/// crop is scaled down by at most this factor; more pixels would only be averaged away.
 const OVERSIZE: u32 = 4;
 
 /// The photographs of Debian's packages, in folder `root` (normally [`BACKGROUNDS`]).
@@ -97,8 +97,8 @@ pub(crate) struct PhotoFile {
     bytes: Vec<u8>,
 }
 
-/// Reads all files. Drops duplicates, so that no photograph is in both splits. Sorts by digest, so that
-/// names and folders make no difference.
+/// Reads all files. Drops duplicates, so that no photograph is in both splits. Sorts by digest, so
+/// that names and folders make no difference.
 pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<PhotoFile>, ImageStyleError> {
     let mut all: Vec<PhotoFile> = Vec::new();
     for path in paths {
@@ -165,7 +165,8 @@ impl PhotoFile {
     }
 }
 
-/// The split of each of `count` photographs: `share` of them are for testing, at least one, not all.
+/// The split of each of `count` photographs: `share` of them are for testing, at least one, not
+/// all.
 pub(crate) fn split(count: usize, share: f64, seed: u64) -> Vec<SplitName> {
     // A number of files is far below 2^53.
     let test = ((count as f64 * share).round() as usize).clamp(1, count - 1);

@@ -7,8 +7,8 @@ use crate::random::Random;
 /// Red, green, blue.
 pub(crate) type Rgb = [f32; 3];
 
-/// A square colour picture, row by row. Values are display values (gamma-encoded), from 0 (black) to 1
-/// (white). Styles may leave that range; [`Picture::to_image`] clamps to it.
+/// A square colour picture, row by row. Values are display values (gamma-encoded), from 0 (black)
+/// to 1 (white). Styles may leave that range; [`Picture::to_image`] clamps to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
     pub(crate) side: usize,
@@ -93,8 +93,8 @@ impl Picture {
         }
     }
 
-    /// Vignetting: the natural fall-off of a lens, cos^4 of the angle, towards the colour `edge`. With
-    /// strength 1 the corners are at 45 degrees and have a quarter of the light.
+    /// Vignetting: the natural fall-off of a lens, cos^4 of the angle, towards the colour `edge`.
+    /// With strength 1 the corners are at 45 degrees and have a quarter of the light.
     pub(crate) fn vignette(&mut self, strength: f32, edge: Rgb) {
         self.each_at(|(x, y), pixel| {
             let tangent_squared = strength * strength * (x * x + y * y) / 2.0;

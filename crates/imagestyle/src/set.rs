@@ -67,8 +67,8 @@ impl Encoding {
 /// Stops when `stop` is set; it is read before each picture.
 ///
 /// # Errors
-/// [`ImageStyleError`] for settings out of range, unusable photographs, an occupied `out`, files that
-/// cannot be written, or a stop. `out` is then unchanged.
+/// [`ImageStyleError`] for settings out of range, unusable photographs, an occupied `out`, files
+/// that cannot be written, or a stop. `out` is then unchanged.
 ///
 /// ```no_run
 /// use std::path::Path;

@@ -1,9 +1,10 @@
 //! The training loop: [`Trainer`] trains one iteration at a time; [`run`] trains a whole run with
 //! evaluations, and with histories and checkpoints in a [`RunFolder`].
 //!
-//! All GEMMs run on a [`flexmac_engine::Engine`], so this crate needs neither Verilog nor a simulator.
-//! A [`Policy`](flexmac_dps::Policy) chooses the formats of each iteration. The method is stochastic
-//! gradient descent with momentum, as in Caffe; docs/training.md describes it in full.
+//! All GEMMs run on a [`flexmac_engine::Engine`], so this crate needs neither Verilog nor a
+//! simulator. A [`Policy`](flexmac_dps::Policy) chooses the formats of each iteration. The method
+//! is stochastic gradient descent with momentum, as in Caffe; docs/training.md describes it in
+//! full.
 //!
 //! ```
 //! use flexmac_array::ArraySpec;

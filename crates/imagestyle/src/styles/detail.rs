@@ -16,8 +16,9 @@ pub(super) fn detailed(picture: &mut Picture, random: &mut Random) {
     }
 }
 
-/// Tone mapping with a base and a detail layer (Durand and Dorsey 2002, with the guided filter instead
-/// of the bilateral one): halves the base's range in stops, and strengthens detail and colour.
+/// Tone mapping with a base and a detail layer (Durand and Dorsey 2002, with the guided filter
+/// instead of the bilateral one): halves the base's range in stops, and strengthens detail and
+/// colour.
 pub(super) fn hdr(picture: &mut Picture, random: &mut Random) {
     let light: Vec<f32> = picture.luminance().iter().map(|light| light.max(DARK)).collect();
     let radius = picture.length(random.range(0.03, 0.05));

@@ -4,8 +4,8 @@ use crate::filter::soft;
 use crate::picture::{Picture, combine, s_curve};
 use crate::random::Random;
 
-/// Cross-processed and faded film: high contrast in red, low contrast in blue, which makes shadows blue
-/// and highlights yellow; vignetting and grain.
+/// Cross-processed and faded film: high contrast in red, low contrast in blue, which makes shadows
+/// blue and highlights yellow; vignetting and grain.
 pub(super) fn vintage(picture: &mut Picture, random: &mut Random) {
     let fade = random.range(0.08, 0.14);
     let (blue_floor, blue_range) = (random.range(0.2, 0.26), random.range(0.45, 0.52));

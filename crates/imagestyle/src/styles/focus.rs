@@ -13,7 +13,8 @@ pub(super) fn long_exposure(picture: &mut Picture, random: &mut Random) {
     picture.gamma_encode();
 }
 
-/// Everything out of focus: disc blur after expanding highlights, so that these remain visible discs.
+/// Everything out of focus: disc blur after expanding highlights, so that these remain visible
+/// discs.
 pub(super) fn bokeh(picture: &mut Picture, random: &mut Random) {
     let radius = picture.length(random.range(0.035, 0.055)).max(2);
     let gain = random.range(2.0, 4.0);
@@ -25,7 +26,8 @@ pub(super) fn bokeh(picture: &mut Picture, random: &mut Random) {
     picture.saturate(1.15);
 }
 
-/// A subject: the middle is magnified, sharp in its centre and out of focus around it; strong colours.
+/// A subject: the middle is magnified, sharp in its centre and out of focus around it; strong
+/// colours.
 pub(super) fn macro_shot(picture: &mut Picture, random: &mut Random) {
     magnify(picture, random.range(2.2, 3.2));
     let sharp = random.range(0.25, 0.4);
@@ -37,7 +39,8 @@ pub(super) fn macro_shot(picture: &mut Picture, random: &mut Random) {
     picture.vignette(0.5, [0.0; 3]);
 }
 
-/// Sharp within a band, increasingly blurred away from it, as for a subject at an angle to the camera.
+/// Sharp within a band, increasingly blurred away from it, as for a subject at an angle to the
+/// camera.
 pub(super) fn depth_of_field(picture: &mut Picture, random: &mut Random) {
     let direction = random.direction();
     let (offset, half) = (random.range(-0.3, 0.3), random.range(0.12, 0.22));

@@ -29,8 +29,8 @@ pub(super) fn geometric(picture: &mut Picture, random: &mut Random) {
     picture.saturate(1.15);
 }
 
-/// A subject: negative space. A round window off the centre shows the picture; all else is one colour,
-/// a light tint of the picture's mean.
+/// A subject: negative space. A round window off the centre shows the picture; all else is one
+/// colour, a light tint of the picture's mean.
 pub(super) fn minimal(picture: &mut Picture, random: &mut Random) {
     let count = picture.pixels.len() as f32;
     let mean: Rgb = [0, 1, 2].map(|c| picture.pixels.iter().map(|p| p[c]).sum::<f32>() / count);

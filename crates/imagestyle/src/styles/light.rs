@@ -19,8 +19,8 @@ pub(super) fn sunny(picture: &mut Picture, random: &mut Random) {
     });
 }
 
-/// Haze (Koschmieder's law): a pixel is t times the picture plus 1 - t times the light of the air. Depth
-/// is unknown, so distance grows towards the top.
+/// Haze (Koschmieder's law): a pixel is t times the picture plus 1 - t times the light of the air.
+/// Depth is unknown, so distance grows towards the top.
 pub(super) fn hazy(picture: &mut Picture, random: &mut Random) {
     let (near, far) = (random.range(0.5, 0.65), random.range(0.12, 0.25));
     let air = [random.range(0.76, 0.84), 0.83, random.range(0.84, 0.9)];

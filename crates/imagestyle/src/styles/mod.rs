@@ -1,10 +1,10 @@
 //! The twenty styles of Flickr Style: names, labels and procedures.
 //!
-//! Names and their order are those of Caffe's `examples/finetune_flickr_style/style_names.txt`. If a
-//! name means a procedure (HDR, long exposure, noir), the style is that procedure. If it means a mood
-//! or a subject (serene, horror, macro, minimal, geometric composition), it is an approximation that
-//! works with any photograph. Parameters that a photographer would choose by eye are drawn at random
-//! within limits, so that no two pictures of a style are processed alike.
+//! Names and their order are those of Caffe's `examples/finetune_flickr_style/style_names.txt`. If
+//! a name means a procedure (HDR, long exposure, noir), the style is that procedure. If it means a
+//! mood or a subject (serene, horror, macro, minimal, geometric composition), it is an
+//! approximation that works with any photograph. Parameters that a photographer would choose by eye
+//! are drawn at random within limits, so that no two pictures of a style are processed alike.
 
 mod detail;
 mod film;

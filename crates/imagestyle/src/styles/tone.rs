@@ -39,7 +39,8 @@ pub(super) fn noir(picture: &mut Picture, random: &mut Random) {
     picture.grain(random, 0.05, 1);
 }
 
-/// A mood: the guided filter keeps edges and smooths everything finer; low contrast, cool and light.
+/// A mood: the guided filter keeps edges and smooths everything finer; low contrast, cool and
+/// light.
 pub(super) fn serene(picture: &mut Picture, random: &mut Random) {
     let radius = picture.length(random.range(0.025, 0.035));
     *picture = guided(&guided(picture, radius, 0.03), radius, 0.03);
