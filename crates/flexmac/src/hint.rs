@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use flexmac_engine::{EngineError, GemmError};
+use flexmac_imagestyle::ImageStyleError;
 use flexmac_nn::NnError;
 use flexmac_rtlgen::RtlgenError;
 use flexmac_train::{Remedy, RunFolderError, TrainError};
@@ -24,6 +25,9 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = cause.downcast_ref::<GemmError>() {
         return of_gemm(error);
+    }
+    if let Some(error) = cause.downcast_ref::<ImageStyleError>() {
+        return of_image_style(error);
     }
     if let Some(RtlgenError::ForeignFolder { .. }) = cause.downcast_ref() {
         return Some("choose another --out or remove it".to_owned());
@@ -52,6 +56,18 @@ fn of_folder(error: &RunFolderError) -> Option<String> {
             }
             Remedy::PutBack | Remedy::NoneBefore | Remedy::StartOver => "--force starts over",
         },
+        _ => return None,
+    };
+    Some(flags.to_owned())
+}
+
+fn of_image_style(error: &ImageStyleError) -> Option<String> {
+    let flags = match error {
+        ImageStyleError::PhotosMissing { .. } => {
+            "or name folders of your own photographs with --photos"
+        }
+        ImageStyleError::TooFewPhotos { .. } => "name folders with JPEG or PNG files with --photos",
+        ImageStyleError::Occupied { .. } => "choose another --out",
         _ => return None,
     };
     Some(flags.to_owned())

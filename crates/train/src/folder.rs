@@ -6,7 +6,7 @@
 //! | `history.jsonl` | one [`IterationRecord`] per line | yes |
 //! | `history.csv` | a summary of the history | yes |
 //! | `timing.csv` | seconds of each iteration | no |
-//! | `weights/NAME.npy`, `weights/NAME.momentum.npy` | final raw values (float32 in a float run) | yes |
+//! | `weights/NAME.npy`, `weights/NAME.momentum.npy` | final raw values (or float32) | yes |
 //! | `weights/formats.json` | the formats of the weights | yes |
 //! | `result.json` | accuracy, totals, seconds | except seconds |
 //! | `checkpoints/ITERATION.ckpt` | the last two [`Checkpoint`]s | except seconds |
@@ -51,8 +51,8 @@ const HISTORIES: [(&str, &str); 3] = [
 impl RunFolder {
     /// Creates a folder for a new run, or takes over an existing one, and starts the histories.
     ///
-    /// With `force` the folder may hold an earlier run: its files are removed, its `report.html` too.
-    /// Other files stay.
+    /// With `force` the folder may hold an earlier run: its files are removed, its `report.html`
+    /// too. Other files stay.
     ///
     /// # Errors
     /// [`RunFolderError::InUse`] when the folder is not empty and `force` is not set;
@@ -78,14 +78,14 @@ impl RunFolder {
     }
 
     /// Opens the folder of a run to resume it from a checkpoint. Truncates the histories to the
-    /// checkpoint's offsets and renames later checkpoints to `.aside`. Without a checkpoint, the run
-    /// starts over and its histories are emptied.
+    /// checkpoint's offsets and renames later checkpoints to `.aside`. Without a checkpoint, the
+    /// run starts over and its histories are emptied.
     ///
     /// # Errors
-    /// [`RunFolderError::RunFile`] when a history is missing or does not begin with the bytes that the
-    /// checkpoint saw; [`RunFolderError::State`] when the checkpoint is of other histories. In both
-    /// cases nothing has changed. [`RunFolderError::Locked`] while another process trains there;
-    /// [`RunFolderError::Io`].
+    /// [`RunFolderError::RunFile`] when a history is missing or does not begin with the bytes that
+    /// the checkpoint saw; [`RunFolderError::State`] when the checkpoint is of other histories. In
+    /// both cases nothing has changed. [`RunFolderError::Locked`] while another process trains
+    /// there; [`RunFolderError::Io`].
     pub fn resume<T>(
         path: &Path,
         checkpoint: Option<&Checkpoint<T>>,
@@ -154,15 +154,15 @@ impl RunFolder {
     pub fn append(&mut self, record: &IterationRecord, seconds: f64) -> Result<(), RunFolderError> {
         self.train_seconds += seconds;
         let json = serde_json::to_string(record).map_err(io::Error::from).map_err(
-            RunFolderError::io("describe the iteration for", self.path.join("history.jsonl")),
+            RunFolderError::io("encode the iteration for", self.path.join("history.jsonl")),
         )?;
         let lines = [json, record.csv(), format!("{},{seconds:.6}", record.iteration)];
         let parts = self.histories.iter_mut().zip(lines);
         parts.into_iter().try_for_each(|(history, line)| history.append(&line))
     }
 
-    /// Writes a checkpoint of the trainer and of the present histories, then removes all but the last
-    /// two. If writing fails, earlier checkpoints stay as they are.
+    /// Writes a checkpoint of the trainer and of the present histories, then removes all but the
+    /// last two. If writing fails, earlier checkpoints stay as they are.
     ///
     /// # Errors
     /// [`RunFolderError::Io`].
