@@ -14,7 +14,7 @@
 //! recurrence includes by taking each part's extreme with zero. The accumulator is as wide as the
 //! extremes over every pair of plane counts ask for.
 
-use crate::config::ArraySpec;
+use crate::parameters::ArraySpec;
 
 #[derive(Clone, Copy)]
 struct Interval {

@@ -11,9 +11,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ArrayConfig, Style};
+use crate::config::ArrayConfig;
 use crate::fp32;
 use crate::schedule::Schedule;
+use crate::style::Style;
 
 /// Cycles of one product, as the RTL's counters report them (`rtl/flexmac_stats.v`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,7 +150,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ArraySpec;
+    use crate::parameters::ArraySpec;
     use crate::schedule::Layout;
 
     /// Command by command, as the sequencer runs them.

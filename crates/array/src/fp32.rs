@@ -6,8 +6,9 @@
 //! the reference and the cycle model take it from.
 
 use crate::bounds::ceil_log2;
-use crate::config::{ArrayConfig, Style};
+use crate::config::ArrayConfig;
 use crate::schedule::{Command, Schedule};
+use crate::style::Style;
 
 /// Registers of a float PE: 3 in the multiplier, 5 in the adder.
 pub const MAX_STAGES: u32 = 8;

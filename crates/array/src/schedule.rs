@@ -8,7 +8,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::config::{ArrayConfig, Style};
+use crate::config::ArrayConfig;
+use crate::style::Style;
 
 /// How a product lies on the array. Tiles, and with them the random streams, follow from it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -277,7 +278,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ArraySpec;
+    use crate::parameters::ArraySpec;
 
     fn config() -> ArrayConfig {
         let spec = ArraySpec { rows: 3, cols: 5, lanes: 3, max_k: 7, ..ArraySpec::default() };
