@@ -3,7 +3,7 @@
 
 Without options: every proof that is not long, the bound of the accumulator, the period of the
 random stream, operands that reach the accumulator's last bit, and the parameter checks. --long adds
-the long proofs. --mutate seeds every fault of faults.py and requires something to catch it.
+the long proofs. --mutate seeds every fault that tests/faults has for the proofs and requires something to catch it.
 --design DIR proves what holds of one design of `flexmac gen`, from the files in its folder
 (design.py). --table FILE writes what was done as Markdown. Exit 0 all holds, 1 something does not, 2 a tool is
 missing or failed.
@@ -65,17 +65,21 @@ def run_proof(proof, folder, designs, broken=None):
 
 def prove_all(arguments, work, designs):
     """Rows of the table: (what, rules, how, seconds, failure or None)."""
-    chosen = [p for p in PROOFS if (arguments.long or not p.long) and arguments.only in p.name]
-    for proof in chosen:
-        if proof.how != "cells":
-            designs.get(proof.how)
-    rows = run_proofs(arguments, chosen, work, designs)
-    if arguments.only:
+    rows = []
+    if arguments.part != "checks":
+        chosen = [p for p in PROOFS if (arguments.long or not p.long) and arguments.only in p.name]
+        for proof in chosen:
+            if proof.how != "cells":
+                designs.get(proof.how)
+        rows = run_proofs(arguments, chosen, work, designs)
+    if arguments.only or arguments.part == "proofs":
         return rows
-    for check in (paths, bound, lfsr_period, extremes, products, parameters):
-        for row in check.run(work, designs, ROOT):
-            rows.append(row)
-            show(row)
+    checks = (paths, bound, lfsr_period, extremes, products, parameters)
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        for found in pool.map(lambda check: list(check.run(work, designs, ROOT)), checks):
+            rows += found
+            for row in found:
+                show(row)
     return rows
 
 
@@ -117,6 +121,7 @@ def main():
     parser.add_argument("--long", action="store_true", help="also the proofs that take minutes")
     parser.add_argument("--mutate", action="store_true", help="seed every fault instead of proving")
     parser.add_argument("--sample", type=int, default=0, help="seed only every n-th fault")
+    parser.add_argument("--part", choices=["proofs", "checks"], help="the proofs, or what is beside them")
     parser.add_argument("--only", default="", help="proofs or faults whose name holds this")
     parser.add_argument("--jobs", type=int, default=2, help="solvers at a time")
     parser.add_argument("--table", type=Path, help="write the results as Markdown")

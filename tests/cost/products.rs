@@ -2,7 +2,7 @@
 
 use flexmac_array::{ArrayConfig, ArraySpec, Layout};
 use flexmac_cost::{Mix, group, work};
-use flexmac_dataset::{DataSource, Dataset, ListOptions, Need};
+use flexmac_dataset::{DataSource, Dataset, ListOptions, InputSpec};
 use flexmac_dps::{Static, StaticConfig};
 use flexmac_engine::ReferenceEngine;
 use flexmac_nn::{NetPlan, NetSpec};
@@ -16,7 +16,7 @@ fn array(rows: u32, cols: u32, lanes: u32, chunk: u32, max_k: u32) -> ArrayConfi
 /// Trains an iteration and holds the model's cycles against what the engine counted.
 fn model_equals_run(net: &NetSpec, batch: usize, config: &ArrayConfig) {
     let plan = NetPlan::new(net, batch).expect("plans");
-    let need = Need { shape: plan.input(), classes: plan.classes() };
+    let need = InputSpec { shape: plan.input(), classes: plan.classes() };
     let data =
         DataSource::parse("synthetic").load_for(1, need, &ListOptions::default()).expect("loads");
     let mut trainer = trainer_of(net, batch, &data);

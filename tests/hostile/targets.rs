@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use flexmac_cosim::bundle::{self, Bundle};
-use flexmac_dataset::{ListOptions, Need, read_image_lists, read_images, read_labels};
+use flexmac_dataset::{InputSpec, ListOptions, read_image_lists, read_images, read_labels};
 use flexmac_nn::{NetPlan, NetSpec, Shape};
 use flexmac_synth::liberty::Library;
 use flexmac_synth::liberty::function::Function;
@@ -100,7 +100,7 @@ const PICTURE: &[u8] = include_bytes!("seeds/picture/rgb.png");
 fn lists(folder: &Path, list: &[u8], picture: &[u8]) -> Verdict {
     put(folder, "picture.png", picture);
     let lists = [put(folder, "train.txt", list), put(folder, "test.txt", list)];
-    let need = Need { shape: Shape { height: 4, width: 4, channels: 3 }, classes: 10 };
+    let need = InputSpec { shape: Shape { height: 4, width: 4, channels: 3 }, classes: 10 };
     let options = ListOptions { resize: Some(8), ..ListOptions::default() };
     read_image_lists(&lists, need, &options).map(|_| ()).map_err(words)
 }

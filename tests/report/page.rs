@@ -1,12 +1,10 @@
 //! Pages made from run folders: their numbers are the history's, and they need nothing else.
 
-mod support;
-
 use std::fs;
 
+use crate::support::{CONFIG, HISTORY, RESULT, data_of, fixture, write_run};
 use flexmac_report::{Hardware, Run, page, run_plots, tell_apart, write_page, write_svgs};
 use serde_json::{Value, json};
-use support::{CONFIG, HISTORY, RESULT, data_of, fixture, write_run};
 use tempfile::TempDir;
 
 fn lines() -> Vec<Value> {

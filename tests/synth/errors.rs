@@ -191,7 +191,7 @@ fn a_missing_tool_is_named_with_its_package() {
         return;
     }
     let output = Command::new(std::env::current_exe().expect("test binary"))
-        .args(["--exact", "a_missing_tool_is_named_with_its_package"])
+        .args(["--exact", "errors::a_missing_tool_is_named_with_its_package"])
         .env("PATH", "")
         .env(CHILD, "1")
         .output()

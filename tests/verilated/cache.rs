@@ -1,12 +1,10 @@
 //! The model cache under contention, damage and death.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use support::{child, counter, is_child, text};
+use crate::support::{child, counter, is_child, text};
 use verilated::{Cache, Library, Origin, PowerUp};
 
 /// Resets the counter, counts to 3.
@@ -37,7 +35,7 @@ fn entries(cache: &Cache) -> Vec<String> {
 
 #[test]
 fn eight_processes_build_once() {
-    let name = "eight_processes_build_once";
+    let name = "cache::eight_processes_build_once";
     if is_child() {
         let library = counter().build(&Cache::from_env().unwrap()).unwrap();
         works(&library);
@@ -48,7 +46,7 @@ fn eight_processes_build_once() {
     let children: Vec<_> = (0..8)
         .map(|_| {
             let mut command = child(name, |command| {
-                command.env("FLEXMAC_CACHE", root.path()).stdout(Stdio::piped());
+                command.env("VERILATED_CACHE", root.path()).stdout(Stdio::piped());
             });
             command.stderr(Stdio::piped()).spawn().unwrap()
         })
@@ -115,14 +113,14 @@ fn rebuilt(cache: &Cache, damage: &str) {
 
 #[test]
 fn a_killed_builder_does_not_block_the_next() {
-    let name = "a_killed_builder_does_not_block_the_next";
+    let name = "cache::a_killed_builder_does_not_block_the_next";
     if is_child() {
         let _ = counter().build(&Cache::from_env().unwrap());
         return;
     }
     let root = tempfile::tempdir().unwrap();
     let mut command = child(name, |command| {
-        command.env("FLEXMAC_CACHE", root.path());
+        command.env("VERILATED_CACHE", root.path());
     });
     let mut builder = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let building = root.path().join("building");
@@ -141,7 +139,7 @@ fn a_killed_builder_does_not_block_the_next() {
 
 #[test]
 fn the_manifest_says_how_it_was_made() {
-    let library = counter().build(&support::cache()).unwrap();
+    let library = counter().build(&crate::support::cache()).unwrap();
     let folder = library.path().parent().unwrap();
     let manifest = fs::read_to_string(folder.join("manifest.json")).unwrap();
     for part in ["\"model.so\"", "Verilator 5", "--top-module", "-shared", "\"count_o\"", "\"key\""]

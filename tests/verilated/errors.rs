@@ -1,11 +1,9 @@
 //! What users read when something is missing or wrong.
 
-mod support;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use support::{cache, child, counter, is_child, text};
+use crate::support::{cache, child, counter, is_child, text};
 use verilated::{BuildSpec, Cache, Error, PowerUp};
 
 /// Error of building `spec` in a fresh cache.
@@ -20,7 +18,7 @@ fn in_environment(name: &str, variables: &[(&str, &str)]) -> Option<String> {
         println!("{}", message(&counter()));
         return None;
     }
-    let mut command = child(name, |command| {
+    let mut command = child(&format!("errors::{name}"), |command| {
         command.envs(variables.iter().copied());
     });
     Some(text(command.output().unwrap()))
@@ -85,7 +83,7 @@ fn an_unusable_cache_is_one_readable_error() {
     fs::write(&file, "").unwrap();
     let text = counter().build(&Cache::at(file.join("cache")).unwrap()).unwrap_err().to_string();
     assert!(text.starts_with("cannot create "), "{text}");
-    assert!(text.contains("file/cache") && text.contains("set FLEXMAC_CACHE"), "{text}");
+    assert!(text.contains("file/cache") && text.contains("use another cache folder"), "{text}");
 
     // Root may write anywhere, so this half only bites for others.
     let locked = folder.path().join("locked");
@@ -93,7 +91,10 @@ fn an_unusable_cache_is_one_readable_error() {
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o555)).unwrap();
     if fs::write(locked.join("probe"), "").is_err() {
         let text = counter().build(&Cache::at(&locked).unwrap()).unwrap_err().to_string();
-        assert!(text.contains("ermission denied") && text.contains("FLEXMAC_CACHE"), "{text}");
+        assert!(
+            text.contains("ermission denied") && text.contains("another cache folder"),
+            "{text}"
+        );
     }
 }
 

@@ -271,7 +271,7 @@ fn read_history(path: &Path, tensors: usize, products: &[LayerGemm]) -> Result<H
             return Err(at(&expected, line.tensors.len().to_string()));
         }
         for (product, widths) in products.iter().zip(&mut widths) {
-            let bits = |source: flexmac_nn::Source| {
+            let bits = |source: flexmac_nn::OperandSource| {
                 line.tensors[source.tensor].formats.map(|formats| source.bits(&formats))
             };
             *widths.entry(bits(product.a).zip(bits(product.b))).or_default() += 1;

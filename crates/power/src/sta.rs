@@ -20,9 +20,9 @@ use crate::memory::Memory;
 use crate::readings::{Log, Watts, cell_powers};
 use crate::report::{Case, Energy, Estimate, Part, PowerReport};
 
-const POWER: &str = include_str!("../../../scripts/synth/power.tcl");
-const ESTIMATE: &str = include_str!("../../../scripts/synth/estimate.tcl");
-const CLOCK: &str = include_str!("../../../scripts/synth/clock.tcl");
+const POWER: &str = include_str!("../scripts/power.tcl");
+const ESTIMATE: &str = include_str!("../scripts/estimate.tcl");
+const CLOCK: &str = include_str!("../scripts/clock.tcl");
 const CELLS: &str = "cells.lib";
 
 /// How to measure.

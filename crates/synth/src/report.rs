@@ -164,7 +164,7 @@ pub struct ModuleReport {
     pub area_um2: Option<f64>,
 }
 
-/// Clock of the mapped netlist; see `scripts/synth/README.md` for what it leaves out.
+/// Clock of the mapped netlist; see `crates/synth/scripts/README.md` for what it leaves out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TimingReport {
     /// Period given to OpenSTA, in picoseconds; the nominal one when the caller set no target.

@@ -1,7 +1,9 @@
-//! The training loop: [`Trainer`] does one iteration at a time, [`run`] trains, evaluates and keeps a
-//! [`RunFolder`] with histories and checkpoints.
+//! The training loop: [`Trainer`] trains one iteration at a time; [`run`] trains a whole run with
+//! evaluations, and with histories and checkpoints in a [`RunFolder`].
 //!
-//! Hardware is met only through [`flexmac_engine::Engine`]: this crate needs no Verilog and no simulator.
+//! All GEMMs run on a [`flexmac_engine::Engine`], so this crate needs neither Verilog nor a simulator.
+//! A [`Policy`](flexmac_dps::Policy) chooses the formats of each iteration. The method is stochastic
+//! gradient descent with momentum, as in Caffe; docs/training.md describes it in full.
 //!
 //! ```
 //! use flexmac_array::ArraySpec;
@@ -42,3 +44,7 @@ pub use trainer::{ParamState, Totals, Trainer, TrainerConfig, TrainerState, chec
 pub use weights::{
     ReadWeights, WeightTensor, WeightsFormat, named_weights, read_weights, write_weights,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use flexmac_array::Style;
 use flexmac_cosim::{CheckedEngine, RtlEngine};
-use flexmac_dataset::{DataSource, ListOptions, Need};
+use flexmac_dataset::{DataSource, InputSpec, ListOptions};
 use flexmac_dps::{Static, StaticConfig};
 use flexmac_nn::{NetPlan, NetSpec};
 use flexmac_power::{
@@ -213,7 +213,7 @@ fn samples(args: &PowerArgs, design: &Design) -> Result<Vec<(Role, Sample)>> {
     let net = NetSpec::load(&args.net)?;
     let settings = TrainerConfig { batch: args.batch, seed: args.seed, ..TrainerConfig::default() };
     let plan = NetPlan::new(&net, settings.batch)?;
-    let need = Need { shape: plan.input(), classes: plan.classes() };
+    let need = InputSpec { shape: plan.input(), classes: plan.classes() };
     let source = DataSource::parse(&args.data);
     let data = source.load_for(settings.seed, need, &ListOptions::default())?;
     let formats = StaticConfig::new(32, 32, plan.tensors())?;

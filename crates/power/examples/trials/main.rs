@@ -1,14 +1,14 @@
 //! Ways to share multipliers between precisions, PE against PE: area x period x energy per product.
 //!
 //! ```text
-//! cargo run --release -p power --example trials -- [--search] [--out DIR] [LIBERTY ...]
+//! cargo run --release -p flexmac-power --example trials -- [--search] [--out DIR] [LIBERTY ...]
 //! ```
 //!
 //! Every PE takes 32 bits of A and of B a cycle, sits behind the same registers and goes through
 //! the same flow as `flexmac synth`; `--search` looks for each one's shortest period. Its netlist
 //! then runs on the same operands in each mode, every result compared with the exact sum, every
 //! net's activity counted, and OpenSTA makes energy of that as in `flexmac power`. Without LIBERTY:
-//! OSU 180 nm. `scripts/trials` calls it; docs/hardware.md has the tables. Exit 1 if a netlist is
+//! OSU 180 nm. `experiments/trials` calls it; its tables are in docs/results. Exit 1 if a netlist is
 //! wrong, 2 on errors.
 
 mod design;
@@ -155,15 +155,19 @@ fn trial(design: Design, library: &Path, folder: &Path, search: bool) -> Result<
     Ok(Measured { design, area_um2, period_ps, modes })
 }
 
-/// The leaf cells, shipped and on trial.
+/// The leaf cells: every Verilog file below `rtl/`, those of `rtl/trials` among them.
 fn sources() -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for folder in ["rtl", "rtl/trials"] {
-        for entry in fs::read_dir(Path::new(ROOT).join(folder))? {
-            files.push(entry?.path());
+    let (mut files, mut folders) = (Vec::new(), vec![Path::new(ROOT).join("rtl")]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "v") {
+                files.push(path);
+            }
         }
     }
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "v"));
     files.sort();
     Ok(files)
 }

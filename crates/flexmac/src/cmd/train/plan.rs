@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use flexmac_array::{ArrayConfig, ArraySpec, Style};
-use flexmac_dataset::{DataSource, Dataset, Need};
+use flexmac_dataset::{DataSource, Dataset, InputSpec};
 use flexmac_nn::{NetPlan, NetSpec};
 use flexmac_train::{Solver, TrainerConfig, TrainingSchedule};
 use serde::{Deserialize, Serialize};
@@ -122,7 +122,7 @@ impl Plan {
         };
         let source = DataSource::parse(&source);
         let lists = args.lists.settle(&source, shape, &mut settings)?;
-        let data = source.load_for(trainer.seed, Need { shape, classes }, &lists)?;
+        let data = source.load_for(trainer.seed, InputSpec { shape, classes }, &lists)?;
         let all = data.test.len();
         let schedule = TrainingSchedule {
             iterations: settings.take("iters", &args.iters, 1000),
