@@ -36,33 +36,7 @@ fn configurations() -> Vec<(String, ArrayConfig)> {
 
 /// The flags of `flexmac gen`, read without the command line.
 fn parse(flags: &str) -> ArrayConfig {
-    let mut spec = ArraySpec::default();
-    let (mut chunk, mut rounding) = (None, None);
-    let words: Vec<_> = flags.split_whitespace().collect();
-    for pair in words.chunks(2) {
-        let [flag, value] = pair else { panic!("flag without value in {flags:?}") };
-        let number = || value.parse().unwrap_or_else(|_| panic!("{flag} {value}"));
-        match *flag {
-            "--rows" => spec.rows = number(),
-            "--cols" => spec.cols = number(),
-            "--chunk" => chunk = Some(number()),
-            "--lanes" => spec.lanes = number(),
-            "--max-bits" => spec.max_bits = number(),
-            "--max-k" => spec.max_k = number(),
-            "--stages" => spec.stages = number(),
-            "--depth" => spec.depth = number(),
-            "--fanout" => spec.fanout = number(),
-            "--rounding-modes" => {
-                let modes = value.split(',').map(|mode| mode.parse().unwrap());
-                rounding = flexmac_fxp::RoundingSet::new(modes);
-            }
-            "--style" => spec.style = value.parse().unwrap(),
-            other => panic!("unknown flag {other}"),
-        }
-    }
-    spec.chunk = chunk.unwrap_or_else(|| spec.style.default_chunk(spec.max_bits));
-    spec.rounding = rounding.unwrap_or_else(|| spec.style.default_rounding());
-    spec.check().unwrap()
+    ArraySpec::from_flags(flags.split_whitespace()).unwrap().check().unwrap()
 }
 
 fn variable(name: &str, default: u64) -> u64 {

@@ -15,7 +15,7 @@
 //! smallest as at most 0. The accumulator is as wide as the extremes over all pairs of plane counts
 //! require.
 
-use crate::config::ArraySpec;
+use crate::parameters::ArraySpec;
 
 #[derive(Clone, Copy)]
 struct Interval {

@@ -11,9 +11,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ArrayConfig, Style};
+use crate::config::ArrayConfig;
 use crate::fp32;
 use crate::schedule::Schedule;
+use crate::style::Style;
 
 /// Clock cycles of one GEMM, by activity, as the counters of the RTL module `flexmac_stats` report
 /// them.
@@ -152,7 +153,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ArraySpec;
+    use crate::parameters::ArraySpec;
     use crate::schedule::Layout;
 
     /// Counts command by command, in the order in which the sequencer runs them.

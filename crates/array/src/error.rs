@@ -5,7 +5,7 @@ use std::fmt;
 use flexmac_fxp::RoundingSet;
 use thiserror::Error;
 
-use crate::config::Style;
+use crate::style::Style;
 
 /// One broken rule of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

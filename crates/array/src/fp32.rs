@@ -7,8 +7,9 @@
 //! reference and cycle model all take it from this file.
 
 use crate::bounds::ceil_log2;
-use crate::config::{ArrayConfig, Style};
+use crate::config::ArrayConfig;
 use crate::schedule::{Command, Schedule};
+use crate::style::Style;
 
 /// Most registers of a float PE: 3 in the multiplier, 5 in the adder.
 pub const MAX_STAGES: u32 = 8;

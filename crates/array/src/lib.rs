@@ -19,17 +19,21 @@
 mod bounds;
 mod config;
 mod cycles;
-mod describe;
 mod error;
 pub mod fp32;
 pub mod integer;
+mod parameter;
+mod parameters;
 mod schedule;
 mod sharding;
+mod style;
 
 pub use bounds::ceil_log2;
-pub use config::{ArrayConfig, ArraySpec, Style};
+pub use config::ArrayConfig;
 pub use cycles::Cycles;
-pub use describe::{Parameter, parameters};
 pub use error::{ConfigError, ConfigErrors};
+pub use parameter::{DependentDefault, Description, Parameter, Value};
+pub use parameters::{ArraySpec, PARAMETERS, describe, markdown};
 pub use schedule::{Command, Layout, Schedule, TilePosition};
 pub use sharding::{Shard, partition};
+pub use style::Style;

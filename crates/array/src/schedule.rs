@@ -9,7 +9,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::config::{ArrayConfig, Style};
+use crate::config::ArrayConfig;
+use crate::style::Style;
 
 /// How a GEMM is laid out on the array. The layout determines the tiles, and with them the random
 /// streams of stochastic rounding.
@@ -298,7 +299,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ArraySpec;
+    use crate::parameters::ArraySpec;
 
     fn config() -> ArrayConfig {
         let spec = ArraySpec { rows: 3, cols: 5, lanes: 3, max_k: 7, ..ArraySpec::default() };

@@ -98,7 +98,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ArraySpec;
+    use crate::parameters::ArraySpec;
     use crate::schedule::Layout;
 
     fn config(rows: u32, cols: u32) -> ArrayConfig {

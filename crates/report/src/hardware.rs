@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use flexmac_array::{ArrayConfig, parameters};
+use flexmac_array::{ArrayConfig, PARAMETERS};
 use flexmac_synth::SynthReport;
 use serde::Serialize;
 
@@ -54,20 +54,11 @@ pub fn read_design(path: &Path) -> Result<ArrayConfig, ReportError> {
 
 /// The design's parameters.
 pub(crate) fn design_facts(config: &ArrayConfig) -> Vec<Fact> {
-    let values = serde_json::to_value(config.spec()).unwrap_or_default();
-    let fact = |parameter: flexmac_array::Parameter| {
-        let value = match values.get(parameter.name) {
-            Some(serde_json::Value::String(text)) => text.clone(),
-            Some(serde_json::Value::Array(items)) => {
-                let words: Vec<_> = items.iter().filter_map(serde_json::Value::as_str).collect();
-                words.join(", ")
-            }
-            Some(value) => value.to_string(),
-            None => String::new(),
-        };
+    let fact = |parameter: &flexmac_array::Parameter| {
+        let value = (parameter.get)(config.spec()).to_string().replace(',', ", ");
         Fact::new(parameter.name, value, parameter.meaning)
     };
-    parameters().into_iter().map(fact).collect()
+    PARAMETERS.iter().map(fact).collect()
 }
 
 /// What synthesis measured.

@@ -1,11 +1,11 @@
 //! Context of `flexmac_top.v.tera`: what the buses and the command check add to a design.
 
-use flexmac_array::{ArrayConfig, Style, ceil_log2};
+use flexmac_array::{ArrayConfig, ceil_log2};
 use flexmac_fxp::Rounding;
 use serde::Serialize;
 
 use crate::design::Design;
-use crate::registers::{Access, RegisterMap};
+use crate::registers::{Access, RegisterMap, parameter_value};
 
 /// Address bits of the command queue: 16 commands.
 const QUEUE_BITS: u32 = 4;
@@ -147,7 +147,9 @@ impl Top {
                 } else {
                     format!(" [{}:0]", field.bits - 1)
                 };
-                if let Some(value) = constant(config, bits, &name) {
+                let value = parameter_value(config, register, field)
+                    .or_else(|| constant(config, bits, &name));
+                if let Some(value) = value {
                     let value = format!("{}'d{value}", field.bits);
                     self.register_constants.push(Constant { port: format!("{name}_i"), value });
                     continue;
@@ -181,32 +183,15 @@ fn first_mode(config: &ArrayConfig) -> u8 {
     config.spec().rounding.iter().map(Rounding::encoding).next().unwrap_or_default()
 }
 
-/// What a read-only field is tied to, where the configuration or the generator decides.
+/// What a read-only field that is no parameter is tied to, where the configuration or the generator
+/// decides.
 fn constant(config: &ArrayConfig, bits: &StreamBits, field: &str) -> Option<u32> {
-    let s = config.spec();
     let version = |part: &str| part.parse().expect("cargo versions are numbers");
     Some(match field {
         "id" => crate::registers::ID,
         "version_major" => version(env!("CARGO_PKG_VERSION_MAJOR")),
         "version_minor" => version(env!("CARGO_PKG_VERSION_MINOR")),
         "version_patch" => version(env!("CARGO_PKG_VERSION_PATCH")),
-        "param_rows" => s.rows,
-        "param_cols" => s.cols,
-        "param_chunk" => s.chunk,
-        "param_lanes" => s.lanes,
-        "param_max_bits" => s.max_bits,
-        "param_max_k" => s.max_k,
-        "param_stages" => s.stages,
-        "param_fanout" => s.fanout,
-        "param_depth" => s.depth,
-        "param_rounding_nearest" => u32::from(s.rounding.contains(Rounding::Nearest)),
-        "param_rounding_truncate" => u32::from(s.rounding.contains(Rounding::Truncate)),
-        "param_rounding_stochastic" => u32::from(s.rounding.contains(Rounding::Stochastic)),
-        "param_style" => match s.style {
-            Style::Flex => 0,
-            Style::Fixed => 1,
-            Style::Fp32 => 2,
-        },
         "param_sum_bits" => config.sum_bits(),
         "param_preload_bits" => bits.preload_slot,
         "param_queue" => 1 << QUEUE_BITS,
@@ -244,7 +229,7 @@ mod tests {
     fn every_parameter_can_be_read_back() {
         let config = ArraySpec::default().check().unwrap();
         let top = Top::new(&config, &register_map());
-        for parameter in flexmac_array::parameters() {
+        for parameter in flexmac_array::PARAMETERS {
             let port = format!("param_{}", parameter.name);
             assert!(top.register_constants.iter().any(|c| c.port.starts_with(&port)), "{port}");
         }

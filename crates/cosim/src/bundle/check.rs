@@ -153,16 +153,14 @@ impl Bundle {
         if *config == self.config {
             return Ok(());
         }
-        let parameters = |config: &ArrayConfig| match serde_json::to_value(config.spec()) {
-            Ok(Value::Object(parameters)) => parameters,
-            _ => serde_json::Map::new(),
-        };
-        let (expected, found) = (parameters(&self.config), parameters(config));
-        let unlike = |side: &serde_json::Map<String, Value>| {
-            let parts = side.iter().filter(|(name, _)| expected.get(*name) != found.get(*name));
-            parts.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
-        };
-        Err(refuse("array", unlike(&expected) + " as of the bundle", unlike(&found)))
+        let differences = self.config.spec().differences(config.spec());
+        let (mut expected, mut found) = (Vec::new(), Vec::new());
+        for (parameter, of_bundle, of_config) in differences {
+            expected.push(format!("{} {of_bundle}", parameter.name));
+            found.push(format!("{} {of_config}", parameter.name));
+        }
+        let expected = format!("{} as of the bundle", expected.join(", "));
+        Err(refuse("array", expected, found.join(", ")))
     }
 }
 

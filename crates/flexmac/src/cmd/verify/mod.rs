@@ -8,15 +8,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, Parser, ValueEnum};
-use flexmac_array::{ArrayConfig, Style};
+use clap::{Args, ValueEnum};
+use flexmac_array::{ArrayConfig, ArraySpec, Style};
 use flexmac_cosim::{CheckedEngine, FloatTrial, RtlEngine, SimulationError, Trial};
 use flexmac_engine::{Element, Engine, EngineError, Gemm, GemmError};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Serialize;
 
-use crate::config_args::ConfigArgs;
 use crate::engines::{Design, patiently};
 use crate::exit::Differs;
 
@@ -137,14 +136,6 @@ fn verify(args: &VerifyArgs, name: &str, folder: &Path, failed: &mut Vec<String>
     Ok(())
 }
 
-/// The flags of an array, as words of a line.
-#[derive(Debug, Parser)]
-#[command(no_binary_name = true)]
-struct Line {
-    #[command(flatten)]
-    array: ConfigArgs,
-}
-
 /// The supported configurations, or the one of a name.
 fn supported(only: Option<&str>) -> Result<Vec<(String, ArrayConfig)>> {
     let lines = flexmac_assets::text(SUPPORTED).lines().filter(|line| !line.starts_with('#'));
@@ -160,8 +151,9 @@ fn supported(only: Option<&str>) -> Result<Vec<(String, ArrayConfig)>> {
         );
     }
     let parse = |(name, flags): &&(&str, &str)| {
-        let line = Line::try_parse_from(flags.split_whitespace()).context("tests/configs.txt")?;
-        Ok(((*name).to_owned(), line.array.check()?))
+        let spec = ArraySpec::from_flags(flags.split_whitespace());
+        let config = spec.map_err(anyhow::Error::msg).and_then(|spec| Ok(spec.check()?));
+        Ok(((*name).to_owned(), config.with_context(|| format!("{SUPPORTED}: {name}"))?))
     };
     chosen.iter().map(parse).collect()
 }
