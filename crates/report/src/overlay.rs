@@ -1,7 +1,7 @@
 //! Drawings that lay several runs over each other.
 
 use crate::chart::{Axis, Curves, Series, Side, Ticks};
-use crate::history::Widths;
+use flexmac_record::Widths;
 use crate::plots::{Plot, accuracy_series, ends, points, stairs};
 use crate::run::Run;
 use crate::theme;

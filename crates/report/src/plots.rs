@@ -6,7 +6,8 @@ use crate::chart::{
     Axis, Bar, Bars, COLUMNS, Curves, Heat, HeatCell, HeatRow, Series, Side, Ticks,
 };
 use crate::downsample::{Cell, greatest};
-use crate::history::{Cost, History, Product, Widths};
+use crate::history::{Cost, History, Product};
+use flexmac_record::Widths;
 use crate::number::{group, headline, percent, short};
 use crate::run::Run;
 use crate::svg::Svg;

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use flexmac_array::{ArrayConfig, ArraySpec};
+use flexmac_array::ArrayConfig;
 use flexmac_fileio::bounded;
-use serde::{Deserialize, Serialize};
+use flexmac_record::{DesignConfig, RecordFile};
 
 use crate::error::RtlgenError;
 use crate::place::{Guests, place};
@@ -12,22 +12,6 @@ use crate::render::{SourceFile, package};
 
 pub(crate) const CONFIG_FILE: &str = "config.json";
 pub(crate) const FILE_LIST: &str = "flexmac.f";
-
-/// Contents of config.json: what was asked for and what follows from it.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct ConfigFile {
-    generator: String,
-    pub(crate) parameters: ArraySpec,
-    derived: Derived,
-}
-
-/// Widths that follow from the parameters; informative, recomputed on reading.
-#[derive(Debug, Serialize, Deserialize)]
-struct Derived {
-    max_planes: u32,
-    accumulator_bits: u32,
-    sum_bits: u32,
-}
 
 /// Writes the design to `out`, in place of an earlier design there.
 ///
@@ -70,17 +54,8 @@ pub fn write_copy(
 }
 
 fn config_file(config: &ArrayConfig) -> SourceFile {
-    let record = ConfigFile {
-        generator: format!("flexmac {}", env!("CARGO_PKG_VERSION")),
-        parameters: config.spec().clone(),
-        derived: Derived {
-            max_planes: config.max_planes(),
-            accumulator_bits: config.acc_bits(),
-            sum_bits: config.sum_bits(),
-        },
-    };
-    let mut text = serde_json::to_string_pretty(&record).expect("plain numbers serialise");
-    text.push('\n');
+    let record = DesignConfig::new(config, format!("flexmac {}", env!("CARGO_PKG_VERSION")));
+    let text = record.to_json().expect("plain numbers and words");
     SourceFile { path: CONFIG_FILE.to_owned(), text }
 }
 
@@ -88,10 +63,10 @@ fn config_file(config: &ArrayConfig) -> SourceFile {
 /// config.json.
 ///
 /// # Errors
-/// [`RtlgenError::Io`], [`RtlgenError::ConfigFile`] or [`RtlgenError::Config`].
+/// [`RtlgenError::Record`] or [`RtlgenError::Config`].
 pub fn read(path: &Path) -> Result<ArrayConfig, RtlgenError> {
     let path = if path.is_dir() { path.join(CONFIG_FILE) } else { path.to_owned() };
-    Ok(read_record(&path)?.parameters.check()?)
+    Ok(DesignConfig::read(&path)?.parameters.check()?)
 }
 
 /// Reads the Verilog of a generated design as it stands on disk, in the order of its file list;
@@ -113,12 +88,6 @@ pub fn read_sources(path: &Path) -> Result<Vec<SourceFile>, RtlgenError> {
             Ok(SourceFile { path: name.to_owned(), text })
         })
         .collect()
-}
-
-pub(crate) fn read_record(path: &Path) -> Result<ConfigFile, RtlgenError> {
-    let text = bounded::text(path, bounded::TEXT).map_err(io("read", path))?;
-    serde_json::from_str(&text)
-        .map_err(|source| RtlgenError::ConfigFile { path: path.to_owned(), source })
 }
 
 pub(crate) fn io<'a>(

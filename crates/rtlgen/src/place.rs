@@ -19,9 +19,10 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use flexmac_fileio::{atomic, bounded};
+use flexmac_record::{DesignConfig, RecordFile};
 
 use crate::error::RtlgenError;
-use crate::folder::{CONFIG_FILE, ConfigFile, FILE_LIST, io, read_record};
+use crate::folder::{CONFIG_FILE, FILE_LIST, io};
 use crate::render::{SourceFile, package};
 
 /// What a design has at the top of its folder.
@@ -147,7 +148,7 @@ fn swap(staging: &Path, out: &Path) -> Result<(), RtlgenError> {
 
 /// Refuses a folder that holds anything but an earlier design: what would be lost is not ours.
 fn refuse_foreign(out: &Path, given: &Path, guests: Guests) -> Result<(), RtlgenError> {
-    let record = read_record(&out.join(CONFIG_FILE)).ok();
+    let record = DesignConfig::read(&out.join(CONFIG_FILE)).ok();
     let generated = record.as_ref().map(generated).unwrap_or_default();
     // What an earlier version wrote stands in the list.
     let listed = bounded::text(&out.join(FILE_LIST), bounded::TEXT).unwrap_or_default();
@@ -177,7 +178,7 @@ fn refuse_foreign(out: &Path, given: &Path, guests: Guests) -> Result<(), Rtlgen
 }
 
 /// Names of the files of a design as this version writes it; none if its configuration is none.
-fn generated(record: &ConfigFile) -> BTreeSet<String> {
+fn generated(record: &DesignConfig) -> BTreeSet<String> {
     let config = record.parameters.clone().check().ok();
     let files = config.and_then(|config| package(&config).ok()).unwrap_or_default();
     files.into_iter().map(|file| file.path).collect()

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::{Error, ParseError};
 use crate::liberty::Library;
-use crate::report::ModuleReport;
+use flexmac_record::ModuleReport;
 use crate::yosys::{ModuleCells, source_name};
 
 /// Cells and areas of a whole design.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, io_error};
 use crate::liberty::Library;
-use crate::report::LibraryReport;
+use flexmac_record::LibraryReport;
 use crate::stage::remove;
 use crate::target::OSU018_LIBERTY;
 

@@ -6,7 +6,7 @@
 
 use crate::error::Error;
 use crate::mapping::{Mapped, Mapper, Netlist, Unit};
-use crate::report::TryReport;
+use flexmac_record::TryReport;
 use crate::stage::Progress;
 
 /// The interval at which a search ends, as a part of the period.

@@ -4,7 +4,7 @@
 //! has every marker that `timing.tcl` prints and no line that reports an error or a black box.
 
 use crate::error::ParseError;
-use crate::report::TimingReport;
+use flexmac_record::TimingReport;
 use crate::yosys::fill;
 
 /// OpenSTA's log.

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, io_error};
 use crate::library::sha256;
-use crate::report::{StageId, StageTime};
+use flexmac_record::{StageId, StageTime};
 use crate::tool::{Finished, Tool, stop_left_over};
 
 /// Folder of the stamps.
