@@ -95,11 +95,8 @@ impl Mix {
         let text = |name: &str| setting(name).and_then(Value::as_str).unwrap_or("").to_owned();
         let float = widths.iter().any(|widths| widths.contains_key(&None));
         let result = run.join("result.json");
-        let accuracy = if result.is_file() {
-            Some(RunResult::read(&result)?.accuracy)
-        } else {
-            None
-        };
+        let accuracy =
+            if result.is_file() { Some(RunResult::read(&result)?.accuracy) } else { None };
         Ok(Self {
             network: config.network.name.clone(),
             batch,

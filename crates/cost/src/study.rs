@@ -72,8 +72,8 @@ impl Study {
         let path = folder.join("study.json");
         let text = bounded::text(&path, bounded::TEXT)
             .map_err(|source| Error::Read { path: path.clone(), source })?;
-        let study: Self = serde_json::from_str(&text)
-            .map_err(|error| Error::file(&path, "a study", error))?;
+        let study: Self =
+            serde_json::from_str(&text).map_err(|error| Error::file(&path, "a study", error))?;
         study.check(&path)?;
         Ok(study)
     }

@@ -19,10 +19,8 @@ const SAME_NUMBERS: [&str; 2] = ["0.1.0", env!("CARGO_PKG_VERSION")];
 
 /// The settings of a run of `plan` on `data`.
 pub fn new(settings: BTreeMap<String, Setting>, plan: &Plan, data: &Dataset) -> RunConfig {
-    let split = |split: &Split| SplitSummary {
-        images: split.len(),
-        sha256: split.sha256().to_owned(),
-    };
+    let split =
+        |split: &Split| SplitSummary { images: split.len(), sha256: split.sha256().to_owned() };
     RunConfig {
         schema: Schema::CURRENT,
         flexmac: env!("CARGO_PKG_VERSION").to_owned(),

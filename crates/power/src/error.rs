@@ -60,7 +60,9 @@ pub enum Error {
         expected: &'static str,
     },
     /// The cell library lacks something that the energy of operand memory is scaled by.
-    #[error("library {library}: expected {expected} to scale the energy of operand memory by, found none")]
+    #[error(
+        "library {library}: expected {expected} to scale the energy of operand memory by, found none"
+    )]
     MemoryScaling {
         /// The library.
         library: String,

@@ -88,8 +88,7 @@ pub(crate) fn parse<T: RecordFile>(
         let line = first - 1 + line_of(&String::from_utf8_lossy(text), "schema");
         return Err(RecordError::Newer { path: path.to_owned(), line, found: version.version() });
     }
-    serde_json::from_slice(text)
-        .map_err(|error| RecordError::parse(path, first, T::KIND, &error))
+    serde_json::from_slice(text).map_err(|error| RecordError::parse(path, first, T::KIND, &error))
 }
 
 #[derive(Deserialize)]

@@ -7,13 +7,13 @@ use crate::chart::{
 };
 use crate::downsample::{Cell, greatest};
 use crate::history::{Cost, History, Product};
-use flexmac_record::Widths;
 use crate::number::{group, headline, percent, short};
 use crate::run::Run;
 use crate::svg::Svg;
 use crate::tensors::{TensorTrack, kinds};
 use crate::theme;
 use crate::track::Track;
+use flexmac_record::Widths;
 
 /// A drawing with the words around it.
 #[derive(Debug, Clone, PartialEq)]

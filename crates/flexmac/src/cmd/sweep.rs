@@ -10,8 +10,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, FromArgMatches};
 use flexmac_array::ArrayConfig;
 use flexmac_cost::{Study, StudyRun};
-use flexmac_record::{NetworkName, RecordFile, RunConfig};
 use flexmac_fileio::bounded;
+use flexmac_record::{NetworkName, RecordFile, RunConfig};
 
 use crate::cmd::generate::GenArgs;
 use crate::workflow::WorkflowArgs;
