@@ -63,7 +63,7 @@ impl Case {
         }
     }
 
-    fn product(&self) -> Gemm<'_, i32> {
+    fn gemm(&self) -> Gemm<'_, i32> {
         let format = |bits, frac| Format::new(bits, frac).unwrap();
         Gemm {
             a: Operand { values: self.a.view(), format: format(self.bits.0, 3) },

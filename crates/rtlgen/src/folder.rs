@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use flexmac_array::{ArrayConfig, ArraySpec};
+use flexmac_array::ArrayConfig;
 use flexmac_fileio::bounded;
-use serde::{Deserialize, Serialize};
+use flexmac_record::{DesignConfig, RecordFile};
 
 use crate::error::RtlgenError;
 use crate::install::{ForeignFiles, install};
@@ -12,22 +12,6 @@ use crate::render::{SourceFile, package};
 
 pub(crate) const CONFIG_FILE: &str = "config.json";
 pub(crate) const FILE_LIST: &str = "flexmac.f";
-
-/// The contents of config.json: the parameters, and widths that follow from them.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct ConfigFile {
-    generator: String,
-    pub(crate) parameters: ArraySpec,
-    derived: Derived,
-}
-
-/// Widths that follow from the parameters. For information only: readers compute them again.
-#[derive(Debug, Serialize, Deserialize)]
-struct Derived {
-    max_planes: u32,
-    accumulator_bits: u32,
-    sum_bits: u32,
-}
 
 /// Writes the design to the folder `out`, replacing an earlier design there. Returns the paths of
 /// its files.
@@ -72,17 +56,8 @@ pub fn write_copy(
 }
 
 fn config_file(config: &ArrayConfig) -> SourceFile {
-    let record = ConfigFile {
-        generator: format!("flexmac {}", env!("CARGO_PKG_VERSION")),
-        parameters: config.spec().clone(),
-        derived: Derived {
-            max_planes: config.max_planes(),
-            accumulator_bits: config.acc_bits(),
-            sum_bits: config.sum_bits(),
-        },
-    };
-    let mut text = serde_json::to_string_pretty(&record).expect("plain numbers serialise");
-    text.push('\n');
+    let record = DesignConfig::new(config, format!("flexmac {}", env!("CARGO_PKG_VERSION")));
+    let text = record.to_json().expect("plain numbers and words");
     SourceFile { path: CONFIG_FILE.to_owned(), text }
 }
 
@@ -90,10 +65,10 @@ fn config_file(config: &ArrayConfig) -> SourceFile {
 /// config.json.
 ///
 /// # Errors
-/// [`RtlgenError::Io`], [`RtlgenError::ConfigFile`] or [`RtlgenError::Config`].
+/// [`RtlgenError::Record`] or [`RtlgenError::Config`].
 pub fn read(path: &Path) -> Result<ArrayConfig, RtlgenError> {
     let path = if path.is_dir() { path.join(CONFIG_FILE) } else { path.to_owned() };
-    Ok(read_record(&path)?.parameters.check()?)
+    Ok(DesignConfig::read(&path)?.parameters.check()?)
 }
 
 /// Reads the Verilog files of a generated design from disk, in the order of its file list, so that
@@ -115,12 +90,6 @@ pub fn read_sources(path: &Path) -> Result<Vec<SourceFile>, RtlgenError> {
             Ok(SourceFile { path: name.to_owned(), text })
         })
         .collect()
-}
-
-pub(crate) fn read_record(path: &Path) -> Result<ConfigFile, RtlgenError> {
-    let text = bounded::text(path, bounded::TEXT).map_err(io("read", path))?;
-    serde_json::from_str(&text)
-        .map_err(|source| RtlgenError::ConfigFile { path: path.to_owned(), source })
 }
 
 pub(crate) fn io<'a>(

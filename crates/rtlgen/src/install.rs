@@ -20,9 +20,10 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use flexmac_fileio::{atomic, bounded};
+use flexmac_record::{DesignConfig, RecordFile};
 
 use crate::error::RtlgenError;
-use crate::folder::{CONFIG_FILE, ConfigFile, FILE_LIST, io, read_record};
+use crate::folder::{CONFIG_FILE, FILE_LIST, io};
 use crate::render::{SourceFile, package};
 
 /// The entries of a design's folder.
@@ -153,7 +154,7 @@ fn swap(staging: &Path, out: &Path) -> Result<(), RtlgenError> {
 /// Returns an error if the folder contains anything but an earlier design, so that no file of the
 /// user is lost.
 fn refuse_foreign(out: &Path, given: &Path, foreign: ForeignFiles) -> Result<(), RtlgenError> {
-    let record = read_record(&out.join(CONFIG_FILE)).ok();
+    let record = DesignConfig::read(&out.join(CONFIG_FILE)).ok();
     let generated = record.as_ref().map(generated).unwrap_or_default();
     // The file list names the files that an earlier version of this program wrote.
     let listed = bounded::text(&out.join(FILE_LIST), bounded::TEXT).unwrap_or_default();
@@ -183,7 +184,7 @@ fn refuse_foreign(out: &Path, given: &Path, foreign: ForeignFiles) -> Result<(),
 }
 
 /// The names of the files that this version writes for a configuration; empty if it is not valid.
-fn generated(record: &ConfigFile) -> BTreeSet<String> {
+fn generated(record: &DesignConfig) -> BTreeSet<String> {
     let config = record.parameters.clone().check().ok();
     let files = config.and_then(|config| package(&config).ok()).unwrap_or_default();
     files.into_iter().map(|file| file.path).collect()

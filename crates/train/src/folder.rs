@@ -14,18 +14,16 @@
 //! Histories grow line by line and are flushed after each line. All other files are written under a
 //! temporary name and renamed, so they are never incomplete.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use flexmac_fileio::{atomic, bounded};
+use flexmac_fileio::atomic;
 use flexmac_nn::{Network, Number};
-use flexmac_record::IterationRecord;
+use flexmac_record::{IterationRecord, RecordFile, WeightFormats};
 use ndarray_npy::{WritableElement, WriteNpyExt};
 use serde::Serialize;
-use serde::de::IgnoredAny;
 
 use crate::checkpoint::{Checkpoint, keep_two, save, set_aside_after};
 use crate::error::{Remedy, RunFolderError, StateMismatch};
@@ -195,10 +193,10 @@ impl RunFolder {
         let folder = self.path.join("weights");
         fs::create_dir_all(&folder).map_err(RunFolderError::io("create", &folder))?;
         // First: a run that is killed in between still says which files are its own.
-        let formats: BTreeMap<_, _> = (network.params())
+        let formats = (network.params())
             .map(|param| (param.name.clone(), T::FIXED.then(|| param.format())))
             .collect();
-        self.write_json("weights/formats.json", &formats)?;
+        self.write_json("weights/formats.json", &WeightFormats(formats))?;
         for param in network.params() {
             let name = &param.name;
             for (suffix, values) in [("", param.values()), (".momentum", param.momentum())] {
@@ -242,13 +240,11 @@ fn in_use(path: &Path) -> Result<Option<String>, RunFolderError> {
 fn weights_of(run: &Path) -> Vec<PathBuf> {
     let folder = run.join("weights");
     let list = folder.join("formats.json");
-    let formats = bounded::text(&list, bounded::TEXT).ok();
-    let formats: Option<BTreeMap<String, IgnoredAny>> =
-        formats.and_then(|text| serde_json::from_str(&text).ok());
+    let formats = WeightFormats::read(&list);
     if !run.join("config.json").is_file() {
         return Vec::new();
     }
-    let formats = formats.unwrap_or_default();
+    let WeightFormats(formats) = formats.unwrap_or_default();
     let plain = |name: &&String| Path::new(name).file_name() == Some(OsStr::new(name));
     let files = formats.keys().filter(plain).flat_map(|name| {
         ["", ".momentum"].map(|suffix| folder.join(format!("{name}{suffix}.npy")))

@@ -32,16 +32,15 @@ mod folder;
 mod history_log;
 mod iteration;
 mod session;
-mod solver;
 mod trainer;
 mod weights;
 
 pub use checkpoint::{Checkpoint, load_checkpoint};
 pub use error::{Remedy, RunFolderError, StateMismatch, TrainError, WeightsError};
+pub use flexmac_record::Solver;
 pub use folder::RunFolder;
 pub use history_log::Offset;
 pub use session::{Engines, TrainingSchedule, run};
-pub use solver::Solver;
 pub use trainer::{ParamState, Totals, Trainer, TrainerConfig, TrainerState, check_data};
 pub use weights::{
     ReadWeights, WeightTensor, WeightsFormat, named_weights, read_weights, write_weights,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use flexmac_dataset::Dataset;
 use flexmac_engine::Engine;
 use flexmac_nn::Number;
-use flexmac_record::{IterationRecord, RunResult};
+use flexmac_record::{IterationRecord, RunResult, Schema};
 use ndarray_npy::WritableElement;
 
 use crate::error::TrainError;
@@ -152,6 +152,7 @@ where
     };
     let totals = trainer.totals();
     let summary = RunResult {
+        schema: Schema::CURRENT,
         iterations: trainer.iteration(),
         stopped: trainer.iteration() < schedule.iterations,
         loss: totals.loss,

@@ -12,15 +12,14 @@ use flexmac_engine::{Engine, Stats};
 use flexmac_fxp::{Format, Role, Rounding};
 use flexmac_nn::{
     HostRounding, NetPlan, Network, NnError, Number, Part, Pass, Purpose, SplitMix, Statistics,
-    correct, logits_format, softmax_loss,
+    UpdateStep, correct, logits_format, softmax_loss,
 };
-use flexmac_record::IterationRecord;
+use flexmac_record::{IterationRecord, Solver};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{StateMismatch, TrainError, WeightsError};
 use crate::iteration::record;
-use crate::solver::Solver;
 use crate::weights::WeightTensor;
 
 /// The settings of a run that affect its numerical results.
@@ -392,7 +391,7 @@ impl<T: Number> Trainer<T> {
     }
 
     fn update(&mut self, statistics: &mut Statistics) {
-        let step = self.config.solver.step(self.iteration);
+        let step = update_step(&self.config.solver, self.iteration);
         let host = self.host(self.config.seed);
         for param in self.network.params_mut() {
             let host = host(param);
@@ -476,4 +475,9 @@ fn quantize_loss_gradient<T: Number>(
     let counters = pass.host(index, tensor).quantize(Part::Value, sources, &mut rounded, format);
     pass.statistics.tensors[tensor].backward.merge(&counters);
     rounded
+}
+
+/// The constants of the update of an iteration.
+fn update_step(solver: &Solver, iteration: u64) -> UpdateStep {
+    UpdateStep { rate: solver.rate(iteration), momentum: solver.momentum, decay: solver.decay }
 }
