@@ -12,25 +12,26 @@ import lfsr_period
 import paths
 import report
 from cases import PROOFS
+from designs import ROOMS, leaf
 from float_bench import FloatBench
 from solver import ToolError, call
 
 # module: (what is wrong, text that occurs once, what replaces it)
 FAULTS = {
     "flexmac_pe": [
-        ("shifts in zeros", "acc_q >>> P", "$unsigned(acc_q) >> P"),
-        ("shifts one short", "acc_q >>> P", "acc_q >>> (P - 1)"),
+        ("shifts in zeros", "acc_q >>> CHUNK", "$unsigned(acc_q) >> CHUNK"),
+        ("shifts one short", "acc_q >>> CHUNK", "acc_q >>> (CHUNK - 1)"),
         ("pair's words swapped for one", ".d_i({carry_d, sum_d})", ".d_i({sum_d, sum_d})"),
         ("never clears", "if (acc_clear_i) base", "if (1'b0) base"),
-        ("captures a bit more", "acc_q[P-1:0]};", "acc_q[P-1:0]} | (acc_q[P] << P);"),
+        ("captures a bit more", "acc_q[CHUNK-1:0]};", "acc_q[CHUNK-1:0]} | (acc_q[CHUNK] << CHUNK);"),
         ("drain beats capture", "if (cap_i) chain_q", "if (cap_i && !drain_i) chain_q"),
     ],
     "flexmac_split_dot": [
-        ("low half not held", "{{H{1'b1}}, {H{!split_i}}}", "{P{1'b1}}"),
-        ("high half not held", "{{H{!split_i}}, {H{1'b1}}}", "{P{1'b1}}"),
+        ("low half not held", "{{HALF{1'b1}}, {HALF{!split_i}}}", "{CHUNK{1'b1}}"),
+        ("high half not held", "{{HALF{!split_i}}, {HALF{1'b1}}}", "{CHUNK{1'b1}}"),
         ("constant of a whole product", "split_i ? SPLIT : a_signed_i", "a_signed_i"),
-        ("low half unsigned", "row[H-1] = row[H-1] ^ split_i", "row[H-1] = row[H-1]"),
-        ("row of bl's sign plain", "row[P-1:H] ^ {H{split_i}}", "row[P-1:H]"),
+        ("low half unsigned", "row[HALF-1] = row[HALF-1] ^ split_i", "row[HALF-1] = row[HALF-1]"),
+        ("row of bl's sign plain", "row[CHUNK-1:HALF] ^ {HALF{split_i}}", "row[CHUNK-1:HALF]"),
     ],
     "flexmac_fused_dot": [
         ("halves with the offset of quarters", "held_halves ? HALVES : QUARTERS", "QUARTERS"),
@@ -50,25 +51,25 @@ FAULTS = {
          "assign high_o = !negative && outside"),
         ("low limit not counted", "assign low_o = negative && (outside || at_limit)",
          "assign low_o = negative && outside"),
-        ("sign beyond lost", "beyond_i ? sign_i : value_i[33]", "value_i[33]"),
+        ("sign beyond lost", "out_of_window_i ? sign_i : value_i[33]", "value_i[33]"),
         ("wraps below zero", "negative ? ~max : max", "max"),
-        ("beyond not outside", "beyond_i || (magnitude", "(magnitude"),
+        ("beyond not outside", "out_of_window_i || (magnitude", "(magnitude"),
     ],
     "flexmac_sum": [
-        ("waiting carry lost", "+ {{SEG{1'b0}}, base_carry[i]}", ""),
+        ("waiting carry lost", "+ {{SEGMENT_WIDTH{1'b0}}, base_carry[i]}", ""),
         ("carry out lost", "carry_d[i+1] = carry", "carry_d[i+1] = 1'b0"),
-        ("no carry at the end", "+ {{(SEG - 2) {1'b0}}, enter}", ""),
+        ("no carry at the end", "+ {{(SEGMENT_WIDTH - 2) {1'b0}}, enter}", ""),
         ("memory keeps without carries", "memory_q[row_i] <= {carry_d, sum_d}",
-         "memory_q[row_i] <= {{N{1'b0}}, sum_d}"),
-        ("preload ignored", "BASE_PRELOAD: base = preload;", "BASE_PRELOAD: base = {ALL{1'b0}};"),
+         "memory_q[row_i] <= {{SEGMENTS{1'b0}}, sum_d}"),
+        ("preload ignored", "BASE_PRELOAD: base = preload;", "BASE_PRELOAD: base = {PADDED_WIDTH{1'b0}};"),
         ("always keeps", "if (keep_i) memory_q", "if (add_en_i) memory_q"),
     ],
     "flexmac_requant": [
         ("nearest constant short", "24'h800000", "24'h7fffff"),
         ("truncate rounds", "default: addend = 24'd0", "default: addend = 24'd1"),
         ("error short", "9'd256 - fraction", "9'd255 - fraction"),
-        ("last digit unsigned", "align_last_i && chain_i[ACC-1]", "1'b0"),
-        ("beyond without sign", "(sum ^ {SUM{sum[SUM-1]}})", "sum"),
+        ("last digit unsigned", "align_last_i && chain_i[ACC_WIDTH-1]", "1'b0"),
+        ("beyond without sign", "(sum ^ {SUM_WIDTH{sum[SUM_WIDTH-1]}})", "sum"),
         ("places off by one", "extended << places", "extended << places << 1"),
         ("floor's sign lost", "{window_q[56], window_q[56:24]}", "{1'b0, window_q[56:24]}"),
     ],
@@ -97,19 +98,19 @@ FAULTS = {
         ("enable ignored", "if (en_i) data_q", "data_q"),
         ("enable inverted", "if (en_i) data_q", "if (!en_i) data_q"),
         ("wire inverted", "      assign q_o = d_i;", "      assign q_o = ~d_i;"),
-        ("on is off", "if (ON != 0)", "if (ON == 0)"),
+        ("on is off", "if (REGISTER != 0)", "if (REGISTER == 0)"),
     ],
     "flexmac_delay": [
         ("enable ignored", "else if (en_i) line_q", "else line_q"),
         ("not reset", "if (!rst_ni) line_q", "if (1'b0) line_q"),
-        ("one short", "line_d[N*W +: W]", "line_d[(N-1)*W +: W]"),
+        ("one short", "line_d[CYCLES*WIDTH +: WIDTH]", "line_d[(CYCLES-1)*WIDTH +: WIDTH]"),
         ("order lost", "{line_q, d_i}", "{d_i, line_q}"),
     ],
     "flexmac_seq": [
-        ("a word too many", "k_q == words_q - ONE_W", "k_q == words_q"),
-        ("chains freed early", "if (capture) drain_q <= due_rows_q - ONE_R",
+        ("a word too many", "k_q == words_q - ONE_WORD", "k_q == words_q"),
+        ("chains freed early", "if (capture) drain_q <= due_rows_q - ONE_ROW",
          "if (capture) drain_q <= 0"),
-        ("chains freed late", "if (capture) drain_q <= due_rows_q - ONE_R",
+        ("chains freed late", "if (capture) drain_q <= due_rows_q - ONE_ROW",
          "if (capture) drain_q <= due_rows_q"),
         ("emits every digit", "due_emit_q <= emit_q && top_a && top_b", "due_emit_q <= emit_q"),
         ("never done", "wire ends_command = ends_pair && top_a && top_b",
@@ -121,62 +122,63 @@ FAULTS = {
         ("clears each significance", "op_clear_o <= fresh_q", "op_clear_o <= start_q"),
     ],
     "flexmac_drain": [
-        ("preload at every digit", "cap_pos_i == {SW{1'b0}} ? cap_base_i : BASE_MEMORY",
+        ("preload at every digit", "cap_pos_i == {SIGNIFICANCE_WIDTH{1'b0}} ? cap_base_i : BASE_MEMORY",
          "cap_base_i"),
-        ("last never", "result_last_o = d_final_q", "result_last_o = 1'b0"),
-        ("a row too many", "row_q == rows_q - ONE_R", "row_q == rows_q"),
-        ("digits emitted", "b_valid_q <= a_valid_q && a_emit_q", "b_valid_q <= a_valid_q"),
-        ("seed every row", "r_valid_q && r_first_q && stochastic_i", "r_valid_q && stochastic_i"),
-        ("moves frozen", "assign sum_o = en_i && a_valid_q", "assign sum_o = a_valid_q"),
+        ("last never", "result_last_o = s4_final_q", "result_last_o = 1'b0"),
+        ("a row too many", "row_q == rows_q - ONE_ROW", "row_q == rows_q"),
+        ("digits emitted", "s1_valid_q <= s0_valid_q && s0_emit_q", "s1_valid_q <= s0_valid_q"),
+        ("seed every row", "s2_valid_q && s2_first_q && stochastic_i", "s2_valid_q && stochastic_i"),
+        ("moves frozen", "assign sum_o = en_i && s0_valid_q", "assign sum_o = s0_valid_q"),
     ],
     "flexmac_dot": [
-        ("a never signed", "{a_signed_i & a_i[lane*P+P-1]", "{1'b0 & a_i[lane*P+P-1]"),
+        ("a never signed", "{a_signed_i & a_i[lane*CHUNK+CHUNK-1]", "{1'b0 & a_i[lane*CHUNK+CHUNK-1]"),
         ("squares", "+ a * b", "+ a * a"),
-        ("every lane is lane 0", "b_i[lane*P +: P]};", "b_i[0 +: P]};"),
-        ("no offset", "total = OFFSET", "total = {S{1'b0}}"),
-        ("sign row of b not inverted", "row ^ {a_signed_i, {(P - 1) {b_signed_i}}}",
-         "row ^ {a_signed_i, {(P - 1) {1'b0}}}"),
+        ("every lane is lane 0", "b_i[lane*CHUNK +: CHUNK]};", "b_i[0 +: CHUNK]};"),
+        ("no offset", "total = OFFSET", "total = {PAIR_WIDTH{1'b0}}"),
+        ("sign row of b not inverted", "row ^ {a_signed_i, {(CHUNK - 1) {b_signed_i}}}",
+         "row ^ {a_signed_i, {(CHUNK - 1) {1'b0}}}"),
         ("constant of two signs as of one", "b_signed_i ? BOTH_SIGNED", "b_signed_i ? ONE_SIGNED"),
-        ("row a place low", "{{(S - P) {1'b0}}, row} << bit_b", "{{(S - P) {1'b0}}, row} << (bit_b - 1)"),
+        ("row a place low", "{{(PAIR_WIDTH - CHUNK) {1'b0}}, row} << bit_b", "{{(PAIR_WIDTH - CHUNK) {1'b0}}, row} << (bit_b - 1)"),
     ],
     "flexmac_csa": [
-        ("carry in its own place", "{carry[W-2:0], 1'b0}", "carry"),
+        ("carry in its own place", "{carry[WIDTH-2:0], 1'b0}", "carry"),
         ("no carry of x and z", "(x & y) | (z & (x ^ y))", "(x & y) | (z & y)"),
-        ("a word dropped", "from[(3*THREES+i)*W +: W]", "{W{1'b0}}"),
-        ("a word twice", "from[(3*i+2)*W +: W]", "from[(3*i+1)*W +: W]"),
+        ("a word dropped", "from[(3*THREES+i)*WIDTH +: WIDTH]", "{WIDTH{1'b0}}"),
+        ("a word twice", "from[(3*i+2)*WIDTH +: WIDTH]", "from[(3*i+1)*WIDTH +: WIDTH]"),
     ],
     "flexmac_accumulate": [
-        ("top bit of the carry lost", "sum_i[S-1] | carry_i[S-1]", "sum_i[S-1]"),
-        ("offset stays", "{(ACC - S + 1) {1'b1}}", "{(ACC - S + 1) {1'b0}}"),
+        ("top bit of the carry lost", "sum_i[PAIR_WIDTH-1] | carry_i[PAIR_WIDTH-1]", "sum_i[PAIR_WIDTH-1]"),
+        ("offset stays", "{(ACC_WIDTH - PAIR_WIDTH + 1) {1'b1}}", "{(ACC_WIDTH - PAIR_WIDTH + 1) {1'b0}}"),
         ("a carry lost", "(base_i & sum) | (carry & (base_i ^ sum))", "carry & (base_i ^ sum)"),
-        ("carries a place low", "{up[ACC-2:0], 1'b0}", "up"),
-        ("offset added again", "{!added[S-1]}}", "{added[S-1]}}"),
+        ("carries a place low", "{up[ACC_WIDTH-2:0], 1'b0}", "up"),
+        ("offset added again", "{!added[PAIR_WIDTH-1]}}", "{added[PAIR_WIDTH-1]}}"),
         ("the pair's carry dropped", "= sum_i + carry_i", "= sum_i"),
     ],
     "flexmac_column": [
-        ("row 1 takes row 0's a", "a_i[1*WORD +: WORD]", "a_i[0*WORD +: WORD]"),
-        ("row 1 out of the chain", ".chain_i(chain_1), .chain_o(chain_0)",
-         ".chain_i(chain_2), .chain_o(chain_0)"),
-        ("row 0 hidden", "assign chain_o = chain_0", "assign chain_o = chain_1"),
-        ("accumulator a bit short", "localparam ACC = ", "localparam ACC = -1 + "),
+        ("every row takes row 0's a", "a_i[row*WORD_WIDTH +: WORD_WIDTH]", "a_i[0 +: WORD_WIDTH]"),
+        ("rows out of the chain", "from_below = gen_chain[row+1].data",
+         "from_below = gen_chain[ROWS].data"),
+        ("row 0 hidden", "chain_o = gen_chain[0].data", "chain_o = gen_chain[1].data"),
+        ("chain a bit short", "wire signed [ACC_WIDTH-1:0] data;",
+         "wire signed [ACC_WIDTH-2:0] data;"),
     ],
     "flexmac_fifo": [
-        ("no wrap", "push_q == LAST ? {PW{1'b0}} : push_q + ONE", "push_q + ONE"),
+        ("no wrap", "push_q == LAST ? {POINTER_WIDTH{1'b0}} : push_q + ONE", "push_q + ONE"),
         ("pops the newest", "q_o = memory_q[pop_q]", "q_o = memory_q[push_q]"),
         ("pop moves with push", "if (pop_i) pop_q", "if (push_i) pop_q"),
         ("writes always", "if (push_i) memory_q", "memory_q"),
-        ("pointers not reset", "push_q <= {PW{1'b0}};", "push_q <= {PW{1'b1}};"),
+        ("pointers not reset", "push_q <= {POINTER_WIDTH{1'b0}};", "push_q <= {POINTER_WIDTH{1'b1}};"),
     ],
     "flexmac_results": [
         ("room for one more", "all_q <= held_d == ALL", "all_q <= 1'b0"),
-        ("offered at launch", "valid_q <= landed_d != {NW{1'b0}}",
-         "valid_q <= held_d != {NW{1'b0}}"),
-        ("taken unasked", "take_o = valid_q && res_ready_i", "take_o = valid_q"),
-        ("full though one leaves", "need_i && all_q && !take_o", "need_i && all_q"),
-        ("lost when one comes and goes", "if (!launch_i && take_o) held_d", "if (take_o) held_d"),
+        ("offered at launch", "valid_q <= arrived_d != {COUNT_WIDTH{1'b0}}",
+         "valid_q <= held_d != {COUNT_WIDTH{1'b0}}"),
+        ("taken unasked", "accept_o = valid_q && res_ready_i", "accept_o = valid_q"),
+        ("full though one leaves", "need_i && all_q && !accept_o", "need_i && all_q"),
+        ("lost when one comes and goes", "if (!launch_i && accept_o) held_d", "if (accept_o) held_d"),
     ],
     "flexmac_fixed_pe": [
-        ("never clears", "acc_clear_i ? {ACC{1'b0}} : acc_q", "acc_q"),
+        ("never clears", "acc_clear_i ? {ACC_WIDTH{1'b0}} : acc_q", "acc_q"),
         ("pair's words swapped for one", ".d_i({carry_d, sum_d})", ".d_i({carry_d, carry_d})"),
         ("drain beats capture", "if (cap_i) chain_q", "if (cap_i && !drain_i) chain_q"),
         ("accumulates always", "if (acc_en_i) acc_q", "acc_q"),
@@ -184,14 +186,15 @@ FAULTS = {
         ("squares", ".b_i       (b)", ".b_i       (a)"),
     ],
     "flexmac_adder": [
-        ("no carry between", "carry = plain[g*(S+1)+S] || (raised[g*(S+1)+S] && carry);", "carry = 1'b0;"),
-        ("carry not passed on", " || (raised[g*(S+1)+S] && carry)", ""),
+        ("no carry between", "carry = plain[g*(SEGMENT_WIDTH+1)+SEGMENT_WIDTH]",
+         "carry = 1'b0 && plain[g*(SEGMENT_WIDTH+1)+SEGMENT_WIDTH]"),
+        ("carry not passed on", " || (raised[g*(SEGMENT_WIDTH+1)+SEGMENT_WIDTH] && carry)", ""),
         ("carry in ignored", "i == 0 && carry_i", "1'b0"),
         ("raised not raised", ".carry_i(1'b1)", ".carry_i(1'b0)"),
     ],
     "flexmac_adder_segment": [
-        ("carry ignored", "{{S{1'b0}}, carry_i}", "{(S + 1) {1'b0}}"),
-        ("carry out lost", "{1'b0, a_i} + {1'b0, b_i}", "{a_i[S-1], a_i} + {1'b0, b_i}"),
+        ("carry ignored", "{{WIDTH{1'b0}}, carry_i}", "{(WIDTH + 1) {1'b0}}"),
+        ("carry out lost", "{1'b0, a_i} + {1'b0, b_i}", "{a_i[WIDTH-1], a_i} + {1'b0, b_i}"),
         ("ors", "{1'b0, a_i} + {1'b0, b_i}", "({1'b0, a_i} | {1'b0, b_i})"),
         ("subtracts", "{1'b0, a_i} + {1'b0, b_i}", "{1'b0, a_i} - {1'b0, b_i}"),
     ],
@@ -214,9 +217,9 @@ FAULTS = {
         ("low is high", "low_o = result_o == 32'hff800000", "low_o = result_o == 32'h7f800000"),
     ],
     "flexmac_fp32_seq": [
-        ("a word too many", "k_q == words_q - ONE_W", "k_q == words_q"),
-        ("a step too few", "step_q == R - 8'd1", "step_q == R - 8'd2"),
-        ("chains freed early", "if (capture) drain_q <= due_rows_q - ONE_R", "if (capture) drain_q <= 0"),
+        ("a word too many", "k_q == words_q - ONE_WORD", "k_q == words_q"),
+        ("a step too few", "step_q == REDUCTION_STEPS - 8'd1", "step_q == REDUCTION_STEPS - 8'd2"),
+        ("chains freed early", "if (capture) drain_q <= due_rows_q - ONE_ROW", "if (capture) drain_q <= 0"),
         ("captures without emit", "(ends_words && emit_q && !starts_steps)", "(ends_words && !starts_steps)"),
         ("steps frozen not", "else if (en_i && reduce_q)", "else if (reduce_q)"),
         ("step codes as words", "op_code_o <= reduce_q ? steps[2:0] : 3'd0", "op_code_o <= 3'd0"),
@@ -231,7 +234,7 @@ FAULTS = {
     "flexmac_fp32_add": [
         ("ties away", "guard && (sticky || fraction_e[0])", "guard"),
         ("truncates", "guard && (sticky || fraction_e[0])", "1'b0"),
-        ("sticky of the addend lost", "{placed[2*F:F+1], placed[F:0] != {(F + 1) {1'b0}}}", "{placed[2*F:F+1], 1'b0}"),
+        ("sticky of the addend lost", "{placed[2*FRAME_WIDTH:FRAME_WIDTH+1], placed[FRAME_WIDTH:0] != {(FRAME_WIDTH + 1) {1'b0}}}", "{placed[2*FRAME_WIDTH:FRAME_WIDTH+1], 1'b0}"),
         ("overflow late", "rounded[32:23] >= 10'd255", "rounded[32:23] > 10'd255"),
         ("sum of opposites -0", "subtract ? !zero && (", "subtract ? ("),
     ],
@@ -271,41 +274,41 @@ FAULTS = {
         ("room while closing", "!spare_valid_q && !closing_q", "!spare_valid_q"),
     ],
     "flexmac_queue": [
-        ("full is empty", "full_o = count_o[AW]", "full_o = 1'b0"),
-        ("pops the newest", "memory_q[head_q[AW-1:0]]", "memory_q[tail_q[AW-1:0]]"),
+        ("full is empty", "full_o = count_o[ADDR_WIDTH]", "full_o = 1'b0"),
+        ("pops the newest", "memory_q[head_q[ADDR_WIDTH-1:0]]", "memory_q[tail_q[ADDR_WIDTH-1:0]]"),
         ("pop moves with push", "if (pop_i) head_q", "if (push_i) head_q"),
         ("writes always", "if (push_i) memory_q", "memory_q"),
     ],
     "flexmac_bank": [
         ("writes always", "if (write_i) memory_q", "memory_q"),
         ("reads always", "if (read_i) read_data_o", "read_data_o"),
-        ("banks are one", "memory_q[write_addr_i]", "memory_q[{1'b0, write_addr_i[AW-1:0]}]"),
+        ("banks are one", "memory_q[write_addr_i]", "memory_q[{1'b0, write_addr_i[ADDR_WIDTH-1:0]}]"),
         ("reads where it writes", "memory_q[read_addr_i]", "memory_q[write_addr_i]"),
     ],
     "flexmac_packet": [
         ("short packet hangs", "pad_q <= short_o || (pad_q && !done_o)", "pad_q <= 1'b0"),
         ("surplus is the next packet", "surplus_q <= long_o || (surplus_q && !done_o)", "surplus_q <= 1'b0"),
-        ("a beat too many", "final_beat = left_q == ONE", "final_beat = left_q == {LW{1'b0}}"),
-        ("missing beats not zero", "pad ? {W{1'b0}} : s_data_i", "s_data_i"),
+        ("a beat too many", "final_beat = left_q == ONE", "final_beat = left_q == {LENGTH_WIDTH{1'b0}}"),
+        ("missing beats not zero", "pad ? {WIDTH{1'b0}} : s_data_i", "s_data_i"),
         ("taken though blocked", "(pass && m_ready_i) || drop", "pass || drop"),
         ("flush forgets", "flush_q <= flush_q && open", "flush_q <= 1'b0"),
         ("flushes too long", "open = taken ? !s_last_i : open_q", "open = taken ? 1'b1 : open_q"),
     ],
     "flexmac_operand": [
         ("bank inverted", "({bank_i, addr_q})", "({!bank_i, addr_q})"),
-        ("address not reset", "if (start_i) addr_q <= {AW{1'b0}}", "if (start_i) addr_q <= addr_q + ONE"),
+        ("address not reset", "if (start_i) addr_q <= {ADDR_WIDTH{1'b0}}", "if (start_i) addr_q <= addr_q + ONE"),
         ("address stands", "addr_q <= addr_q + ONE", "addr_q <= addr_q"),
         ("reads the other bank", "({read_bank_i, read_addr_i})", "({!read_bank_i, read_addr_i})"),
         ("never cleared", ".clear_i  (clear_i)", ".clear_i  (1'b0)"),
     ],
     "flexmac_check": [
         ("K = 0 legal", "k_i == 32'd0 || ", ""),
-        ("one plane less", "ROUND_UP_P = P - 1", "ROUND_UP_P = P - 2"),
-        ("words rounded down", "ROUND_UP_K = V - 1", "ROUND_UP_K = 0"),
+        ("one plane less", "ROUND_UP_CHUNK = CHUNK - 1", "ROUND_UP_CHUNK = CHUNK - 2"),
+        ("words rounded down", "ROUND_UP_K = LANES - 1", "ROUND_UP_K = 0"),
         ("depth one more", "length_a > DEPTH_W", "length_a > DEPTH_W + 1"),
         ("mode 3 passes", "!MODES[round_i[1:0]]", "!MODES[round_i[0]]"),
         ("shift of -32", "SHIFT_LOW = -16'sd31", "SHIFT_LOW = -16'sd32"),
-        ("b's length is a's", "length_b = {{KW{1'b0}}, planes_b_q}", "length_b = {{KW{1'b0}}, planes_a_q}"),
+        ("b's length is a's", "{{K_WIDTH{1'b0}}, planes_b_q}", "{{K_WIDTH{1'b0}}, planes_a_q}"),
     ],
     "flexmac_regs": [
         ("mask ignored", "scratch_o <= (scratch_o & keep[31:0]) | data[31:0]", "scratch_o <= data[31:0]"),
@@ -320,12 +323,12 @@ FAULTS = {
         ("starts without a write", "start_write_o = write_i &&", "start_write_o ="),
     ],
     "flexmac_top": [
-        ("taken from an empty queue", "take = !queue_empty && load_ready", "take = load_ready"),
+        ("taken from an empty queue", "accept = !queue_empty && load_ready", "accept = load_ready"),
         ("refused and submitted", "submit = checked && !refuse", "submit = checked"),
         ("preload starts while one is open", "preload_start = !tiles_empty && preload_idle",
          "preload_start = !tiles_empty"),
-        ("rows of another field", "shape_cols[CW-1:0], shape_rows[RW-1:0]",
-         "shape_rows[CW-1:0], shape_cols[RW-1:0]"),
+        ("rows of another field", "shape_cols[COLS_WIDTH-1:0], shape_rows[ROWS_WIDTH-1:0]",
+         "shape_rows[COLS_WIDTH-1:0], shape_cols[ROWS_WIDTH-1:0]"),
         ("always in reset", "run_n = aresetn && !soft_reset_q", "run_n = aresetn && soft_reset_q"),
         ("a's stream is b's", "s_data_i   (s_axis_a_tdata[", "s_data_i   (s_axis_b_tdata["),
     ],
@@ -351,20 +354,20 @@ FAULTS = {
         ("taken without an offer", "run_ready_o = cmd_ready_i && go", "run_ready_o = cmd_ready_i"),
     ],
     "flexmac_skew": [
-        ("one short", "line_q[(N-1)*W +: W]", "line_q[(N-2)*W +: W]"),
-        ("order lost", "{line_q[(N-1)*W-1:0], d_i}", "{d_i, line_q[N*W-1:W]}"),
+        ("one short", "line_q[(CYCLES-1)*WIDTH +: WIDTH]", "line_q[(CYCLES-2)*WIDTH +: WIDTH]"),
+        ("order lost", "{line_q[(CYCLES-1)*WIDTH-1:0], d_i}", "{d_i, line_q[CYCLES*WIDTH-1:WIDTH]}"),
         ("register missing", "always @(posedge clk_i) data_q <= d_i;", "always @* data_q = d_i;"),
         ("inverted", "gen_wire\n      wire unused_wire = &{1'b0, clk_i};\n      assign q_o = d_i",
          "gen_wire\n      wire unused_wire = &{1'b0, clk_i};\n      assign q_o = ~d_i"),
     ],
     "flexmac_array": [
         ("b's sign from a", "{op_b_signed_i, op_b_i", "{op_a_signed_i, op_b_i"),
-        ("clear early", ".N(STAGES - 1)) u_acc_mode", ".N(0)) u_acc_mode"),
+        ("clear early", ".CYCLES(STAGES - 1)) u_acc_mode", ".CYCLES(0)) u_acc_mode"),
         ("accumulates always", "wire acc_en = en_i && valid[STAGES-1]", "wire acc_en = en_i"),
         ("frozen still adds", "wire acc_en = en_i && valid[STAGES-1]",
          "wire acc_en = valid[STAGES-1]"),
-        ("a a cycle late", ".N(1 + (ROWS - 1 - row) / BLOCK_ROWS)",
-         ".N(2 + (ROWS - 1 - row) / BLOCK_ROWS)"),
+        ("a a cycle late", ".CYCLES(1 + (ROWS - 1 - row) / BLOCK_ROWS)",
+         ".CYCLES(2 + (ROWS - 1 - row) / BLOCK_ROWS)"),
     ],
     "flexmac_core": [
         ("preloads not waited for", "(need_preload && !pre_valid_i)", "1'b0"),
@@ -373,7 +376,7 @@ FAULTS = {
         ("captures when frozen", ".cap_i        (en && cap_valid)", ".cap_i        (cap_valid)"),
         ("preload taken when frozen", "pre_ready_o = need_preload && en",
          "pre_ready_o = need_preload"),
-        ("all columns take bias 0", "pre_data_i[col*SUM +: SUM]", "pre_data_i[0 +: SUM]"),
+        ("all columns take bias 0", "pre_data_i[col*SUM_WIDTH +: SUM_WIDTH]", "pre_data_i[0 +: SUM_WIDTH]"),
     ],
 }  # fmt: skip
 
@@ -404,10 +407,7 @@ def relevant(module):
 
 def by_proof(module, old, new, work, designs, root, run_proof):
     for number, proof in enumerate(relevant(module)):
-        sources = [root / "rtl" / f"{module}.v", root / "rtl" / "trials" / f"{module}.v"]
-        source = next((path for path in sources if path.exists()), None)
-        if source is None:
-            source = designs.get(proof.how) / f"{module}.v"
+        source = leaf(root, module) or designs.get(proof.how) / f"{module}.v"
         broken = work / f"broken{number}"
         shutil.rmtree(broken, ignore_errors=True)
         broken.mkdir(parents=True)
@@ -470,7 +470,7 @@ def run(arguments, work, designs, run_proof):
     if arguments.sample:
         chosen = chosen[:: arguments.sample]
     known = {path.stem for path in (benches[0].folder / "design" / "rtl").glob("*.v")}
-    known |= {path.stem for path in (root / "rtl").glob("*.v")}
+    known |= {path.stem for room in ROOMS for path in (root / "rtl" / room).glob("*.v")}
     bare = sorted(module for module in known if len(FAULTS.get(module, [])) < 4)
     if bare:
         print(f"no faults are seeded in: {', '.join(bare)}")
@@ -480,7 +480,7 @@ def run(arguments, work, designs, run_proof):
         place = work / f"fault{number}"
         if module in FLOAT:
             floats = floats or FloatBench(work / "floats", arguments.flexmac, designs)
-            said = floats.caught(f"{module}.v", seed_fault(root / "rtl" / f"{module}.v", old, new))
+            said = floats.caught(f"{module}.v", seed_fault(leaf(root, module), old, new))
             found = said and f"flexmac gemm: {said}"
         else:
             found = by_proof(module, old, new, place, designs, root, run_proof)

@@ -29,9 +29,9 @@ DESIGNS = {
 
 # One line of RTL gone wrong, which the cocotb tests must notice: (file, right, wrong).
 MUTATIONS = [
-    ("flexmac_check.v", "PLACES;\n", "(PLACES - 1);\n"),
+    ("flexmac_check.v", "RECIPROCAL_SHIFT;\n", "(RECIPROCAL_SHIFT - 1);\n"),
     ("flexmac_check.v", "k_i == 32'd0 || k_i > MAX_K_W", "k_i > MAX_K_W"),
-    ("flexmac_packet.v", "assign m_data_o = pad ? {W{1'b0}} : s_data_i;", "assign m_data_o = {W{1'b0}};"),
+    ("flexmac_packet.v", "assign m_data_o = pad ? {WIDTH{1'b0}} : s_data_i;", "assign m_data_o = {WIDTH{1'b0}};"),
     ("flexmac_packet.v", "(sent && final_beat && (pad || s_last_i))", "(sent && (pad || s_last_i) && 1'b0)"),
     ("flexmac_operand.v", "({bank_i, addr_q})", "({!bank_i, addr_q})"),
     ("flexmac_load.v", "{take && next_bank, take && !next_bank}", "{take && !next_bank, take && next_bank}"),

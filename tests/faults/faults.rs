@@ -228,14 +228,14 @@ macro_rules! faults {
 faults! {
     sign_of_the_top_plane_dropped: Fault {
         file: "flexmac_dot.v",
-        right: "{b_signed_i & b_i[lane*P+P-1], ",
+        right: "{b_signed_i & b_i[lane*CHUNK+CHUNK-1], ",
         wrong: "{b_signed_i & 1'b0, ",
         product: random_product(),
         reported: Reported::Value,
     };
     accumulator_not_shifted: Fault {
         file: "flexmac_pe.v",
-        right: "base = acc_q >>> P;",
+        right: "base = acc_q >>> CHUNK;",
         wrong: "base = acc_q;",
         product: random_product(),
         reported: Reported::Value,
@@ -296,7 +296,7 @@ faults! {
     };
     sequencer_one_word_too_many: Fault {
         file: "flexmac_seq.v",
-        right: "wire last_word = k_q == words_q - ONE_W;",
+        right: "wire last_word = k_q == words_q - ONE_WORD;",
         wrong: "wire last_word = k_q == words_q;",
         product: random_product(),
         reported: Reported::Value,
@@ -312,14 +312,14 @@ faults! {
     columns_beyond_the_product_counted: Fault {
         file: "flexmac_stats.v",
         right: "cols_q <= cols_i;",
-        wrong: "cols_q <= COLS[CW-1:0];",
+        wrong: "cols_q <= COLS[COLS_WIDTH-1:0];",
         product: sums(&[1, 2, 3]),
         reported: Reported::Counter("emitted"),
     };
     dead_columns_counted: Fault {
         file: "flexmac_stats.v",
-        right: "live = c < {{(32 - CW) {1'b0}}, cols_i};",
-        wrong: "live = c < {{(32 - CW) {1'b0}}, cols_i} || 1'b1;",
+        right: "live = c < {{(32 - COLS_WIDTH) {1'b0}}, cols_i};",
+        wrong: "live = c < {{(32 - COLS_WIDTH) {1'b0}}, cols_i} || 1'b1;",
         // The dead column carries digits that would show.
         product: Product { shift: 0, ..sums(&[1, 2, 3]) },
         reported: Reported::Counter("magnitude_or"),
@@ -334,7 +334,7 @@ faults! {
     rounding_error_not_counted: Fault {
         file: "flexmac_stats.v",
         right: "error_q <= error_sum;",
-        wrong: "error_q <= {EW{1'b0}} & error_sum;",
+        wrong: "error_q <= {ERROR_WIDTH{1'b0}} & error_sum;",
         product: random_product(),
         reported: Reported::Counter("error_sum"),
     };
@@ -348,7 +348,7 @@ faults! {
     bias_not_added: Fault {
         file: "flexmac_sum.v",
         right: "BASE_PRELOAD: base = preload;",
-        wrong: "BASE_PRELOAD: base = preload & {ALL{1'b0}};",
+        wrong: "BASE_PRELOAD: base = preload & {PADDED_WIDTH{1'b0}};",
         product: Product { bias: Some((Matrix::new(1, 3, [0, 0, 64]), 0)), ..random_product() },
         reported: Reported::Value,
     };

@@ -60,14 +60,13 @@ TREES = ("one", "chunk2", "chunk16_one", "tiny_bank", "fanout3", "fixed_ragged")
 # try it on where not all of FAULT_CONFIGS have what is at fault
 FAULTS = {
     "top plane unsigned": (
-        "flexmac_dot.v", "{a_signed_i & a_i[lane*P+P-1]", "{1'b0 & a_i[lane*P+P-1]"),
+        "flexmac_dot.v", "{a_signed_i & a_i[lane*CHUNK+CHUNK-1]", "{1'b0 & a_i[lane*CHUNK+CHUNK-1]"),
     "accumulator shifts in zeros": (
-        "flexmac_pe.v", "acc_q >>> P", "acc_q >> P"),
+        "flexmac_pe.v", "acc_q >>> CHUNK", "acc_q >> CHUNK"),
     "accumulator a bit short": (
-        ("flexmac_array.v", "flexmac_column.v", "flexmac_core.v"),
-        "localparam ACC = ", "localparam ACC = -1 + "),
+        "flexmac_core.v", "parameter       ACC_WIDTH  = ", "parameter       ACC_WIDTH  = -1 + "),
     "captures keep a bit more": (
-        "flexmac_pe.v", "acc_q[P-1:0]}", "acc_q[P-1:0]} | (acc_q[P] << P)"),
+        "flexmac_pe.v", "acc_q[CHUNK-1:0]}", "acc_q[CHUNK-1:0]} | (acc_q[CHUNK] << CHUNK)"),
     "nearest constant one short": (
         "flexmac_requant.v", "24'h800000", "24'h7fffff"),
     "truncate rounds": (
@@ -75,7 +74,7 @@ FAULTS = {
     "error of rounding up one short": (
         "flexmac_requant.v", "9'd256 - fraction", "9'd255 - fraction"),
     "last digit unsigned": (
-        "flexmac_requant.v", "align_last_i && chain_i[ACC-1]", "1'b0"),
+        "flexmac_requant.v", "align_last_i && chain_i[ACC_WIDTH-1]", "1'b0"),
     "beyond mask one place high": (
         "flexmac_mode.v", "amount + 8'd1", "amount + 8'd2"),
     "result one bit wide": (
@@ -86,7 +85,7 @@ FAULTS = {
         "flexmac_saturate.v", "high_o = !negative && (outside || at_limit)",
         "high_o = !negative && outside"),
     "sign beyond 33 bits lost": (
-        "flexmac_saturate.v", "beyond_i ? sign_i : value_i[33]", "value_i[33]"),
+        "flexmac_saturate.v", "out_of_window_i ? sign_i : value_i[33]", "value_i[33]"),
     "wrong tap": (
         "flexmac_lfsr.v", "32'h80200003", "32'h80200001"),
     "seed 0 kept": (
@@ -94,21 +93,21 @@ FAULTS = {
     "31 steps a word": (
         "flexmac_lfsr.v", "i < 32", "i < 31"),
     "a word too many": (
-        "flexmac_seq.v", "k_q == words_q - ONE_W", "k_q == words_q"),
+        "flexmac_seq.v", "k_q == words_q - ONE_WORD", "k_q == words_q"),
     "chains freed a row early": (
-        "flexmac_seq.v", "drain_q <= due_rows_q - ONE_R",
-        "drain_q <= due_rows_q - ONE_R - (due_rows_q != ONE_R)"),
+        "flexmac_seq.v", "drain_q <= due_rows_q - ONE_ROW",
+        "drain_q <= due_rows_q - ONE_ROW - (due_rows_q != ONE_ROW)"),
     "chains freed a row late": (
-        "flexmac_seq.v", "drain_q <= due_rows_q - ONE_R", "drain_q <= due_rows_q"),
+        "flexmac_seq.v", "drain_q <= due_rows_q - ONE_ROW", "drain_q <= due_rows_q"),
     "bank inverted": (
         "flexmac_seq.v", "op_bank_o = bank_q", "op_bank_o = !bank_q"),
     "emits every digit": (
         "flexmac_seq.v", "due_emit_q <= emit_q && top_a && top_b", "due_emit_q <= emit_q"),
     "preload at every digit": (
-        "flexmac_drain.v", "cap_pos_i == {SW{1'b0}} ? cap_base_i : BASE_MEMORY",
-        "cap_base_i == 2'd0 && cap_pos_i != {SW{1'b0}} ? BASE_MEMORY : cap_base_i"),
+        "flexmac_drain.v", "cap_pos_i == {SIGNIFICANCE_WIDTH{1'b0}} ? cap_base_i : BASE_MEMORY",
+        "cap_base_i == 2'd0 && cap_pos_i != {SIGNIFICANCE_WIDTH{1'b0}} ? BASE_MEMORY : cap_base_i"),
     "last row never last": (
-        "flexmac_drain.v", "result_last_o = d_final_q", "result_last_o = 1'b0"),
+        "flexmac_drain.v", "result_last_o = s4_final_q", "result_last_o = 1'b0"),
     "magnitude of negatives not complemented": (
         "flexmac_stats.v", "^ {32{result_i[c*32+31]}}", ""),
     "dead columns counted": (
@@ -116,21 +115,21 @@ FAULTS = {
     "frozen core still reads preloads": (
         "flexmac_core.v", "(need_preload && !pre_valid_i)", "1'b0"),
     "a result more than the queues hold": (
-        "flexmac_results.v", "need_i && all_q && !take_o", "1'b0"),
+        "flexmac_results.v", "need_i && all_q && !accept_o", "1'b0"),
     "results shown a cycle early": (
-        "flexmac_results.v", "#(.W(1), .N(LAG))", "#(.W(1), .N(LAG - 1))"),
+        "flexmac_results.v", "#(.WIDTH(1), .CYCLES(LAG))", "#(.WIDTH(1), .CYCLES(LAG - 1))"),
     "late results not counted": (
         "flexmac_results.v", "late_o = !more_i", "late_o = 1'b0"),
     "rows aligned a slot early": (
-        "flexmac_core.v", "localparam LAG = ", "localparam LAG = -1 + ", "systolic"),
+        "flexmac_core.v", "? 0 : ROW_BLOCKS;", "? 0 : ROW_BLOCKS - 1;", "systolic"),
     "rows of blocks not held": (
-        "flexmac_column.v", ".d_i(chain_1), .q_o(held_1)", ".d_i(chain_2), .q_o(held_1)",
+        "flexmac_column.v", ".d_i(gen_chain[row+1].data)", ".d_i(gen_chain[ROWS].data)",
         "systolic"),
     "preloads not taken": (
-        "flexmac_core.v", "edge_line[block*EDGE+SUM_BIT]", "1'b0"),
+        "flexmac_core.v", "enable_line[block*ENABLES_WIDTH+SUM_BIT]", "1'b0"),
     "seeds of another enable": ("flexmac_core.v", "localparam SEED_BIT = 2", "localparam SEED_BIT = 1"),
     "operands of a block of columns a cycle late": (
-        "flexmac_array.v", ".N(col / BLOCK_COLS)", ".N((col + 1) / BLOCK_COLS)",
+        "flexmac_array.v", ".CYCLES(col / BLOCK_COLS)", ".CYCLES((col + 1) / BLOCK_COLS)",
         "systolic"),
 }  # fmt: skip
 

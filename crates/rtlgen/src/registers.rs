@@ -178,7 +178,7 @@ mod tests {
     /// Leaf cells hold the error codes as constants of their own.
     #[test]
     fn error_codes_are_those_of_the_leaf_cells() {
-        let check = include_str!("../../../rtl/flexmac_check.v");
+        let check = include_str!("../../../rtl/bus/flexmac_check.v");
         let map = register_map();
         let codes = &map.register("error").unwrap().field("code").unwrap().values;
         let mut found = 0;

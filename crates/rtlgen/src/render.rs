@@ -1,16 +1,16 @@
 //! From a checked configuration to Verilog text, all of it in memory.
 //!
-//! Templates and leaf cells are embedded in the binary, so an installed `flexmac` needs no folder of
+//! Verilog and templates are embedded in the binary, so an installed `flexmac` needs no folder of
 //! its own. Output depends on the configuration alone: no dates, paths or hash order.
 
 use serde::Serialize;
 use tera::{Context, Tera};
 
 use crate::config::{Config, Style};
-use crate::design::Design;
+use crate::design::{Values, values, with_values};
 use crate::error::RtlgenError;
 use crate::registers::{c_header, json, markdown, register_map, regs_context, rust_module};
-use crate::top::Top;
+use crate::top::top_values;
 
 /// The array with plain handshakes, which the host plays banks for.
 pub const TOP: &str = "flexmac_core";
@@ -27,103 +27,91 @@ pub struct SourceFile {
     pub text: String,
 }
 
-macro_rules! leaves {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../rtl/", $name)))),*]
+macro_rules! leaf {
+    ($path:literal) => {
+        ($path, include_str!(concat!("../../../rtl/", $path)))
     };
 }
 
-/// Hand-written cells that every style has, copied as they are.
-const LEAVES: &[(&str, &str)] = leaves![
-    "flexmac_counter.v",
-    "flexmac_delay.v",
-    "flexmac_drain.v",
-    "flexmac_pipe.v",
-    "flexmac_stats.v",
+macro_rules! leaves {
+    ($($path:literal),* $(,)?) => {
+        &[$(leaf!($path)),*]
+    };
+}
+
+/// Cells that every style has, copied as they are.
+const LEAVES: &[Text] = leaves![
+    "lib/flexmac_counter.v",
+    "lib/flexmac_delay.v",
+    "core/flexmac_drain.v",
+    "lib/flexmac_pipe.v",
+    "core/flexmac_stats.v",
 ];
 
 /// ... that integer styles have.
-const INTEGER_LEAVES: &[(&str, &str)] = leaves![
-    "flexmac_accumulate.v",
-    "flexmac_adder.v",
-    "flexmac_adder_segment.v",
-    "flexmac_csa.v",
-    "flexmac_dot.v",
-    "flexmac_fifo.v",
-    "flexmac_lfsr.v",
-    "flexmac_mode.v",
-    "flexmac_requant.v",
-    "flexmac_results.v",
-    "flexmac_saturate.v",
-    "flexmac_seq.v",
-    "flexmac_skew.v",
-    "flexmac_sum.v",
+const INTEGER_LEAVES: &[Text] = leaves![
+    "pe/flexmac_accumulate.v",
+    "lib/flexmac_adder.v",
+    "lib/flexmac_adder_segment.v",
+    "pe/flexmac_csa.v",
+    "pe/flexmac_dot.v",
+    "lib/flexmac_fifo.v",
+    "core/flexmac_lfsr.v",
+    "core/flexmac_mode.v",
+    "core/flexmac_requant.v",
+    "core/flexmac_results.v",
+    "core/flexmac_saturate.v",
+    "core/flexmac_seq.v",
+    "lib/flexmac_skew.v",
+    "core/flexmac_sum.v",
 ];
 
-const FLEX_LEAVES: &[(&str, &str)] = leaves!["flexmac_pe.v"];
+const FLEX_LEAVES: &[Text] = leaves!["pe/flexmac_pe.v"];
 
-const FIXED_LEAVES: &[(&str, &str)] = leaves!["flexmac_fixed_pe.v"];
+const FIXED_LEAVES: &[Text] = leaves!["pe/flexmac_fixed_pe.v"];
 
-const FP32_LEAVES: &[(&str, &str)] = leaves![
-    "flexmac_adder.v",
-    "flexmac_adder_segment.v",
-    "flexmac_fp32_add.v",
-    "flexmac_fp32_edge.v",
-    "flexmac_fp32_mul.v",
-    "flexmac_fp32_pe.v",
-    "flexmac_fp32_seq.v",
-    "flexmac_fp32_unit.v",
-    "flexmac_lzc.v",
+const FP32_LEAVES: &[Text] = leaves![
+    "lib/flexmac_adder.v",
+    "lib/flexmac_adder_segment.v",
+    "pe/flexmac_fp32_add.v",
+    "core/fp32/flexmac_fp32_edge.v",
+    "pe/flexmac_fp32_mul.v",
+    "pe/flexmac_fp32_pe.v",
+    "core/fp32/flexmac_fp32_seq.v",
+    "pe/flexmac_fp32_unit.v",
+    "lib/flexmac_lzc.v",
 ];
 
 /// ... that put the core behind buses.
-const BUS_LEAVES: &[(&str, &str)] = leaves![
-    "flexmac_axil.v",
-    "flexmac_bank.v",
-    "flexmac_check.v",
-    "flexmac_error.v",
-    "flexmac_issue.v",
-    "flexmac_load.v",
-    "flexmac_operand.v",
-    "flexmac_outlet.v",
-    "flexmac_packet.v",
-    "flexmac_queue.v",
-    "flexmac_skid.v",
+const BUS_LEAVES: &[Text] = leaves![
+    "bus/flexmac_axil.v",
+    "bus/flexmac_bank.v",
+    "bus/flexmac_check.v",
+    "bus/flexmac_error.v",
+    "bus/flexmac_issue.v",
+    "bus/flexmac_load.v",
+    "bus/flexmac_operand.v",
+    "bus/flexmac_outlet.v",
+    "bus/flexmac_packet.v",
+    "lib/flexmac_queue.v",
+    "lib/flexmac_skid.v",
 ];
 
-macro_rules! templates {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../templates/", $name, ".v.tera")))),*]
-    };
-}
-
-/// Rendered modules of the integer styles, one file each, named after the last part.
-const MODULES: &[(&str, &str)] = templates!["flexmac_column", "flexmac_array", "flexmac_core"];
+/// Hand-written modules of the integer styles whose parameters take the values of a design.
+const MODULES: &[Text] =
+    leaves!["core/flexmac_column.v", "core/flexmac_array.v", "core/flexmac_core.v"];
 
 /// ... of the float style.
-const FP32_MODULES: &[(&str, &str)] =
-    templates!["fp32/flexmac_column", "fp32/flexmac_array", "fp32/flexmac_core"];
+const FP32_MODULES: &[Text] =
+    leaves!["core/fp32/flexmac_column.v", "core/fp32/flexmac_array.v", "core/fp32/flexmac_core.v"];
 
-/// Sections of `flexmac_core`.
-const PARTIALS: &[(&str, &str)] = templates![
-    "core/ports",
-    "core/parameters",
-    "core/enable",
-    "core/sequencer",
-    "core/array",
-    "core/requantizers",
-    "core/counters",
-    "fp32/parameters",
-    "fp32/sequencer",
-    "fp32/array",
-    "fp32/edges",
-    "fp32/counters",
-];
+/// ... that puts the core behind buses.
+const BUS_MODULE: Text = leaf!("bus/flexmac_top.v");
 
-/// Name and text of a file.
+/// Path below rtl/ and text of a file.
 type Text = (&'static str, &'static str);
 
-/// Leaf cells by name, and templates of a style.
+/// Leaf cells, and the modules above them, of a style.
 fn parts(style: Style) -> (Vec<Text>, &'static [Text]) {
     match style {
         Style::Flex => ([LEAVES, INTEGER_LEAVES, FLEX_LEAVES].concat(), MODULES),
@@ -132,22 +120,12 @@ fn parts(style: Style) -> (Vec<Text>, &'static [Text]) {
         Style::Fp32 => ([LEAVES, FP32_LEAVES].concat(), FP32_MODULES),
     }
 }
-/// What puts the core behind buses, and its sections.
-const BUS_MODULES: &[(&str, &str)] = templates![
-    "flexmac_regs",
-    "flexmac_top",
-    "top/ports",
-    "top/parameters",
-    "top/registers",
-    "top/commands",
-    "top/operands",
-    "top/core",
-    "top/edges",
-    "top/status",
-];
 
-/// The smallest testbench of a whole design.
-const TESTBENCH: &[(&str, &str)] = templates!["flexmac_top_tb"];
+/// The one module that is rendered: its ports and cases follow from the register map.
+const REGISTER_FILE: &str = include_str!("../../../templates/flexmac_regs.v.tera");
+
+/// The smallest test bench of a whole design.
+const TESTBENCH: &str = include_str!("../../../sim/flexmac_top_tb.v");
 const TESTBENCH_FILE: &str = "sim/flexmac_top_tb.v";
 
 const FILE_LIST: &str = include_str!("../../../templates/flexmac.f.tera");
@@ -165,29 +143,20 @@ struct Package {
     testbench: &'static str,
 }
 
-/// The Verilog of a design: leaf cells, then rendered modules, the top last.
+/// The Verilog of a design: leaf cells, then the modules above them, the top last.
 ///
 /// # Errors
 /// [`RtlgenError::Template`], which would be a fault of this program.
 pub fn verilog(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
     let (mut leaves, modules) = parts(config.style());
-    leaves.sort_unstable();
-    let mut tera = Tera::default();
-    tera.add_raw_templates(modules.iter().chain(PARTIALS).chain(BUS_MODULES).copied())
-        .map_err(|error| template_error("set", &error))?;
-    let mut files: Vec<_> = leaves
-        .iter()
-        .map(|(name, text)| SourceFile { path: format!("rtl/{name}"), text: (*text).to_owned() })
-        .collect();
-    let mut design = Design::new(config);
-    for (name, _) in modules {
-        design.head = head(config, name);
-        let text = render(&tera, name, &design)?;
-        let module = name.rsplit('/').next().unwrap_or(name);
-        files.push(SourceFile { path: format!("rtl/{module}.v"), text });
-    }
+    leaves.sort_unstable_by_key(|(path, _)| file_name(path));
+    let values = values(config);
+    let mut files: Vec<_> = leaves.into_iter().map(copy).collect();
+    files.extend(modules.iter().map(|module| instance(config, *module, &values)));
     if has_bus_top(config) {
-        files.extend(bus_top(&tera, config)?);
+        files.extend(BUS_LEAVES.iter().copied().map(copy));
+        files.push(register_file(config)?);
+        files.push(instance(config, BUS_MODULE, &top_values(config)));
     }
     Ok(files)
 }
@@ -197,27 +166,34 @@ fn has_bus_top(config: &Config) -> bool {
     config.spec().style == Style::Flex
 }
 
-/// What puts the core behind buses: leaf cells, register file, top.
-fn bus_top(tera: &Tera, config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
-    let mut files: Vec<_> = BUS_LEAVES
-        .iter()
-        .map(|(name, text)| SourceFile { path: format!("rtl/{name}"), text: (*text).to_owned() })
-        .collect();
-    let map = register_map();
-    let regs = regs_context(&map, head(config, "flexmac_regs"));
-    let text = render(tera, "flexmac_regs", &regs)?;
-    files.push(SourceFile { path: "rtl/flexmac_regs.v".to_owned(), text });
-    let mut top = Top::new(config, &map);
-    top.design.head = head(config, BUS_TOP);
-    let text = render(tera, BUS_TOP, &top)?;
-    files.push(SourceFile { path: format!("rtl/{BUS_TOP}.v"), text });
-    Ok(files)
+fn file_name(path: &'static str) -> &'static str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
-/// First line of a rendered module.
-fn head(config: &Config, name: &str) -> String {
+/// A leaf cell, as it is.
+fn copy((path, text): Text) -> SourceFile {
+    SourceFile { path: format!("rtl/{}", file_name(path)), text: text.to_owned() }
+}
+
+/// A module whose parameters take the values of the design.
+fn instance(config: &Config, (path, text): Text, values: &Values) -> SourceFile {
+    let head = head(config, &format!("rtl/{path}"));
+    SourceFile {
+        path: format!("rtl/{}", file_name(path)),
+        text: format!("{head}\n{}", with_values(text, values)),
+    }
+}
+
+fn register_file(config: &Config) -> Result<SourceFile, RtlgenError> {
+    let regs = regs_context(&register_map(), head(config, "templates/flexmac_regs.v.tera"));
+    let text = render_text("flexmac_regs", REGISTER_FILE, &regs)?;
+    Ok(SourceFile { path: "rtl/flexmac_regs.v".to_owned(), text })
+}
+
+/// First line of a generated module.
+fn head(config: &Config, source: &str) -> String {
     format!(
-        "// Generated by flexmac {} from templates/{name}.v.tera for {}.",
+        "// Generated by flexmac {} from {source} for {}.",
         env!("CARGO_PKG_VERSION"),
         config.summary()
     )
@@ -254,12 +230,9 @@ pub fn package(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
 fn bus_extras(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
     let mut files = Vec::new();
     let map = register_map();
-    let mut top = Top::new(config, &map);
-    for (name, template) in TESTBENCH {
-        top.design.head = head(config, name);
-        let text = render_text(name, template, &top)?;
-        files.push(SourceFile { path: TESTBENCH_FILE.to_owned(), text });
-    }
+    let head = head(config, TESTBENCH_FILE);
+    let text = format!("{head}\n{}", with_values(TESTBENCH, &top_values(config)));
+    files.push(SourceFile { path: TESTBENCH_FILE.to_owned(), text });
     for (name, text) in [
         ("flexmac_regs.h", c_header(&map)?),
         ("flexmac_regs.rs", rust_module(&map)?),
@@ -279,14 +252,6 @@ pub(crate) fn render_text<C: Serialize>(
 ) -> Result<String, RtlgenError> {
     let mut tera = Tera::default();
     tera.add_raw_templates([(name, template)]).map_err(|error| template_error(name, &error))?;
-    render(&tera, name, context)
-}
-
-fn render<C: Serialize>(
-    tera: &Tera,
-    name: &'static str,
-    context: &C,
-) -> Result<String, RtlgenError> {
     let context = Context::from_serialize(context).map_err(|error| template_error(name, &error))?;
     tera.render(name, &context).map_err(|error| template_error(name, &error))
 }

@@ -1,69 +1,13 @@
-//! Context of `flexmac_top.v.tera`: what the buses and the command check add to a design.
+//! What the buses and the command check add to the values of a design.
 
 use fxp::Rounding;
-use serde::Serialize;
 
 use crate::bounds::ceil_log2;
-use crate::config::{Config, Style};
-use crate::design::Design;
-use crate::registers::{Access, RegisterMap};
-
-/// Address bits of the command queue: 16 commands.
-const QUEUE_BITS: u32 = 4;
+use crate::config::Config;
+use crate::design::{Values, values};
 
 /// Widest k + lanes - 1 that the word count must be exact for: 2^18 + 15.
 const DIVIDEND_BITS: u32 = 19;
-
-/// The whole of `flexmac_top`, worked out.
-#[derive(Debug, Serialize)]
-pub(crate) struct Top {
-    #[serde(flatten)]
-    pub design: Design,
-    axil_bits: u32,
-    axil_msb: u32,
-    op_a_bits: u32,
-    op_b_bits: u32,
-    stream_a_msb: u32,
-    stream_b_msb: u32,
-    stream_a_padded: bool,
-    stream_b_padded: bool,
-    preload_bits: u32,
-    preload_msb: u32,
-    queue_bits: u32,
-    rounding_mask: u32,
-    reciprocal: u32,
-    places: u32,
-    // the testbench's tile
-    smoke_k: u32,
-    smoke_shape: String,
-    smoke_mode: String,
-    preload_width: u32,
-    results_width: u32,
-    register_wires: Vec<Wire>,
-    register_constants: Vec<Constant>,
-    register_connections: Vec<Connection>,
-}
-
-/// A net between the register file and the rest.
-#[derive(Debug, Serialize)]
-struct Wire {
-    range: String,
-    name: String,
-}
-
-/// An input of the register file that never changes.
-#[derive(Debug, Serialize)]
-struct Constant {
-    port: String,
-    value: String,
-}
-
-/// A port of the register file and its net.
-#[derive(Debug, Serialize)]
-struct Connection {
-    port: String,
-    name: String,
-}
 
 /// Widths of the data pins of `flexmac_top`'s streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,120 +43,28 @@ impl StreamBits {
     }
 }
 
-impl Top {
-    pub fn new(config: &Config, map: &RegisterMap) -> Self {
-        let s = config.spec();
-        let bits = StreamBits::new(config);
-        let (op_a_bits, op_b_bits) = (s.rows * s.lanes * s.chunk, s.cols * s.lanes * s.chunk);
-        let (reciprocal, places) = reciprocal(s.lanes);
-        let rounding_mask = s.rounding.iter().map(|mode| 1 << mode.encoding()).sum();
-        let mut top = Self {
-            design: Design::new(config),
-            axil_bits: map.address_bits,
-            axil_msb: map.address_bits - 1,
-            op_a_bits,
-            op_b_bits,
-            stream_a_msb: bits.a - 1,
-            stream_b_msb: bits.b - 1,
-            stream_a_padded: bits.a > op_a_bits,
-            stream_b_padded: bits.b > op_b_bits,
-            preload_bits: bits.preload_slot,
-            preload_msb: bits.preload - 1,
-            queue_bits: QUEUE_BITS,
-            rounding_mask,
-            reciprocal,
-            places,
-            smoke_k: s.lanes.min(s.max_k),
-            smoke_shape: format!("{{16'd{}, 16'd{}}}", s.cols, s.rows),
-            smoke_mode: format!("{{8'd0, 8'd{}, 16'd0}}", first_mode(config)),
-            preload_width: bits.preload,
-            results_width: bits.result,
-            register_wires: Vec::new(),
-            register_constants: Vec::new(),
-            register_connections: Vec::new(),
-        };
-        top.connect(config, map, &bits);
-        top
-    }
-
-    fn connect(&mut self, config: &Config, map: &RegisterMap, bits: &StreamBits) {
-        for register in map.registers() {
-            if register.access == Access::WriteOnly {
-                let name = format!("{}_write", register.name);
-                self.wire(String::new(), &name, format!("{name}_o"));
-            }
-            for field in &register.fields {
-                let name = register.field_name(field);
-                let range = if field.bits == 1 {
-                    String::new()
-                } else {
-                    format!(" [{}:0]", field.bits - 1)
-                };
-                if let Some(value) = constant(config, bits, &name) {
-                    let value = format!("{}'d{value}", field.bits);
-                    self.register_constants.push(Constant { port: format!("{name}_i"), value });
-                    continue;
-                }
-                match register.access {
-                    Access::ReadOnly => self.wire(range, &name, format!("{name}_i")),
-                    Access::ReadWrite if name == "scratch" => {
-                        self.wire(range, "unused_scratch", format!("{name}_o"));
-                    }
-                    Access::ReadWrite | Access::WriteOnly => {
-                        self.wire(range, &name, format!("{name}_o"));
-                    }
-                    Access::WriteOneToClear => {
-                        let set = format!("{}_set_{}", register.name, field.name);
-                        self.wire(range.clone(), &set, format!("{name}_i"));
-                        self.wire(range, &name, format!("{name}_o"));
-                    }
-                }
-            }
-        }
-    }
-
-    fn wire(&mut self, range: String, name: &str, port: String) {
-        self.register_wires.push(Wire { range, name: name.to_owned() });
-        self.register_connections.push(Connection { port, name: name.to_owned() });
-    }
+/// The parameters of `flexmac_top` and of its test bench.
+pub(crate) fn top_values(config: &Config) -> Values {
+    let s = config.spec();
+    let (reciprocal, places) = reciprocal(s.lanes);
+    let modes: u32 = s.rounding.iter().map(|mode| 1 << mode.encoding()).sum();
+    let mut values = values(config);
+    values.extend([
+        ("MAX_K", s.max_k.to_string()),
+        ("ROUNDING", format!("4'b{modes:04b}")),
+        ("RECIPROCAL", reciprocal.to_string()),
+        ("RECIPROCAL_SHIFT", places.to_string()),
+        ("VERSION_MAJOR", env!("CARGO_PKG_VERSION_MAJOR").to_owned()),
+        ("VERSION_MINOR", env!("CARGO_PKG_VERSION_MINOR").to_owned()),
+        ("VERSION_PATCH", env!("CARGO_PKG_VERSION_PATCH").to_owned()),
+        ("ROUND", first_mode(config).to_string()),
+    ]);
+    values
 }
 
-/// The first rounding mode the design has: nothing is dropped where every mode must agree.
+/// The first rounding mode the design has: the test bench drops nothing, so every mode must agree.
 fn first_mode(config: &Config) -> u8 {
     config.spec().rounding.iter().map(Rounding::encoding).next().unwrap_or_default()
-}
-
-/// What a read-only field is tied to, where the configuration or the generator decides.
-fn constant(config: &Config, bits: &StreamBits, field: &str) -> Option<u32> {
-    let s = config.spec();
-    let version = |part: &str| part.parse().expect("cargo versions are numbers");
-    Some(match field {
-        "id" => crate::registers::ID,
-        "version_major" => version(env!("CARGO_PKG_VERSION_MAJOR")),
-        "version_minor" => version(env!("CARGO_PKG_VERSION_MINOR")),
-        "version_patch" => version(env!("CARGO_PKG_VERSION_PATCH")),
-        "param_rows" => s.rows,
-        "param_cols" => s.cols,
-        "param_chunk" => s.chunk,
-        "param_lanes" => s.lanes,
-        "param_max_bits" => s.max_bits,
-        "param_max_k" => s.max_k,
-        "param_stages" => s.stages,
-        "param_fanout" => s.fanout,
-        "param_depth" => s.depth,
-        "param_rounding_nearest" => u32::from(s.rounding.contains(Rounding::Nearest)),
-        "param_rounding_truncate" => u32::from(s.rounding.contains(Rounding::Truncate)),
-        "param_rounding_stochastic" => u32::from(s.rounding.contains(Rounding::Stochastic)),
-        "param_style" => match s.style {
-            Style::Flex => 0,
-            Style::Fixed => 1,
-            Style::Fp32 => 2,
-        },
-        "param_sum_bits" => config.sum_bits(),
-        "param_preload_bits" => bits.preload_slot,
-        "param_queue" => 1 << QUEUE_BITS,
-        _ => return None,
-    })
 }
 
 /// (2^places / lanes rounded up, places): floor(x * reciprocal / 2^places) = floor(x / lanes) for
@@ -225,8 +77,7 @@ fn reciprocal(lanes: u32) -> (u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ConfigSpec;
-    use crate::registers::register_map;
+    use crate::registers::{Access, register_map};
 
     #[test]
     fn reciprocals_divide_exactly() {
@@ -241,14 +92,54 @@ mod tests {
         }
     }
 
+    const TOP: &str = include_str!("../../../rtl/bus/flexmac_top.v");
+
+    /// Names of ports and what they are connected to, of the register file in `flexmac_top`.
+    fn connections() -> Vec<(&'static str, &'static str)> {
+        let (_, instance) = TOP.split_once("flexmac_regs u_regs (").expect("an instance");
+        let (instance, _) = instance.split_once(");\n\n").expect("its end");
+        instance
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix('.')?.split_once('('))
+            .map(|(port, net)| (port.trim(), net.trim_end_matches([',', ')'])))
+            .collect()
+    }
+
+    #[test]
+    fn the_top_connects_every_field_of_the_register_map_and_nothing_else() {
+        let map = register_map();
+        assert_eq!(map.address_bits, 12, "ports of flexmac_top");
+        let mut ports = Vec::new();
+        for register in map.registers() {
+            if register.access == Access::WriteOnly {
+                ports.push(format!("{}_write_o", register.name));
+            }
+            for field in &register.fields {
+                let name = register.field_name(field);
+                if matches!(register.access, Access::ReadOnly | Access::WriteOneToClear) {
+                    ports.push(format!("{name}_i"));
+                }
+                if register.access != Access::ReadOnly {
+                    ports.push(format!("{name}_o"));
+                }
+            }
+        }
+        let connected = connections();
+        let bus = connected.iter().take_while(|(port, _)| *port != "id_i").count();
+        let connected: Vec<_> = connected[bus..].iter().map(|(port, _)| *port).collect();
+        assert_eq!(connected, ports);
+        assert!(TOP.contains(&format!("ID = 32'h{:08x};", crate::registers::ID)));
+    }
+
     #[test]
     fn every_parameter_can_be_read_back() {
-        let config = ConfigSpec::default().check().unwrap();
-        let top = Top::new(&config, &register_map());
+        let connected = connections();
         for parameter in crate::describe::parameters() {
             let port = format!("param_{}", parameter.name);
-            assert!(top.register_constants.iter().any(|c| c.port.starts_with(&port)), "{port}");
+            assert!(connected.iter().any(|(name, _)| name.starts_with(&port)), "{port}");
         }
-        assert!(!top.register_wires.iter().any(|wire| wire.name.starts_with("param_")));
+        for (port, net) in connected.iter().filter(|(port, _)| port.starts_with("param_")) {
+            assert!(net.chars().all(|c| !c.is_ascii_lowercase()), "{port} is a constant: {net}");
+        }
     }
 }

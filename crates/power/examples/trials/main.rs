@@ -159,7 +159,7 @@ fn trial(design: Design, library: &Path, folder: &Path, search: bool) -> Result<
 /// The leaf cells, shipped and on trial.
 fn sources() -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    for folder in ["rtl", "rtl/trials"] {
+    for folder in ["rtl/pe", "rtl/lib", "rtl/trials"] {
         for entry in fs::read_dir(Path::new(ROOT).join(folder))? {
             files.push(entry?.path());
         }
