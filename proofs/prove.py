@@ -3,7 +3,7 @@
 
 Without options: every proof that is not long, the bound of the accumulator, the period of the
 random stream, operands that reach the accumulator's last bit, and the parameter checks. --long adds
-the long proofs. --mutate seeds every fault of faults.py and requires something to catch it.
+the long proofs. --mutate seeds every fault that tests/faults has for the proofs and requires something to catch it.
 --design DIR proves what holds of one design of `flexmac gen`, from the files in its folder
 (design.py). --table FILE writes what was done as Markdown. Exit 0 all holds, 1 something does not, 2 a tool is
 missing or failed.

@@ -1,4 +1,4 @@
-"""Tables of docs/proofs.md, between marks: text around them is written by hand."""
+"""Tables of docs/results/proofs.md and faults.md, between marks: text around them is by hand."""
 
 from solver import ToolError
 

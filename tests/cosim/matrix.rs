@@ -8,20 +8,19 @@
 use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cosim::{
-    CheckedEngine, Engine, FloatTrial, Outcome, ReferenceEngine, RtlEngine, Stalls, Stats, Trial,
-};
-use fxp::Rounding;
+use flexmac_array::{ArrayConfig, ArraySpec, Layout, Style};
+use flexmac_cosim::{CheckedEngine, FloatTrial, RtlEngine, Stalls, Trial};
+use flexmac_engine::{Engine, GemmResult, ReferenceEngine, Stats};
+use flexmac_fxp::Rounding;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rtlgen::{Config, ConfigSpec, Layout, Style};
 
 const CONFIGS: &str = include_str!("../configs.txt");
 
 /// Co-simulated elsewhere or too large for a test.
 const LEFT_OUT: [&str; 2] = ["large", "widest"];
 
-fn configurations() -> Vec<(String, Config)> {
+fn configurations() -> Vec<(String, ArrayConfig)> {
     let only = env::var("FLEXMAC_COSIM_CONFIG").ok();
     CONFIGS
         .lines()
@@ -36,8 +35,8 @@ fn configurations() -> Vec<(String, Config)> {
 }
 
 /// The flags of `flexmac gen`, read without the command line.
-fn parse(flags: &str) -> Config {
-    let mut spec = ConfigSpec::default();
+fn parse(flags: &str) -> ArrayConfig {
+    let mut spec = ArraySpec::default();
     let (mut chunk, mut rounding) = (None, None);
     let words: Vec<_> = flags.split_whitespace().collect();
     for pair in words.chunks(2) {
@@ -55,7 +54,7 @@ fn parse(flags: &str) -> Config {
             "--fanout" => spec.fanout = number(),
             "--rounding-modes" => {
                 let modes = value.split(',').map(|mode| mode.parse().unwrap());
-                rounding = fxp::RoundingSet::new(modes);
+                rounding = flexmac_fxp::RoundingSet::new(modes);
             }
             "--style" => spec.style = value.parse().unwrap(),
             other => panic!("unknown flag {other}"),
@@ -70,8 +69,8 @@ fn variable(name: &str, default: u64) -> u64 {
     env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-fn rtl(config: &Config) -> RtlEngine {
-    let sources = rtlgen::verilog(config).unwrap();
+fn rtl(config: &ArrayConfig) -> RtlEngine {
+    let sources = flexmac_rtlgen::verilog(config).unwrap();
     RtlEngine::new(config.clone(), &sources, None).unwrap()
 }
 
@@ -81,7 +80,7 @@ const MODELS: [usize; 2] = [2, 5];
 /// Numbers of arrays that must give what one gives, in fewer cycles.
 const ARRAYS: [usize; 2] = [2, 5];
 
-fn on_models(config: &Config, models: usize) -> RtlEngine {
+fn on_models(config: &ArrayConfig, models: usize) -> RtlEngine {
     rtl(config).with_models(models.try_into().unwrap()).unwrap()
 }
 
@@ -107,7 +106,7 @@ fn rtl_equals_reference_on_every_configuration() {
     });
 }
 
-fn check(name: &str, config: &Config) {
+fn check(name: &str, config: &ArrayConfig) {
     let seed = variable("FLEXMAC_COSIM_SEED", 1);
     let mut rng = StdRng::seed_from_u64(seed);
     let mut checked = CheckedEngine::new(rtl(config));
@@ -129,7 +128,9 @@ fn check(name: &str, config: &Config) {
         let context = format!("config {name}, seed {seed}, case {case}");
         let mut whole = match checked.gemm(&product) {
             Ok(found) => found,
-            Err(cosim::EngineError::SumRange { .. }) => continue,
+            Err(flexmac_engine::EngineError::Gemm(flexmac_engine::GemmError::SumRange {
+                ..
+            })) => continue,
             Err(error) => panic!("{context}: {error}"),
         };
         assert_eq!(whole.stats.tiles_checked, whole.stats.tiles);
@@ -175,7 +176,7 @@ fn assert_half(name: &str, (checked, tiles): (u64, u64)) {
     assert!((checked - tiles / 2.0).abs() <= 3.0 * tiles.sqrt(), "{name}: {checked} of {tiles}");
 }
 
-fn same_but_late(expected: &Outcome<i32>, found: &Outcome<i32>, context: &str) {
+fn same_but_late(expected: &GemmResult<i32>, found: &GemmResult<i32>, context: &str) {
     assert_eq!(found.values, expected.values, "{context}, stalled");
     assert_eq!(found.sums, expected.sums, "{context}, stalled");
     assert_eq!(found.stats.counters, expected.stats.counters, "{context}, stalled");
@@ -183,7 +184,7 @@ fn same_but_late(expected: &Outcome<i32>, found: &Outcome<i32>, context: &str) {
     assert!(found.stats.cycles.busy >= expected.stats.cycles.busy, "{context}, stalled");
 }
 
-fn check_floats(name: &str, config: &Config) {
+fn check_floats(name: &str, config: &ArrayConfig) {
     let seed = variable("FLEXMAC_COSIM_SEED", 1);
     let mut rng = StdRng::seed_from_u64(seed);
     let mut checked = CheckedEngine::new(rtl(config));
@@ -197,9 +198,9 @@ fn check_floats(name: &str, config: &Config) {
         let found = checked.gemm(&product).unwrap_or_else(|error| panic!("{context}: {error}"));
         assert_eq!(found.stats.tiles_checked, found.stats.tiles);
         let late = stalled.gemm(&product).unwrap();
-        let bits = |outcome: &Outcome<f32>| outcome.values.mapv(f32::to_bits);
+        let bits = |outcome: &GemmResult<f32>| outcome.values.mapv(f32::to_bits);
         for (engine, models) in split.iter_mut().zip(MODELS) {
-            let parts: Outcome<f32> = engine.gemm(&product).unwrap();
+            let parts: GemmResult<f32> = engine.gemm(&product).unwrap();
             assert_eq!(bits(&parts), bits(&found), "{context}, {models} models");
             let expected = Stats { tiles_checked: 0, ..found.stats };
             assert_eq!(parts.stats, expected, "{context}, {models} models");

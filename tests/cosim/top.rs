@@ -5,30 +5,32 @@
 
 use std::env;
 
-use cosim::top::{Response, TopCommand, TopDriver, TopEngine, registers as reg};
-use cosim::{Engine, Operand, Outcome, Product, ReferenceEngine, Stalls};
-use fxp::{Format, Role, Rounding, SeedPath};
+use flexmac_array::{ArrayConfig, ArraySpec};
+use flexmac_cosim::Stalls;
+use flexmac_cosim::top::{Response, TopCommand, TopDriver, TopEngine, registers as reg};
+use flexmac_engine::{Engine, Gemm, GemmResult, Operand, ReferenceEngine};
+use flexmac_fxp::{Format, Role, Rounding, SeedPath};
+use flexmac_rtlgen::StreamBits;
 use ndarray::Array2;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
-use rtlgen::{Config, ConfigSpec, StreamBits};
 
 /// 3 x 5, lanes 3: nothing divides anything.
-fn odd() -> Config {
-    let spec = ConfigSpec {
+fn odd() -> ArrayConfig {
+    let spec = ArraySpec {
         rows: 3,
         cols: 5,
         lanes: 3,
         max_k: 100,
         depth: 64,
         stages: 2,
-        ..ConfigSpec::default()
+        ..ArraySpec::default()
     };
     spec.check().unwrap()
 }
 
-fn engine(config: &Config) -> TopEngine {
-    let sources = rtlgen::verilog(config).unwrap();
+fn engine(config: &ArrayConfig) -> TopEngine {
+    let sources = flexmac_rtlgen::verilog(config).unwrap();
     TopEngine::new(config.clone(), &sources).unwrap()
 }
 
@@ -47,7 +49,7 @@ struct Case {
 }
 
 impl Case {
-    fn random(config: &Config, rng: &mut StdRng, inner: usize, bits: (u32, u32)) -> Self {
+    fn random(config: &ArrayConfig, rng: &mut StdRng, inner: usize, bits: (u32, u32)) -> Self {
         let rows = rng.random_range(1..=2 * config.rows() + 1);
         let cols = rng.random_range(1..=2 * config.cols() + 1);
         let modes: Vec<_> = config.spec().rounding.iter().collect();
@@ -61,9 +63,9 @@ impl Case {
         }
     }
 
-    fn product(&self) -> Product<'_, i32> {
+    fn product(&self) -> Gemm<'_, i32> {
         let format = |bits, frac| Format::new(bits, frac).unwrap();
-        Product {
+        Gemm {
             a: Operand { values: self.a.view(), format: format(self.bits.0, 3) },
             b: Operand { values: self.b.view(), format: format(self.bits.1, -1) },
             bias: self.bias.as_ref().map(|m| Operand { values: m.view(), format: format(32, 0) }),
@@ -86,14 +88,14 @@ fn matrix(rng: &mut StdRng, shape: (usize, usize), bits: u32) -> Array2<i32> {
 }
 
 /// Results and counters are the reference's; cycles are at least its.
-fn same(expected: &Outcome<i32>, found: &Outcome<i32>, context: &str) {
+fn same(expected: &GemmResult<i32>, found: &GemmResult<i32>, context: &str) {
     assert_eq!(found.values, expected.values, "{context}");
     assert_eq!(found.stats.counters, expected.stats.counters, "{context}");
     assert_eq!(found.stats.cycles.compute, expected.stats.cycles.compute, "{context}");
 }
 
 /// The next command is correct: what every fault must leave behind.
-fn works(engine: &mut TopEngine, config: &Config, context: &str) {
+fn works(engine: &mut TopEngine, config: &ArrayConfig, context: &str) {
     let mut rng = StdRng::seed_from_u64(99);
     let mut case = Case::random(config, &mut rng, 7, (16, 9));
     case.bias = Some(matrix(&mut rng, (case.a.nrows(), case.b.ncols()), 20));
@@ -106,13 +108,13 @@ fn works(engine: &mut TopEngine, config: &Config, context: &str) {
 
 #[test]
 fn products_equal_the_reference_under_random_stalls() {
-    let base = ConfigSpec::default();
+    let base = ArraySpec::default();
     let seed = variable("FLEXMAC_TOP_SEED", 1);
     for spec in [
-        ConfigSpec { rows: 1, cols: 1, lanes: 1, chunk: 2, max_bits: 2, depth: 1, ..base.clone() },
-        ConfigSpec { rows: 3, cols: 5, lanes: 3, chunk: 2, depth: 256, stages: 3, ..base.clone() },
-        ConfigSpec { rows: 2, cols: 1, lanes: 5, chunk: 16, depth: 16, ..base.clone() },
-        ConfigSpec { depth: 64, ..base },
+        ArraySpec { rows: 1, cols: 1, lanes: 1, chunk: 2, max_bits: 2, depth: 1, ..base.clone() },
+        ArraySpec { rows: 3, cols: 5, lanes: 3, chunk: 2, depth: 256, stages: 3, ..base.clone() },
+        ArraySpec { rows: 2, cols: 1, lanes: 5, chunk: 16, depth: 16, ..base.clone() },
+        ArraySpec { depth: 64, ..base },
     ] {
         let config = spec.check().unwrap();
         let mut plain = engine(&config);
@@ -219,13 +221,13 @@ fn registers_answer_as_their_page_says() {
     assert_eq!(driver.write_bytes(reg::SCRATCH, 0xaabb_ccdd, 0b0101).unwrap(), Response::Okay);
     assert_eq!(driver.read(reg::SCRATCH).unwrap(), 0x11bb_33dd);
     // Every word: what the map has can be read, what it lets be written can be written.
-    let map = rtlgen::register_map();
+    let map = flexmac_rtlgen::register_map();
     for address in (0..1 << map.address_bits).step_by(4) {
         let register =
             map.registers().find(|r| (r.offset..r.offset + r.width / 8).contains(&address));
         let (_, response) = driver.try_read(address).unwrap();
         assert_eq!(response == Response::Okay, register.is_some(), "read 0x{address:03x}");
-        let writable = register.is_some_and(|r| r.access != rtlgen::Access::ReadOnly);
+        let writable = register.is_some_and(|r| r.access != flexmac_rtlgen::Access::ReadOnly);
         // Zero starts an illegal command at most.
         let response = driver.try_write(address, 0).unwrap();
         assert_eq!(response == Response::Okay, writable, "write 0x{address:03x}");
@@ -297,8 +299,8 @@ fn illegal_commands_are_refused_with_their_code() {
     works(&mut engine, &config, "after refused commands");
 
     // A mode that this array was not generated with.
-    let nearest = ConfigSpec {
-        rounding: fxp::RoundingSet::new([Rounding::Nearest]).unwrap(),
+    let nearest = ArraySpec {
+        rounding: flexmac_fxp::RoundingSet::new([Rounding::Nearest]).unwrap(),
         ..config.spec().clone()
     };
     let mut engine = self::engine(&nearest.check().unwrap());

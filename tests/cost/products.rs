@@ -1,19 +1,20 @@
 //! The cost model against runs: the products it lists are the ones that training runs.
 
-use cosim::ReferenceEngine;
-use cost::{Mix, group, work};
-use dps::{Static, StaticConfig};
-use nn::data::{DataSource, Dataset, ListOptions, Need};
-use nn::{NetPlan, NetSpec, RunFolder, Trainer, TrainerConfig};
-use rtlgen::{Config, ConfigSpec, Layout};
+use flexmac_array::{ArrayConfig, ArraySpec, Layout};
+use flexmac_cost::{Mix, group, work};
+use flexmac_dataset::{DataSource, Dataset, ListOptions, Need};
+use flexmac_dps::{Static, StaticConfig};
+use flexmac_engine::ReferenceEngine;
+use flexmac_nn::{NetPlan, NetSpec};
+use flexmac_train::{RunFolder, Trainer, TrainerConfig};
 
-fn array(rows: u32, cols: u32, lanes: u32, chunk: u32, max_k: u32) -> Config {
-    let spec = ConfigSpec { rows, cols, lanes, chunk, max_k, ..ConfigSpec::default() };
+fn array(rows: u32, cols: u32, lanes: u32, chunk: u32, max_k: u32) -> ArrayConfig {
+    let spec = ArraySpec { rows, cols, lanes, chunk, max_k, ..ArraySpec::default() };
     spec.check().expect("a legal array")
 }
 
 /// Trains an iteration and holds the model's cycles against what the engine counted.
-fn model_equals_run(net: &NetSpec, batch: usize, config: &Config) {
+fn model_equals_run(net: &NetSpec, batch: usize, config: &ArrayConfig) {
     let plan = NetPlan::new(net, batch).expect("plans");
     let need = Need { shape: plan.input(), classes: plan.classes() };
     let data =
@@ -39,7 +40,7 @@ fn model_equals_run(net: &NetSpec, batch: usize, config: &Config) {
     let works = work(&mix, config, Layout::Fastest).expect("fits");
     for work in &works {
         let runs = record.gemms.iter().filter(|g| g.layer == work.layer && g.role == work.role);
-        let (mut macs, mut mac_passes, mut cycles) = (0, 0, rtlgen::Cycles::default());
+        let (mut macs, mut mac_passes, mut cycles) = (0, 0, flexmac_array::Cycles::default());
         for gemm in runs {
             macs += gemm.stats.macs;
             mac_passes += gemm.stats.mac_passes;

@@ -21,7 +21,7 @@ import pages
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK_SECONDS = 600
-OWN_FOLDERS = "crates|docs|proofs|rtl|scripts|sim|studies|templates|tests"
+OWN_FOLDERS = "crates|docs|experiments|proofs|rtl|scripts|sim|templates|tests"
 
 
 class Program:
@@ -64,7 +64,7 @@ def check_calls(program, text):
     for command in pages.commands(text):
         for index, word in enumerate(command):
             name = word.removeprefix("./")
-            if not re.fullmatch(r"scripts/[\w-]+", name):
+            if not re.fullmatch(r"(scripts|experiments)/[\w/-]+", name) or (ROOT / name).is_dir():
                 continue
             script = ROOT / name
             if not os.access(script, os.X_OK):
@@ -104,7 +104,7 @@ def check_page(path, text, program):
             complaints += check_short(block)
         yield from (f"{block.line}: {complaint}" for complaint in complaints)
     for line, code in pages.inline(text):
-        if re.match(r"(flexmac|cargo|\./scripts/|scripts/)[\w-]* ?", code):
+        if re.match(r"(flexmac|cargo|(\./)?(scripts|experiments)/)[\w-]* ?", code):
             yield from (f"{line}: {complaint}" for complaint in check_calls(program, code))
         if re.fullmatch(rf"({OWN_FOLDERS})/[\w./*-]+", code):
             if not list(ROOT.glob(code.rstrip("/"))):
@@ -159,10 +159,11 @@ def run_page(text, folder, environment, tell=lambda line: None):
 
 
 def scratch(folder, flexmac):
-    """A folder for a page: the scripts by their names, the binary on PATH."""
+    """A folder for a page: scripts and experiments by their names, the binary on PATH."""
     (folder / "bin").mkdir(parents=True)
     (folder / "bin/flexmac").symlink_to(flexmac)
-    (folder / "scripts").symlink_to(ROOT / "scripts")
+    for name in ("scripts", "experiments"):
+        (folder / name).symlink_to(ROOT / name)
     environment = dict(os.environ)
     path = [folder / "bin", Path(sys.executable).parent, environment["PATH"]]
     environment["PATH"] = ":".join(map(str, path))
@@ -181,7 +182,10 @@ WRONG = {
 UNTRUE = {
     "a flag that is not there": "<!-- not run: long -->\n\n    flexmac train --speed 3\n",
     "a flag that only begins like one": "<!-- not run: long -->\n\n    flexmac train --iter 3\n",
-    "a script that is not there": "<!-- not run: long -->\n\n    scripts/bench_nothing\n",
+    "a script that is not there": "<!-- not run: long -->\n\n    scripts/nothing\n",
+    "an experiment that is not there": "<!-- not run: long -->\n\n    experiments/nothing\n",
+    "an experiment's flag that is not there":
+        "<!-- not run: long -->\n\n    experiments/simulation_speed/run --fast\n",
     "a script's flag that is not there": "<!-- not run: long -->\n\n    scripts/prove --fast\n",
     "a short version without a flag":
         "<!-- short: long\nflexmac describe -->\n\n    flexmac describe --json\n",

@@ -19,34 +19,16 @@ from cocotb_tools.runner import get_results, get_runner
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(1, str(ROOT / "tests/faults"))
+
+import seeding  # noqa: E402
 
 DESIGNS = {
     "odd": "--rows 3 --cols 5 --lanes 3 --chunk 2 --max-bits 32 --max-k 50 --depth 256",
     "one": "--rows 1 --cols 1 --lanes 1 --chunk 8 --max-bits 8 --max-k 64 --stages 1 --depth 16",
     "square": "--rows 4 --cols 4 --lanes 4 --chunk 8 --max-bits 16 --max-k 256 --depth 64",
 }
-
-
-# One line of RTL gone wrong, which the cocotb tests must notice: (file, right, wrong).
-MUTATIONS = [
-    ("flexmac_check.v", "RECIPROCAL_SHIFT;\n", "(RECIPROCAL_SHIFT - 1);\n"),
-    ("flexmac_check.v", "k_i == 32'd0 || k_i > MAX_K_W", "k_i > MAX_K_W"),
-    ("flexmac_packet.v", "assign m_data_o = pad ? {WIDTH{1'b0}} : s_data_i;", "assign m_data_o = {WIDTH{1'b0}};"),
-    ("flexmac_packet.v", "(sent && final_beat && (pad || s_last_i))", "(sent && (pad || s_last_i) && 1'b0)"),
-    ("flexmac_operand.v", "({bank_i, addr_q})", "({!bank_i, addr_q})"),
-    ("flexmac_load.v", "{take && next_bank, take && !next_bank}", "{take && !next_bank, take && next_bank}"),
-    ("flexmac_issue.v", "run_valid_i && !same && !core_busy_i", "run_valid_i && !same && 1'b0"),
-    ("flexmac_skid.v", "if (!spare_valid_q) spare_q <= s_data_i;", "spare_q <= s_data_i;"),
-    ("flexmac_outlet.v", "m_valid_o <= closing_q || spare_valid_q || takes;", "m_valid_o <= takes;"),
-    ("flexmac_axil.v", "aw_full_q && w_full_q && !bvalid_o", "aw_full_q && !bvalid_o"),
-    ("flexmac_axil.v", "read_error_i ? SLVERR : OKAY", "OKAY"),
-    ("flexmac_error.v", "assign found_o = code_d != NONE;", "assign found_o = 1'b0;"),
-    ("flexmac_top.v", "assign irq_status_set_error = error_found;", "assign irq_status_set_error = 1'b0;"),
-    ("flexmac_top.v", "core_mode[7:2]", "core_mode[6:1]"),
-    ("flexmac_top.v", "clear_error = control_write && control_clear_error;", "clear_error = 1'b0;"),
-    ("flexmac_top.v", "(irq_status_error && irq_enable_error)", "1'b0"),
-    ("flexmac_regs.v", "10'h008: read_data_o = param_max_bits_i;", "10'h008: read_data_o = param_chunk_i;"),
-]
 
 
 def fail(what, output):
@@ -105,19 +87,16 @@ def cocotb(name, design, work):
 
 def mutate(design, work):
     """Every seeded fault must turn a test red."""
-    for number, (file, right, wrong) in enumerate(MUTATIONS):
+    faults = seeding.load("cocotb")
+    for number, fault in enumerate(faults):
         name = f"mutation-{number}"
         copy = work / name
         shutil.copytree(design, copy)
-        path = copy / "rtl" / file
-        source = path.read_text()
-        if source.count(right) != 1:
-            fail(name, f"{right!r} is not in {file} once: change the fault with the RTL")
-        path.write_text(source.replace(right, wrong))
+        fault.seed(copy / "rtl")
         _, failed, _ = cocotb(name, copy, work)
         if not failed:
-            fail(name, f"{file}: {right!r} as {wrong!r} passes every test")
-    print(f"ok   {len(MUTATIONS)} seeded faults are noticed")
+            fail(name, f"{fault.name}: {fault.text!r} as {fault.wrong!r} passes every test")
+    print(f"ok   {len(faults)} seeded faults are noticed")
 
 
 def main():

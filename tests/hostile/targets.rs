@@ -9,14 +9,14 @@
 use std::fs;
 use std::path::Path;
 
-use cosim::bundle::{self, Bundle};
-use nn::data::{ListOptions, Need, read_image_lists, read_images, read_labels};
-use nn::{NetPlan, NetSpec, Shape};
+use flexmac_cosim::bundle::{self, Bundle};
+use flexmac_dataset::{ListOptions, Need, read_image_lists, read_images, read_labels};
+use flexmac_nn::{NetPlan, NetSpec, Shape};
+use flexmac_synth::liberty::Library;
+use flexmac_synth::liberty::function::Function;
+use flexmac_synth::netlist::Netlist;
+use flexmac_synth::{sta, yosys};
 use sha2::{Digest, Sha256};
-use synth::liberty::Library;
-use synth::liberty::function::Function;
-use synth::netlist::Netlist;
-use synth::{sta, yosys};
 
 /// Taken, or why not.
 pub type Verdict = Result<(), String>;
@@ -74,7 +74,7 @@ fn words(error: impl std::error::Error) -> String {
 }
 
 /// What a tool's output misses, and where.
-fn place(error: synth::ParseError) -> String {
+fn place(error: flexmac_synth::ParseError) -> String {
     format!("line {}: expected {}, found {}", error.line, error.expected, error.found)
 }
 
@@ -114,19 +114,21 @@ fn picture(folder: &Path, bytes: &[u8]) -> Verdict {
 }
 
 fn weights_npz(folder: &Path, bytes: &[u8]) -> Verdict {
-    nn::read_weights(&put(folder, "w.npz", bytes)).map(|_| ()).map_err(words)
+    flexmac_train::read_weights(&put(folder, "w.npz", bytes)).map(|_| ()).map_err(words)
 }
 
 fn weights_safetensors(folder: &Path, bytes: &[u8]) -> Verdict {
-    nn::read_weights(&put(folder, "w.safetensors", bytes)).map(|_| ()).map_err(words)
+    flexmac_train::read_weights(&put(folder, "w.safetensors", bytes)).map(|_| ()).map_err(words)
 }
 
 fn checkpoint(folder: &Path, bytes: &[u8]) -> Verdict {
     let checkpoints = folder.join("checkpoints");
     fs::create_dir_all(&checkpoints).expect("the scratch folder is writable");
     put(&checkpoints, "00000003.ckpt", bytes);
-    let integers = nn::load_checkpoint::<i32>(folder, false).map(|_| ());
-    integers.or_else(|_| nn::load_checkpoint::<f32>(folder, false).map(|_| ())).map_err(words)
+    let integers = flexmac_train::load_checkpoint::<i32>(folder, false).map(|_| ());
+    integers
+        .or_else(|_| flexmac_train::load_checkpoint::<f32>(folder, false).map(|_| ()))
+        .map_err(words)
 }
 
 /// What lies behind a checksum that is right.
@@ -158,14 +160,14 @@ fn network(folder: &Path, bytes: &[u8]) -> Verdict {
     let path = put(folder, "n.toml", bytes);
     let spec = NetSpec::load(&path.display().to_string()).map_err(words)?;
     let plan = NetPlan::new(&spec, 64).map_err(words)?;
-    let products = nn::products(&plan, 64);
+    let products = flexmac_nn::gemms(&plan, 64);
     assert!(!products.is_empty(), "a network multiplies");
     Ok(())
 }
 
 fn design(folder: &Path, bytes: &[u8]) -> Verdict {
     put(folder, "config.json", bytes);
-    let config = rtlgen::read(folder).map_err(words)?;
+    let config = flexmac_rtlgen::read(folder).map_err(words)?;
     let bits = u64::from(config.acc_bits()) + u64::from(config.sum_bits());
     assert!(bits < 1000, "{bits}");
     Ok(())
@@ -173,7 +175,7 @@ fn design(folder: &Path, bytes: &[u8]) -> Verdict {
 
 fn study(folder: &Path, bytes: &[u8]) -> Verdict {
     let text = String::from_utf8(bytes.to_vec()).map_err(words)?;
-    let study: cost::Study = toml::from_str(&text).map_err(words)?;
+    let study: flexmac_cost::Study = toml::from_str(&text).map_err(words)?;
     study.check(folder).map_err(words)
 }
 
@@ -187,11 +189,12 @@ fn run(folder: &Path, config: &[u8], history: &[u8], result: &[u8]) -> Verdict {
     put(folder, "history.jsonl", history);
     put(folder, "result.json", result);
     // Either reader may refuse what the other takes.
-    let mix = cost::Mix::read(folder).map(|mix| mix.shares()).map(|_| ()).map_err(words);
-    let run = report::Run::read(folder, true).map_err(words)?;
-    let plots = report::run_plots(&run, 0);
+    let mix = flexmac_cost::Mix::read(folder).map(|mix| mix.shares()).map(|_| ()).map_err(words);
+    let run = flexmac_report::Run::read(folder, true).map_err(words)?;
+    let plots = flexmac_report::run_plots(&run, 0);
     assert!(!plots.is_empty());
-    let page = report::page(&[run.clone(), run], &report::Hardware::default()).map_err(words)?;
+    let page = flexmac_report::page(&[run.clone(), run], &flexmac_report::Hardware::default())
+        .map_err(words)?;
     assert!(page.ends_with("</html>\n"), "a whole page");
     mix
 }
@@ -209,13 +212,14 @@ fn result(folder: &Path, bytes: &[u8]) -> Verdict {
 }
 
 fn synth_report(folder: &Path, bytes: &[u8]) -> Verdict {
-    let report = report::read_synth(&put(folder, "report.json", bytes)).map_err(words)?;
-    let hardware = report::Hardware { synth: Some(report), ..report::Hardware::default() };
+    let report = flexmac_report::read_synth(&put(folder, "report.json", bytes)).map_err(words)?;
+    let hardware =
+        flexmac_report::Hardware { synth: Some(report), ..flexmac_report::Hardware::default() };
     put(folder, "config.json", CONFIG);
     put(folder, "history.jsonl", HISTORY);
     put(folder, "result.json", RESULT);
-    let run = report::Run::read(folder, false).map_err(words)?;
-    report::page(&[run], &hardware).map(|_| ()).map_err(words)
+    let run = flexmac_report::Run::read(folder, false).map_err(words)?;
+    flexmac_report::page(&[run], &hardware).map(|_| ()).map_err(words)
 }
 
 fn liberty(_: &Path, bytes: &[u8]) -> Verdict {
@@ -231,7 +235,7 @@ fn liberty(_: &Path, bytes: &[u8]) -> Verdict {
 }
 
 fn liberty_gz(folder: &Path, bytes: &[u8]) -> Verdict {
-    synth::read_library(&put(folder, "a.lib.gz", bytes)).map(|_| ()).map_err(words)
+    flexmac_synth::read_library(&put(folder, "a.lib.gz", bytes)).map(|_| ()).map_err(words)
 }
 
 fn function(_: &Path, bytes: &[u8]) -> Verdict {
@@ -274,7 +278,7 @@ fn verilator_header(_: &Path, bytes: &[u8]) -> Verdict {
 /// A log of power.tcl, or of clock.tcl, which goes without totals.
 fn power_log(folder: &Path, bytes: &[u8]) -> Verdict {
     let text = String::from_utf8_lossy(bytes).into_owned();
-    let log = power::Log::finished(text, folder.join("power.log")).map_err(words)?;
+    let log = flexmac_power::Log::finished(text, folder.join("power.log")).map_err(words)?;
     log.check_period(3449.866211).map_err(words)?;
     let buffers = ["leaf", "branch"].map(|name| log.marked(&format!("FLEXMAC {name} "), 2));
     if let [Ok(leaf), Ok(branch)] = buffers {
@@ -287,7 +291,8 @@ fn power_log(folder: &Path, bytes: &[u8]) -> Verdict {
 
 fn cell_powers(folder: &Path, bytes: &[u8]) -> Verdict {
     let path = folder.join("power_0.txt");
-    let watts = power::cell_powers(&String::from_utf8_lossy(bytes), 4, 2, &path).map_err(words)?;
+    let watts =
+        flexmac_power::cell_powers(&String::from_utf8_lossy(bytes), 4, 2, &path).map_err(words)?;
     assert_eq!(watts.len(), 6);
     assert!(watts.iter().flatten().all(|watts| watts.is_finite()));
     Ok(())

@@ -18,8 +18,10 @@ import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # leave no cache beside the sources
+sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "faults"))
 
 import oracle  # noqa: E402
+import seeding  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 TESTBENCH = HERE / "flexmac_core_tb.v"
@@ -55,83 +57,6 @@ STYLES = {"fixed_odd": "fixed", "fixed_ragged": "fixed", "fixed_systolic": "fixe
 
 # products by flexmac_dot's carry-save trees, which take Icarus several times as long
 TREES = ("one", "chunk2", "chunk16_one", "tiny_bank", "fanout3", "fixed_ragged")
-
-# name: file or files, text that must occur once in each, what replaces it, and the configuration to
-# try it on where not all of FAULT_CONFIGS have what is at fault
-FAULTS = {
-    "top plane unsigned": (
-        "flexmac_dot.v", "{a_signed_i & a_i[lane*CHUNK+CHUNK-1]", "{1'b0 & a_i[lane*CHUNK+CHUNK-1]"),
-    "accumulator shifts in zeros": (
-        "flexmac_pe.v", "acc_q >>> CHUNK", "acc_q >> CHUNK"),
-    "accumulator a bit short": (
-        "flexmac_core.v", "parameter       ACC_WIDTH  = ", "parameter       ACC_WIDTH  = -1 + "),
-    "captures keep a bit more": (
-        "flexmac_pe.v", "acc_q[CHUNK-1:0]}", "acc_q[CHUNK-1:0]} | (acc_q[CHUNK] << CHUNK)"),
-    "nearest constant one short": (
-        "flexmac_requant.v", "24'h800000", "24'h7fffff"),
-    "truncate rounds": (
-        "flexmac_requant.v", "default: addend = 24'd0", "default: addend = 24'd1"),
-    "error of rounding up one short": (
-        "flexmac_requant.v", "9'd256 - fraction", "9'd255 - fraction"),
-    "last digit unsigned": (
-        "flexmac_requant.v", "align_last_i && chain_i[ACC_WIDTH-1]", "1'b0"),
-    "beyond mask one place high": (
-        "flexmac_mode.v", "amount + 8'd1", "amount + 8'd2"),
-    "result one bit wide": (
-        "flexmac_mode.v", "bits_i - 6'd1", "bits_i"),
-    "overflow high lost": (
-        "flexmac_saturate.v", "high_o = !negative && (outside || at_limit)", "high_o = 1'b0"),
-    "value at the high limit not counted": (
-        "flexmac_saturate.v", "high_o = !negative && (outside || at_limit)",
-        "high_o = !negative && outside"),
-    "sign beyond 33 bits lost": (
-        "flexmac_saturate.v", "out_of_window_i ? sign_i : value_i[33]", "value_i[33]"),
-    "wrong tap": (
-        "flexmac_lfsr.v", "32'h80200003", "32'h80200001"),
-    "seed 0 kept": (
-        "flexmac_lfsr.v", "state_q <= 32'd1", "state_q <= 32'd0"),
-    "31 steps a word": (
-        "flexmac_lfsr.v", "i < 32", "i < 31"),
-    "a word too many": (
-        "flexmac_seq.v", "k_q == words_q - ONE_WORD", "k_q == words_q"),
-    "chains freed a row early": (
-        "flexmac_seq.v", "drain_q <= due_rows_q - ONE_ROW",
-        "drain_q <= due_rows_q - ONE_ROW - (due_rows_q != ONE_ROW)"),
-    "chains freed a row late": (
-        "flexmac_seq.v", "drain_q <= due_rows_q - ONE_ROW", "drain_q <= due_rows_q"),
-    "bank inverted": (
-        "flexmac_seq.v", "op_bank_o = bank_q", "op_bank_o = !bank_q"),
-    "emits every digit": (
-        "flexmac_seq.v", "due_emit_q <= emit_q && top_a && top_b", "due_emit_q <= emit_q"),
-    "preload at every digit": (
-        "flexmac_drain.v", "cap_pos_i == {SIGNIFICANCE_WIDTH{1'b0}} ? cap_base_i : BASE_MEMORY",
-        "cap_base_i == 2'd0 && cap_pos_i != {SIGNIFICANCE_WIDTH{1'b0}} ? BASE_MEMORY : cap_base_i"),
-    "last row never last": (
-        "flexmac_drain.v", "result_last_o = s4_final_q", "result_last_o = 1'b0"),
-    "magnitude of negatives not complemented": (
-        "flexmac_stats.v", "^ {32{result_i[c*32+31]}}", ""),
-    "dead columns counted": (
-        "flexmac_stats.v", "live & low_i[c]", "low_i[c]"),
-    "frozen core still reads preloads": (
-        "flexmac_core.v", "(need_preload && !pre_valid_i)", "1'b0"),
-    "a result more than the queues hold": (
-        "flexmac_results.v", "need_i && all_q && !accept_o", "1'b0"),
-    "results shown a cycle early": (
-        "flexmac_results.v", "#(.WIDTH(1), .CYCLES(LAG))", "#(.WIDTH(1), .CYCLES(LAG - 1))"),
-    "late results not counted": (
-        "flexmac_results.v", "late_o = !more_i", "late_o = 1'b0"),
-    "rows aligned a slot early": (
-        "flexmac_core.v", "? 0 : ROW_BLOCKS;", "? 0 : ROW_BLOCKS - 1;", "systolic"),
-    "rows of blocks not held": (
-        "flexmac_column.v", ".d_i(gen_chain[row+1].data)", ".d_i(gen_chain[ROWS].data)",
-        "systolic"),
-    "preloads not taken": (
-        "flexmac_core.v", "enable_line[block*ENABLES_WIDTH+SUM_BIT]", "1'b0"),
-    "seeds of another enable": ("flexmac_core.v", "localparam SEED_BIT = 2", "localparam SEED_BIT = 1"),
-    "operands of a block of columns a cycle late": (
-        "flexmac_array.v", ".CYCLES(col / BLOCK_COLS)", ".CYCLES((col + 1) / BLOCK_COLS)",
-        "systolic"),
-}  # fmt: skip
 
 # configurations that faults are tried on, in this order
 FAULT_CONFIGS = ("odd", "uneven", "tall", "systolic")
@@ -220,17 +145,13 @@ def check_config(bench):
 
 def caught(bench, fault):
     """Whether the cases find the fault, and by what message."""
-    files, old, new = FAULTS[fault][:3]
     design = bench.folder / "broken"
     shutil.rmtree(design, ignore_errors=True)
     shutil.copytree(bench.folder / "design", design)
-    for file in (files,) if isinstance(files, str) else files:
-        path = design / "rtl" / file
-        # A cell's rules, after its logic, may say the same words.
-        logic, formal, rules = path.read_text().partition("`ifdef FORMAL")
-        if logic.count(old) != 1:
-            raise ToolError(f"fault '{fault}' is stale: {file}: {logic.count(old)} x '{old}'")
-        path.write_text(logic.replace(old, new) + formal + rules)
+    try:
+        fault.seed(design / "rtl")
+    except seeding.StaleFault as error:
+        raise ToolError(error) from error
     program = bench.folder / "broken.vvp"
     bench.compile(design, program, warnings=False)
     for stalls in (0, 1):
@@ -244,15 +165,15 @@ def caught(bench, fault):
 def check_faults(benches):
     """Number of faults that no configuration found."""
     missed = 0
-    for fault in FAULTS:
-        found, only = None, FAULTS[fault][3:]
-        for bench in (bench for bench in benches if not only or bench.name in only):
+    for fault in seeding.load("icarus"):
+        found = None
+        for bench in (bench for bench in benches if fault.on in (None, bench.name)):
             found = caught(bench, fault)
             if found:
-                print(f"caught  {fault}: {bench.name}, {found}", flush=True)
+                print(f"caught  {fault.name}: {bench.name}, {found}", flush=True)
                 break
         if not found:
-            print(f"MISSED  {fault}", flush=True)
+            print(f"MISSED  {fault.name}", flush=True)
             missed += 1
     return missed
 

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use image::{Rgb, RgbImage};
-use imagestyle::{
+use flexmac_imagestyle::{
     Encoding, ImageStyleError, Manifest, SetConfig, SplitName, Style, make, photos_in,
 };
+use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 
 const CONFIG: SetConfig =

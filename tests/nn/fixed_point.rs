@@ -3,12 +3,12 @@
 //! The oracle knows neither patches nor products: it indexes images directly, sums in 128 bits and
 //! rounds with the definition of docs/arithmetic.md.
 
-use cosim::ReferenceEngine;
-use dps::{FormatTable, Formats};
-use fxp::{Format, Rounding};
+use flexmac_array::ArraySpec;
+use flexmac_dps::{FormatTable, Formats};
+use flexmac_engine::ReferenceEngine;
+use flexmac_fxp::{Format, Rounding};
+use flexmac_nn::{LayerSpec, NetPlan, NetSpec, Network, Pass, Shape, Statistics};
 use ndarray::Array2;
-use nn::{LayerSpec, NetPlan, NetSpec, Network, Pass, Shape, Tally};
-use rtlgen::ConfigSpec;
 
 const BATCH: usize = 2;
 const INPUT: Shape = Shape { height: 6, width: 5, channels: 2 };
@@ -188,16 +188,16 @@ fn check(rounding: Rounding) {
 
     let input = Array2::from_shape_fn((BATCH, INPUT.len()), |(b, i)| draw(50 + b, i, 511));
     let score_gradient = Array2::from_shape_fn((BATCH, CLASSES), |(b, i)| draw(60 + b, i, 4095));
-    let mut tally = Tally::new(plan.tensors().len());
+    let mut statistics = Statistics::new(plan.tensors().len());
     let mut pass = Pass {
-        engine: &mut ReferenceEngine::new(ConfigSpec::default().check().unwrap()),
+        engine: &mut ReferenceEngine::new(ArraySpec::default().check().unwrap()),
         tensors: plan.tensors(),
         formats: &formats,
         rounding,
         run: 9,
         iteration: 4,
         training: true,
-        tally: &mut tally,
+        statistics: &mut statistics,
     };
     let scores = network.forward(input.clone(), &mut pass).unwrap();
     network.backward(score_gradient.clone(), &mut pass).unwrap();
@@ -211,8 +211,8 @@ fn check(rounding: Rounding) {
     assert_eq!(found[1], Oracle::conv_bias_gradient(&gradient), "{rounding}");
 
     let a = plan.layers()[0].output_tensor;
-    assert_eq!(tally.tensors[a].forward.overflows(), forward, "{rounding}");
-    assert_eq!(tally.tensors[a].backward.overflows(), backward, "{rounding}");
+    assert_eq!(statistics.tensors[a].forward.overflows(), forward, "{rounding}");
+    assert_eq!(statistics.tensors[a].backward.overflows(), backward, "{rounding}");
     assert!(forward > 0 && backward > 0, "no saturation: {forward} {backward}");
 }
 
@@ -249,14 +249,14 @@ fn a_convolutions_input_gradient_is_rounded_once_from_guarded_sums() {
     let weights: Vec<_> = network.params().map(|param| param.values().clone()).collect();
     let gradient = Array2::from_shape_fn((1, 2 * 2 * 3), |(_, i)| draw(3, i, 600));
     let mut pass = Pass {
-        engine: &mut ReferenceEngine::new(ConfigSpec::default().check().unwrap()),
+        engine: &mut ReferenceEngine::new(ArraySpec::default().check().unwrap()),
         tensors: plan.tensors(),
         formats: &formats,
         rounding: Rounding::Nearest,
         run: 1,
         iteration: 0,
         training: true,
-        tally: &mut Tally::new(plan.tensors().len()),
+        statistics: &mut Statistics::new(plan.tensors().len()),
     };
     let input = Array2::from_shape_fn((1, 16), |(_, i)| draw(4, i, 200));
     network.forward(input, &mut pass).unwrap();
@@ -320,23 +320,23 @@ fn a_grouped_convolution_is_a_sparse_one() {
         let plan = plan(groups);
         let mut network = Network::<i32>::new(&plan, 3, &formats);
         network.params_mut().nth(2).unwrap().values_mut().assign(weight);
-        let mut tally = Tally::new(plan.tensors().len());
+        let mut statistics = Statistics::new(plan.tensors().len());
         let mut pass = Pass {
-            engine: &mut ReferenceEngine::new(ConfigSpec::default().check().unwrap()),
+            engine: &mut ReferenceEngine::new(ArraySpec::default().check().unwrap()),
             tensors: plan.tensors(),
             formats: &formats,
             rounding: Rounding::Nearest,
             run: 1,
             iteration: 0,
             training: true,
-            tally: &mut tally,
+            statistics: &mut statistics,
         };
         let input = Array2::from_shape_fn((BATCH, 9 * 7 * 2), |(b, i)| draw(b, i, 250));
         let scores = network.forward(input, &mut pass).unwrap();
         let gradient = Array2::from_shape_fn((BATCH, 3), |(b, i)| draw(30 + b, i, 500));
         network.backward(gradient, &mut pass).unwrap();
         let gradients: Vec<_> = network.params().map(|param| param.gradient().to_vec()).collect();
-        (scores, gradients, tally.tensors)
+        (scores, gradients, statistics.tensors)
     };
     // (6, 3 x 3 x 2) in groups; K runs over filter row, filter column, channel.
     let own = Array2::from_shape_fn((6, 18), |(filter, k)| draw(filter, k, 120));

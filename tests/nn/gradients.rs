@@ -3,14 +3,14 @@
 //! Each case is a small network; the function differentiated is <r, scores> for a fixed random r,
 //! which is linear or piecewise linear in every input, so wide differences lose nothing.
 
-use cosim::FloatEngine;
-use dps::{FormatTable, Policy, Static, StaticConfig};
-use fxp::Rounding;
-use ndarray::Array2;
-use nn::{
+use flexmac_dps::{FormatTable, Policy, Static, StaticConfig};
+use flexmac_engine::FloatEngine;
+use flexmac_fxp::Rounding;
+use flexmac_nn::{
     AvgPoolSpec, DropoutSpec, LayerSpec, LrnSpec, MaxPoolSpec, NetPlan, NetSpec, Network, Pass,
-    ReluSpec, Shape, Tally,
+    ReluSpec, Shape, Statistics,
 };
+use ndarray::Array2;
 
 const BATCH: usize = 3;
 /// How far a parameter is moved each way.
@@ -81,7 +81,7 @@ impl Case {
             run: 0,
             iteration: 0,
             training,
-            tally: &mut Tally::new(self.plan.tensors().len()),
+            statistics: &mut Statistics::new(self.plan.tensors().len()),
         };
         act(&mut self.network, &mut pass)
     }

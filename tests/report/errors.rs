@@ -1,12 +1,10 @@
 //! Run folders that are missing something, malformed or contradictory: one error that names the
 //! file, and the line where there is one.
 
-mod support;
-
 use std::fs;
 
-use report::{Run, read_synth};
-use support::{CONFIG, HISTORY, RESULT, fixture, write_run};
+use crate::support::{CONFIG, HISTORY, RESULT, fixture, write_run};
+use flexmac_report::{Run, read_synth};
 use tempfile::TempDir;
 
 /// The error of a run whose files are these, without the folder's name.

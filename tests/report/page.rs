@@ -1,12 +1,10 @@
 //! Pages made from run folders: their numbers are the history's, and they need nothing else.
 
-mod support;
-
 use std::fs;
 
-use report::{Hardware, Run, page, run_plots, tell_apart, write_page, write_svgs};
+use crate::support::{CONFIG, HISTORY, RESULT, data_of, fixture, write_run};
+use flexmac_report::{Hardware, Run, page, run_plots, tell_apart, write_page, write_svgs};
 use serde_json::{Value, json};
-use support::{CONFIG, HISTORY, RESULT, data_of, fixture, write_run};
 use tempfile::TempDir;
 
 fn lines() -> Vec<Value> {
@@ -193,7 +191,7 @@ fn long_runs_are_thinned_in_drawings_alone() {
 #[test]
 fn hardware_is_shown_where_given() {
     let (_folder, run) = fixture();
-    let design = rtlgen::ConfigSpec::default().check().unwrap();
+    let design = flexmac_array::ArraySpec::default().check().unwrap();
     let synth = serde_json::from_str(
         r#"{"top": "flexmac_core", "target": "liberty", "flatten": false, "tools": [],
         "library": null, "cells": {}, "cell_count": 12345, "area_um2": 67890.4,

@@ -18,6 +18,11 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
+sys.path.insert(1, str(HERE.parent / "faults"))
+
+import seeding  # noqa: E402
+
 passed = failed = 0
 
 
@@ -220,7 +225,7 @@ def check_bundles(flexmac, snakemake, folder):
 
     path = bundles / "design/rtl/flexmac_lfsr.v"
     right = path.read_text()
-    path.write_text(right.replace("32'h80200003", "32'h80200001"))
+    seeding.one("sweep", "flexmac_lfsr: wrong tap").seed(path.parent)
     done = call(flexmac, *workflow)
     check("faulty RTL: exit 1", done.returncode == 1 and right != path.read_text(), done.stderr[-1000:])
     named = re.search(r"first in iteration-\d+.bundle: iteration \d, layer \d, \w+, tile \d", done.stderr)
@@ -236,7 +241,7 @@ def check_bundles(flexmac, snakemake, folder):
 
 def check_change(flexmac, snakemake, folder):
     """A design changes after the study is done, and the program lies where a path has a blank."""
-    text = (HERE.parent.parent / "studies/smoke.toml").read_text()
+    text = (HERE.parent.parent / "experiments/studies/smoke.toml").read_text()
     changed = folder / "changed.toml"
     fixed = "--style fixed --max-bits 16 --lanes "
     changed.write_text(text.replace(fixed + "1", fixed + "2"))
@@ -267,7 +272,7 @@ def check_errors(flexmac, folder):
     absent = ["sweep", "--study", "smoke", "--out", out, "--snakemake", "no-such-program"]
     refused("no snakemake", absent, "no-such-program", "pip install snakemake")
     study = folder / "study.toml"
-    text = (HERE.parent.parent / "studies/smoke.toml").read_text()
+    text = (HERE.parent.parent / "experiments/studies/smoke.toml").read_text()
     study.write_text(text.replace('design = "flex8"', 'design = "flex9"'))
     write = ["sweep", "--study", study, "--out", out, "--write-only"]
     refused("a run on no design", write, "run static to name a design", "flex9")

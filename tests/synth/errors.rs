@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use synth::{Error, SynthConfig, Target, run};
+use flexmac_synth::{Error, SynthConfig, Target, run};
 
 fn verilog(dir: &Path, text: &str) -> PathBuf {
     let path = dir.join("design.v");
@@ -191,7 +191,7 @@ fn a_missing_tool_is_named_with_its_package() {
         return;
     }
     let output = Command::new(std::env::current_exe().expect("test binary"))
-        .args(["--exact", "a_missing_tool_is_named_with_its_package"])
+        .args(["--exact", "errors::a_missing_tool_is_named_with_its_package"])
         .env("PATH", "")
         .env(CHILD, "1")
         .output()

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use synth::{Progress, SynthConfig, SynthReport, Target, run};
+use flexmac_synth::{Progress, SynthConfig, SynthReport, Target, run};
 
 fn designs() -> [PathBuf; 2] {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/synth/designs");
@@ -170,7 +170,7 @@ fn a_killed_run_goes_on_where_it_was_and_gives_the_same_report() {
 /// Runs the child and ends it by SIGKILL as soon as `stage` begins; tells whether it was in it.
 fn killed_in(out: &Path, stage: &str) -> bool {
     let mut child = Command::new(std::env::current_exe().expect("test binary"))
-        .args(["--exact", "a_killed_run_goes_on_where_it_was_and_gives_the_same_report"])
+        .args(["--exact", "stages::a_killed_run_goes_on_where_it_was_and_gives_the_same_report"])
         .arg("--nocapture")
         .env(CHILD, out)
         .stdout(Stdio::piped())

@@ -1,12 +1,10 @@
 //! The model cache under contention, damage and death.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use support::{child, counter, is_child, text};
+use crate::support::{child, counter, is_child, text};
 use verilated::{Cache, Library, Origin, PowerUp};
 
 /// Resets the counter, counts to 3.
@@ -37,7 +35,7 @@ fn entries(cache: &Cache) -> Vec<String> {
 
 #[test]
 fn eight_processes_build_once() {
-    let name = "eight_processes_build_once";
+    let name = "cache::eight_processes_build_once";
     if is_child() {
         let library = counter().build(&Cache::from_env().unwrap()).unwrap();
         works(&library);
@@ -115,7 +113,7 @@ fn rebuilt(cache: &Cache, damage: &str) {
 
 #[test]
 fn a_killed_builder_does_not_block_the_next() {
-    let name = "a_killed_builder_does_not_block_the_next";
+    let name = "cache::a_killed_builder_does_not_block_the_next";
     if is_child() {
         let _ = counter().build(&Cache::from_env().unwrap());
         return;
@@ -141,7 +139,7 @@ fn a_killed_builder_does_not_block_the_next() {
 
 #[test]
 fn the_manifest_says_how_it_was_made() {
-    let library = counter().build(&support::cache()).unwrap();
+    let library = counter().build(&crate::support::cache()).unwrap();
     let folder = library.path().parent().unwrap();
     let manifest = fs::read_to_string(folder.join("manifest.json")).unwrap();
     for part in ["\"model.so\"", "Verilator 5", "--top-module", "-shared", "\"count_o\"", "\"key\""]

@@ -1,11 +1,9 @@
 //! What users read when something is missing or wrong.
 
-mod support;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use support::{cache, child, counter, is_child, text};
+use crate::support::{cache, child, counter, is_child, text};
 use verilated::{BuildSpec, Cache, Error, PowerUp};
 
 /// Error of building `spec` in a fresh cache.
@@ -20,7 +18,7 @@ fn in_environment(name: &str, variables: &[(&str, &str)]) -> Option<String> {
         println!("{}", message(&counter()));
         return None;
     }
-    let mut command = child(name, |command| {
+    let mut command = child(&format!("errors::{name}"), |command| {
         command.envs(variables.iter().copied());
     });
     Some(text(command.output().unwrap()))

@@ -1,10 +1,8 @@
 //! Driving models: port widths, signs, many instances, several designs, threads, power-up.
 
-mod support;
-
 use std::sync::Arc;
 
-use support::{cache, counter};
+use crate::support::{cache, counter};
 use verilated::{BuildSpec, Direction, Error, InPort, Library, Model, OutPort, PowerUp};
 
 const WIDE: &str = "\

@@ -1,11 +1,9 @@
 //! Wave files: written, readable, and refused with a reason.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
-use support::{cache, counter};
+use crate::support::{cache, counter};
 use verilated::{Model, PowerUp, TraceKind};
 
 fn model(kind: TraceKind) -> Model {

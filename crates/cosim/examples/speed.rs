@@ -1,4 +1,4 @@
-//! Times one product on the RTL engine: what `scripts/bench_cosim` measures.
+//! Times one product on the RTL engine: what `experiments/simulation_speed/run` measures.
 //!
 //! `cargo run --release -p cosim --example speed -- DESIGN M K N BITS MODELS` reads `a.i32` and
 //! `b.i32`, raw rows of little-endian integers, in the folder it runs in, writes `c.i32`, the
@@ -8,8 +8,9 @@
 use std::time::Instant;
 use std::{env, fs};
 
-use cosim::{Engine, Operand, Outcome, Product, RtlEngine};
-use fxp::{Format, Rounding, SeedPath};
+use flexmac_cosim::RtlEngine;
+use flexmac_engine::{Engine, Gemm, GemmResult, Operand};
+use flexmac_fxp::{Format, Rounding, SeedPath};
 use ndarray::Array2;
 
 type Anything = Box<dyn std::error::Error>;
@@ -22,11 +23,15 @@ fn main() -> Result<(), Anything> {
         return Err("five numbers are missing".into());
     };
     let folder = design.as_ref();
-    let rtl = RtlEngine::new(rtlgen::read(folder)?, &rtlgen::read_sources(folder)?, None)?;
+    let rtl = RtlEngine::new(
+        flexmac_rtlgen::read(folder)?,
+        &flexmac_rtlgen::read_sources(folder)?,
+        None,
+    )?;
     let mut rtl = rtl.with_models(models.try_into()?)?;
     let format = Format::new(u32::try_from(bits)?, 0)?;
     let (a, b) = (read("a.i32", (m, k))?, read("b.i32", (k, n))?);
-    let product = Product {
+    let product = Gemm {
         a: Operand { values: a.view(), format },
         b: Operand { values: b.view(), format },
         bias: None,
@@ -36,7 +41,7 @@ fn main() -> Result<(), Anything> {
         keep_sums: false,
     };
     let (start, cpu) = (Instant::now(), cpu_seconds()?);
-    let Outcome { values, stats, .. } = rtl.gemm(&product)?;
+    let GemmResult { values, stats, .. } = rtl.gemm(&product)?;
     let (seconds, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds()? - cpu);
     fs::write("c.i32", values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>())?;
     println!("{seconds} {cpu} {} {}", stats.cycles.busy, stats.mac_passes);

@@ -1,22 +1,21 @@
 //! The checked engine: RTL and reference, compared on every product in full or on a sample of
 //! tiles.
 
-use fxp::Counters;
-use rtlgen::{Cycles, Schedule};
+use flexmac_array::{Cycles, Schedule};
+use flexmac_engine::{
+    Difference, Engine, EngineError, Gemm, GemmResult, IntegerGemm, Mismatch, ReferenceEngine,
+    Sample, Stats, WaveDump, lower, lower_float,
+};
+use flexmac_fxp::Counters;
 
-use crate::engine::{Engine, Outcome, Product, Stats};
-use crate::error::EngineError;
-use crate::fp32::{self, RawFloats};
-use crate::lower::lower;
-use crate::mismatch::{Difference, Mismatch};
-use crate::reference::ReferenceEngine;
+use crate::error::SimulationError;
+use crate::raw_floats::RawFloats;
 use crate::rtl::{RtlEngine, Tiles};
-use crate::sample::Sample;
 use crate::sampled;
-use crate::waves::{Case, Shown, Waves};
+use crate::waves::{Case, Waves};
 
 /// Called with the product on which RTL and reference differ; returns a command that replays it.
-pub type ReplayHook<T = i32> = Box<dyn FnMut(&Product<'_, T>) -> Option<String> + Send>;
+pub type ReplayHook<T = i32> = Box<dyn FnMut(&Gemm<'_, T>) -> Option<String> + Send>;
 
 /// Runs every product on both engines, side by side, and compares every result bit, every counter
 /// and every cycle count; returns the RTL's. With a rate below 1 only a sample of tiles runs on the
@@ -74,25 +73,28 @@ impl CheckedEngine {
 }
 
 impl Engine<i32> for CheckedEngine {
-    fn gemm(&mut self, product: &Product<'_, i32>) -> Result<Outcome<i32>, EngineError> {
+    fn gemm(&mut self, product: &Gemm<'_, i32>) -> Result<GemmResult<i32>, EngineError> {
+        let lowered = lower(self.rtl.config(), self.rtl.layout(), product)?;
         if !self.sample.is_all() {
             let Self { rtl, reference, sample, .. } = self;
-            let checked = sampled::gemm(rtl, reference, *sample, product)?;
-            return checked.map_err(|difference| self.mismatch(product, difference));
+            let checked = sampled::gemm(rtl, reference, *sample, &lowered)?;
+            return checked.map_err(|difference| self.mismatch(product, &lowered, difference));
         }
         // The sums are compared too: they show an error that rounding would hide.
-        let with_sums = Product { keep_sums: true, ..*product };
+        let with_sums = IntegerGemm { keep_sums: true, ..lowered };
+        let Self { rtl, reference, .. } = self;
         let (expected, found) =
-            rayon::join(|| self.reference.gemm(&with_sums), || self.rtl.gemm(&with_sums));
+            rayon::join(|| reference.integer_gemm(&with_sums), || rtl.integer_gemm(&with_sums));
         let expected = expected?;
         let mut found = match found {
-            Err(error @ EngineError::Hang { .. }) => {
-                return Err(self.mismatch(product, Difference::Hang(error.to_string())));
+            Err(error @ SimulationError::Hang { .. }) => {
+                let difference = Difference::Hang(error.to_string());
+                return Err(self.mismatch(product, &lowered, difference));
             }
-            outcome => outcome?,
+            result => result?,
         };
-        if let Some(difference) = self.compare(product, &expected, &found) {
-            return Err(self.mismatch(product, difference));
+        if let Some(difference) = compare(&lowered, &expected, &found) {
+            return Err(self.mismatch(product, &lowered, difference));
         }
         found.stats.tiles_checked = found.stats.tiles;
         if !product.keep_sums {
@@ -107,18 +109,21 @@ impl Engine<i32> for CheckedEngine {
 }
 
 impl Engine<f32> for CheckedEngine {
-    fn gemm(&mut self, product: &Product<'_, f32>) -> Result<Outcome<f32>, EngineError> {
+    fn gemm(&mut self, product: &Gemm<'_, f32>) -> Result<GemmResult<f32>, EngineError> {
+        let schedule = lower_float(self.rtl.config(), product)?;
         let checked = if self.sample.is_all() {
-            self.whole_floats(product)?
+            self.all_floats(schedule, product)?
         } else {
-            sampled::gemm_floats(&mut self.rtl, &mut self.reference, self.sample, product)?
+            let Self { rtl, reference, sample, .. } = self;
+            sampled::gemm_floats(rtl, reference, *sample, (schedule, product))?
         };
         let difference = match checked {
             Ok(outcome) => return Ok(outcome),
             Err(difference) => difference,
         };
         let replay = self.float_replay.as_mut().and_then(|hook| hook(product));
-        let waves = self.show(|waves, engine| engine.show_floats(waves, product, &difference));
+        let waves =
+            self.show(|waves, engine| engine.show_floats(waves, (schedule, product), &difference));
         let product = format!("array {}, {}", self.rtl.config().summary(), shapes(product));
         Err(EngineError::Mismatch(Box::new(Mismatch { difference, product, replay, waves })))
     }
@@ -128,22 +133,23 @@ impl Engine<f32> for CheckedEngine {
     }
 }
 
-fn shapes<T>(product: &Product<'_, T>) -> String {
+fn shapes<T>(product: &Gemm<'_, T>) -> String {
     let (a, b) = (product.a.values.dim(), product.b.values.dim());
     format!("({}, {}) x ({}, {})", a.0, a.1, b.0, b.1)
 }
 
 impl CheckedEngine {
-    fn whole_floats(
+    fn all_floats(
         &mut self,
-        product: &Product<'_, f32>,
-    ) -> Result<Result<Outcome<f32>, Difference>, EngineError> {
-        let schedule = fp32::lower(self.rtl.config(), product)?;
+        schedule: Schedule,
+        product: &Gemm<'_, f32>,
+    ) -> Result<Result<GemmResult<f32>, Difference>, EngineError> {
+        let Self { rtl, reference, .. } = self;
         let (expected, found) =
-            rayon::join(|| self.reference.gemm(product), || self.rtl.gemm(product));
+            rayon::join(|| reference.gemm(product), || rtl.float_gemm(schedule, product));
         let expected = expected?;
         let mut found = match found {
-            Err(error @ EngineError::Hang { .. }) => {
+            Err(error @ SimulationError::Hang { .. }) => {
                 return Ok(Err(Difference::Hang(error.to_string())));
             }
             outcome => outcome?,
@@ -155,9 +161,14 @@ impl CheckedEngine {
         })
     }
 
-    fn mismatch(&mut self, product: &Product<'_, i32>, difference: Difference) -> EngineError {
+    fn mismatch(
+        &mut self,
+        product: &Gemm<'_, i32>,
+        lowered: &IntegerGemm<'_>,
+        difference: Difference,
+    ) -> EngineError {
         let replay = self.replay.as_mut().and_then(|hook| hook(product));
-        let waves = self.show(|waves, engine| engine.show_integers(waves, product, &difference));
+        let waves = self.show(|waves, engine| engine.show_integers(waves, lowered, &difference));
         let product = self.describe(product);
         EngineError::Mismatch(Box::new(Mismatch { difference, product, replay, waves }))
     }
@@ -166,10 +177,10 @@ impl CheckedEngine {
     /// here is part of its report.
     fn show(
         &mut self,
-        show: impl FnOnce(&Waves, &mut Self) -> Result<Shown, EngineError>,
-    ) -> Option<Shown> {
+        show: impl FnOnce(&Waves, &mut Self) -> Result<WaveDump, EngineError>,
+    ) -> Option<WaveDump> {
         let waves = self.waves.take()?;
-        let shown = show(&waves, self).unwrap_or_else(|error| Shown::Failed(error.to_string()));
+        let shown = show(&waves, self).unwrap_or_else(|error| WaveDump::Failed(error.to_string()));
         self.waves = Some(waves);
         Some(shown)
     }
@@ -177,30 +188,27 @@ impl CheckedEngine {
     fn show_integers(
         &mut self,
         waves: &Waves,
-        product: &Product<'_, i32>,
+        lowered: &IntegerGemm<'_>,
         difference: &Difference,
-    ) -> Result<Shown, EngineError> {
+    ) -> Result<WaveDump, EngineError> {
         let config = self.rtl.config();
-        let lowered = lower(config, self.rtl.layout(), product)?;
-        let tiles = self.sample.of(product.seed, lowered.schedule.tiles());
-        let expected = self.reference.gemm(product)?.values;
-        let compare = |part: &Tiles| {
-            sampled::compare(config, &lowered, product, &expected, std::slice::from_ref(part))
-        };
+        let tiles = self.sample.of(lowered.seed, lowered.schedule.tiles());
+        let expected = self.reference.integer_gemm(lowered)?.values;
+        let compare =
+            |part: &Tiles| sampled::compare(config, lowered, &expected, std::slice::from_ref(part));
         // The sums are compared too.
-        let product = Product { keep_sums: true, ..*product };
-        let case = Case { lowered: &lowered, product, tiles: &tiles, compare: &compare };
-        waves.show(&self.rtl, &case, difference)
+        let lowered = IntegerGemm { keep_sums: true, ..*lowered };
+        let case = Case { lowered: &lowered, tiles: &tiles, compare: &compare };
+        Ok(waves.show(&self.rtl, &case, difference)?)
     }
 
     fn show_floats(
         &mut self,
         waves: &Waves,
-        product: &Product<'_, f32>,
+        (schedule, product): (Schedule, &Gemm<'_, f32>),
         difference: &Difference,
-    ) -> Result<Shown, EngineError> {
+    ) -> Result<WaveDump, EngineError> {
         let config = self.rtl.config();
-        let schedule = fp32::lower(config, product)?;
         let tiles = self.sample.of(product.seed, schedule.tiles());
         let expected = self.reference.gemm(product)?.values;
         let compare = |part: &Tiles| {
@@ -208,51 +216,11 @@ impl CheckedEngine {
         };
         let raw = RawFloats::new(product);
         let lowered = raw.lowered(schedule);
-        let case =
-            Case { lowered: &lowered, product: raw.product(), tiles: &tiles, compare: &compare };
-        waves.show(&self.rtl, &case, difference)
+        let case = Case { lowered: &lowered, tiles: &tiles, compare: &compare };
+        Ok(waves.show(&self.rtl, &case, difference)?)
     }
 
-    fn compare(
-        &self,
-        product: &Product<'_, i32>,
-        expected: &Outcome<i32>,
-        found: &Outcome<i32>,
-    ) -> Option<Difference> {
-        let sums = expected.sums.as_ref().expect("asked for above");
-        let pairs = || expected.values.indexed_iter().zip(found.values.iter());
-        if let Some(((at, reference), rtl)) = pairs().find(|((_, a), b)| a != b) {
-            let place = self.schedule(product).place(at);
-            return Some(Difference::Value {
-                at,
-                tile: (place.tile, place.row, place.col),
-                expected: *reference,
-                found: *rtl,
-                format: product.out,
-                sum: sums.get(at.0, at.1),
-                sum_frac: product.a.format.frac() + product.b.format.frac(),
-                count: pairs().filter(|((_, a), b)| a != b).count(),
-            });
-        }
-        let rtl_sums = found.sums.as_ref().expect("asked for above");
-        let (rows, cols) = sums.dim();
-        for at in (0..rows).flat_map(|row| (0..cols).map(move |col| (row, col))) {
-            let (expected, found) = (sums.get(at.0, at.1), rtl_sums.get(at.0, at.1));
-            if expected != found {
-                return Some(Difference::Sum { at, expected, found });
-            }
-        }
-        compare_stats(&expected.stats, &found.stats)
-    }
-
-    fn schedule(&self, product: &Product<'_, i32>) -> Schedule {
-        let (a, b) = (&product.a, &product.b);
-        let shape = (a.values.nrows(), a.values.ncols(), b.values.ncols());
-        let bits = (a.format.bits(), b.format.bits());
-        Schedule::laid_out(self.rtl.config(), self.rtl.layout(), shape, bits)
-    }
-
-    fn describe(&self, product: &Product<'_, i32>) -> String {
+    fn describe(&self, product: &Gemm<'_, i32>) -> String {
         let (a, b) = (&product.a, &product.b);
         format!(
             "array {}, {}, A {} bits {}, B {} bits {}, rounding {}, seed {} (iteration {}, \
@@ -272,16 +240,48 @@ impl CheckedEngine {
     }
 }
 
+/// The first difference in results, sums, counters and cycles.
+fn compare(
+    lowered: &IntegerGemm<'_>,
+    expected: &GemmResult<i32>,
+    found: &GemmResult<i32>,
+) -> Option<Difference> {
+    let sums = expected.sums.as_ref().expect("asked for above");
+    let pairs = || expected.values.indexed_iter().zip(found.values.iter());
+    if let Some(((at, reference), rtl)) = pairs().find(|((_, a), b)| a != b) {
+        let place = lowered.schedule.position(at);
+        return Some(Difference::Value {
+            at,
+            tile: (place.tile, place.row, place.col),
+            expected: *reference,
+            found: *rtl,
+            format: lowered.out,
+            sum: sums.get(at.0, at.1),
+            sum_frac: lowered.sum_frac,
+            count: pairs().filter(|((_, a), b)| a != b).count(),
+        });
+    }
+    let rtl_sums = found.sums.as_ref().expect("asked for above");
+    let (rows, cols) = sums.dim();
+    for at in (0..rows).flat_map(|row| (0..cols).map(move |col| (row, col))) {
+        let (expected, found) = (sums.get(at.0, at.1), rtl_sums.get(at.0, at.1));
+        if expected != found {
+            return Some(Difference::Sum { at, expected, found });
+        }
+    }
+    compare_stats(&expected.stats, &found.stats)
+}
+
 /// Every bit of every result counts, the sign of a zero too; a NaN is one number here.
 fn compare_floats(
     schedule: &Schedule,
-    expected: &Outcome<f32>,
-    found: &Outcome<f32>,
+    expected: &GemmResult<f32>,
+    found: &GemmResult<f32>,
 ) -> Option<Difference> {
     let pairs = || expected.values.indexed_iter().zip(found.values.iter());
     let differs = |(a, b): (f32, f32)| a.to_bits() != b.to_bits();
     if let Some(((at, reference), rtl)) = pairs().find(|((_, a), b)| differs((**a, **b))) {
-        let place = schedule.place(at);
+        let place = schedule.position(at);
         return Some(Difference::Float {
             at,
             tile: (place.tile, place.row, place.col),

@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fxp::{Counters, Requantizer};
-use rtlgen::{Command, Config, Cycles, Schedule, SourceFile, TOP};
+use flexmac_array::{ArrayConfig, Command, Cycles, Schedule};
+use flexmac_fxp::{Counters, Requantizer};
+use flexmac_rtlgen::{SourceFile, TOP};
 use verilated::{
     BuildSpec, BusIn, BusOut, Cache, InPort, Library, Model, OutPort, PowerUp, TraceKind,
 };
 
 use crate::activity::{Activity, ActivityCounter};
-use crate::error::EngineError;
+use crate::error::SimulationError;
 use crate::pack::{DEAD, get_signed, put_bits};
 
 /// What a model is built from.
@@ -42,7 +43,7 @@ impl Stalls {
 
 /// What moves at the coming clock edge.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Fired {
+pub(crate) struct Handshakes {
     pub command: bool,
     pub preload: bool,
     pub seed: bool,
@@ -234,10 +235,10 @@ struct Images {
 impl Driver {
     /// Builds, loads and resets a model.
     pub fn new(
-        config: &Config,
+        config: &ArrayConfig,
         sources: &[SourceFile],
         build: Build<'_>,
-    ) -> Result<Self, EngineError> {
+    ) -> Result<Self, SimulationError> {
         let trace = match build {
             Build::Rtl(trace) => trace,
             Build::Gates => None,
@@ -264,7 +265,7 @@ impl Driver {
             spec = spec.source(name, &file.text);
         }
         let library = spec.build(&Cache::from_env()?)?;
-        check_ports(config, &library).map_err(|source| EngineError::Design {
+        check_ports(config, &library).map_err(|source| SimulationError::Design {
             summary: config.summary(),
             source: Box::new(source),
         })?;
@@ -279,23 +280,23 @@ impl Driver {
     }
 
     /// Closes the waves; a full disk is noticed here at the latest.
-    pub fn close_waves(&mut self) -> Result<(), EngineError> {
+    pub fn close_waves(&mut self) -> Result<(), SimulationError> {
         self.traced = false;
         Ok(self.model.trace_close()?)
     }
 
     /// Another instance of this model, number `index`, reset and without waves.
-    pub fn another(&self, config: &Config, index: u64) -> Result<Self, EngineError> {
+    pub fn another(&self, config: &ArrayConfig, index: u64) -> Result<Self, SimulationError> {
         Self::load(config, self.model.library(), None, POWER_UP_SEED + index)
     }
 
     /// Loads and resets an instance.
     fn load(
-        config: &Config,
+        config: &ArrayConfig,
         library: &Arc<Library>,
         trace: Option<&Path>,
         power_up: u64,
-    ) -> Result<Self, EngineError> {
+    ) -> Result<Self, SimulationError> {
         // Registers that reset does not reach must not matter: they start at random.
         let mut model = library.model(PowerUp::Random(power_up))?;
         if let Some(path) = trace {
@@ -345,7 +346,7 @@ impl Driver {
     }
 
     /// Takes a picture of the nets as they settled in this cycle, if the model has probes.
-    pub fn count_activity(&mut self) -> Result<(), EngineError> {
+    pub fn count_activity(&mut self) -> Result<(), SimulationError> {
         let Some(probes) = &mut self.probes else { return Ok(()) };
         self.model.set(probes.trigger, 1);
         self.model.eval()?;
@@ -364,7 +365,7 @@ impl Driver {
         self.stalls = Some(stalls);
     }
 
-    fn reset(&mut self) -> Result<(), EngineError> {
+    fn reset(&mut self) -> Result<(), SimulationError> {
         let reset = self.model.port("rst_ni")?.input()?;
         self.model.set(reset, 0);
         for _ in 0..2 {
@@ -376,8 +377,8 @@ impl Driver {
     }
 
     /// Sets the mode and clears the counters, with the core idle.
-    pub fn start(&mut self, requantizer: &Requantizer) -> Result<(), EngineError> {
-        // Beyond these limits a shift changes nothing: fxp::Requantizer clamps alike.
+    pub fn start(&mut self, requantizer: &Requantizer) -> Result<(), SimulationError> {
+        // Beyond these limits a shift changes nothing: flexmac_fxp::Requantizer clamps alike.
         let shift = i64::from(requantizer.shift).clamp(-31, i64::from(self.sum_bits) + 24);
         let model = &mut self.model;
         model.set(self.ports.mode_shift, shift as u64 & 0xff); // two's complement of 8 bits
@@ -396,12 +397,12 @@ impl Driver {
     }
 
     /// Lets the pins settle in the low half of the clock and says what moves at the coming edge.
-    pub fn settle(&mut self) -> Result<Fired, EngineError> {
+    pub fn settle(&mut self) -> Result<Handshakes, SimulationError> {
         self.model.set(self.ports.clk, 0);
         self.evaluate()?;
         let (model, ports) = (&self.model, &self.ports);
         let reads = model.get(ports.op_ren) == 1;
-        Ok(Fired {
+        Ok(Handshakes {
             command: self.command.fires(model),
             preload: self.preload.fires(model),
             seed: self.seed.fires(model),
@@ -415,12 +416,12 @@ impl Driver {
     }
 
     /// The rising edge.
-    pub fn clock_edge(&mut self) -> Result<(), EngineError> {
+    pub fn clock_edge(&mut self) -> Result<(), SimulationError> {
         self.model.set(self.ports.clk, 1);
         self.evaluate()
     }
 
-    fn evaluate(&mut self) -> Result<(), EngineError> {
+    fn evaluate(&mut self) -> Result<(), SimulationError> {
         self.model.eval()?;
         if self.traced {
             self.model.trace_dump(self.time)?;
@@ -533,8 +534,8 @@ impl Driver {
 
 /// Checks the ports whose width follows from the configuration: driving a design of another one
 /// would give wrong results without a word.
-fn check_ports(config: &Config, library: &Library) -> Result<(), verilated::Error> {
-    for (name, bits) in rtlgen::port_bits(config) {
+fn check_ports(config: &ArrayConfig, library: &Library) -> Result<(), verilated::Error> {
+    for (name, bits) in flexmac_rtlgen::port_bits(config) {
         library.port(name)?.expect_bits(bits)?;
     }
     Ok(())

@@ -1,115 +1,20 @@
-//! The crate's one error type.
+//! What can go wrong between a GEMM and the simulated hardware, by subject.
 
 use std::path::PathBuf;
 
+use flexmac_engine::{EngineError, GemmError};
 use thiserror::Error;
 
-use crate::mismatch::Mismatch;
-
-/// Why a product was not computed.
+/// Why a simulation gave no results.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum EngineError {
-    /// Numbers that do not fit their formats or shapes.
+pub enum SimulationError {
+    /// The array cannot compute the GEMM.
     #[error(transparent)]
-    Fxp(#[from] fxp::FxpError),
-    /// An operand is wider than the array's multipliers can be made.
-    #[error(
-        "gemm: operand {operand} is {found} bits wide, the array's max_bits is {max_bits}; generate \
-         a wider array or narrow the operand"
-    )]
-    TooWide {
-        /// `A` or `B`.
-        operand: char,
-        /// Its width.
-        found: u32,
-        /// The configuration's.
-        max_bits: u32,
-    },
-    /// Integers for a float array, or floats for an integer one.
-    #[error(
-        "gemm: the array is of style {style} and multiplies {expected}, found {found}; generate an \
-         array of another style or convert the operands"
-    )]
-    Style {
-        /// The array's style.
-        style: rtlgen::Style,
-        /// What it multiplies.
-        expected: &'static str,
-        /// What it was given.
-        found: &'static str,
-    },
-    /// Several arrays asked to share a product of floats.
-    #[error(
-        "gemm: {arrays} arrays share sums of integers, which are exact in any order; sums of floats \
-         are not, expected one array"
-    )]
-    FloatGroup {
-        /// How many.
-        arrays: usize,
-    },
-    /// The array was generated without this rounding mode.
-    #[error(
-        "gemm: rounding {found} asked for, the array was generated with {available}; add it to \
-         --rounding-modes of flexmac gen"
-    )]
-    RoundingAbsent {
-        /// The mode asked for.
-        found: fxp::Rounding,
-        /// What the array has.
-        available: fxp::RoundingSet,
-    },
-    /// A dimension is zero.
-    #[error("gemm: expected M, K and N of at least 1, found M={m} K={k} N={n}")]
-    Empty {
-        /// Rows of A.
-        m: usize,
-        /// Columns of A.
-        k: usize,
-        /// Columns of B.
-        n: usize,
-    },
-    /// The bias neither has the result's shape nor is one row of it.
-    #[error("gemm: expected a bias of shape (1, {n}) or ({m}, {n}), found ({}, {})", found.0, found.1)]
-    BiasShape {
-        /// Rows of the result.
-        m: usize,
-        /// Columns of the result.
-        n: usize,
-        /// The bias's shape.
-        found: (usize, usize),
-    },
-    /// The bias has bits below the sums' last place.
-    #[error(
-        "gemm: the bias has {bias_frac} fraction bits, the sums have {sum_frac}; round it to the \
-         sums' grid first"
-    )]
-    BiasGrid {
-        /// The bias's fraction length.
-        bias_frac: i32,
-        /// The sums' fraction length.
-        sum_frac: i32,
-    },
-    /// A sum could pass the width of the array's sums.
-    #[error(
-        "gemm: with K={k}, {bits_a} x {bits_b} bits and this bias a sum may need {needed} bits, the \
-         array's sums have {available}; shift the bias less, or split K"
-    )]
-    SumRange {
-        /// Inner dimension.
-        k: usize,
-        /// Width of A.
-        bits_a: u32,
-        /// Width of B.
-        bits_b: u32,
-        /// Bits the bound asks for.
-        needed: u32,
-        /// `sum_bits` of the configuration.
-        available: u32,
-    },
+    Gemm(#[from] GemmError),
     /// The Verilog could not be rendered.
     #[error(transparent)]
-    Rtlgen(#[from] rtlgen::RtlgenError),
+    Rtlgen(#[from] flexmac_rtlgen::RtlgenError),
     /// The model could not be built, loaded, driven or traced.
     #[error(transparent)]
     Verilated(#[from] verilated::Error),
@@ -123,26 +28,6 @@ pub enum EngineError {
         summary: String,
         /// The port that differs.
         source: Box<verilated::Error>,
-    },
-    /// A file of waves or a bundle could not be put in place.
-    #[error("{action} {}: {source}", path.display())]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A file is not a bundle that can be checked.
-    #[error("{what}: expected {expected}, found {found}")]
-    Bundle {
-        /// Which part of it.
-        what: &'static str,
-        /// What a bundle has there.
-        expected: String,
-        /// What is there.
-        found: String,
     },
     /// The model stopped answering.
     #[error(
@@ -159,9 +44,28 @@ pub enum EngineError {
         /// Cycles the model allows for the whole product.
         expected: u64,
     },
+    /// The accelerator failed behind its bus.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// A file of waves could not be put in place.
+    #[error("{action} {}: {source}", path.display())]
+    Waves {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// What the accelerator answers over its bus.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BusError {
     /// An access over the bus failed.
     #[error("top: {access} of register 0x{address:03x}: expected OKAY, found {found}")]
-    Bus {
+    Access {
         /// `read` or `write`.
         access: &'static str,
         /// Byte address.
@@ -189,7 +93,73 @@ pub enum EngineError {
         /// Beats up to TLAST; 0 when there was none.
         found: usize,
     },
-    /// RTL and reference differ.
-    #[error("{0}")]
-    Mismatch(Box<Mismatch>),
+}
+
+/// Why a bundle could not be written, read or checked.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// The array cannot compute what the bundle holds.
+    #[error(transparent)]
+    Gemm(#[from] GemmError),
+    /// The simulation of its tiles failed.
+    #[error(transparent)]
+    Simulation(#[from] SimulationError),
+    /// A bundle could not be put in place.
+    #[error("{action} {}: {source}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not a bundle that can be checked.
+    #[error("{what}: expected {expected}, found {found}")]
+    Content {
+        /// Which part of it.
+        what: &'static str,
+        /// What a bundle has there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+}
+
+impl From<SimulationError> for EngineError {
+    fn from(error: SimulationError) -> Self {
+        match error {
+            SimulationError::Gemm(error) => Self::Gemm(error),
+            error => Self::backend(error),
+        }
+    }
+}
+
+impl From<BusError> for EngineError {
+    fn from(error: BusError) -> Self {
+        SimulationError::from(error).into()
+    }
+}
+
+impl From<BundleError> for EngineError {
+    fn from(error: BundleError) -> Self {
+        match error {
+            BundleError::Gemm(error) => Self::Gemm(error),
+            BundleError::Simulation(error) => error.into(),
+            error => Self::backend(error),
+        }
+    }
+}
+
+impl From<flexmac_fxp::FxpError> for SimulationError {
+    fn from(error: flexmac_fxp::FxpError) -> Self {
+        Self::Gemm(error.into())
+    }
+}
+
+impl From<flexmac_fxp::FxpError> for BundleError {
+    fn from(error: flexmac_fxp::FxpError) -> Self {
+        Self::Gemm(error.into())
+    }
 }

@@ -7,8 +7,8 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use flexmac_array::{ArrayConfig, Schedule, Style};
 use ndarray::ArrayView2;
-use rtlgen::{Config, Schedule, Style};
 
 /// What rows and columns beyond the product carry: a value that shows in results and counters if
 /// the array ever took it for live.
@@ -40,7 +40,7 @@ impl Panel {
 /// Every bank of one operand, each packed when it is first read, by whichever thread reads it.
 #[derive(Debug)]
 pub(crate) struct Panels<'a> {
-    config: &'a Config,
+    config: &'a ArrayConfig,
     schedule: Schedule,
     /// (lines, K): one line per array row or column.
     lines: ArrayView2<'a, i32>,
@@ -56,19 +56,19 @@ pub(crate) struct Panels<'a> {
 
 impl<'a> Panels<'a> {
     /// The operand on the rows, (lines, K): one panel per band of tiles and piece of K.
-    pub fn of_a(config: &'a Config, schedule: &Schedule, a: ArrayView2<'a, i32>) -> Self {
+    pub fn of_a(config: &'a ArrayConfig, schedule: &Schedule, a: ArrayView2<'a, i32>) -> Self {
         let ports = (schedule.band_rows(), config.rows());
         Self::new(config, schedule, a, ports, (schedule.planes_a, padding(config.style())))
     }
 
     /// The operand on the columns, (K, lines): one panel per band of array columns and piece of K.
-    pub fn of_b(config: &'a Config, schedule: &Schedule, b: ArrayView2<'a, i32>) -> Self {
+    pub fn of_b(config: &'a ArrayConfig, schedule: &Schedule, b: ArrayView2<'a, i32>) -> Self {
         let ports = (config.cols(), config.cols());
         Self::new(config, schedule, b.reversed_axes(), ports, (schedule.planes_b, 0))
     }
 
     fn new(
-        config: &'a Config,
+        config: &'a ArrayConfig,
         schedule: &Schedule,
         lines: ArrayView2<'a, i32>,
         (live, ports): (usize, usize),
@@ -95,7 +95,7 @@ impl<'a> Panels<'a> {
 }
 
 fn pack_panel(
-    config: &Config,
+    config: &ArrayConfig,
     words: usize,
     piece: ArrayView2<'_, i32>,
     (ports, planes, pad): (usize, u32, i128),
@@ -178,12 +178,12 @@ mod tests {
 
     #[test]
     fn digits_land_where_the_array_reads_them() {
-        let spec = rtlgen::ConfigSpec {
+        let spec = flexmac_array::ArraySpec {
             rows: 2,
             cols: 3,
             lanes: 3,
             chunk: 4,
-            ..rtlgen::ConfigSpec::default()
+            ..flexmac_array::ArraySpec::default()
         };
         let config = spec.check().unwrap();
         let schedule = Schedule::new(&config, (3, 4, 1), (10, 4));

@@ -3,28 +3,30 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use fxp::Sums;
+use flexmac_array::{ArrayConfig, Command, Layout, Schedule};
+use flexmac_engine::{
+    Engine, EngineError, Gemm, GemmError, GemmResult, IntegerGemm, Stats, lower, lower_float,
+};
+use flexmac_fxp::Sums;
+use flexmac_rtlgen::SourceFile;
 use ndarray::{Array2, SliceInfo, SliceInfoElem, s};
-use rtlgen::{Command, Config, Layout, Schedule, SourceFile};
 
 use crate::activity::Activity;
 use crate::driver::{Build, Driver, Stalls};
-use crate::engine::{Engine, Outcome, Product, Stats};
-use crate::error::EngineError;
-use crate::fp32::{self, RawFloats};
-use crate::group;
-use crate::lower::{Lowered, lower};
-use crate::run::{Job, Played};
+use crate::error::SimulationError;
+use crate::raw_floats::RawFloats;
+use crate::run::{PackedGemm, TileResults};
+use crate::sharding;
 use crate::split;
 
 /// Drives a Verilated array: one model of it, or several that share the tiles of each product.
 pub struct RtlEngine {
-    config: Config,
+    config: ArrayConfig,
     layout: Layout,
     /// At least one.
     drivers: Vec<Driver>,
     /// Whether each driver's model is an array of its own, not a copy of the only one.
-    group: bool,
+    sharded: bool,
 }
 
 impl RtlEngine {
@@ -32,14 +34,14 @@ impl RtlEngine {
     /// `config`; with `trace`, every cycle is written to that VCD or FST file.
     ///
     /// # Errors
-    /// [`EngineError::Verilated`] when the model cannot be built, loaded or traced.
+    /// [`SimulationError::Verilated`] when the model cannot be built, loaded or traced.
     pub fn new(
-        config: Config,
+        config: ArrayConfig,
         sources: &[SourceFile],
         trace: Option<&Path>,
-    ) -> Result<Self, EngineError> {
+    ) -> Result<Self, SimulationError> {
         let driver = Driver::new(&config, sources, Build::Rtl(trace))?;
-        Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver], group: false })
+        Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver], sharded: false })
     }
 
     /// Builds and loads a mapped netlist of `config` with its cells' models in place of the RTL. If
@@ -47,9 +49,9 @@ impl RtlEngine {
     ///
     /// # Errors
     /// As for [`Self::new`].
-    pub fn gates(config: Config, sources: &[SourceFile]) -> Result<Self, EngineError> {
+    pub fn gates(config: ArrayConfig, sources: &[SourceFile]) -> Result<Self, SimulationError> {
         let driver = Driver::new(&config, sources, Build::Gates)?;
-        Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver], group: false })
+        Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver], sharded: false })
     }
 
     /// The switching activity of all products since it was last taken, pauses between them left
@@ -64,8 +66,8 @@ impl RtlEngine {
     /// alone, for they show one array in one piece.
     ///
     /// # Errors
-    /// [`EngineError::Verilated`] when an instance cannot be made.
-    pub fn with_models(mut self, models: NonZeroUsize) -> Result<Self, EngineError> {
+    /// [`SimulationError::Verilated`] when an instance cannot be made.
+    pub fn with_models(mut self, models: NonZeroUsize) -> Result<Self, SimulationError> {
         if self.drivers[0].watched() {
             return Ok(self);
         }
@@ -82,13 +84,13 @@ impl RtlEngine {
     ///
     /// # Errors
     /// As for [`Self::with_models`].
-    pub fn with_arrays(self, arrays: NonZeroUsize) -> Result<Self, EngineError> {
-        Ok(Self { group: arrays.get() > 1, ..self.with_models(arrays)? })
+    pub fn with_arrays(self, arrays: NonZeroUsize) -> Result<Self, SimulationError> {
+        Ok(Self { sharded: arrays.get() > 1, ..self.with_models(arrays)? })
     }
 
     /// How many arrays share each product.
     pub fn arrays(&self) -> NonZeroUsize {
-        let arrays = if self.group { self.drivers.len() } else { 1 };
+        let arrays = if self.sharded { self.drivers.len() } else { 1 };
         NonZeroUsize::new(arrays).expect("there is a driver")
     }
 
@@ -97,7 +99,7 @@ impl RtlEngine {
     #[must_use]
     pub fn with_stalls(mut self, stalls: Stalls) -> Self {
         self.drivers.truncate(1);
-        self.group = false;
+        self.sharded = false;
         self.drivers[0].set_stalls(stalls);
         self
     }
@@ -109,7 +111,7 @@ impl RtlEngine {
     }
 
     /// Another instance of the first model, reset and without waves.
-    pub(crate) fn fresh(&self) -> Result<Driver, EngineError> {
+    pub(crate) fn fresh(&self) -> Result<Driver, SimulationError> {
         self.drivers[0].another(&self.config, 0)
     }
 
@@ -119,7 +121,7 @@ impl RtlEngine {
     }
 
     /// The configuration.
-    pub fn config(&self) -> &Config {
+    pub fn config(&self) -> &ArrayConfig {
         &self.config
     }
 }
@@ -127,75 +129,99 @@ impl RtlEngine {
 /// Some of a product's tiles, and what the model made of them.
 pub(crate) struct Tiles {
     pub tiles: Vec<usize>,
-    pub played: Played,
+    pub results: TileResults,
 }
 
 impl RtlEngine {
     /// Runs some tiles of a product, in the order given; the parts are those of each model.
     pub(crate) fn tiles(
         &mut self,
-        lowered: &Lowered<'_>,
-        product: &Product<'_, i32>,
+        lowered: &IntegerGemm<'_>,
         tiles: &[usize],
-    ) -> Result<Vec<Tiles>, EngineError> {
-        let job = Job::new(&self.config, lowered, product);
-        let parts =
-            split::on_each(&mut self.drivers, tiles, |driver, tiles| job.play(driver, tiles))?;
-        Ok(parts.into_iter().map(|(tiles, played)| Tiles { tiles, played }).collect())
+    ) -> Result<Vec<Tiles>, SimulationError> {
+        let packed = PackedGemm::new(&self.config, lowered);
+        let parts = split::on_each(&mut self.drivers, tiles, |driver, tiles| {
+            packed.simulate(driver, tiles)
+        })?;
+        Ok(parts.into_iter().map(|(tiles, results)| Tiles { tiles, results }).collect())
     }
 
     /// Puts a fresh instance in the place of the first model.
-    pub(crate) fn renew(&mut self) -> Result<(), EngineError> {
+    pub(crate) fn renew(&mut self) -> Result<(), SimulationError> {
         self.drivers[0] = self.fresh()?;
         Ok(())
     }
 
     /// Plays tiles on the first model, or on a fresh one.
-    pub(crate) fn play(
+    pub(crate) fn simulate(
         &mut self,
-        job: &Job<'_, '_>,
+        packed: &PackedGemm<'_, '_>,
         tiles: &[usize],
         fresh: bool,
-    ) -> Result<Played, EngineError> {
+    ) -> Result<TileResults, SimulationError> {
         if fresh {
             self.renew()?;
         }
-        job.play(&mut self.drivers[0], tiles)
+        packed.simulate(&mut self.drivers[0], tiles)
     }
 
-    fn whole(
+    /// Computes a GEMM that has been lowered for this configuration and layout.
+    pub(crate) fn integer_gemm(
         &mut self,
-        lowered: &Lowered<'_>,
-        product: &Product<'_, i32>,
-    ) -> Result<Outcome<i32>, EngineError> {
+        lowered: &IntegerGemm<'_>,
+    ) -> Result<GemmResult<i32>, SimulationError> {
+        flexmac_fxp::check_range('A', &lowered.a, lowered.bits_a)?;
+        flexmac_fxp::check_range('B', &lowered.b, lowered.bits_b)?;
+        self.simulate_all(lowered)
+    }
+
+    fn simulate_all(
+        &mut self,
+        lowered: &IntegerGemm<'_>,
+    ) -> Result<GemmResult<i32>, SimulationError> {
         let schedule = lowered.schedule;
-        let split::Whole { parts, counters, cycles } = if self.group {
-            group::whole(&self.config, lowered, product, &mut self.drivers)?
+        let split::Whole { parts, counters, cycles } = if self.sharded {
+            sharding::whole(&self.config, lowered, &mut self.drivers)?
         } else {
-            split::whole(&Job::new(&self.config, lowered, product), &mut self.drivers)?
+            split::whole(&PackedGemm::new(&self.config, lowered), &mut self.drivers)?
         };
         let shape = (schedule.m, schedule.n);
         let mut values = Array2::zeros(shape);
-        let mut sums = product.keep_sums.then(|| Array2::zeros(shape));
-        for (tiles, played) in &parts {
-            scatter(&schedule, tiles, &played.values, &mut values);
+        let mut sums = lowered.keep_sums.then(|| Array2::zeros(shape));
+        for (tiles, results) in &parts {
+            scatter(&schedule, tiles, &results.values, &mut values);
             if let Some(sums) = &mut sums {
-                scatter(&schedule, tiles, &played.sums, sums);
+                scatter(&schedule, tiles, &results.sums, sums);
             }
         }
         let stats = Stats::of(&schedule, counters, cycles);
         let values = as_given(values, schedule.transposed);
         let sums = sums.map(|sums| Sums::Wide(as_given(sums, schedule.transposed)));
-        Ok(Outcome { values, sums, stats })
+        Ok(GemmResult { values, sums, stats })
+    }
+
+    /// Computes a GEMM of floats, planned as `schedule`. Floats travel as the integers of their bits:
+    /// the driver and the banks only move them.
+    pub(crate) fn float_gemm(
+        &mut self,
+        schedule: Schedule,
+        gemm: &Gemm<'_, f32>,
+    ) -> Result<GemmResult<f32>, SimulationError> {
+        if self.sharded {
+            return Err(GemmError::FloatSharding { arrays: self.drivers.len() }.into());
+        }
+        let raw = RawFloats::new(gemm);
+        let result = self.simulate_all(&raw.lowered(schedule))?;
+        // Each raw value is 32 bits.
+        let values = result.values.mapv(|raw| f32::from_bits(raw as u32));
+        Ok(GemmResult { values, sums: None, stats: result.stats })
     }
 }
 
 impl Engine<i32> for RtlEngine {
-    fn gemm(&mut self, product: &Product<'_, i32>) -> Result<Outcome<i32>, EngineError> {
-        let lowered = lower(&self.config, self.layout, product)?;
-        fxp::check_range('A', &lowered.a, lowered.bits_a)?;
-        fxp::check_range('B', &lowered.b, lowered.bits_b)?;
-        self.whole(&lowered, product)
+    fn gemm(&mut self, gemm: &Gemm<'_, i32>) -> Result<GemmResult<i32>, EngineError> {
+        let lowered = lower(&self.config, self.layout, gemm)?;
+        Ok(self.integer_gemm(&lowered)?)
     }
 
     fn name(&self) -> &'static str {
@@ -203,19 +229,10 @@ impl Engine<i32> for RtlEngine {
     }
 }
 
-/// Floats travel as the integers of their bits: the driver and the banks only move them.
 impl Engine<f32> for RtlEngine {
-    fn gemm(&mut self, product: &Product<'_, f32>) -> Result<Outcome<f32>, EngineError> {
-        if self.group {
-            return Err(EngineError::FloatGroup { arrays: self.drivers.len() });
-        }
-        let schedule = fp32::lower(&self.config, product)?;
-        let raw = RawFloats::new(product);
-        let product = raw.product();
-        let outcome = self.whole(&raw.lowered(schedule), &product)?;
-        // Each raw value is 32 bits.
-        let values = outcome.values.mapv(|raw| f32::from_bits(raw as u32));
-        Ok(Outcome { values, sums: None, stats: outcome.stats })
+    fn gemm(&mut self, gemm: &Gemm<'_, f32>) -> Result<GemmResult<f32>, EngineError> {
+        let schedule = lower_float(&self.config, gemm)?;
+        Ok(self.float_gemm(schedule, gemm)?)
     }
 
     fn name(&self) -> &'static str {

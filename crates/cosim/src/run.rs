@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use fxp::{Counters, Rounding, SeedPath};
-use rtlgen::{Command, Config, Cycles};
+use flexmac_array::{ArrayConfig, Command, Cycles};
+use flexmac_engine::IntegerGemm;
+use flexmac_fxp::{Counters, Rounding};
 
-use crate::driver::{Driver, Fired};
-use crate::engine::Product;
-use crate::error::EngineError;
-use crate::lower::Lowered;
+use crate::driver::{Driver, Handshakes};
+use crate::error::SimulationError;
 use crate::pack::{Panel, Panels};
 
 /// Cycles beyond the model's count after which a silent core counts as hung; random stalls make a
@@ -16,12 +15,10 @@ use crate::pack::{Panel, Panels};
 const PATIENCE: u64 = 64;
 
 /// A product made ready for the array: what all its parts share.
-pub(crate) struct Job<'r, 'd> {
-    pub config: &'r Config,
-    pub lowered: &'r Lowered<'d>,
-    pub seed: SeedPath,
+pub(crate) struct PackedGemm<'r, 'd> {
+    pub config: &'r ArrayConfig,
+    pub lowered: &'r IntegerGemm<'d>,
     pub stochastic: bool,
-    pub keep_sums: bool,
     /// Numbers by which the tiles' random streams are named, by those of the schedule, where they
     /// are others.
     names: Option<&'r BTreeMap<u64, u64>>,
@@ -29,22 +26,20 @@ pub(crate) struct Job<'r, 'd> {
     panels_b: Panels<'r>,
 }
 
-impl<'r, 'd: 'r> Job<'r, 'd> {
-    pub fn new(config: &'r Config, lowered: &'r Lowered<'d>, product: &Product<'_, i32>) -> Self {
+impl<'r, 'd: 'r> PackedGemm<'r, 'd> {
+    pub fn new(config: &'r ArrayConfig, lowered: &'r IntegerGemm<'d>) -> Self {
         let (on_rows, on_columns) = lowered.on_array();
         Self {
             config,
             lowered,
-            seed: product.seed,
-            stochastic: product.rounding == Rounding::Stochastic,
-            keep_sums: product.keep_sums,
+            stochastic: lowered.requantizer.rounding == Rounding::Stochastic,
             names: None,
             panels_a: Panels::of_a(config, &lowered.schedule, on_rows),
             panels_b: Panels::of_b(config, &lowered.schedule, on_columns),
         }
     }
 
-    /// Gives the random streams of each tile that will be played another number to be named by.
+    /// Gives the random streams of each tile that will be results another number to be named by.
     pub fn named(self, names: &'r BTreeMap<u64, u64>) -> Self {
         Self { names: Some(names), ..self }
     }
@@ -55,24 +50,28 @@ impl<'r, 'd: 'r> Job<'r, 'd> {
     }
 
     /// Runs `tiles`, one after the other, on an idle core.
-    pub fn play(&self, driver: &mut Driver, tiles: &[usize]) -> Result<Played, EngineError> {
-        self.play_after(driver, None, tiles)
+    pub fn simulate(
+        &self,
+        driver: &mut Driver,
+        tiles: &[usize],
+    ) -> Result<TileResults, SimulationError> {
+        self.simulate_after(driver, None, tiles)
     }
 
     /// Runs `tiles` on a core that has just taken the last capture of another tile, `before`: in
     /// its place a tile of zeros with as many live rows and one word, whose results are dropped.
-    pub fn play_after(
+    pub fn simulate_after(
         &self,
         driver: &mut Driver,
         before: Option<usize>,
         tiles: &[usize],
-    ) -> Result<Played, EngineError> {
-        Run::new(self, before, tiles).play(driver)
+    ) -> Result<TileResults, SimulationError> {
+        Run::new(self, before, tiles).simulate(driver)
     }
 }
 
 /// What came of some tiles.
-pub(crate) struct Played {
+pub(crate) struct TileResults {
     /// Live results, tile by tile, row by row of the array.
     pub values: Vec<i32>,
     /// Their exact sums, where asked for.
@@ -150,7 +149,7 @@ type Banks<'j> = Option<(&'j Panel, &'j Panel)>;
 
 /// Some tiles on their way through the array.
 struct Run<'j, 'r, 'd> {
-    job: &'j Job<'r, 'd>,
+    packed: &'j PackedGemm<'r, 'd>,
     /// Commands not yet accepted; the first is on offer.
     commands: VecDeque<Step>,
     /// Cycles that the sequencer should need at most.
@@ -167,8 +166,8 @@ struct Run<'j, 'r, 'd> {
 }
 
 impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
-    fn new(job: &'j Job<'r, 'd>, before: Option<usize>, tiles: &[usize]) -> Self {
-        let schedule = job.lowered.schedule;
+    fn new(packed: &'j PackedGemm<'r, 'd>, before: Option<usize>, tiles: &[usize]) -> Self {
+        let schedule = packed.lowered.schedule;
         let lead_in = before.map(|tile| Step { command: zeros(&schedule, tile), offset: None });
         let mut commands: VecDeque<_> = lead_in.into_iter().collect();
         let mut values = 0;
@@ -184,23 +183,23 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
         // The tile of zeros takes at most what the one in whose place it stands takes.
         let all = before.into_iter().chain(tiles.iter().copied());
         Self {
-            job,
+            packed,
             commands,
-            expected: schedule.cycles_of_tiles(job.config, all).busy,
+            expected: schedule.cycles_of_tiles(packed.config, all).busy,
             preloads: Beats::new(),
             seeds: Beats::new(),
-            sum_beats: SumBeats::new(job.config.cols()),
+            sum_beats: SumBeats::new(packed.config.cols()),
             results: Beats::new(),
             values: vec![0; values],
-            sums: vec![0; if job.keep_sums { values } else { 0 }],
+            sums: vec![0; if packed.lowered.keep_sums { values } else { 0 }],
             value_times: Vec::new(),
             sum_times: Vec::new(),
         }
     }
 
-    fn play(mut self, driver: &mut Driver) -> Result<Played, EngineError> {
+    fn simulate(mut self, driver: &mut Driver) -> Result<TileResults, SimulationError> {
         let (total, patience) = (self.commands.len(), self.expected * PATIENCE + 1000);
-        driver.start(&self.job.lowered.requantizer)?;
+        driver.start(&self.packed.lowered.requantizer)?;
         if driver.wave_time().is_some() {
             self.value_times = vec![0; self.values.len()];
             self.sum_times = vec![0; self.sums.len()];
@@ -216,7 +215,7 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
                 break;
             }
             if cycles > patience {
-                return Err(EngineError::Hang {
+                return Err(SimulationError::Hang {
                     cycles,
                     command: total - self.commands.len(),
                     commands: total,
@@ -250,46 +249,46 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
         }
         let (counters, cycles) = driver.counters();
         let Self { values, sums, value_times, sum_times, .. } = self;
-        Ok(Played { values, sums, value_times, sum_times, counters, cycles })
+        Ok(TileResults { values, sums, value_times, sum_times, counters, cycles })
     }
 
     /// Registers what an accepted command will ask for and bring; returns its panels.
     fn accept(&mut self, driver: &mut Driver, step: Step) -> Banks<'j> {
         let command = &step.command;
-        if command.first && self.job.lowered.is_preloaded() && step.offset.is_some() {
+        if command.first && self.packed.lowered.is_preloaded() && step.offset.is_some() {
             self.preloads.tiles.push_back(step);
             if self.preloads.tiles.len() == 1 {
                 self.offer_preload(driver);
             }
         }
         if command.last {
-            if self.job.stochastic {
+            if self.packed.stochastic {
                 self.seeds.tiles.push_back(step);
                 if self.seeds.tiles.len() == 1 {
                     self.offer_seed(driver);
                 }
             }
             self.results.tiles.push_back(step);
-            if self.job.keep_sums {
+            if self.packed.lowered.keep_sums {
                 self.sum_beats.tiles.push(step);
             }
         }
         step.offset?;
-        let schedule = &self.job.lowered.schedule;
-        let (rows, cols) = (schedule.band_rows(), self.job.config.cols());
+        let schedule = &self.packed.lowered.schedule;
+        let (rows, cols) = (schedule.band_rows(), self.packed.config.cols());
         let piece = schedule.piece(command);
-        let a = self.job.panels_a.get(command.row / rows, piece);
-        Some((a, self.job.panels_b.get(command.col / cols, piece)))
+        let a = self.packed.panels_a.get(command.row / rows, piece);
+        Some((a, self.packed.panels_b.get(command.col / cols, piece)))
     }
 
     fn offer_command(&self, driver: &mut Driver) {
         let next = self.commands.front();
-        let bias = self.job.lowered.is_preloaded() && next.is_some_and(|s| s.offset.is_some());
-        driver.offer_command(next.map(|step| &step.command), &self.job.lowered.schedule, bias);
+        let bias = self.packed.lowered.is_preloaded() && next.is_some_and(|s| s.offset.is_some());
+        driver.offer_command(next.map(|step| &step.command), &self.packed.lowered.schedule, bias);
     }
 
     fn offer_preload(&self, driver: &mut Driver) {
-        let lowered = self.job.lowered;
+        let lowered = self.packed.lowered;
         driver.offer_preload(self.preloads.next().map(|(Step { command: tile, .. }, row)| {
             let columns = tile.col..tile.col + tile.cols_live;
             columns.map(move |column| lowered.preload(tile.row + row, column))
@@ -297,18 +296,18 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
     }
 
     fn offer_seed(&self, driver: &mut Driver) {
-        let (path, cols) = (self.job.seed, self.job.config.cols() as u64);
+        let (path, cols) = (self.packed.lowered.seed, self.packed.config.cols() as u64);
         driver.offer_seed(self.seeds.next().map(|(step, _)| {
-            let tile = self.job.name(step.command.tile);
+            let tile = self.packed.name(step.command.tile);
             (0..cols).map(move |column| path.column_seed(tile, column))
         }));
     }
 
     /// Takes the result and sum beats of this cycle. A core with a fault may emit more than was
     /// asked for: that is for the comparison to find, not a reason to stop here.
-    fn collect(&mut self, driver: &mut Driver, fired: &Fired) {
+    fn collect(&mut self, driver: &mut Driver, fired: &Handshakes) {
         let time = driver.wave_time();
-        if self.job.keep_sums {
+        if self.packed.lowered.keep_sums {
             for (column, sum) in driver.sums() {
                 if let Some((Step { command, offset: Some(offset) }, row)) =
                     self.sum_beats.take(column)
@@ -340,7 +339,7 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
 }
 
 /// A tile of zeros with the live rows of `tile`, one live column and K = 1.
-fn zeros(schedule: &rtlgen::Schedule, tile: usize) -> Command {
+fn zeros(schedule: &flexmac_array::Schedule, tile: usize) -> Command {
     let like = schedule.tile_commands(tile).next().expect("a tile has a command");
     Command { cols_live: 1, k: 0, k_len: 1, first: true, last: true, ..like }
 }

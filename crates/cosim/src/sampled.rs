@@ -6,48 +6,44 @@
 //! rounding at a time; the cycles of the drawn tiles, run one after the other on a model, must be
 //! those of the cycle model.
 
-use fxp::{Counters, Lfsr};
+use flexmac_array::{ArrayConfig, Schedule};
+use flexmac_engine::{
+    Difference, Engine, EngineError, Gemm, GemmResult, IntegerGemm, ReferenceEngine, Sample,
+};
+use flexmac_fxp::{Counters, Lfsr};
 use ndarray::Array2;
 use rayon::prelude::*;
-use rtlgen::{Config, Schedule};
 
 use crate::checked::compare_counts;
-use crate::engine::{Engine, Outcome, Product};
-use crate::error::EngineError;
-use crate::fp32::{self, RawFloats};
-use crate::lower::{Lowered, lower};
-use crate::mismatch::Difference;
-use crate::reference::ReferenceEngine;
+use crate::error::SimulationError;
+use crate::raw_floats::RawFloats;
 use crate::rtl::{RtlEngine, Tiles};
-use crate::sample::Sample;
 
 /// The reference's outcome, or the first difference between it and the RTL.
-type Checked<T> = Result<Outcome<T>, Difference>;
+type Checked<T> = Result<GemmResult<T>, Difference>;
 
 /// Computes a product of integers and checks a sample of its tiles.
 pub(crate) fn gemm(
     rtl: &mut RtlEngine,
-    reference: &mut ReferenceEngine,
+    reference: &ReferenceEngine,
     sample: Sample,
-    product: &Product<'_, i32>,
+    lowered: &IntegerGemm<'_>,
 ) -> Result<Checked<i32>, EngineError> {
     let config = rtl.config().clone();
-    let lowered = lower(&config, rtl.layout(), product)?;
-    let schedule = lowered.schedule;
-    let drawn = sample.of(product.seed, schedule.tiles());
+    let drawn = sample.of(lowered.seed, lowered.schedule.tiles());
     // The sums are compared too: they show an error that rounding would hide.
-    let with_sums = Product { keep_sums: true, ..*product };
+    let with_sums = IntegerGemm { keep_sums: true, ..*lowered };
     let (expected, found) =
-        rayon::join(|| reference.gemm(product), || rtl.tiles(&lowered, &with_sums, &drawn));
+        rayon::join(|| reference.integer_gemm(lowered), || rtl.tiles(&with_sums, &drawn));
     let mut expected = expected?;
     expected.stats.tiles_checked = drawn.len() as u64;
     let found = match found {
-        Err(error @ EngineError::Hang { .. }) => {
+        Err(error @ SimulationError::Hang { .. }) => {
             return Ok(Err(Difference::Hang(error.to_string())));
         }
         found => found?,
     };
-    Ok(match compare(&config, &lowered, product, &expected.values, &found) {
+    Ok(match compare(&config, lowered, &expected.values, &found) {
         None => Ok(expected),
         Some(difference) => Err(difference),
     })
@@ -56,9 +52,8 @@ pub(crate) fn gemm(
 /// The first difference between what the RTL made of some tiles, their sums kept, and the
 /// reference's results.
 pub(crate) fn compare(
-    config: &Config,
-    lowered: &Lowered<'_>,
-    product: &Product<'_, i32>,
+    config: &ArrayConfig,
+    lowered: &IntegerGemm<'_>,
     expected: &Array2<i32>,
     found: &[Tiles],
 ) -> Option<Difference> {
@@ -71,17 +66,17 @@ pub(crate) fn compare(
             tile,
             expected: expected[at],
             found: raw,
-            format: product.out,
+            format: lowered.out,
             sum: exact_sum(lowered, at),
-            sum_frac: product.a.format.frac() + product.b.format.frac(),
+            sum_frac: lowered.sum_frac,
             count: wrong.count(),
         });
     }
     let truths: Vec<_> =
-        found.par_iter().map(|part| truth(config, lowered, product, &part.tiles)).collect();
+        found.par_iter().map(|part| expected_results(config, lowered, &part.tiles)).collect();
     for (part, (sums, counters)) in found.iter().zip(truths) {
         let places = results(schedule, std::slice::from_ref(part));
-        let pairs = sums.into_iter().zip(&part.played.sums);
+        let pairs = sums.into_iter().zip(&part.results.sums);
         for (Found { at, .. }, (expected, found)) in places.zip(pairs) {
             if expected != *found {
                 return Some(Difference::Sum { at, expected, found: *found });
@@ -99,20 +94,17 @@ pub(crate) fn gemm_floats(
     rtl: &mut RtlEngine,
     reference: &mut ReferenceEngine,
     sample: Sample,
-    product: &Product<'_, f32>,
+    (schedule, product): (Schedule, &Gemm<'_, f32>),
 ) -> Result<Checked<f32>, EngineError> {
     let config = rtl.config().clone();
-    let schedule = fp32::lower(&config, product)?;
     let drawn = sample.of(product.seed, schedule.tiles());
     let raw = RawFloats::new(product);
-    let (expected, found) = rayon::join(
-        || reference.gemm(product),
-        || rtl.tiles(&raw.lowered(schedule), &raw.product(), &drawn),
-    );
+    let (expected, found) =
+        rayon::join(|| reference.gemm(product), || rtl.tiles(&raw.lowered(schedule), &drawn));
     let mut expected = expected?;
     expected.stats.tiles_checked = drawn.len() as u64;
     let found = match found {
-        Err(error @ EngineError::Hang { .. }) => {
+        Err(error @ SimulationError::Hang { .. }) => {
             return Ok(Err(Difference::Hang(error.to_string())));
         }
         found => found?,
@@ -125,7 +117,7 @@ pub(crate) fn gemm_floats(
 
 /// Like [`compare`], of floats.
 pub(crate) fn compare_floats(
-    config: &Config,
+    config: &ArrayConfig,
     schedule: &Schedule,
     expected: &Array2<f32>,
     found: &[Tiles],
@@ -166,7 +158,7 @@ pub(crate) fn results<'a>(
 ) -> impl Iterator<Item = Found> + 'a {
     parts.iter().flat_map(move |part| {
         let places = part.tiles.iter().flat_map(move |tile| places(schedule, *tile));
-        places.zip(&part.played.values).map(move |(place, raw)| {
+        places.zip(&part.results.values).map(move |(place, raw)| {
             let (row, col) = place.0;
             let at = if schedule.transposed { (col, row) } else { (row, col) };
             Found { at, tile: place.1, raw: *raw }
@@ -187,17 +179,16 @@ pub(crate) fn places(
 }
 
 /// Sums and counters of some tiles, from the definitions.
-pub(crate) fn truth(
-    config: &Config,
-    lowered: &Lowered<'_>,
-    product: &Product<'_, i32>,
+pub(crate) fn expected_results(
+    config: &ArrayConfig,
+    lowered: &IntegerGemm<'_>,
     tiles: &[usize],
 ) -> (Vec<i128>, Counters) {
     let (mut sums, mut counters) = (Vec::new(), Counters::default());
     let mut streams = vec![Lfsr::new(1); config.cols()];
     for tile in tiles {
         for (column, stream) in streams.iter_mut().enumerate() {
-            *stream = Lfsr::new(product.seed.column_seed(*tile as u64, column as u64));
+            *stream = Lfsr::new(lowered.seed.column_seed(*tile as u64, column as u64));
         }
         for ((row, line), (_, _, column)) in places(&lowered.schedule, *tile) {
             let at = if lowered.schedule.transposed { (line, row) } else { (row, line) };
@@ -211,7 +202,7 @@ pub(crate) fn truth(
 }
 
 /// The exact sum at (row, column) of the product, bias included.
-fn exact_sum(lowered: &Lowered<'_>, (row, column): (usize, usize)) -> i128 {
+fn exact_sum(lowered: &IntegerGemm<'_>, (row, column): (usize, usize)) -> i128 {
     let pairs = lowered.a.row(row).into_iter().zip(lowered.b.column(column));
     // Products of 32 x 32 bits fit 64.
     let products = pairs.map(|(a, b)| i128::from(i64::from(*a) * i64::from(*b)));
@@ -219,11 +210,11 @@ fn exact_sum(lowered: &Lowered<'_>, (row, column): (usize, usize)) -> i128 {
 }
 
 fn compare_part(
-    config: &Config,
+    config: &ArrayConfig,
     schedule: &Schedule,
     part: &Tiles,
     counters: Counters,
 ) -> Option<Difference> {
     let cycles = schedule.cycles_of_tiles(config, part.tiles.iter().copied());
-    compare_counts((counters, cycles), (part.played.counters, part.played.cycles))
+    compare_counts((counters, cycles), (part.results.counters, part.results.cycles))
 }

@@ -14,18 +14,18 @@
 //! parts run by themselves and their seams calculated, would report calculated stalls as counted
 //! ones.
 
-use fxp::Counters;
+use flexmac_array::{Cycles, partition};
+use flexmac_fxp::Counters;
 use rayon::prelude::*;
-use rtlgen::{Cycles, deal};
 
 use crate::driver::Driver;
-use crate::error::EngineError;
-use crate::run::{Job, Played};
+use crate::error::SimulationError;
+use crate::run::{PackedGemm, TileResults};
 
 /// All tiles of a product, and what they took.
 pub(crate) struct Whole {
     /// Tiles and results of each part, in the order of tiles.
-    pub parts: Vec<(Vec<usize>, Played)>,
+    pub parts: Vec<(Vec<usize>, TileResults)>,
     /// As one array counts them.
     pub counters: Counters,
     /// As one array counts them; of several (group.rs), those of the slowest.
@@ -33,33 +33,36 @@ pub(crate) struct Whole {
 }
 
 /// Runs a whole product, on as many of the models as there are tiles for.
-pub(crate) fn whole(job: &Job<'_, '_>, drivers: &mut [Driver]) -> Result<Whole, EngineError> {
-    let tiles: Vec<_> = (0..job.lowered.schedule.tiles()).collect();
+pub(crate) fn whole(
+    packed: &PackedGemm<'_, '_>,
+    drivers: &mut [Driver],
+) -> Result<Whole, SimulationError> {
+    let tiles: Vec<_> = (0..packed.lowered.schedule.tiles()).collect();
     let measured = on_each(drivers, &tiles, |driver, tiles| {
         let Some(before) = tiles[0].checked_sub(1) else {
-            let played = job.play(driver, tiles)?;
-            let (counters, cycles) = (played.counters, played.cycles);
-            return Ok((played, counters, cycles));
+            let results = packed.simulate(driver, tiles)?;
+            let (counters, cycles) = (results.counters, results.cycles);
+            return Ok((results, counters, cycles));
         };
-        let alone = job.play_after(driver, Some(before), &[])?;
-        let played = job.play_after(driver, Some(before), tiles)?;
+        let alone = packed.simulate_after(driver, Some(before), &[])?;
+        let results = packed.simulate_after(driver, Some(before), tiles)?;
         let counters = Counters {
             // Zeros count as emitted and as nothing else.
-            emitted: played.counters.emitted.wrapping_sub(alone.counters.emitted),
-            ..played.counters
+            emitted: results.counters.emitted.wrapping_sub(alone.counters.emitted),
+            ..results.counters
         };
-        let cycles = difference(&played.cycles, &alone.cycles);
-        Ok((played, counters, cycles))
+        let cycles = difference(&results.cycles, &alone.cycles);
+        Ok((results, counters, cycles))
     })?;
     let mut total = Whole {
         parts: Vec::with_capacity(measured.len()),
         counters: Counters::default(),
         cycles: Cycles::default(),
     };
-    for (tiles, (played, counters, cycles)) in measured {
+    for (tiles, (results, counters, cycles)) in measured {
         total.counters.merge(&counters);
         total.cycles.add(&cycles);
-        total.parts.push((tiles, played));
+        total.parts.push((tiles, results));
     }
     Ok(total)
 }
@@ -69,9 +72,9 @@ pub(crate) fn whole(job: &Job<'_, '_>, drivers: &mut [Driver]) -> Result<Whole, 
 pub(crate) fn on_each<T: Send>(
     drivers: &mut [Driver],
     tiles: &[usize],
-    run: impl Fn(&mut Driver, &[usize]) -> Result<T, EngineError> + Sync,
-) -> Result<Vec<(Vec<usize>, T)>, EngineError> {
-    let parts = deal(tiles.len(), drivers.len()).collect::<Vec<_>>();
+    run: impl Fn(&mut Driver, &[usize]) -> Result<T, SimulationError> + Sync,
+) -> Result<Vec<(Vec<usize>, T)>, SimulationError> {
+    let parts = partition(tiles.len(), drivers.len()).collect::<Vec<_>>();
     let results: Vec<_> = drivers
         .par_iter_mut()
         .zip(parts)

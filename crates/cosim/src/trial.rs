@@ -1,11 +1,10 @@
 //! Products that an array is tried on: every small one, and random ones that reach its bounds.
 
-use fxp::{Format, Role, Rounding, SeedPath};
+use flexmac_array::ArrayConfig;
+use flexmac_engine::{Gemm, Operand};
+use flexmac_fxp::{Format, Role, Rounding, SeedPath};
 use ndarray::Array2;
 use rand::{Rng, RngExt};
-use rtlgen::Config;
-
-use crate::engine::{Operand, Product};
 
 /// A product of integers that owns its operands.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +26,7 @@ pub struct Trial {
 impl Trial {
     /// Any widths, shapes of up to a few tiles, K of one or several commands, shifts beyond both ends,
     /// operands that are uniform or all at a limit. Its sums may need more bits than the array has.
-    pub fn random(config: &Config, rng: &mut impl Rng) -> Self {
+    pub fn random(config: &ArrayConfig, rng: &mut impl Rng) -> Self {
         let limit = config.max_bits();
         let bits = |rng: &mut _| RngExt::random_range(rng, 2..=limit);
         let (bits_a, bits_b) = (bits(rng), bits(rng));
@@ -71,7 +70,7 @@ impl Trial {
 
     /// Every pair of operands of 2 to 4 bits, and every dot product of two pairs of 2 bits: at every
     /// shift that moves the result, in every mode that the array has, to results of 2, 4 and 8 bits.
-    pub fn exhaustive(config: &Config) -> Vec<Self> {
+    pub fn exhaustive(config: &ArrayConfig) -> Vec<Self> {
         let most = config.max_bits().min(4);
         let pairs = (2..=most).flat_map(|a| (2..=most).map(move |b| (a, b, 1)));
         let mut trials = Vec::new();
@@ -101,9 +100,9 @@ impl Trial {
     }
 
     /// As a product, sums kept.
-    pub fn product(&self) -> Product<'_, i32> {
+    pub fn product(&self) -> Gemm<'_, i32> {
         let [a, b, bias, out] = self.formats;
-        Product {
+        Gemm {
             a: Operand { values: self.a.view(), format: a },
             b: Operand { values: self.b.view(), format: b },
             bias: self.bias.as_ref().map(|m| Operand { values: m.view(), format: bias }),
@@ -147,7 +146,7 @@ const EDGES: [u32; 14] = [
 impl FloatTrial {
     /// As [`Trial::random`]; operands of about one magnitude, so that sums cancel, near underflow, near
     /// overflow, any bits at all, and zeros of both signs.
-    pub fn random(config: &Config, rng: &mut impl Rng) -> Self {
+    pub fn random(config: &ArrayConfig, rng: &mut impl Rng) -> Self {
         let inner = length(config, config.command_k(1, 1), rng);
         let (rows, cols) = outer(config, rng);
         let bias = rng.random_bool(0.5).then(|| {
@@ -172,9 +171,9 @@ impl FloatTrial {
     }
 
     /// As a product.
-    pub fn product(&self) -> Product<'_, f32> {
+    pub fn product(&self) -> Gemm<'_, f32> {
         let format = format(32, 0);
-        Product {
+        Gemm {
             a: Operand { values: self.a.view(), format },
             b: Operand { values: self.b.view(), format },
             bias: self.bias.as_ref().map(|m| Operand { values: m.view(), format }),
@@ -191,7 +190,7 @@ fn format(bits: u32, frac: i32) -> Format {
 }
 
 /// K: 1, within some words, of two commands (of `piece` at most), or any.
-fn length(config: &Config, piece: usize, rng: &mut impl Rng) -> usize {
+fn length(config: &ArrayConfig, piece: usize, rng: &mut impl Rng) -> usize {
     match rng.random_range(0..4) {
         0 => 1,
         1 => rng.random_range(1..=config.lanes() * 3),
@@ -201,7 +200,7 @@ fn length(config: &Config, piece: usize, rng: &mut impl Rng) -> usize {
 }
 
 /// M and N, of up to three tiles each way.
-fn outer(config: &Config, rng: &mut impl Rng) -> (usize, usize) {
+fn outer(config: &ArrayConfig, rng: &mut impl Rng) -> (usize, usize) {
     (rng.random_range(1..=2 * config.rows() + 1), rng.random_range(1..=2 * config.cols() + 1))
 }
 
@@ -248,7 +247,7 @@ mod tests {
 
     #[test]
     fn exhaustive_trials_hold_every_pair_once() {
-        let config = rtlgen::ConfigSpec::default().check().unwrap();
+        let config = flexmac_array::ArraySpec::default().check().unwrap();
         let trials = Trial::exhaustive(&config);
         let of_three = trials.iter().find(|t| t.formats[0].bits() == 3 && t.formats[1].bits() == 4);
         let Trial { a, b, .. } = of_three.unwrap();

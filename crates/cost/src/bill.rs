@@ -1,6 +1,6 @@
 //! A run on a machine: cycles, time and energy.
 
-use rtlgen::{Cycles, Layout};
+use flexmac_array::{Cycles, Layout};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;

@@ -44,7 +44,7 @@ pub enum Error {
     },
     /// A network that cannot be planned.
     #[error(transparent)]
-    Network(#[from] nn::NnError),
+    Network(#[from] flexmac_nn::NnError),
 }
 
 impl Error {

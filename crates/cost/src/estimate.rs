@@ -1,8 +1,8 @@
 //! A network's training on arrays of many sizes: cycles by the exact model, what the memories have to
 //! deliver, and by which of the two a product is bound.
 
-use fxp::Role;
-use rtlgen::{Config, Cycles, Layout};
+use flexmac_array::{ArrayConfig, Cycles, Layout};
+use flexmac_fxp::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -69,7 +69,7 @@ pub struct Estimate {
 ///
 /// # Errors
 /// A run that does not fit the array.
-pub fn estimate(mix: &Mix, config: &Config) -> Result<Estimate, Error> {
+pub fn estimate(mix: &Mix, config: &ArrayConfig) -> Result<Estimate, Error> {
     let mut products: Vec<ProductEstimate> = Vec::new();
     let mut passes: Vec<u64> = Vec::new();
     for work in work(mix, config, Layout::Fastest)? {

@@ -1,6 +1,6 @@
 //! A run on several arrays that share each product, the images of a batch dealt out among them.
 
-use rtlgen::{Config, Layout, Style};
+use flexmac_array::{ArrayConfig, Layout, Style};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -24,7 +24,7 @@ pub struct Group {
 ///
 /// # Errors
 /// A run that does not fit the array; an array of floats, whose sums depend on their order.
-pub fn group(mix: &Mix, config: &Config, arrays: usize) -> Result<Group, Error> {
+pub fn group(mix: &Mix, config: &ArrayConfig, arrays: usize) -> Result<Group, Error> {
     if config.style() == Style::Fp32 {
         return Err(Error::Misfit {
             what: format!("{arrays} arrays, {}", config.summary()),
@@ -40,7 +40,7 @@ pub fn group(mix: &Mix, config: &Config, arrays: usize) -> Result<Group, Error> 
             Ok::<_, Error>(())
         };
         add(&mut one, schedule.cycles(config).busy)?;
-        add(&mut cycles, schedule.group_cycles(config, product.role, arrays).busy)?;
+        add(&mut cycles, schedule.sharded_cycles(config, product.role, arrays).busy)?;
         let sums = schedule.sums_handed_on(product.role, arrays);
         add(&mut handed_on_bits, sums.saturating_mul(config.sum_bits().into()))?;
     }

@@ -18,10 +18,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use power::{Case, PowerReport, Role};
-use rtlgen::{Config, Style};
+use flexmac_array::{ArrayConfig, Style};
+use flexmac_power::{Case, PowerReport, Role};
+use flexmac_synth::SynthReport;
 use serde::{Deserialize, Serialize};
-use synth::SynthReport;
 
 use crate::error::Error;
 use crate::mix::{Widths, read_json};
@@ -58,7 +58,7 @@ pub struct Machine {
     /// How tables call it.
     pub name: String,
     /// What it is.
-    pub config: Config,
+    pub config: ArrayConfig,
     /// The cell library's name.
     pub library: String,
     /// Cells of the whole array.
@@ -102,7 +102,7 @@ impl Pins {
 /// A measured small array.
 pub struct Probe {
     /// What it is.
-    pub config: Config,
+    pub config: ArrayConfig,
     /// What was measured.
     pub report: PowerReport,
     /// Its area, where its synthesis is at hand.
@@ -135,8 +135,8 @@ impl Probe {
 ///
 /// # Errors
 /// A folder without one.
-pub fn read_config(folder: &Path) -> Result<Config, Error> {
-    rtlgen::read(folder)
+pub fn read_config(folder: &Path) -> Result<ArrayConfig, Error> {
+    flexmac_rtlgen::read(folder)
         .map_err(|error| Error::file(folder, "a generated array (flexmac gen)", error))
 }
 
@@ -148,7 +148,7 @@ impl Machine {
     /// Reports that do not belong together.
     pub fn new(
         name: &str,
-        config: Config,
+        config: ArrayConfig,
         synth: &SynthReport,
         probes: &[Probe],
     ) -> Result<Self, Error> {
@@ -201,7 +201,7 @@ impl Machine {
         sparse.dedup();
         let pins = pins(probes);
         let pe = synth.modules.iter().find(|module| PES.contains(&module.module.as_str()));
-        let beside = |config: &Config, area: f64, pe: f64| {
+        let beside = |config: &ArrayConfig, area: f64, pe: f64| {
             let n = config.rows() as f64;
             (config.rows() == config.cols()).then_some((n, area - pe * n * n))
         };
@@ -229,8 +229,8 @@ impl Machine {
     /// were not, the one nearest by the product of its widths stands in.
     pub fn energy(&self, work: &Work) -> (Measured, bool) {
         let role = match work.role {
-            fxp::Role::InputGradient => Role::InputGradient,
-            fxp::Role::WeightGradient => Role::WeightGradient,
+            flexmac_fxp::Role::InputGradient => Role::InputGradient,
+            flexmac_fxp::Role::WeightGradient => Role::WeightGradient,
             _ if self.sparse.contains(&work.layer_index) => Role::ForwardSparse,
             _ => Role::Forward,
         };
@@ -296,8 +296,8 @@ impl Machine {
 /// Reads a mode's name.
 fn widths(mode: &str) -> Option<Widths> {
     match mode.parse().ok()? {
-        power::Mode::Fixed(a, b) => Some(Some((a, b))),
-        power::Mode::Float => Some(None),
+        flexmac_power::Mode::Fixed(a, b) => Some(Some((a, b))),
+        flexmac_power::Mode::Float => Some(None),
     }
 }
 
@@ -307,7 +307,10 @@ fn part(case: &Case, name: &str) -> f64 {
 
 /// What a case says of one PE, one row, one column, one drained row; `first` is the same case on a
 /// smaller array, where there is one.
-fn measured(first: Option<(&Config, &Case)>, (config, case): (&Config, &Case)) -> Measured {
+fn measured(
+    first: Option<(&ArrayConfig, &Case)>,
+    (config, case): (&ArrayConfig, &Case),
+) -> Measured {
     let (rows, cols) = (config.rows() as f64, config.cols() as f64);
     let per_cycle = |case: &Case| part(case, "control") * case.compute_share;
     let control_pj = match first {

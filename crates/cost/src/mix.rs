@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use dps::Formats;
-use nn::{LayerProduct, NetPlan, NetSpec, products};
+use flexmac_dps::Formats;
+use flexmac_fileio::bounded;
+use flexmac_nn::{LayerGemm, NetPlan, NetSpec, gemms};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -34,7 +35,7 @@ pub struct Mix {
     /// Test accuracy at the end, where the run ended.
     pub accuracy: Option<f64>,
     /// The products of an iteration.
-    pub products: Vec<LayerProduct>,
+    pub products: Vec<LayerGemm>,
     /// By product: iterations by widths.
     pub widths: Vec<BTreeMap<Widths, u64>>,
 }
@@ -79,7 +80,7 @@ impl Mix {
         iterations: u64,
         widths: Widths,
     ) -> Result<Self, Error> {
-        let products = products(&NetPlan::new(network, batch)?, batch);
+        let products = gemms(&NetPlan::new(network, batch)?, batch);
         let macs: u128 = products.iter().map(|product| u128::from(product.macs())).sum();
         if macs.saturating_mul(iterations.into()) > u64::MAX.into() {
             return Err(Error::Misfit {
@@ -122,7 +123,7 @@ impl Mix {
         // A batch fits memory.
         let batch = number("batch")? as usize;
         let plan = NetPlan::new(&config.network, batch)?;
-        let products = products(&plan, batch);
+        let products = gemms(&plan, batch);
         let history = run.join("history.jsonl");
         let (iterations, widths) = read_history(&history, plan.tensors().len(), &products)?;
         let text = |name: &str| setting(name).and_then(Value::as_str).unwrap_or("").to_owned();
@@ -194,7 +195,8 @@ impl Mix {
         let widths = self.widths.iter().map(|widths| {
             let mut parts = apportion(widths, self.iterations - wide);
             if wide > 0 {
-                *parts.entry(Some((fxp::MAX_BITS, fxp::MAX_BITS))).or_default() += wide;
+                *parts.entry(Some((flexmac_fxp::MAX_BITS, flexmac_fxp::MAX_BITS))).or_default() +=
+                    wide;
             }
             parts
         });
@@ -208,7 +210,7 @@ impl Mix {
 
     /// Multiply-accumulates of the whole run.
     pub fn macs(&self) -> u64 {
-        self.products.iter().map(LayerProduct::macs).sum::<u64>() * self.iterations
+        self.products.iter().map(LayerGemm::macs).sum::<u64>() * self.iterations
     }
 
     /// The share of multiply-accumulates at each pair of widths.
@@ -243,7 +245,7 @@ fn apportion(shares: &BTreeMap<Widths, u64>, total: u64) -> BTreeMap<Widths, u64
 
 type History = (u64, Vec<BTreeMap<Widths, u64>>);
 
-fn read_history(path: &Path, tensors: usize, products: &[LayerProduct]) -> Result<History, Error> {
+fn read_history(path: &Path, tensors: usize, products: &[LayerGemm]) -> Result<History, Error> {
     let file = File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     let mut widths = vec![BTreeMap::new(); products.len()];
     let mut iterations = 0;
@@ -269,7 +271,7 @@ fn read_history(path: &Path, tensors: usize, products: &[LayerProduct]) -> Resul
             return Err(at(&expected, line.tensors.len().to_string()));
         }
         for (product, widths) in products.iter().zip(&mut widths) {
-            let bits = |source: nn::Source| {
+            let bits = |source: flexmac_nn::Source| {
                 line.tensors[source.tensor].formats.map(|formats| source.bits(&formats))
             };
             *widths.entry(bits(product.a).zip(bits(product.b))).or_default() += 1;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use flexmac_fileio::atomic;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -55,7 +56,7 @@ pub fn scatter(
     if let Err(found) = drawn {
         return Err(Error::file(path, "a drawing", found));
     }
-    whole::write(path, text).map_err(|source| Error::Write { path: path.to_owned(), source })
+    atomic::write(path, text).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 fn draw(

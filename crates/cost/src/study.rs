@@ -13,8 +13,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use flexmac_synth::SynthReport;
 use serde::{Deserialize, Serialize};
-use synth::SynthReport;
 
 use crate::error::Error;
 use crate::machine::{Machine, Probe, read_config};

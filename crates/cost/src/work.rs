@@ -1,7 +1,7 @@
 //! What a mix comes to on an array, by the cycle model that equals the RTL's counters.
 
-use fxp::Role;
-use rtlgen::{Config, Cycles, Layout, Schedule, Style};
+use flexmac_array::{ArrayConfig, Cycles, Layout, Schedule, Style};
+use flexmac_fxp::Role;
 use serde::Serialize;
 
 use crate::error::Error;
@@ -42,7 +42,7 @@ pub struct Work {
 impl Work {
     /// Its mode: by the operands' planes on a flexible array, `(8, 8)` for 5 x 8 bits on chunk 8; by
     /// their widths on a fixed one. None on float arrays.
-    pub fn mode(&self, config: &Config) -> Widths {
+    pub fn mode(&self, config: &ArrayConfig) -> Widths {
         let whole = |bits| match config.style() {
             Style::Flex => config.planes(bits) * config.chunk(),
             _ => bits,
@@ -56,7 +56,7 @@ impl Work {
 ///
 /// # Errors
 /// Widths beyond the array's, or none where the array needs them; counts whose sum passes 64 bits.
-pub fn work(mix: &Mix, config: &Config, layout: Layout) -> Result<Vec<Work>, Error> {
+pub fn work(mix: &Mix, config: &ArrayConfig, layout: Layout) -> Result<Vec<Work>, Error> {
     let all = scheduled(mix, config, layout)?;
     let limit = u128::from(u64::MAX) / all.len().max(1) as u128;
     let scaled = all.into_iter().map(|(product, width, runs, schedule)| {
@@ -67,7 +67,7 @@ pub fn work(mix: &Mix, config: &Config, layout: Layout) -> Result<Vec<Work>, Err
 }
 
 /// The refusal of a run whose counts pass 64 bits.
-pub(crate) fn too_large(mix: &Mix, product: &nn::LayerProduct) -> Error {
+pub(crate) fn too_large(mix: &Mix, product: &flexmac_nn::LayerGemm) -> Error {
     Error::Misfit {
         what: format!("layer {}, {}", product.layer, product.role.name()),
         expected: "counts of a run that fit 64 bits".to_owned(),
@@ -76,7 +76,7 @@ pub(crate) fn too_large(mix: &Mix, product: &nn::LayerProduct) -> Error {
 }
 
 /// A product, its widths, how often it runs at them, and its plan.
-pub(crate) type Scheduled<'m> = (&'m nn::LayerProduct, Widths, u64, Schedule);
+pub(crate) type Scheduled<'m> = (&'m flexmac_nn::LayerGemm, Widths, u64, Schedule);
 
 /// Every product of a run at all its widths, as an array would run it.
 ///
@@ -84,7 +84,7 @@ pub(crate) type Scheduled<'m> = (&'m nn::LayerProduct, Widths, u64, Schedule);
 /// As for [`work`].
 pub(crate) fn scheduled<'m>(
     mix: &'m Mix,
-    config: &Config,
+    config: &ArrayConfig,
     layout: Layout,
 ) -> Result<Vec<Scheduled<'m>>, Error> {
     let mut all = Vec::new();
@@ -123,11 +123,11 @@ pub(crate) fn scheduled<'m>(
 
 /// None where a count passes `limit`.
 fn scaled(
-    product: &nn::LayerProduct,
+    product: &flexmac_nn::LayerGemm,
     widths: Widths,
     runs: u64,
     schedule: &Schedule,
-    config: &Config,
+    config: &ArrayConfig,
     limit: u128,
 ) -> Option<Work> {
     let (m, k, n) = product.shape;

@@ -16,7 +16,7 @@
 //!
 //! All widths count the sign: the paper's 9 and 11 bits are 10 and 12 here.
 
-use fxp::{Counters, Format};
+use flexmac_fxp::{Counters, Format};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DpsError;

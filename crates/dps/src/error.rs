@@ -12,7 +12,7 @@ pub enum DpsError {
         /// The policy being built.
         policy: &'static str,
         /// What the format refused.
-        source: fxp::FxpError,
+        source: flexmac_fxp::FxpError,
     },
     /// A constant outside its range.
     #[error("policy {policy}: expected {name} {expected}, found {found}")]

@@ -4,7 +4,7 @@
 //! help, completions and the settings that a run records follow from that. The alternative, flags
 //! typed by hand in the command line, spread every policy over two crates.
 
-use fxp::Rounding;
+use flexmac_fxp::Rounding;
 
 use crate::error::DpsError;
 use crate::policy::Policy;

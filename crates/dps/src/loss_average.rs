@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Running mean over a window.
 ///
 /// ```
-/// let mut average = dps::LossAverage::new(2);
+/// let mut average = flexmac_dps::LossAverage::new(2);
 /// assert_eq!([4.0, 2.0, 1.0].map(|loss| average.push(loss)), [4.0, 3.0, 1.5]);
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@
 
 use std::collections::VecDeque;
 
-use fxp::Format;
+use flexmac_fxp::Format;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DpsError;

@@ -1,6 +1,6 @@
 //! Drives the controller alone and pins each of its transitions.
 
-use fxp::Counters;
+use flexmac_fxp::Counters;
 
 use super::*;
 

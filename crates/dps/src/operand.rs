@@ -14,7 +14,7 @@
 
 use std::ops::RangeInclusive;
 
-use fxp::{Counters, Format};
+use flexmac_fxp::{Counters, Format};
 use serde::{Deserialize, Serialize};
 
 /// Integer lengths the search stays within, so that a tensor of zeros does not run away.
@@ -79,7 +79,7 @@ pub struct OperandState {
 impl OperandRules {
     /// Width of so many planes.
     fn bits(&self, planes: u32) -> u32 {
-        (planes * self.chunk).clamp(fxp::MIN_BITS, fxp::MAX_BITS)
+        (planes * self.chunk).clamp(flexmac_fxp::MIN_BITS, flexmac_fxp::MAX_BITS)
     }
 
     /// Share of values that may overflow at a width.

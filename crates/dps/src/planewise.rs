@@ -122,7 +122,7 @@ impl PlanewiseConfig {
             self.storage_bits,
         ];
         for bits in widths {
-            fxp::Format::new(bits, 0)
+            flexmac_fxp::Format::new(bits, 0)
                 .map_err(|source| DpsError::Format { policy: NAME, source })?;
         }
         check_share(NAME, "overflow limit", self.overflow_limit)?;
@@ -362,7 +362,7 @@ pub(crate) const KIND: PolicyKind = PolicyKind {
             "Iterations after which every operand takes its widest format; 0 for never [default: 0]",
         ),
     ],
-    forward_rounding: Some(fxp::Rounding::Nearest),
+    forward_rounding: Some(flexmac_fxp::Rounding::Nearest),
     make: |constants, machine, tensors| {
         let config = PlanewiseConfig::from_constants(constants, machine);
         Ok(Box::new(Planewise::new(config, tensors)?))

@@ -1,6 +1,6 @@
 //! Drives the policy alone, with synthetic counters; the search of one operand is tested beside it.
 
-use fxp::{Counters, Format};
+use flexmac_fxp::{Counters, Format};
 
 use super::*;
 use crate::TensorCounters;

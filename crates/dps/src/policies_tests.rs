@@ -1,6 +1,6 @@
 //! What every policy must keep: determinism, and a continuation from its saved state.
 
-use fxp::Counters;
+use flexmac_fxp::Counters;
 
 use crate::*;
 
@@ -39,7 +39,7 @@ fn step(policy: &mut dyn Policy, iteration: u64) {
         noise = (noise ^ (noise >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         (noise >> 33) % below
     };
-    let mut count = |format: fxp::Format, level: i32| {
+    let mut count = |format: flexmac_fxp::Format, level: i32| {
         // Values reach 2^(level + 0 or 1).
         let reach = level + draw(2) as i32 - format.integer_length();
         let used = (format.bits() as i32 - 1 + reach).clamp(0, format.bits() as i32 - 1);

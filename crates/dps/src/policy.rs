@@ -1,6 +1,6 @@
 //! What a policy sees and answers.
 
-use fxp::Counters;
+use flexmac_fxp::Counters;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

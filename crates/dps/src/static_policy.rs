@@ -4,7 +4,7 @@
 //! lengths, and parameters a wider storage than the array sees: with fixed formats nothing else
 //! learns at 8 bits.
 
-use fxp::Format;
+use flexmac_fxp::Format;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DpsError;

@@ -14,7 +14,7 @@
 //! - A tensor of zeros stops at the shortest integer length.
 //! - Widths stay within `bits_min` and `bits_max`; where both sides do not fit, the integer part does.
 
-use fxp::{Counters, Format};
+use flexmac_fxp::{Counters, Format};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DpsError;

@@ -2,7 +2,7 @@
 
 use std::ops::Index;
 
-use fxp::{Format, FxpError};
+use flexmac_fxp::{Format, FxpError};
 use serde::{Deserialize, Serialize};
 
 /// What a tensor is to the network.

@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use cosim::bundle::Bundle;
+use flexmac_cosim::bundle::Bundle;
+use flexmac_fileio::bounded;
 
 use crate::engines::Design;
 
@@ -85,7 +86,7 @@ pub fn prepare(folder: &Path, design: &Design, start: Start) -> Result<()> {
         fs::remove_file(later).with_context(place)?;
     }
     let target = folder.join(DESIGN);
-    rtlgen::write_copy(&design.config, &design.sources, &target).with_context(place)
+    flexmac_rtlgen::write_copy(&design.config, &design.sources, &target).with_context(place)
 }
 
 /// The bundles in a folder, by iteration.

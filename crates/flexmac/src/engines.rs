@@ -6,8 +6,10 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use cosim::{CheckedEngine, Element, Engine, ReferenceEngine, ReplayHook, RtlEngine, Waves};
-use rtlgen::{Config, Layout, SourceFile};
+use flexmac_array::{ArrayConfig, Layout};
+use flexmac_cosim::{CheckedEngine, ReplayHook, RtlEngine, Waves};
+use flexmac_engine::{Element, Engine, ReferenceEngine};
+use flexmac_rtlgen::SourceFile;
 
 use crate::cmd::gemm::ArrayEngine;
 
@@ -15,7 +17,7 @@ use crate::cmd::gemm::ArrayEngine;
 #[derive(Debug, Clone)]
 pub struct Design {
     /// The checked configuration.
-    pub config: Config,
+    pub config: ArrayConfig,
     /// The Verilog.
     pub sources: Vec<SourceFile>,
     /// The Verilog is a mapped netlist with its cells' models, not RTL.
@@ -26,8 +28,8 @@ impl Design {
     /// Reads a generated design from its folder, Verilog as it stands there.
     pub fn read(folder: &Path) -> Result<Self> {
         let hint = || format!("--config {}", folder.display());
-        let config = rtlgen::read(folder).with_context(hint)?;
-        let sources = rtlgen::read_sources(folder).with_context(hint)?;
+        let config = flexmac_rtlgen::read(folder).with_context(hint)?;
+        let sources = flexmac_rtlgen::read_sources(folder).with_context(hint)?;
         Ok(Self { config, sources, gates: false })
     }
 
@@ -35,14 +37,14 @@ impl Design {
     pub fn read_netlist(folder: &Path, netlist: &Path) -> Result<Self> {
         let design = Self::read(folder)?;
         let hint = || format!("--netlist {}", netlist.display());
-        let gates = power::Gates::read(netlist).with_context(hint)?;
+        let gates = flexmac_power::Gates::read(netlist).with_context(hint)?;
         gates.check_array(&design.config).with_context(hint)?;
         Ok(Self { sources: gates.model(false)?, gates: true, ..design })
     }
 
     /// Generates a design in memory.
-    pub fn generate(config: Config) -> Result<Self> {
-        let sources = rtlgen::verilog(&config)?;
+    pub fn generate(config: ArrayConfig) -> Result<Self> {
+        let sources = flexmac_rtlgen::verilog(&config)?;
         Ok(Self { config, sources, gates: false })
     }
 }
@@ -131,7 +133,7 @@ where
 
 /// Waves, in `file`, of a tile on which RTL and reference differ.
 fn waves_of_a_tile(design: &Design, file: &Path) -> Waves {
-    let announce = |config: &Config, file: &Path| {
+    let announce = |config: &ArrayConfig, file: &Path| {
         let (summary, file) = (config.summary(), file.display());
         errln!("rtl: building the model of {summary} with waves, to show a tile in {file}");
     };

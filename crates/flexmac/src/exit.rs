@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
-use cosim::EngineError;
+use flexmac_engine::EngineError;
 use thiserror::Error;
+
+use crate::hint;
 
 /// Tiles of a run that differ from the reference.
 #[derive(Debug, Error)]
@@ -26,7 +28,8 @@ pub fn report(result: anyhow::Result<()>) -> ExitCode {
         errln!("{interrupted}");
         return ExitCode::from(130);
     }
-    errln!("error: {}", chain(&error));
+    let hint = hint::of(&error).map_or(String::new(), |hint| format!("; {hint}"));
+    errln!("error: {}{hint}", chain(&error));
     if error.chain().any(is_mismatch) { ExitCode::from(1) } else { ExitCode::from(2) }
 }
 

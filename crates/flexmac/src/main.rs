@@ -26,6 +26,7 @@ mod cmd;
 mod config_args;
 mod engines;
 mod exit;
+mod hint;
 mod interrupt;
 mod npy;
 mod progress;

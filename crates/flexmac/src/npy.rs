@@ -4,6 +4,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
+use flexmac_fileio::{atomic, bounded};
 use ndarray::{Array2, ArrayD, ArrayView2, Dimension};
 use ndarray_npy::{ReadNpyError, ReadNpyExt, ReadableElement, WritableElement, WriteNpyExt};
 
@@ -46,7 +47,7 @@ fn as_bias<T>(path: &Path, array: ArrayD<T>) -> Result<Array2<T>> {
 fn read_whole(path: &Path) -> Result<Vec<u8>> {
     let mut bytes =
         bounded::read(path, bounded::DATA).with_context(|| format!("read {}", path.display()))?;
-    bounded::check_npy(&bytes)
+    flexmac_fileio::check_npy(&bytes)
         .map_err(|error| anyhow!("read {}: not a usable .npy file: {error}", path.display()))?;
     drop_order_of_bytes(&mut bytes);
     Ok(bytes)
@@ -136,5 +137,5 @@ where
 pub fn write_matrix<T: WritableElement>(path: &Path, matrix: ArrayView2<'_, T>) -> Result<()> {
     let mut bytes = Vec::new();
     matrix.write_npy(&mut bytes).with_context(|| format!("write {}", path.display()))?;
-    whole::write(path, bytes).with_context(|| format!("write {}", path.display()))
+    atomic::write(path, bytes).with_context(|| format!("write {}", path.display()))
 }

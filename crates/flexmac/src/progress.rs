@@ -2,8 +2,8 @@
 
 use std::io::{self, IsTerminal};
 
+use flexmac_record::IterationRecord;
 use indicatif::{ProgressBar, ProgressStyle};
-use nn::IterationRecord;
 
 /// A bar on a terminal, a line for about every tenth elsewhere.
 pub enum Progress {

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use cosim::{Product, ReplayHook};
+use flexmac_array::Layout;
+use flexmac_cosim::ReplayHook;
+use flexmac_engine::Gemm;
 use ndarray::ArrayView2;
-use rtlgen::Layout;
 
 use crate::engines::Design;
 use crate::npy;
@@ -49,14 +50,9 @@ pub fn name_product() -> ReplayHook<f32> {
     Box::new(|_| None)
 }
 
-fn save(
-    design: &Design,
-    folder: &Path,
-    product: &Product<'_, i32>,
-    layout: Layout,
-) -> Result<String> {
+fn save(design: &Design, folder: &Path, product: &Gemm<'_, i32>, layout: Layout) -> Result<String> {
     std::fs::create_dir_all(folder)?;
-    rtlgen::write_copy(&design.config, &design.sources, &folder.join("design"))?;
+    flexmac_rtlgen::write_copy(&design.config, &design.sources, &folder.join("design"))?;
     let write = |name: &str, values: ArrayView2<'_, i32>| -> Result<PathBuf> {
         let path = folder.join(name);
         npy::write_matrix(&path, values)?;

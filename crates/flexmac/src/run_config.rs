@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use nn::data::{Dataset, Split};
-use nn::{NetSpec, Solver};
-use rtlgen::Style;
+use flexmac_array::Style;
+use flexmac_dataset::{Dataset, Split};
+use flexmac_fileio::bounded;
+use flexmac_nn::NetSpec;
+use flexmac_train::Solver;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 

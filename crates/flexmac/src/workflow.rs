@@ -8,6 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use flexmac_fileio::{atomic, bounded};
 use serde_json::json;
 
 /// What makes a step run again. Not code: another version of a rule, as another flexmac may write, is no
@@ -201,7 +202,7 @@ fn write_files(command: &str, out: &Path, files: &[(&str, String)]) -> Result<()
         if fs::read_to_string(&path).is_ok_and(|old| old == *text) {
             continue;
         }
-        whole::write(&path, text)
+        atomic::write(&path, text)
             .with_context(|| format!("{command}: write {}", path.display()))?;
     }
     Ok(())

@@ -8,11 +8,11 @@ use crate::{Format, Rounded, Rounding, STREAM_BITS};
 /// NaN has no nearest raw value: it gives 0 with both overflow flags set.
 ///
 /// ```
-/// use fxp::{Format, Rounding, quantize, to_value};
+/// use flexmac_fxp::{Format, Rounding, quantize, to_value};
 /// let format = Format::new(8, 4)?;
 /// let q = quantize(1.53, format, Rounding::Nearest, 0);
 /// assert_eq!((q.raw, to_value(q.raw, format)), (24, 1.5));
-/// # Ok::<(), fxp::FxpError>(())
+/// # Ok::<(), flexmac_fxp::FxpError>(())
 /// ```
 pub fn quantize(value: f64, format: Format, rounding: Rounding, word: u32) -> Rounded {
     if value.is_nan() {

@@ -28,10 +28,10 @@ impl Format {
     /// [`FxpError::Bits`] when `bits` is outside 2..=32.
     ///
     /// ```
-    /// let q = fxp::Format::new(16, 12)?;
+    /// let q = flexmac_fxp::Format::new(16, 12)?;
     /// assert_eq!(q.to_string(), "s3.12");
     /// assert_eq!((q.min_raw(), q.max_raw()), (-32768, 32767));
-    /// # Ok::<(), fxp::FxpError>(())
+    /// # Ok::<(), flexmac_fxp::FxpError>(())
     /// ```
     pub fn new(bits: u32, frac: i32) -> Result<Self, FxpError> {
         if (MIN_BITS..=MAX_BITS).contains(&bits) {

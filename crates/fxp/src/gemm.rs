@@ -23,9 +23,9 @@ use crate::sums::{Carrier, Start, Sums, SumsViewMut};
 /// ```
 /// use ndarray::array;
 /// let (a, b) = (array![[i32::MIN, i32::MIN]], array![[i32::MIN], [i32::MIN]]);
-/// let sums = fxp::exact_gemm(a.view(), b.view(), (32, 32), None)?;
+/// let sums = flexmac_fxp::exact_gemm(a.view(), b.view(), (32, 32), None)?;
 /// assert_eq!(sums.get(0, 0), 1 << 63);
-/// # Ok::<(), fxp::FxpError>(())
+/// # Ok::<(), flexmac_fxp::FxpError>(())
 /// ```
 pub fn exact_gemm(
     a: ArrayView2<'_, i32>,

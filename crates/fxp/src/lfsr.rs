@@ -22,7 +22,7 @@ const PERIOD: u64 = (1 << 32) - 1;
 /// One column's stream.
 ///
 /// ```
-/// use fxp::Lfsr;
+/// use flexmac_fxp::Lfsr;
 /// let mut walked = Lfsr::new(7);
 /// for _ in 0..1000 {
 ///     walked.step();

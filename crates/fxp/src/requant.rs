@@ -35,7 +35,7 @@ impl Rounded {
 /// Shift, rounding mode and output width, constant over a product.
 ///
 /// ```
-/// use fxp::{Requantizer, Rounding};
+/// use flexmac_fxp::{Requantizer, Rounding};
 /// let r = Requantizer { shift: 2, bits: 8, rounding: Rounding::Nearest };
 /// assert_eq!(r.apply(10, 0).raw, 3); // floor(2.5 + 0.5)
 /// assert_eq!(r.apply(-10, 0).raw, -2); // floor(-2.5 + 0.5)

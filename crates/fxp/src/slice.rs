@@ -23,7 +23,7 @@ impl Requantizer {
     /// When the lengths differ.
     ///
     /// ```
-    /// use fxp::{Requantizer, Rounding};
+    /// use flexmac_fxp::{Requantizer, Rounding};
     /// let r = Requantizer { shift: 2, bits: 8, rounding: Rounding::Nearest };
     /// let mut out = [0; 3];
     /// let counters = r.apply_exact(&[10.0_f32, -10.0, 1e6], &[], &mut out);

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use flexmac_fileio::bounded;
 use image::imageops::{self, FilterType};
 use image::{ImageReader, RgbImage};
 use sha2::{Digest, Sha256};

@@ -2,8 +2,8 @@
 
 use std::fmt::Debug;
 
-use cosim::Element;
-use fxp::{Counters, Format, Lfsr, Requantizer, Rounding, exp2};
+use flexmac_engine::Element;
+use flexmac_fxp::{Counters, Format, Lfsr, Requantizer, Rounding, exp2};
 
 /// An element that host code can add up without losing anything.
 ///

@@ -5,7 +5,7 @@
 //! streams in turn: stream s of chunk c of tensor t is that of "column" STREAMS c + s of "tile" t of
 //! the path. So results do not depend on the number of threads, and streams step side by side.
 
-use fxp::{Counters, Format, Lfsr, Role, Rounding, SeedPath};
+use flexmac_fxp::{Counters, Format, Lfsr, Role, Rounding, SeedPath};
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -19,7 +19,7 @@ const STREAMS: usize = 16;
 
 /// What is being rounded, where one tensor is rounded more than once on a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub enum Part {
     /// The tensor itself.
     Value = 0,
     /// Its momentum.
@@ -36,12 +36,18 @@ pub(crate) enum Part {
 
 /// One host-side rounding of one tensor.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct HostRounding {
+pub struct HostRounding {
+    /// How.
     pub rounding: Rounding,
+    /// The run's seed.
     pub run: u64,
+    /// The iteration.
     pub iteration: u64,
+    /// Number of the layer.
     pub layer: u64,
+    /// What the rounding is for.
     pub role: Role,
+    /// Number of the tensor.
     pub tensor: usize,
 }
 

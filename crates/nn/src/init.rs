@@ -1,6 +1,6 @@
 //! First values of the parameters.
 
-use dps::FormatTable;
+use flexmac_dps::FormatTable;
 use ndarray::Array2;
 
 use crate::random::{Purpose, SplitMix};

@@ -1,23 +1,27 @@
-//! Layers, networks, data, solver and training loop.
+//! Layers and networks: forward and backward passes, parameters, the loss.
 //!
-//! Everything is written once over [`Number`]: raw integers with a [`fxp::Format`] on the
-//! fixed-point engines, `f32` on the float one. The three products of each layer (output, input
-//! gradient, weight gradient) go through [`cosim::Engine`]; all other arithmetic is done here,
-//! on the host, the same for every engine. So two engines that agree in their products train the
-//! same weights, bit for bit.
+//! Everything is written once over [`Number`]: raw integers with a [`flexmac_fxp::Format`] on the
+//! fixed-point engines, `f32` on the float one. The three GEMMs of each layer (output, input gradient,
+//! weight gradient) go through [`flexmac_engine::Engine`]; all other arithmetic is done here, on the
+//! host, the same for every engine. So two engines that agree in their GEMMs train the same weights,
+//! bit for bit.
 //!
-//! From the outside in: [`NetSpec`] describes a network, [`NetPlan`] checks it and numbers its
-//! tensors, a [`dps::Policy`] is made for those tensors, [`Trainer`] does one iteration at a time,
-//! and [`run`] trains, evaluates and writes a [`RunFolder`].
+//! [`NetSpec`] describes a network, [`NetPlan`] checks it and numbers its tensors, [`Network`] runs it.
+//! This crate trains nothing by itself: `flexmac-train` does.
+//!
+//! ```
+//! use flexmac_nn::{NetPlan, NetSpec};
+//!
+//! let plan = NetPlan::new(&NetSpec::lenet(), 64)?;
+//! assert_eq!(plan.classes(), 10);
+//! # Ok::<(), flexmac_nn::NnError>(())
+//! ```
 
-mod checkpoint;
-pub mod data;
 mod element;
 mod error;
-mod folder;
+mod gemms;
 mod host;
 mod init;
-mod journal;
 pub mod layer;
 mod loss;
 mod net_file;
@@ -25,35 +29,22 @@ mod network;
 mod param;
 mod pass;
 mod plan;
-mod products;
 mod random;
-mod record;
-mod session;
-mod solver;
 mod spec;
-mod trainer;
-mod weights;
 
-pub use checkpoint::{Checkpoint, load_checkpoint};
 pub use element::Number;
 pub use error::{EngineFailure, NnError};
-pub use folder::RunFolder;
-pub use journal::Mark;
+pub use gemms::{LayerGemm, Source, TensorUse, gemms};
+pub use host::{HostRounding, Part};
 pub use layer::avg_pool::AvgPoolSpec;
 pub use layer::dropout::DropoutSpec;
 pub use layer::lrn::LrnSpec;
 pub use layer::max_pool::MaxPoolSpec;
 pub use layer::relu::ReluSpec;
+pub use loss::{Loss, correct, softmax_loss};
 pub use network::Network;
-pub use param::Param;
-pub use pass::{GemmRecord, LOGITS_INTEGER_LENGTH, Pass, Site, Tally};
+pub use param::{Param, UpdateStep};
+pub use pass::{LOGITS_INTEGER_LENGTH, LayerId, Pass, Statistics, logits_format};
 pub use plan::{LayerPlan, NetPlan};
-pub use products::{LayerProduct, Source, Way, products};
-pub use record::{IterationRecord, TensorRecord, Widths};
-pub use session::{Engines, Schedule, Summary, run};
-pub use solver::Solver;
+pub use random::{Purpose, SplitMix};
 pub use spec::{LayerSpec, NetSpec, Shape};
-pub use trainer::{ParamState, Totals, Trainer, TrainerConfig, TrainerState};
-pub use weights::{
-    ReadWeights, WeightTensor, WeightsFormat, named_weights, read_weights, write_weights,
-};

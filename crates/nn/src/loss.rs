@@ -1,13 +1,13 @@
 //! Softmax and cross-entropy, in double precision on the host for every engine.
 
-use fxp::Format;
+use flexmac_fxp::Format;
 use ndarray::Array2;
 
 use crate::element::Number;
 
 /// Loss of a batch and its gradient.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Loss {
+pub struct Loss {
     /// Mean of -ln p(label).
     pub mean: f64,
     /// (p - onehot) / batch, shape of the scores.
@@ -15,7 +15,7 @@ pub(crate) struct Loss {
 }
 
 /// Mean cross-entropy of class scores (batch, classes) against labels.
-pub(crate) fn softmax_loss<T: Number>(scores: &Array2<T>, format: Format, labels: &[u8]) -> Loss {
+pub fn softmax_loss<T: Number>(scores: &Array2<T>, format: Format, labels: &[u8]) -> Loss {
     let batch = labels.len() as f64;
     let unit = T::unit(format);
     let mut gradient = scores.map(|score| score.units() * unit);
@@ -35,7 +35,7 @@ pub(crate) fn softmax_loss<T: Number>(scores: &Array2<T>, format: Format, labels
 }
 
 /// How many rows have their largest score at the label; of equal scores the first counts.
-pub(crate) fn correct<T: Number>(scores: &Array2<T>, labels: &[u8]) -> usize {
+pub fn correct<T: Number>(scores: &Array2<T>, labels: &[u8]) -> usize {
     let best = |row: ndarray::ArrayView1<'_, T>| {
         let mut best = 0;
         for (class, score) in row.iter().enumerate() {

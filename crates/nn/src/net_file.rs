@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use flexmac_fileio::bounded;
 use serde::Deserialize;
 use toml::Value;
 

@@ -7,7 +7,7 @@ use crate::error::NnError;
 use crate::init::Initial;
 use crate::layer::{Conv, GroupedConv, InnerProduct, Layer, Patches, Place};
 use crate::param::Param;
-use crate::pass::{Pass, Site};
+use crate::pass::{LayerId, Pass};
 use crate::plan::{LayerPlan, NetPlan};
 use crate::spec::{LayerSpec, Shape};
 
@@ -19,7 +19,7 @@ pub struct Network<T: Number> {
 impl<T: Number> Network<T> {
     /// The plan's network with fresh parameters, drawn from `seed` and stored in `formats`: the
     /// same real numbers whatever the engine.
-    pub fn new(plan: &NetPlan, seed: u64, formats: &dps::FormatTable) -> Self {
+    pub fn new(plan: &NetPlan, seed: u64, formats: &flexmac_dps::FormatTable) -> Self {
         let initial = Initial { seed, formats };
         let first = plan.layers().iter().position(|layer| layer.spec.has_parameters());
         let layers = plan.layers().iter().enumerate().map(|(index, layer)| {
@@ -80,20 +80,20 @@ fn build<T: Number>(
     input_gradient: bool,
     initial: &Initial<'_>,
 ) -> Box<dyn Layer<T>> {
-    let site = Site { index, name: plan.spec.name().to_owned() };
+    let id = LayerId { index, name: plan.spec.name().to_owned() };
     match plan.spec {
         LayerSpec::Conv { kernel, stride, padding, groups, .. } => {
             let input = Shape { channels: plan.input.channels / groups, ..plan.input };
             let patches = Patches { input, kernel, stride, padding };
             if groups == 1 {
-                Box::new(Conv::new(site, plan, patches, input_gradient, initial))
+                Box::new(Conv::new(id, plan, patches, input_gradient, initial))
             } else {
                 let parts = (patches, groups);
-                Box::new(GroupedConv::new(site, plan, parts, input_gradient, initial))
+                Box::new(GroupedConv::new(id, plan, parts, input_gradient, initial))
             }
         }
         LayerSpec::InnerProduct { .. } => {
-            Box::new(InnerProduct::new(site, plan, input_gradient, initial))
+            Box::new(InnerProduct::new(id, plan, input_gradient, initial))
         }
         ref other => {
             let (tensor, input, output) = (plan.input_tensor, plan.input, plan.output);

@@ -1,14 +1,24 @@
 //! A trained tensor: stored values, momentum, gradient, and the copy that enters the array.
 
-use cosim::Operand;
-use dps::{Formats, TensorCounters};
-use fxp::{Counters, Format, Rounding};
+use flexmac_dps::{Formats, TensorCounters};
+use flexmac_engine::Operand;
+use flexmac_fxp::{Counters, Format, Rounding};
 use ndarray::{Array2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use crate::element::Number;
 use crate::host::{CHUNK, HostRounding, Part, merge};
-use crate::solver::Step;
+
+/// The constants of one update.
+#[derive(Debug, Clone, Copy)]
+pub struct UpdateStep {
+    /// Learning rate.
+    pub rate: f64,
+    /// Momentum.
+    pub momentum: f64,
+    /// Weight decay.
+    pub decay: f64,
+}
 
 /// A weight or a bias.
 #[derive(Debug, Clone)]
@@ -85,7 +95,7 @@ impl<T: Number> Param<T> {
     }
 
     /// Replaces everything stored, from a saved state. Shapes must agree.
-    pub(crate) fn restore(&mut self, format: Format, values: Vec<T>, momentum: Vec<T>) {
+    pub fn restore(&mut self, format: Format, values: Vec<T>, momentum: Vec<T>) {
         let array = |elements| {
             Array2::from_shape_vec(self.values.dim(), elements)
                 .expect("the caller checked the size")
@@ -106,7 +116,7 @@ impl<T: Number> Param<T> {
 
     /// Follows the policy before an iteration: moves values and momentum to a new storage format,
     /// and makes the copy for the array, rounded as `forward` says, where its format differs.
-    pub(crate) fn follow(
+    pub fn follow(
         &mut self,
         formats: &Formats,
         host: &HostRounding,
@@ -133,7 +143,7 @@ impl<T: Number> Param<T> {
 
     /// Makes the copy for the array from the values as they now are, in the formats now in force,
     /// and leaves what is stored alone: for an evaluation between two iterations.
-    pub(crate) fn show(&mut self, formats: &Formats, host: &HostRounding) {
+    pub fn show(&mut self, formats: &Formats, host: &HostRounding) {
         if T::FIXED {
             self.make_copy(formats.forward, host);
         }
@@ -157,7 +167,7 @@ impl<T: Number> Param<T> {
 
     /// v = momentum v + rate (g + decay w), w = w - v in double precision, then both are rounded
     /// to the storage format.
-    pub(crate) fn update(&mut self, step: &Step, host: &HostRounding) -> Counters {
+    pub fn update(&mut self, step: &UpdateStep, host: &HostRounding) -> Counters {
         let format = self.format;
         let unit = T::unit(format);
         let values = elements_mut(&mut self.values).par_chunks_mut(CHUNK);

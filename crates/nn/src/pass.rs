@@ -1,10 +1,10 @@
 //! What a forward or backward pass carries from layer to layer: engine, formats, counters.
 
-use cosim::{Engine, Operand, Product, Stats};
-use dps::{FormatTable, TensorCounters, TensorRole, TensorSpec};
-use fxp::{Counters, Format, Role, Rounding, SeedPath};
+use flexmac_dps::{FormatTable, TensorCounters, TensorRole, TensorSpec};
+use flexmac_engine::{Engine, Gemm, Operand};
+use flexmac_fxp::{Counters, Format, Role, Rounding, SeedPath};
+use flexmac_record::GemmRecord;
 use ndarray::Array2;
-use serde::{Deserialize, Serialize};
 
 use crate::element::Number;
 use crate::error::{EngineFailure, NnError};
@@ -14,27 +14,16 @@ use crate::host::HostRounding;
 /// Scores pass 2^12 only in runs that have diverged.
 pub const LOGITS_INTEGER_LENGTH: i32 = 12;
 
-/// Cost and counters of one product.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GemmRecord {
-    /// The layer.
-    pub layer: String,
-    /// Which of its products.
-    pub role: Role,
-    /// What the engine reports.
-    pub stats: Stats,
-}
-
 /// What one pass counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct Statistics {
     /// By tensor number.
     pub tensors: Vec<TensorCounters>,
     /// In the order they ran.
     pub gemms: Vec<GemmRecord>,
 }
 
-impl Tally {
+impl Statistics {
     /// Zero counts for `tensors` tensors.
     pub fn new(tensors: usize) -> Self {
         Self { tensors: vec![TensorCounters::default(); tensors], gemms: Vec::new() }
@@ -43,7 +32,7 @@ impl Tally {
 
 /// Where a layer stands in the network; names its products in streams, histories and errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Site {
+pub struct LayerId {
     /// Number of the layer, from 0, parameterless layers included.
     pub index: usize,
     /// Its name.
@@ -67,7 +56,7 @@ pub struct Pass<'a, T: Number> {
     /// Whether layers keep what their backward step needs.
     pub training: bool,
     /// Counts.
-    pub tally: &'a mut Tally,
+    pub statistics: &'a mut Statistics,
 }
 
 impl<T: Number> Pass<'_, T> {
@@ -83,18 +72,18 @@ impl<T: Number> Pass<'_, T> {
     /// the tensor they belong to; the result lies row by row.
     pub(crate) fn gemm<'a>(
         &mut self,
-        site: &Site,
+        id: &LayerId,
         role: Role,
         (a, b): (Operand<'a, T>, Operand<'a, T>),
         bias: Option<Operand<'a, T>>,
         out: Format,
     ) -> Result<(Array2<T>, Counters), NnError> {
         let seed =
-            SeedPath { run: self.run, iteration: self.iteration, layer: site.index as u64, role };
+            SeedPath { run: self.run, iteration: self.iteration, layer: id.index as u64, role };
         let rounding = self.rounding;
-        let product = Product { a, b, bias, out, rounding, seed, keep_sums: false };
+        let product = Gemm { a, b, bias, out, rounding, seed, keep_sums: false };
         let outcome = self.engine.gemm(&product).map_err(|source| {
-            let layer = site.name.clone();
+            let layer = id.name.clone();
             NnError::Engine(Box::new(EngineFailure { layer, role: role.name(), source }))
         })?;
         let counters = outcome.stats.counters;
@@ -103,12 +92,16 @@ impl<T: Number> Pass<'_, T> {
         } else {
             outcome.values.as_standard_layout().into_owned()
         };
-        self.tally.gemms.push(GemmRecord { layer: site.name.clone(), role, stats: outcome.stats });
+        self.statistics.gemms.push(GemmRecord {
+            layer: id.name.clone(),
+            role,
+            stats: outcome.stats,
+        });
         Ok((values, counters))
     }
 
     /// Host rounding of an activation or its gradient at a layer.
-    pub(crate) fn host(&self, layer: usize, tensor: usize) -> HostRounding {
+    pub fn host(&self, layer: usize, tensor: usize) -> HostRounding {
         HostRounding {
             rounding: self.rounding,
             run: self.run,
@@ -121,11 +114,11 @@ impl<T: Number> Pass<'_, T> {
 }
 
 /// The 32-bit format of the class scores.
-pub(crate) fn logits_format() -> Format {
+pub fn logits_format() -> Format {
     wide_format(LOGITS_INTEGER_LENGTH)
 }
 
 /// 32 bits of a given integer length.
 pub(crate) fn wide_format(integer_length: i32) -> Format {
-    Format::with_integer_length(fxp::MAX_BITS, integer_length).expect("32 bits are legal")
+    Format::with_integer_length(flexmac_fxp::MAX_BITS, integer_length).expect("32 bits are legal")
 }

@@ -1,6 +1,6 @@
 //! Shape inference: from a network description to layers with shapes and numbered tensors.
 
-use dps::{TensorRole, TensorSpec};
+use flexmac_dps::{TensorRole, TensorSpec};
 
 use crate::error::NnError;
 use crate::layer::{Misfit, Window, at_least_one};

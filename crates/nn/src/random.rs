@@ -2,11 +2,11 @@
 //!
 //! SplitMix64 (Steele, Lea, Flood 2014), written out here because runs must repeat bit for bit for
 //! years, which general random crates do not promise across versions. Rounding never uses it: that
-//! stream is the architecture's ([`fxp::Lfsr`]).
+//! stream is the architecture's ([`flexmac_fxp::Lfsr`]).
 
 /// A generator whose stream is a function of its seed alone.
 #[derive(Debug, Clone)]
-pub(crate) struct SplitMix {
+pub struct SplitMix {
     state: u64,
 }
 
@@ -19,6 +19,8 @@ impl SplitMix {
         Self { state: mixer.next() }
     }
 
+    /// 64 random bits.
+    #[allow(clippy::should_implement_trait, reason = "an endless stream needs no Option")]
     pub fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;
@@ -42,7 +44,7 @@ impl SplitMix {
 
 /// What a stream is for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Purpose {
+pub enum Purpose {
     /// First weights, one stream per parameter.
     Weights = 1,
     /// Order of the images, one stream per epoch.

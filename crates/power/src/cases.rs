@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use cosim::{Activity, CheckedEngine, Engine, Operand, Product, Stats};
-use fxp::{Format, Rounding, SeedPath};
+use flexmac_array::{ArrayConfig, Schedule, Style};
+use flexmac_cosim::{Activity, CheckedEngine};
+use flexmac_engine::{Engine, Gemm, Operand, Stats};
+use flexmac_fxp::{Format, Rounding, SeedPath};
 use ndarray::Array2;
-use rtlgen::{Config, Schedule, Style};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -85,8 +86,8 @@ impl Role {
     /// The role of a recorded product.
     pub fn of(sample: &Sample) -> Self {
         match sample.role {
-            fxp::Role::InputGradient => Self::InputGradient,
-            fxp::Role::WeightGradient => Self::WeightGradient,
+            flexmac_fxp::Role::InputGradient => Self::InputGradient,
+            flexmac_fxp::Role::WeightGradient => Self::WeightGradient,
             _ if sample.zeros[0] >= SPARSE => Self::ForwardSparse,
             _ => Self::Forward,
         }
@@ -151,7 +152,7 @@ pub struct Run {
 /// [`Error::Engine`] with a mismatch when the netlist is wrong.
 pub fn simulate(
     engine: &mut CheckedEngine,
-    config: &Config,
+    config: &ArrayConfig,
     mode: Mode,
     role: Role,
     samples: &[&Sample],
@@ -199,7 +200,7 @@ pub fn simulate(
     Ok(run)
 }
 
-fn captured_rows(config: &Config, mode: Mode, sample: &Sample) -> u64 {
+fn captured_rows(config: &ArrayConfig, mode: Mode, sample: &Sample) -> u64 {
     let bits = match mode {
         Mode::Fixed(a, b) => (a, b),
         Mode::Float => (config.max_bits(), config.max_bits()),
@@ -219,7 +220,7 @@ fn add(sums: &mut Vec<(f64, f64)>, activity: &Activity, weight: f64) {
 
 fn fixed(
     engine: &mut CheckedEngine,
-    config: &Config,
+    config: &ArrayConfig,
     (bits_a, bits_b): (u32, u32),
     sample: &Sample,
 ) -> Result<Stats, Error> {
@@ -231,7 +232,7 @@ fn fixed(
         .find(|mode| config.spec().rounding.contains(*mode))
         .expect("an array has a rounding mode");
     let operand = |values, format| Operand { values, format };
-    let product = Product {
+    let product = Gemm {
         a: operand(a.view(), format_a),
         b: operand(b.view(), format_b),
         bias: None,
@@ -247,7 +248,7 @@ fn float(engine: &mut CheckedEngine, sample: &Sample) -> Result<Stats, Error> {
     let format = Format::new(32, 0).expect("32 bits are legal");
     let operand = |values: &Array2<f32>| values.clone();
     let (a, b) = (operand(&sample.a), operand(&sample.b));
-    let product = Product {
+    let product = Gemm {
         a: Operand { values: a.view(), format },
         b: Operand { values: b.view(), format },
         bias: None,
@@ -271,7 +272,7 @@ fn largest_result(sample: &Sample) -> f64 {
 /// The modes an array can be measured in, of those asked for.
 impl Mode {
     /// Whether the array multiplies in this mode.
-    pub fn fits(self, config: &Config) -> bool {
+    pub fn fits(self, config: &ArrayConfig) -> bool {
         match (self, config.style()) {
             (Self::Float, style) => style == Style::Fp32,
             (Self::Fixed(..), Style::Fp32) => false,

@@ -7,9 +7,9 @@
 //! flip-flops at a clock edge is in the cells' internal energy already. Buffers behind a clock gate
 //! are the gate's (`gated.rs`).
 
+use flexmac_synth::liberty::Library;
+use flexmac_synth::netlist::{FlatNetlist, Signal};
 use serde::{Deserialize, Serialize};
-use synth::liberty::Library;
-use synth::netlist::{FlatNetlist, Signal};
 
 use crate::error::Error;
 
@@ -121,7 +121,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use synth::netlist::Netlist;
+    use flexmac_synth::netlist::Netlist;
 
     #[test]
     fn levels_narrow_to_one_buffer() {

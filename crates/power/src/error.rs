@@ -33,7 +33,7 @@ pub enum Error {
         /// The netlist.
         path: PathBuf,
         /// What is wrong.
-        source: synth::netlist::NetlistError,
+        source: flexmac_synth::netlist::NetlistError,
     },
     /// A cell that cannot be simulated.
     #[error(
@@ -78,10 +78,10 @@ pub enum Error {
     },
     /// The netlist and the reference differ, or a product does not fit the array.
     #[error("{0}")]
-    Engine(#[from] cosim::EngineError),
+    Engine(#[from] flexmac_engine::EngineError),
     /// A tool or a library could not be used.
     #[error(transparent)]
-    Synth(#[from] synth::Error),
+    Synth(#[from] flexmac_synth::Error),
 }
 
 /// Attaches the operation and the path to an I/O error.

@@ -14,9 +14,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use flexmac_synth::liberty::{Cell, Library};
+use flexmac_synth::netlist::{FlatNetlist, Signal};
 use serde::{Deserialize, Serialize};
-use synth::liberty::{Cell, Library};
-use synth::netlist::{FlatNetlist, Signal};
 
 use crate::clock::buffers;
 
@@ -202,7 +202,7 @@ fn pin_of_role<'a>(cell: &'a Cell, role: &str) -> Option<&'a String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use synth::netlist::Netlist;
+    use flexmac_synth::netlist::Netlist;
 
     #[test]
     fn a_shut_gate_takes_off_clock_energy() {

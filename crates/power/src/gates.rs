@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use rtlgen::{Config, SourceFile, TOP};
-use synth::SynthReport;
-use synth::liberty::Library;
-use synth::netlist::{FlatNetlist, Netlist, Probes};
+use flexmac_array::ArrayConfig;
+use flexmac_fileio::bounded;
+use flexmac_rtlgen::{SourceFile, TOP};
+use flexmac_synth::SynthReport;
+use flexmac_synth::liberty::Library;
+use flexmac_synth::netlist::{FlatNetlist, Netlist, Probes};
 
 use crate::error::{Error, io_error};
 
@@ -43,8 +45,8 @@ impl Gates {
             let found = format!("{} on target {}", report.top, report.target);
             return Err(Error::Netlist { path: report_path, expected: expected(), found });
         };
-        let (library, library_text) = synth::read_library(Path::new(&used.path))?;
-        let found = synth::sha256(&library_text);
+        let (library, library_text) = flexmac_synth::read_library(Path::new(&used.path))?;
+        let found = flexmac_synth::sha256(&library_text);
         if found != used.sha256 {
             return Err(Error::Netlist {
                 path: PathBuf::from(&used.path),
@@ -63,8 +65,8 @@ impl Gates {
     ///
     /// # Errors
     /// [`Error::Netlist`] naming the port.
-    pub fn check_array(&self, config: &Config) -> Result<(), Error> {
-        for (name, bits) in rtlgen::port_bits(config) {
+    pub fn check_array(&self, config: &ArrayConfig) -> Result<(), Error> {
+        for (name, bits) in flexmac_rtlgen::port_bits(config) {
             let port = self.netlist.ports.iter().find(|port| port.name == name);
             let found = port.map_or(0, |port| port.bits.len());
             if found != bits as usize {
@@ -78,12 +80,13 @@ impl Gates {
         Ok(())
     }
 
-    /// The netlist as a model for [`cosim::RtlEngine::gates`]; with `probes` it counts activity.
+    /// The netlist as a model for [`flexmac_cosim::RtlEngine::gates`]; with `probes` it counts activity.
     ///
     /// # Errors
     /// [`Error::Model`].
     pub fn model(&self, probes: bool) -> Result<Vec<SourceFile>, Error> {
-        let ports = Probes { trigger: cosim::PROBE_TRIGGER, picture: cosim::PROBE_PICTURE };
+        let ports =
+            Probes { trigger: flexmac_cosim::PROBE_TRIGGER, picture: flexmac_cosim::PROBE_PICTURE };
         let text =
             self.netlist.simulation(&self.library, probes.then_some(ports)).map_err(|error| {
                 Error::Model {
@@ -96,7 +99,7 @@ impl Gates {
     }
 
     /// Net of the clock port.
-    pub(crate) fn clock_net(&self) -> Option<synth::netlist::Signal> {
+    pub(crate) fn clock_net(&self) -> Option<flexmac_synth::netlist::Signal> {
         self.netlist.ports.iter().find(|port| port.name == "clk_i")?.bits.first().copied()
     }
 }

@@ -6,8 +6,8 @@
 //! smallest inverter over that of a 45 nm library (NanGate FreePDK45 INV_X1, 1.70 fF), and the
 //! square of the supply over 0.9 V.
 
+use flexmac_synth::liberty::Library;
 use serde::{Deserialize, Serialize};
-use synth::liberty::Library;
 
 use crate::error::Error;
 

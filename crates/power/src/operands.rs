@@ -4,8 +4,8 @@
 //! the same numbers. Each operand is scaled by its own largest magnitude to a power of two, as a
 //! dynamic fixed point would be, and rounded to nearest.
 
-use cosim::{Engine, EngineError, FloatEngine, Outcome, Product};
-use fxp::{Format, Role, Rounding};
+use flexmac_engine::{Engine, EngineError, FloatEngine, Gemm, GemmResult};
+use flexmac_fxp::{Format, Role, Rounding};
 use ndarray::{Array2, ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +72,7 @@ impl Recorder {
 }
 
 impl Engine<f32> for Recorder {
-    fn gemm(&mut self, product: &Product<'_, f32>) -> Result<Outcome<f32>, EngineError> {
+    fn gemm(&mut self, product: &Gemm<'_, f32>) -> Result<GemmResult<f32>, EngineError> {
         if self.recording {
             let (a, b) = (product.a.values, product.b.values);
             let part = |length: usize, most: usize| {
@@ -118,14 +118,14 @@ pub(crate) fn format(bits: u32, largest: f64) -> Format {
 
 /// The operand in `bits`, rounded to nearest.
 pub(crate) fn quantize(values: &Array2<f32>, format: Format) -> Array2<i32> {
-    values.mapv(|value| fxp::quantize(f64::from(value), format, Rounding::Nearest, 0).raw)
+    values.mapv(|value| flexmac_fxp::quantize(f64::from(value), format, Rounding::Nearest, 0).raw)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cosim::Operand;
-    use fxp::SeedPath;
+    use flexmac_engine::Operand;
+    use flexmac_fxp::SeedPath;
 
     #[test]
     fn formats_hold_the_largest_and_no_bit_more() {
@@ -145,7 +145,7 @@ mod tests {
         );
         let b = Array2::from_elem((6, 2), -2.0);
         let format = Format::new(32, 0).expect("legal");
-        let product = Product {
+        let product = Gemm {
             a: Operand { values: a.view(), format },
             b: Operand { values: b.view(), format },
             bias: None,

@@ -1,7 +1,7 @@
 //! What a measurement found, ready to be stored as JSON.
 
+use flexmac_synth::{LibraryReport, ToolVersion};
 use serde::{Deserialize, Serialize};
-use synth::{LibraryReport, ToolVersion};
 
 use crate::cases::{Role, Sampled};
 use crate::clock::ClockTree;

@@ -6,9 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use synth::liberty::Library;
-use synth::netlist::{FlatNetlist, PortDirection, Signal};
-use synth::yosys::{fill, source_name};
+use flexmac_fileio::{atomic, bounded};
+use flexmac_synth::liberty::Library;
+use flexmac_synth::netlist::{FlatNetlist, PortDirection, Signal};
+use flexmac_synth::yosys::{fill, source_name};
 
 use crate::cases::Run;
 use crate::clock;
@@ -19,9 +20,9 @@ use crate::memory::Memory;
 use crate::readings::{Log, Watts, cell_powers};
 use crate::report::{Case, Energy, Estimate, Part, PowerReport};
 
-const POWER: &str = include_str!("../../../scripts/synth/power.tcl");
-const ESTIMATE: &str = include_str!("../../../scripts/synth/estimate.tcl");
-const CLOCK: &str = include_str!("../../../scripts/synth/clock.tcl");
+const POWER: &str = include_str!("../scripts/power.tcl");
+const ESTIMATE: &str = include_str!("../scripts/estimate.tcl");
+const CLOCK: &str = include_str!("../scripts/clock.tcl");
 const CELLS: &str = "cells.lib";
 
 /// How to measure.
@@ -198,7 +199,7 @@ pub fn measure(
         .map_err(io_error("serialise", out.join("power.json")))?;
     text.push('\n');
     let target = out.join("power.json");
-    whole::write(&target, text).map_err(io_error("write", target))?;
+    atomic::write(&target, text).map_err(io_error("write", target))?;
     Ok(report)
 }
 
@@ -228,7 +229,7 @@ fn estimate(
     write("estimate.tcl", fill(ESTIMATE, &values).as_bytes())?;
     let numbers = match run(out, "estimate", timeout) {
         Ok(log) => log.marked("FLEXMAC estimate ", 4)?,
-        Err(Error::Synth(synth::Error::ToolFailed { .. })) => return Ok(None),
+        Err(Error::Synth(flexmac_synth::Error::ToolFailed { .. })) => return Ok(None),
         Err(error) => return Err(error),
     };
     let period_ps: f64 = period.parse().unwrap_or(f64::NAN);
@@ -246,7 +247,7 @@ fn estimate(
 
 fn run(out: &Path, name: &str, timeout: Duration) -> Result<Log, Error> {
     let log = format!("{name}.log");
-    let (text, _) = synth::opensta(out, &format!("{name}.tcl"), &log, timeout)?;
+    let (text, _) = flexmac_synth::opensta(out, &format!("{name}.tcl"), &log, timeout)?;
     Log::finished(text, out.join(log))
 }
 

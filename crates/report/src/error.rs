@@ -55,7 +55,7 @@ pub enum ReportError {
         /// Its folder.
         path: PathBuf,
         /// Why.
-        source: rtlgen::RtlgenError,
+        source: flexmac_rtlgen::RtlgenError,
     },
     /// A file or folder that could not be used.
     #[error("{action} {path}")]

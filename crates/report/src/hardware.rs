@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use rtlgen::{Config, parameters};
+use flexmac_array::{ArrayConfig, parameters};
+use flexmac_synth::SynthReport;
 use serde::Serialize;
-use synth::SynthReport;
 
 use crate::error::ReportError;
 use crate::number::group;
@@ -14,7 +14,7 @@ use crate::run::JsonFile;
 #[derive(Debug, Clone, Default)]
 pub struct Hardware {
     /// A generated design.
-    pub design: Option<Config>,
+    pub design: Option<ArrayConfig>,
     /// A synthesis report.
     pub synth: Option<SynthReport>,
 }
@@ -47,14 +47,15 @@ pub fn read_synth(path: &Path) -> Result<SynthReport, ReportError> {
 ///
 /// # Errors
 /// [`ReportError::Design`].
-pub fn read_design(path: &Path) -> Result<Config, ReportError> {
-    rtlgen::read(path).map_err(|source| ReportError::Design { path: path.to_owned(), source })
+pub fn read_design(path: &Path) -> Result<ArrayConfig, ReportError> {
+    flexmac_rtlgen::read(path)
+        .map_err(|source| ReportError::Design { path: path.to_owned(), source })
 }
 
 /// The design's parameters.
-pub(crate) fn design_facts(config: &Config) -> Vec<Fact> {
+pub(crate) fn design_facts(config: &ArrayConfig) -> Vec<Fact> {
     let values = serde_json::to_value(config.spec()).unwrap_or_default();
-    let fact = |parameter: rtlgen::Parameter| {
+    let fact = |parameter: flexmac_array::Parameter| {
         let value = match values.get(parameter.name) {
             Some(serde_json::Value::String(text)) => text.clone(),
             Some(serde_json::Value::Array(items)) => {
@@ -113,6 +114,6 @@ pub(crate) fn synth_facts(report: &SynthReport) -> Vec<Fact> {
 
 /// Time that a run takes on the synthesized array: cycles times its clock period.
 pub(crate) fn seconds_on_array(report: &SynthReport, cycles: u64) -> Option<f64> {
-    let timing = report.timing.as_ref().filter(|_| report.top == rtlgen::TOP)?;
+    let timing = report.timing.as_ref().filter(|_| report.top == flexmac_rtlgen::TOP)?;
     Some(cycles as f64 * timing.period_ps * 1e-12)
 }

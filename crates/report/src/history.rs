@@ -3,14 +3,15 @@
 //! Only what the page shows is read, with types of this crate: fields that `flexmac train` adds
 //! later do not make earlier reports fail, and a long history costs columns, not whole records:
 //! what seldom changes is kept as its changes ([`Track`]).
-//! Reading `nn::IterationRecord` instead would tie each page to one version of the trainer.
+//! Reading `flexmac_record::IterationRecord` instead would tie each page to one version of the trainer.
 
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use fxp::Role;
-use rtlgen::Cycles;
+use flexmac_array::Cycles;
+use flexmac_fileio::bounded;
+use flexmac_fxp::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ReportError;

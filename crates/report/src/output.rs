@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use flexmac_fileio::atomic;
+
 use crate::error::ReportError;
 use crate::plots::Plot;
 
@@ -14,7 +16,7 @@ pub fn write_page(out: &Path, page: &str) -> Result<(), ReportError> {
     if let Some(parent) = out.parent() {
         fs::create_dir_all(parent).map_err(ReportError::io("create", parent))?;
     }
-    whole::write(out, page).map_err(ReportError::io("write", out))
+    atomic::write(out, page).map_err(ReportError::io("write", out))
 }
 
 /// Writes each drawing as a file of its own into `folder`, made where there is none; returns their

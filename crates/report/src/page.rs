@@ -12,17 +12,14 @@ use crate::run::Run;
 use crate::section::{Figure, Section, section};
 use crate::theme;
 
-macro_rules! templates {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../templates/report/", $name, ".tera")))),*]
-    };
-}
-
 /// The page and its sections; names end in `.html`, so that Tera escapes what they print.
-const TEMPLATES: &[(&str, &str)] =
-    templates!["page.html", "comparison.html", "run.html", "tables.html", "hardware.html"];
+const TEMPLATES: [&str; 5] =
+    ["page.html", "comparison.html", "run.html", "tables.html", "hardware.html"];
 
-const STYLE: &str = include_str!("../../../templates/report/style.css");
+/// Name and text of a template.
+fn template(name: &'static str) -> (&'static str, &'static str) {
+    (name, flexmac_assets::text(&format!("templates/report/{name}.tera")))
+}
 
 #[derive(Serialize)]
 struct Page<'a> {
@@ -55,13 +52,13 @@ pub fn page(runs: &[Run], hardware: &Hardware) -> Result<String, ReportError> {
     let overlays = if several { overlay_plots(runs) } else { Vec::new() };
     let page = Page {
         title: names.join(", "),
-        style: format!("{STYLE}{}", theme::page()),
+        style: format!("{}{}", flexmac_assets::text("templates/report/style.css"), theme::page()),
         version: env!("CARGO_PKG_VERSION"),
         comparison: if several { compare(runs) } else { Vec::new() },
         overlays: overlays.iter().map(Figure::from).collect(),
         runs: sections.collect(),
         names,
-        design_summary: hardware.design.as_ref().map(rtlgen::Config::summary),
+        design_summary: hardware.design.as_ref().map(flexmac_array::ArrayConfig::summary),
         design: hardware.design.as_ref().map(design_facts).unwrap_or_default(),
         trained_elsewhere: hardware
             .design
@@ -75,13 +72,13 @@ pub fn page(runs: &[Run], hardware: &Hardware) -> Result<String, ReportError> {
     };
     let failed = |error: &tera::Error| ReportError::Template { message: error.to_string() };
     let mut tera = Tera::default();
-    tera.add_raw_templates(TEMPLATES.iter().copied()).map_err(|error| failed(&error))?;
+    tera.add_raw_templates(TEMPLATES.map(template)).map_err(|error| failed(&error))?;
     let context = Context::from_serialize(&page).map_err(|error| failed(&error))?;
     tera.render("page.html", &context).map_err(|error| failed(&error))
 }
 
 /// Names of the runs whose recorded array has other parameters than `design`.
-fn trained_elsewhere<'a>(runs: &'a [Run], design: &rtlgen::Config) -> Vec<&'a str> {
+fn trained_elsewhere<'a>(runs: &'a [Run], design: &flexmac_array::ArrayConfig) -> Vec<&'a str> {
     let parameters = serde_json::to_value(design.spec()).unwrap_or_default();
     let differs = |run: &&Run| {
         run.array.iter().any(|(name, value)| parameters.get(name).is_some_and(|p| p != value))

@@ -1,6 +1,6 @@
 //! The drawings of one run. Where runs are compared, `overlay.rs` adds drawings of all.
 
-use fxp::Format;
+use flexmac_fxp::Format;
 
 use crate::chart::{
     Axis, Bar, Bars, COLUMNS, Curves, Heat, HeatCell, HeatRow, Series, Side, Ticks,
@@ -332,13 +332,13 @@ pub(crate) fn layers(history: &History) -> Vec<&str> {
 fn products(id: &str, history: &History, what: &ProductBars) -> Plot {
     let whole = (what.value)(&history.total).max(1) as f64;
     let bar = |layer: &str| {
-        let part = |(role, words): (fxp::Role, &str)| {
+        let part = |(role, words): (flexmac_fxp::Role, &str)| {
             let same = |product: &&Product| product.layer == layer && product.role == role;
             let value = history.products.iter().find(same).map_or(0, |p| (what.value)(&p.cost));
             let share = percent(value as f64 / whole);
             (value, format!("{layer}, {words}: {} {} ({share} of all)", group(value), what.unit))
         };
-        let parts: Vec<_> = fxp::Role::GEMMS.into_iter().zip(ROLES).map(part).collect();
+        let parts: Vec<_> = flexmac_fxp::Role::GEMMS.into_iter().zip(ROLES).map(part).collect();
         let sum = parts.iter().fold(0, |sum: u64, part| sum.saturating_add(part.0));
         let end = format!("{} ({:.0} %)", short(sum), 100.0 * sum as f64 / whole);
         Bar { label: layer.to_owned(), parts, end }
@@ -349,5 +349,5 @@ fn products(id: &str, history: &History, what: &ProductBars) -> Plot {
     Plot::new(id, title, caption, || bars.draw())
 }
 
-/// Words for the three products, in the order of [`fxp::Role::GEMMS`].
+/// Words for the three products, in the order of [`flexmac_fxp::Role::GEMMS`].
 pub(crate) const ROLES: [&str; 3] = ["forward", "input gradient", "weight gradient"];

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use flexmac_fileio::bounded;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use flexmac_synth::SynthReport;
 use serde::Serialize;
-use synth::SynthReport;
 
 use crate::hardware::{Fact, seconds_on_array};
 use crate::history::{Cost, History};
@@ -260,7 +260,7 @@ fn formats(history: &History) -> Vec<Vec<String>> {
 /// Table of products: layer, role, multiply-accumulates, passes each, cycles.
 fn products(history: &History) -> Vec<Vec<String>> {
     let words = |role| {
-        let place = fxp::Role::GEMMS.iter().position(|other| *other == role);
+        let place = flexmac_fxp::Role::GEMMS.iter().position(|other| *other == role);
         place.map_or_else(|| role.name().to_owned(), |place| ROLES[place].to_owned())
     };
     let row = |layer: &str, role: String, cost: &Cost| {

@@ -1,6 +1,6 @@
 //! One tensor over a run: formats by use, overflows.
 
-use fxp::Format;
+use flexmac_fxp::Format;
 use serde::{Deserialize, Serialize};
 
 use crate::track::Track;

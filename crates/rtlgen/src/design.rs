@@ -1,16 +1,13 @@
 //! The values that the parameters of the hand-written modules take in a design.
 
-use fxp::Rounding;
-
-use crate::bounds::ceil_log2;
-use crate::config::{Config, Style};
-use crate::{fp32, integer};
+use flexmac_array::{ArrayConfig, Style, ceil_log2, fp32, integer};
+use flexmac_fxp::Rounding;
 
 /// Names of Verilog parameters and their values.
 pub(crate) type Values = Vec<(&'static str, String)>;
 
 /// The parameters of `flexmac_column`, `flexmac_array` and `flexmac_core`.
-pub(crate) fn values(config: &Config) -> Values {
+pub(crate) fn values(config: &ArrayConfig) -> Values {
     let s = config.spec();
     let mut values = vec![
         ("ROWS", s.rows.to_string()),
@@ -26,7 +23,7 @@ pub(crate) fn values(config: &Config) -> Values {
     values
 }
 
-fn integer_values(config: &Config) -> Values {
+fn integer_values(config: &ArrayConfig) -> Values {
     let s = config.spec();
     let registers = integer::Pipeline::new(s.stages).registers;
     vec![
@@ -43,7 +40,7 @@ fn integer_values(config: &Config) -> Values {
     ]
 }
 
-fn float_values(config: &Config) -> Values {
+fn float_values(config: &ArrayConfig) -> Values {
     let pipeline = config.float_pipeline();
     let reduction = fp32::reduction(config.spec().lanes, pipeline.partial_sums());
     let codes = reduction.iter().rev().fold(0, |codes, step| codes << 3 | step.code());
@@ -72,7 +69,7 @@ fn with_value(line: &str, values: &Values) -> Option<String> {
 }
 
 /// Ports of `flexmac_core` whose width follows from the configuration, with that width.
-pub fn port_bits(config: &Config) -> Vec<(&'static str, u32)> {
+pub fn port_bits(config: &ArrayConfig) -> Vec<(&'static str, u32)> {
     let s = config.spec();
     let count_bits = |count: u32| ceil_log2(count + 1).max(1);
     let word = s.lanes * s.chunk;

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use flexmac_array::{ArrayConfig, ArraySpec};
+use flexmac_fileio::bounded;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, ConfigSpec};
 use crate::error::RtlgenError;
 use crate::place::{Guests, place};
 use crate::render::{SourceFile, package};
@@ -16,7 +17,7 @@ pub(crate) const FILE_LIST: &str = "flexmac.f";
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ConfigFile {
     generator: String,
-    pub(crate) parameters: ConfigSpec,
+    pub(crate) parameters: ArraySpec,
     derived: Derived,
 }
 
@@ -33,7 +34,7 @@ struct Derived {
 /// # Errors
 /// [`RtlgenError::ForeignFolder`] when `out` holds something else, [`RtlgenError::Io`] when the
 /// disk says no or another process is writing there. In each case `out` is as it was.
-pub fn write(config: &Config, out: &Path) -> Result<Vec<PathBuf>, RtlgenError> {
+pub fn write(config: &ArrayConfig, out: &Path) -> Result<Vec<PathBuf>, RtlgenError> {
     let mut files = package(config)?;
     files.push(config_file(config));
     place(&files, out, Guests::Kept)?;
@@ -45,7 +46,11 @@ pub fn write(config: &Config, out: &Path) -> Result<Vec<PathBuf>, RtlgenError> {
 ///
 /// # Errors
 /// As for [`write()`].
-pub fn write_copy(config: &Config, sources: &[SourceFile], out: &Path) -> Result<(), RtlgenError> {
+pub fn write_copy(
+    config: &ArrayConfig,
+    sources: &[SourceFile],
+    out: &Path,
+) -> Result<(), RtlgenError> {
     let mut files = package(config)?;
     files.retain(|file| !file.path.starts_with("rtl/") && file.path != FILE_LIST);
     let mut paths: Vec<String> = Vec::new();
@@ -64,7 +69,7 @@ pub fn write_copy(config: &Config, sources: &[SourceFile], out: &Path) -> Result
     place(&files, out, Guests::Removed)
 }
 
-fn config_file(config: &Config) -> SourceFile {
+fn config_file(config: &ArrayConfig) -> SourceFile {
     let record = ConfigFile {
         generator: format!("flexmac {}", env!("CARGO_PKG_VERSION")),
         parameters: config.spec().clone(),
@@ -84,7 +89,7 @@ fn config_file(config: &Config) -> SourceFile {
 ///
 /// # Errors
 /// [`RtlgenError::Io`], [`RtlgenError::ConfigFile`] or [`RtlgenError::Config`].
-pub fn read(path: &Path) -> Result<Config, RtlgenError> {
+pub fn read(path: &Path) -> Result<ArrayConfig, RtlgenError> {
     let path = if path.is_dir() { path.join(CONFIG_FILE) } else { path.to_owned() };
     Ok(read_record(&path)?.parameters.check()?)
 }

@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
+use flexmac_fileio::{atomic, bounded};
+
 use crate::error::RtlgenError;
 use crate::folder::{CONFIG_FILE, ConfigFile, FILE_LIST, io, read_record};
 use crate::render::{SourceFile, package};
@@ -133,7 +135,7 @@ fn swap(staging: &Path, out: &Path) -> Result<(), RtlgenError> {
     let (new, old, list) = (staging.join(NEW), staging.join(OLD), staging.join(HAD));
     fs::create_dir(&old).map_err(io("create", &old))?;
     let had: Vec<_> = ENTRIES.into_iter().filter(|name| is_there(&out.join(name))).collect();
-    whole::write(&list, had.join("\n")).map_err(io("write", &list))?;
+    atomic::write(&list, had.join("\n")).map_err(io("write", &list))?;
     // config.json, the first of the entries, is the first to go and the last to come.
     let aside = had.iter().map(|name| (out.join(name), old.join(name)));
     let into = ENTRIES.iter().rev().map(|name| (new.join(name), out.join(name)));

@@ -11,6 +11,7 @@ mod verilog;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
 pub(crate) use map::ID;
 pub use map::register_map;
 pub use software::{c_header, json, markdown, rust_module};
@@ -178,7 +179,7 @@ mod tests {
     /// Leaf cells hold the error codes as constants of their own.
     #[test]
     fn error_codes_are_those_of_the_leaf_cells() {
-        let check = include_str!("../../../rtl/bus/flexmac_check.v");
+        let check = flexmac_assets::rtl("flexmac_check.v");
         let map = register_map();
         let codes = &map.register("error").unwrap().field("code").unwrap().values;
         let mut found = 0;

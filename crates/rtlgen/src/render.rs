@@ -3,10 +3,10 @@
 //! Verilog and templates are embedded in the binary, so an installed `flexmac` needs no folder of
 //! its own. Output depends on the configuration alone: no dates, paths or hash order.
 
+use flexmac_array::{ArrayConfig, Style};
 use serde::Serialize;
 use tera::{Context, Tera};
 
-use crate::config::{Config, Style};
 use crate::design::{Values, values, with_values};
 use crate::error::RtlgenError;
 use crate::registers::{c_header, json, markdown, register_map, regs_context, rust_module};
@@ -27,92 +27,76 @@ pub struct SourceFile {
     pub text: String,
 }
 
-macro_rules! leaf {
-    ($path:literal) => {
-        ($path, include_str!(concat!("../../../rtl/", $path)))
-    };
-}
-
-macro_rules! leaves {
-    ($($path:literal),* $(,)?) => {
-        &[$(leaf!($path)),*]
-    };
-}
-
 /// Cells that every style has, copied as they are.
-const LEAVES: &[Text] = leaves![
-    "lib/flexmac_counter.v",
-    "lib/flexmac_delay.v",
-    "core/flexmac_drain.v",
-    "lib/flexmac_pipe.v",
-    "core/flexmac_stats.v",
+const LEAVES: &[&str] = &[
+    "flexmac_counter.v",
+    "flexmac_delay.v",
+    "flexmac_drain.v",
+    "flexmac_pipe.v",
+    "flexmac_stats.v",
 ];
 
 /// ... that integer styles have.
-const INTEGER_LEAVES: &[Text] = leaves![
-    "pe/flexmac_accumulate.v",
-    "lib/flexmac_adder.v",
-    "lib/flexmac_adder_segment.v",
-    "pe/flexmac_csa.v",
-    "pe/flexmac_dot.v",
-    "lib/flexmac_fifo.v",
-    "core/flexmac_lfsr.v",
-    "core/flexmac_mode.v",
-    "core/flexmac_requant.v",
-    "core/flexmac_results.v",
-    "core/flexmac_saturate.v",
-    "core/flexmac_seq.v",
-    "lib/flexmac_skew.v",
-    "core/flexmac_sum.v",
+const INTEGER_LEAVES: &[&str] = &[
+    "flexmac_accumulate.v",
+    "flexmac_adder.v",
+    "flexmac_adder_segment.v",
+    "flexmac_csa.v",
+    "flexmac_dot.v",
+    "flexmac_fifo.v",
+    "flexmac_lfsr.v",
+    "flexmac_mode.v",
+    "flexmac_requant.v",
+    "flexmac_results.v",
+    "flexmac_saturate.v",
+    "flexmac_seq.v",
+    "flexmac_skew.v",
+    "flexmac_sum.v",
 ];
 
-const FLEX_LEAVES: &[Text] = leaves!["pe/flexmac_pe.v"];
+const FLEX_LEAVES: &[&str] = &["flexmac_pe.v"];
 
-const FIXED_LEAVES: &[Text] = leaves!["pe/flexmac_fixed_pe.v"];
+const FIXED_LEAVES: &[&str] = &["flexmac_fixed_pe.v"];
 
-const FP32_LEAVES: &[Text] = leaves![
-    "lib/flexmac_adder.v",
-    "lib/flexmac_adder_segment.v",
-    "pe/flexmac_fp32_add.v",
-    "core/fp32/flexmac_fp32_edge.v",
-    "pe/flexmac_fp32_mul.v",
-    "pe/flexmac_fp32_pe.v",
-    "core/fp32/flexmac_fp32_seq.v",
-    "pe/flexmac_fp32_unit.v",
-    "lib/flexmac_lzc.v",
+const FP32_LEAVES: &[&str] = &[
+    "flexmac_adder.v",
+    "flexmac_adder_segment.v",
+    "flexmac_fp32_add.v",
+    "flexmac_fp32_edge.v",
+    "flexmac_fp32_mul.v",
+    "flexmac_fp32_pe.v",
+    "flexmac_fp32_seq.v",
+    "flexmac_fp32_unit.v",
+    "flexmac_lzc.v",
 ];
 
 /// ... that put the core behind buses.
-const BUS_LEAVES: &[Text] = leaves![
-    "bus/flexmac_axil.v",
-    "bus/flexmac_bank.v",
-    "bus/flexmac_check.v",
-    "bus/flexmac_error.v",
-    "bus/flexmac_issue.v",
-    "bus/flexmac_load.v",
-    "bus/flexmac_operand.v",
-    "bus/flexmac_outlet.v",
-    "bus/flexmac_packet.v",
-    "lib/flexmac_queue.v",
-    "lib/flexmac_skid.v",
+const BUS_LEAVES: &[&str] = &[
+    "flexmac_axil.v",
+    "flexmac_bank.v",
+    "flexmac_check.v",
+    "flexmac_error.v",
+    "flexmac_issue.v",
+    "flexmac_load.v",
+    "flexmac_operand.v",
+    "flexmac_outlet.v",
+    "flexmac_packet.v",
+    "flexmac_queue.v",
+    "flexmac_skid.v",
 ];
 
-/// Hand-written modules of the integer styles whose parameters take the values of a design.
-const MODULES: &[Text] =
-    leaves!["core/flexmac_column.v", "core/flexmac_array.v", "core/flexmac_core.v"];
+/// Modules of the integer styles whose parameters take the values of a design, below `rtl/`.
+const MODULES: &[&str] = &["core/flexmac_column.v", "core/flexmac_array.v", "core/flexmac_core.v"];
 
 /// ... of the float style.
-const FP32_MODULES: &[Text] =
-    leaves!["core/fp32/flexmac_column.v", "core/fp32/flexmac_array.v", "core/fp32/flexmac_core.v"];
+const FP32_MODULES: &[&str] =
+    &["core/fp32/flexmac_column.v", "core/fp32/flexmac_array.v", "core/fp32/flexmac_core.v"];
 
 /// ... that puts the core behind buses.
-const BUS_MODULE: Text = leaf!("bus/flexmac_top.v");
-
-/// Path below rtl/ and text of a file.
-type Text = (&'static str, &'static str);
+const BUS_MODULE: &str = "bus/flexmac_top.v";
 
 /// Leaf cells, and the modules above them, of a style.
-fn parts(style: Style) -> (Vec<Text>, &'static [Text]) {
+fn parts(style: Style) -> (Vec<&'static str>, &'static [&'static str]) {
     match style {
         Style::Flex => ([LEAVES, INTEGER_LEAVES, FLEX_LEAVES].concat(), MODULES),
         // A one-pass PE adds its own products up.
@@ -121,16 +105,29 @@ fn parts(style: Style) -> (Vec<Text>, &'static [Text]) {
     }
 }
 
+/// A hand-written cell, as it is.
+fn leaf(name: &&str) -> SourceFile {
+    SourceFile { path: format!("rtl/{name}"), text: flexmac_assets::rtl(name).to_owned() }
+}
+
+/// A module whose parameters take the values of the design; `source` is its path in the repository.
+fn module(config: &ArrayConfig, source: &str, values: &Values) -> SourceFile {
+    let folder = source.split('/').next().unwrap_or(source);
+    let name = source.rsplit('/').next().unwrap_or(source);
+    let text = with_values(flexmac_assets::text(source), values);
+    SourceFile { path: format!("{folder}/{name}"), text: head(config, source) + &text }
+}
+
 /// The one module that is rendered: its ports and cases follow from the register map.
-const REGISTER_FILE: &str = include_str!("../../../templates/flexmac_regs.v.tera");
+fn register_file(config: &ArrayConfig) -> Result<SourceFile, RtlgenError> {
+    let source = "templates/flexmac_regs.v.tera";
+    let context = regs_context(&register_map(), head(config, source).trim_end().to_owned());
+    let text = render_text("flexmac_regs", flexmac_assets::text(source), &context)?;
+    Ok(SourceFile { path: "rtl/flexmac_regs.v".to_owned(), text })
+}
 
 /// The smallest test bench of a whole design.
-const TESTBENCH: &str = include_str!("../../../sim/flexmac_top_tb.v");
-const TESTBENCH_FILE: &str = "sim/flexmac_top_tb.v";
-
-const FILE_LIST: &str = include_str!("../../../templates/flexmac.f.tera");
-const FUSESOC: &str = include_str!("../../../templates/flexmac.core.tera");
-const BENDER: &str = include_str!("../../../templates/Bender.yml.tera");
+const TESTBENCH: &str = "sim/flexmac_top_tb.v";
 
 /// Context of the file list, the FuseSoC core and the Bender manifest.
 #[derive(Debug, Serialize)]
@@ -147,53 +144,29 @@ struct Package {
 ///
 /// # Errors
 /// [`RtlgenError::Template`], which would be a fault of this program.
-pub fn verilog(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
+pub fn verilog(config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
     let (mut leaves, modules) = parts(config.style());
-    leaves.sort_unstable_by_key(|(path, _)| file_name(path));
+    leaves.sort_unstable();
     let values = values(config);
-    let mut files: Vec<_> = leaves.into_iter().map(copy).collect();
-    files.extend(modules.iter().map(|module| instance(config, *module, &values)));
+    let mut files: Vec<_> = leaves.iter().map(leaf).collect();
+    files.extend(modules.iter().map(|path| module(config, &format!("rtl/{path}"), &values)));
     if has_bus_top(config) {
-        files.extend(BUS_LEAVES.iter().copied().map(copy));
+        files.extend(BUS_LEAVES.iter().map(leaf));
         files.push(register_file(config)?);
-        files.push(instance(config, BUS_MODULE, &top_values(config)));
+        files.push(module(config, &format!("rtl/{BUS_MODULE}"), &top_values(config)));
     }
     Ok(files)
 }
 
 /// Whether a design has `flexmac_top`: its registers and streams are those of the flexible array.
-fn has_bus_top(config: &Config) -> bool {
+fn has_bus_top(config: &ArrayConfig) -> bool {
     config.spec().style == Style::Flex
 }
 
-fn file_name(path: &'static str) -> &'static str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
-/// A leaf cell, as it is.
-fn copy((path, text): Text) -> SourceFile {
-    SourceFile { path: format!("rtl/{}", file_name(path)), text: text.to_owned() }
-}
-
-/// A module whose parameters take the values of the design.
-fn instance(config: &Config, (path, text): Text, values: &Values) -> SourceFile {
-    let head = head(config, &format!("rtl/{path}"));
-    SourceFile {
-        path: format!("rtl/{}", file_name(path)),
-        text: format!("{head}\n{}", with_values(text, values)),
-    }
-}
-
-fn register_file(config: &Config) -> Result<SourceFile, RtlgenError> {
-    let regs = regs_context(&register_map(), head(config, "templates/flexmac_regs.v.tera"));
-    let text = render_text("flexmac_regs", REGISTER_FILE, &regs)?;
-    Ok(SourceFile { path: "rtl/flexmac_regs.v".to_owned(), text })
-}
-
 /// First line of a generated module.
-fn head(config: &Config, source: &str) -> String {
+fn head(config: &ArrayConfig, source: &str) -> String {
     format!(
-        "// Generated by flexmac {} from {source} for {}.",
+        "// Generated by flexmac {} from {source} for {}.\n",
         env!("CARGO_PKG_VERSION"),
         config.summary()
     )
@@ -204,7 +177,7 @@ fn head(config: &Config, source: &str) -> String {
 ///
 /// # Errors
 /// [`RtlgenError::Template`], which would be a fault of this program.
-pub fn package(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
+pub fn package(config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
     let mut files = verilog(config)?;
     let package = Package {
         version: env!("CARGO_PKG_VERSION"),
@@ -212,11 +185,10 @@ pub fn package(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
         files: files.iter().map(|file| file.path.clone()).collect(),
         toplevel: if has_bus_top(config) { BUS_TOP } else { TOP },
         has_testbench: has_bus_top(config),
-        testbench: TESTBENCH_FILE,
+        testbench: TESTBENCH,
     };
-    for (name, template) in
-        [("flexmac.f", FILE_LIST), ("flexmac.core", FUSESOC), ("Bender.yml", BENDER)]
-    {
+    for name in ["flexmac.f", "flexmac.core", "Bender.yml"] {
+        let template = flexmac_assets::text(&format!("templates/{name}.tera"));
         let text = render_text(name, template, &package)?;
         files.push(SourceFile { path: name.to_owned(), text });
     }
@@ -227,12 +199,10 @@ pub fn package(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
 }
 
 /// What comes with `flexmac_top`: a testbench, and the register map for software.
-fn bus_extras(config: &Config) -> Result<Vec<SourceFile>, RtlgenError> {
+fn bus_extras(config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
     let mut files = Vec::new();
     let map = register_map();
-    let head = head(config, TESTBENCH_FILE);
-    let text = format!("{head}\n{}", with_values(TESTBENCH, &top_values(config)));
-    files.push(SourceFile { path: TESTBENCH_FILE.to_owned(), text });
+    files.push(module(config, TESTBENCH, &top_values(config)));
     for (name, text) in [
         ("flexmac_regs.h", c_header(&map)?),
         ("flexmac_regs.rs", rust_module(&map)?),
@@ -263,18 +233,18 @@ fn template_error(name: &'static str, error: &tera::Error) -> RtlgenError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ConfigSpec;
+    use flexmac_array::ArraySpec;
 
     #[test]
     fn output_depends_on_the_configuration_alone() {
-        let config = ConfigSpec::default().check().unwrap();
+        let config = ArraySpec::default().check().unwrap();
         assert_eq!(package(&config).unwrap(), package(&config).unwrap());
     }
 
     #[test]
     fn every_file_holds_the_module_it_is_named_after() {
-        let spec = ConfigSpec { rows: 3, cols: 5, lanes: 3, ..ConfigSpec::default() };
-        let baseline = |style: Style| ConfigSpec {
+        let spec = ArraySpec { rows: 3, cols: 5, lanes: 3, ..ArraySpec::default() };
+        let baseline = |style: Style| ArraySpec {
             style,
             chunk: style.default_chunk(32),
             rounding: style.default_rounding(),

@@ -1,9 +1,8 @@
 //! What the buses and the command check add to the values of a design.
 
-use fxp::Rounding;
+use flexmac_array::{ArrayConfig, ceil_log2};
+use flexmac_fxp::Rounding;
 
-use crate::bounds::ceil_log2;
-use crate::config::Config;
 use crate::design::{Values, values};
 
 /// Widest k + lanes - 1 that the word count must be exact for: 2^18 + 15.
@@ -28,7 +27,7 @@ pub struct StreamBits {
 
 impl StreamBits {
     /// The widths of a configuration.
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &ArrayConfig) -> Self {
         let s = config.spec();
         let digits = |ports: u32| (ports * s.lanes * s.chunk).next_multiple_of(8);
         let preload_slot = config.sum_bits().next_multiple_of(32);
@@ -44,7 +43,7 @@ impl StreamBits {
 }
 
 /// The parameters of `flexmac_top` and of its test bench.
-pub(crate) fn top_values(config: &Config) -> Values {
+pub(crate) fn top_values(config: &ArrayConfig) -> Values {
     let s = config.spec();
     let (reciprocal, places) = reciprocal(s.lanes);
     let modes: u32 = s.rounding.iter().map(|mode| 1 << mode.encoding()).sum();
@@ -63,7 +62,7 @@ pub(crate) fn top_values(config: &Config) -> Values {
 }
 
 /// The first rounding mode the design has: the test bench drops nothing, so every mode must agree.
-fn first_mode(config: &Config) -> u8 {
+fn first_mode(config: &ArrayConfig) -> u8 {
     config.spec().rounding.iter().map(Rounding::encoding).next().unwrap_or_default()
 }
 
@@ -92,11 +91,9 @@ mod tests {
         }
     }
 
-    const TOP: &str = include_str!("../../../rtl/bus/flexmac_top.v");
-
     /// Names of ports and what they are connected to, of the register file in `flexmac_top`.
     fn connections() -> Vec<(&'static str, &'static str)> {
-        let (_, instance) = TOP.split_once("flexmac_regs u_regs (").expect("an instance");
+        let (_, instance) = flexmac_assets::rtl("flexmac_top.v").split_once("flexmac_regs u_regs (").expect("an instance");
         let (instance, _) = instance.split_once(");\n\n").expect("its end");
         instance
             .lines()
@@ -128,13 +125,13 @@ mod tests {
         let bus = connected.iter().take_while(|(port, _)| *port != "id_i").count();
         let connected: Vec<_> = connected[bus..].iter().map(|(port, _)| *port).collect();
         assert_eq!(connected, ports);
-        assert!(TOP.contains(&format!("ID = 32'h{:08x};", crate::registers::ID)));
+        assert!(flexmac_assets::rtl("flexmac_top.v").contains(&format!("ID = 32'h{:08x};", crate::registers::ID)));
     }
 
     #[test]
     fn every_parameter_can_be_read_back() {
         let connected = connections();
-        for parameter in crate::describe::parameters() {
+        for parameter in flexmac_array::parameters() {
             let port = format!("param_{}", parameter.name);
             assert!(connected.iter().any(|(name, _)| name.starts_with(&port)), "{port}");
         }

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use synth::{Error, SynthConfig, Target, run};
+use flexmac_synth::{Error, SynthConfig, Target, run};
 
 fn main() -> Result<(), Error> {
     let mut args = std::env::args().skip(1);

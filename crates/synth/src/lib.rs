@@ -1,7 +1,7 @@
 //! Yosys and OpenSTA runs, parsed into typed reports.
 //!
 //! Role: take generated Verilog-2005, give area, resources and clock. [`run`] stages its inputs in
-//! the output folder, renders the scripts of `scripts/synth`, runs the tools there and reads their
+//! the output folder, renders the scripts of `crates/synth/scripts`, runs the tools there and reads their
 //! reports back. A run into a folder that holds an earlier one repeats only the stages whose inputs
 //! changed or whose outputs are not whole. Main decision: the tools are run as programs on plain
 //! script files that stay beside the results, so each number can be reproduced without this crate;
@@ -9,13 +9,13 @@
 //! zero or not finite is an error, never a default.
 //!
 //! ```no_run
-//! use synth::{SynthConfig, Target, run};
+//! use flexmac_synth::{SynthConfig, Target, run};
 //!
 //! let config = SynthConfig::new("flexmac_core", Target::default_liberty(), "out/synth")
 //!     .sources(["out/rtl/flexmac_core.v"]);
 //! let report = run(&config, &mut |progress| eprintln!("{progress}"))?;
 //! println!("{:?} um2, {:?}", report.area_um2, report.timing);
-//! # Ok::<(), synth::Error>(())
+//! # Ok::<(), flexmac_synth::Error>(())
 //! ```
 
 mod config;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 
+use flexmac_fileio::bounded;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, io_error};

@@ -4,7 +4,7 @@
 //! On the netlists of this project `&nf -D` does nothing, and a target of `upsize` and `dnsize`
 //! saves one or two per cent and makes a module that holds part of a path slower than the path
 //! allows; how logic is rebuilt and mapped moves area and delay by a third
-//! (scripts/synth/README.md).
+//! (docs/results/mapping.md).
 
 /// A way to map a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(crate) const RECIPES: [Recipe; 4] = [
 ];
 
 /// What maps without a period: smaller than Yosys 0.23's own script and a quarter to a third faster
-/// (scripts/synth/README.md).
+/// (docs/results/mapping.md).
 pub(crate) const DEFAULT: Recipe = RECIPES[2];
 
 /// Part of the period that the logic of a module with registers may take; the rest is for the

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use flexmac_fileio::atomic;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, io_error};
@@ -163,7 +164,7 @@ pub struct ModuleReport {
     pub area_um2: Option<f64>,
 }
 
-/// Clock of the mapped netlist; see `scripts/synth/README.md` for what it leaves out.
+/// Clock of the mapped netlist; see `crates/synth/scripts/README.md` for what it leaves out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TimingReport {
     /// Period given to OpenSTA, in picoseconds; the nominal one when the caller set no target.
@@ -282,6 +283,6 @@ impl SynthReport {
             .map_err(std::io::Error::other)
             .map_err(io_error("serialise", &target))?;
         text.push('\n');
-        whole::write(&target, text).map_err(io_error("write", target))
+        atomic::write(&target, text).map_err(io_error("write", target))
     }
 }

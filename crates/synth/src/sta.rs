@@ -10,7 +10,7 @@ use crate::yosys::fill;
 /// OpenSTA's log.
 pub(crate) const LOG: &str = "sta.log";
 
-const TIMING: &str = include_str!("../../../scripts/synth/timing.tcl");
+const TIMING: &str = include_str!("../scripts/timing.tcl");
 
 /// Period given to OpenSTA when the caller sets no target, in picoseconds. Its size does not
 /// matter: period minus slack is the same for every given period.

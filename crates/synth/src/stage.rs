@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use flexmac_fileio::atomic;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, io_error};
@@ -174,7 +175,7 @@ impl Ledger {
         let text = serde_json::to_string_pretty(&stamp)
             .map_err(std::io::Error::other)
             .map_err(io_error("serialise", &stamp_path))?;
-        whole::write(&stamp_path, text + "\n").map_err(io_error("write", &stamp_path))?;
+        atomic::write(&stamp_path, text + "\n").map_err(io_error("write", &stamp_path))?;
         self.note(step, &stamp_path, stamp.wall_s, false);
         Ok(())
     }

@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use flexmac_fileio::bounded;
+
 use crate::error::{Error, io_error};
 
 /// A program on the search path.

@@ -13,16 +13,16 @@ use crate::liberty::ClockGate;
 /// The log of the run that reads the sources.
 pub(crate) const LOG: &str = "yosys.log";
 
-const READ: &str = include_str!("../../../scripts/synth/read.ys");
-const GENERIC: &str = include_str!("../../../scripts/synth/generic.ys");
-const ICE40: &str = include_str!("../../../scripts/synth/ice40.ys");
-const ECP5: &str = include_str!("../../../scripts/synth/ecp5.ys");
-const XILINX: &str = include_str!("../../../scripts/synth/xilinx.ys");
-const ELABORATE: &str = include_str!("../../../scripts/synth/elaborate.ys");
-const UNIT: &str = include_str!("../../../scripts/synth/unit.ys");
-const LINK: &str = include_str!("../../../scripts/synth/link.ys");
-const CLOCK_GATES: &str = include_str!("../../../scripts/synth/clock_gates.v");
-const ABC: &str = include_str!("../../../scripts/synth/abc.script");
+const READ: &str = include_str!("../scripts/read.ys");
+const GENERIC: &str = include_str!("../scripts/generic.ys");
+const ICE40: &str = include_str!("../scripts/ice40.ys");
+const ECP5: &str = include_str!("../scripts/ecp5.ys");
+const XILINX: &str = include_str!("../scripts/xilinx.ys");
+const ELABORATE: &str = include_str!("../scripts/elaborate.ys");
+const UNIT: &str = include_str!("../scripts/unit.ys");
+const LINK: &str = include_str!("../scripts/link.ys");
+const CLOCK_GATES: &str = include_str!("../scripts/clock_gates.v");
+const ABC: &str = include_str!("../scripts/abc.script");
 
 /// Fills `@NAME@` placeholders; the comment lines that explain them are left out.
 pub fn fill(template: &str, values: &[(&str, &str)]) -> String {

@@ -18,7 +18,7 @@ use crate::spec::{BuildSpec, TraceKind};
 use crate::toolchain::{Runner, Toolchain};
 
 /// The C face of every model; embedded, so that an installed binary needs no source tree.
-pub(crate) const SHIM: &str = include_str!("../../../sim/shim.cpp");
+pub(crate) const SHIM: &str = include_str!("../shim/shim.cpp");
 
 /// The shared object in an entry.
 pub(crate) const MODEL_FILE: &str = "model.so";

@@ -1,4 +1,4 @@
-//! The foreign functions of `sim/shim.cpp`, resolved once per library. The one file that knows
+//! The foreign functions of `shim/shim.cpp`, resolved once per library. The one file that knows
 //! their names.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -49,7 +49,7 @@ impl Api {
         macro_rules! function {
             ($name:literal) => {
                 // SAFETY: the type asked for is that of the field it is stored in, which is
-                // the one sim/shim.cpp declares for this name.
+                // the one shim/shim.cpp declares for this name.
                 *unsafe { object.get($name) }.map_err(|reason| refuse(reason.to_string()))?
             };
         }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use report::DATA_ID;
+use flexmac_report::DATA_ID;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -29,7 +29,6 @@ pub fn fixture() -> (TempDir, PathBuf) {
 }
 
 /// The page's block of numbers.
-#[allow(dead_code, reason = "not every test binary looks at it")]
 pub fn data_of(page: &str) -> Value {
     let open = format!("<script type=\"application/json\" id=\"{DATA_ID}\">");
     let (_, rest) = page.split_once(&open).expect("a data block");

@@ -1,8 +1,6 @@
 //! Designs and helpers shared by the tests. Models are cached in the build folder, so only the
 //! first run compiles; tests of the cache itself use a temporary one.
 
-#![allow(dead_code)] // each test binary uses a part of this module
-
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -31,7 +29,7 @@ pub fn cache() -> Cache {
     Cache::at(Path::new(env!("CARGO_TARGET_TMPDIR")).join("models")).unwrap()
 }
 
-/// A command that runs the test `name` of this binary again, to let `set` change its environment.
+/// A command that runs the test `name`, its module before it, again, to let `set` change its environment.
 /// The test tells parent from child by the variable `VERILATED_TEST_CHILD`.
 pub fn child(name: &str, set: impl FnOnce(&mut Command)) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -45,10 +43,11 @@ pub fn is_child() -> bool {
     std::env::var_os("VERILATED_TEST_CHILD").is_some()
 }
 
-/// Standard output of a child, which must have passed.
+/// Standard output of a child, whose one test must have passed.
 pub fn text(output: Output) -> String {
     let (out, err) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "child failed:\n{out}{err}");
+    assert!(out.contains("test result: ok. 1 passed"), "no such test:\n{out}");
     out.into_owned()
 }

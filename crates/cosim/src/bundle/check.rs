@@ -2,20 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use fxp::{Counters, Lfsr};
-use rtlgen::{Config, ConfigSpec, Schedule};
+use flexmac_array::{ArrayConfig, ArraySpec, Schedule};
+use flexmac_engine::{Difference, IntegerGemm, wrong_tiles_bound};
+use flexmac_fxp::{Counters, Lfsr};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::part::{Lines, Part};
 use super::{Bundle, refuse};
 use crate::checked::compare_counts;
-use crate::error::EngineError;
-use crate::lower::Lowered;
-use crate::mismatch::Difference;
+use crate::error::{BundleError, SimulationError};
 use crate::rtl::RtlEngine;
-use crate::run::{Job, Played};
-use crate::sample::wrong_tiles_bound;
+use crate::run::{PackedGemm, TileResults};
 use crate::sampled::places;
 
 /// What the RTL made of a bundle.
@@ -25,7 +23,7 @@ pub struct Verdict {
     /// Its file.
     pub bundle: String,
     /// The array.
-    pub config: ConfigSpec,
+    pub config: ArraySpec,
     /// The run's seed.
     pub run: u64,
     /// Share of the tiles that were drawn.
@@ -47,8 +45,8 @@ impl Verdict {
     /// no bundle's, is left out.
     ///
     /// # Errors
-    /// [`EngineError::Bundle`] for other text, and for counts that contradict each other.
-    pub fn in_lines(text: &str) -> Result<Vec<Self>, EngineError> {
+    /// [`BundleError::Content`] for other text, and for counts that contradict each other.
+    pub fn in_lines(text: &str) -> Result<Vec<Self>, BundleError> {
         let mut verdicts = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
             let other = |error| {
@@ -78,7 +76,7 @@ pub struct WrongTile {
     /// Layer of its product.
     pub layer: u64,
     /// Role of its product.
-    pub role: fxp::Role,
+    pub role: flexmac_fxp::Role,
     /// Its number in the product.
     pub tile: u64,
     /// The first difference in it.
@@ -105,9 +103,9 @@ impl Merged {
     /// Merges verdicts of one run.
     ///
     /// # Errors
-    /// [`EngineError::Bundle`] for verdicts of several runs, arrays or rates, for two of one
+    /// [`BundleError::Content`] for verdicts of several runs, arrays or rates, for two of one
     /// iteration, for more tiles than can be counted, and for none.
-    pub fn new(verdicts: &[Verdict]) -> Result<Self, EngineError> {
+    pub fn new(verdicts: &[Verdict]) -> Result<Self, BundleError> {
         let Some(first) = verdicts.first() else {
             return Err(refuse("verdicts", "at least one", 0));
         };
@@ -150,12 +148,12 @@ impl Bundle {
     /// Refuses an array that is not the bundle's.
     ///
     /// # Errors
-    /// [`EngineError::Bundle`] with the parameters that differ.
-    pub fn check_array(&self, config: &Config) -> Result<(), EngineError> {
+    /// [`BundleError::Content`] with the parameters that differ.
+    pub fn check_array(&self, config: &ArrayConfig) -> Result<(), BundleError> {
         if *config == self.config {
             return Ok(());
         }
-        let parameters = |config: &Config| match serde_json::to_value(config.spec()) {
+        let parameters = |config: &ArrayConfig| match serde_json::to_value(config.spec()) {
             Ok(Value::Object(parameters)) => parameters,
             _ => serde_json::Map::new(),
         };
@@ -178,9 +176,9 @@ impl BundleChecker {
     /// checked engine does, and compares what comes out with what the bundle expects.
     ///
     /// # Errors
-    /// [`EngineError::Bundle`] for a bundle of another array; those of driving a model. Tiles that
+    /// [`BundleError::Content`] for a bundle of another array; those of driving a model. Tiles that
     /// differ are in the verdict.
-    pub fn check(&mut self, name: &str, bundle: &Bundle) -> Result<Verdict, EngineError> {
+    pub fn check(&mut self, name: &str, bundle: &Bundle) -> Result<Verdict, BundleError> {
         let config = self.rtl.config().clone();
         bundle.check_array(&config)?;
         let mut wrong = Vec::new();
@@ -200,14 +198,13 @@ impl BundleChecker {
         })
     }
 
-    fn part(&mut self, config: &Config, part: &Part) -> Result<Vec<WrongTile>, EngineError> {
+    fn part(&mut self, config: &ArrayConfig, part: &Part) -> Result<Vec<WrongTile>, BundleError> {
         let (lowered, lines) = (part.lowered(config), part.head.lines(config));
-        let product = part.product()?;
-        let job = Job::new(config, &lowered, &product).named(&lines.names);
+        let packed = PackedGemm::new(config, &lowered).named(&lines.names);
         let expected = Expected::new(config, part, &lowered, &lines);
         let all: Vec<_> = (0..lines.tiles.len()).collect();
-        let together = match self.rtl.play(&job, &lines.tiles, false) {
-            Err(error @ EngineError::Hang { .. }) => Difference::Hang(error.to_string()),
+        let together = match self.rtl.simulate(&packed, &lines.tiles, false) {
+            Err(error @ SimulationError::Hang { .. }) => Difference::Hang(error.to_string()),
             played => {
                 let played = played?;
                 let wrong: Vec<_> = expected.wrong_results(&played, &all);
@@ -226,8 +223,10 @@ impl BundleChecker {
         // leaves a fresh one behind for the next product.
         let mut wrong = Vec::new();
         for tile in all {
-            let difference = match self.rtl.play(&job, &[lines.tiles[tile]], true) {
-                Err(error @ EngineError::Hang { .. }) => Some(Difference::Hang(error.to_string())),
+            let difference = match self.rtl.simulate(&packed, &[lines.tiles[tile]], true) {
+                Err(error @ SimulationError::Hang { .. }) => {
+                    Some(Difference::Hang(error.to_string()))
+                }
                 played => {
                     let played = played?;
                     let mut results = expected.wrong_results(&played, &[tile]);
@@ -252,16 +251,21 @@ impl BundleChecker {
 
 /// What a part must come to.
 struct Expected<'a> {
-    config: &'a Config,
+    config: &'a ArrayConfig,
     part: &'a Part,
-    lowered: &'a Lowered<'a>,
+    lowered: &'a IntegerGemm<'a>,
     lines: &'a Lines,
     /// Results of the tiles before each, by drawn tile, and of all.
     offsets: Vec<usize>,
 }
 
 impl<'a> Expected<'a> {
-    fn new(config: &'a Config, part: &'a Part, lowered: &'a Lowered<'a>, lines: &'a Lines) -> Self {
+    fn new(
+        config: &'a ArrayConfig,
+        part: &'a Part,
+        lowered: &'a IntegerGemm<'a>,
+        lines: &'a Lines,
+    ) -> Self {
         let mut offsets = vec![0];
         let mut all = 0;
         for tile in &lines.tiles {
@@ -276,7 +280,7 @@ impl<'a> Expected<'a> {
     }
 
     /// The tiles whose results or sums differ, of the drawn tiles `ran`, in their order.
-    fn wrong_results(&self, played: &Played, ran: &[usize]) -> Vec<WrongTile> {
+    fn wrong_results(&self, played: &TileResults, ran: &[usize]) -> Vec<WrongTile> {
         let (mut wrong, mut found) = (Vec::new(), 0);
         for tile in ran {
             let expected = self.offsets[*tile];
@@ -305,7 +309,7 @@ impl<'a> Expected<'a> {
 
     fn wrong_result(
         &self,
-        played: &Played,
+        played: &TileResults,
         (expected, found): (usize, usize),
         ((row, col), (tile, tile_row, tile_col)): ((usize, usize), (u64, usize, usize)),
     ) -> Option<Difference> {
@@ -330,7 +334,7 @@ impl<'a> Expected<'a> {
     }
 
     /// Counters and cycles of a tile that ran alone, from the definitions.
-    fn wrong_counts(&self, played: &Played, tile: usize) -> Option<Difference> {
+    fn wrong_counts(&self, played: &TileResults, tile: usize) -> Option<Difference> {
         let (seed, number) = (self.part.head.seed, self.lines.tiles[tile]);
         let name = self.part.head.tiles[tile];
         let columns = 0..self.config.cols() as u64;

@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
+use flexmac_engine::{Engine, EngineError, Gemm, GemmResult, ReferenceEngine, Sample, lower};
+use flexmac_fileio::atomic;
+
 use super::{Bundle, Part};
-use crate::engine::{Engine, Outcome, Product};
-use crate::error::EngineError;
-use crate::lower::lower;
-use crate::reference::ReferenceEngine;
-use crate::sample::Sample;
+use crate::error::BundleError;
 
 /// Computes what the reference computes, and writes one bundle an iteration, of the tiles that the
 /// checked engine would check at the same rate.
@@ -30,25 +29,25 @@ impl BundlingEngine {
 }
 
 impl Engine<i32> for BundlingEngine {
-    fn gemm(&mut self, product: &Product<'_, i32>) -> Result<Outcome<i32>, EngineError> {
-        let outcome = self.reference.gemm(product)?;
+    fn gemm(&mut self, gemm: &Gemm<'_, i32>) -> Result<GemmResult<i32>, EngineError> {
         let config = self.reference.config();
-        let lowered = lower(config, self.reference.layout(), product)?;
+        let lowered = lower(config, self.reference.layout(), gemm)?;
+        let result = self.reference.integer_gemm(&lowered)?;
         let tiles = lowered.schedule.tiles();
-        let drawn = self.sample.of(product.seed, tiles);
+        let drawn = self.sample.of(lowered.seed, tiles);
         let bundle = self.bundle.get_or_insert_with(|| Bundle {
             config: config.clone(),
-            run: product.seed.run,
-            iteration: product.seed.iteration,
+            run: lowered.seed.run,
+            iteration: lowered.seed.iteration,
             rate: self.rate,
             tiles: 0,
             parts: Vec::new(),
         });
         bundle.tiles += tiles as u64;
         if !drawn.is_empty() {
-            bundle.parts.push(Part::new(config, &lowered, product, (&outcome.values, &drawn)));
+            bundle.parts.push(Part::new(config, &lowered, (&result.values, &drawn)));
         }
-        Ok(outcome)
+        Ok(result)
     }
 
     fn end_iteration(&mut self) -> Result<(), EngineError> {
@@ -56,11 +55,9 @@ impl Engine<i32> for BundlingEngine {
             None => Ok(()),
             Some(bundle) => {
                 let path = self.folder.join(Bundle::file_name(bundle.iteration));
-                whole::write(&path, bundle.encode()?).map_err(|source| EngineError::File {
-                    action: "write bundle",
-                    path,
-                    source,
-                })
+                let action = "write bundle";
+                let written = atomic::write(&path, bundle.encode()?);
+                Ok(written.map_err(|source| BundleError::File { action, path, source })?)
             }
         }
     }

@@ -18,8 +18,9 @@ mod check;
 mod engine;
 mod part;
 
+use flexmac_array::{ArrayConfig, ArraySpec, Style};
+use flexmac_fileio::bounded;
 use ndarray::Array2;
-use rtlgen::{Config, ConfigSpec, Style};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -27,8 +28,8 @@ pub use check::{BundleChecker, Merged, Verdict, WrongTile};
 pub use engine::BundlingEngine;
 pub use part::{Head, Part, Shape};
 
-use crate::error::EngineError;
-use crate::sample::Sample;
+use crate::error::BundleError;
+use flexmac_engine::Sample;
 
 const MAGIC: &[u8; 8] = b"FLEXMACB";
 const VERSION: u32 = 1;
@@ -39,7 +40,7 @@ const CHECKSUM: usize = 32;
 #[serde(deny_unknown_fields)]
 pub struct Header {
     /// The array.
-    pub config: ConfigSpec,
+    pub config: ArraySpec,
     /// The run's seed.
     pub run: u64,
     /// The iteration, from 0.
@@ -56,7 +57,7 @@ pub struct Header {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bundle {
     /// The array.
-    pub config: Config,
+    pub config: ArrayConfig,
     /// The run's seed.
     pub run: u64,
     /// The iteration, from 0.
@@ -83,8 +84,8 @@ impl Bundle {
     /// The bytes of its file.
     ///
     /// # Errors
-    /// [`EngineError::Bundle`] for more than a reader takes.
-    pub fn encode(&self) -> Result<Vec<u8>, EngineError> {
+    /// [`BundleError::Content`] for more than a reader takes.
+    pub fn encode(&self) -> Result<Vec<u8>, BundleError> {
         let header = Header {
             config: self.config.spec().clone(),
             run: self.run,
@@ -117,9 +118,9 @@ impl Bundle {
     /// The bundle in a file's bytes.
     ///
     /// # Errors
-    /// [`EngineError::Bundle`] for a file that is not one, was cut or altered; the errors of a
+    /// [`BundleError::Content`] for a file that is not one, was cut or altered; the errors of a
     /// product for numbers that no array takes.
-    pub fn decode(bytes: &[u8]) -> Result<Self, EngineError> {
+    pub fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
         let mut rest = Reader { bytes };
         let magic = rest.take("magic", MAGIC.len() as u128)?;
         if magic != MAGIC {
@@ -173,11 +174,11 @@ impl Bundle {
     }
 }
 
-fn refuse(what: &'static str, expected: impl ToString, found: impl ToString) -> EngineError {
-    EngineError::Bundle { what, expected: expected.to_string(), found: found.to_string() }
+fn refuse(what: &'static str, expected: impl ToString, found: impl ToString) -> BundleError {
+    BundleError::Content { what, expected: expected.to_string(), found: found.to_string() }
 }
 
-fn check_length(what: &'static str, most: u64, found: usize) -> Result<(), EngineError> {
+fn check_length(what: &'static str, most: u64, found: usize) -> Result<(), BundleError> {
     if found as u64 > most {
         let expected = format!("at most {most} bytes (a lower rate draws fewer tiles)");
         return Err(refuse(what, expected, found));
@@ -200,7 +201,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, what: &'static str, length: u128) -> Result<&'a [u8], EngineError> {
+    fn take(&mut self, what: &'static str, length: u128) -> Result<&'a [u8], BundleError> {
         match usize::try_from(length).ok().and_then(|length| self.bytes.split_at_checked(length)) {
             Some((taken, rest)) => {
                 self.bytes = rest;
@@ -211,7 +212,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A number of up to 8 bytes.
-    fn number(&mut self, what: &'static str, length: usize) -> Result<u64, EngineError> {
+    fn number(&mut self, what: &'static str, length: usize) -> Result<u64, BundleError> {
         let taken = self.take(what, length as u128)?;
         Ok(taken.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
@@ -222,7 +223,7 @@ impl<'a> Reader<'a> {
         what: &'static str,
         count: u128,
         size: usize,
-    ) -> Result<impl Iterator<Item = i128> + use<'a>, EngineError> {
+    ) -> Result<impl Iterator<Item = i128> + use<'a>, BundleError> {
         let unused = i128::BITS - 8 * size as u32; // sizes are 1 to 16
         Ok(self.take(what, count * size as u128)?.chunks_exact(size).map(move |chunk| {
             let number = chunk.iter().rev().fold(0, |number, byte| number << 8 | u128::from(*byte));
@@ -235,14 +236,14 @@ impl<'a> Reader<'a> {
         what: &'static str,
         shape: (usize, usize),
         size: usize,
-    ) -> Result<Array2<i32>, EngineError> {
+    ) -> Result<Array2<i32>, BundleError> {
         let count = shape.0 as u128 * shape.1 as u128;
         // At most 4 bytes each.
         let values = self.numbers(what, count, size)?.map(|value| value as i32).collect();
         Ok(Array2::from_shape_vec(shape, values).expect("as many as the shape has"))
     }
 
-    fn part(&mut self, config: &Config, head: Head) -> Result<Part, EngineError> {
+    fn part(&mut self, config: &ArrayConfig, head: Head) -> Result<Part, BundleError> {
         let lines = head.lines(config);
         let shape = &head.shape;
         let (rows, cols) = (lines.rows.count, lines.cols.count);

@@ -6,15 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fxp::{Counters, Format, Requantizer, Rounding, SeedPath, Start};
+use flexmac_array::{ArrayConfig, Cycles, Schedule};
+use flexmac_engine::{GemmError, IntegerGemm, check_sum_range};
+use flexmac_fxp::{Counters, Format, Requantizer, Rounding, SeedPath, Start};
 use ndarray::{Array2, Axis};
-use rtlgen::{Config, Cycles, Schedule};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Operand, Product};
-use crate::error::EngineError;
-use crate::lower::{Lowered, check_sum_range};
-use crate::sampled::{places, truth};
+use crate::error::BundleError;
+use crate::sampled::{expected_results, places};
 
 /// What a part is made of, all but its matrices. Rows and columns are those of the array: of a
 /// product that lies transposed on it, rows are columns of B.
@@ -126,9 +125,8 @@ impl Side {
 impl Part {
     /// The drawn tiles of a product whose results are `expected`.
     pub(super) fn new(
-        config: &Config,
-        lowered: &Lowered<'_>,
-        product: &Product<'_, i32>,
+        config: &ArrayConfig,
+        lowered: &IntegerGemm<'_>,
         (expected, drawn): (&Array2<i32>, &[usize]),
     ) -> Self {
         let schedule = &lowered.schedule;
@@ -146,12 +144,12 @@ impl Part {
             bits_cols: bits.1,
             preload_shift: lowered.bias.map(|start| start.shift),
             shift: lowered.requantizer.shift,
-            out: product.out,
-            rounding: product.rounding,
+            out: lowered.out,
+            rounding: lowered.requantizer.rounding,
         };
-        let (sums, counters) = truth(config, lowered, product, drawn);
+        let (sums, counters) = expected_results(config, lowered, drawn);
         let head = Head {
-            seed: product.seed,
+            seed: lowered.seed,
             shape,
             tiles: drawn.iter().map(|tile| *tile as u64).collect(),
             counters,
@@ -178,12 +176,12 @@ impl Part {
     }
 
     /// The part as a product of its own, and its plan.
-    pub(super) fn lowered(&self, config: &Config) -> Lowered<'_> {
+    pub(super) fn lowered(&self, config: &ArrayConfig) -> IntegerGemm<'_> {
         let Shape { band, bits_rows, bits_cols, preload_shift, shift, out, rounding, .. } =
             self.head.shape;
         let shape = (self.rows.nrows(), self.rows.ncols(), self.cols.nrows());
         let preload = self.preload.as_ref().zip(preload_shift);
-        Lowered {
+        IntegerGemm {
             a: self.rows.view(),
             b: self.cols.view().reversed_axes(),
             bits_a: bits_rows,
@@ -191,55 +189,48 @@ impl Part {
             bias: preload.map(|(values, shift)| Start { values: values.view(), shift }),
             carried: None,
             requantizer: Requantizer { shift, bits: out.bits(), rounding },
+            out,
+            sum_frac: out.frac().saturating_add(shift),
+            seed: self.head.seed,
+            keep_sums: true,
             schedule: Schedule::in_bands(config, shape, (bits_rows, bits_cols), band),
         }
     }
 
-    /// The part as the product that [`Self::lowered`] is made of.
-    pub(super) fn product(&self) -> Result<Product<'_, i32>, EngineError> {
-        let shape = &self.head.shape;
-        let (rows, cols) = (self.rows.view(), self.cols.view().reversed_axes());
-        Ok(Product {
-            a: Operand { values: rows, format: Format::new(shape.bits_rows, 0)? },
-            b: Operand { values: cols, format: Format::new(shape.bits_cols, 0)? },
-            bias: None,
-            out: shape.out,
-            rounding: shape.rounding,
-            seed: self.head.seed,
-            keep_sums: true,
-        })
-    }
-
     /// Refuses numbers that no engine would have put into a part.
-    pub(super) fn check(&self, config: &Config) -> Result<(), EngineError> {
+    pub(super) fn check(&self, config: &ArrayConfig) -> Result<(), BundleError> {
         let shape = &self.head.shape;
-        fxp::check_range('A', &self.rows.view(), shape.bits_rows)?;
-        fxp::check_range('B', &self.cols.view(), shape.bits_cols)?;
+        flexmac_fxp::check_range('A', &self.rows.view(), shape.bits_rows)?;
+        flexmac_fxp::check_range('B', &self.cols.view(), shape.bits_cols)?;
         let lowered = self.lowered(config);
         let bits = (shape.bits_rows, shape.bits_cols);
-        check_sum_range(config, shape.k, bits.0, bits.1, lowered.bias.as_ref())
+        Ok(check_sum_range(config, shape.k, bits.0, bits.1, lowered.bias.as_ref())?)
     }
 }
 
 impl Head {
     /// Refuses a description that does not fit the array or itself.
-    pub(super) fn check(&self, config: &Config) -> Result<(), EngineError> {
+    pub(super) fn check(&self, config: &ArrayConfig) -> Result<(), BundleError> {
         let shape = &self.shape;
         let refuse = |what, expected: String, found: String| {
-            Err(EngineError::Bundle { what, expected, found })
+            Err(BundleError::Content { what, expected, found })
         };
         for (what, bits, most) in [
             ("width of the operand on the rows", shape.bits_rows, config.max_bits()),
             ("width of the operand on the columns", shape.bits_cols, config.max_bits()),
-            ("width of the result", shape.out.bits(), fxp::MAX_BITS),
+            ("width of the result", shape.out.bits(), flexmac_fxp::MAX_BITS),
         ] {
-            if !(fxp::MIN_BITS..=most).contains(&bits) {
-                return refuse(what, format!("{} to {most}", fxp::MIN_BITS), bits.to_string());
+            if !(flexmac_fxp::MIN_BITS..=most).contains(&bits) {
+                return refuse(
+                    what,
+                    format!("{} to {most}", flexmac_fxp::MIN_BITS),
+                    bits.to_string(),
+                );
             }
         }
         if !config.spec().rounding.contains(shape.rounding) {
             let available = config.spec().rounding.clone();
-            return Err(EngineError::RoundingAbsent { found: shape.rounding, available });
+            return Err(GemmError::RoundingAbsent { found: shape.rounding, available }.into());
         }
         // As `flexmac gemm --bias-shift`.
         if let Some(found) = shape.preload_shift.filter(|shift| *shift > 128) {
@@ -272,7 +263,7 @@ impl Head {
     }
 
     /// Which lines the drawn tiles read.
-    pub(super) fn lines(&self, config: &Config) -> Lines {
+    pub(super) fn lines(&self, config: &ArrayConfig) -> Lines {
         let Shape { rows, cols, band, .. } = self.shape;
         let across = cols.div_ceil(config.cols()) as u64;
         let across = |tile: &u64| (tile / across, tile % across);
@@ -292,7 +283,11 @@ impl Head {
 mod tests {
     use super::*;
 
-    fn head(config: &Config, (rows, cols, band): (usize, usize, usize), tiles: Vec<u64>) -> Head {
+    fn head(
+        config: &ArrayConfig,
+        (rows, cols, band): (usize, usize, usize),
+        tiles: Vec<u64>,
+    ) -> Head {
         let shape = Shape {
             rows,
             k: 1,
@@ -312,8 +307,10 @@ mod tests {
         head
     }
 
-    fn array(rows: u32, cols: u32) -> Config {
-        rtlgen::ConfigSpec { rows, cols, ..rtlgen::ConfigSpec::default() }.check().unwrap()
+    fn array(rows: u32, cols: u32) -> ArrayConfig {
+        flexmac_array::ArraySpec { rows, cols, ..flexmac_array::ArraySpec::default() }
+            .check()
+            .unwrap()
     }
 
     #[test]

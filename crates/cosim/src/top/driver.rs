@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use rtlgen::{BUS_TOP, Config, SourceFile, StreamBits};
+use flexmac_array::ArrayConfig;
+use flexmac_rtlgen::{BUS_TOP, SourceFile, StreamBits};
 use verilated::{BuildSpec, Cache, InPort, Library, Model, OutPort, PowerUp, TraceKind};
 
 use crate::driver::Stalls;
-use crate::error::EngineError;
+use crate::error::{BusError, SimulationError};
 use crate::top::axil::{AxiLite, Response};
 use crate::top::stream::{Sink, Source};
 
@@ -42,13 +43,13 @@ impl TopDriver {
     /// `trace`, every cycle is written to that FST file.
     ///
     /// # Errors
-    /// [`EngineError::Verilated`] when the model cannot be built, loaded or traced,
-    /// [`EngineError::Design`] when its pins are not those of `config`.
+    /// [`SimulationError::Verilated`] when the model cannot be built, loaded or traced,
+    /// [`SimulationError::Design`] when its pins are not those of `config`.
     pub fn new(
-        config: &Config,
+        config: &ArrayConfig,
         sources: &[SourceFile],
         trace: Option<&Path>,
-    ) -> Result<Self, EngineError> {
+    ) -> Result<Self, SimulationError> {
         let kind = if trace.is_some() { TraceKind::Fst } else { TraceKind::None };
         let mut spec = BuildSpec::new(BUS_TOP).trace(kind);
         for file in sources {
@@ -56,7 +57,7 @@ impl TopDriver {
             spec = spec.source(name, &file.text);
         }
         let library = spec.build(&Cache::from_env()?)?;
-        check_ports(config, &library).map_err(|source| EngineError::Design {
+        check_ports(config, &library).map_err(|source| SimulationError::Design {
             summary: config.summary(),
             source: Box::new(source),
         })?;
@@ -100,8 +101,8 @@ impl TopDriver {
     /// Holds the reset pin for two cycles; what was queued on the streams is dropped.
     ///
     /// # Errors
-    /// [`EngineError::Verilated`] when the model stops itself.
-    pub fn hard_reset(&mut self) -> Result<(), EngineError> {
+    /// [`SimulationError::Verilated`] when the model stops itself.
+    pub fn hard_reset(&mut self) -> Result<(), SimulationError> {
         self.model.set(self.reset, 0);
         self.bus.reset();
         for source in [&mut self.a, &mut self.b, &mut self.preload, &mut self.seed] {
@@ -118,8 +119,8 @@ impl TopDriver {
     /// One clock cycle.
     ///
     /// # Errors
-    /// [`EngineError::Verilated`] when the model stops itself.
-    pub fn tick(&mut self) -> Result<(), EngineError> {
+    /// [`SimulationError::Verilated`] when the model stops itself.
+    pub fn tick(&mut self) -> Result<(), SimulationError> {
         self.evaluate(0)?;
         self.bus.sample(&self.model);
         for source in [&mut self.a, &mut self.b, &mut self.preload, &mut self.seed] {
@@ -136,7 +137,7 @@ impl TopDriver {
         Ok(())
     }
 
-    fn evaluate(&mut self, clock: u64) -> Result<(), EngineError> {
+    fn evaluate(&mut self, clock: u64) -> Result<(), SimulationError> {
         self.model.set(self.clock, clock);
         self.model.eval()?;
         if self.traced {
@@ -158,13 +159,13 @@ impl TopDriver {
     /// Writes some bytes of a word and returns the response.
     ///
     /// # Errors
-    /// [`EngineError::Bus`] when there is none.
+    /// [`BusError::Access`] when there is none.
     pub fn write_bytes(
         &mut self,
         address: u32,
         data: u32,
         strobes: u8,
-    ) -> Result<Response, EngineError> {
+    ) -> Result<Response, SimulationError> {
         self.bus.begin_write(&mut self.model, address, data, strobes);
         Ok(self.finish("write", address)?.1)
     }
@@ -172,16 +173,16 @@ impl TopDriver {
     /// Writes a word and returns the response.
     ///
     /// # Errors
-    /// [`EngineError::Bus`] when there is none.
-    pub fn try_write(&mut self, address: u32, data: u32) -> Result<Response, EngineError> {
+    /// [`BusError::Access`] when there is none.
+    pub fn try_write(&mut self, address: u32, data: u32) -> Result<Response, SimulationError> {
         self.write_bytes(address, data, 0xf)
     }
 
     /// Reads a word and returns it with the response.
     ///
     /// # Errors
-    /// [`EngineError::Bus`] when there is none.
-    pub fn try_read(&mut self, address: u32) -> Result<(u32, Response), EngineError> {
+    /// [`BusError::Access`] when there is none.
+    pub fn try_read(&mut self, address: u32) -> Result<(u32, Response), SimulationError> {
         self.bus.begin_read(&mut self.model, address);
         self.finish("read", address)
     }
@@ -189,8 +190,8 @@ impl TopDriver {
     /// Writes a register.
     ///
     /// # Errors
-    /// [`EngineError::Bus`] for an error response or none.
-    pub fn write(&mut self, address: u32, data: u32) -> Result<(), EngineError> {
+    /// [`BusError::Access`] for an error response or none.
+    pub fn write(&mut self, address: u32, data: u32) -> Result<(), SimulationError> {
         match self.try_write(address, data)? {
             Response::Okay => Ok(()),
             Response::SlaveError => Err(bus_error("write", address, "SLVERR")),
@@ -200,8 +201,8 @@ impl TopDriver {
     /// Reads a register.
     ///
     /// # Errors
-    /// [`EngineError::Bus`] for an error response or none.
-    pub fn read(&mut self, address: u32) -> Result<u32, EngineError> {
+    /// [`BusError::Access`] for an error response or none.
+    pub fn read(&mut self, address: u32) -> Result<u32, SimulationError> {
         match self.try_read(address)? {
             (data, Response::Okay) => Ok(data),
             (_, Response::SlaveError) => Err(bus_error("read", address, "SLVERR")),
@@ -211,8 +212,8 @@ impl TopDriver {
     /// Reads a 64-bit counter: low word, then high.
     ///
     /// # Errors
-    /// [`EngineError::Bus`] for an error response or none.
-    pub fn read_counter(&mut self, address: u32) -> Result<u64, EngineError> {
+    /// [`BusError::Access`] for an error response or none.
+    pub fn read_counter(&mut self, address: u32) -> Result<u64, SimulationError> {
         let low = self.read(address)?;
         let high = self.read(address + 4)?;
         Ok(u64::from(high) << 32 | u64::from(low))
@@ -222,7 +223,7 @@ impl TopDriver {
         &mut self,
         access: &'static str,
         address: u32,
-    ) -> Result<(u32, Response), EngineError> {
+    ) -> Result<(u32, Response), SimulationError> {
         for _ in 0..PATIENCE {
             self.tick()?;
             if let Some(ended) = self.bus.ended() {
@@ -233,11 +234,11 @@ impl TopDriver {
     }
 }
 
-fn bus_error(access: &'static str, address: u32, found: &'static str) -> EngineError {
-    EngineError::Bus { access, address, found }
+fn bus_error(access: &'static str, address: u32, found: &'static str) -> SimulationError {
+    BusError::Access { access, address, found }.into()
 }
 
-fn check_ports(config: &Config, library: &Library) -> Result<(), verilated::Error> {
+fn check_ports(config: &ArrayConfig, library: &Library) -> Result<(), verilated::Error> {
     let bits = StreamBits::new(config);
     for (name, bits) in [
         ("s_axis_a_tdata", bits.a),

@@ -1,13 +1,13 @@
 //! Products through `flexmac_top`, as software would run them.
 
-use fxp::{Counters, Requantizer, Rounding};
+use flexmac_array::{ArrayConfig, Command, Cycles, Layout};
+use flexmac_engine::{Engine, EngineError, Gemm, GemmResult, IntegerGemm, Stats, lower};
+use flexmac_fxp::{Counters, Requantizer, Rounding};
+use flexmac_rtlgen::{SourceFile, StreamBits};
 use ndarray::Array2;
-use rtlgen::{Command, Config, Cycles, Layout, SourceFile, StreamBits};
 
 use crate::driver::Stalls;
-use crate::engine::{Engine, Outcome, Product, Stats};
-use crate::error::EngineError;
-use crate::lower::{Lowered, lower};
+use crate::error::{BusError, SimulationError};
 use crate::pack::{DEAD, Panels, put_bits};
 use crate::top::driver::TopDriver;
 use crate::top::registers as reg;
@@ -65,7 +65,7 @@ impl TopCommand {
 
 /// Computes products on one `flexmac_top`.
 pub struct TopEngine {
-    config: Config,
+    config: ArrayConfig,
     driver: TopDriver,
     /// What the command registers hold.
     written: [Option<u32>; 4],
@@ -77,7 +77,7 @@ impl TopEngine {
     ///
     /// # Errors
     /// As [`TopDriver::new`].
-    pub fn new(config: Config, sources: &[SourceFile]) -> Result<Self, EngineError> {
+    pub fn new(config: ArrayConfig, sources: &[SourceFile]) -> Result<Self, SimulationError> {
         let driver = TopDriver::new(&config, sources, None)?;
         Ok(Self { config, driver, written: [None; 4] })
     }
@@ -99,8 +99,8 @@ impl TopEngine {
     /// Writes the command registers that change, then start.
     ///
     /// # Errors
-    /// [`EngineError::Bus`].
-    pub fn submit(&mut self, command: &TopCommand) -> Result<(), EngineError> {
+    /// [`SimulationError::Bus`].
+    pub fn submit(&mut self, command: &TopCommand) -> Result<(), SimulationError> {
         let [values @ .., start] = command.registers();
         for (held, (address, value)) in self.written.iter_mut().zip(values) {
             if *held != Some(value) {
@@ -111,12 +111,12 @@ impl TopEngine {
         self.driver.write(start.0, start.1)
     }
 
-    fn wait(&mut self, until: u64, done: impl Fn(u32) -> bool) -> Result<(), EngineError> {
+    fn wait(&mut self, until: u64, done: impl Fn(u32) -> bool) -> Result<(), SimulationError> {
         while !done(self.driver.read(reg::STATUS)?) {
             if self.driver.cycles() > until {
                 let submitted = self.driver.read(reg::SUBMITTED)? as usize;
                 let retired = self.driver.read(reg::RETIRED)? as usize;
-                return Err(EngineError::Hang {
+                return Err(SimulationError::Hang {
                     cycles: self.driver.cycles(),
                     command: retired,
                     commands: submitted,
@@ -127,7 +127,7 @@ impl TopEngine {
         Ok(())
     }
 
-    fn counters(&mut self) -> Result<(Counters, Cycles), EngineError> {
+    fn counters(&mut self) -> Result<(Counters, Cycles), SimulationError> {
         let mut read = |address| self.driver.read_counter(address);
         let cycles = Cycles {
             busy: read(reg::BUSY_CYCLES_LO)?,
@@ -148,7 +148,7 @@ impl TopEngine {
     }
 
     /// Queues the packets of one command on the streams.
-    fn send(&mut self, product: &Product<'_, i32>, run: &Packets<'_, '_>, command: &Command) {
+    fn send(&mut self, run: &Packets<'_, '_>, command: &Command) {
         let schedule = &run.lowered.schedule;
         let (rows, cols) = (self.config.rows(), self.config.cols());
         let piece = schedule.piece(command);
@@ -180,8 +180,8 @@ impl TopEngine {
             };
             self.driver.preload.push_packet((0..command.rows_live).map(beat));
         }
-        if command.last && product.rounding == Rounding::Stochastic {
-            let seeds = (0..cols as u64).map(|col| product.seed.column_seed(command.tile, col));
+        if command.last && run.lowered.requantizer.rounding == Rounding::Stochastic {
+            let seeds = (0..cols as u64).map(|col| run.lowered.seed.column_seed(command.tile, col));
             self.driver.seed.push(seeds.collect(), true);
         }
     }
@@ -189,20 +189,33 @@ impl TopEngine {
 
 /// What the streams carry for one product.
 struct Packets<'r, 'd> {
-    lowered: &'r Lowered<'d>,
+    lowered: &'r IntegerGemm<'d>,
     a: Panels<'r>,
     b: Panels<'r>,
 }
 
 impl Engine<i32> for TopEngine {
-    fn gemm(&mut self, product: &Product<'_, i32>) -> Result<Outcome<i32>, EngineError> {
-        let lowered = lower(&self.config, Layout::AsGiven, product)?;
-        fxp::check_range('A', &lowered.a, lowered.bits_a)?;
-        fxp::check_range('B', &lowered.b, lowered.bits_b)?;
+    fn gemm(&mut self, gemm: &Gemm<'_, i32>) -> Result<GemmResult<i32>, EngineError> {
+        let lowered = lower(&self.config, Layout::AsGiven, gemm)?;
+        Ok(self.integer_gemm(&lowered)?)
+    }
+
+    fn name(&self) -> &'static str {
+        "top"
+    }
+}
+
+impl TopEngine {
+    fn integer_gemm(
+        &mut self,
+        lowered: &IntegerGemm<'_>,
+    ) -> Result<GemmResult<i32>, SimulationError> {
+        flexmac_fxp::check_range('A', &lowered.a, lowered.bits_a)?;
+        flexmac_fxp::check_range('B', &lowered.b, lowered.bits_b)?;
         let schedule = lowered.schedule;
         let config = self.config.clone();
         let run = Packets {
-            lowered: &lowered,
+            lowered,
             a: Panels::of_a(&config, &schedule, lowered.a),
             b: Panels::of_b(&config, &schedule, lowered.b),
         };
@@ -214,21 +227,21 @@ impl Engine<i32> for TopEngine {
         )?;
         for command in schedule.commands() {
             self.wait(until, |status| status & reg::STATUS_FREE_MASK != 0)?;
-            self.send(product, &run, &command);
-            self.submit(&command_registers(&lowered, &self.config, &command))?;
+            self.send(&run, &command);
+            self.submit(&command_registers(lowered, &self.config, &command))?;
         }
         self.wait(until, |status| status & reg::STATUS_BUSY_MASK == 0)?;
         let code = self.driver.read(reg::ERROR)?;
         if code != reg::ERROR_CODE_NONE {
             let command = self.driver.read(reg::ERROR_COMMAND)?;
-            return Err(EngineError::Device { code, command });
+            return Err(BusError::Device { code, command }.into());
         }
         let mut values = Array2::zeros((schedule.m, schedule.n));
         for command in schedule.commands().filter(|command| command.last) {
             let packet = self.driver.result.pop_packet().unwrap_or_default();
             if packet.len() != command.rows_live {
                 let (found, expected) = (packet.len(), command.rows_live);
-                return Err(EngineError::ResultPacket { tile: command.tile, expected, found });
+                return Err(BusError::ResultPacket { tile: command.tile, expected, found }.into());
             }
             for (row, beat) in packet.iter().enumerate() {
                 for (col, word) in beat.iter().take(command.cols_live).enumerate() {
@@ -239,15 +252,15 @@ impl Engine<i32> for TopEngine {
         }
         let (counters, cycles) = self.counters()?;
         let stats = Stats::of(&schedule, counters, cycles);
-        Ok(Outcome { values, sums: None, stats })
-    }
-
-    fn name(&self) -> &'static str {
-        "top"
+        Ok(GemmResult { values, sums: None, stats })
     }
 }
 
-fn command_registers(lowered: &Lowered<'_>, config: &Config, command: &Command) -> TopCommand {
+fn command_registers(
+    lowered: &IntegerGemm<'_>,
+    config: &ArrayConfig,
+    command: &Command,
+) -> TopCommand {
     let Requantizer { shift, bits, rounding } = lowered.requantizer;
     let base = match (command.first, lowered.bias.is_some()) {
         (true, false) => reg::START_BASE_ZERO,
@@ -262,7 +275,7 @@ fn command_registers(lowered: &Lowered<'_>, config: &Config, command: &Command) 
         bits_a: lowered.bits_a,
         bits_b: lowered.bits_b,
         bits_out: bits,
-        // Beyond these limits a shift changes nothing: fxp::Requantizer clamps alike.
+        // Beyond these limits a shift changes nothing: flexmac_fxp::Requantizer clamps alike.
         shift: shift.clamp(-31, config.sum_bits() as i32 + 24),
         round: rounding.encoding().into(),
         base,

@@ -8,15 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use cosim::RtlEngine;
-use cosim::bundle::{BundleChecker, Merged, Verdict};
+use flexmac_cosim::RtlEngine;
+use flexmac_cosim::bundle::{BundleChecker, Merged, Verdict};
+use flexmac_fileio::bounded;
 
 use crate::bundles::{self, DESIGN};
 use crate::engines::{Design, patiently};
 use crate::exit::Differs;
 use crate::workflow::WorkflowArgs;
-
-const SNAKEFILE: &str = include_str!("../../../../templates/check/Snakefile");
 
 /// Flags of `flexmac check`.
 #[derive(Debug, Args)]
@@ -158,7 +157,7 @@ fn by_workflow(workflow: &WorkflowArgs, folder: &Path) -> Result<Option<Vec<Verd
             fs::remove_file(stale).with_context(|| format!("check: remove {}", stale.display()))?;
         }
     }
-    let files = [("Snakefile", SNAKEFILE.to_owned())];
+    let files = [("Snakefile", flexmac_assets::text("templates/check/Snakefile").to_owned())];
     let Some(done) = workflow.run("check", folder, &files)? else { return Ok(None) };
     if !done.success() {
         let failed = paths.iter().filter(|path| !verdict(path).exists()).map(|path| {

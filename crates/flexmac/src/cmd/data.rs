@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use nn::data::{DataSource, Status, data_folder};
+use flexmac_dataset::{DataSource, Status, data_folder};
 use serde_json::json;
 
 use crate::cmd::image_style::{self, ImageStyleArgs};

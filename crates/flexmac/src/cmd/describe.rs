@@ -15,7 +15,7 @@ pub struct DescribeArgs {
 
 /// Prints the table.
 pub fn run(args: &DescribeArgs) -> Result<()> {
-    let parameters = rtlgen::parameters();
+    let parameters = flexmac_array::parameters();
     let mut out = std::io::stdout().lock();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&parameters)?)?;

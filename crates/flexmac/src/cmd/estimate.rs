@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use cosim::{CheckedEngine, Engine, Operand, Product, RtlEngine};
-use cost::{Bill, Estimate, Group, Machine, Mix, Study, commonest, estimate, group};
-use fxp::{Format, Rounding, SeedPath};
+use flexmac_array::{ArrayConfig, Style};
+use flexmac_cosim::{CheckedEngine, RtlEngine};
+use flexmac_cost::{Bill, Estimate, Group, Machine, Mix, Study, commonest, estimate, group};
+use flexmac_engine::{Engine, Gemm, Operand};
+use flexmac_fxp::{Format, Rounding, SeedPath};
+use flexmac_nn::NetSpec;
 use ndarray::Array2;
-use nn::NetSpec;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use rtlgen::{Config, Style};
 use serde::Serialize;
 
 use crate::engines::{Design, models, patiently};
@@ -43,7 +44,7 @@ pub struct EstimateArgs {
     run: Option<PathBuf>,
     /// Widths of both operands of every product, such as 8x16, in place of a run's
     #[arg(long, value_name = "AxB", conflicts_with = "run")]
-    bits: Option<power::Mode>,
+    bits: Option<flexmac_power::Mode>,
     /// Images per iteration [default: the run's, or 64]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     batch: Option<u32>,
@@ -111,7 +112,7 @@ struct Priced {
 #[derive(Serialize)]
 struct Checked {
     layer: String,
-    role: fxp::Role,
+    role: flexmac_fxp::Role,
     shape: [usize; 3],
     widths: (u32, u32),
     tiles: u64,
@@ -198,7 +199,7 @@ fn design(args: &EstimateArgs) -> Result<(Design, Option<Machine>)> {
 }
 
 /// The widths of every product, from a run or a flag.
-fn mix(args: &EstimateArgs, config: &Config) -> Result<Mix> {
+fn mix(args: &EstimateArgs, config: &ArrayConfig) -> Result<Mix> {
     let batch = args.batch.map(|batch| batch as usize);
     if let Some(run) = &args.run {
         let mix = Mix::read(run).context("estimate: --run")?;
@@ -213,12 +214,13 @@ fn mix(args: &EstimateArgs, config: &Config) -> Result<Mix> {
         return mix.carried_to(&NetSpec::load(net)?, batch, iterations).context("estimate");
     }
     let net = args.net.as_deref().unwrap_or("lenet");
-    if let (Some(bits @ power::Mode::Fixed(..)), Style::Fp32) = (args.bits, config.style()) {
+    if let (Some(bits @ flexmac_power::Mode::Fixed(..)), Style::Fp32) = (args.bits, config.style())
+    {
         bail!("estimate: --bits: expected none on an array of floats, found {bits}; leave it out");
     }
     let widths = match (args.bits, config.style()) {
-        (_, Style::Fp32) | (Some(power::Mode::Float), _) => None,
-        (Some(power::Mode::Fixed(a, b)), _) => Some((a, b)),
+        (_, Style::Fp32) | (Some(flexmac_power::Mode::Float), _) => None,
+        (Some(flexmac_power::Mode::Fixed(a, b)), _) => Some((a, b)),
         (None, _) => bail!("estimate: expected --run or --bits, found neither"),
     };
     let (batch, iterations) = (batch.unwrap_or(64), args.iters.unwrap_or(1));
@@ -251,7 +253,7 @@ fn check(mix: &Mix, design: &Design) -> Result<Vec<Checked>> {
         let format = |bits| Format::new(bits, 0).expect("widths of a run are legal");
         let rounding = [Rounding::Nearest, Rounding::Truncate, Rounding::Stochastic];
         let allowed = |mode: &Rounding| config.spec().rounding.contains(*mode);
-        let product_of = Product {
+        let product_of = Gemm {
             a: Operand { values: a.view(), format: format(widths.0) },
             b: Operand { values: b.view(), format: format(widths.1) },
             bias: None,
@@ -277,11 +279,11 @@ fn check(mix: &Mix, design: &Design) -> Result<Vec<Checked>> {
 
 /// The roofline: points below what the lanes multiply at so many passes, and below what streams of one
 /// word of A and of B a cycle bring, as wide as those of `flexmac_top`.
-fn plot(path: &std::path::Path, estimate: &Estimate, config: &Config) -> Result<()> {
-    let points: Vec<cost::Point> = estimate
+fn plot(path: &std::path::Path, estimate: &Estimate, config: &ArrayConfig) -> Result<()> {
+    let points: Vec<flexmac_cost::Point> = estimate
         .products
         .iter()
-        .map(|product| cost::Point {
+        .map(|product| flexmac_cost::Point {
             panel: format!("{}: at most {} a cycle at one pass", estimate.config, estimate.peak),
             series: product.role.name().to_owned(),
             label: product.layer.clone(),
@@ -300,17 +302,17 @@ fn plot(path: &std::path::Path, estimate: &Estimate, config: &Config) -> Result<
     passes.sort_unstable();
     passes.dedup();
     let least = estimate.peak / *passes.last().expect("one at least") as f64 / 3.0;
-    roofs.push(cost::Roof {
+    roofs.push(flexmac_cost::Roof {
         label: format!("streams of {bytes} B a cycle"),
         path: vec![(estimate.peak / bytes, estimate.peak), (least / bytes, least)],
     });
     for passes in passes {
         let roof = estimate.peak / passes as f64;
         let label = format!("{passes} pass{}", if passes == 1 { "" } else { "es" });
-        roofs.push(cost::Roof { label, path: vec![(roof / bytes, roof), (right, roof)] });
+        roofs.push(flexmac_cost::Roof { label, path: vec![(roof / bytes, roof), (right, roof)] });
     }
     let axes = ("multiply-accumulates per byte in and out", "multiply-accumulates per cycle");
-    Ok(cost::scatter(path, axes, &points, &cost::Marks::Roofs(roofs))?)
+    Ok(flexmac_cost::scatter(path, axes, &points, &flexmac_cost::Marks::Roofs(roofs))?)
 }
 
 fn print_bills(report: &Report) -> Result<()> {

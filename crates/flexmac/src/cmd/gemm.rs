@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use cosim::{Operand, Outcome, Product, ReplayHook};
-use fxp::{Format, Role, Rounding, SeedPath, Sums};
+use flexmac_array::{ArraySpec, Cycles, Layout, Schedule, Style};
+use flexmac_cosim::ReplayHook;
+use flexmac_engine::{Gemm, GemmResult, Operand};
+use flexmac_fxp::{Format, Role, Rounding, SeedPath, Sums};
 use ndarray::Array2;
-use rtlgen::{ConfigSpec, Cycles, Layout, Schedule, Style};
 use serde::Serialize;
 
 use crate::cmd::gemm_float;
@@ -147,7 +148,7 @@ impl GemmArgs {
             bits_b: width("--bits-b", self.bits_b)?,
             bias_shift: self.bias_shift.unwrap_or(0),
             shift: self.shift.unwrap_or(0),
-            bits_out: self.bits_out.unwrap_or(fxp::MAX_BITS),
+            bits_out: self.bits_out.unwrap_or(flexmac_fxp::MAX_BITS),
             round: self.round.unwrap_or(Rounding::Nearest),
             seed: self.seed.unwrap_or(0),
             layout: self.layout.unwrap_or_default(),
@@ -171,7 +172,7 @@ struct Numbers {
 #[derive(Serialize)]
 struct Record<'a> {
     engine: &'static str,
-    config: &'a ConfigSpec,
+    config: &'a ArraySpec,
     shape: Shape,
     bits_a: u32,
     bits_b: u32,
@@ -186,7 +187,7 @@ struct Record<'a> {
     mac_passes: u64,
     cycles: Cycles,
     drain_cycles: u64,
-    counters: fxp::Counters,
+    counters: flexmac_fxp::Counters,
     mean_rounding_error: f64,
 }
 
@@ -241,7 +242,7 @@ pub fn run(args: &GemmArgs) -> Result<()> {
     let bias = args.bias.as_deref().map(npy::read_bias).transpose()?;
     // At most 128 by the flag's range.
     let bias_format = format("bias", 32, -(numbers.bias_shift as i32))?;
-    let product = Product {
+    let product = Gemm {
         a: Operand { values: a.view(), format: format_a },
         b: Operand { values: b.view(), format: format_b },
         bias: bias.as_ref().map(|bias| Operand { values: bias.view(), format: bias_format }),
@@ -278,7 +279,7 @@ fn seed_path(args: &GemmArgs, run: u64) -> Result<SeedPath> {
     )
 }
 
-fn write_result(path: &Path, raw: bool, outcome: &Outcome<i32>) -> Result<()> {
+fn write_result(path: &Path, raw: bool, outcome: &GemmResult<i32>) -> Result<()> {
     if !raw {
         return npy::write_matrix(path, outcome.values.view());
     }
@@ -306,8 +307,8 @@ fn report(
     numbers: Numbers,
     design: &Design,
     engine: &'static str,
-    product: &Product<'_, i32>,
-    outcome: &Outcome<i32>,
+    product: &Gemm<'_, i32>,
+    outcome: &GemmResult<i32>,
 ) -> Result<()> {
     let shape = Shape {
         m: product.a.values.nrows(),

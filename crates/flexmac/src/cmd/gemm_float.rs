@@ -1,9 +1,9 @@
 //! `flexmac gemm` on an array of style fp32: float32 in, float32 out, nothing to say about widths.
 
 use anyhow::{Result, bail};
-use cosim::{Operand, Product};
-use fxp::{Counters, Format, Role, Rounding, SeedPath};
-use rtlgen::{ConfigSpec, Cycles, Layout};
+use flexmac_array::{ArraySpec, Cycles, Layout};
+use flexmac_engine::{Gemm, Operand};
+use flexmac_fxp::{Counters, Format, Role, Rounding, SeedPath};
 use serde::Serialize;
 
 use crate::cmd::gemm::{GemmArgs, Shape, print_cycles, same_command};
@@ -13,7 +13,7 @@ use crate::npy;
 #[derive(Serialize)]
 struct Record<'a> {
     engine: &'static str,
-    config: &'a ConfigSpec,
+    config: &'a ArraySpec,
     shape: Shape,
     tiles: u64,
     tiles_checked: u64,
@@ -37,8 +37,8 @@ pub fn run(args: &GemmArgs, design: &Design) -> Result<()> {
     let b = npy::read_float_matrix(&args.b)?;
     let bias = args.bias.as_deref().map(npy::read_float_bias).transpose()?;
     // Float engines look at no format, mode or seed.
-    let format = Format::new(fxp::MAX_BITS, 0).expect("32 bits are legal");
-    let product = Product {
+    let format = Format::new(flexmac_fxp::MAX_BITS, 0).expect("32 bits are legal");
+    let product = Gemm {
         a: Operand { values: a.view(), format },
         b: Operand { values: b.view(), format },
         bias: bias.as_ref().map(|bias| Operand { values: bias.view(), format }),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use rtlgen::Config;
+use flexmac_array::ArrayConfig;
 use serde::Serialize;
 
 use crate::config_args::ConfigArgs;
@@ -26,12 +26,12 @@ pub struct GenArgs {
 struct Written<'a> {
     out: String,
     files: Vec<String>,
-    config: &'a rtlgen::ConfigSpec,
+    config: &'a flexmac_array::ArraySpec,
 }
 
 impl GenArgs {
     /// The configuration that the flags give.
-    pub fn check(&self) -> Result<Config> {
+    pub fn check(&self) -> Result<ArrayConfig> {
         Ok(self.config.check()?)
     }
 }
@@ -39,7 +39,7 @@ impl GenArgs {
 /// Generates the design.
 pub fn run(args: &GenArgs) -> Result<()> {
     let config = args.check().context("gen")?;
-    let files = rtlgen::write(&config, &args.out).context("gen")?;
+    let files = flexmac_rtlgen::write(&config, &args.out).context("gen")?;
     if args.json {
         // JSON is text; a path need not be.
         let shown = |path: &PathBuf| path.display().to_string();

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use cost::{Bill, Comparison, Machine, Mix, Rule, Study, choose, compare};
-use rtlgen::Style;
+use flexmac_array::Style;
+use flexmac_cost::{Bill, Comparison, Machine, Mix, Rule, Study, choose, compare};
 use serde::Serialize;
 
 /// Flags of `flexmac headline`.
@@ -28,7 +28,7 @@ pub struct HeadlineArgs {
     size: Option<u32>,
     /// Feed baselines operands of these widths, such as 8x8, in place of their full width
     #[arg(long, value_name = "AxB")]
-    baseline_widths: Option<power::Mode>,
+    baseline_widths: Option<flexmac_power::Mode>,
     /// As if the runs had spent this share of their iterations, 0 to 1, at 32 x 32 bits
     #[arg(long, value_name = "SHARE")]
     wide_share: Option<f64>,
@@ -76,10 +76,10 @@ struct Line {
 
 impl Report {
     /// Area-time and energy of a multiply-accumulate, by library, run and design.
-    fn points(&self) -> Vec<cost::Point> {
+    fn points(&self) -> Vec<flexmac_cost::Point> {
         let point = |line: &Line| {
             let macs = line.bill.macs as f64;
-            cost::Point {
+            flexmac_cost::Point {
                 panel: line.library.clone(),
                 series: line.run.clone(),
                 label: line.design.clone(),
@@ -96,8 +96,8 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
     let folder = &args.study;
     let study = Study::read(folder).context("headline")?;
     let widths = match args.baseline_widths {
-        Some(power::Mode::Fixed(a, b)) => Some((a, b)),
-        Some(power::Mode::Float) => {
+        Some(flexmac_power::Mode::Fixed(a, b)) => Some((a, b)),
+        Some(flexmac_power::Mode::Float) => {
             bail!("headline: --baseline-widths: expected two widths, found fp32")
         }
         None => None,
@@ -120,7 +120,7 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
             .with_context(|| format!("headline: run {name}"))?;
         if let Some(net) = &args.net {
             let batch = args.batch.map_or(mix.batch, |batch| batch as usize);
-            mix = mix.carried_to(&nn::NetSpec::load(net)?, batch, mix.iterations)?;
+            mix = mix.carried_to(&flexmac_nn::NetSpec::load(net)?, batch, mix.iterations)?;
         }
         if let Some(share) = args.wide_share {
             mix = mix.with_wide_share(share);
@@ -154,7 +154,8 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
     }
     if let Some(path) = &args.plot {
         let axes = ("area x time per multiply-accumulate, um2 ns", "energy, pJ");
-        cost::scatter(path, axes, &report.points(), &cost::Marks::Front).context("headline")?;
+        flexmac_cost::scatter(path, axes, &report.points(), &flexmac_cost::Marks::Front)
+            .context("headline")?;
     }
     if args.json {
         outln!("{}", serde_json::to_string(&report)?);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use imagestyle::{
+use flexmac_imagestyle::{
     BACKGROUNDS, Encoding, ImageStyleError, SetConfig, debian_photos, make, photos_in,
 };
 use serde_json::json;

@@ -2,8 +2,8 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
-use nn::Shape;
-use nn::data::{Cut, DEFAULT_MEMORY, DataSource, ListOptions, Mean};
+use flexmac_dataset::{Cut, DEFAULT_MEMORY, DataSource, ListOptions, Mean};
+use flexmac_nn::Shape;
 
 use crate::settings::Settings;
 

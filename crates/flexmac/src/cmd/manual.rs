@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Command};
 use clap_complete::Shell;
 use clap_mangen::Man;
+use flexmac_fileio::atomic;
 
 /// Flags of `flexmac man`.
 #[derive(Debug, Args)]
@@ -46,7 +47,7 @@ pub fn man(args: &ManArgs, command: Command) -> Result<()> {
 
 fn write_pages(command: &Command, folder: &Path) -> Result<()> {
     let path = folder.join(format!("{}.1", page_name(command)));
-    whole::write(&path, render(command)?)
+    atomic::write(&path, render(command)?)
         .with_context(|| format!("man: write {}", path.display()))?;
     command.get_subcommands().try_for_each(|command| write_pages(command, folder))
 }

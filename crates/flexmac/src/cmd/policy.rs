@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
-use dps::{Constant, Constants, Machine, POLICIES, Policy, PolicyKind, SHARED, TensorSpec, Unit};
-use rtlgen::Config;
+use flexmac_array::ArrayConfig;
+use flexmac_dps::{
+    Constant, Constants, Machine, POLICIES, Policy, PolicyKind, SHARED, TensorSpec, Unit,
+};
 
 use crate::settings::Settings;
 
@@ -50,10 +52,10 @@ impl PolicyArgs {
         &self,
         kind: &PolicyKind,
         settings: &mut Settings,
-        array: &Config,
+        array: &ArrayConfig,
         tensors: &[TensorSpec],
     ) -> Result<Box<dyn Policy>> {
-        let max_bits = array.max_bits().min(fxp::MAX_BITS);
+        let max_bits = array.max_bits().min(flexmac_fxp::MAX_BITS);
         let machine = Machine { chunk: array.spec().chunk, max_bits };
         let policy = (kind.make)(&mut Taken { given: self, settings }, &machine, tensors)?;
         self.expect_taken(settings, &format!("--policy {}", kind.name))?;

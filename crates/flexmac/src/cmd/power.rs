@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use cosim::{CheckedEngine, RtlEngine};
-use dps::{Static, StaticConfig};
-use ndarray::Array2;
-use nn::data::{DataSource, ListOptions, Need};
-use nn::{NetPlan, NetSpec, Trainer, TrainerConfig};
-use power::{
+use flexmac_array::Style;
+use flexmac_cosim::{CheckedEngine, RtlEngine};
+use flexmac_dataset::{DataSource, ListOptions, Need};
+use flexmac_dps::{Static, StaticConfig};
+use flexmac_nn::{NetPlan, NetSpec};
+use flexmac_power::{
     Case, Estimate, Gates, Mode, PowerReport, Recorder, Role, Run, Sample, SampleSize, Settings,
 };
-use rtlgen::Style;
+use flexmac_train::{Trainer, TrainerConfig};
+use ndarray::Array2;
 
 use crate::engines::{Design, patiently};
 use crate::npy;
@@ -134,7 +135,7 @@ pub fn run(args: &PowerArgs) -> Result<()> {
                 continue;
             }
             errln!("power: {mode} {}", role.name());
-            let run = power::simulate(&mut engine, config, *mode, role, &part)
+            let run = flexmac_power::simulate(&mut engine, config, *mode, role, &part)
                 .with_context(|| format!("power: netlist in {}", args.netlist.display()))?;
             tiles += run.samples.iter().map(|sample| sample.tiles_checked).sum::<u64>();
             runs.push(run);
@@ -167,7 +168,7 @@ fn measure(args: &PowerArgs, design: &Design, gates: &Gates, runs: &[Run]) -> Re
         keep: args.keep,
         timeout: Duration::from_secs(2 * 60 * 60),
     };
-    power::measure(gates, runs, &settings, &args.out).context("power")
+    flexmac_power::measure(gates, runs, &settings, &args.out).context("power")
 }
 
 fn modes(args: &PowerArgs, design: &Design) -> Result<Vec<Mode>> {
@@ -201,7 +202,7 @@ fn samples(args: &PowerArgs, design: &Design) -> Result<Vec<(Role, Sample)>> {
                 b.shape()
             );
         }
-        return Ok(vec![(Role::Given, Sample::whole(fxp::Role::Forward, a, b))]);
+        return Ok(vec![(Role::Given, Sample::whole(flexmac_fxp::Role::Forward, a, b))]);
     }
     let tiles = args.tiles as usize;
     let mut recorder = Recorder::new(SampleSize {
@@ -261,8 +262,8 @@ fn print_report(report: &PowerReport, tiles: u64) -> Result<()> {
         report.memory.bits_per_pass_cycle,
         report.memory.pj_per_bit,
         match report.memory.source {
-            power::MemorySource::Given => "given",
-            power::MemorySource::Scaled => "Horowitz 2014 by C V^2",
+            flexmac_power::MemorySource::Given => "given",
+            flexmac_power::MemorySource::Scaled => "Horowitz 2014 by C V^2",
         }
     );
     match &report.estimate {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use report::{
+use flexmac_report::{
     Hardware, Run, overlay_plots, page, read_design, read_synth, run_plots, tell_apart, write_page,
     write_svgs,
 };

@@ -8,21 +8,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, FromArgMatches};
-use cost::{Study, StudyRun};
-use rtlgen::Config;
+use flexmac_array::ArrayConfig;
+use flexmac_cost::{Study, StudyRun};
+use flexmac_fileio::bounded;
 
 use crate::cmd::generate::GenArgs;
 use crate::workflow::WorkflowArgs;
 
 /// The studies that are known by name.
-const STUDIES: [(&str, &str); 4] = [
-    ("headline", include_str!("../../../../studies/headline.toml")),
-    ("lanes16", include_str!("../../../../studies/lanes16.toml")),
-    ("pareto", include_str!("../../../../studies/pareto.toml")),
-    ("smoke", include_str!("../../../../studies/smoke.toml")),
-];
-
-const SNAKEFILE: &str = include_str!("../../../../templates/sweep/Snakefile");
+const STUDIES: [&str; 4] = ["headline", "lanes16", "pareto", "smoke"];
 
 /// Flags of `flexmac sweep`.
 #[derive(Debug, Args)]
@@ -58,7 +52,7 @@ pub fn run(args: &SweepArgs, cli: &clap::Command) -> Result<()> {
     check_flags(&study, cli).with_context(|| format!("sweep: --study {}", args.study))?;
     refuse_other_runs(&study, &args.out, cli).context("sweep")?;
     let files = [
-        ("Snakefile", SNAKEFILE.to_owned()),
+        ("Snakefile", flexmac_assets::text("templates/sweep/Snakefile").to_owned()),
         ("study.json", serde_json::to_string_pretty(&study)? + "\n"),
     ];
     let Some(done) = args.workflow.run("sweep", &args.out, &files)? else { return Ok(()) };
@@ -78,16 +72,14 @@ pub fn run(args: &SweepArgs, cli: &clap::Command) -> Result<()> {
 
 fn read_study(args: &SweepArgs) -> Result<Study> {
     let path = PathBuf::from(&args.study);
-    let known = STUDIES.iter().find(|(name, _)| *name == args.study);
-    let text = match known {
-        Some((_, text)) => (*text).to_owned(),
+    let text = match STUDIES.into_iter().find(|name| *name == args.study) {
+        Some(name) => flexmac_assets::text(&format!("experiments/studies/{name}.toml")).to_owned(),
         None if args.study.ends_with(".toml") => bounded::text(&path, bounded::TEXT)
             .with_context(|| format!("sweep: --study {}", path.display()))?,
         None => {
-            let names: Vec<&str> = STUDIES.iter().map(|(name, _)| *name).collect();
             bail!(
                 "sweep: --study: expected {} or a .toml file, found {}",
-                names.join(", "),
+                STUDIES.join(", "),
                 args.study
             )
         }
@@ -127,7 +119,12 @@ fn parse(cli: &clap::Command, command: &str, flags: &str) -> Result<clap::ArgMat
 }
 
 /// An array of the study, checked.
-fn array(study: &Study, design: &str, shape: (u32, u32), cli: &clap::Command) -> Result<Config> {
+fn array(
+    study: &Study,
+    design: &str,
+    shape: (u32, u32),
+    cli: &clap::Command,
+) -> Result<ArrayConfig> {
     let (rows, cols) = shape;
     let flags = format!("{} --rows {rows} --cols {cols}", study.designs[design]);
     let check = || {
@@ -146,7 +143,7 @@ fn check_flags(study: &Study, cli: &clap::Command) -> Result<()> {
         }
     }
     for mode in &study.modes {
-        mode.parse::<power::Mode>().map_err(|error| anyhow!("modes: {mode:?}: {error}"))?;
+        mode.parse::<flexmac_power::Mode>().map_err(|error| anyhow!("modes: {mode:?}: {error}"))?;
     }
     for (name, run) in study.runs.iter().filter(|(_, run)| run.folder.is_none()) {
         parse(cli, "train", &train_flags(run)).with_context(|| format!("run {name}"))?;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use rtlgen::{SourceFile, TOP};
-use synth::{SynthConfig, SynthReport, Target};
+use flexmac_rtlgen::{SourceFile, TOP};
+use flexmac_synth::{SynthConfig, SynthReport, Target};
 
 use crate::engines::Design;
 
@@ -124,8 +124,8 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     config.keep = args.keep;
     config.force = args.force;
     config.jobs = args.jobs.map_or(config.jobs, usize::from);
-    let report =
-        synth::run(&config, &mut |progress| errln!("synth: {progress}")).context("synth")?;
+    let report = flexmac_synth::run(&config, &mut |progress| errln!("synth: {progress}"))
+        .context("synth")?;
     if args.json {
         outln!("{}", serde_json::to_string(&report)?);
     } else {

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use nn::{NetPlan, Number, WeightTensor, WeightsFormat};
+use flexmac_nn::{NetPlan, Number};
+use flexmac_train::{WeightTensor, WeightsFormat};
 
 use crate::run_config::RunConfig;
 
@@ -52,17 +53,17 @@ pub fn run(args: &WeightsArgs) -> Result<()> {
         FormatName::Safetensors => WeightsFormat::Safetensors,
         FormatName::Npz => WeightsFormat::Npz,
     };
-    nn::write_weights(out, format, &tensors)?;
+    flexmac_train::write_weights(out, format, &tensors)?;
     let count = tensors.len();
     outln!("{}: {count} tensors as after {iteration} iterations", out.display());
     Ok(())
 }
 
 fn load<T: Number>(run: &Path, plan: &NetPlan) -> Result<(Vec<WeightTensor>, u64)> {
-    let Some(checkpoint) = nn::load_checkpoint::<T>(run, false)? else {
+    let Some(checkpoint) = flexmac_train::load_checkpoint::<T>(run, false)? else {
         bail!("{}: expected a checkpoint, found none; train or resume the run", run.display());
     };
-    let tensors = nn::named_weights(plan, &checkpoint.state.params)
+    let tensors = flexmac_train::named_weights(plan, &checkpoint.state.params)
         .with_context(|| format!("export the weights of {}", run.display()))?;
     Ok((tensors, checkpoint.state.iteration))
 }

@@ -10,8 +10,8 @@
 
 use std::ops::Range;
 
-use cosim::Operand;
-use fxp::{Counters, Format, Role, Rounding};
+use flexmac_engine::Operand;
+use flexmac_fxp::{Counters, Format, Role, Rounding};
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::real;
@@ -19,7 +19,7 @@ use crate::element::Number;
 use crate::error::NnError;
 use crate::init::Initial;
 use crate::param::Param;
-use crate::pass::{Pass, Site, wide_format};
+use crate::pass::{LayerId, Pass, wide_format};
 use crate::plan::LayerPlan;
 
 /// Integer bits that a weight gradient has beyond the weight's own. Gradients that large would
@@ -31,7 +31,7 @@ pub(super) type Block = (usize, Range<usize>);
 
 #[derive(Debug)]
 pub(super) struct Affine<T> {
-    pub site: Site,
+    pub id: LayerId,
     /// (N, K).
     pub weight: Param<T>,
     /// (1, N).
@@ -42,22 +42,22 @@ pub(super) struct Affine<T> {
 
 impl<T: Number> Affine<T> {
     pub fn new(
-        site: Site,
+        id: LayerId,
         plan: &LayerPlan,
         (n, k): (usize, usize),
         initial: &Initial<'_>,
     ) -> Self {
         let (weight_tensor, bias_tensor) = (plan.weight_tensor(), plan.bias_tensor());
-        let id = |suffix: &str, tensor| (format!("{}.{suffix}", site.name), tensor, site.index);
+        let named = |suffix: &str, tensor| (format!("{}.{suffix}", id.name), tensor, id.index);
         let weight = Param::new(
-            id("weight", weight_tensor),
+            named("weight", weight_tensor),
             &initial.xavier(weight_tensor, (n, k)),
             &initial.formats[weight_tensor],
         );
         let zeros = Array2::zeros((1, n));
-        let bias = Param::new(id("bias", bias_tensor), &zeros, &initial.formats[bias_tensor]);
+        let bias = Param::new(named("bias", bias_tensor), &zeros, &initial.formats[bias_tensor]);
         let (input_tensor, output_tensor) = (plan.input_tensor, plan.output_tensor);
-        Self { site, weight, bias, input_tensor, output_tensor }
+        Self { id, weight, bias, input_tensor, output_tensor }
     }
 
     pub fn forward(
@@ -74,9 +74,9 @@ impl<T: Number> Affine<T> {
     }
 
     /// Where a block's products draw their random words: a stream of its own for each.
-    fn site(&self, number: usize) -> Site {
+    fn id(&self, number: usize) -> LayerId {
         // Layers number fewer than 2^32.
-        Site { index: self.site.index | number << 32, name: self.site.name.clone() }
+        LayerId { index: self.id.index | number << 32, name: self.id.name.clone() }
     }
 
     pub fn forward_block(
@@ -96,9 +96,9 @@ impl<T: Number> Affine<T> {
             .as_ref()
             .map_or(bias, |(format, values)| Operand { values: values.view(), format: *format });
         let out = pass.output_format(self.output_tensor);
-        let site = self.site(*number);
-        let (values, counters) = pass.gemm(&site, Role::Forward, (a, b), Some(bias), out)?;
-        pass.tally.tensors[self.output_tensor].forward.merge(&counters);
+        let id = self.id(*number);
+        let (values, counters) = pass.gemm(&id, Role::Forward, (a, b), Some(bias), out)?;
+        pass.statistics.tensors[self.output_tensor].forward.merge(&counters);
         Ok(values)
     }
 
@@ -133,8 +133,8 @@ impl<T: Number> Affine<T> {
         let dy = Operand { values: gradient.reversed_axes(), format };
         let a = Operand { values: a, format: pass.formats[self.input_tensor].forward };
         let out = wide_format(self.weight.format().integer_length() + GRADIENT_HEADROOM);
-        let site = self.site(number);
-        let (values, _) = pass.gemm(&site, Role::WeightGradient, (dy, a), None, out)?;
+        let id = self.id(number);
+        let (values, _) = pass.gemm(&id, Role::WeightGradient, (dy, a), None, out)?;
         Ok(real(&values, out))
     }
 
@@ -161,7 +161,7 @@ impl<T: Number> Affine<T> {
         let weight = self.weight.operand();
         let weight =
             Operand { values: weight.values.slice_move(s![filters.clone(), ..]), ..weight };
-        pass.gemm(&self.site(*number), Role::InputGradient, (dy, weight), None, out)
+        pass.gemm(&self.id(*number), Role::InputGradient, (dy, weight), None, out)
     }
 }
 
@@ -171,7 +171,7 @@ fn on_grid<T: Number>(bias: Operand<'_, T>, frac: i32) -> Option<(Format, Array2
     if !T::FIXED || bias.format.frac() <= frac {
         return None;
     }
-    let to = Format::new(fxp::MAX_BITS, frac).expect("32 bits are legal");
+    let to = Format::new(flexmac_fxp::MAX_BITS, frac).expect("32 bits are legal");
     let values = bias.values.as_standard_layout();
     let values = values.as_slice().expect("standard layout");
     let mut rounded = Array2::from_elem(bias.values.dim(), T::default());

@@ -112,7 +112,7 @@ impl<T: Number> Layer<T> for AvgPool {
         let mut output = Array2::from_elem((input.nrows(), self.output.len()), T::default());
         let host = pass.host(self.index, self.tensor);
         let counters = host.quantize(Part::Value, &means, &mut output, format);
-        pass.tally.tensors[self.tensor].forward.merge(&counters);
+        pass.statistics.tensors[self.tensor].forward.merge(&counters);
         Ok(output)
     }
 
@@ -140,7 +140,7 @@ impl<T: Number> Layer<T> for AvgPool {
         let mut input = Array2::from_elem((gradient.nrows(), self.input.len()), T::default());
         let host = pass.host(self.index, self.tensor);
         let counters = host.quantize(Part::Gradient, &sums, &mut input, format);
-        pass.tally.tensors[self.tensor].backward.merge(&counters);
+        pass.statistics.tensors[self.tensor].backward.merge(&counters);
         Ok(Some(input))
     }
 }

@@ -1,6 +1,6 @@
 //! Convolution: patches as rows, then the products of an inner product.
 
-use fxp::{Counters, Format};
+use flexmac_fxp::{Counters, Format};
 use ndarray::Array2;
 
 use super::affine::Affine;
@@ -11,7 +11,7 @@ use crate::error::NnError;
 use crate::host::Part;
 use crate::init::Initial;
 use crate::param::Param;
-use crate::pass::{Pass, Site};
+use crate::pass::{LayerId, Pass};
 use crate::plan::LayerPlan;
 
 /// Bits kept below the gradient's last place while patches are added up on the host.
@@ -38,14 +38,14 @@ pub struct Conv<T> {
 impl<T: Number> Conv<T> {
     /// The layer of `plan`; `input_gradient` says whether anything before it learns.
     pub(crate) fn new(
-        site: Site,
+        id: LayerId,
         plan: &LayerPlan,
         patches: Patches,
         input_gradient: bool,
         initial: &Initial<'_>,
     ) -> Self {
         let channels_out = plan.output.channels;
-        let affine = Affine::new(site, plan, (channels_out, patches.patch_len()), initial);
+        let affine = Affine::new(id, plan, (channels_out, patches.patch_len()), initial);
         let cols = Array2::from_elem((0, 0), T::default());
         Self { affine, patches, channels_out, input_gradient, cols, trained: false }
     }
@@ -93,9 +93,9 @@ impl<T: Number> Layer<T> for Conv<T> {
 /// What the array returns of a patch gradient: 32 bits, with as many guard bits as fit without
 /// costing integer length.
 pub(super) fn patch_format(gradient: Format) -> Format {
-    let guard = GUARD_BITS.min(fxp::MAX_BITS - gradient.bits());
+    let guard = GUARD_BITS.min(flexmac_fxp::MAX_BITS - gradient.bits());
     // At most 8.
-    Format::new(fxp::MAX_BITS, gradient.frac() + guard as i32).expect("32 bits are legal")
+    Format::new(flexmac_fxp::MAX_BITS, gradient.frac() + guard as i32).expect("32 bits are legal")
 }
 
 /// The gradient of the input from its patches' sums, which are in [`patch_format`].
@@ -108,10 +108,10 @@ pub(super) fn round_sums<T: Number>(
     let tensor = affine.input_tensor;
     let to = pass.formats[tensor].backward;
     let from = patch_format(to);
-    let host = pass.host(affine.site.index, tensor);
+    let host = pass.host(affine.id.index, tensor);
     let mut input = Array2::from_elem((batch, sums.len() / batch), T::default());
     let counters = host.round_sums(Part::Gradient, (sums, from.frac()), &mut input, to);
-    pass.tally.tensors[tensor].backward.merge(&counters);
+    pass.statistics.tensors[tensor].backward.merge(&counters);
     input
 }
 
@@ -122,7 +122,7 @@ pub(super) fn count_overflows<T: Number>(
     in_array: &Counters,
     pass: &mut Pass<'_, T>,
 ) {
-    pass.tally.tensors[affine.input_tensor].backward.merge(&Counters {
+    pass.statistics.tensors[affine.input_tensor].backward.merge(&Counters {
         overflow_low: in_array.overflow_low,
         overflow_high: in_array.overflow_high,
         ..Counters::default()

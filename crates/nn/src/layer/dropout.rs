@@ -90,7 +90,7 @@ impl<T: Number> Layer<T> for Dropout {
         self.scaled(&mut values, &kept);
         let host = pass.host(self.index, self.tensor);
         let counters = host.quantize(Part::Value, &values, &mut input, format);
-        pass.tally.tensors[self.tensor].forward.merge(&counters);
+        pass.statistics.tensors[self.tensor].forward.merge(&counters);
         self.kept = Some(kept);
         Ok(input)
     }
@@ -106,7 +106,7 @@ impl<T: Number> Layer<T> for Dropout {
         self.scaled(&mut values, &kept);
         let host = pass.host(self.index, self.tensor);
         let counters = host.quantize(Part::Gradient, &values, &mut gradient, format);
-        pass.tally.tensors[self.tensor].backward.merge(&counters);
+        pass.statistics.tensors[self.tensor].backward.merge(&counters);
         Ok(Some(gradient))
     }
 }

@@ -12,7 +12,7 @@ use crate::element::Number;
 use crate::error::NnError;
 use crate::init::Initial;
 use crate::param::Param;
-use crate::pass::{Pass, Site};
+use crate::pass::{LayerId, Pass};
 use crate::plan::LayerPlan;
 
 /// A convolution whose channels are cut into groups, each with its own three products. Apart from
@@ -37,14 +37,14 @@ pub struct GroupedConv<T> {
 impl<T: Number> GroupedConv<T> {
     /// The layer of `plan`; `patches` are those of one group.
     pub(crate) fn new(
-        site: Site,
+        id: LayerId,
         plan: &LayerPlan,
         (patches, groups): (Patches, usize),
         input_gradient: bool,
         initial: &Initial<'_>,
     ) -> Self {
         let channels_out = plan.output.channels;
-        let affine = Affine::new(site, plan, (channels_out, patches.patch_len()), initial);
+        let affine = Affine::new(id, plan, (channels_out, patches.patch_len()), initial);
         let cols = vec![Array2::from_elem((0, 0), T::default()); groups];
         Self { affine, patches, groups, channels_out, input_gradient, cols, trained: false }
     }

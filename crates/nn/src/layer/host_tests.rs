@@ -1,13 +1,13 @@
 //! Host layers in fixed point: one rounding of the exact result, the same with any threads.
 
-use cosim::ReferenceEngine;
-use dps::{FormatTable, Formats, TensorCounters, TensorRole, TensorSpec};
-use fxp::{Format, Rounding};
+use flexmac_array::ArraySpec;
+use flexmac_dps::{FormatTable, Formats, TensorCounters, TensorRole, TensorSpec};
+use flexmac_engine::ReferenceEngine;
+use flexmac_fxp::{Format, Rounding};
 use ndarray::{Array2, array};
-use rtlgen::ConfigSpec;
 
 use super::{AvgPool, Dropout, Layer, Lrn, LrnConstants, MaxPool, Window};
-use crate::pass::{Pass, Tally};
+use crate::pass::{Pass, Statistics};
 use crate::spec::Shape;
 
 /// A pass at one activation in a format of 10 bits, 4 of them after the point, and a gradient of 8
@@ -18,19 +18,19 @@ fn at_activation<R>(
 ) -> (R, TensorCounters) {
     let (value, gradient) = (Format::new(10, 4).unwrap(), Format::new(8, 6).unwrap());
     let formats = FormatTable::new(vec![Formats { backward: gradient, ..Formats::uniform(value) }]);
-    let mut tally = Tally::new(1);
+    let mut statistics = Statistics::new(1);
     let mut pass = Pass {
-        engine: &mut ReferenceEngine::new(ConfigSpec::default().check().unwrap()),
+        engine: &mut ReferenceEngine::new(ArraySpec::default().check().unwrap()),
         tensors: &[TensorSpec { name: "a".to_owned(), role: TensorRole::Activation }],
         formats: &formats,
         rounding,
         run: 3,
         iteration,
         training,
-        tally: &mut tally,
+        statistics: &mut statistics,
     };
     let result = act(&mut pass);
-    (result, tally.tensors[0])
+    (result, statistics.tensors[0])
 }
 
 /// Output and input gradient of a training step.

@@ -8,7 +8,7 @@ use crate::element::Number;
 use crate::error::NnError;
 use crate::init::Initial;
 use crate::param::Param;
-use crate::pass::{Pass, Site};
+use crate::pass::{LayerId, Pass};
 use crate::plan::LayerPlan;
 
 /// A fully connected layer.
@@ -25,13 +25,13 @@ pub struct InnerProduct<T> {
 impl<T: Number> InnerProduct<T> {
     /// The layer of `plan`; `input_gradient` says whether anything before it learns.
     pub(crate) fn new(
-        site: Site,
+        id: LayerId,
         plan: &LayerPlan,
         input_gradient: bool,
         initial: &Initial<'_>,
     ) -> Self {
         let shape = (plan.output.channels, plan.input.len());
-        Self { affine: Affine::new(site, plan, shape, initial), input_gradient, input: None }
+        Self { affine: Affine::new(id, plan, shape, initial), input_gradient, input: None }
     }
 }
 
@@ -55,7 +55,7 @@ impl<T: Number> Layer<T> for InnerProduct<T> {
         let tensor = self.affine.input_tensor;
         let out = pass.formats[tensor].backward;
         let (values, counters) = self.affine.input_gradient(gradient.view(), out, pass)?;
-        pass.tally.tensors[tensor].backward.merge(&counters);
+        pass.statistics.tensors[tensor].backward.merge(&counters);
         Ok(Some(values))
     }
 

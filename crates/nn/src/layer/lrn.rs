@@ -165,7 +165,7 @@ impl<T: Number> Layer<T> for Lrn<T> {
         let mut output = Array2::from_elem(input.dim(), T::default());
         let host = pass.host(self.index, self.tensor);
         let counters = host.quantize(Part::Value, &y, &mut output, format);
-        pass.tally.tensors[self.tensor].forward.merge(&counters);
+        pass.statistics.tensors[self.tensor].forward.merge(&counters);
         self.input = pass.training.then_some(input);
         Ok(output)
     }
@@ -186,7 +186,7 @@ impl<T: Number> Layer<T> for Lrn<T> {
         let mut input = Array2::from_elem(gradient.dim(), T::default());
         let host = pass.host(self.index, self.tensor);
         let counters = host.quantize(Part::Gradient, &dx, &mut input, format);
-        pass.tally.tensors[self.tensor].backward.merge(&counters);
+        pass.statistics.tensors[self.tensor].backward.merge(&counters);
         Ok(Some(input))
     }
 }

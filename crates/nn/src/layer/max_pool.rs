@@ -156,7 +156,7 @@ impl<T: Number> Layer<T> for MaxPool {
         let format = pass.formats[self.tensor].backward;
         let host = pass.host(self.index, self.tensor);
         let counters = host.round_sums(Part::Gradient, (&sums, format.frac()), &mut input, format);
-        pass.tally.tensors[self.tensor].backward.merge(&counters);
+        pass.statistics.tensors[self.tensor].backward.merge(&counters);
         Ok(Some(input))
     }
 }

@@ -21,7 +21,7 @@ mod window;
 #[cfg(test)]
 mod host_tests;
 
-use fxp::Format;
+use flexmac_fxp::Format;
 use ndarray::Array2;
 use rayon::prelude::*;
 

@@ -1,6 +1,6 @@
 //! The PEs compared: how each is built, and how operands of some widths are laid out for it.
 
-use rtlgen::{ConfigSpec, Style};
+use flexmac_array::{ArraySpec, Style};
 
 /// Widest planes; also what trial PEs multiply whole.
 const WIDE: u32 = 16;
@@ -81,13 +81,13 @@ impl Design {
             Kind::Split => (WIDE, 2),
             Kind::Fused => (WIDE, 1),
         };
-        let spec = ConfigSpec {
+        let spec = ArraySpec {
             rows: 1,
             cols: 1,
             chunk,
             lanes,
             style: Style::Flex,
-            ..ConfigSpec::default()
+            ..ArraySpec::default()
         };
         spec.check().expect("the generator's own ranges").acc_bits()
     }

@@ -1,6 +1,6 @@
 //! A PE's netlist driven word after word: every result compared, every net's activity counted.
 
-use power::Gates;
+use flexmac_power::Gates;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use verilated::{BuildSpec, BusIn, BusOut, Cache, InPort, Model, PowerUp};
@@ -108,8 +108,8 @@ impl Bench {
         Ok(Self {
             design,
             clk: model.port("clk_i")?.input()?,
-            trigger: model.port(cosim::PROBE_TRIGGER)?.input()?,
-            picture: model.port(cosim::PROBE_PICTURE)?.bus_output()?,
+            trigger: model.port(flexmac_cosim::PROBE_TRIGGER)?.input()?,
+            picture: model.port(flexmac_cosim::PROBE_PICTURE)?.bus_output()?,
             control: model.port("control_i")?.bus_input()?,
             a: model.port("a_i")?.bus_input()?,
             b: model.port("b_i")?.bus_input()?,

@@ -8,7 +8,7 @@
 //! the same flow as `flexmac synth`; `--search` looks for each one's shortest period. Its netlist
 //! then runs on the same operands in each mode, every result compared with the exact sum, every
 //! net's activity counted, and OpenSTA makes energy of that as in `flexmac power`. Without LIBERTY:
-//! OSU 180 nm. `scripts/trials` calls it; docs/hardware.md has the tables. Exit 1 if a netlist is
+//! OSU 180 nm. `experiments/trials` calls it; its tables are in docs/results. Exit 1 if a netlist is
 //! wrong, 2 on errors.
 
 mod design;
@@ -18,12 +18,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use power::{Gates, Mode, Role, Run, Settings};
-use synth::netlist::Netlist;
-use synth::{OSU018_LIBERTY, SynthConfig, Target};
-
 use design::{DESIGNS, Design};
 use drive::{Bench, K, Mismatch, Operands, RESULTS};
+use flexmac_power::{Gates, Mode, Role, Run, Settings};
+use flexmac_synth::netlist::Netlist;
+use flexmac_synth::{OSU018_LIBERTY, SynthConfig, Target};
 
 /// A message is all that a caller needs.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -96,7 +95,7 @@ fn trial(design: Design, library: &Path, folder: &Path, search: bool) -> Result<
     config.search_period = search;
     config.jobs = 1;
     eprintln!("trials: {}: synthesis", design.name);
-    let report = synth::run(&config, &mut |_| {})?;
+    let report = flexmac_synth::run(&config, &mut |_| {})?;
     let timing = report.timing.as_ref().ok_or("no clock in the report")?;
     let module = report.modules.iter().find(|module| module.module == design.module());
     let area_um2 = module.and_then(|module| module.area_um2).ok_or("no area of the PE")?;
@@ -105,7 +104,7 @@ fn trial(design: Design, library: &Path, folder: &Path, search: bool) -> Result<
     let path = config.out_dir.join(&report.netlist);
     let text = fs::read_to_string(&path)?;
     let netlist = Netlist::parse(&text).map_err(|error| error.at(&path))?.flatten(TOP)?;
-    let (cells, library_text) = synth::read_library(library)?;
+    let (cells, library_text) = flexmac_synth::read_library(library)?;
     let gates = Gates { folder: config.out_dir, report, netlist, library: cells, library_text };
     let mut bench = Bench::new(design, &gates)?;
     let mut runs = Vec::new();
@@ -138,7 +137,7 @@ fn trial(design: Design, library: &Path, folder: &Path, search: bool) -> Result<
         keep: false,
         timeout: Duration::from_secs(2 * 60 * 60),
     };
-    let power = power::measure(&gates, &runs, &settings, &folder.join("power"))?;
+    let power = flexmac_power::measure(&gates, &runs, &settings, &folder.join("power"))?;
     let energies: Vec<(f64, f64)> = power
         .cases
         .iter()
@@ -156,15 +155,19 @@ fn trial(design: Design, library: &Path, folder: &Path, search: bool) -> Result<
     Ok(Measured { design, area_um2, period_ps, modes })
 }
 
-/// The leaf cells, shipped and on trial.
+/// The leaf cells: every Verilog file below `rtl/`, those of `rtl/trials` among them.
 fn sources() -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for folder in ["rtl/pe", "rtl/lib", "rtl/trials"] {
-        for entry in fs::read_dir(Path::new(ROOT).join(folder))? {
-            files.push(entry?.path());
+    let (mut files, mut folders) = (Vec::new(), vec![Path::new(ROOT).join("rtl")]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "v") {
+                files.push(path);
+            }
         }
     }
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "v"));
     files.sort();
     Ok(files)
 }

@@ -1,9 +1,11 @@
 //! The registers themselves.
 
-use crate::describe::parameters;
+use flexmac_array::parameters;
+
 use crate::registers::{Access, Field, Group, NamedValue, Register, RegisterMap};
 
 /// "FMAC" in ASCII, the first letter highest.
+#[cfg(test)]
 pub(crate) const ID: u32 = 0x464d_4143;
 
 fn value(value: u32, name: &str, about: &str) -> NamedValue {

@@ -6,10 +6,6 @@ use crate::error::RtlgenError;
 use crate::registers::{Register, RegisterMap};
 use crate::render::render_text;
 
-const C_HEADER: &str = include_str!("../../../../templates/registers/flexmac_regs.h.tera");
-const RUST_MODULE: &str = include_str!("../../../../templates/registers/flexmac_regs.rs.tera");
-const MARKDOWN: &str = include_str!("../../../../templates/registers/registers.md.tera");
-
 #[derive(Debug, Serialize)]
 struct SoftwareContext {
     version: &'static str,
@@ -56,6 +52,12 @@ struct ValueLines {
     name: String,
     upper: String,
     about: String,
+}
+
+/// Renders a file of `templates/registers`.
+fn render_map(name: &'static str, map: &RegisterMap) -> Result<String, RtlgenError> {
+    let template = flexmac_assets::text(&format!("templates/registers/{name}.tera"));
+    render_text(name, template, &SoftwareContext::new(map))
 }
 
 impl SoftwareContext {
@@ -121,7 +123,7 @@ fn register_lines(register: &Register) -> RegisterLines {
 /// # Errors
 /// [`RtlgenError::Template`], which would be a fault of this program.
 pub fn c_header(map: &RegisterMap) -> Result<String, RtlgenError> {
-    render_text("flexmac_regs.h", C_HEADER, &SoftwareContext::new(map))
+    render_map("flexmac_regs.h", map)
 }
 
 /// The same constants as a Rust module without dependencies.
@@ -129,7 +131,7 @@ pub fn c_header(map: &RegisterMap) -> Result<String, RtlgenError> {
 /// # Errors
 /// [`RtlgenError::Template`], which would be a fault of this program.
 pub fn rust_module(map: &RegisterMap) -> Result<String, RtlgenError> {
-    render_text("flexmac_regs.rs", RUST_MODULE, &SoftwareContext::new(map))
+    render_map("flexmac_regs.rs", map)
 }
 
 /// The page to read: docs/registers.md.
@@ -137,7 +139,7 @@ pub fn rust_module(map: &RegisterMap) -> Result<String, RtlgenError> {
 /// # Errors
 /// [`RtlgenError::Template`], which would be a fault of this program.
 pub fn markdown(map: &RegisterMap) -> Result<String, RtlgenError> {
-    render_text("registers.md", MARKDOWN, &SoftwareContext::new(map))
+    render_map("registers.md", map)
 }
 
 /// The map itself, for tools.

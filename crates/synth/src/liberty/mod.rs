@@ -12,9 +12,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::error::ParseError;
 use function::Function;
 use scan::{Visitor, scan};
+
+use crate::error::ParseError;
 
 /// A cell library.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use cosim::bundle::BundlingEngine;
-use cosim::{CheckedEngine, Engine, FloatEngine, ReferenceEngine, ReplayHook, RtlEngine};
-use dps::{FormatTable, Policy, Static, StaticConfig, TensorRole, TensorSpec};
-use nn::data::Dataset;
-use nn::{Checkpoint, Engines, NetPlan, Number, RunFolder, Summary, Trainer};
-use rtlgen::Style;
+use flexmac_array::Style;
+use flexmac_cosim::bundle::BundlingEngine;
+use flexmac_cosim::{CheckedEngine, ReplayHook, RtlEngine};
+use flexmac_dataset::Dataset;
+use flexmac_dps::{FormatTable, Policy, Static, StaticConfig, TensorRole, TensorSpec};
+use flexmac_engine::{Engine, FloatEngine, ReferenceEngine};
+use flexmac_nn::{NetPlan, Number};
+use flexmac_record::RunResult;
+use flexmac_train::{Checkpoint, Engines, RunFolder, Trainer};
 
 use super::TrainArgs;
 use super::plan::{EngineKind, Plan};
@@ -26,7 +29,7 @@ use crate::run_config::RunConfig;
 /// # Errors
 /// A folder that cannot be written or does not fit the plan, a diverged loss, a mismatch between RTL and
 /// reference.
-pub(super) fn train(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<Summary> {
+pub(super) fn train(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<RunResult> {
     match plan.engine {
         EngineKind::Float => {
             let (mut train, mut evaluate) = (FloatEngine, FloatEngine);
@@ -45,7 +48,7 @@ pub(super) fn train(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<Summ
 }
 
 /// Trains by the reference and leaves a sample of its tiles in bundles.
-fn train_into_bundles(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<Summary> {
+fn train_into_bundles(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<RunResult> {
     let config = &plan.design.config;
     if config.style() == Style::Fp32 {
         bail!("--bundles: expected an array of integers, found {}; leave it out", config.summary());
@@ -68,7 +71,7 @@ fn train_on_array<T>(
     plan: Plan,
     data: &Dataset,
     replay: ReplayHook<T>,
-) -> Result<Summary>
+) -> Result<RunResult>
 where
     T: Number + Replayed + ndarray_npy::WritableElement,
     ReferenceEngine: Engine<T>,
@@ -125,7 +128,7 @@ fn train_on<T>(
     mut plan: Plan,
     data: &Dataset,
     mut engines: Engines<'_, T>,
-) -> Result<Summary>
+) -> Result<RunResult>
 where
     T: Number + ndarray_npy::WritableElement,
 {
@@ -144,7 +147,7 @@ where
         _ => None,
     };
     if let (Some(path), None) = (&init, &checkpoint) {
-        let weights = nn::read_weights(path)?;
+        let weights = flexmac_train::read_weights(path)?;
         trainer.set_weights(path, &weights.tensors)?;
         config.init_weights = Some(weights.sha256);
     }
@@ -181,7 +184,7 @@ where
     }
     let stop = interrupt::flag("finishing this iteration")?;
     let mut progress = Progress::new(plan.schedule.iterations);
-    let summary = nn::run(
+    let summary = flexmac_train::run(
         &mut trainer,
         &mut engines,
         data,
@@ -233,7 +236,7 @@ fn go_on<T: Number>(
     previous: bool,
 ) -> Result<Option<Checkpoint<T>>> {
     config.check_same_run(recorded, run)?;
-    let checkpoint = nn::load_checkpoint::<T>(run, previous)?;
+    let checkpoint = flexmac_train::load_checkpoint::<T>(run, previous)?;
     match &checkpoint {
         Some(checkpoint) => {
             let place = || format!("go on with {}", run.display());

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use fxp::Rounding;
-use nn::Summary;
+use flexmac_fxp::Rounding;
+use flexmac_record::RunResult;
+use plan::EngineKind;
 
 use crate::cmd::check::print_tiles;
 use crate::cmd::listed::ListArgs;
@@ -17,7 +18,7 @@ use crate::cmd::policy::{self, PolicyArgs};
 use crate::engines::models;
 use crate::exit::Interrupted;
 use crate::shell::word;
-use plan::EngineKind;
+
 pub use plan::Plan;
 
 /// Train a network under a precision policy, on an array, its reference, or in float
@@ -146,7 +147,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
 }
 
 fn print_summary(
-    summary: &Summary,
+    summary: &RunResult,
     engine: EngineKind,
     bundles: Option<&Path>,
     json: bool,

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use nn::data::{DataSource, Dataset, Need};
-use nn::{NetPlan, NetSpec, Schedule, Solver, TrainerConfig};
-use rtlgen::{Config, ConfigSpec, Style};
+use flexmac_array::{ArrayConfig, ArraySpec, Style};
+use flexmac_dataset::{DataSource, Dataset, Need};
+use flexmac_nn::{NetPlan, NetSpec};
+use flexmac_train::{Solver, TrainerConfig, TrainingSchedule};
 use serde::{Deserialize, Serialize};
 
 use super::TrainArgs;
@@ -52,7 +53,7 @@ pub struct Plan {
     pub net: NetSpec,
     /// What changes the run's numbers.
     pub trainer: TrainerConfig,
-    pub(super) schedule: Schedule,
+    pub(super) schedule: TrainingSchedule,
     /// Of the run to go on with.
     pub(super) recorded: Option<RunConfig>,
 }
@@ -123,7 +124,7 @@ impl Plan {
         let lists = args.lists.settle(&source, shape, &mut settings)?;
         let data = source.load_for(trainer.seed, Need { shape, classes }, &lists)?;
         let all = data.test.len();
-        let schedule = Schedule {
+        let schedule = TrainingSchedule {
             iterations: settings.take("iters", &args.iters, 1000),
             evaluate_every: settings.take("eval-every", &args.eval_every, 0),
             final_images: settings.take("eval-images", &args.eval_images, all),
@@ -180,7 +181,7 @@ fn check_arrays(
     arrays: NonZeroUsize,
     engine: EngineKind,
     (check_rate, bundles): (f64, bool),
-    config: &Config,
+    config: &ArrayConfig,
 ) -> Result<()> {
     if arrays.get() == 1 {
         return Ok(());
@@ -204,7 +205,7 @@ fn load_design(folder: Option<&Path>, settings: &mut Settings) -> Result<Design>
     let given = folder.map(|folder| folder.display().to_string());
     let name = settings.take("config", &given, "default array".to_owned());
     if settings.is_default("config") {
-        return Design::generate(ConfigSpec::default().check()?);
+        return Design::generate(ArraySpec::default().check()?);
     }
     Design::read(Path::new(&name))
 }

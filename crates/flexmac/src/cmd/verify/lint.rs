@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use rtlgen::{BUS_TOP, TOP};
+use flexmac_rtlgen::{BUS_TOP, TOP};
 
 use super::Found;
 use crate::engines::Design;

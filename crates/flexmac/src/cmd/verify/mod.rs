@@ -9,10 +9,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, ValueEnum};
-use cosim::{CheckedEngine, Element, Engine, EngineError, FloatTrial, Product, RtlEngine, Trial};
+use flexmac_array::{ArrayConfig, Style};
+use flexmac_cosim::{CheckedEngine, FloatTrial, RtlEngine, SimulationError, Trial};
+use flexmac_engine::{Element, Engine, EngineError, Gemm, GemmError};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rtlgen::{Config, Style};
 use serde::Serialize;
 
 use crate::config_args::ConfigArgs;
@@ -20,7 +21,7 @@ use crate::engines::{Design, patiently};
 use crate::exit::Differs;
 
 /// Name and flags of `flexmac gen`, one configuration a line.
-const SUPPORTED: &str = include_str!("../../../../../tests/configs.txt");
+const SUPPORTED: &str = "tests/configs.txt";
 
 /// What is asked of a design.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
@@ -95,7 +96,7 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
         let scratch = tempfile::tempdir().context("verify: make a folder")?;
         for (name, config) in supported(args.name.as_deref())? {
             let folder = scratch.path().join(&name);
-            rtlgen::write(&config, &folder).with_context(|| format!("verify: {name}"))?;
+            flexmac_rtlgen::write(&config, &folder).with_context(|| format!("verify: {name}"))?;
             verify(args, &name, &folder, &mut failed)?;
         }
     }
@@ -145,8 +146,8 @@ struct Line {
 }
 
 /// The supported configurations, or the one of a name.
-fn supported(only: Option<&str>) -> Result<Vec<(String, Config)>> {
-    let lines = SUPPORTED.lines().filter(|line| !line.starts_with('#'));
+fn supported(only: Option<&str>) -> Result<Vec<(String, ArrayConfig)>> {
+    let lines = flexmac_assets::text(SUPPORTED).lines().filter(|line| !line.starts_with('#'));
     let all: Vec<_> = lines.filter_map(|line| line.split_once(':')).collect();
     let chosen: Vec<_> =
         all.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)).collect();
@@ -191,6 +192,17 @@ fn simulate(args: &VerifyArgs, step: Step, design: &Design) -> Result<Found> {
     }
 }
 
+/// Whether the RTL gave something else than the reference, or nothing.
+fn is_difference(error: &EngineError) -> bool {
+    match error {
+        EngineError::Mismatch(_) => true,
+        EngineError::Backend(error) => {
+            matches!(error.downcast_ref(), Some(SimulationError::Hang { .. }))
+        }
+        _ => false,
+    }
+}
+
 /// What was compared so far.
 struct Compared {
     step: Step,
@@ -204,7 +216,7 @@ impl Compared {
         &mut self,
         engine: &mut CheckedEngine,
         trials: impl IntoIterator<Item = C>,
-        product: for<'a> fn(&'a C) -> Product<'a, T>,
+        product: for<'a> fn(&'a C) -> Gemm<'a, T>,
     ) -> Result<Found>
     where
         CheckedEngine: Engine<T>,
@@ -216,8 +228,8 @@ impl Compared {
                     self.results += outcome.values.len();
                 }
                 // A random product may need a wider sum than the array has.
-                Err(EngineError::SumRange { .. }) => {}
-                Err(error @ (EngineError::Mismatch(_) | EngineError::Hang { .. })) => {
+                Err(EngineError::Gemm(GemmError::SumRange { .. })) => {}
+                Err(error) if is_difference(&error) => {
                     let again = match self.step {
                         Step::Random => format!(" of --seed {}, --cases {number}", self.seed),
                         _ => String::new(),

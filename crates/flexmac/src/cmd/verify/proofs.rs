@@ -9,18 +9,25 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::Found;
 
-macro_rules! held {
-    ($($name:literal)*) => {
-        [$(($name, include_str!(concat!("../../../../../proofs/", $name)))),*]
-    };
-}
-
 /// What `prove.py --design` needs: its modules, and what stands for a module below a cell.
-const HELD: [(&str, &str); 16] = held!(
-    "bound.py" "cases.py" "design.py" "designs.py" "extremes.py" "faults.py" "float_bench.py"
-    "free_sum.v" "lfsr_period.py" "parameters.py" "paths.py" "products.py" "prove.py" "regs.py"
-    "report.py" "solver.py"
-);
+const HELD: [&str; 16] = [
+    "bound.py",
+    "cases.py",
+    "design.py",
+    "designs.py",
+    "extremes.py",
+    "faults.py",
+    "float_bench.py",
+    "free_sum.v",
+    "lfsr_period.py",
+    "parameters.py",
+    "paths.py",
+    "products.py",
+    "prove.py",
+    "regs.py",
+    "report.py",
+    "solver.py",
+];
 
 /// Proves what is of the design in `folder`; what takes minutes if `long`.
 ///
@@ -28,7 +35,8 @@ const HELD: [(&str, &str); 16] = held!(
 /// A tool that is missing or did not answer.
 pub fn run(folder: &Path, long: bool) -> Result<Found> {
     let scratch = tempfile::tempdir().context("verify: make a folder")?;
-    for (name, text) in HELD {
+    for name in HELD {
+        let text = flexmac_assets::text(&format!("proofs/{name}"));
         fs::write(scratch.path().join(name), text).context("verify: write proofs")?;
     }
     let mut command = Command::new("python3");

@@ -1,0 +1,110 @@
+//! Rules that a configuration can break.
+
+use std::fmt;
+
+use flexmac_fxp::RoundingSet;
+use thiserror::Error;
+
+use crate::config::Style;
+
+/// One broken rule of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A parameter is outside its range.
+    #[error("{name}: expected {min}..={max}, found {found}")]
+    Range {
+        /// The parameter.
+        name: &'static str,
+        /// Its value.
+        found: u32,
+        /// Smallest legal value.
+        min: u32,
+        /// Largest legal value.
+        max: u32,
+    },
+    /// The multiplier width is not one of the four.
+    #[error("chunk: expected 2, 4, 8 or 16, found {found}")]
+    Chunk {
+        /// Its value.
+        found: u32,
+    },
+    /// A baseline of more than one pass.
+    #[error(
+        "chunk: style {style} multiplies max_bits = {max_bits} in one pass, found {found}; leave \
+         chunk out"
+    )]
+    WholeOperands {
+        /// The style.
+        style: Style,
+        /// Multiplier width asked for.
+        found: u32,
+        /// Widest operand asked for.
+        max_bits: u32,
+    },
+    /// A float PE of another width than binary32's.
+    #[error("max_bits: style fp32 has 32, found {found}; leave max_bits out")]
+    Fp32Bits {
+        /// Widest operand asked for.
+        found: u32,
+    },
+    /// A float PE with rounding modes of integers.
+    #[error("rounding: style fp32 rounds to nearest, ties to even, found {found}; leave it out")]
+    Fp32Rounding {
+        /// Modes asked for.
+        found: RoundingSet,
+    },
+    /// Registers between float PEs.
+    #[error(
+        "fanout: style fp32 has 0, its operands are broadcast, found {found}; leave fanout out"
+    )]
+    Fp32Fanout {
+        /// PEs that share a register, as asked for.
+        found: u32,
+    },
+    /// Operands narrower than one plane.
+    #[error("max_bits: expected at least chunk = {chunk}, found {max_bits}")]
+    NarrowerThanChunk {
+        /// Widest operand asked for.
+        max_bits: u32,
+        /// Multiplier width asked for.
+        chunk: u32,
+    },
+    /// A bank's depth is not a power of two.
+    #[error("depth: expected a power of two, found {found}")]
+    DepthPower {
+        /// Its value.
+        found: u32,
+    },
+    /// A bank cannot hold one word of every plane.
+    #[error(
+        "depth: expected at least {planes}, one word for each plane of max_bits, found {found}"
+    )]
+    DepthPlanes {
+        /// Its value.
+        found: u32,
+        /// Planes of the widest operand.
+        planes: u32,
+    },
+}
+
+/// Every broken rule of a configuration; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors(pub(crate) Vec<ConfigError>);
+
+impl ConfigErrors {
+    /// The broken rules.
+    pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.0.len();
+        write!(f, "{count} illegal parameter{}:", if count == 1 { "" } else { "s" })?;
+        self.0.iter().try_for_each(|error| write!(f, "\n  {error}"))
+    }
+}
+
+impl std::error::Error for ConfigErrors {}

@@ -1,0 +1,162 @@
+//! Image lists: a text file with a picture and its label on each line.
+//!
+//! `path label`, the path relative to the list's folder; it may contain spaces, the label is what
+//! follows the last one. Empty lines and lines that begin with # are skipped. Pictures are PNG or
+//! JPEG, told by content, and scaled to the size wanted as Caffe does it: both sides, whatever their
+//! proportions.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use flexmac_fileio::bounded;
+use flexmac_nn::Shape;
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageReader};
+use sha2::{Digest, Sha256};
+
+use crate::error::DatasetError;
+
+/// A list's pictures and labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ImageList {
+    path: PathBuf,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    line: usize,
+    picture: PathBuf,
+    label: u8,
+}
+
+/// What is looked at when a list's pictures are read for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inspect {
+    /// The header alone.
+    Header,
+    /// All pixels.
+    Pixels,
+}
+
+/// A picture that was read.
+pub(crate) struct Inspected {
+    /// SHA-256 of its file.
+    pub sha256: [u8; 32],
+    /// Pixels in the order of [`Shape`], if they were looked at.
+    pub pixels: Option<Vec<u8>>,
+}
+
+impl ImageList {
+    /// Reads a list whose labels are below `classes`; pictures are not looked at.
+    ///
+    /// # Errors
+    /// [`DatasetError::Io`] when the list cannot be read, [`DatasetError::Line`] naming list, line and what
+    /// is wrong there, [`DatasetError::File`] for an empty list.
+    pub fn read(path: &Path, classes: usize) -> Result<Self, DatasetError> {
+        let text = bounded::text(path, bounded::TEXT)
+            .map_err(DatasetError::io("read image list", path))?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let lines = text.lines().map(str::trim).enumerate();
+        let entries: Vec<Entry> = lines
+            .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+            .map(|(index, line)| Entry::parse(path, index + 1, line, folder, classes))
+            .collect::<Result<_, _>>()?;
+        if entries.is_empty() {
+            let (expected, found) = ("at least one picture".to_owned(), "none".to_owned());
+            return Err(DatasetError::File { path: path.to_owned(), expected, found });
+        }
+        Ok(Self { path: path.to_owned(), entries })
+    }
+
+    /// Number of pictures.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// All labels.
+    pub fn labels(&self) -> Vec<u8> {
+        self.entries.iter().map(|entry| entry.label).collect()
+    }
+
+    /// Reads a picture's file, scaled to `shape` if pixels are wanted.
+    ///
+    /// # Errors
+    /// [`DatasetError::Line`] naming list, line, file and what is wrong with it.
+    pub fn inspect(
+        &self,
+        number: usize,
+        shape: Shape,
+        inspect: Inspect,
+    ) -> Result<Inspected, DatasetError> {
+        let entry = &self.entries[number];
+        let read = || -> Result<Inspected, String> {
+            let bytes =
+                bounded::read(&entry.picture, bounded::DATA).map_err(|error| error.to_string())?;
+            let reader = ImageReader::new(Cursor::new(&bytes))
+                .with_guessed_format()
+                .map_err(|error| error.to_string())?;
+            let pixels = match inspect {
+                Inspect::Header => reader.into_dimensions().map(|_| None),
+                Inspect::Pixels => reader.decode().map(|picture| Some(scaled(picture, shape))),
+            };
+            let pixels = pixels.map_err(|error| error.to_string())?;
+            Ok(Inspected { sha256: Sha256::digest(&bytes).into(), pixels })
+        };
+        read().map_err(|reason| DatasetError::Line {
+            path: self.path.clone(),
+            line: entry.line,
+            expected: "a PNG or JPEG picture".to_owned(),
+            found: format!("{}: {reason}", entry.picture.display()),
+        })
+    }
+
+    /// Pixels of a picture, scaled to `shape`.
+    ///
+    /// # Errors
+    /// As [`ImageList::inspect`].
+    pub fn picture(&self, number: usize, shape: Shape) -> Result<Vec<u8>, DatasetError> {
+        let inspected = self.inspect(number, shape, Inspect::Pixels)?;
+        Ok(inspected.pixels.expect("they were asked for"))
+    }
+}
+
+impl Entry {
+    fn parse(
+        list: &Path,
+        line: usize,
+        text: &str,
+        folder: &Path,
+        classes: usize,
+    ) -> Result<Self, DatasetError> {
+        let refuse = |expected: String| DatasetError::Line {
+            path: list.to_owned(),
+            line,
+            expected,
+            found: format!("{text:?}"),
+        };
+        let parts = text.rsplit_once(char::is_whitespace);
+        let (picture, label) =
+            parts.ok_or_else(|| refuse("a path, a space and a label".to_owned()))?;
+        // Labels are kept in a byte.
+        let classes = classes.min(256);
+        let label = label.parse().ok().filter(|label| usize::from(*label) < classes);
+        let label = label.ok_or_else(|| refuse(format!("a label below {classes}")))?;
+        Ok(Self { line, picture: folder.join(picture.trim_end()), label })
+    }
+}
+
+/// Pixels in the order of [`Shape`], 1 channel grey, 3 colour.
+fn scaled(picture: DynamicImage, shape: Shape) -> Vec<u8> {
+    // Shapes are checked to be small when options are.
+    let (width, height) = (shape.width as u32, shape.height as u32);
+    let picture = match (picture.width(), picture.height()) == (width, height) {
+        true => picture,
+        false => picture.resize_exact(width, height, FilterType::Triangle),
+    };
+    if shape.channels == 1 {
+        picture.into_luma8().into_raw()
+    } else {
+        picture.into_rgb8().into_raw()
+    }
+}

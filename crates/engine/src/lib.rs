@@ -1,0 +1,46 @@
+//! What computes a GEMM: the [`Engine`] trait that every backend implements, and two backends.
+//!
+//! [`ReferenceEngine`] computes what an array of one configuration computes, from the arithmetic alone,
+//! with the cycles that the cycle model predicts. [`FloatEngine`] is the yardstick in single precision.
+//! Engines that simulate the RTL are in `flexmac-cosim`; this crate knows no Verilog.
+//!
+//! ```
+//! use flexmac_array::ArraySpec;
+//! use flexmac_engine::{Engine, Gemm, Operand, ReferenceEngine};
+//! use flexmac_fxp::{Format, Rounding, SeedPath};
+//! use ndarray::array;
+//!
+//! let array = ArraySpec { rows: 2, cols: 2, ..ArraySpec::default() }.check()?;
+//! let (a, b) = (array![[1, -2], [3, 4]], array![[5], [6]]);
+//! let operand = Format::new(8, 0)?;
+//! let gemm = Gemm {
+//!     a: Operand { values: a.view(), format: operand },
+//!     b: Operand { values: b.view(), format: operand },
+//!     bias: None,
+//!     out: Format::new(16, 0)?,
+//!     rounding: Rounding::Nearest,
+//!     seed: SeedPath::alone(1),
+//!     keep_sums: false,
+//! };
+//! let result = ReferenceEngine::new(array).gemm(&gemm)?;
+//! assert_eq!(result.values, array![[-7], [39]]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod engine;
+mod error;
+mod float;
+mod fp32;
+mod lower;
+mod mismatch;
+mod reference;
+mod sample;
+
+pub use engine::{Element, Engine, Gemm, GemmResult, Operand, Stats};
+pub use error::{EngineError, GemmError};
+pub use float::FloatEngine;
+pub use fp32::lower as lower_float;
+pub use lower::{IntegerGemm, check_sum_range, lower};
+pub use mismatch::{Difference, Mismatch, Reproduction, WaveDump};
+pub use reference::ReferenceEngine;
+pub use sample::{Sample, wrong_share_bound, wrong_tiles_bound};

@@ -1,0 +1,235 @@
+//! The reference engine: exact sums, one rounding, and the cycles the model predicts.
+//!
+//! A band of rows is multiplied and rounded by one core while it is in its cache; products with few
+//! rows (weight gradients) share K among the cores instead and are rounded afterwards.
+
+use std::num::NonZeroUsize;
+
+use flexmac_array::{ArrayConfig, Layout};
+use flexmac_fxp::{Counters, Lfsr, RightOperand, Rounding, Start, Sums, check_range, exact_gemm};
+use ndarray::{Array2, Axis};
+use rayon::prelude::*;
+
+use crate::engine::{Engine, Gemm, GemmResult, Stats};
+use crate::error::{EngineError, GemmError};
+use crate::lower::{IntegerGemm, lower};
+
+/// Rows that one core takes at a time, before rounding up to whole tiles.
+const BAND: usize = 64;
+
+/// Computes what an array of one configuration computes, from the arithmetic alone.
+#[derive(Debug, Clone)]
+pub struct ReferenceEngine {
+    config: ArrayConfig,
+    layout: Layout,
+    arrays: NonZeroUsize,
+}
+
+impl ReferenceEngine {
+    /// A reference for arrays of `config`, which decides tile shapes (and so random streams),
+    /// widths and cycles.
+    pub fn new(config: ArrayConfig) -> Self {
+        Self { config, layout: Layout::AsGiven, arrays: NonZeroUsize::MIN }
+    }
+
+    /// Lays products of integers on the array in another way than as given; floats stay as given.
+    #[must_use]
+    pub fn with_layout(self, layout: Layout) -> Self {
+        Self { layout, ..self }
+    }
+
+    /// Counts the cycles of so many arrays that share each product of integers, images dealt out among
+    /// them: those of the slowest.
+    #[must_use]
+    pub fn with_arrays(self, arrays: NonZeroUsize) -> Self {
+        Self { arrays, ..self }
+    }
+
+    /// How products of integers lie on the array.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &ArrayConfig {
+        &self.config
+    }
+}
+
+impl ReferenceEngine {
+    /// Computes a GEMM that has been lowered for this configuration and layout.
+    ///
+    /// # Errors
+    /// [`GemmError::Fxp`] for elements beyond their formats.
+    pub fn integer_gemm(&self, lowered: &IntegerGemm<'_>) -> Result<GemmResult<i32>, GemmError> {
+        let schedule = &lowered.schedule;
+        let edge = Edge::new(&self.config, lowered);
+        let (values, counters, sums) = if lowered.keep_sums || lowered.a.nrows() < 2 * BAND {
+            let widths = (lowered.bits_a, lowered.bits_b);
+            let sums = exact_gemm(lowered.a, lowered.b, widths, lowered.bias)?;
+            let (values, counters) = edge.round_all(&sums);
+            (values, counters, lowered.keep_sums.then_some(sums))
+        } else {
+            let (values, counters) = edge.multiply_and_round()?;
+            (values, counters, None)
+        };
+        let cycles = match self.arrays.get() {
+            1 => schedule.cycles(&self.config),
+            arrays => schedule.sharded_cycles(&self.config, lowered.seed.role, arrays),
+        };
+        Ok(GemmResult { values, sums, stats: Stats::of(schedule, counters, cycles) })
+    }
+}
+
+impl Engine<i32> for ReferenceEngine {
+    fn gemm(&mut self, gemm: &Gemm<'_, i32>) -> Result<GemmResult<i32>, EngineError> {
+        Ok(self.integer_gemm(&lower(&self.config, self.layout, gemm)?)?)
+    }
+
+    fn name(&self) -> &'static str {
+        "reference"
+    }
+}
+
+/// The requantizers at the array's edge, for one product.
+struct Edge<'r, 'd> {
+    lowered: &'r IntegerGemm<'d>,
+    /// Rows of a tile, and columns of the array.
+    rows: usize,
+    cols: usize,
+    /// Columns of the product.
+    n: usize,
+    /// Rows of the product that one core takes at a time: whole tiles.
+    band: usize,
+}
+
+/// What one core keeps from band to band.
+#[derive(Default)]
+struct Scratch {
+    sums: Option<Sums>,
+    streams: Streams,
+}
+
+/// A stream for each value of a band, row by row of the product.
+#[derive(Default)]
+struct Streams {
+    streams: Vec<Lfsr>,
+    /// Those of one row of tiles, row by row of the array.
+    tiles: Vec<Lfsr>,
+}
+
+impl<'r, 'd> Edge<'r, 'd> {
+    fn new(config: &ArrayConfig, lowered: &'r IntegerGemm<'d>) -> Self {
+        let (rows, cols) = (lowered.schedule.band_rows(), config.cols());
+        // Rows of the product lie on rows of the array, or on its columns.
+        let tile = if lowered.schedule.transposed { cols } else { rows };
+        let band = BAND.next_multiple_of(tile);
+        Self { lowered, rows, cols, n: lowered.b.ncols(), band }
+    }
+
+    /// Multiplies and rounds band by band, on all cores.
+    fn multiply_and_round(&self) -> Result<(Array2<i32>, Counters), GemmError> {
+        let lowered = self.lowered;
+        let start: Option<&Start<'_>> = lowered.bias.as_ref();
+        let bits_a = check_range('A', &lowered.a, lowered.bits_a)?;
+        let bits_b = check_range('B', &lowered.b, lowered.bits_b)?;
+        let right = RightOperand::new(lowered.b, (bits_a, bits_b), start);
+        Ok(self.bands(|first, out, Scratch { sums, streams }| {
+            let rows = out.len() / self.n;
+            let sums = sums.get_or_insert_with(|| right.zeros(self.band));
+            right.product(lowered.a, first, start, sums.rows_mut(rows));
+            self.round(sums, 0, first, out, streams)
+        }))
+    }
+
+    /// Rounds given sums, on all cores.
+    fn round_all(&self, sums: &Sums) -> (Array2<i32>, Counters) {
+        self.bands(|first, out, scratch| self.round(sums, first, first, out, &mut scratch.streams))
+    }
+
+    /// Fills the result: calls `fill` with the first row of each band, its values row by row, and a
+    /// core's scratch.
+    fn bands(
+        &self,
+        fill: impl Fn(usize, &mut [i32], &mut Scratch) -> Counters + Sync,
+    ) -> (Array2<i32>, Counters) {
+        let mut values = Array2::zeros((self.lowered.a.nrows(), self.n));
+        let counters = values
+            .axis_chunks_iter_mut(Axis(0), self.band)
+            .into_par_iter()
+            .enumerate()
+            .map_init(Scratch::default, |scratch, (band, mut chunk)| {
+                let out = chunk.as_slice_mut().expect("rows of a matrix made in row order");
+                fill(band * self.band, out, scratch)
+            })
+            .reduce(Counters::default, |mut total, part| {
+                total.merge(&part);
+                total
+            });
+        (values, counters)
+    }
+
+    /// Rounds whole rows into `out`. They start at row `first` of the product and at row `offset` of
+    /// `sums`.
+    fn round(
+        &self,
+        sums: &Sums,
+        offset: usize,
+        first: usize,
+        out: &mut [i32],
+        streams: &mut Streams,
+    ) -> Counters {
+        let streams = self.seed(first, out.len(), streams);
+        let requantizer = &self.lowered.requantizer;
+        let span = offset * self.n..offset * self.n + out.len();
+        match sums {
+            Sums::Single(sums) => requantizer.apply_exact(&in_memory(sums)[span], streams, out),
+            Sums::Double(sums) => requantizer.apply_exact(&in_memory(sums)[span], streams, out),
+            Sums::Short(sums) => requantizer.apply_exact(&in_memory(sums)[span], streams, out),
+            Sums::Narrow(sums) => requantizer.apply_integers(&in_memory(sums)[span], streams, out),
+            Sums::Wide(sums) => requantizer.apply_wide(&in_memory(sums)[span], streams, out),
+        }
+    }
+
+    /// One stream for each of `count` values from row `first` of the product on, where a tile begins:
+    /// fresh at the first row of a tile, one step on at every other. None unless rounding is
+    /// stochastic.
+    fn seed<'s>(&self, first: usize, count: usize, kept: &'s mut Streams) -> &'s [Lfsr] {
+        if self.lowered.requantizer.rounding != Rounding::Stochastic {
+            return &[];
+        }
+        let Streams { streams, tiles } = kept;
+        streams.resize(count, Lfsr::new(1));
+        if !self.lowered.schedule.transposed {
+            for (tile, streams) in streams.chunks_mut(self.rows * self.n).enumerate() {
+                self.seed_tiles((first + tile * self.rows, 0), streams, self.n);
+            }
+            return streams;
+        }
+        let lines = count / self.n;
+        for top in (0..self.n).step_by(self.rows) {
+            let height = self.rows.min(self.n - top);
+            tiles.resize(height * lines, Lfsr::new(1));
+            self.seed_tiles((first, top), tiles, lines);
+            for (depth, tiles) in tiles.chunks(lines).enumerate() {
+                for (line, stream) in tiles.iter().enumerate() {
+                    streams[line * self.n + top + depth] = *stream;
+                }
+            }
+        }
+        streams
+    }
+
+    /// The streams of a row of tiles, row by row of the array, `across` values wide. The first tile
+    /// begins at `corner` of the product.
+    fn seed_tiles(&self, corner: (usize, usize), streams: &mut [Lfsr], across: usize) {
+        let tile = self.lowered.schedule.position(corner).tile;
+        self.lowered.seed.seed_row(tile, self.cols, &mut streams[..across]);
+        Lfsr::fill_rows(streams, across);
+    }
+}
+
+/// The elements row by row.
+fn in_memory<S>(sums: &Array2<S>) -> &[S] {
+    sums.as_slice().expect("sums are made in row order")
+}

@@ -1,0 +1,72 @@
+//! What to try after an error, in this program's flags. Libraries do not know them.
+
+use std::error::Error;
+
+use flexmac_engine::{EngineError, GemmError};
+use flexmac_nn::NnError;
+use flexmac_rtlgen::RtlgenError;
+use flexmac_train::{Remedy, RunFolderError, TrainError};
+
+/// A hint for the first cause that has one.
+pub fn of(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(of_cause)
+}
+
+fn of_cause(cause: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(error) = cause.downcast_ref::<TrainError>() {
+        return of_train(error);
+    }
+    if let Some(error) = cause.downcast_ref::<RunFolderError>() {
+        return of_folder(error);
+    }
+    if let Some(error) = cause.downcast_ref::<EngineError>() {
+        return of_engine(error);
+    }
+    if let Some(error) = cause.downcast_ref::<GemmError>() {
+        return of_gemm(error);
+    }
+    if let Some(RtlgenError::ForeignFolder { .. }) = cause.downcast_ref() {
+        return Some("choose another --out or remove it".to_owned());
+    }
+    None
+}
+
+fn of_train(error: &TrainError) -> Option<String> {
+    match error {
+        TrainError::Loss { .. } => Some("lower --lr, or widen the formats".to_owned()),
+        TrainError::Folder(error) => of_folder(error),
+        TrainError::Network(NnError::Engine(failure)) => of_engine(&failure.source),
+        _ => None,
+    }
+}
+
+fn of_folder(error: &RunFolderError) -> Option<String> {
+    let flags = match error {
+        RunFolderError::InUse { .. } => {
+            "choose another --out, overwrite its run with --force, or go on with it with --resume"
+        }
+        RunFolderError::RunFile { remedy, .. } => match remedy {
+            Remedy::Earlier(_) => "--resume-previous resumes from there",
+            Remedy::Shorter => {
+                "--resume-previous resumes from an earlier checkpoint, --force starts over"
+            }
+            Remedy::PutBack | Remedy::NoneBefore | Remedy::StartOver => "--force starts over",
+        },
+        _ => return None,
+    };
+    Some(flags.to_owned())
+}
+
+fn of_engine(error: &EngineError) -> Option<String> {
+    match error {
+        EngineError::Gemm(error) => of_gemm(error),
+        _ => None,
+    }
+}
+
+fn of_gemm(error: &GemmError) -> Option<String> {
+    match error {
+        GemmError::RoundingAbsent { .. } => Some("add it to --rounding of flexmac gen".to_owned()),
+        _ => None,
+    }
+}

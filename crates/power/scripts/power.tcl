@@ -1,0 +1,49 @@
+# Power of a flat netlist under measured activity, case by case. Pins and activities are read from files
+# with one line for each pin: a command for each would take minutes to parse.
+# OpenSTA 2.0.17 propagates activities from ports and from cells without inputs, and overwrites those that
+# were set. Therefore power.v has no input but the clock: registers replace its inputs and constants.
+# `set_power_activity -pins` of that version calls a procedure that does not exist; this script calls the
+# right one.
+# Clock pins behind gates get the ideal slew of the clock. Before layout a gate drives thousands of them,
+# and the slew of that net would distort the energy of every flip-flop.
+# Placeholders: @CASES@, @PERIOD_PS@, @CONDITIONS@ (set_operating_conditions or nothing).
+read_liberty cells.lib
+read_verilog power.v
+link_design flexmac_power
+@CONDITIONS@
+set_cmd_units -time ps
+create_clock -name clk -period @PERIOD_PS@ [get_ports clk_i]
+puts "FLEXMAC period_ps [get_property [get_clocks clk] period]"
+
+set pins {}
+set file [open gated.txt]
+while {[gets $file name] >= 0} { lappend pins [sta::find_pin $name] }
+close $file
+if {[llength $pins] > 0} { set_assigned_transition 0 $pins }
+
+set pins {}
+set file [open pins.txt]
+while {[gets $file name] >= 0} {
+  set pin [sta::find_pin $name]
+  if {$pin eq "NULL"} { puts "Error: no pin $name in power.v"; exit }
+  lappend pins $pin
+}
+close $file
+set corner [sta::cmd_corner]
+for {set case 0} {$case < @CASES@} {incr case} {
+  set file [open activity_$case.txt]
+  foreach pin $pins {
+    gets $file line
+    sta::set_power_pin_activity $pin [lindex $line 0] [lindex $line 1]
+  }
+  close $file
+  puts "FLEXMAC begin $case"
+  report_power -digits 9
+  puts "FLEXMAC end $case"
+  set file [open power_$case.txt w]
+  foreach instance [sta::network_leaf_instances] {
+    puts $file "[get_full_name $instance] [sta::instance_power $instance $corner]"
+  }
+  close $file
+}
+puts "FLEXMAC done"

@@ -1,0 +1,213 @@
+//! The bytes of a checkpoint.
+//!
+//! ```text
+//! 8 bytes   FLEXMACK
+//! u32       version
+//! u64       length of the payload
+//! 32 bytes  SHA-256 of the payload
+//! payload   u64 length of the header, the header (JSON), then for each parameter of the header its
+//!           values and its momentum, 4 bytes an element
+//! ```
+//! Numbers are little-endian. JSON holds what is small and grows with versions, bytes what is large
+//! and must be exact; a general archive format would add a dependency and no safety.
+
+use std::io::{self, Write};
+
+use flexmac_dps::{LossAverage, PolicyState};
+use flexmac_fileio::hex;
+use flexmac_fxp::Format;
+use flexmac_nn::Number;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::Checkpoint;
+use crate::history_log::Offset;
+use crate::trainer::{ParamState, Totals, TrainerState};
+
+const MAGIC: &[u8; 8] = b"FLEXMACK";
+const VERSION: u32 = 1;
+const PREFIX: usize = 8 + 4 + 8 + 32;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    element: String,
+    seed: u64,
+    iteration: u64,
+    params: Vec<ParamHeader>,
+    policy: PolicyState,
+    average: LossAverage,
+    totals: Totals,
+    marks: Vec<Offset>,
+    train_seconds: f64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ParamHeader {
+    name: String,
+    format: Format,
+    elements: usize,
+}
+
+/// Writes a checkpoint.
+pub(super) fn write<T: Number>(
+    checkpoint: &Checkpoint<T>,
+    file: &mut impl Write,
+) -> io::Result<()> {
+    let state = &checkpoint.state;
+    let header = Header {
+        element: T::KIND.to_owned(),
+        seed: state.seed,
+        iteration: state.iteration,
+        params: state.params.iter().map(param_header).collect(),
+        policy: state.policy.clone(),
+        average: state.average.clone(),
+        totals: state.totals.clone(),
+        marks: checkpoint.marks.clone(),
+        train_seconds: checkpoint.train_seconds,
+    };
+    let header = serde_json::to_vec(&header)?;
+    let mut payload = Vec::new();
+    payload.extend((header.len() as u64).to_le_bytes());
+    payload.extend(header);
+    for param in &state.params {
+        payload.extend(param.values.iter().chain(&param.momentum).flat_map(|e| e.to_bytes()));
+    }
+    file.write_all(MAGIC)?;
+    file.write_all(&VERSION.to_le_bytes())?;
+    file.write_all(&(payload.len() as u64).to_le_bytes())?;
+    file.write_all(&Sha256::digest(&payload))?;
+    file.write_all(&payload)
+}
+
+fn param_header<T>(param: &ParamState<T>) -> ParamHeader {
+    let (name, format, elements) = (param.name.clone(), param.format, param.values.len());
+    ParamHeader { name, format, elements }
+}
+
+/// What was expected of a file, and what it holds instead.
+pub(super) type Misfit = (String, String);
+
+/// Reads a checkpoint, trusting nothing before the checksum agrees.
+pub(super) fn read<T: Number>(bytes: &[u8]) -> Result<Checkpoint<T>, Misfit> {
+    let refuse = |expected: &str, found: String| Err((expected.to_owned(), found));
+    if !bytes.starts_with(MAGIC) {
+        let found = format!("{:02x?}", &bytes[..bytes.len().min(MAGIC.len())]);
+        return refuse(&format!("the magic {MAGIC:02x?}"), found);
+    }
+    let Some((prefix, payload)) = bytes.split_at_checked(PREFIX) else {
+        return refuse(&format!("{PREFIX} bytes before the payload"), bytes.len().to_string());
+    };
+    let version = u32::from_le_bytes(prefix[8..12].try_into().expect("four bytes"));
+    if version != VERSION {
+        return refuse(&format!("version {VERSION}"), format!("version {version}"));
+    }
+    let length = u64::from_le_bytes(prefix[12..20].try_into().expect("eight bytes"));
+    if payload.len() as u64 != length {
+        let how = if (payload.len() as u64) < length { "cut short" } else { "with bytes added" };
+        return refuse(
+            &format!("a payload of {length} bytes"),
+            format!("{}, {how}", payload.len()),
+        );
+    }
+    let (expected, found) = (hex(&prefix[20..]), hex(&Sha256::digest(payload)));
+    if expected != found {
+        return refuse(&format!("SHA-256 {expected}"), found);
+    }
+    // From here on the bytes are those some flexmac wrote.
+    parse(payload)
+}
+
+fn parse<T: Number>(payload: &[u8]) -> Result<Checkpoint<T>, Misfit> {
+    let mut rest = payload;
+    let mut take = |count: usize| {
+        let taken = rest.split_off(..count);
+        taken.ok_or_else(|| (format!("{count} bytes more"), "the end of the payload".to_owned()))
+    };
+    let length = u64::from_le_bytes(take(8)?.try_into().expect("eight bytes"));
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let header: Header = serde_json::from_slice(take(length)?)
+        .map_err(|error| ("a header of this version".to_owned(), error.to_string()))?;
+    if header.element != T::KIND {
+        return Err((format!("parameters as {}", T::KIND), header.element));
+    }
+    let mut elements = |count: usize| {
+        let bytes = take(count.saturating_mul(4))?;
+        let element = |bytes: &[u8]| T::from_bytes(bytes.try_into().expect("chunks of four"));
+        Ok::<Vec<T>, Misfit>(bytes.chunks_exact(4).map(element).collect())
+    };
+    let mut params = Vec::new();
+    for ParamHeader { name, format, elements: count } in header.params {
+        let (values, momentum) = (elements(count)?, elements(count)?);
+        params.push(ParamState { name, format, values, momentum });
+    }
+    let Header { seed, iteration, policy, average, totals, marks, train_seconds, .. } = header;
+    let state = TrainerState { seed, iteration, params, policy, average, totals };
+    Ok(Checkpoint { state, marks, train_seconds })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkpoint() -> Checkpoint<i32> {
+        let format = Format::new(16, 12).unwrap();
+        let mut average = LossAverage::new(3);
+        average.push(0.1 + 0.2);
+        let params = vec![ParamState {
+            name: "ip1.weight".to_owned(),
+            format,
+            values: vec![1, -2, i32::MAX],
+            momentum: vec![0, i32::MIN, 7],
+        }];
+        let (policy, totals) =
+            (PolicyState::new("static", &serde_json::json!({})), Totals::default());
+        let state = TrainerState { seed: 9, iteration: 4, params, policy, average, totals };
+        let mark = Offset { file: "history.csv".to_owned(), bytes: 5, sha256: "ab".to_owned() };
+        Checkpoint { state, marks: vec![mark], train_seconds: 0.25 }
+    }
+
+    fn bytes() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        write(&checkpoint(), &mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        assert_eq!(read(&bytes()).unwrap(), checkpoint());
+    }
+
+    #[test]
+    fn every_cut_and_every_changed_byte_is_refused() {
+        let whole = bytes();
+        for length in 0..whole.len() {
+            assert!(read::<i32>(&whole[..length]).is_err(), "cut at {length}");
+        }
+        for index in 0..whole.len() {
+            let mut altered = whole.clone();
+            altered[index] ^= 0x10;
+            assert!(read::<i32>(&altered).is_err(), "altered at {index}");
+        }
+    }
+
+    #[test]
+    fn refusals_say_what_is_wrong() {
+        let found = |bytes: &[u8]| {
+            let (expected, found) = read::<i32>(bytes).unwrap_err();
+            format!("expected {expected}, found {found}")
+        };
+        assert!(found(b"PK").starts_with("expected the magic [46, 4c"));
+        let mut newer = bytes();
+        newer[8] = 2;
+        assert_eq!(found(&newer), "expected version 1, found version 2");
+        let cut = found(&bytes()[..PREFIX + 3]);
+        assert!(cut.ends_with("found 3, cut short"), "{cut}");
+        let mut altered = bytes();
+        *altered.last_mut().unwrap() ^= 1;
+        assert!(found(&altered).starts_with("expected SHA-256"));
+        let (expected, found) = read::<f32>(&bytes()).unwrap_err();
+        assert_eq!((expected.as_str(), found.as_str()), ("parameters as float32", "raw integers"));
+    }
+}

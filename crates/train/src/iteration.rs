@@ -1,0 +1,69 @@
+//! What the history keeps of an iteration.
+
+use flexmac_dps::{FormatTable, Formats, TensorCounters, TensorRole, TensorSpec};
+use flexmac_engine::Stats;
+use flexmac_nn::{Statistics, logits_format};
+use flexmac_record::{IterationRecord, TensorRecord, Widths};
+
+/// The record of an iteration from what its passes counted.
+pub(crate) fn record(
+    iteration: u64,
+    (loss, smoothed_loss): (f64, f64),
+    rate: f64,
+    phase: &str,
+    tensors: &[TensorSpec],
+    formats: Option<&FormatTable>,
+    statistics: Statistics,
+) -> IterationRecord {
+    let mut total = Stats::default();
+    statistics.gemms.iter().for_each(|gemm| total.add(&gemm.stats));
+    let record = |(tensor, spec): (usize, &TensorSpec)| TensorRecord {
+        name: spec.name.clone(),
+        formats: formats.map(|formats| in_use(spec, formats[tensor])),
+        counters: statistics.tensors[tensor],
+    };
+    IterationRecord {
+        iteration,
+        loss,
+        smoothed_loss,
+        rate,
+        phase: phase.to_owned(),
+        widths: formats.map(|formats| widths(tensors, formats)),
+        overflows: statistics.tensors.iter().map(TensorCounters::overflows).sum(),
+        total,
+        tensors: tensors.iter().enumerate().map(record).collect(),
+        gemms: statistics.gemms,
+        accuracy: None,
+    }
+}
+
+/// The formats that a tensor had: whatever a policy says, class scores stay real.
+fn in_use(spec: &TensorSpec, formats: Formats) -> Formats {
+    match spec.role {
+        TensorRole::Logits { .. } => Formats { forward: logits_format(), ..formats },
+        _ => formats,
+    }
+}
+
+fn widths(tensors: &[TensorSpec], formats: &FormatTable) -> Widths {
+    let mut widths = Widths::default();
+    for (tensor, formats) in tensors.iter().zip(formats.iter()) {
+        match tensor.role {
+            TensorRole::Input => widths.forward = widths.forward.max(formats.forward.bits()),
+            // Biases enter the array as sums: they have no planes.
+            TensorRole::Bias => widths.update = widths.update.max(formats.update.bits()),
+            TensorRole::Weight { .. } => {
+                widths.forward = widths.forward.max(formats.forward.bits());
+                widths.update = widths.update.max(formats.update.bits());
+            }
+            TensorRole::Activation => {
+                widths.forward = widths.forward.max(formats.forward.bits());
+                widths.backward = widths.backward.max(formats.backward.bits());
+            }
+            TensorRole::Logits { .. } => {
+                widths.backward = widths.backward.max(formats.backward.bits());
+            }
+        }
+    }
+    widths
+}

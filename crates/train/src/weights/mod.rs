@@ -1,0 +1,223 @@
+//! Weights out to other programs and in from them.
+//!
+//! A tensor travels as real numbers under its name, with the format it was stored in beside it, so
+//! that `value * 2^frac` is the raw integer again: float32 where that is exact (25 bits and fewer),
+//! float64 beyond. Shapes are flexmac's: (channels out, row, column, channel in) for a convolution,
+//! (outputs, inputs) for an inner product, (outputs) for a bias. Raw integers instead would need
+//! every reader to know formats before the first number makes sense.
+
+mod npz;
+mod safetensors;
+
+use std::io;
+use std::path::Path;
+
+use flexmac_fileio::{atomic, bounded, hex};
+use flexmac_fxp::Format;
+use flexmac_nn::{NetPlan, Number};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::{StateMismatch, WeightsError};
+use crate::trainer::ParamState;
+
+/// The key, or entry, that formats stand under.
+const FORMATS: &str = "formats";
+
+/// Widest format whose values are exact in single precision.
+const SINGLE_BITS: u32 = 25;
+
+/// A named tensor of real numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WeightTensor {
+    /// `conv1.weight`.
+    pub name: String,
+    /// Its dimensions.
+    pub shape: Vec<usize>,
+    /// Its elements, the last dimension fastest.
+    pub values: Vec<f64>,
+    /// The format they were stored in; none in a float run or a file from elsewhere.
+    pub format: Option<Format>,
+}
+
+impl WeightTensor {
+    /// Whether single precision holds every element.
+    fn is_single(&self) -> bool {
+        self.format.is_none_or(|format| format.bits() <= SINGLE_BITS)
+    }
+}
+
+/// A file format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WeightsFormat {
+    /// Hugging Face's safetensors, formats as JSON in its metadata.
+    Safetensors,
+    /// NumPy's npz, formats as an entry of bytes holding JSON.
+    Npz,
+}
+
+impl WeightsFormat {
+    /// What a file's name says it is.
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "safetensors" => Some(Self::Safetensors),
+            "npz" => Some(Self::Npz),
+            _ => None,
+        }
+    }
+}
+
+/// The parameters of a saved state as real numbers, in the network's order.
+///
+/// # Errors
+/// [`WeightsError::State`] when it is another network's.
+pub fn named_weights<T: Number>(
+    plan: &NetPlan,
+    params: &[ParamState<T>],
+) -> Result<Vec<WeightTensor>, WeightsError> {
+    let shapes = plan.parameter_shapes();
+    let describe = |name: &str, elements: usize| format!("{name} with {elements} values");
+    let expected: Vec<_> =
+        shapes.iter().map(|(name, shape)| describe(name, shape.iter().product())).collect();
+    let found: Vec<_> = params.iter().map(|p| describe(&p.name, p.values.len())).collect();
+    if expected != found {
+        return Err(StateMismatch { expected: expected.join(", "), found: found.join(", ") }.into());
+    }
+    let tensor = |((name, shape), param): ((String, Vec<usize>), &ParamState<T>)| {
+        let unit = T::unit(param.format);
+        let values = param.values.iter().map(|value| value.units() * unit).collect();
+        WeightTensor { name, shape, values, format: T::FIXED.then_some(param.format) }
+    };
+    Ok(shapes.into_iter().zip(params).map(tensor).collect())
+}
+
+/// Writes a file of weights: whole or not at all.
+///
+/// # Errors
+/// [`WeightsError::Io`] when the disk refuses.
+pub fn write_weights(
+    path: &Path,
+    format: WeightsFormat,
+    tensors: &[WeightTensor],
+) -> Result<(), WeightsError> {
+    let bytes = match format {
+        WeightsFormat::Safetensors => safetensors::write(tensors),
+        WeightsFormat::Npz => npz::write(tensors),
+    };
+    let bytes = bytes.map_err(WeightsError::io("describe weights for", path))?;
+    atomic::write(path, bytes).map_err(WeightsError::io("write", path))
+}
+
+/// Weights read from a file, and the SHA-256 of the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadWeights {
+    /// The tensors, by name.
+    pub tensors: Vec<WeightTensor>,
+    /// Of the file, in hexadecimal.
+    pub sha256: String,
+}
+
+/// Reads a file of weights that ends in `.safetensors` or `.npz`.
+///
+/// # Errors
+/// [`WeightsError::Io`] when it cannot be read; [`WeightsError::File`] when it is not such a file;
+/// [`WeightsError::Tensor`] for a tensor of another element type.
+pub fn read_weights(path: &Path) -> Result<ReadWeights, WeightsError> {
+    let refuse = |expected: &str, found: String| WeightsError::File {
+        path: path.to_owned(),
+        expected: expected.to_owned(),
+        found,
+    };
+    let Some(format) = WeightsFormat::of(path) else {
+        return Err(refuse("a name that ends in .safetensors or .npz", "another".to_owned()));
+    };
+    let bytes =
+        bounded::read(path, bounded::STATE).map_err(WeightsError::io("read weights", path))?;
+    let tensors = match format {
+        WeightsFormat::Safetensors => safetensors::read(&bytes),
+        WeightsFormat::Npz => npz::read(&bytes),
+    };
+    let tensors = tensors.map_err(|misfit| match misfit {
+        Misfit::File(expected, found) => refuse(expected, found),
+        Misfit::Tensor(tensor, found) => WeightsError::Tensor {
+            path: path.to_owned(),
+            tensor,
+            expected: "float32 or float64".to_owned(),
+            found,
+        },
+    })?;
+    Ok(ReadWeights { tensors, sha256: hex(&Sha256::digest(&bytes)) })
+}
+
+/// Why a file's bytes are not weights.
+enum Misfit {
+    /// The file: what was expected and found.
+    File(&'static str, String),
+    /// A tensor: its name and element type.
+    Tensor(String, String),
+}
+
+/// Formats of tensors as JSON, by name; in the order of names, so that reruns write the same bytes.
+fn formats_json(tensors: &[WeightTensor]) -> io::Result<String> {
+    let formats: std::collections::BTreeMap<_, _> =
+        tensors.iter().map(|tensor| (&tensor.name, tensor.format)).collect();
+    Ok(serde_json::to_string(&formats)?)
+}
+
+/// Puts formats from JSON to the tensors they are of.
+fn attach_formats(json: &[u8], tensors: &mut [WeightTensor]) -> Result<(), Misfit> {
+    let formats: std::collections::BTreeMap<String, Option<Format>> = serde_json::from_slice(json)
+        .map_err(|error| Misfit::File("formats by tensor as JSON", error.to_string()))?;
+    for tensor in tensors {
+        tensor.format = formats.get(&tensor.name).copied().flatten();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn tensors() -> Vec<WeightTensor> {
+        let wide = Format::new(32, 30).unwrap();
+        let single = |name: &str, shape: &[usize], values: Vec<f64>, format| WeightTensor {
+            name: name.to_owned(),
+            shape: shape.to_vec(),
+            values,
+            format,
+        };
+        vec![
+            single("a.bias", &[2], vec![0.5, -0.25], Format::new(16, 12).ok()),
+            single("a.weight", &[2, 1, 3], (0..6).map(f64::from).collect(), None),
+            // Not exact in single precision.
+            single("b.weight", &[1, 1], vec![f64::from(i32::MAX) / 2_f64.powi(30)], Some(wide)),
+        ]
+    }
+
+    #[test]
+    fn both_formats_keep_every_bit_and_repeat_theirs() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, format) in
+            [("w.safetensors", WeightsFormat::Safetensors), ("w.npz", WeightsFormat::Npz)]
+        {
+            let path = folder.path().join(name);
+            write_weights(&path, format, &tensors()).unwrap();
+            let bytes = fs::read(&path).unwrap();
+            let mut read = read_weights(&path).unwrap();
+            read.tensors.sort_by(|a, b| a.name.cmp(&b.name));
+            assert_eq!(read.tensors, tensors(), "{name}");
+            write_weights(&path, format, &tensors()).unwrap();
+            assert!(fs::read(&path).unwrap() == bytes, "{name}");
+            fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
+            let error = read_weights(&path).unwrap_err();
+            assert!(matches!(error, WeightsError::File { .. }), "{error}");
+        }
+        let error = read_weights(&folder.path().join("w.bin")).unwrap_err().to_string();
+        assert!(error.contains("expected a name that ends in .safetensors or .npz"), "{error}");
+        let error = read_weights(&folder.path().join("no.npz")).unwrap_err().to_string();
+        assert!(error.starts_with("read weights"), "{error}");
+    }
+}

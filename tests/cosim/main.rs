@@ -1,0 +1,7 @@
+//! The RTL against the reference: the core, the array behind its buses, the multiply-add of floats;
+//! training on every engine.
+
+mod fma;
+mod matrix;
+mod top;
+mod training;

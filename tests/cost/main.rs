@@ -1,0 +1,3 @@
+//! The cost model against what runs count.
+
+mod products;

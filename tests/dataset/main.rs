@@ -1,0 +1,4 @@
+//! Files of images: IDX, lists.
+
+mod idx;
+mod image_list;

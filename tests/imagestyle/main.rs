@@ -1,0 +1,3 @@
+//! Sets of styled pictures.
+
+mod set;

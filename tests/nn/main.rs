@@ -1,0 +1,4 @@
+//! Layers and networks: gradients, integers.
+
+mod fixed_point;
+mod gradients;

@@ -1,0 +1,5 @@
+//! Pages from run folders.
+
+mod errors;
+mod page;
+mod support;

@@ -1,0 +1,3 @@
+//! What the generator renders and the repository keeps.
+
+mod registers;

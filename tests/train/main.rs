@@ -1,0 +1,4 @@
+//! Training runs: engines, policies, what repeats and what fails.
+
+mod policies;
+mod training;

@@ -1,0 +1,7 @@
+//! Models: built, cached, driven, traced.
+
+mod cache;
+mod errors;
+mod models;
+mod support;
+mod waves;
