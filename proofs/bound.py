@@ -2,7 +2,7 @@
 
 The proof of flexmac_pe shows that the accumulator stays within the intervals of what it adds. Here
 those intervals are added up word by word over every pair of plane counts at K = max_k, live lanes
-only, and must fit the ACC bits that `flexmac gen` gave. A shorter K adds less on either side.
+only, and must fit the ACC_WIDTH bits that `flexmac gen` gave. A shorter K adds less on either side.
 """
 
 import time
@@ -53,13 +53,13 @@ def run(_work, designs, _root):
             for max_k, lanes in ((1, 1), (1, 16), (3, 2), (100, 3), (4096, 4), (1 << 18, 16)):
                 rtl = designs.get(FLAGS.format(chunk=chunk, lanes=lanes,
                                                max_bits=min(max_bits, 32), max_k=max_k))  # fmt: skip
-                given, need = constant(rtl, "ACC"), bits(chunk, min(max_bits, 32), max_k)
+                given, need = constant(rtl, "ACC_WIDTH"), bits(chunk, min(max_bits, 32), max_k)
                 sum_of_lanes = 2 * chunk + 1 + (lanes - 1).bit_length() + 1
                 count += 1
                 if given != max(need, sum_of_lanes):
                     failed = failed or (f"chunk {chunk} max_bits {max_bits} max_k {max_k} lanes"
-                                        f" {lanes}: ACC {given}, the bound needs {need}")  # fmt: skip
+                                        f" {lanes}: ACC_WIDTH {given}, the bound needs {need}")  # fmt: skip
     yield (
-        f"accumulator width, {count} designs", "ACC is what the bound over all plane counts at K ="
+        f"accumulator width, {count} designs", "ACC_WIDTH is what the bound over all plane counts at K ="
         " max_k needs, and no bit more", "exact arithmetic", time.monotonic() - begun, failed,
     )  # fmt: skip

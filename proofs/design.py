@@ -35,17 +35,18 @@ def proofs(folder, long):
 
 def own(rtl, given):
     """At the design's own parameters."""
-    columns = {name: constant(rtl, name) for name in ("COLS", "CW")}
+    cols = constant(rtl, "COLS")
+    columns = {"COLS": cols, "COLS_WIDTH": cols.bit_length()}
     counting = cell("stats", "counters grow by the live columns' flags and errors", columns,
                     below=("flexmac_counter",), induction=4, covers=6)  # fmt: skip
-    few = [counting] if columns["COLS"] <= 16 else []  # beyond, no solver ends in time
+    few = [counting] if cols <= 16 else []  # beyond, no solver ends in time
     if given["style"] == "fp32":
         return few
     lanes = (given["lanes"] - 1).bit_length()
-    widths = {"S": 2 * given["chunk"] + 1 + lanes, "ACC": constant(rtl, "ACC")}
+    widths = {"PAIR_WIDTH": 2 * given["chunk"] + 1 + lanes, "ACC_WIDTH": constant(rtl, "ACC_WIDTH")}
     return [
         *few,
-        cell("mode", "masks and shift amount from shift and bits", {"SUM": constant(rtl, "SUM")}),
+        cell("mode", "masks and shift amount from shift and bits", {"SUM_WIDTH": constant(rtl, "SUM_WIDTH")}),
         *(cell("accumulate", "base plus pair, its offset taken off", widths, below=ACCUMULATE,
                defines=defines) for defines in ((), CELLS)),
     ]  # fmt: skip
@@ -63,11 +64,11 @@ def checks(folder, work):
         )  # fmt: skip
     if given["style"] == "flex":
         begun = time.monotonic()
-        chunk, found = given["chunk"], constant(rtl, "ACC")
+        chunk, found = given["chunk"], constant(rtl, "ACC_WIDTH")
         sums = 2 * chunk + 1 + (given["lanes"] - 1).bit_length() + 1
         need = max(sums, bound.bits(chunk, given["max_bits"], given["max_k"]))
-        failed = None if found == need else f"ACC {found}, the bound needs {need}"
+        failed = None if found == need else f"ACC_WIDTH {found}, the bound needs {need}"
         yield (
-            "accumulator width", "ACC is what the bound over all plane counts at K = max_k needs",
+            "accumulator width", "ACC_WIDTH is what the bound over all plane counts at K = max_k needs",
             "exact arithmetic", time.monotonic() - begun, failed,
         )  # fmt: skip

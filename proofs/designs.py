@@ -33,10 +33,24 @@ class Designs:
         return self.made[flags]
 
 
+# folders of rtl/ that hold what a design is made of
+ROOMS = ("pe", "core", "core/fp32", "bus", "lib")
+# modules whose parameters take the values of a design; all others are copied as they are
+WITH_VALUES = ("flexmac_array", "flexmac_column", "flexmac_core", "flexmac_top")
+
+
+def leaf(root, module):
+    """The file of a leaf cell in rtl/, or None."""
+    if module in WITH_VALUES:
+        return None
+    paths = (root / "rtl" / room / f"{module}.v" for room in (*ROOMS, "trials"))
+    return next((path for path in paths if path.exists()), None)
+
+
 def constant(rtl, name):
-    """A localparam of the rendered core."""
+    """A parameter's value in the core of a design."""
     text = (Path(rtl) / "flexmac_core.v").read_text()
-    found = re.search(rf"localparam {name} = (\d+);", text)
+    found = re.search(rf"parameter +{name} += (\d+)[,\n]", text)
     if not found:
-        raise ToolError(f"{rtl}/flexmac_core.v: no localparam {name}")
+        raise ToolError(f"{rtl}/flexmac_core.v: no parameter {name} with a number")
     return int(found.group(1))

@@ -34,14 +34,14 @@ def play(folder, files, values):
 def check(folder, root, rtl, design):
     """None, or what is wrong."""
     chunk, lanes, bits_a, bits_b, k = design
-    acc = constant(rtl, "ACC")
+    acc = constant(rtl, "ACC_WIDTH")
     names = [f"flexmac_{cell}" for cell in ("pe", "dot", "csa", "accumulate", "adder",
                                             "adder_segment", "pipe")]  # fmt: skip
     files = [root / "proofs" / "extremes_tb.v", *(rtl / f"{name}.v" for name in names)]
     least = most = 0
     for x in operands(bits_a, chunk):
         for y in operands(bits_b, chunk):
-            values = {"P": chunk, "V": lanes, "ACC": acc, "NA": bits_a // chunk, "K": k,
+            values = {"CHUNK": chunk, "LANES": lanes, "ACC_WIDTH": acc, "NA": bits_a // chunk, "K": k,
                       "NB": bits_b // chunk, "A": f"64'd{x % 2**64}", "B": f"64'd{y % 2**64}"}  # fmt: skip
             total, low, high = play(folder, files, values)
             if total != k * x * y:

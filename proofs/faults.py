@@ -13,6 +13,7 @@ import lfsr_period
 import paths
 import report
 from cases import PROOFS
+from designs import ROOMS, leaf
 from float_bench import FloatBench
 from solver import ToolError, call
 
@@ -35,10 +36,7 @@ def relevant(module):
 def by_proof(fault, work, designs, root, run_proof):
     module = fault.module
     for number, proof in enumerate(relevant(module)):
-        sources = [root / "rtl" / f"{module}.v", root / "rtl" / "trials" / f"{module}.v"]
-        source = next((path for path in sources if path.exists()), None)
-        if source is None:
-            source = designs.get(proof.how) / f"{module}.v"
+        source = leaf(root, module) or designs.get(proof.how) / f"{module}.v"
         broken = work / f"broken{number}"
         shutil.rmtree(broken, ignore_errors=True)
         broken.mkdir(parents=True)
@@ -107,7 +105,7 @@ def seed_all(arguments, work, designs, run_proof, root, icarus, every):
     if arguments.sample:
         chosen = chosen[:: arguments.sample]
     known = {path.stem for path in (benches[0].folder / "design" / "rtl").glob("*.v")}
-    known |= {path.stem for path in (root / "rtl").glob("*.v")}
+    known |= {path.stem for room in ROOMS for path in (root / "rtl" / room).glob("*.v")}
     counts = Counter(fault.module for fault in every)
     bare = sorted(module for module in known if counts[module] < 4)
     if bare:
@@ -118,7 +116,7 @@ def seed_all(arguments, work, designs, run_proof, root, icarus, every):
         place = work / f"fault{number}"
         if fault.module in FLOAT:
             floats = floats or FloatBench(work / "floats", arguments.flexmac, designs)
-            text = (root / "rtl" / fault.file).read_text()
+            text = leaf(root, fault.module).read_text()
             said = floats.caught(fault.file, fault.apply(text, fault.file))
             found = said and f"flexmac gemm: {said}"
         else:

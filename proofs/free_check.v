@@ -1,21 +1,22 @@
 // Stands for flexmac_check where a proof holds for any verdicts that keep its rules: one for each
-// command, two cycles later; of a legal one lengths of 1 to a bank and rows of the array. Without its multipliers.
+// command, two cycles later; of a legal one lengths of 1 to a bank and rows of the array. Without
+// its multipliers.
 `default_nettype none
 
 module flexmac_check #(
     parameter ROWS       = 8,
     parameter COLS       = 8,
-    parameter P          = 8,
-    parameter V          = 4,
+    parameter CHUNK          = 8,
+    parameter LANES          = 4,
     parameter MAX_BITS   = 32,
     parameter MAX_K      = 4096,
     parameter DEPTH      = 1024,
     parameter SHIFT_MAX  = 112,
     parameter ROUNDING   = 7,
     parameter RECIPROCAL = 131072,
-    parameter PLACES     = 19,
-    parameter WW         = 11,
-    parameter NW         = 3
+    parameter RECIPROCAL_SHIFT     = 19,
+    parameter WORDS_WIDTH         = 11,
+    parameter PLANES_WIDTH         = 3
 ) (
     input  wire          clk_i,
     input  wire          rst_ni,
@@ -32,15 +33,15 @@ module flexmac_check #(
     output wire          valid_o,
     output wire          busy_o,
     output wire [   7:0] code_o,
-    output wire [NW-1:0] planes_a_o,
-    output wire [NW-1:0] planes_b_o,
-    output wire [WW-1:0] words_o,
-    output wire [WW-1:0] length_a_o,
-    output wire [WW-1:0] length_b_o
+    output wire [PLANES_WIDTH-1:0] planes_a_o,
+    output wire [PLANES_WIDTH-1:0] planes_b_o,
+    output wire [WORDS_WIDTH-1:0] words_o,
+    output wire [WORDS_WIDTH-1:0] length_a_o,
+    output wire [WORDS_WIDTH-1:0] length_b_o
 );
 
   (* anyseq *) wire [7:0] any_code;
-  (* anyseq *) wire [2*NW+3*WW-1:0] any_numbers;
+  (* anyseq *) wire [2*PLANES_WIDTH+3*WORDS_WIDTH-1:0] any_numbers;
   reg  [1:0] valid_q, rows_q;        // rows_q: they are legal
 
   assign valid_o = valid_q[1];

@@ -5,7 +5,22 @@
 // from then until it is ready for the next; a result it offers waits unchanged.
 `default_nettype none
 
-module flexmac_core (
+module flexmac_core #(
+    // those that flexmac_top sets; this stand-in has one size
+    parameter       ROWS       = 1,
+    parameter       COLS       = 1,
+    parameter       CHUNK      = 2,
+    parameter       LANES      = 1,
+    parameter       MAX_BITS   = 4,
+    parameter       DEPTH      = 4,
+    parameter       STAGES     = 1,
+    parameter [3:0] REGISTERS  = 4'b0000,
+    parameter       FANOUT     = 0,
+    parameter       ACC_WIDTH  = 7,
+    parameter       SUM_WIDTH  = 48,
+    parameter       STOCHASTIC = 1,
+    parameter       FIXED_PE   = 0
+) (
     input  wire        clk_i,
     input  wire        rst_ni,
     input  wire [ 7:0] mode_shift_i,

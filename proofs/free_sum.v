@@ -2,22 +2,22 @@
 `default_nettype none
 
 module flexmac_sum #(
-    parameter SUM  = 48,
+    parameter SUM_WIDTH  = 48,
     parameter ROWS = 8,
-    parameter IW   = 3
+    parameter ROW_INDEX_WIDTH   = 3
 ) (
     input  wire           clk_i,
     input  wire           add_en_i,
-    input  wire [ IW-1:0] row_i,
+    input  wire [ ROW_INDEX_WIDTH-1:0] row_i,
     input  wire [    1:0] base_i,
     input  wire           keep_i,
     input  wire           resolve_en_i,
-    input  wire [SUM-1:0] aligned_i,
-    input  wire [SUM-1:0] preload_i,
-    output wire [SUM-1:0] sum_o
+    input  wire [SUM_WIDTH-1:0] aligned_i,
+    input  wire [SUM_WIDTH-1:0] preload_i,
+    output wire [SUM_WIDTH-1:0] sum_o
 );
 
-  (* anyseq *) wire [SUM-1:0] any_sum;
+  (* anyseq *) wire [SUM_WIDTH-1:0] any_sum;
   assign sum_o = any_sum;
 
 endmodule

@@ -112,7 +112,7 @@ def check(folder, cell):
 
 def run(work, _designs, root):
     begun = time.monotonic()
-    failed = check(work / "lfsr", root / "rtl" / "flexmac_lfsr.v")
+    failed = check(work / "lfsr", root / "rtl" / "core" / "flexmac_lfsr.v")
     yield (
         "period of flexmac_lfsr", "a word is linear; every state but 0 on one cycle of 2^32 - 1"
         " words", "order of its matrix", time.monotonic() - begun, failed,

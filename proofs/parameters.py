@@ -7,43 +7,50 @@ that only an illegal parameter takes. The legal side is scripts/lint-matrix.
 import re
 import time
 
+from designs import ROOMS, WITH_VALUES
 from solver import call
 
 # cell: for each of its rules, parameters that break this rule and no other
 BROKEN = {
-    "dot": [{"P": 33, "S": 67}, {"V": 17, "S": 22}, {"P": 4, "S": 10}],
-    "csa": [{"N": 0}, {"N": 2, "CUT": 1}, {"W": 1}],
-    "accumulate": [{"S": 5, "ACC": 5}],
-    "pe": [{"P": 3}, {"V": 17, "ACC": 40}, {"P": 8, "V": 4, "ACC": 19}],
-    "mode": [{"SUM": 47}],
-    "sum": [{"SUM": 89}, {"ROWS": 9, "IW": 3}],
-    "requant": [{"P": 33, "ACC": 40, "SW": 1}, {"P": 13, "SW": 2}, {"SUM": 96}, {"SUM": 48, "ACC": 48}, {"RESULTS": 1}],
+    "dot": [{"CHUNK": 33, "PAIR_WIDTH": 67}, {"LANES": 17, "PAIR_WIDTH": 22}, {"CHUNK": 4, "PAIR_WIDTH": 10}],
+    "csa": [{"WORDS": 0}, {"WORDS": 2, "CUT": 1}, {"WIDTH": 1}],
+    "accumulate": [{"PAIR_WIDTH": 5, "ACC_WIDTH": 5}],
+    "pe": [{"CHUNK": 3}, {"LANES": 17, "ACC_WIDTH": 40}, {"CHUNK": 8, "LANES": 4, "ACC_WIDTH": 19}],
+    "mode": [{"SUM_WIDTH": 47}],
+    "sum": [{"SUM_WIDTH": 89}, {"ROWS": 9, "ROW_INDEX_WIDTH": 3}],
+    "requant": [{"CHUNK": 33, "ACC_WIDTH": 40, "SIGNIFICANCE_WIDTH": 1}, {"CHUNK": 13, "SIGNIFICANCE_WIDTH": 2}, {"SUM_WIDTH": 96}, {"SUM_WIDTH": 48, "ACC_WIDTH": 48}, {"RESULTS": 1}],
     "lfsr": [{"TAPS": 3}],
-    "counter": [{"W": 4, "A": 4}],
-    "pipe": [{"W": 0}],
-    "delay": [{"W": 0}, {"N": -1}],
-    "stats": [{"COLS": 129, "CW": 8}, {"COLS": 8, "CW": 3}, {"COLS": 1, "CW": 1, "W": 10}],
-    "seq": [{"AW": 5, "WW": 4}, {"NW": 0}],
-    "drain": [{"RW": 2, "IW": 3}, {"SW": 0}, {"LAG": -1}],
-    "fifo": [{"W": 0}, {"DEPTH": 1}],
+    "counter": [{"WIDTH": 4, "ADD_WIDTH": 4}],
+    "pipe": [{"WIDTH": 0}],
+    "delay": [{"WIDTH": 0}, {"CYCLES": -1}],
+    "stats": [{"COLS": 129, "COLS_WIDTH": 8}, {"COLS": 8, "COLS_WIDTH": 3}, {"COLS": 1, "COLS_WIDTH": 1, "COUNTER_WIDTH": 10}],
+    "seq": [{"ADDR_WIDTH": 5, "WORDS_WIDTH": 4}, {"PLANES_WIDTH": 0}],
+    "drain": [{"ROWS_WIDTH": 2, "ROW_INDEX_WIDTH": 3}, {"SIGNIFICANCE_WIDTH": 0}, {"LAG": -1}],
+    "fifo": [{"WIDTH": 0}, {"DEPTH": 1}],
     "results": [{"LAG": 0}, {"DEPTH": 1}],
-    "fixed_pe": [{"W": 33, "ACC": 80}, {"V": 17}, {"W": 8, "V": 4, "ACC": 18}],
-    "adder": [{"W": 0}],
-    "adder_segment": [{"S": 0}],
-    "fp32_pe": [{"V": 17}],
-    "fp32_seq": [{"AW": 5, "WW": 4}, {"L": 0}, {"R": 43}],
-    "axil": [{"AW": 33}],
-    "skid": [{"W": 0}],
-    "outlet": [{"W": 0}],
-    "queue": [{"W": 0}, {"AW": 0}],
-    "bank": [{"W": 0}, {"AW": 0}],
-    "packet": [{"W": 0}, {"LW": 0}],
-    "operand": [{"W": 0}, {"AW": 0}, {"AW": 4, "LW": 3}],
-    "check": [{"P": 33}, {"V": 17}],
-    "load": [{"W": 0}],
-    "issue": [{"W": 0}],
-    "skew": [{"W": 0}, {"N": -1}],
+    "fixed_pe": [{"CHUNK": 33, "ACC_WIDTH": 80}, {"LANES": 17}, {"CHUNK": 8, "LANES": 4, "ACC_WIDTH": 18}],
+    "adder": [{"WIDTH": 0}],
+    "adder_segment": [{"WIDTH": 0}],
+    "fp32_pe": [{"LANES": 17}],
+    "fp32_seq": [{"ADDR_WIDTH": 5, "WORDS_WIDTH": 4}, {"PARTIAL_SUMS": 0}, {"REDUCTION_STEPS": 43}],
+    "axil": [{"ADDR_WIDTH": 33}],
+    "skid": [{"WIDTH": 0}],
+    "outlet": [{"WIDTH": 0}],
+    "queue": [{"WIDTH": 0}, {"ADDR_WIDTH": 0}],
+    "bank": [{"WIDTH": 0}, {"ADDR_WIDTH": 0}],
+    "packet": [{"WIDTH": 0}, {"LENGTH_WIDTH": 0}],
+    "operand": [{"WIDTH": 0}, {"ADDR_WIDTH": 0}, {"ADDR_WIDTH": 4, "LENGTH_WIDTH": 3}],
+    "check": [{"CHUNK": 33}, {"LANES": 17}],
+    "load": [{"COMMAND_WIDTH": 0}],
+    "issue": [{"MODE_WIDTH": 0}],
+    "skew": [{"WIDTH": 0}, {"CYCLES": -1}],
+    "column": [{"BLOCK_ROWS": 3}],
+    "array": [{"STAGES": 3}, {"BLOCK_ROWS": 3}, {"BLOCK_COLS": 3}],
+    "core": [{"CHUNK": 16, "ACC_WIDTH": 40}, {"FIXED_PE": 1, "MAX_BITS": 16}],
+    "fp32/column": [{"ROWS": 0}],
+    "fp32/array": [{"STAGES": 3}],
 }
+FLOAT = ("fp32/column", "fp32/array")
 
 
 def rules(text):
@@ -52,10 +59,13 @@ def rules(text):
 
 def stops(folder, root, cell, values, rule):
     """None when all three tools stop and name the rule."""
-    files = sorted((root / "rtl").glob("*.v"))
+    # the float modules have the names of the integer ones; flexmac_top needs a rendered module
+    other = "core" if cell in FLOAT else "core/fp32"
+    files = [path for room in ROOMS for path in sorted((root / "rtl" / room).glob("*.v"))
+             if path.stem != "flexmac_top" and not (room == other and path.stem in WITH_VALUES)]  # fmt: skip
     sets = ", ".join(f".{name}({value})" for name, value in values.items())
     ports = "  // ports are left open: elaboration ends at the parameter\n"
-    top = f"module top;\n{ports}  flexmac_{cell} #({sets}) u_cell ();\nendmodule\n"
+    top = f"module top;\n{ports}  flexmac_{cell.removeprefix("fp32/")} #({sets}) u_cell ();\nendmodule\n"
     (folder / "top.v").write_text(top)
     tools = {
         "verilator": ["verilator", "--lint-only", "-Wno-lint", "--top-module", "top", "top.v"],
@@ -74,8 +84,11 @@ def run(work, _designs, root):
     begun, failed, count = time.monotonic(), None, 0
     folder = work / "parameters"
     folder.mkdir()
-    for path in sorted((root / "rtl").glob("flexmac_*.v")):
+    paths = [path for room in ROOMS for path in sorted((root / "rtl" / room).glob("*.v"))]
+    for path in paths:
         cell = path.stem.removeprefix("flexmac_")
+        if path.parent.name == "fp32" and path.stem in WITH_VALUES:
+            cell = f"fp32/{cell}"
         named = rules(path.read_text())
         broken = BROKEN.get(cell, [])
         if len(named) != len(broken):

@@ -8,17 +8,18 @@ a module stop the search, so there are none either.
 import json
 import time
 
+from designs import leaf
 from solver import ToolError, yosys
 
 # cell: parameters, and for each output the inputs it follows; an output not named follows none
 PATHS = {
-    "axil": ({"AW": 4}, {}),
-    "skid": ({"W": 2}, {}),
-    "outlet": ({"W": 2}, {"packet_o": "m_ready_i"}),
-    "queue": ({"W": 2, "AW": 1}, {}),
-    "fifo": ({"W": 2, "DEPTH": 3}, {}),
-    "bank": ({"W": 2, "AW": 1}, {}),
-    "packet": ({"W": 2, "LW": 3}, {
+    "axil": ({"ADDR_WIDTH": 4}, {}),
+    "skid": ({"WIDTH": 2}, {}),
+    "outlet": ({"WIDTH": 2}, {"packet_o": "m_ready_i"}),
+    "queue": ({"WIDTH": 2, "ADDR_WIDTH": 1}, {}),
+    "fifo": ({"WIDTH": 2, "DEPTH": 3}, {}),
+    "bank": ({"WIDTH": 2, "ADDR_WIDTH": 1}, {}),
+    "packet": ({"WIDTH": 2, "LENGTH_WIDTH": 3}, {
         "s_ready_o": "m_ready_i",
         "m_valid_o": "s_valid_i",
         "m_data_o": "s_data_i",
@@ -27,17 +28,17 @@ PATHS = {
         "short_o": "m_ready_i s_valid_i s_last_i",
         "long_o": "m_ready_i s_valid_i s_last_i",
     }),
-    "operand": ({"W": 2, "AW": 2, "LW": 3}, {
+    "operand": ({"WIDTH": 2, "ADDR_WIDTH": 2, "LENGTH_WIDTH": 3}, {
         "done_o": "s_valid_i s_last_i",
         "short_o": "s_valid_i s_last_i",
         "long_o": "s_valid_i s_last_i",
     }),
-    "load": ({"W": 2}, {
+    "load": ({"COMMAND_WIDTH": 2}, {
         "cmd_ready_o": "done_a_i done_b_i release_i release_bank_i",
         "cmd_bank_o": "done_a_i done_b_i",
         "run_valid_o": "done_a_i done_b_i",
     }),
-    "issue": ({"W": 2}, {
+    "issue": ({"MODE_WIDTH": 2}, {
         "cmd_valid_o": "run_valid_i run_mode_i hold_i",
         "run_ready_o": "cmd_ready_i run_mode_i hold_i",
         "release_o": "cmd_ready_i",
@@ -153,14 +154,15 @@ def broken(module, folder, faulty, root):
     if cell not in PATHS:
         return None
     parameters, expected = PATHS[cell]
-    files = [root / "rtl" / f"flexmac_{name}.v" for name in BELOW.get(cell, ())]
+    files = [leaf(root, f"flexmac_{name}") for name in BELOW.get(cell, ())]
     return check(folder, [*files, faulty / f"{module}.v"], module, parameters, expected)
 
 
 def run(work, designs, root):
     begun, failed = time.monotonic(), None
     for cell in PATHS:
-        found = broken(f"flexmac_{cell}", work / f"paths_{cell}", root / "rtl", root)
+        module = f"flexmac_{cell}"
+        found = broken(module, work / f"paths_{cell}", leaf(root, module).parent, root)
         failed = failed or (found and f"flexmac_{cell}: {found}")
     yield (
         f"paths of {len(PATHS)} bus cells", "no output follows an input in the same cycle but those"

@@ -29,7 +29,7 @@ import regs  # noqa: E402
 import report  # noqa: E402
 import solver  # noqa: E402
 from cases import PROOFS  # noqa: E402
-from designs import Designs, constant  # noqa: E402
+from designs import Designs, constant, leaf  # noqa: E402
 from solver import ToolError  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -39,10 +39,11 @@ ROOT = HERE.parent
 def run_proof(proof, folder, designs, broken=None):
     """`broken`: a folder whose files stand in front of the sound ones."""
     rtl = ROOT / "rtl" if proof.how == "cells" else designs.get(proof.how)
-    # leaf cells come from the sources, rendered modules from the design
+    # leaf cells come from the sources, modules with the design's values from the design
 
     def place(module):
-        for at in (broken, ROOT / "rtl", ROOT / "rtl" / "trials", rtl, HERE, folder):
+        source = leaf(ROOT, module)
+        for at in (broken, source and source.parent, rtl, HERE, folder):
             if at and (at / f"{module}.v").exists():
                 return at / f"{module}.v"
         raise ToolError(f"{proof.name}: no file of module {module}")

@@ -3,8 +3,8 @@
 // 1. A response or result offered stays, unchanged, until it is taken.
 // 2. Every write and every read accepted is answered once, and no other: what has been accepted and
 //    not answered is what the registers hold, one of a kind and one answer.
-// 3. Bounded, with answers taken within WAIT cycles: a write whose address and data are accepted, or
-//    a read, is answered within WAIT + 2 cycles.
+// 3. Bounded, with answers taken within WAIT cycles: a write whose address and data are accepted,
+//    or a read, is answered within WAIT + 2 cycles.
 // 4. After a reset nothing is offered.
 // Rules of the cells below are proven along, and what they are given: no queue is pushed while full
 // or popped while empty, no bank is filled while it is read, no packet starts before the last ends.

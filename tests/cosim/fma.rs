@@ -9,12 +9,12 @@ use rand::{Rng, SeedableRng};
 use verilated::{BuildSpec, PowerUp};
 
 const CELLS: [(&str, &str); 7] = [
-    ("flexmac_fp32_mul.v", include_str!("../../rtl/flexmac_fp32_mul.v")),
-    ("flexmac_fp32_add.v", include_str!("../../rtl/flexmac_fp32_add.v")),
-    ("flexmac_adder.v", include_str!("../../rtl/flexmac_adder.v")),
-    ("flexmac_adder_segment.v", include_str!("../../rtl/flexmac_adder_segment.v")),
-    ("flexmac_lzc.v", include_str!("../../rtl/flexmac_lzc.v")),
-    ("flexmac_pipe.v", include_str!("../../rtl/flexmac_pipe.v")),
+    ("flexmac_fp32_mul.v", include_str!("../../rtl/pe/flexmac_fp32_mul.v")),
+    ("flexmac_fp32_add.v", include_str!("../../rtl/pe/flexmac_fp32_add.v")),
+    ("flexmac_adder.v", include_str!("../../rtl/lib/flexmac_adder.v")),
+    ("flexmac_adder_segment.v", include_str!("../../rtl/lib/flexmac_adder_segment.v")),
+    ("flexmac_lzc.v", include_str!("../../rtl/lib/flexmac_lzc.v")),
+    ("flexmac_pipe.v", include_str!("../../rtl/lib/flexmac_pipe.v")),
     ("fp32_fma.v", include_str!("fp32_fma.v")),
 ];
 
@@ -83,8 +83,8 @@ fn expected([a, b, c]: [u32; 3]) -> u32 {
 /// Plays `count` cases, one a clock cycle, into a pipeline of these registers.
 fn play(mul_registers: u32, add_registers: u32, seed: u64, count: u64) {
     let mut spec = BuildSpec::new("fp32_fma")
-        .verilator_flag(format!("-GMUL_REGS=3'd{mul_registers}"))
-        .verilator_flag(format!("-GADD_REGS=4'd{add_registers}"));
+        .verilator_flag(format!("-GMUL_REGISTERS=3'd{mul_registers}"))
+        .verilator_flag(format!("-GADD_REGISTERS=4'd{add_registers}"));
     for (name, text) in CELLS {
         spec = spec.source(name, text);
     }

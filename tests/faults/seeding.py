@@ -145,7 +145,7 @@ def complaints(flexmac, work):
     for fault in faults:
         for file in fault.files:
             rendered = [design / file for design in designs if (design / file).exists()]
-            sources = [cells[file]] if file in cells else rendered
+            sources = rendered or [cells[file]] if file in cells else rendered
             counts = [fault.places(path.read_text()) for path in sources]
             if 1 not in counts or any(count > 1 for count in counts):
                 yield f"{fault.name}: expected {fault.text!r} in {file} once, found {counts or 'no such file'}"

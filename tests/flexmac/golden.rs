@@ -10,9 +10,16 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Leaf cells: hand-written, in rtl/.
-fn leaf(name: &str) -> Option<String> {
-    fs::read_to_string(root().join(name)).ok()
+/// Modules whose parameters take the values of a design; the others are copied as they are.
+const WITH_VALUES: [&str; 4] =
+    ["flexmac_array.v", "flexmac_column.v", "flexmac_core.v", "flexmac_top.v"];
+
+/// A leaf cell of rtl/, in whichever room it is.
+fn leaf(path: &str) -> Option<String> {
+    let name = path.strip_prefix("rtl/").filter(|name| !WITH_VALUES.contains(name))?;
+    ["pe", "core", "core/fp32", "bus", "lib"]
+        .iter()
+        .find_map(|room| fs::read_to_string(root().join("rtl").join(room).join(name)).ok())
 }
 
 /// Folders of a design.

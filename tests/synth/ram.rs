@@ -20,8 +20,9 @@ fn count(log: &str, cell: &str) -> u32 {
 fn synthesize(width: u32, address_bits: u32, command: &str) -> String {
     let rtl = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rtl");
     let script = format!(
-        "read_verilog flexmac_operand.v flexmac_packet.v flexmac_bank.v; \
-         chparam -set W {width} -set AW {address_bits} -set LW {} flexmac_operand; \
+        "read_verilog bus/flexmac_operand.v bus/flexmac_packet.v bus/flexmac_bank.v; \
+         chparam -set WIDTH {width} -set ADDR_WIDTH {address_bits} -set LENGTH_WIDTH {} \
+         flexmac_operand; \
          {command} -top flexmac_operand -flatten; stat",
         address_bits + 1
     );

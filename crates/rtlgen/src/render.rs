@@ -1,16 +1,16 @@
 //! From a checked configuration to Verilog text, all of it in memory.
 //!
-//! Templates and leaf cells are embedded in the binary, so an installed `flexmac` needs no folder of
+//! Verilog and templates are embedded in the binary, so an installed `flexmac` needs no folder of
 //! its own. Output depends on the configuration alone: no dates, paths or hash order.
 
 use flexmac_array::{ArrayConfig, Style};
 use serde::Serialize;
 use tera::{Context, Tera};
 
-use crate::design::Design;
+use crate::design::{Values, values, with_values};
 use crate::error::RtlgenError;
 use crate::registers::{c_header, json, markdown, register_map, regs_context, rust_module};
-use crate::top::Top;
+use crate::top::top_values;
 
 /// The array with plain handshakes, which the host plays banks for.
 pub const TOP: &str = "flexmac_core";
@@ -27,7 +27,7 @@ pub struct SourceFile {
     pub text: String,
 }
 
-/// Hand-written cells that every style has, copied as they are.
+/// Cells that every style has, copied as they are.
 const LEAVES: &[&str] = &[
     "flexmac_counter.v",
     "flexmac_delay.v",
@@ -85,29 +85,17 @@ const BUS_LEAVES: &[&str] = &[
     "flexmac_skid.v",
 ];
 
-/// Rendered modules of the integer styles, one file each, named after the last part.
-const MODULES: &[&str] = &["flexmac_column", "flexmac_array", "flexmac_core"];
+/// Modules of the integer styles whose parameters take the values of a design, below `rtl/`.
+const MODULES: &[&str] = &["core/flexmac_column.v", "core/flexmac_array.v", "core/flexmac_core.v"];
 
 /// ... of the float style.
-const FP32_MODULES: &[&str] = &["fp32/flexmac_column", "fp32/flexmac_array", "fp32/flexmac_core"];
+const FP32_MODULES: &[&str] =
+    &["core/fp32/flexmac_column.v", "core/fp32/flexmac_array.v", "core/fp32/flexmac_core.v"];
 
-/// Sections of `flexmac_core`.
-const PARTIALS: &[&str] = &[
-    "core/ports",
-    "core/parameters",
-    "core/enable",
-    "core/sequencer",
-    "core/array",
-    "core/requantizers",
-    "core/counters",
-    "fp32/parameters",
-    "fp32/sequencer",
-    "fp32/array",
-    "fp32/edges",
-    "fp32/counters",
-];
+/// ... that puts the core behind buses.
+const BUS_MODULE: &str = "bus/flexmac_top.v";
 
-/// Leaf cells by name, and templates of a style.
+/// Leaf cells, and the modules above them, of a style.
 fn parts(style: Style) -> (Vec<&'static str>, &'static [&'static str]) {
     match style {
         Style::Flex => ([LEAVES, INTEGER_LEAVES, FLEX_LEAVES].concat(), MODULES),
@@ -122,28 +110,24 @@ fn leaf(name: &&str) -> SourceFile {
     SourceFile { path: format!("rtl/{name}"), text: flexmac_assets::rtl(name).to_owned() }
 }
 
-/// Name and text of a template of Verilog.
-fn template(name: &&'static str) -> (&'static str, &'static str) {
-    (name, flexmac_assets::text(&format!("templates/{name}.v.tera")))
+/// A module whose parameters take the values of the design; `source` is its path in the repository.
+fn module(config: &ArrayConfig, source: &str, values: &Values) -> SourceFile {
+    let folder = source.split('/').next().unwrap_or(source);
+    let name = source.rsplit('/').next().unwrap_or(source);
+    let text = with_values(flexmac_assets::text(source), values);
+    SourceFile { path: format!("{folder}/{name}"), text: head(config, source) + &text }
 }
 
-/// What puts the core behind buses, and its sections.
-const BUS_MODULES: &[&str] = &[
-    "flexmac_regs",
-    "flexmac_top",
-    "top/ports",
-    "top/parameters",
-    "top/registers",
-    "top/commands",
-    "top/operands",
-    "top/core",
-    "top/edges",
-    "top/status",
-];
+/// The one module that is rendered: its ports and cases follow from the register map.
+fn register_file(config: &ArrayConfig) -> Result<SourceFile, RtlgenError> {
+    let source = "templates/flexmac_regs.v.tera";
+    let context = regs_context(&register_map(), config, head(config, source).trim_end().to_owned());
+    let text = render_text("flexmac_regs", flexmac_assets::text(source), &context)?;
+    Ok(SourceFile { path: "rtl/flexmac_regs.v".to_owned(), text })
+}
 
-/// The smallest testbench of a whole design.
-const TESTBENCH: &str = "flexmac_top_tb";
-const TESTBENCH_FILE: &str = "sim/flexmac_top_tb.v";
+/// The smallest test bench of a whole design.
+const TESTBENCH: &str = "sim/flexmac_top_tb.v";
 
 /// Context of the file list, the FuseSoC core and the Bender manifest.
 #[derive(Debug, Serialize)]
@@ -156,26 +140,20 @@ struct Package {
     testbench: &'static str,
 }
 
-/// The Verilog of a design: leaf cells, then rendered modules, the top last.
+/// The Verilog of a design: leaf cells, then the modules above them, the top last.
 ///
 /// # Errors
 /// [`RtlgenError::Template`], which would be a fault of this program.
 pub fn verilog(config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
     let (mut leaves, modules) = parts(config.style());
     leaves.sort_unstable();
-    let mut tera = Tera::default();
-    tera.add_raw_templates(modules.iter().chain(PARTIALS).chain(BUS_MODULES).map(template))
-        .map_err(|error| template_error("set", &error))?;
+    let values = values(config);
     let mut files: Vec<_> = leaves.iter().map(leaf).collect();
-    let mut design = Design::new(config);
-    for name in modules {
-        design.head = head(config, name);
-        let text = render(&tera, name, &design)?;
-        let module = name.rsplit('/').next().unwrap_or(name);
-        files.push(SourceFile { path: format!("rtl/{module}.v"), text });
-    }
+    files.extend(modules.iter().map(|path| module(config, &format!("rtl/{path}"), &values)));
     if has_bus_top(config) {
-        files.extend(bus_top(&tera, config)?);
+        files.extend(BUS_LEAVES.iter().map(leaf));
+        files.push(register_file(config)?);
+        files.push(module(config, &format!("rtl/{BUS_MODULE}"), &top_values(config)));
     }
     Ok(files)
 }
@@ -185,24 +163,10 @@ fn has_bus_top(config: &ArrayConfig) -> bool {
     config.spec().style == Style::Flex
 }
 
-/// What puts the core behind buses: leaf cells, register file, top.
-fn bus_top(tera: &Tera, config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
-    let mut files: Vec<_> = BUS_LEAVES.iter().map(leaf).collect();
-    let map = register_map();
-    let regs = regs_context(&map, head(config, "flexmac_regs"));
-    let text = render(tera, "flexmac_regs", &regs)?;
-    files.push(SourceFile { path: "rtl/flexmac_regs.v".to_owned(), text });
-    let mut top = Top::new(config, &map);
-    top.design.head = head(config, BUS_TOP);
-    let text = render(tera, BUS_TOP, &top)?;
-    files.push(SourceFile { path: format!("rtl/{BUS_TOP}.v"), text });
-    Ok(files)
-}
-
-/// First line of a rendered module.
-fn head(config: &ArrayConfig, name: &str) -> String {
+/// First line of a generated module.
+fn head(config: &ArrayConfig, source: &str) -> String {
     format!(
-        "// Generated by flexmac {} from templates/{name}.v.tera for {}.",
+        "// Generated by flexmac {} from {source} for {}.\n",
         env!("CARGO_PKG_VERSION"),
         config.summary()
     )
@@ -221,7 +185,7 @@ pub fn package(config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
         files: files.iter().map(|file| file.path.clone()).collect(),
         toplevel: if has_bus_top(config) { BUS_TOP } else { TOP },
         has_testbench: has_bus_top(config),
-        testbench: TESTBENCH_FILE,
+        testbench: TESTBENCH,
     };
     for name in ["flexmac.f", "flexmac.core", "Bender.yml"] {
         let template = flexmac_assets::text(&format!("templates/{name}.tera"));
@@ -238,10 +202,7 @@ pub fn package(config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
 fn bus_extras(config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
     let mut files = Vec::new();
     let map = register_map();
-    let mut top = Top::new(config, &map);
-    top.design.head = head(config, TESTBENCH);
-    let text = render_text(TESTBENCH, template(&TESTBENCH).1, &top)?;
-    files.push(SourceFile { path: TESTBENCH_FILE.to_owned(), text });
+    files.push(module(config, TESTBENCH, &top_values(config)));
     for (name, text) in [
         ("flexmac_regs.h", c_header(&map)?),
         ("flexmac_regs.rs", rust_module(&map)?),
@@ -261,14 +222,6 @@ pub(crate) fn render_text<C: Serialize>(
 ) -> Result<String, RtlgenError> {
     let mut tera = Tera::default();
     tera.add_raw_templates([(name, template)]).map_err(|error| template_error(name, &error))?;
-    render(&tera, name, context)
-}
-
-fn render<C: Serialize>(
-    tera: &Tera,
-    name: &'static str,
-    context: &C,
-) -> Result<String, RtlgenError> {
     let context = Context::from_serialize(context).map_err(|error| template_error(name, &error))?;
     tera.render(name, &context).map_err(|error| template_error(name, &error))
 }

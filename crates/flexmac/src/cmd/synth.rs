@@ -88,7 +88,7 @@ const UNITS: [&str; 6] = [
 ];
 
 /// Inputs of those modules that lead to a gate or two each: a buffer in front would drive nothing.
-const LIGHT_INPUTS: [&str; 5] = ["chain_i", "preload_i", "seed_i", "over_i", "limit_i"];
+const LIGHT_INPUTS: [&str; 5] = ["chain_i", "preload_i", "seed_i", "out_of_range_i", "limit_i"];
 
 /// Synthesizes the design.
 pub fn run(args: &SynthArgs) -> Result<()> {

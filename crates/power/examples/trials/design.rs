@@ -103,9 +103,9 @@ impl Design {
     /// The PE with two stages behind registers for everything but the chain, as in an array.
     pub fn bench(&self, top: &str) -> String {
         let (parameters, a_bits) = match self.kind {
-            Kind::Shipped { chunk, lanes } => (format!(".P({chunk}), .V({lanes})"), 33),
-            Kind::Split => (".FUSED(0), .P(16)".to_owned(), 35),
-            Kind::Fused => (".FUSED(1), .P(16)".to_owned(), 35),
+            Kind::Shipped { chunk, lanes } => (format!(".CHUNK({chunk}), .LANES({lanes})"), 33),
+            Kind::Split => (".FUSED(0), .CHUNK(16)".to_owned(), 35),
+            Kind::Fused => (".FUSED(1), .CHUNK(16)".to_owned(), 35),
         };
         let (module, acc, a_msb) = (self.module(), self.acc_bits(), a_bits - 1);
         let all = a_bits + 33 + 10;
@@ -123,10 +123,10 @@ module {top} (
   wire [9:0] control;
   wire [{a_msb}:0] a;
   wire [32:0] b;
-  flexmac_skew #(.W({all}), .N(1)) u_inputs (
+  flexmac_skew #(.WIDTH({all}), .CYCLES(1)) u_inputs (
       .clk_i(clk_i), .d_i({{control_i, a_i, b_i}}), .q_o({{control, a, b}})
   );
-  {module} #({parameters}, .ACC({acc}), .REGS(4'b0100)) u_pe (
+  {module} #({parameters}, .ACC_WIDTH({acc}), .REGISTERS(4'b0100)) u_pe (
       .clk_i(clk_i), .pipe_en_i(control[3:0]),
       .acc_en_i(control[4]), .acc_clear_i(control[5]), .acc_shift_i(control[6]),
       .cap_i(control[7]), .cap_last_i(control[8]), .drain_i(control[9]),
