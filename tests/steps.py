@@ -142,6 +142,7 @@ def python(name, command):
 
 def whole():
     """Every step."""
+    none = f"{TARGET}/libfuzzer.a"  # nothing is linked, so libFuzzer need not be compiled
     built, prove = "build", f"scripts/prove --flexmac {FLEXMAC} --jobs 1"
     return [
         Step("format", "rustfmt", Task("", "cargo fmt --all --check", f"cargo fmt {FUZZ} --check")),
@@ -152,7 +153,8 @@ def whole():
         Step("clippy", "lints of the workspace and of fuzz/, none left",
              Task("workspace", f"cargo clippy {RELEASE} --workspace --all-targets -- -D warnings",
                   lock="cargo", first=4),
-             Task("fuzz", f"CUSTOM_LIBFUZZER_PATH=/not/linked/libfuzzer.a cargo clippy {RELEASE} {FUZZ} --target-dir {TARGET} -- -D warnings",
+             Task("fuzz", f"[ -e {none} ] || touch {none}",
+                  f"CUSTOM_LIBFUZZER_PATH={none} cargo clippy {RELEASE} {FUZZ} --target-dir {TARGET} -- -D warnings",
                   lock="cargo", first=4)),
         Step("docs", "rustdoc without a warning",
              Task("", f"RUSTDOCFLAGS='-D warnings' cargo doc {RELEASE} --workspace --no-deps",
