@@ -2,7 +2,7 @@
 
 use flexmac_array::{ArrayConfig, ArraySpec, Layout};
 use flexmac_cost::{Mix, group, work};
-use flexmac_dataset::{DataSource, Dataset, ListOptions, InputSpec};
+use flexmac_dataset::{DataSource, Dataset, InputSpec, ListOptions};
 use flexmac_dps::{Static, StaticConfig};
 use flexmac_engine::ReferenceEngine;
 use flexmac_nn::{NetPlan, NetSpec};

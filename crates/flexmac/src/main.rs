@@ -26,6 +26,7 @@ mod cmd;
 mod config_args;
 mod engines;
 mod exit;
+mod former_flags;
 mod hint;
 mod interrupt;
 mod npy;
@@ -85,7 +86,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let matches = with_negative_numbers(Cli::command()).get_matches();
+    let words = former_flags::rename(std::env::args_os(), former_flags::note);
+    let matches = with_negative_numbers(Cli::command()).get_matches_from(words);
     let command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
     let result = engines::check_threads().and_then(|()| run(command));
     exit::report(result)

@@ -48,8 +48,9 @@ impl Settings {
                 } else {
                     if !self.may_change.contains(&name) {
                         let expected = &recorded["value"];
+                        let flag = flexmac_report::flag_of(name);
                         self.contradictions
-                            .push(format!("--{name}: expected {expected}, found {asked}"));
+                            .push(format!("--{flag}: expected {expected}, found {asked}"));
                     }
                     (json!({"value": asked, "default": false}), given.clone())
                 }

@@ -3,6 +3,7 @@
 //! The folder says everything: the same files run here, on SLURM or on Kubernetes. What is done stays
 //! done, and a study that grows runs what is new.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use flexmac_cost::{Study, StudyRun};
 use flexmac_fileio::bounded;
 
 use crate::cmd::generate::GenArgs;
+use crate::former_flags;
 use crate::workflow::WorkflowArgs;
 
 /// The studies that are known by name.
@@ -110,8 +112,10 @@ fn read_study(args: &SweepArgs) -> Result<Study> {
 
 /// The command line of a step of the workflow, parsed.
 fn parse(cli: &clap::Command, command: &str, flags: &str) -> Result<clap::ArgMatches> {
-    let words = format!("flexmac {command} {flags} --out x");
-    cli.clone().try_get_matches_from(words.split_whitespace()).map_err(|error| {
+    let line = format!("flexmac {command} {flags} --out x");
+    // The step itself notes former names of flags.
+    let words = former_flags::rename(line.split_whitespace().map(OsString::from), |_, _| ());
+    cli.clone().try_get_matches_from(words).map_err(|error| {
         let text = error.render().to_string();
         let line = text.lines().next().unwrap_or_default().to_owned();
         anyhow!(line.trim_start_matches("error: ").to_owned())
@@ -195,10 +199,14 @@ fn train_flags(run: &StudyRun) -> String {
     run.train.clone() + &array.unwrap_or_default()
 }
 
-/// Options with their values, in an order that does not depend on how they were written.
+/// Options of `flexmac train` with their values, by today's names, in an order that does not depend on how
+/// they were written.
 fn options(flags: &str) -> Vec<String> {
+    let words = ["flexmac", "train"].into_iter().chain(flags.split_whitespace());
+    let words = former_flags::rename(words.map(OsString::from), |_, _| ());
+    let words = words.iter().skip(2).filter_map(|word| word.to_str());
     let mut options: Vec<String> = Vec::new();
-    for word in flags.split_whitespace().flat_map(|word| word.split('=')) {
+    for word in words.flat_map(|word| word.split('=')) {
         match options.last_mut() {
             Some(option) if !word.starts_with("--") => *option += &format!(" {word}"),
             _ => options.push(word.to_owned()),

@@ -108,8 +108,7 @@ fn make_policy(
             bail!("--policy {policy}: expected integers, found {found}; leave it out");
         }
         args.policies.expect_taken(&plan.settings, found)?;
-        for (flag, mode) in
-            [("--rounding", args.rounding), ("--forward-rounding", args.forward_rounding)]
+        for (flag, mode) in [("--round", args.rounding), ("--forward-round", args.forward_rounding)]
         {
             if let Some(mode) = mode {
                 bail!("{flag} {mode}: expected integers, found {found}; leave it out");
@@ -202,7 +201,7 @@ fn check_array(plan: &Plan, tensors: &[TensorSpec], formats: &FormatTable) -> Re
     let config = &plan.design.config;
     let modes = &config.spec().rounding;
     let forward = plan.trainer.forward_rounding.unwrap_or(plan.trainer.rounding);
-    for (flag, mode) in [("--rounding", plan.trainer.rounding), ("--forward-rounding", forward)] {
+    for (flag, mode) in [("--round", plan.trainer.rounding), ("--forward-round", forward)] {
         if !modes.contains(mode) {
             bail!("{flag}: expected a mode of the array, one of {modes}, found {mode}");
         }

@@ -40,11 +40,11 @@ pub struct TrainArgs {
     policy: Option<String>,
     /// Rounding of every product and of every host result: nearest, truncate or stochastic
     /// [default: stochastic]
-    #[arg(long, value_name = "MODE")]
+    #[arg(long = "round", value_name = "MODE")]
     rounding: Option<Rounding>,
     /// Rounding of the way forward alone: the input, layer outputs, and the copies of parameters
-    /// that enter the array [default: nearest under planewise, else that of --rounding]
-    #[arg(long, value_name = "MODE")]
+    /// that enter the array [default: nearest under planewise, else that of --round]
+    #[arg(long = "forward-round", value_name = "MODE")]
     forward_rounding: Option<Rounding>,
     /// Iterations [default: 1000]
     #[arg(long, value_name = "N")]
