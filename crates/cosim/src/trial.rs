@@ -102,7 +102,7 @@ impl Trial {
     }
 
     /// The GEMM, with exact sums requested.
-    pub fn product(&self) -> Gemm<'_, i32> {
+    pub fn gemm(&self) -> Gemm<'_, i32> {
         let [a, b, bias, out] = self.formats;
         Gemm {
             a: Operand { values: self.a.view(), format: a },
@@ -175,7 +175,7 @@ impl FloatTrial {
     }
 
     /// The GEMM.
-    pub fn product(&self) -> Gemm<'_, f32> {
+    pub fn gemm(&self) -> Gemm<'_, f32> {
         let format = format(32, 0);
         Gemm {
             a: Operand { values: self.a.view(), format },

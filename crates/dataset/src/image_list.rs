@@ -2,9 +2,9 @@
 //! layer takes them.
 //!
 //! Each line is `path label`. The path is relative to the list's folder and may contain spaces; the
-//! label follows the last space. Empty lines and lines that begin with `#` are skipped. Pictures are
-//! PNG or JPEG, recognized by content. They are scaled as Caffe scales them: to the given height and
-//! width, without keeping their proportions.
+//! label follows the last space. Empty lines and lines that begin with `#` are skipped. Pictures
+//! are PNG or JPEG, recognized by content. They are scaled as Caffe scales them: to the given
+//! height and width, without keeping their proportions.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -52,8 +52,8 @@ impl ImageList {
     /// Reads a list whose labels are below `classes`. Does not open the pictures.
     ///
     /// # Errors
-    /// [`DatasetError::Io`] when the list cannot be read; [`DatasetError::Line`] for a malformed line;
-    /// [`DatasetError::File`] for an empty list.
+    /// [`DatasetError::Io`] when the list cannot be read; [`DatasetError::Line`] for a malformed
+    /// line; [`DatasetError::File`] for an empty list.
     pub fn read(path: &Path, classes: usize) -> Result<Self, DatasetError> {
         let text = bounded::text(path, bounded::TEXT)
             .map_err(DatasetError::io("read image list", path))?;

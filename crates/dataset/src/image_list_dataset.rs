@@ -1,10 +1,10 @@
 //! Builds a data set from two image lists, training and test.
 //!
 //! Every picture is read once at the start. This gives the digest that a resumed run is checked
-//! against and the mean, and finds broken pictures before training begins. If all pictures of a list
-//! fit into the allowed memory, they stay there as scaled bytes. Otherwise none of them does, and each
-//! batch decodes its own pictures on all cores. Keeping only some in memory would make the time of an
-//! iteration random without making long runs faster.
+//! against and the mean, and finds broken pictures before training begins. If all pictures of a
+//! list fit into the allowed memory, they stay there as scaled bytes. Otherwise none of them does,
+//! and each batch decodes its own pictures on all cores. Keeping only some in memory would make the
+//! time of an iteration random without making long runs faster.
 
 use std::path::PathBuf;
 
@@ -67,8 +67,8 @@ impl ListOptions {
 ///
 /// # Errors
 /// - [`DatasetError::Io`]: a list cannot be read.
-/// - [`DatasetError::Line`]: the first line in the list's order without a label, with a label out of
-///   range, or with a picture that is missing or broken.
+/// - [`DatasetError::Line`]: the first line in the list's order without a label, with a label out
+///   of range, or with a picture that is missing or broken.
 /// - [`DatasetError::File`]: a list is empty, or the network has neither 1 nor 3 input channels.
 /// - [`DatasetError::Setting`]: stored pictures would be smaller than the network's input or larger
 ///   than 4096 pixels a side.

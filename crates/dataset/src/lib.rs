@@ -1,8 +1,9 @@
 //! Image data sets: find and read them, crop and mirror pictures, and order them for training.
 //!
 //! [`DataSource`] names a set and loads it as a [`Dataset`]: two [`Split`]s, training and test. The
-//! trainer asks [`SampleOrder`] which images an iteration uses and [`Split::batch`] for their pixels.
-//! Given the same files, seed and iteration, a batch is always the same, for any number of threads.
+//! trainer asks [`SampleOrder`] which images an iteration uses and [`Split::batch`] for their
+//! pixels. Given the same files, seed and iteration, a batch is always the same, for any number of
+//! threads.
 //!
 //! ```
 //! use flexmac_dataset::{BatchMode, SampleOrder, synthetic};

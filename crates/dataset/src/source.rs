@@ -102,7 +102,8 @@ impl DataSource {
     /// The named sets.
     pub const NAMED: [Self; 3] = [Self::FashionMnist, Self::Mnist, Self::Synthetic];
 
-    /// Parses a set's name, two image lists or four IDX files separated by commas, or else a folder.
+    /// Parses a set's name, two image lists or four IDX files separated by commas, or else a
+    /// folder.
     pub fn parse(text: &str) -> Self {
         match text {
             "fashion-mnist" => Self::FashionMnist,
@@ -189,8 +190,8 @@ impl DataSource {
     ///
     /// # Errors
     /// - [`DatasetError::Missing`]: files do not exist; says how to get them.
-    /// - [`DatasetError::File`], [`DatasetError::Line`]: files are invalid, for example a label is out
-    ///   of range.
+    /// - [`DatasetError::File`], [`DatasetError::Line`]: files are invalid, for example a label is
+    ///   out of range.
     /// - [`DatasetError::Io`], [`DatasetError::Setting`]: as for [`read_image_lists`].
     pub fn load_for(
         &self,
@@ -289,7 +290,8 @@ pub(crate) fn check_sha256(paths: &[PathBuf; 4], expected: &Checksum) -> Result<
 }
 
 impl DataSource {
-    /// Checks that `folder` holds the four files of this set, for MNIST with the published checksums.
+    /// Checks that `folder` holds the four files of this set, for MNIST with the published
+    /// checksums.
     ///
     /// # Errors
     /// [`DatasetError::Missing`] or [`DatasetError::File`], with the file.

@@ -26,7 +26,8 @@ pub fn synthetic(seed: u64, train: usize, test: usize) -> Dataset {
 struct Blob {
     y: f64,
     x: f64,
-    /// Square of the distance, in pixels, at which the brightness is a quarter of that at the centre.
+    /// Square of the distance, in pixels, at which the brightness is a quarter of that at the
+    /// centre.
     spread: f64,
 }
 

@@ -2,17 +2,17 @@
 //! networks with low precision multiplications", 2014, arXiv:1412.7024).
 //!
 //! All operands have one width, and stored parameters a larger one. Each tensor, and each gradient,
-//! has a scaling factor, here an integer length. Every `interval` iterations it is updated: it doubles
-//! if the overflow rate is above the limit, and halves if half the range would keep the rate within
-//! the limit.
+//! has a scaling factor, here an integer length. Every `interval` iterations it is updated: it
+//! doubles if the overflow rate is above the limit, and halves if half the range would keep the
+//! rate within the limit.
 //!
 //! Differences from the paper:
-//! - The array counts overflows of the range in use, but not of half of it. Half the range is known to
-//!   suffice if the OR of magnitudes has its top bit clear: then *nothing* reached the upper half. So
-//!   ranges shrink somewhat later than in the paper, never earlier.
+//! - The array counts overflows of the range in use, but not of half of it. Half the range is known
+//!   to suffice if the OR of magnitudes has its top bit clear: then *nothing* reached the upper
+//!   half. So ranges shrink somewhat later than in the paper, never earlier.
 //! - The paper finds initial scaling factors by training some epochs at high precision, and then
-//!   starts again. Here the same run continues: in its first `calibration` iterations all widths are
-//!   `calibration_bits`, and each iteration removes all unused bits from the integer lengths.
+//!   starts again. Here the same run continues: in its first `calibration` iterations all widths
+//!   are `calibration_bits`, and each iteration removes all unused bits from the integer lengths.
 //! - A value of the array at a limit counts as an overflow, as everywhere in flexmac.
 //!
 //! All widths include the sign: the paper's 9 and 11 bits are 10 and 12 here.

@@ -1,9 +1,9 @@
 //! What the program knows of a policy: its name, its constants, and how to make one.
 //!
-//! The file of each policy defines its [`PolicyKind`], and [`POLICIES`](crate::POLICIES) lists it. The
-//! program derives flags, help, completions and the recorded settings from that list, so a new policy
-//! changes nothing outside this crate. Constants therefore carry their help text. It names other
-//! constants without dashes: how a program spells them is not known here.
+//! The file of each policy defines its [`PolicyKind`], and [`POLICIES`](crate::POLICIES) lists it.
+//! The program derives flags, help, completions and the recorded settings from that list, so a new
+//! policy changes nothing outside this crate. Constants therefore carry their help text. It names
+//! other constants without dashes: how a program spells them is not known here.
 
 use flexmac_fxp::Rounding;
 
@@ -27,8 +27,8 @@ pub struct PolicyKind {
     pub make: MakePolicy,
 }
 
-/// Makes a policy in its initial state, for a network's tensors and an array. Asks for each constant
-/// once.
+/// Makes a policy in its initial state, for a network's tensors and an array. Asks for each
+/// constant once.
 ///
 /// # Errors
 /// [`DpsError`] when a constant is out of range.

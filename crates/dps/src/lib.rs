@@ -1,8 +1,9 @@
-//! Dynamic precision scaling: policies that choose the number formats of the next training iteration.
+//! Dynamic precision scaling: policies that choose the number formats of the next training
+//! iteration.
 //!
-//! After each iteration a [`Policy`] receives the loss and each tensor's counters ([`Observation`]) and
-//! returns the formats of the next iteration ([`FormatTable`]). It knows only names and roles of
-//! tensors ([`TensorSpec`]), so one policy works with any network. There is one file per policy;
+//! After each iteration a [`Policy`] receives the loss and each tensor's counters ([`Observation`])
+//! and returns the formats of the next iteration ([`FormatTable`]). It knows only names and roles
+//! of tensors ([`TensorSpec`]), so one policy works with any network. There is one file per policy;
 //! [`POLICIES`] lists them.
 //!
 //! All widths include the sign; integer lengths do not.

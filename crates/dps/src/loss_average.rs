@@ -22,8 +22,9 @@ impl LossAverage {
         Self { window: window.max(1), recent: VecDeque::new() }
     }
 
-    /// Adds a loss and returns the new mean. Sums the window again from oldest to newest, so rounding
-    /// errors do not accumulate and a restored average gives the same results, bit for bit.
+    /// Adds a loss and returns the new mean. Sums the window again from oldest to newest, so
+    /// rounding errors do not accumulate and a restored average gives the same results, bit for
+    /// bit.
     pub fn push(&mut self, loss: f64) -> f64 {
         if self.recent.len() == self.window {
             self.recent.pop_front();

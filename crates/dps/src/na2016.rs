@@ -1,12 +1,13 @@
-//! `na2016`: one width for all tensors, an integer length per tensor (Na and Mukhopadhyay, "Speeding
-//! up convolutional neural network training with dynamic precision scaling and flexible
+//! `na2016`: one width for all tensors, an integer length per tensor (Na and Mukhopadhyay,
+//! "Speeding up convolutional neural network training with dynamic precision scaling and flexible
 //! multiplier-accumulator", ISLPED 2016), implemented after the authors' published code
 //! (docs/policies.md).
 //!
-//! There are two stages. In *I-search* all tensors have the maximum width while each searches for its
-//! shortest integer length: the length shrinks by a bit after every `isearch_window` + 1 iterations
-//! without overflow, until the tensor overflows. When all tensors have finished, *D-search* uses the
-//! target width, and jumps to the maximum width when the smoothed loss stops falling.
+//! There are two stages. In *I-search* all tensors have the maximum width while each searches for
+//! its shortest integer length: the length shrinks by a bit after every `isearch_window` + 1
+//! iterations without overflow, until the tensor overflows. When all tensors have finished,
+//! *D-search* uses the target width, and jumps to the maximum width when the smoothed loss stops
+//! falling.
 //!
 //! All widths include the sign: one bit more than in the paper and its code.
 
@@ -131,8 +132,8 @@ pub struct Na2016State {
     pub average: LossAverage,
     /// The window of smoothed losses, newest last.
     pub ring: VecDeque<f64>,
-    /// How often the smoothed loss was the maximum since the last jump; set to `dsearch_window` when
-    /// it is not, so that the next maximum jumps at once.
+    /// How often the smoothed loss was the maximum since the last jump; set to `dsearch_window`
+    /// when it is not, so that the next maximum jumps at once.
     pub increases: u32,
     /// The smallest smoothed loss in the window before the last jump.
     pub remembered: f64,
@@ -236,7 +237,8 @@ impl Na2016 {
     }
 }
 
-/// The formats of a state: every tensor has its width; the fraction has width - 1 - integer length bits.
+/// The formats of a state: every tensor has its width; the fraction has width - 1 - integer length
+/// bits.
 fn table(state: &Na2016State) -> FormatTable {
     let formats = |point: &BinaryPointState| {
         Formats::with_integer_length(state.width, point.integer_length).expect(

@@ -3,14 +3,15 @@
 //!
 //! Range: the integer length grows by a bit at once when an iteration overflows more often than the
 //! limit. It shrinks by all top bits that a whole window left unused. Counters do not say how many
-//! values a shorter range would cut off. So now and then a range shorter by one bit is *tried*. If it
-//! overflows too often, it is taken back, and the wait before the next trial doubles.
+//! values a shorter range would cut off. So now and then a range shorter by one bit is *tried*. If
+//! it overflows too often, it is taken back, and the wait before the next trial doubles.
 //!
-//! Width: values that spread over many LSBs have a mean rounding error of 1/4 LSB (1/3 with stochastic
-//! rounding). Values far below an LSB round to zero with an error as small as themselves. So a *small*
-//! mean rounding error over a window shows that most values are below the LSB, and a plane is added.
-//! This window is separate from the range's, which restarts whenever the range moves: late in training
-//! the range of a gradient moves so often that few of its windows end. Planes are never removed.
+//! Width: values that spread over many LSBs have a mean rounding error of 1/4 LSB (1/3 with
+//! stochastic rounding). Values far below an LSB round to zero with an error as small as
+//! themselves. So a *small* mean rounding error over a window shows that most values are below the
+//! LSB, and a plane is added. This window is separate from the range's, which restarts whenever the
+//! range moves: late in training the range of a gradient moves so often that few of its windows
+//! end. Planes are never removed.
 
 use std::ops::RangeInclusive;
 
@@ -302,7 +303,8 @@ mod tests {
     #[test]
     fn a_small_rounding_error_adds_a_plane_up_to_the_most() {
         let mut state = RULES.start(3);
-        // Range and width have separate windows, so a range that moves often does not delay the width.
+        // Range and width have separate windows, so a range that moves often does not delay the
+        // width.
         steps(&RULES, &mut state, 5, &counters(2, 7, 3));
         assert_eq!(state.integer_length, 8);
         state.integer_length = 3;

@@ -1,20 +1,20 @@
-//! `planewise`: flexmac's own policy. Each use of each tensor has as few planes as its counters allow,
-//! from the first iteration on.
+//! `planewise`: flexmac's own policy. Each use of each tensor has as few planes as its counters
+//! allow, from the first iteration on.
 //!
-//! - Widths are multiples of the array's chunk, because a width in between costs as many passes as the
-//!   next multiple. Weights, activations and gradients have separate widths. Biases are added to the
-//!   array's sums, which costs no pass, and keep their storage format.
+//! - Widths are multiples of the array's chunk, because a width in between costs as many passes as
+//!   the next multiple. Weights, activations and gradients have separate widths. Biases are added
+//!   to the array's sums, which costs no pass, and keep their storage format.
 //! - Parameters are stored with `storage_bits`; the array reads narrower copies.
-//! - Initial ranges follow from the role (pixels, loss gradient, Xavier weights). They shrink to what
-//!   the first iterations use, then follow overflow rates. A plane is added when the mean rounding
-//!   error shows that most values are below the LSB (`operand_search.rs`).
+//! - Initial ranges follow from the role (pixels, loss gradient, Xavier weights). They shrink to
+//!   what the first iterations use, then follow overflow rates. A plane is added when the mean
+//!   rounding error shows that most values are below the LSB (`operand_search.rs`).
 //! - The loss plays no part.
 //!
-//! The policy is meant for nearest rounding in the forward pass, where a coarse weight or activation
-//! should be the nearest one, and for stochastic rounding of gradients and updates, whose rounding
-//! errors must average to zero. The alternative is a search from wide to narrow formats, as in
-//! `na2016`. Its first hundred iterations cost more than a thousand narrow ones, and find nothing that
-//! the counters do not show within five.
+//! The policy is meant for nearest rounding in the forward pass, where a coarse weight or
+//! activation should be the nearest one, and for stochastic rounding of gradients and updates,
+//! whose rounding errors must average to zero. The alternative is a search from wide to narrow
+//! formats, as in `na2016`. Its first hundred iterations cost more than a thousand narrow ones, and
+//! find nothing that the counters do not show within five.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,15 +38,15 @@ pub struct PlanewiseConfig {
     pub input_bits: u32,
     /// Initial width of an inner product's weights as operands. Each is used once per image.
     pub weight_bits: u32,
-    /// Initial width of a convolution's weights as operands. The rounding error of a shared weight is
-    /// the same wherever it is used, so it does not average out like the errors of many weights.
+    /// Initial width of a convolution's weights as operands. The rounding error of a shared weight
+    /// is the same wherever it is used, so it does not average out like the errors of many weights.
     pub shared_weight_bits: u32,
     /// Initial width of activations.
     pub activation_bits: u32,
     /// Initial width of gradients with respect to activations.
     pub gradient_bits: u32,
-    /// Initial width of the loss gradient. It is an operand of the smallest GEMMs of a network only,
-    /// but its rounding error reaches all other gradients.
+    /// Initial width of the loss gradient. It is an operand of the smallest GEMMs of a network
+    /// only, but its rounding error reaches all other gradients.
     pub loss_gradient_bits: u32,
     /// Largest width of an operand.
     pub operand_bits_max: u32,

@@ -1,4 +1,5 @@
-//! Drives the policy alone with synthetic counters. `operand_search.rs` tests the search of an operand.
+//! Drives the policy alone with synthetic counters. `operand_search.rs` tests the search of an
+//! operand.
 
 use flexmac_fxp::{Counters, Format};
 

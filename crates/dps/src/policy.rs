@@ -100,8 +100,8 @@ impl PolicyState {
         &self.policy
     }
 
-    /// Reads the state of `policy` for a network with `tensors` tensors. `lengths` returns the lengths
-    /// of those lists in the state that have one entry per tensor.
+    /// Reads the state of `policy` for a network with `tensors` tensors. `lengths` returns the
+    /// lengths of those lists in the state that have one entry per tensor.
     ///
     /// # Errors
     /// [`DpsError::State`] when the state belongs to another policy or another network.

@@ -1,7 +1,7 @@
 //! `static`: formats that never change. The baseline for dynamic policies.
 //!
-//! Activations and their gradients have separate integer lengths, and parameters are stored wider than
-//! the array reads them. Without both, a network does not learn with fixed formats of 8 bits.
+//! Activations and their gradients have separate integer lengths, and parameters are stored wider
+//! than the array reads them. Without both, a network does not learn with fixed formats of 8 bits.
 
 use flexmac_fxp::Format;
 use serde::{Deserialize, Serialize};
@@ -77,9 +77,9 @@ pub struct StaticConfig {
 impl StaticConfig {
     /// Formats of `bits` for every operand and `storage_bits` for stored parameters.
     ///
-    /// The integer lengths fit LeNet on MNIST and Fashion-MNIST with one bit to spare, by the largest
-    /// values in 300 iterations of `na2016`: input 0, parameters 0, activations 4 (values below 2^3),
-    /// gradients the bound of the loss gradient, -6 at batch 64 (values below 2^-7).
+    /// The integer lengths fit LeNet on MNIST and Fashion-MNIST with one bit to spare, by the
+    /// largest values in 300 iterations of `na2016`: input 0, parameters 0, activations 4 (values
+    /// below 2^3), gradients the bound of the loss gradient, -6 at batch 64 (values below 2^-7).
     ///
     /// # Errors
     /// [`DpsError::Format`] when a width is outside 2..=32.

@@ -1,10 +1,10 @@
 //! `taras2018`: two thresholds, one per side of the point (Taras and Stuart, "Quantization error as
 //! a metric for dynamic precision scaling in neural net training", 2018, arXiv:1801.08621).
 //!
-//! After every iteration, for each use of each tensor: the integer part grows by a bit if the overflow
-//! rate is above its limit, else it shrinks by one; the fraction grows by a bit if the mean rounding
-//! error is above its limit, else it shrinks by one. So formats follow the data and oscillate around
-//! what both limits require. The paper uses stochastic rounding.
+//! After every iteration, for each use of each tensor: the integer part grows by a bit if the
+//! overflow rate is above its limit, else it shrinks by one; the fraction grows by a bit if the
+//! mean rounding error is above its limit, else it shrinks by one. So formats follow the data and
+//! oscillate around what both limits require. The paper uses stochastic rounding.
 //!
 //! Differences from the paper:
 //! - The paper's error is relative to each value. The array sums |error| in LSBs and has no sum of
@@ -188,7 +188,7 @@ impl Policy for Taras2018 {
 /// The policy's entry in [`POLICIES`](crate::POLICIES).
 pub(crate) const KIND: PolicyKind = PolicyKind {
     name: NAME,
-    about: "Taras and Stuart 2018: overflow rate sets the integer part, rounding error the fraction",
+    about: "Taras and Stuart 2018: overflows set the integer part, rounding errors the fraction",
     heading: "Policy taras2018",
     constants: &[
         constant(

@@ -20,11 +20,12 @@ pub enum TensorRole {
     Bias,
     /// The output of a layer, and the gradient with respect to it.
     Activation,
-    /// The output of the last layer, the class scores. The scores have a fixed wide format; only their
-    /// gradient, an operand of the array, gets one from the policy. The policy chooses its width; the
-    /// loss bounds its integer length.
+    /// The output of the last layer, the class scores. The scores have a fixed wide format; only
+    /// their gradient, an operand of the array, gets one from the policy. The policy chooses its
+    /// width; the loss bounds its integer length.
     Logits {
-        /// Integer length that holds the gradient: |p - onehot| / batch <= 2^gradient_integer_length.
+        /// Integer length that holds the gradient: |p - onehot| / batch <=
+        /// 2^gradient_integer_length.
         gradient_integer_length: i32,
     },
 }
@@ -65,8 +66,8 @@ pub(crate) fn named<const N: usize>(roles: [TensorRole; N]) -> Vec<TensorSpec> {
 pub struct Formats {
     /// Of activations, and of the copy of a parameter that the array reads.
     pub forward: Format,
-    /// Of the gradient with respect to an activation. Unused for the input, and for parameters, whose
-    /// gradients keep 32 bits until the update.
+    /// Of the gradient with respect to an activation. Unused for the input, and for parameters,
+    /// whose gradients keep 32 bits until the update.
     pub backward: Format,
     /// Of parameters and momentum as stored between updates. Unused for other tensors.
     pub update: Format,

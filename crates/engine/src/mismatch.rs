@@ -189,11 +189,11 @@ impl fmt::Display for WaveDump {
         match (after, reproduction) {
             (None, Some(_)) => write!(f, "alone, which differs too: ")?,
             (Some(before), Some(_)) => {
-                write!(f, "after tile {before}, for alone it does not differ: ")?;
+                write!(f, "after tile {before}, because alone it does not differ: ")?;
             }
             (None, None) => write!(f, "alone, which does not differ; no tile ran before it")?,
             (Some(before), None) => {
-                write!(f, "after tile {before}; it differs neither so nor alone")?;
+                write!(f, "after tile {before}; it differs neither after it nor alone")?;
             }
         }
         let Some(Reproduction { difference, time }) = reproduction else { return Ok(()) };

@@ -7,8 +7,8 @@ use flexmac_fxp::{Counters, Format, Lfsr, Requantizer, Rounding, exp2};
 
 /// A matrix element that host code can sum exactly.
 ///
-/// `i32` is a raw integer whose value follows from a [`Format`]. Raw integers are summed as integers
-/// and rounded once. `f32` is a real number without a format, summed in double precision.
+/// `i32` is a raw integer whose value follows from a [`Format`]. Raw integers are summed as
+/// integers and rounded once. `f32` is a real number without a format, summed in double precision.
 pub trait Number: Element {
     /// The type of a sum; large enough for any sum in training.
     type Sum: Copy + Default + Debug + Send + Sync;

@@ -45,7 +45,8 @@ pub struct LayerGemm {
     pub index: usize,
     /// Forward, input gradient or weight gradient.
     pub role: Role,
-    /// Number of such GEMMs in an iteration, each with its own operands: the groups of a convolution.
+    /// Number of such GEMMs in an iteration, each with its own operands: the groups of a
+    /// convolution.
     pub count: usize,
     /// (M, K, N): A is (M, K), B is (K, N).
     pub shape: (usize, usize, usize),

@@ -1,10 +1,10 @@
 //! Rounding on the host: updated parameters, input images, and gradients that the host sums.
 //!
-//! Stochastic rounding draws its random words from the same kind of streams as the array. A tensor is
-//! split into chunks of [`CHUNK`] elements; element i of a chunk uses stream i mod [`STREAMS`] of the
-//! chunk. Stream s of chunk c of tensor t is seeded as column `STREAMS c + s` of tile t would be
-//! ([`SeedPath::column_seed`]). So results do not depend on the number of threads, and all streams of
-//! a chunk advance together.
+//! Stochastic rounding draws its random words from the same kind of streams as the array. A tensor
+//! is split into chunks of [`CHUNK`] elements; element i of a chunk uses stream i mod [`STREAMS`]
+//! of the chunk. Stream s of chunk c of tensor t is seeded as column `STREAMS c + s` of tile t
+//! would be ([`SeedPath::column_seed`]). So results do not depend on the number of threads, and all
+//! streams of a chunk advance together.
 
 use flexmac_fxp::{Counters, Format, Lfsr, Role, Rounding, SeedPath};
 use ndarray::Array2;
@@ -76,8 +76,8 @@ impl HostRounding {
         streams
     }
 
-    /// Computes `targets` from `sources`, chunk by chunk and in parallel: `round` takes the sources of
-    /// a chunk, their streams and the targets to fill.
+    /// Computes `targets` from `sources`, chunk by chunk and in parallel: `round` takes the sources
+    /// of a chunk, their streams and the targets to fill.
     ///
     /// # Panics
     /// If sources and targets differ in number.

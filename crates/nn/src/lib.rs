@@ -2,12 +2,12 @@
 //!
 //! All code is generic over [`Number`]: raw integers with a [`flexmac_fxp::Format`] for fixed-point
 //! engines, `f32` for the float engine. The three GEMMs of a layer (forward, input gradient, weight
-//! gradient) run on a [`flexmac_engine::Engine`]. All other arithmetic runs here on the host, and is
-//! the same for every engine. So two engines with equal GEMM results train the same weights, bit for
-//! bit.
+//! gradient) run on a [`flexmac_engine::Engine`]. All other arithmetic runs here on the host, and
+//! is the same for every engine. So two engines with equal GEMM results train the same weights, bit
+//! for bit.
 //!
-//! [`NetSpec`] describes a network, [`NetPlan`] checks it and numbers its tensors, [`Network`] runs it.
-//! The training loop is in `flexmac-train`.
+//! [`NetSpec`] describes a network, [`NetPlan`] checks it and numbers its tensors, [`Network`] runs
+//! it. The training loop is in `flexmac-train`.
 //!
 //! ```
 //! use flexmac_nn::{NetPlan, NetSpec};

@@ -59,8 +59,8 @@ impl NetSpec {
     /// Loads a network: a file if `name` ends in `.toml`, else a shipped network.
     ///
     /// # Errors
-    /// [`NnError::NetworkName`] for an unknown name; [`NnError::Io`] for a file that cannot be read;
-    /// [`NnError::Layer`] for a malformed description, with the file and the layer.
+    /// [`NnError::NetworkName`] for an unknown name; [`NnError::Io`] for a file that cannot be
+    /// read; [`NnError::Layer`] for a malformed description, with the file and the layer.
     pub fn load(name: &str) -> Result<Self, NnError> {
         let path = Path::new(name);
         if path.extension().is_none_or(|extension| extension != "toml") {
@@ -93,8 +93,8 @@ impl NetSpec {
         Ok(Self { name: file.name, input: file.input, layers })
     }
 
-    /// LeNet as in Caffe's `lenet_train_test.prototxt`, which Na and Mukhopadhyay train too: 431,080
-    /// parameters.
+    /// LeNet as in Caffe's `lenet_train_test.prototxt`, which Na and Mukhopadhyay train too:
+    /// 431,080 parameters.
     pub fn lenet() -> Self {
         Self::by_name("lenet").expect(SOUND)
     }
@@ -126,7 +126,8 @@ mod tests {
 
     #[test]
     fn every_shipped_network_is_sound_and_of_its_known_size() {
-        // Caffe's `bvlc_alexnet` has 60,965,224 parameters for 1000 classes; this one has 20 classes.
+        // Caffe's `bvlc_alexnet` has 60,965,224 parameters for 1000 classes; this one has 20
+        // classes.
         let known = [431_080, 11_978, 12_730, 145_578, 60_965_224 - 980 * 4097, 1_289_332];
         for (name, size) in NetSpec::NAMES.into_iter().zip(known) {
             let spec = NetSpec::by_name(name).unwrap();

@@ -17,8 +17,8 @@ pub struct Network<T: Number> {
 }
 
 impl<T: Number> Network<T> {
-    /// Builds the plan's network with initial parameters, drawn from `seed` and rounded to `formats`.
-    /// All engines start from the same real numbers.
+    /// Builds the plan's network with initial parameters, drawn from `seed` and rounded to
+    /// `formats`. All engines start from the same real numbers.
     pub fn new(plan: &NetPlan, seed: u64, formats: &flexmac_dps::FormatTable) -> Self {
         let initial = Initial { seed, formats };
         let first = plan.layers().iter().position(|layer| layer.spec.has_parameters());

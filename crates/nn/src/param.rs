@@ -67,7 +67,8 @@ impl<T: Number> Param<T> {
         &self.values
     }
 
-    /// The stored values, for replacing them by others of the same format (imported weights, tests).
+    /// The stored values, for replacing them by others of the same format (imported weights,
+    /// tests).
     pub fn values_mut(&mut self) -> ArrayViewMut2<'_, T> {
         self.copy = None;
         self.values.view_mut()
@@ -117,9 +118,9 @@ impl<T: Number> Param<T> {
         Operand { values: values.view(), format }
     }
 
-    /// Applies the policy's formats before an iteration: converts values and momentum to the storage
-    /// format, and makes the copy that the array reads, with rounding mode `forward`. Does nothing in
-    /// a float run.
+    /// Applies the policy's formats before an iteration: converts values and momentum to the
+    /// storage format, and makes the copy that the array reads, with rounding mode `forward`. Does
+    /// nothing in a float run.
     pub fn apply_formats(
         &mut self,
         formats: &Formats,

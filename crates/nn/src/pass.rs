@@ -10,8 +10,8 @@ use crate::element::Number;
 use crate::error::{EngineFailure, NnError};
 use crate::host::HostRounding;
 
-/// Integer length of the class scores, which leave the array with 32 bits and are real numbers on the
-/// host. Scores exceed 2^12 only in runs that have diverged.
+/// Integer length of the class scores, which leave the array with 32 bits and are real numbers on
+/// the host. Scores exceed 2^12 only in runs that have diverged.
 pub const LOGITS_INTEGER_LENGTH: i32 = 12;
 
 /// The statistics of one iteration.

@@ -44,8 +44,9 @@ pub struct NetPlan {
     tensors: Vec<TensorSpec>,
 }
 
-/// Largest number in a description. Also the most elements (4 GiB) of a batch's patches or outputs at
-/// one layer, and of a layer's weights: more is refused here instead of running out of memory later.
+/// Largest number in a description. Also the most elements (4 GiB) of a batch's patches or outputs
+/// at one layer, and of a layer's weights: more is refused here instead of running out of memory
+/// later.
 pub(crate) const MOST_ELEMENTS: usize = 1 << 30;
 
 /// Most layers of a network.
@@ -62,8 +63,8 @@ fn is_name(name: &str) -> bool {
 
 impl NetPlan {
     /// Checks a description and numbers its tensors: 0 is the input, then follow weight, bias and
-    /// output of each layer with parameters. `batch`, the images per iteration, bounds the gradient of
-    /// the loss.
+    /// output of each layer with parameters. `batch`, the images per iteration, bounds the gradient
+    /// of the loss.
     ///
     /// # Errors
     /// [`NnError::Layer`] for a malformed layer, one that does not fit its input, or one with more

@@ -1,7 +1,7 @@
 //! Network descriptions: an input shape and a list of layers.
 //!
-//! Every network is a [`NetSpec`], also the shipped ones (`net_file.rs`). No code is specific to one
-//! network.
+//! Every network is a [`NetSpec`], also the shipped ones (`net_file.rs`). No code is specific to
+//! one network.
 
 use std::fmt;
 
@@ -41,8 +41,8 @@ impl fmt::Display for Shape {
     }
 }
 
-/// Defines [`LayerSpec`]: the layers with GEMMs, and from the list below the host layers, which have
-/// none.
+/// Defines [`LayerSpec`]: the layers with GEMMs, and from the list below the host layers, which
+/// have none.
 macro_rules! layers {
     ($($(#[$doc:meta])* $variant:ident($spec:ty),)*) => {
         /// The description of one layer.
@@ -96,7 +96,10 @@ macro_rules! layers {
             }
 
             /// Builds a host layer; `None` for a layer with GEMMs.
-            pub(crate) fn build_host<T: Number>(&self, context: LayerContext) -> Option<Box<dyn Layer<T>>> {
+            pub(crate) fn build_host<T: Number>(
+                &self,
+                context: LayerContext,
+            ) -> Option<Box<dyn Layer<T>>> {
                 match self {
                     Self::Conv { .. } | Self::InnerProduct { .. } => None,
                     $(Self::$variant(layer) => Some(layer.build(context)),)*

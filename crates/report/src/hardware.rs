@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use flexmac_array::{ArrayConfig, PARAMETERS};
-use flexmac_synth::SynthReport;
+use flexmac_record::{RecordFile, SynthReport};
 use serde::Serialize;
 
 use crate::error::ReportError;
 use crate::number::group;
-use crate::run::JsonFile;
 
 /// What is known of the hardware; sections of the page, each where it is given.
 #[derive(Debug, Clone, Default)]
@@ -37,10 +36,10 @@ impl Fact {
 /// Reads a synthesis report; `path` is the file or its folder.
 ///
 /// # Errors
-/// [`ReportError::Io`], [`ReportError::Parse`].
+/// [`ReportError::Record`].
 pub fn read_synth(path: &Path) -> Result<SynthReport, ReportError> {
     let file = if path.is_dir() { path.join("report.json") } else { path.to_owned() };
-    JsonFile::read(file)?.parse()
+    Ok(SynthReport::read(&file)?)
 }
 
 /// Reads the configuration of a generated design.

@@ -6,7 +6,7 @@
 //! | `history.jsonl` | one [`IterationRecord`] per line | yes |
 //! | `history.csv` | a summary of the history | yes |
 //! | `timing.csv` | seconds of each iteration | no |
-//! | `weights/NAME.npy`, `weights/NAME.momentum.npy` | final raw values (float32 in a float run) | yes |
+//! | `weights/NAME.npy`, `weights/NAME.momentum.npy` | final raw values (or float32) | yes |
 //! | `weights/formats.json` | the formats of the weights | yes |
 //! | `result.json` | accuracy, totals, seconds | except seconds |
 //! | `checkpoints/ITERATION.ckpt` | the last two [`Checkpoint`]s | except seconds |
@@ -14,18 +14,16 @@
 //! Histories grow line by line and are flushed after each line. All other files are written under a
 //! temporary name and renamed, so they are never incomplete.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use flexmac_fileio::{atomic, bounded};
+use flexmac_fileio::atomic;
 use flexmac_nn::{Network, Number};
-use flexmac_record::IterationRecord;
+use flexmac_record::{IterationRecord, RecordFile, WeightFormats};
 use ndarray_npy::{WritableElement, WriteNpyExt};
 use serde::Serialize;
-use serde::de::IgnoredAny;
 
 use crate::checkpoint::{Checkpoint, keep_two, save, set_aside_after};
 use crate::error::{Remedy, RunFolderError, StateMismatch};
@@ -51,8 +49,8 @@ const HISTORIES: [(&str, &str); 3] = [
 impl RunFolder {
     /// Creates a folder for a new run, or takes over an existing one, and starts the histories.
     ///
-    /// With `force` the folder may hold an earlier run: its files are removed, its `report.html` too.
-    /// Other files stay.
+    /// With `force` the folder may hold an earlier run: its files are removed, its `report.html`
+    /// too. Other files stay.
     ///
     /// # Errors
     /// [`RunFolderError::InUse`] when the folder is not empty and `force` is not set;
@@ -78,14 +76,14 @@ impl RunFolder {
     }
 
     /// Opens the folder of a run to resume it from a checkpoint. Truncates the histories to the
-    /// checkpoint's offsets and renames later checkpoints to `.aside`. Without a checkpoint, the run
-    /// starts over and its histories are emptied.
+    /// checkpoint's offsets and renames later checkpoints to `.aside`. Without a checkpoint, the
+    /// run starts over and its histories are emptied.
     ///
     /// # Errors
-    /// [`RunFolderError::RunFile`] when a history is missing or does not begin with the bytes that the
-    /// checkpoint saw; [`RunFolderError::State`] when the checkpoint is of other histories. In both
-    /// cases nothing has changed. [`RunFolderError::Locked`] while another process trains there;
-    /// [`RunFolderError::Io`].
+    /// [`RunFolderError::RunFile`] when a history is missing or does not begin with the bytes that
+    /// the checkpoint saw; [`RunFolderError::State`] when the checkpoint is of other histories. In
+    /// both cases nothing has changed. [`RunFolderError::Locked`] while another process trains
+    /// there; [`RunFolderError::Io`].
     pub fn resume<T>(
         path: &Path,
         checkpoint: Option<&Checkpoint<T>>,
@@ -154,15 +152,15 @@ impl RunFolder {
     pub fn append(&mut self, record: &IterationRecord, seconds: f64) -> Result<(), RunFolderError> {
         self.train_seconds += seconds;
         let json = serde_json::to_string(record).map_err(io::Error::from).map_err(
-            RunFolderError::io("describe the iteration for", self.path.join("history.jsonl")),
+            RunFolderError::io("encode the iteration for", self.path.join("history.jsonl")),
         )?;
         let lines = [json, record.csv(), format!("{},{seconds:.6}", record.iteration)];
         let parts = self.histories.iter_mut().zip(lines);
         parts.into_iter().try_for_each(|(history, line)| history.append(&line))
     }
 
-    /// Writes a checkpoint of the trainer and of the present histories, then removes all but the last
-    /// two. If writing fails, earlier checkpoints stay as they are.
+    /// Writes a checkpoint of the trainer and of the present histories, then removes all but the
+    /// last two. If writing fails, earlier checkpoints stay as they are.
     ///
     /// # Errors
     /// [`RunFolderError::Io`].
@@ -195,10 +193,10 @@ impl RunFolder {
         let folder = self.path.join("weights");
         fs::create_dir_all(&folder).map_err(RunFolderError::io("create", &folder))?;
         // First: a run that is killed in between still says which files are its own.
-        let formats: BTreeMap<_, _> = (network.params())
+        let formats = (network.params())
             .map(|param| (param.name.clone(), T::FIXED.then(|| param.format())))
             .collect();
-        self.write_json("weights/formats.json", &formats)?;
+        self.write_json("weights/formats.json", &WeightFormats(formats))?;
         for param in network.params() {
             let name = &param.name;
             for (suffix, values) in [("", param.values()), (".momentum", param.momentum())] {
@@ -242,13 +240,11 @@ fn in_use(path: &Path) -> Result<Option<String>, RunFolderError> {
 fn weights_of(run: &Path) -> Vec<PathBuf> {
     let folder = run.join("weights");
     let list = folder.join("formats.json");
-    let formats = bounded::text(&list, bounded::TEXT).ok();
-    let formats: Option<BTreeMap<String, IgnoredAny>> =
-        formats.and_then(|text| serde_json::from_str(&text).ok());
+    let formats = WeightFormats::read(&list);
     if !run.join("config.json").is_file() {
         return Vec::new();
     }
-    let formats = formats.unwrap_or_default();
+    let WeightFormats(formats) = formats.unwrap_or_default();
     let plain = |name: &&String| Path::new(name).file_name() == Some(OsStr::new(name));
     let files = formats.keys().filter(plain).flat_map(|name| {
         ["", ".momentum"].map(|suffix| folder.join(format!("{name}{suffix}.npy")))

@@ -1,9 +1,10 @@
 //! An append-only history file that can be truncated to its length at a checkpoint.
 //!
 //! Each line is flushed when it is written, so a killed run leaves complete lines and at most one
-//! incomplete one. A checkpoint stores an [`Offset`]: the file's length and checksum. A resume checks
-//! that the file still begins with those bytes and drops the rest, which the resumed iterations write
-//! again. Storing the lines in checkpoints instead would make each checkpoint as long as the history.
+//! incomplete one. A checkpoint stores an [`Offset`]: the file's length and checksum. A resume
+//! checks that the file still begins with those bytes and drops the rest, which the resumed
+//! iterations write again. Storing the lines in checkpoints instead would make each checkpoint as
+//! long as the history.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{BufWriter, Seek, SeekFrom, Write};

@@ -3,7 +3,7 @@
 use flexmac_dps::{FormatTable, Formats, TensorCounters, TensorRole, TensorSpec};
 use flexmac_engine::Stats;
 use flexmac_nn::{Statistics, logits_format};
-use flexmac_record::{IterationRecord, TensorRecord, Widths};
+use flexmac_record::{IterationRecord, Schema, TensorRecord, Widths};
 
 /// The record of an iteration, from the statistics of its passes.
 pub(crate) fn record(
@@ -23,6 +23,7 @@ pub(crate) fn record(
         counters: statistics.tensors[tensor],
     };
     IterationRecord {
+        schema: Schema::CURRENT,
         iteration,
         loss,
         smoothed_loss,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use flexmac_dataset::Dataset;
 use flexmac_engine::Engine;
 use flexmac_nn::Number;
-use flexmac_record::{IterationRecord, RunResult};
+use flexmac_record::{IterationRecord, RunResult, Schema};
 use ndarray_npy::WritableElement;
 
 use crate::error::TrainError;
@@ -41,8 +41,8 @@ impl TrainingSchedule {
     /// Checks the schedule for a run that has already done `done` iterations.
     ///
     /// # Errors
-    /// [`TrainError::Setting`] when the schedule has fewer iterations than that or none, or evaluates
-    /// no images.
+    /// [`TrainError::Setting`] when the schedule has fewer iterations than that or none, or
+    /// evaluates no images.
     pub fn check(&self, done: u64) -> Result<(), TrainError> {
         if self.iterations < done.max(1) {
             let expected = format!("of at least {}", done.max(1));
@@ -60,9 +60,9 @@ impl TrainingSchedule {
 /// Trains until `schedule` ends or `stop` is set; `stop` is read after each iteration. Calls
 /// `on_iteration` with the record of each iteration.
 ///
-/// A stopped run gets a checkpoint, an evaluation, weights and `result.json` like a finished one. The
-/// evaluation is not added to the history, so a resumed run writes the history of an uninterrupted
-/// one.
+/// A stopped run gets a checkpoint, an evaluation, weights and `result.json` like a finished one.
+/// The evaluation is not added to the history, so a resumed run writes the history of an
+/// uninterrupted one.
 ///
 /// # Errors
 /// Those of [`Trainer::step`] and of writing files. The histories then end before the failed
@@ -80,7 +80,8 @@ impl TrainingSchedule {
 /// let plan = NetPlan::new(&NetSpec::mlp(), 8)?;
 /// let data = synthetic(1, 40, 10);
 /// // A float engine ignores formats, but the trainer asks a policy for them all the same.
-/// let policy = Box::new(Static::new(plan.tensors(), StaticConfig::default())?);
+/// let formats = StaticConfig::new(16, 16, plan.tensors())?;
+/// let policy = Box::new(Static::new(&formats, plan.tensors()));
 /// let config = TrainerConfig { batch: 8, ..TrainerConfig::default() };
 /// let mut trainer = Trainer::<f32>::new(plan, config, policy, &data)?;
 /// let (mut train, mut evaluate) = (FloatEngine, FloatEngine);
@@ -151,6 +152,7 @@ where
     };
     let totals = trainer.totals();
     let summary = RunResult {
+        schema: Schema::CURRENT,
         iterations: trainer.iteration(),
         stopped: trainer.iteration() < schedule.iterations,
         loss: totals.loss,

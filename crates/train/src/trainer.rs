@@ -1,8 +1,8 @@
 //! The trainer: one training iteration, and the state that must survive between two iterations.
 //!
-//! Steps of an iteration (docs/training.md): convert parameters to the policy's formats; forward pass;
-//! loss and smoothed loss; backward pass; update and round parameters. Then the policy gets the loss
-//! and all counters of the iteration and chooses the formats of the next one.
+//! Steps of an iteration (docs/training.md): convert parameters to the policy's formats; forward
+//! pass; loss and smoothed loss; backward pass; update and round parameters. Then the policy gets
+//! the loss and all counters of the iteration and chooses the formats of the next one.
 
 use std::path::Path;
 
@@ -12,15 +12,14 @@ use flexmac_engine::{Engine, Stats};
 use flexmac_fxp::{Format, Role, Rounding};
 use flexmac_nn::{
     HostRounding, NetPlan, Network, NnError, Number, Part, Pass, Purpose, SplitMix, Statistics,
-    correct, logits_format, softmax_loss,
+    UpdateStep, correct, logits_format, softmax_loss,
 };
-use flexmac_record::IterationRecord;
+use flexmac_record::{IterationRecord, Solver};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{StateMismatch, TrainError, WeightsError};
 use crate::iteration::record;
-use crate::solver::Solver;
 use crate::weights::WeightTensor;
 
 /// The settings of a run that affect its numerical results.
@@ -63,7 +62,8 @@ impl Default for TrainerConfig {
 
 /// A network with the state of its training.
 ///
-/// The crate's documentation has an example of one iteration, [`run`](crate::run) one of a whole run.
+/// The crate's documentation has an example of one iteration, [`run`](crate::run) one of a whole
+/// run.
 pub struct Trainer<T: Number> {
     plan: NetPlan,
     config: TrainerConfig,
@@ -121,8 +121,8 @@ pub struct ParamState<T> {
 }
 
 impl<T: Number> Trainer<T> {
-    /// A trainer for a network of `plan` with initial weights. `plan` must be made for the batch size
-    /// of `config`, `policy` for the plan's tensors.
+    /// A trainer for a network of `plan` with initial weights. `plan` must be made for the batch
+    /// size of `config`, `policy` for the plan's tensors.
     ///
     /// # Errors
     /// [`TrainError::Network`] when `data` does not fit the network; [`TrainError::Setting`] when a
@@ -231,8 +231,8 @@ impl<T: Number> Trainer<T> {
     /// streams of its own, so an evaluation never changes training.
     ///
     /// # Errors
-    /// [`TrainError::Network`] when the engine refuses a GEMM; [`TrainError::Data`] for a picture that
-    /// can no longer be read.
+    /// [`TrainError::Network`] when the engine refuses a GEMM; [`TrainError::Data`] for a picture
+    /// that can no longer be read.
     pub fn evaluate(
         &mut self,
         engine: &mut dyn Engine<T>,
@@ -274,8 +274,8 @@ impl<T: Number> Trainer<T> {
     /// momentum to zero. `path` is the tensors' file, for errors.
     ///
     /// # Errors
-    /// [`TrainError::Weights`] with the first tensor that is missing, unknown, of another shape or not
-    /// finite. Then no parameter has changed.
+    /// [`TrainError::Weights`] with the first tensor that is missing, unknown, of another shape or
+    /// not finite. Then no parameter has changed.
     pub fn set_weights(&mut self, path: &Path, tensors: &[WeightTensor]) -> Result<(), TrainError> {
         let refuse = |tensor: &str, expected: String, found: String| {
             let (path, tensor) = (path.to_owned(), tensor.to_owned());
@@ -299,7 +299,8 @@ impl<T: Number> Trainer<T> {
         let known = |tensor: &&WeightTensor| shapes.iter().any(|(name, _)| *name == tensor.name);
         if let Some(tensor) = tensors.iter().find(|tensor| !known(tensor)) {
             let names: Vec<_> = shapes.iter().map(|(name, _)| name.as_str()).collect();
-            return refuse(&tensor.name, format!("only {}", names.join(", ")), "it".to_owned());
+            let expected = format!("one of {}", names.join(", "));
+            return refuse(&tensor.name, expected, "another name".to_owned());
         }
         for (param, tensor) in self.network.params_mut().zip(own) {
             let format = param.format();
@@ -390,7 +391,7 @@ impl<T: Number> Trainer<T> {
     }
 
     fn update(&mut self, statistics: &mut Statistics) {
-        let step = self.config.solver.step(self.iteration);
+        let step = update_step(&self.config.solver, self.iteration);
         let host = self.host(self.config.seed);
         for param in self.network.params_mut() {
             let host = host(param);
@@ -403,7 +404,8 @@ impl<T: Number> Trainer<T> {
 /// Checks that images and labels fit a network.
 ///
 /// # Errors
-/// [`NnError::Layer`] for the network's input or output; [`TrainError::Setting`] for an empty split.
+/// [`NnError::Layer`] for the network's input or output; [`TrainError::Setting`] for an empty
+/// split.
 pub fn check_data(data: &Dataset, plan: &NetPlan) -> Result<(), TrainError> {
     let misfit = |layer: &str, expected: String, found: String| {
         let (network, layer) = (plan.name().to_owned(), layer.to_owned());
@@ -458,8 +460,8 @@ fn quantize_images<T: Number>(images: usize, pixels: &[f64], pass: &mut Pass<'_,
     input
 }
 
-/// Rounds the gradient with respect to the class scores to its format, in which the last layer's GEMMs
-/// read it.
+/// Rounds the gradient with respect to the class scores to its format, in which the last layer's
+/// GEMMs read it.
 fn quantize_loss_gradient<T: Number>(
     plan: &NetPlan,
     gradient: &Array2<f64>,
@@ -473,4 +475,9 @@ fn quantize_loss_gradient<T: Number>(
     let counters = pass.host(index, tensor).quantize(Part::Value, sources, &mut rounded, format);
     pass.statistics.tensors[tensor].backward.merge(&counters);
     rounded
+}
+
+/// The constants of the update of an iteration.
+fn update_step(solver: &Solver, iteration: u64) -> UpdateStep {
+    UpdateStep { rate: solver.rate(iteration), momentum: solver.momentum, decay: solver.decay }
 }

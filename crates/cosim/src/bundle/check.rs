@@ -240,7 +240,7 @@ impl BundleChecker {
         self.rtl.renew()?;
         if wrong.is_empty() {
             let mut first = expected.tile(0, &together);
-            first.report += "\n  in the tiles of this product together; no tile differs alone";
+            first.report += "\n  in the tiles of this GEMM together; no tile differs alone";
             wrong.push(first);
         }
         Ok(wrong)

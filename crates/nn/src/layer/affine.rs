@@ -1,7 +1,7 @@
 //! Weight, bias and the three GEMMs that convolution and inner product share.
 //!
-//! A row of the matrix A is a patch (convolution) or an image (inner product), W is the weight, Y the
-//! output, and d marks a gradient:
+//! A row of the matrix A is a patch (convolution) or an image (inner product), W is the weight, Y
+//! the output, and d marks a gradient:
 //!
 //! | GEMM | operand on array rows | operand on array columns | result |
 //! | --- | --- | --- | --- |

@@ -21,9 +21,9 @@ const GUARD_BITS: u32 = 8;
 ///
 /// # Shapes
 /// Weight: (channels out, kernel * kernel * channels in), in the order filter row, filter column,
-/// channel. Images have the same order (NHWC), so the rows of the GEMM's result are the output without
-/// rearrangement, and a patch is copied one filter row at a time. Caffe's order (channels first) would
-/// need a transposition each way.
+/// channel. Images have the same order (NHWC), so the rows of the GEMM's result are the output
+/// without rearrangement, and a patch is copied one filter row at a time. Caffe's order (channels
+/// first) would need a transposition each way.
 #[derive(Debug)]
 pub struct Conv<T> {
     affine: Affine<T>,
@@ -91,8 +91,8 @@ impl<T: Number> Layer<T> for Conv<T> {
     }
 }
 
-/// The format of patch gradients as they leave the array: 32 bits, with as many guard bits (at most 8)
-/// as fit without shortening the integer part.
+/// The format of patch gradients as they leave the array: 32 bits, with as many guard bits (at most
+/// 8) as fit without shortening the integer part.
 pub(super) fn patch_format(gradient: Format) -> Format {
     let guard = GUARD_BITS.min(flexmac_fxp::MAX_BITS - gradient.bits());
     // At most 8.
@@ -116,8 +116,8 @@ pub(super) fn round_sums<T: Number>(
     input
 }
 
-/// Counts patch gradients that saturated in the array as overflows of the input's gradient. The other
-/// counters refer to another format.
+/// Counts patch gradients that saturated in the array as overflows of the input's gradient. The
+/// other counters refer to another format.
 pub(super) fn count_overflows<T: Number>(
     affine: &Affine<T>,
     in_array: &Counters,

@@ -15,8 +15,8 @@ use crate::param::Param;
 use crate::pass::{LayerId, Pass};
 use crate::plan::LayerPlan;
 
-/// A convolution whose channels are divided into groups, each with its own three GEMMs. A type of its
-/// own because [`super::Conv`] does not need to copy channels.
+/// A convolution whose channels are divided into groups, each with its own three GEMMs. A type of
+/// its own because [`super::Conv`] does not need to copy channels.
 ///
 /// # Shapes
 /// Weight: (channels out, kernel * kernel * channels in / groups), group by group.

@@ -1,8 +1,8 @@
 //! The description of a host layer: a layer without GEMMs, computed on the host.
 //!
-//! A host layer is one file with its description (`XSpec`), the layer and its tests, and one line in
-//! `spec.rs`. Layers with GEMMs also have tensors of their own, which the plan, the list of GEMMs and
-//! the export of weights need to know; `network.rs` builds them.
+//! A host layer is one file with its description (`XSpec`), the layer and its tests, and one line
+//! in `spec.rs`. Layers with GEMMs also have tensors of their own, which the plan, the list of
+//! GEMMs and the export of weights need to know; `network.rs` builds them.
 
 use super::Layer;
 use crate::element::Number;

@@ -32,8 +32,8 @@ impl Patches {
         self.kernel * self.kernel * self.input.channels
     }
 
-    /// Calls `run(start in patch, start in image, length)` for each filter row of the patch at output
-    /// (y, x): a run of elements that is contiguous in both. Skips padding.
+    /// Calls `run(start in patch, start in image, length)` for each filter row of the patch at
+    /// output (y, x): a run of elements that is contiguous in both. Skips padding.
     fn runs(&self, (y, x): (usize, usize), mut run: impl FnMut(usize, usize, usize)) {
         let channels = self.input.channels;
         // The filter columns first..last lie inside the image.
@@ -60,9 +60,10 @@ impl Patches {
     }
 }
 
-/// Copies every patch to a row of `cols`: image by image, then by output row, then by output column.
-/// Allocates `cols` only if its shape differs, so reuse it from batch to batch. It must be empty or
-/// come from an earlier call with the same `patches`, because padding is not written again.
+/// Copies every patch to a row of `cols`: image by image, then by output row, then by output
+/// column. Allocates `cols` only if its shape differs, so reuse it from batch to batch. It must be
+/// empty or come from an earlier call with the same `patches`, because padding is not written
+/// again.
 ///
 /// # Shapes
 /// `images`: (batch, input length). `cols`: (batch * height out * width out, patch length).
@@ -95,8 +96,8 @@ pub fn im2col<T: Number>(images: &Array2<T>, patches: &Patches, cols: &mut Array
 /// Sums are exact.
 ///
 /// # Shapes
-/// `cols`: (batch * height out * width out, patch length). Result: batch * input length sums, image by
-/// image.
+/// `cols`: (batch * height out * width out, patch length). Result: batch * input length sums, image
+/// by image.
 ///
 /// # Panics
 /// If `cols` does not hold the patches of a whole number of images.

@@ -13,8 +13,8 @@ use crate::host::Part;
 use crate::pass::Pass;
 use crate::spec::Shape;
 
-/// Local response normalization across channels: x (k + alpha / size * sum of x^2)^-beta. The defaults
-/// are those of Caffe's AlexNet.
+/// Local response normalization across channels: x (k + alpha / size * sum of x^2)^-beta. The
+/// defaults are those of Caffe's AlexNet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LrnSpec {
@@ -77,8 +77,8 @@ impl HostLayer for LrnSpec {
     }
 }
 
-/// y = x s^-beta with s = k + alpha / size * (sum of x^2 over the `size` channels centred on x's), as
-/// in Caffe (`lrn_layer.cpp`). Channels beyond the first and the last count as zero.
+/// y = x s^-beta with s = k + alpha / size * (sum of x^2 over the `size` channels centred on x's),
+/// as in Caffe (`lrn_layer.cpp`). Channels beyond the first and the last count as zero.
 ///
 /// # Format
 /// Output and gradient keep the input's formats: with k of at least 1 the output is not larger than

@@ -54,9 +54,9 @@ pub trait Layer<T: Number>: Send {
     /// [`NnError::Engine`] when the engine refuses a GEMM.
     fn forward(&mut self, input: Array2<T>, pass: &mut Pass<'_, T>) -> Result<Array2<T>, NnError>;
 
-    /// Computes the gradients of the loss: stores those of the parameters in them, and returns that of
-    /// the input, or `None` if no earlier layer has parameters. Uses up what the `forward` before it
-    /// kept, which must have been a training pass.
+    /// Computes the gradients of the loss: stores those of the parameters in them, and returns that
+    /// of the input, or `None` if no earlier layer has parameters. Uses up what the `forward`
+    /// before it kept, which must have been a training pass.
     ///
     /// # Shapes
     /// (batch, output length) to (batch, input length).

@@ -31,8 +31,8 @@ impl HostLayer for ReluSpec {
     }
 }
 
-/// Rectified linear unit, max(x, 0). Output and gradient keep the input's formats. The gradient at 0
-/// is 0.
+/// Rectified linear unit, max(x, 0). Output and gradient keep the input's formats. The gradient at
+/// 0 is 0.
 #[derive(Debug, Default)]
 pub struct Relu {
     /// Which inputs were above zero.

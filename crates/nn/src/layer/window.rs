@@ -18,8 +18,8 @@ pub struct Window {
 }
 
 impl Window {
-    /// Number of windows along `size` elements: enough to cover the last element. The last window may
-    /// extend beyond the edge, but none starts beyond the trailing padding.
+    /// Number of windows along `size` elements: enough to cover the last element. The last window
+    /// may extend beyond the edge, but none starts beyond the trailing padding.
     pub fn count(&self, size: usize) -> usize {
         let count = (size + 2 * self.padding - self.kernel).div_ceil(self.stride) + 1;
         let past = self.padding > 0 && (count - 1) * self.stride >= size + self.padding;

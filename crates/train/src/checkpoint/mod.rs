@@ -1,8 +1,8 @@
 //! Checkpoints: one file each with everything that the next iterations depend on.
 //!
-//! A run keeps its last two in `checkpoints/`, named by the number of iterations done. The order of the
-//! images and all random streams depend only on seed, iteration and position, so they have no state to
-//! save. Histories are not in a checkpoint, only their lengths and checksums.
+//! A run keeps its last two in `checkpoints/`, named by the number of iterations done. The order of
+//! the images and all random streams depend only on seed, iteration and position, so they have no
+//! state to save. Histories are not in a checkpoint, only their lengths and checksums.
 
 mod file;
 mod store;

@@ -58,7 +58,8 @@ pub(crate) fn keep_two(run: &Path) -> Result<(), RunFolderError> {
     Ok(())
 }
 
-/// Renames the checkpoints of later iterations to `NAME.aside`, because the run resumes before them.
+/// Renames the checkpoints of later iterations to `NAME.aside`, because the run resumes before
+/// them.
 pub(crate) fn set_aside_after(run: &Path, iteration: u64) -> Result<(), RunFolderError> {
     for (_, path) in list(run)?.iter().filter(|(found, _)| *found > iteration) {
         let aside = path.with_extension(format!("{EXTENSION}.aside"));
@@ -67,8 +68,8 @@ pub(crate) fn set_aside_after(run: &Path, iteration: u64) -> Result<(), RunFolde
     Ok(())
 }
 
-/// Reads the newest checkpoint of a run or, with `previous`, the one before it. `None` if the run was
-/// killed before its first checkpoint.
+/// Reads the newest checkpoint of a run or, with `previous`, the one before it. `None` if the run
+/// was killed before its first checkpoint.
 ///
 /// # Errors
 /// [`RunFolderError::RunFile`] for a damaged file, or if there is no previous one;

@@ -1,10 +1,10 @@
 //! Exports weights to other programs and imports weights from them.
 //!
-//! A tensor is stored under its name as real numbers: float32 if that is exact (formats of at most 25
-//! bits), else float64. Its format is stored too, so that `value * 2^frac` gives the raw integer
-//! again. Shapes: (channels out, kernel row, kernel column, channel in) for a convolution, (outputs,
-//! inputs) for an inner product, (outputs) for a bias. Raw integers would be of no use to a reader that
-//! does not know flexmac's formats.
+//! A tensor is stored under its name as real numbers: float32 if that is exact (formats of at most
+//! 25 bits), else float64. Its format is stored too, so that `value * 2^frac` gives the raw integer
+//! again. Shapes: (channels out, kernel row, kernel column, channel in) for a convolution,
+//! (outputs, inputs) for an inner product, (outputs) for a bias. Raw integers would be of no use to
+//! a reader that does not know flexmac's formats.
 
 mod npz;
 mod safetensors;
@@ -117,7 +117,7 @@ pub fn write_weights(
         WeightsFormat::Safetensors => safetensors::write(tensors),
         WeightsFormat::Npz => npz::write(tensors),
     };
-    let bytes = bytes.map_err(WeightsError::io("describe weights for", path))?;
+    let bytes = bytes.map_err(WeightsError::io("encode weights for", path))?;
     atomic::write(path, bytes).map_err(WeightsError::io("write", path))
 }
 
@@ -134,8 +134,8 @@ pub struct ReadWeights {
 ///
 /// # Errors
 /// [`WeightsError::Io`] when it cannot be read; [`WeightsError::File`] when it has another name or
-/// contents of another format; [`WeightsError::Tensor`] for a tensor of another type than float32 and
-/// float64.
+/// contents of another format; [`WeightsError::Tensor`] for a tensor of another type than float32
+/// and float64.
 pub fn read_weights(path: &Path) -> Result<ReadWeights, WeightsError> {
     let refuse = |expected: &str, found: String| WeightsError::File {
         path: path.to_owned(),

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::TrainArgs;
 use crate::cmd::policy;
 use crate::engines::Design;
-use crate::run_config::RunConfig;
+use crate::run_config::{self, RunConfig};
 use crate::settings::Settings;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ impl Plan {
     pub(super) fn new(args: &TrainArgs) -> Result<(Self, Dataset)> {
         let resume = args.resume || args.resume_previous;
         let recorded = match &args.out {
-            Some(run) if resume => Some(RunConfig::read(run).context("--resume")?),
+            Some(run) if resume => Some(run_config::read(run).context("--resume")?),
             _ => None,
         };
         let mut settings = Settings::new(recorded.as_ref().map(|run| run.settings.clone()));

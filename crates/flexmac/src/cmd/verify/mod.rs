@@ -168,18 +168,18 @@ fn simulate(args: &VerifyArgs, step: Step, design: &Design) -> Result<Found> {
     let mut compared = Compared { step, seed: args.seed, products: 0, results: 0 };
     match (config.style(), step) {
         (Style::Fp32, Step::Exhaustive) => {
-            compared.all(&mut engine, FloatTrial::exhaustive(), FloatTrial::product)
+            compared.all(&mut engine, FloatTrial::exhaustive(), FloatTrial::gemm)
         }
         (Style::Fp32, _) => {
             let trials = (0..args.cases).map(|_| FloatTrial::random(config, &mut random));
-            compared.all(&mut engine, trials, FloatTrial::product)
+            compared.all(&mut engine, trials, FloatTrial::gemm)
         }
         (_, Step::Exhaustive) => {
-            compared.all(&mut engine, Trial::exhaustive(config), Trial::product)
+            compared.all(&mut engine, Trial::exhaustive(config), Trial::gemm)
         }
         (_, _) => {
             let trials = (0..args.cases).map(|_| Trial::random(config, &mut random));
-            compared.all(&mut engine, trials, Trial::product)
+            compared.all(&mut engine, trials, Trial::gemm)
         }
     }
 }
