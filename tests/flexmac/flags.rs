@@ -117,7 +117,7 @@ const COMMANDS: [(&str, &[&str]); 10] = [
         // Not per-style, which may ask for two million pictures.
         &["size", "test-share", "seed", "photos", "format", "out"],
     ),
-    ("headline study", &["net", "batch", "baseline-widths", "memory-pj-per-bit", "run"]),
+    ("headline study", &["net", "batch", "baseline-bits", "memory-pj-per-bit", "run"]),
 ];
 
 const VALUES: [&str; 36] = [

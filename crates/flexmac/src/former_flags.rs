@@ -5,14 +5,16 @@
 use std::ffi::{OsStr, OsString};
 
 /// Command, former name, name.
-const FORMER: [(&str, &str, &str); 3] = [
+const FORMER: [(&str, &str, &str); 5] = [
     ("gen", "--rounding-modes", "--rounding"),
     ("train", "--rounding", "--round"),
     ("train", "--forward-rounding", "--forward-round"),
+    ("headline", "--libraries", "--library"),
+    ("headline", "--baseline-widths", "--baseline-bits"),
 ];
 
-/// The words of a command line, program first, with today's flags; calls `on_former` with the former and
-/// today's name of each flag that was renamed.
+/// The words of a command line, program first, with today's flags; calls `on_former` with the
+/// former and today's name of each flag that was renamed.
 pub fn rename(
     words: impl IntoIterator<Item = OsString>,
     mut on_former: impl FnMut(&str, &str),

@@ -1,7 +1,7 @@
 //! `flexmac sweep`: a design-space study as a Snakemake workflow.
 //!
-//! The folder says everything: the same files run here, on SLURM or on Kubernetes. What is done stays
-//! done, and a study that grows runs what is new.
+//! The folder holds the whole workflow, which runs here, on SLURM or on Kubernetes. Finished steps
+//! are not repeated: a study that grows runs only what is new.
 
 use std::ffi::OsString;
 use std::fs;
@@ -33,7 +33,8 @@ pub struct SweepArgs {
     /// A cell library beside the study's own, .lib or .lib.gz; repeat for more
     #[arg(long, value_name = "NAME=FILE", value_parser = pair)]
     library: Vec<(String, String)>,
-    /// A finished training run in place of the study's of that name, or beside them; repeat for more
+    /// A finished training run in place of the study's of that name, or beside them; repeat for
+    /// more
     #[arg(long, value_name = "NAME=RUN", value_parser = pair)]
     run: Vec<(String, String)>,
     #[command(flatten)]
@@ -62,7 +63,7 @@ pub fn run(args: &SweepArgs, cli: &clap::Command) -> Result<()> {
     if !done.success() {
         bail!(
             "sweep: snakemake ended with {done}; {} holds a log of each step, and the same command \
-             goes on where it stopped",
+             continues where it stopped",
             args.out.join("logs").display()
         );
     }
@@ -156,8 +157,8 @@ fn check_flags(study: &Study, cli: &clap::Command) -> Result<()> {
     Ok(())
 }
 
-/// A run that is there is resumed with the settings it has: refuses one that was begun with others, or
-/// on another array.
+/// A run that is there is resumed with the settings it has: refuses one that was begun with others,
+/// or on another array.
 fn refuse_other_runs(study: &Study, out: &Path, cli: &clap::Command) -> Result<()> {
     let old = out.join("study.json").exists().then(|| Study::read(out)).transpose()?;
     for (name, run) in study.runs.iter().filter(|(_, run)| run.folder.is_none()) {
@@ -199,8 +200,8 @@ fn train_flags(run: &StudyRun) -> String {
     run.train.clone() + &array.unwrap_or_default()
 }
 
-/// Options of `flexmac train` with their values, by today's names, in an order that does not depend on how
-/// they were written.
+/// Options of `flexmac train` with their values, by today's names, in an order that does not depend
+/// on how they were written.
 fn options(flags: &str) -> Vec<String> {
     let words = ["flexmac", "train"].into_iter().chain(flags.split_whitespace());
     let words = former_flags::rename(words.map(OsString::from), |_, _| ());
