@@ -1,4 +1,5 @@
-//! What to try after an error, in this program's flags. Libraries do not know them.
+//! Hints on what to try after an error, in terms of the flags of this program, which libraries do
+//! not know.
 
 use std::error::Error;
 
@@ -54,7 +55,7 @@ fn of_train(error: &TrainError) -> Option<String> {
 fn of_folder(error: &RunFolderError) -> Option<String> {
     let flags = match error {
         RunFolderError::InUse { .. } => {
-            "choose another --out, overwrite its run with --force, or go on with it with --resume"
+            "choose another --out, overwrite its run with --force, or continue it with --resume"
         }
         RunFolderError::RunFile { remedy, .. } => match remedy {
             Remedy::Earlier(_) => "--resume-previous resumes from there",

@@ -36,7 +36,7 @@ pub use overlay::overlay_plots;
 pub use page::page;
 pub use plots::{Plot, run_plots};
 pub use run::{Run, tell_apart};
-pub use settings::Setting;
+pub use settings::{Setting, flag_of};
 pub use svg::Svg;
 pub use tensors::TensorTrack;
 pub use track::Track;

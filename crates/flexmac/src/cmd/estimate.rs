@@ -1,4 +1,5 @@
-//! `flexmac estimate`: what training a network costs on arrays, larger ones than can be simulated too.
+//! `flexmac estimate`: the cost of training a network on arrays, also on arrays too large to
+//! simulate.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde::Serialize;
 
-use crate::engines::{Design, models, patiently};
+use crate::engines::{ArrayDesign, models, with_build_notice};
 use crate::replay;
 
 /// Flags of `flexmac estimate`.
@@ -25,24 +26,25 @@ pub struct EstimateArgs {
     /// Generated array (flexmac gen); its rows and columns are the first of --sizes
     #[arg(long, value_name = "DIR", required_unless_present = "study")]
     config: Option<PathBuf>,
-    /// A study that flexmac sweep filled, in place of --config: area, time and energy by its
+    /// Folder of a study (flexmac sweep), in place of --config: area, time and energy from its
     /// measurements of --design on --library
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "period_ps"], requires_all = ["design", "library"])]
     study: Option<PathBuf>,
-    /// A design of the study
+    /// Name of a design in the study; a folder of a design is --config
     #[arg(long, value_name = "NAME", requires = "study")]
     design: Option<String>,
-    /// A cell library of the study
+    /// Name of a cell library in the study
     #[arg(long, value_name = "NAME", requires = "study")]
     library: Option<String>,
-    /// Network: lenet, lenet-small, mlp, cifar, alexnet, alexnet-small, or a description of one [default: the run's]
+    /// Network: lenet, lenet-small, mlp, cifar, alexnet, alexnet-small, or a description of one
+    /// [default: the run's]
     #[arg(long, value_name = "NAME|FILE.toml")]
     net: Option<String>,
-    /// Training run whose precision history counts; with --net of another network, its widths are
-    /// carried over by role
+    /// Training run whose precision history gives the widths; with another network in --net, its
+    /// widths are carried over by role
     #[arg(long, value_name = "RUN")]
     run: Option<PathBuf>,
-    /// Widths of both operands of every product, such as 8x16, in place of a run's
+    /// Widths of both operands of every GEMM, such as 8x16, in place of those of a run
     #[arg(long, value_name = "AxB", conflicts_with = "run")]
     bits: Option<flexmac_power::Mode>,
     /// Images per iteration [default: the run's, or 64]
@@ -51,22 +53,23 @@ pub struct EstimateArgs {
     /// Iterations [default: the run's, or 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     iters: Option<u64>,
-    /// Arrays to cost: rows and columns, or one number for both, between commas [default: that of
-    /// --config, then 16, 32, 64, 128]
+    /// Sizes of the arrays: rows and columns, or one number for both, comma-separated [default:
+    /// that of --config, then 16, 32, 64, 128]
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
     sizes: Vec<(u32, u32)>,
-    /// Numbers of arrays of the first size that share each product, the images of a batch dealt out
-    /// among them, between commas
+    /// Numbers of arrays of the first size that share each GEMM, comma-separated; the images of a
+    /// batch are divided among them
     #[arg(long, value_name = "COUNTS", value_delimiter = ',', value_parser = models)]
     arrays: Vec<NonZeroUsize>,
     /// Clock period, for times and bandwidths in seconds
     #[arg(long, value_name = "PS")]
     period_ps: Option<f64>,
-    /// Hold the model against the RTL of --config: a few tiles of every layer and product, whole
-    /// in K, at the widths most used
+    /// Compare the cycle model with the RTL of --config on a few tiles of every layer and GEMM,
+    /// with all of K, at the most used widths
     #[arg(long)]
     check: bool,
-    /// Roofline of the first size: multiply-accumulates a cycle over those a byte
+    /// Draw the roofline of the first size: multiply-accumulates per cycle over
+    /// multiply-accumulates per byte
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
     /// Print one JSON record
@@ -175,9 +178,9 @@ pub fn run(args: &EstimateArgs) -> Result<()> {
 }
 
 /// The array, and what a study measured of it.
-fn design(args: &EstimateArgs) -> Result<(Design, Option<Machine>)> {
+fn design(args: &EstimateArgs) -> Result<(ArrayDesign, Option<Machine>)> {
     if let Some(config) = &args.config {
-        return Ok((Design::read(config)?, None));
+        return Ok((ArrayDesign::read(config)?, None));
     }
     let (Some(folder), Some(name), Some(library)) = (&args.study, &args.design, &args.library)
     else {
@@ -194,7 +197,7 @@ fn design(args: &EstimateArgs) -> Result<(Design, Option<Machine>)> {
         }
     }
     let machine = study.machine(folder, library, name).context("estimate: --study")?;
-    let design = Design::read(&folder.join("designs").join(name).join("array"))?;
+    let design = ArrayDesign::read(&folder.join("designs").join(name).join("array"))?;
     Ok((design, Some(machine)))
 }
 
@@ -227,16 +230,17 @@ fn mix(args: &EstimateArgs, config: &ArrayConfig) -> Result<Mix> {
     Mix::uniform(&NetSpec::load(net)?, batch, iterations, widths).context("estimate")
 }
 
-/// Runs tiles of every product on the RTL: the checked engine compares every result and counter with
-/// the reference, and the cycles with the model.
-fn check(mix: &Mix, design: &Design) -> Result<Vec<Checked>> {
+/// Runs tiles of every product on the RTL: the checked engine compares every result and counter
+/// with the reference, and the cycles with the model.
+fn check(mix: &Mix, design: &ArrayDesign) -> Result<Vec<Checked>> {
     let config = &design.config;
     if config.style() == Style::Fp32 {
         bail!("estimate: --check: expected an array of integers, found {}", config.summary());
     }
-    let rtl =
-        patiently(&config.summary(), || RtlEngine::new(config.clone(), &design.sources, None))?
-            .with_layout(replay::LAYOUT);
+    let rtl = with_build_notice(&config.summary(), || {
+        RtlEngine::new(config.clone(), &design.sources, None)
+    })?
+    .with_layout(replay::LAYOUT);
     let mut engine = CheckedEngine::new(rtl);
     let mut random = SmallRng::seed_from_u64(1);
     let mut checked = Vec::new();
@@ -277,8 +281,8 @@ fn check(mix: &Mix, design: &Design) -> Result<Vec<Checked>> {
     Ok(checked)
 }
 
-/// The roofline: points below what the lanes multiply at so many passes, and below what streams of one
-/// word of A and of B a cycle bring, as wide as those of `flexmac_top`.
+/// The roofline: points below what the lanes multiply at so many passes, and below what streams of
+/// one word of A and of B a cycle bring, as wide as those of `flexmac_top`.
 fn plot(path: &std::path::Path, estimate: &Estimate, config: &ArrayConfig) -> Result<()> {
     let points: Vec<flexmac_cost::Point> = estimate
         .products

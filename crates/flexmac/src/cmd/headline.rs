@@ -1,4 +1,4 @@
-//! `flexmac headline`: what precision scaling buys, from measurements alone.
+//! `flexmac headline`: speed-up and energy against baselines, from the measurements of a study.
 
 use std::path::PathBuf;
 
@@ -13,29 +13,29 @@ use serde::Serialize;
 pub struct HeadlineArgs {
     /// Folder of a study that flexmac sweep filled
     study: PathBuf,
-    /// Cell libraries of the study to tabulate [default: all]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    /// Names of cell libraries in the study, comma-separated [default: all]
+    #[arg(long = "library", value_name = "NAMES", value_delimiter = ',')]
     libraries: Vec<String>,
-    /// Another network in place of the runs' own: their widths are carried over by role
+    /// Another network in place of that of the runs; their widths are carried over by role
     #[arg(long, value_name = "NAME|FILE.toml")]
     net: Option<String>,
     /// Images per iteration of --net [default: the runs']
     #[arg(long, value_name = "N", requires = "net", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
-    /// Arrays of so many rows and columns in place of the study's: area as PEs and a line through what
-    /// the synthesized ones have beside them, clocks as they are
+    /// Rows and columns of the arrays, in place of those of the study: area is that of the PEs plus
+    /// a line fitted to the rest of the synthesized arrays, clocks do not change
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=128))]
     size: Option<u32>,
-    /// Feed baselines operands of these widths, such as 8x8, in place of their full width
-    #[arg(long, value_name = "AxB")]
+    /// Widths of the operands that baselines read, such as 8x8, in place of their full width
+    #[arg(long = "baseline-bits", value_name = "AxB")]
     baseline_widths: Option<flexmac_power::Mode>,
-    /// As if the runs had spent this share of their iterations, 0 to 1, at 32 x 32 bits
+    /// Share of the iterations, 0 to 1, to count as if they were at 32 x 32 bits
     #[arg(long, value_name = "SHARE")]
     wide_share: Option<f64>,
-    /// Energy per operand bit read, in picojoules, in place of that in the measurements
+    /// Energy per operand bit read, in picojoules, in place of the measured one
     #[arg(long, value_name = "PJ")]
     memory_pj_per_bit: Option<f64>,
-    /// Draw area-time against energy of every run on every array
+    /// Draw area-time over energy of every run on every array
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
     /// Print one JSON record
@@ -52,7 +52,7 @@ struct Report {
     bills: Vec<Line>,
 }
 
-/// A run held against its training on a baseline.
+/// A run compared with its training on a baseline.
 #[derive(Serialize)]
 struct Ratio {
     run: String,
@@ -91,14 +91,14 @@ impl Report {
     }
 }
 
-/// Reads the study's measurements and runs, and prints what they come to.
+/// Reads the measurements and runs of a study, and prints the comparison.
 pub fn run(args: &HeadlineArgs) -> Result<()> {
     let folder = &args.study;
     let study = Study::read(folder).context("headline")?;
     let widths = match args.baseline_widths {
         Some(flexmac_power::Mode::Fixed(a, b)) => Some((a, b)),
         Some(flexmac_power::Mode::Float) => {
-            bail!("headline: --baseline-widths: expected two widths, found fp32")
+            bail!("headline: --baseline-bits: expected two widths, found fp32")
         }
         None => None,
     };
@@ -132,7 +132,7 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
     for library in libraries {
         if !study.libraries.contains_key(library) {
             let known: Vec<&str> = study.libraries.keys().map(String::as_str).collect();
-            bail!("headline: --libraries: expected some of {}, found {library}", known.join(", "));
+            bail!("headline: --library: expected some of {}, found {library}", known.join(", "));
         }
         let mut machines = Vec::new();
         for design in study.designs.keys() {
