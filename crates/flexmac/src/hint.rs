@@ -36,6 +36,9 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<flexmac_power::Error>() {
         return of_power(error);
     }
+    if let Some(error) = cause.downcast_ref::<ImageStyleError>() {
+        return of_image_style(error);
+    }
     if let Some(RtlgenError::ForeignFolder { .. }) = cause.downcast_ref() {
         return Some("choose another --out or remove it".to_owned());
     }
@@ -112,4 +115,40 @@ fn of_power(error: &flexmac_power::Error) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+fn of_image_style(error: &ImageStyleError) -> Option<String> {
+    match error {
+        ImageStyleError::PhotosMissing { packages, .. } => Some(format!(
+            "apt-get install {packages}, or name folders of your own photographs with --photos"
+        )),
+        ImageStyleError::TooFewPhotos { .. } => {
+            Some("name folders with JPEG or PNG files with --photos".to_owned())
+        }
+        ImageStyleError::Occupied { .. } => Some("choose another --out".to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The hint after an error with some context.
+    fn hint(error: impl Error + Send + Sync + 'static) -> String {
+        of(&anyhow::Error::new(error).context("a command")).unwrap_or_default()
+    }
+
+    #[test]
+    fn errors_of_libraries_get_the_flags_that_help() {
+        let places = "here".to_owned();
+        let photos = hint(ImageStyleError::TooFewPhotos { found: 1, places });
+        assert!(photos.ends_with("--photos"), "{photos}");
+        let library = "l".to_owned();
+        let memory = flexmac_power::Error::MemoryScaling { library, expected: "an inverter" };
+        assert_eq!(hint(memory), "or give --memory-pj-per-bit");
+        let missing = |file| hint(ReportError::Missing { folder: "run".into(), file });
+        assert!(missing("config.json").contains("flexmac train --out"));
+        assert!(missing("result.json").contains("--unfinished"));
+    }
 }
