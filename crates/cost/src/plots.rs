@@ -124,7 +124,7 @@ fn panel(
             let text = Text::new(roof.label.clone(), (-60, -14), ("sans-serif", 11));
             EmptyElement::at(*end) + text
         });
-        let line = LineSeries::new(roof.path.iter().copied(), BLACK.profile(0.6));
+        let line = LineSeries::new(roof.path.iter().copied(), BLACK.mix(0.6));
         chart.draw_series(line).map_err(|error| fail(&error))?;
         chart.draw_series(label).map_err(|error| fail(&error))?;
     }
@@ -155,8 +155,8 @@ fn panel(
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.profile(0.8))
-        .border_style(BLACK.profile(0.3))
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK.mix(0.3))
         .draw()
         .map_err(|error| fail(&error))
 }

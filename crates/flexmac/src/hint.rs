@@ -36,9 +36,6 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<flexmac_power::Error>() {
         return of_power(error);
     }
-    if let Some(error) = cause.downcast_ref::<ImageStyleError>() {
-        return of_image_style(error);
-    }
     if let Some(RtlgenError::ForeignFolder { .. }) = cause.downcast_ref() {
         return Some("choose another --out or remove it".to_owned());
     }
@@ -115,19 +112,6 @@ fn of_power(error: &flexmac_power::Error) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
-}
-
-fn of_image_style(error: &ImageStyleError) -> Option<String> {
-    match error {
-        ImageStyleError::PhotosMissing { packages, .. } => Some(format!(
-            "apt-get install {packages}, or name folders of your own photographs with --photos"
-        )),
-        ImageStyleError::TooFewPhotos { .. } => {
-            Some("name folders with JPEG or PNG files with --photos".to_owned())
-        }
-        ImageStyleError::Occupied { .. } => Some("choose another --out".to_owned()),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

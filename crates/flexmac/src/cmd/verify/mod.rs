@@ -174,9 +174,7 @@ fn simulate(args: &VerifyArgs, step: Step, design: &Design) -> Result<Found> {
             let trials = (0..args.cases).map(|_| FloatTrial::random(config, &mut random));
             compared.all(&mut engine, trials, FloatTrial::gemm)
         }
-        (_, Step::Exhaustive) => {
-            compared.all(&mut engine, Trial::exhaustive(config), Trial::gemm)
-        }
+        (_, Step::Exhaustive) => compared.all(&mut engine, Trial::exhaustive(config), Trial::gemm),
         (_, _) => {
             let trials = (0..args.cases).map(|_| Trial::random(config, &mut random));
             compared.all(&mut engine, trials, Trial::gemm)
