@@ -288,7 +288,7 @@ fn a_missing_home_is_looked_up_and_never_the_current_folder() {
     let output = list.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
-    let places = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let places = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let mnist = places.into_iter().find(|set| set["name"] == "mnist").unwrap();
     assert!(Path::new(mnist["place"].as_str().unwrap()).is_absolute(), "{mnist}");
 }

@@ -114,3 +114,26 @@ fn of_power(error: &flexmac_power::Error) -> Option<String> {
     };
     Some(hint.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The hint after an error with some context.
+    fn hint(error: impl Error + Send + Sync + 'static) -> String {
+        of(&anyhow::Error::new(error).context("a command")).unwrap_or_default()
+    }
+
+    #[test]
+    fn errors_of_libraries_get_the_flags_that_help() {
+        let places = "here".to_owned();
+        let photos = hint(ImageStyleError::TooFewPhotos { found: 1, places });
+        assert!(photos.ends_with("--photos"), "{photos}");
+        let library = "l".to_owned();
+        let memory = flexmac_power::Error::MemoryScaling { library, expected: "an inverter" };
+        assert_eq!(hint(memory), "or give --memory-pj-per-bit");
+        let missing = |file| hint(ReportError::Missing { folder: "run".into(), file });
+        assert!(missing("config.json").contains("flexmac train --out"));
+        assert!(missing("result.json").contains("--unfinished"));
+    }
+}

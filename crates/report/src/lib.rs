@@ -30,7 +30,7 @@ mod track;
 pub use data::DATA_ID;
 pub use error::ReportError;
 pub use hardware::{Hardware, read_design, read_synth};
-pub use history::{Cost, History, Product};
+pub use history::{Cost, GemmCost, History};
 pub use output::{write_page, write_svgs};
 pub use overlay::overlay_plots;
 pub use page::page;
