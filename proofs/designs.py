@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import threading
 from pathlib import Path
 
 from solver import ToolError
@@ -10,9 +11,14 @@ from solver import ToolError
 class Designs:
     def __init__(self, flexmac, work):
         self.flexmac, self.work, self.made = flexmac, work, {}
+        self.lock = threading.Lock()
 
     def get(self, flags):
         """The design's rtl folder."""
+        with self.lock:
+            return self.generated(flags)
+
+    def generated(self, flags):
         if flags not in self.made:
             folder = self.work / f"design{len(self.made)}"
             command = [str(self.flexmac), "gen", *flags.split(), "--out", str(folder)]

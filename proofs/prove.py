@@ -66,17 +66,21 @@ def run_proof(proof, folder, designs, broken=None):
 
 def prove_all(arguments, work, designs):
     """Rows of the table: (what, rules, how, seconds, failure or None)."""
-    chosen = [p for p in PROOFS if (arguments.long or not p.long) and arguments.only in p.name]
-    for proof in chosen:
-        if proof.how != "cells":
-            designs.get(proof.how)
-    rows = run_proofs(arguments, chosen, work, designs)
-    if arguments.only:
+    rows = []
+    if arguments.part != "checks":
+        chosen = [p for p in PROOFS if (arguments.long or not p.long) and arguments.only in p.name]
+        for proof in chosen:
+            if proof.how != "cells":
+                designs.get(proof.how)
+        rows = run_proofs(arguments, chosen, work, designs)
+    if arguments.only or arguments.part == "proofs":
         return rows
-    for check in (paths, bound, lfsr_period, extremes, products, parameters):
-        for row in check.run(work, designs, ROOT):
-            rows.append(row)
-            show(row)
+    checks = (paths, bound, lfsr_period, extremes, products, parameters)
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        for found in pool.map(lambda check: list(check.run(work, designs, ROOT)), checks):
+            rows += found
+            for row in found:
+                show(row)
     return rows
 
 
@@ -118,6 +122,7 @@ def main():
     parser.add_argument("--long", action="store_true", help="also the proofs that take minutes")
     parser.add_argument("--mutate", action="store_true", help="seed every fault instead of proving")
     parser.add_argument("--sample", type=int, default=0, help="seed only every n-th fault")
+    parser.add_argument("--part", choices=["proofs", "checks"], help="the proofs, or what is beside them")
     parser.add_argument("--only", default="", help="proofs or faults whose name holds this")
     parser.add_argument("--jobs", type=int, default=2, help="solvers at a time")
     parser.add_argument("--table", type=Path, help="write the results as Markdown")

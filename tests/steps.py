@@ -36,7 +36,7 @@ FUZZ = "--manifest-path fuzz/Cargo.toml"  # a workspace of its own; only running
 
 
 class Task:
-    """A command of a step, or a function of the log's path that returns more tasks, or None when it failed."""
+    """A command of a step, or a function that returns more tasks, or None when it failed."""
 
     def __init__(self, name, *run, needs="", lock=None, first=9, binary=None):
         self.name = name
@@ -45,7 +45,8 @@ class Task:
         self.lock = lock  # one task at a time has it: cargo's target folder
         self.first = first  # low numbers first, whatever the step: others wait for it, or it takes longest
         self.binary = binary  # the test binary that it runs
-        self.state, self.seconds, self.tests = "waits", 0.0, 0
+        self.state, self.tests = "waits", 0
+        self.seconds = self.core_seconds = 0.0
 
 
 class Step:
@@ -69,11 +70,8 @@ def venv(name):
 
 def lint_tasks(names, flexmac=FLEXMAC, needs="build"):
     """A task a configuration; the largest array takes minutes and one core."""
-    return [
-        Task(name, f"scripts/lint-matrix --flexmac {flexmac} {name}", needs=needs,
-             first=2 if name == "widest" else 9)  # fmt: skip
-        for name in names
-    ]
+    lint = f"scripts/lint-matrix --flexmac {flexmac}"
+    return [Task(n, f"{lint} {n}", needs=needs, first=2 if n == "widest" else 9) for n in names]
 
 
 def supported():
@@ -83,22 +81,42 @@ def supported():
     return sorted(names, key=lambda name: ["widest", "large"].index(name) if name in ("widest", "large") else 9)
 
 
-def test_binaries(log):
-    """Builds every test binary of the workspace: one task for each."""
-    command = "cargo test --release --locked --workspace --no-run --message-format=json-render-diagnostics"
-    with log.open("w") as file:
-        done = subprocess.run(command.split(), cwd=ROOT, stdout=subprocess.PIPE, stderr=file, text=True)
-    if done.returncode != 0:
-        return None
-    tasks = []
-    for line in done.stdout.splitlines():
-        message = json.loads(line)
-        if message.get("executable") and message["profile"]["test"]:
-            folder, target = Path(message["manifest_path"]).parent, message["target"]
-            name = "all" if target["kind"] == ["test"] else "unit"
-            name = f"{folder.name}-{target['name'] if name == 'all' else name}"
-            run = f"cd {shlex.quote(str(folder))}", f"CARGO_MANIFEST_DIR=$PWD {message['executable']}"
-            tasks.append(Task(name, *run, binary=name, first=3 if name in LONG else 9))
+def call(command, out, errors=subprocess.STDOUT):
+    """Exit code of a command in the shell, and the seconds of cores that it and its children took."""
+    words = ["bash", "-uo", "pipefail", "-c", command]
+    child = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=errors)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)  # it is reaped
+    return child.returncode, usage.ru_utime + usage.ru_stime
+
+
+# The program and every test, in one build: with `-p flexmac` cargo picks fewer features of third-party
+# crates, and would build all of ours a second time for their tests.
+TESTS = "cargo test --release --locked --workspace --no-run"
+
+
+def test_binaries(build, only=()):
+    """The function of a task: builds the tests, and returns a task for each binary, or those in `only` with
+    what they are given."""
+
+    def tasks(log, task):
+        built = log.with_suffix(".json")
+        with log.open("w") as errors, built.open("w") as out:
+            code, task.core_seconds = call(f"{build} --message-format=json-render-diagnostics", out, errors)
+        if code != 0:
+            return None
+        found = {}
+        for line in built.read_text().splitlines():
+            message = json.loads(line)
+            if message.get("executable") and message["profile"]["test"]:
+                folder, target = Path(message["manifest_path"]).parent, message["target"]
+                name = f"{folder.name}-{target['name'] if target['kind'] == ['test'] else 'unit'}"
+                run = f"cd {shlex.quote(str(folder))}", f"CARGO_MANIFEST_DIR=$PWD {message['executable']}"
+                found[name] = " && ".join(run)
+        if not only:
+            return [Task(n, run, binary=n, first=3 if n in LONG else 9) for n, run in found.items()]
+        return [Task(n, f"{found[n]} {only[n]}", binary=n) for n in only]
+
     return tasks
 
 
@@ -124,30 +142,31 @@ def python(name, command):
 
 def whole():
     """Every step."""
-    built = "build"
+    built, prove = "build", f"scripts/prove --flexmac {FLEXMAC} --jobs 1"
     return [
         Step("format", "rustfmt", Task("", "cargo fmt --all --check", f"cargo fmt {FUZZ} --check")),
-        Step("build", "the program, release", Task("", f"cargo build {RELEASE} -p flexmac", lock="cargo", first=0)),
+        Step("build", "the program and every test, release", Task("", f"{TESTS} --quiet", lock="cargo", first=0)),
         Step("faults", "every seeded fault fits its file",
              Task("", f"python3 tests/faults/seeding.py --flexmac {FLEXMAC}", needs=built)),
         Step("lint", "Verilator, Icarus, Yosys on every configuration", *lint_tasks(["trials", *supported()])),
         Step("clippy", "lints of the workspace and of fuzz/, none left",
              Task("workspace", f"cargo clippy {RELEASE} --workspace --all-targets -- -D warnings",
                   lock="cargo", first=4),
-             Task("fuzz", f"cargo clippy {RELEASE} {FUZZ} --target-dir {TARGET} -- -D warnings",
+             Task("fuzz", f"CUSTOM_LIBFUZZER_PATH=/not/linked/libfuzzer.a cargo clippy {RELEASE} {FUZZ} --target-dir {TARGET} -- -D warnings",
                   lock="cargo", first=4)),
         Step("docs", "rustdoc without a warning",
              Task("", f"RUSTDOCFLAGS='-D warnings' cargo doc {RELEASE} --workspace --no-deps",
                   lock="cargo", first=4)),
         Step("rust", "unit and integration tests, examples in the documentation",
-             Task("build", test_binaries, needs=built, lock="cargo", first=1),
-             Task("doc", "cargo test --release --locked --workspace --doc", needs="rust/build", lock="cargo")),
+             Task("list", test_binaries(TESTS), needs=built, lock="cargo", first=1),
+             Task("doc", "cargo test --release --locked --workspace --doc", needs=built, lock="cargo", first=5)),
         Step("sanitize", "where unsafe code is; models under valgrind",
              Task("unsafe", "scripts/sanitize unsafe", lock="cargo", first=5),
              Task("valgrind", "scripts/sanitize valgrind", lock="cargo", first=5)),
         Step("prove", "rules of the RTL; a sixteenth of the faults",
-             Task("rules", f"scripts/prove --flexmac {FLEXMAC} --jobs 1", needs=built),
-             Task("faults", f"scripts/prove --flexmac {FLEXMAC} --jobs 1 --mutate --sample 16", needs=built)),
+             Task("proofs", f"{prove} --part proofs", needs=built, first=3),
+             Task("checks", f"{prove} --part checks", needs=built, first=3),
+             Task("faults", f"{prove} --mutate --sample 16", needs=built, first=3)),
         Step("icarus", "the RTL against an oracle in Python, on Icarus",
              Task("", f"python3 tests/icarus/run.py --flexmac {FLEXMAC} --mutate", needs=built)),
         Step("ecosystem", "FuseSoC, Bender, cocotb", venv("ecosystem"),
@@ -162,6 +181,40 @@ def whole():
                   needs=f"{built} commands/packages")),
         Step("extend", "the diffs of docs/tutorials/extend, applied, built, run",
              Task("", f"python3 tests/docs/extend.py --target {TARGET}", needs=built, lock="cargo", first=5)),
+    ]  # fmt: skip
+
+
+# The crates of numbers and training: the tests beside their code, and their own.
+QUICK = {f"{name}-unit": "" for name in "fileio fxp array engine dps record nn dataset train".split()}
+QUICK |= {f"{name}-all": "" for name in "nn dataset train".split()}
+
+
+def quick():
+    """A round of minutes: what is wrong is most often found here."""
+    program = f"{TARGET}/quick/flexmac"
+    # Clippy's driver is the compiler: what is linted is what is run, compiled once.
+    build = (
+        'RUSTC_WORKSPACE_WRAPPER="$(dirname "$(rustup which cargo 2>/dev/null || command -v cargo)")/clippy-driver"'
+        " CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__"
+        " cargo --config tests/quick.toml test --profile quick --locked --workspace --no-run"
+    )  # fmt: skip
+
+    def flexmac(tests):
+        return test_binaries(build, {"flexmac-all": tests})
+
+    return [
+        Step("format", "rustfmt", Task("", "cargo fmt --all --check")),
+        Step("build", "clippy, the program and every test", Task("", f"{build} --quiet", lock="cargo")),
+        Step("faults", "every seeded fault fits its file",
+             Task("", f"python3 tests/faults/seeding.py --flexmac {program}", needs="build")),
+        Step("unit", "tests of the crates of numbers and training",
+             Task("list", test_binaries(build, QUICK), needs="build", lock="cargo")),
+        Step("golden", "rendered Verilog, messages of bad input",
+             Task("list", flexmac("golden:: errors::"), needs="build", lock="cargo")),
+        Step("gemm", "GEMMs on the RTL, checked",
+             Task("list", flexmac("faults::without_a_fault"), needs="build", lock="cargo")),
+        Step("lint", "Verilator, Icarus, Yosys on a few configurations",
+             *lint_tasks(["one", "odd", "fixed-odd", "fp32-one"], program)),
     ]  # fmt: skip
 
 
@@ -201,13 +254,12 @@ class Run:
         log = self.logs / f"{step.name}{'.' + task.name if task.name else ''}"
         begun, more = time.monotonic(), []
         if callable(task.run):
-            more = task.run(log)
+            more = task.run(log, task)
             good = more is not None
         else:
             with log.open("w") as file:
-                command = ["bash", "-uo", "pipefail", "-c", task.run]
-                good = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file,
-                                      stderr=subprocess.STDOUT).returncode == 0  # fmt: skip
+                code, task.core_seconds = call(task.run, file)
+                good = code == 0
         text = log.read_text(errors="replace")
         with self.changed:
             task.seconds = time.monotonic() - begun
@@ -275,13 +327,17 @@ def chosen(names, steps):
 
 def write_times(steps, seconds):
     """The tables of docs/testing.md, between its two marks."""
-    lines = ["| step | seconds | what |", "| --- | ---: | --- |"]
-    lines += [f"| {step.name} | {step.ended - step.begun:.0f} | {step.says} |" for step in steps]
-    lines += [f"| all, {CORES} tasks at a time | {seconds:.0f} | |", "",
-              "| test binary | tests | seconds |", "| --- | ---: | ---: |"]  # fmt: skip
+    lines = ["| step | what | seconds | of cores |", "| --- | --- | ---: | ---: |"]
+    total = 0
+    for step in steps:
+        cores = sum(task.core_seconds for task in step.tasks)
+        total += cores
+        lines.append(f"| {step.name} | {step.says} | {step.ended - step.begun:.0f} | {cores:.0f} |")
+    lines += [f"| all | {CORES} tasks at a time | {seconds:.0f} | {total:.0f} |", "",
+              "| test binary | tests | seconds | of cores |", "| --- | ---: | ---: | ---: |"]  # fmt: skip
     binaries = [task for step in steps for task in step.tasks if task.binary and task.tests]
-    lines += [f"| {task.binary} | {task.tests} | {task.seconds:.1f} |"
-              for task in sorted(binaries, key=lambda task: -task.seconds)]  # fmt: skip
+    lines += [f"| {task.binary} | {task.tests} | {task.seconds:.1f} | {task.core_seconds:.1f} |"
+              for task in sorted(binaries, key=lambda task: -task.core_seconds)]  # fmt: skip
     text = PAGE.read_text()
     head, begin, rest = text.partition("<!-- times -->\n")
     _, end, tail = rest.partition("<!-- end of times -->")
@@ -304,6 +360,8 @@ def main():
     # One folder for the models of all steps, keyed by content.
     os.environ["FLEXMAC_CACHE"] = f"{TARGET}/tmp/flexmac-models"
     steps = whole()
+    if arguments.steps == ["quick"]:
+        steps, arguments.steps = quick(), []
     if arguments.list:
         for step in steps:
             print(f"{step.name:<9} {step.says}")
@@ -318,6 +376,10 @@ def main():
     failed = sum(step.state() == "FAIL" for step in steps)
     if arguments.times and not failed:
         write_times(steps, seconds)
+    if os.environ.get("FLEXMAC_TEST_TASKS"):  # where the time goes
+        for step in steps:
+            for task in step.tasks:
+                print(f"  {step.name}/{task.name}: {task.seconds:.1f} s, {task.core_seconds:.1f} s of cores")
     if not failed:
         shutil.rmtree(logs)
     tests = sum(task.tests for step in steps for task in step.tasks)

@@ -6,7 +6,7 @@ use std::env;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use verilated::{BuildSpec, Cache, PowerUp};
+use verilated::{BuildSpec, PowerUp};
 
 const CELLS: [(&str, &str); 7] = [
     ("flexmac_fp32_mul.v", include_str!("../../rtl/pe/flexmac_fp32_mul.v")),
@@ -88,7 +88,7 @@ fn play(mul_registers: u32, add_registers: u32, seed: u64, count: u64) {
     for (name, text) in CELLS {
         spec = spec.source(name, text);
     }
-    let library = spec.build(&Cache::from_env().unwrap()).unwrap();
+    let library = spec.build(&flexmac_cosim::model_cache().unwrap()).unwrap();
     let mut model = library.model(PowerUp::Random(seed)).unwrap();
     let input = |name: &str| library.port(name).unwrap().input().unwrap();
     let (clk, sum) = (input("clk_i"), library.port("sum_o").unwrap().output().unwrap());

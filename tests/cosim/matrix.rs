@@ -1,4 +1,4 @@
-//! Every supported configuration, co-simulated on random and extreme products.
+//! Every supported configuration, co-simulated on random and extreme GEMMs.
 //!
 //! The checked engine compares every result bit, exact sum, counter and cycle; the stalled runs
 //! show that late handshakes change nothing but cycle counts; runs on several models give what one
@@ -36,33 +36,7 @@ fn configurations() -> Vec<(String, ArrayConfig)> {
 
 /// The flags of `flexmac gen`, read without the command line.
 fn parse(flags: &str) -> ArrayConfig {
-    let mut spec = ArraySpec::default();
-    let (mut chunk, mut rounding) = (None, None);
-    let words: Vec<_> = flags.split_whitespace().collect();
-    for pair in words.chunks(2) {
-        let [flag, value] = pair else { panic!("flag without value in {flags:?}") };
-        let number = || value.parse().unwrap_or_else(|_| panic!("{flag} {value}"));
-        match *flag {
-            "--rows" => spec.rows = number(),
-            "--cols" => spec.cols = number(),
-            "--chunk" => chunk = Some(number()),
-            "--lanes" => spec.lanes = number(),
-            "--max-bits" => spec.max_bits = number(),
-            "--max-k" => spec.max_k = number(),
-            "--stages" => spec.stages = number(),
-            "--depth" => spec.depth = number(),
-            "--fanout" => spec.fanout = number(),
-            "--rounding-modes" => {
-                let modes = value.split(',').map(|mode| mode.parse().unwrap());
-                rounding = flexmac_fxp::RoundingSet::new(modes);
-            }
-            "--style" => spec.style = value.parse().unwrap(),
-            other => panic!("unknown flag {other}"),
-        }
-    }
-    spec.chunk = chunk.unwrap_or_else(|| spec.style.default_chunk(spec.max_bits));
-    spec.rounding = rounding.unwrap_or_else(|| spec.style.default_rounding());
-    spec.check().unwrap()
+    ArraySpec::from_flags(flags.split_whitespace()).unwrap().check().unwrap()
 }
 
 fn variable(name: &str, default: u64) -> u64 {
@@ -74,7 +48,7 @@ fn rtl(config: &ArrayConfig) -> RtlEngine {
     RtlEngine::new(config.clone(), &sources, None).unwrap()
 }
 
-/// Numbers of models that must give what one gives: the last is more than most products have tiles.
+/// Numbers of models that must give what one gives: the last is more than most GEMMs have tiles.
 const MODELS: [usize; 2] = [2, 5];
 
 /// Numbers of arrays that must give what one gives, in fewer cycles.
@@ -124,9 +98,9 @@ fn check(name: &str, config: &ArrayConfig) {
     let mut tiles = (0, 0);
     for case in 0..variable("FLEXMAC_COSIM_CASES", 40) {
         let random = Trial::random(config, &mut rng);
-        let product = random.product();
+        let gemm = random.gemm();
         let context = format!("config {name}, seed {seed}, case {case}");
-        let mut whole = match checked.gemm(&product) {
+        let mut whole = match checked.gemm(&gemm) {
             Ok(found) => found,
             Err(flexmac_engine::EngineError::Gemm(flexmac_engine::GemmError::SumRange {
                 ..
@@ -136,13 +110,13 @@ fn check(name: &str, config: &ArrayConfig) {
         assert_eq!(whole.stats.tiles_checked, whole.stats.tiles);
         whole.stats.tiles_checked = 0;
         for (engine, models) in split.iter_mut().zip(MODELS) {
-            assert_eq!(engine.gemm(&product).unwrap(), whole, "{context}, {models} models");
+            assert_eq!(engine.gemm(&gemm).unwrap(), whole, "{context}, {models} models");
         }
         let mut laid_out =
-            fastest.gemm(&product).unwrap_or_else(|e| panic!("{context}, fastest: {e}"));
+            fastest.gemm(&gemm).unwrap_or_else(|e| panic!("{context}, fastest: {e}"));
         laid_out.stats.tiles_checked = 0;
-        assert_eq!(fastest_split.gemm(&product).unwrap(), laid_out, "{context}, fastest, split");
-        let sample = sampled.gemm(&product).unwrap_or_else(|e| panic!("{context}, sampled: {e}"));
+        assert_eq!(fastest_split.gemm(&gemm).unwrap(), laid_out, "{context}, fastest, split");
+        let sample = sampled.gemm(&gemm).unwrap_or_else(|e| panic!("{context}, sampled: {e}"));
         assert_eq!(sample.values, laid_out.values, "{context}, sampled");
         tiles.0 += sample.stats.tiles_checked;
         tiles.1 += sample.stats.tiles;
@@ -150,15 +124,15 @@ fn check(name: &str, config: &ArrayConfig) {
         assert_eq!(sample.stats, expected, "{context}, sampled");
         for (group, arrays) in groups.iter_mut().zip(ARRAYS) {
             let found =
-                group.gemm(&product).unwrap_or_else(|e| panic!("{context}, {arrays} arrays: {e}"));
+                group.gemm(&gemm).unwrap_or_else(|e| panic!("{context}, {arrays} arrays: {e}"));
             assert_eq!(found.values, laid_out.values, "{context}, {arrays} arrays");
             assert_eq!(found.sums, laid_out.sums, "{context}, {arrays} arrays");
             assert_eq!(found.stats.counters, laid_out.stats.counters, "{context}, {arrays} arrays");
             let (found, one) = (found.stats.cycles, laid_out.stats.cycles);
             assert!(found.busy <= one.busy, "{context}, {arrays} arrays");
         }
-        let late = stalled.gemm(&product).unwrap();
-        let expected = reference.gemm(&product).unwrap();
+        let late = stalled.gemm(&gemm).unwrap();
+        let expected = reference.gemm(&gemm).unwrap();
         same_but_late(&expected, &late, &context);
         assert_eq!(laid_out.sums, expected.sums, "{context}, fastest");
         assert!(laid_out.stats.cycles.busy <= expected.stats.cycles.busy, "{context}, fastest");
@@ -193,19 +167,19 @@ fn check_floats(name: &str, config: &ArrayConfig) {
     let mut stalled = rtl(config).with_stalls(Stalls { seed, chance: 100 });
     for case in 0..variable("FLEXMAC_COSIM_CASES", 40) {
         let random = FloatTrial::random(config, &mut rng);
-        let product = random.product();
+        let gemm = random.gemm();
         let context = format!("config {name}, seed {seed}, case {case}");
-        let found = checked.gemm(&product).unwrap_or_else(|error| panic!("{context}: {error}"));
+        let found = checked.gemm(&gemm).unwrap_or_else(|error| panic!("{context}: {error}"));
         assert_eq!(found.stats.tiles_checked, found.stats.tiles);
-        let late = stalled.gemm(&product).unwrap();
+        let late = stalled.gemm(&gemm).unwrap();
         let bits = |outcome: &GemmResult<f32>| outcome.values.mapv(f32::to_bits);
         for (engine, models) in split.iter_mut().zip(MODELS) {
-            let parts: GemmResult<f32> = engine.gemm(&product).unwrap();
+            let parts: GemmResult<f32> = engine.gemm(&gemm).unwrap();
             assert_eq!(bits(&parts), bits(&found), "{context}, {models} models");
             let expected = Stats { tiles_checked: 0, ..found.stats };
             assert_eq!(parts.stats, expected, "{context}, {models} models");
         }
-        let sample = sampled.gemm(&product).unwrap_or_else(|e| panic!("{context}, sampled: {e}"));
+        let sample = sampled.gemm(&gemm).unwrap_or_else(|e| panic!("{context}, sampled: {e}"));
         assert_eq!(bits(&sample), bits(&found), "{context}, sampled");
         assert!(sample.stats.tiles_checked <= sample.stats.tiles, "{context}, sampled");
         assert_eq!(bits(&late), bits(&found), "{context}, stalled");

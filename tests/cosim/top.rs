@@ -63,7 +63,7 @@ impl Case {
         }
     }
 
-    fn product(&self) -> Gemm<'_, i32> {
+    fn gemm(&self) -> Gemm<'_, i32> {
         let format = |bits, frac| Format::new(bits, frac).unwrap();
         Gemm {
             a: Operand { values: self.a.view(), format: format(self.bits.0, 3) },
@@ -100,8 +100,8 @@ fn works(engine: &mut TopEngine, config: &ArrayConfig, context: &str) {
     let mut case = Case::random(config, &mut rng, 7, (16, 9));
     case.bias = Some(matrix(&mut rng, (case.a.nrows(), case.b.ncols()), 20));
     case.rounding = Rounding::Stochastic;
-    let expected = ReferenceEngine::new(config.clone()).gemm(&case.product()).unwrap();
-    let found = engine.gemm(&case.product()).unwrap_or_else(|e| panic!("{context}: {e}"));
+    let expected = ReferenceEngine::new(config.clone()).gemm(&case.gemm()).unwrap();
+    let found = engine.gemm(&case.gemm()).unwrap_or_else(|e| panic!("{context}: {e}"));
     same(&expected, &found, context);
     assert_eq!(engine.driver().result.violations(), 0, "{context}: a result beat went away");
 }
@@ -132,9 +132,9 @@ fn products_equal_the_reference_under_random_stalls() {
                 _ => (rng.random_range(1..=40), (rng.random_range(2..=top), top)),
             };
             let random = Case::random(&config, &mut rng, inner, bits);
-            let expected = reference.gemm(&random.product()).unwrap();
-            same(&expected, &plain.gemm(&random.product()).unwrap(), &context);
-            let late = stalled.gemm(&random.product()).unwrap();
+            let expected = reference.gemm(&random.gemm()).unwrap();
+            same(&expected, &plain.gemm(&random.gemm()).unwrap(), &context);
+            let late = stalled.gemm(&random.gemm()).unwrap();
             same(&expected, &late, &format!("{context}, stalled"));
         }
     }

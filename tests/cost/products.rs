@@ -2,11 +2,13 @@
 
 use flexmac_array::{ArrayConfig, ArraySpec, Layout};
 use flexmac_cost::{Mix, group, work};
-use flexmac_dataset::{DataSource, Dataset, ListOptions, Need};
+use flexmac_dataset::{DataSource, Dataset, InputSpec, ListOptions, Split};
 use flexmac_dps::{Static, StaticConfig};
 use flexmac_engine::ReferenceEngine;
 use flexmac_nn::{NetPlan, NetSpec};
+use flexmac_record::{RunConfig, RunData, Schema, Setting, Solver, SplitSummary};
 use flexmac_train::{RunFolder, Trainer, TrainerConfig};
+use serde_json::{Map, Value, json};
 
 fn array(rows: u32, cols: u32, lanes: u32, chunk: u32, max_k: u32) -> ArrayConfig {
     let spec = ArraySpec { rows, cols, lanes, chunk, max_k, ..ArraySpec::default() };
@@ -16,7 +18,7 @@ fn array(rows: u32, cols: u32, lanes: u32, chunk: u32, max_k: u32) -> ArrayConfi
 /// Trains an iteration and holds the model's cycles against what the engine counted.
 fn model_equals_run(net: &NetSpec, batch: usize, config: &ArrayConfig) {
     let plan = NetPlan::new(net, batch).expect("plans");
-    let need = Need { shape: plan.input(), classes: plan.classes() };
+    let need = InputSpec { shape: plan.input(), classes: plan.classes() };
     let data =
         DataSource::parse("synthetic").load_for(1, need, &ListOptions::default()).expect("loads");
     let mut trainer = trainer_of(net, batch, &data);
@@ -26,14 +28,7 @@ fn model_equals_run(net: &NetSpec, batch: usize, config: &ArrayConfig) {
 
     let mut run = RunFolder::create(&folder.path().join("run"), false).expect("a run folder");
     run.append(&record, 0.0).expect("written");
-    let config_json = serde_json::json!({
-        "settings": {
-            "batch": {"value": batch}, "seed": {"value": 1}, "policy": {"value": "static"},
-            "data": {"value": "synthetic"},
-        },
-        "network": net,
-    });
-    run.write_json("config.json", &config_json).expect("written");
+    run.write_json("config.json", &settings_of(net, batch, &data)).expect("written");
     let mix = Mix::read(&folder.path().join("run")).expect("a mix");
     assert_eq!((mix.iterations, mix.policy.as_str()), (1, "static"));
 
@@ -67,6 +62,30 @@ fn model_equals_run(net: &NetSpec, batch: usize, config: &ArrayConfig) {
         if arrays == 1 {
             assert_eq!((costed.efficiency, costed.handed_on_bits), (1.0, 0));
         }
+    }
+}
+
+/// The settings of a run, as the program writes them.
+fn settings_of(net: &NetSpec, batch: usize, data: &Dataset) -> RunConfig<NetSpec> {
+    let settings = [
+        ("batch", json!(batch)),
+        ("seed", json!(1)),
+        ("policy", json!("static")),
+        ("data", json!("synthetic")),
+    ];
+    let setting =
+        |(name, value): (&str, Value)| (name.to_owned(), Setting { default: false, value });
+    let split = |split: &Split| SplitSummary { images: split.len(), sha256: String::new() };
+    RunConfig {
+        schema: Schema::CURRENT,
+        flexmac: String::new(),
+        command: "train".to_owned(),
+        settings: settings.map(setting).into(),
+        network: net.clone(),
+        solver: Solver::default(),
+        array: Map::new(),
+        data: RunData { train: split(&data.train), test: split(&data.test), mean: None },
+        init_weights: None,
     }
 }
 

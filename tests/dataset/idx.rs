@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use flexmac_dataset::{DataSource, DatasetError, FILES, Look, Status, read_images, read_labels};
+use flexmac_dataset::{
+    BatchMode, DataSource, DatasetError, FILES, Status, read_images, read_labels,
+};
 use tempfile::TempDir;
 
 fn images(count: u32, height: u32, width: u32) -> Vec<u8> {
@@ -131,7 +133,7 @@ fn a_folder_of_four_files_is_a_set() {
     let source = DataSource::parse(folder.path().to_str().unwrap());
     let set = source.load(1).unwrap();
     assert_eq!((set.train.len(), set.test.len(), set.train.label(0)), (3, 2, 3));
-    let second = set.train.batch(&[1], Look::Test).unwrap();
+    let second = set.train.batch(&[1], BatchMode::Evaluation).unwrap();
     assert_eq!(second[0], 20.0 / 255.0);
     assert!(matches!(source.status(), Status::Ready(_)));
 }

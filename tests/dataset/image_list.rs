@@ -4,17 +4,18 @@
 use std::fs;
 
 use flexmac_dataset::{
-    Cut, DataSource, Dataset, DatasetError, ListOptions, Look, Mean, Need, Split,
+    BatchMode, Crop, DataSource, Dataset, DatasetError, InputSpec, ListOptions, Mean, Split,
 };
 use flexmac_nn::Shape;
 use tempfile::TempDir;
 
-const COLOUR: Need = Need { shape: Shape { height: 6, width: 6, channels: 3 }, classes: 4 };
+const COLOUR: InputSpec =
+    InputSpec { shape: Shape { height: 6, width: 6, channels: 3 }, classes: 4 };
 
 /// Pictures as they are, whole.
 const PLAIN: ListOptions = ListOptions {
     resize: Some(6),
-    cut: Cut::Centre,
+    crop: Crop::Centre,
     mirror: false,
     mean: Mean::None,
     memory: 1 << 20,
@@ -45,12 +46,12 @@ fn folder(train: &str, test: &str) -> TempDir {
     folder
 }
 
-fn load(folder: &TempDir, need: Need, options: &ListOptions) -> Result<Dataset, DatasetError> {
+fn load(folder: &TempDir, need: InputSpec, options: &ListOptions) -> Result<Dataset, DatasetError> {
     DataSource::parse(folder.path().to_str().unwrap()).load_for(1, need, options)
 }
 
 /// All images of a split, whole numbers again.
-fn bytes(split: &Split, look: Look) -> Vec<Vec<u8>> {
+fn bytes(split: &Split, look: BatchMode) -> Vec<Vec<u8>> {
     let one = |number| {
         let values = split.batch(&[number], look).unwrap();
         values.iter().map(|value| (value * 255.0).round() as u8).collect()
@@ -63,7 +64,7 @@ fn lists_are_read_scaled_and_labelled() {
     let folder = folder("# a comment\nflat.png 2\n\nwide.png\t0\n g.jpg 3\n", "a b.png 1\n");
     let set = load(&folder, COLOUR, &PLAIN).unwrap();
     assert_eq!((0..3).map(|i| set.train.label(i)).collect::<Vec<_>>(), [2, 0, 3]);
-    let images = bytes(&set.train, Look::Test);
+    let images = bytes(&set.train, BatchMode::Evaluation);
     assert_eq!(images[0], [30, 60, 90].repeat(36));
     // Four times as wide as high: both sides are scaled, nothing is cut off.
     for row in images[1].chunks(18) {
@@ -74,20 +75,20 @@ fn lists_are_read_scaled_and_labelled() {
     let [train, test] = lists.map(|path| path.display().to_string());
     let named = DataSource::parse(&format!("{train},{test}"));
     assert_eq!(named.load_for(1, COLOUR, &PLAIN).unwrap(), set);
-    assert!(named.is_listed() && !DataSource::Mnist.is_listed());
-    let grey = Need { shape: Shape { channels: 1, ..COLOUR.shape }, classes: 4 };
+    assert!(named.has_image_lists() && !DataSource::Mnist.has_image_lists());
+    let grey = InputSpec { shape: Shape { channels: 1, ..COLOUR.shape }, classes: 4 };
     let set = load(&folder, grey, &PLAIN).unwrap();
-    assert_eq!(set.train.batch(&[0, 1], Look::Test).unwrap().len(), 72);
+    assert_eq!(set.train.batch(&[0, 1], BatchMode::Evaluation).unwrap().len(), 72);
 }
 
 #[test]
 fn training_sees_windows_that_replay_and_tests_the_middle() {
     let folder = folder("a b.png 0\nc.png 1\n", "a b.png 0\n");
-    let options = ListOptions { resize: Some(8), cut: Cut::Random, mirror: true, ..PLAIN };
+    let options = ListOptions { resize: Some(8), crop: Crop::Random, mirror: true, ..PLAIN };
     let set = load(&folder, COLOUR, &options).unwrap();
-    let middle = &bytes(&set.test, Look::Test)[0];
+    let middle = &bytes(&set.test, BatchMode::Evaluation)[0];
     assert_eq!(middle[..3], [10, 10, 100], "one pixel off each side");
-    let look = |seed, iteration| bytes(&set.train, Look::Train { seed, iteration });
+    let look = |seed, iteration| bytes(&set.train, BatchMode::Training { seed, iteration });
     let mut seen = [false; 2];
     for iteration in 0..40 {
         for image in look(1, iteration) {
@@ -103,7 +104,7 @@ fn training_sees_windows_that_replay_and_tests_the_middle() {
     assert_ne!(many(1), many(2));
     assert_ne!(look(1, 0), look(1, 1));
     // A picture's window does not depend on what else is in the batch.
-    let look = Look::Train { seed: 1, iteration: 5 };
+    let look = BatchMode::Training { seed: 1, iteration: 5 };
     let both = set.train.batch(&[1, 0], look).unwrap();
     assert_eq!(both[..108], set.train.batch(&[1], look).unwrap());
 }
@@ -111,7 +112,7 @@ fn training_sees_windows_that_replay_and_tests_the_middle() {
 #[test]
 fn pictures_in_memory_and_in_files_are_the_same() {
     let folder = folder("a b.png 0\nc.png 1\ng.jpg 2\n", "a b.png 0\nflat.png 3\n");
-    let options = ListOptions { resize: Some(7), cut: Cut::Random, mean: Mean::Train, ..PLAIN };
+    let options = ListOptions { resize: Some(7), crop: Crop::Random, mean: Mean::Train, ..PLAIN };
     // The training pictures alone take 441 bytes, all five 735.
     for (memory, kept) in
         [(735, [true, true]), (734, [true, false]), (440, [false, true]), (0, [false; 2])]
@@ -128,10 +129,11 @@ fn pictures_in_memory_and_in_files_are_the_same() {
             (set.test.sha256(), set.test.mean()),
             (inside.test.sha256(), inside.train.mean())
         );
-        let look = Look::Train { seed: 3, iteration: 9 };
+        let look = BatchMode::Training { seed: 3, iteration: 9 };
         let batches = [&set, &inside].map(|set| set.train.batch(&[2, 0, 1], look).unwrap());
         assert_eq!(batches[0], batches[1]);
-        let batches = [&set, &inside].map(|set| set.test.batch(&[1, 0], Look::Test).unwrap());
+        let batches =
+            [&set, &inside].map(|set| set.test.batch(&[1, 0], BatchMode::Evaluation).unwrap());
         assert_eq!(batches[0], batches[1]);
     }
     let digest = |folder: &TempDir| load(folder, COLOUR, &options).unwrap().train.sha256();
@@ -148,10 +150,10 @@ fn means_are_those_of_the_training_pictures_or_given() {
     let set = with(Mean::Train);
     assert_eq!(set.train.mean(), Some(&[32.5, 47.5, 95.0][..]));
     assert_eq!(set.test.mean(), set.train.mean());
-    let first = &set.test.batch(&[0], Look::Test).unwrap()[..3];
+    let first = &set.test.batch(&[0], BatchMode::Evaluation).unwrap()[..3];
     assert_eq!(first, [-2.5 / 255.0, 12.5 / 255.0, -5.0 / 255.0]);
     let set = with(Mean::Given([30.0, 0.0, 100.0]));
-    let first = &set.train.batch(&[0], Look::Test).unwrap()[..3];
+    let first = &set.train.batch(&[0], BatchMode::Evaluation).unwrap()[..3];
     assert_eq!(first, [0.0, 60.0 / 255.0, -10.0 / 255.0]);
     assert_eq!(with(Mean::None).train.mean(), Some(&[0.0; 3][..]));
 }
@@ -187,7 +189,7 @@ fn mistakes_name_list_and_line() {
         }
     }
     contains(error("cut.png 1", good, &PLAIN), &["line 1: expected a PNG or JPEG picture"]);
-    let two = Need { shape: Shape { channels: 2, ..COLOUR.shape }, classes: 4 };
+    let two = InputSpec { shape: Shape { channels: 2, ..COLOUR.shape }, classes: 4 };
     let found = load(&folder(good, good), two, &PLAIN).unwrap_err().to_string();
     contains(found, &["expected a network of 1 channel (grey) or 3"]);
 }
@@ -198,8 +200,8 @@ fn a_picture_that_breaks_later_is_an_error_of_its_batch() {
     let folder = folder("c.png 0\ncut.png 1\n", "c.png 0\n");
     let options = ListOptions { memory: 0, ..PLAIN };
     let set = load(&folder, COLOUR, &options).unwrap();
-    assert!(set.train.batch(&[0], Look::Test).is_ok());
-    let error = set.train.batch(&[0, 1], Look::Test).unwrap_err().to_string();
+    assert!(set.train.batch(&[0], BatchMode::Evaluation).is_ok());
+    let error = set.train.batch(&[0, 1], BatchMode::Evaluation).unwrap_err().to_string();
     assert!(error.contains("train.txt, line 2: expected a PNG or JPEG picture"), "{error}");
     // With the mean to be computed, it is found at the start.
     let options = ListOptions { mean: Mean::Train, ..options };

@@ -58,7 +58,9 @@ def build(target):
             run("cp", "-al", target / "release" / folder, own / "target/release")
     environment = dict(os.environ, CARGO_TARGET_DIR=str(own / "target"))
     install = own / "install"
-    run("cargo", "install", "--locked", "--quiet", "--path", "crates/flexmac", "--root", install,
+    # Third-party crates as they were built, ours in half the time: nothing here runs long.
+    quickly = ["--config", "profile.release.opt-level=1", "--config", 'profile.release.package."*".opt-level=3']
+    run("cargo", "install", *quickly, "--locked", "--quiet", "--path", "crates/flexmac", "--root", install,
         cwd=tree, env=environment)
     library = own / "minimal.lib"
     shutil.copy(tree / "libraries/minimal.lib", library)

@@ -127,7 +127,7 @@ fn a_resumed_run_leaves_the_bundles_of_an_uninterrupted_one() {
 const FAULTS: [(Fault, &str); 4] = [
     (faults::RANDOM_BITS, "differing results: C["),
     (faults::NO_ERRORS, "results agree, counters differ"),
-    (faults::NO_STALLS, "in the tiles of this product together; no tile differs alone"),
+    (faults::NO_STALLS, "in the tiles of this GEMM together; no tile differs alone"),
     (faults::NO_CAPTURE, "rtl: no progress for"),
 ];
 

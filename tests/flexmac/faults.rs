@@ -328,7 +328,7 @@ fn a_training_run_saves_what_failed() {
                  static --bits 8 --config d --out run";
     let output = bench.command(&words(train)).assert().code(1).get_output().clone();
     let trained = one_error(&output);
-    let place = "error: layer ip1, forward product: RTL and reference differ: array 2x2";
+    let place = "error: layer ip1, forward GEMM: RTL and reference differ: array 2x2";
     assert!(trained.contains(place), "{trained}");
     let command = line(&trained, "replay").strip_prefix("flexmac ").unwrap();
     assert!(command.starts_with("gemm --config run/mismatch/design --engine checked"), "{command}");

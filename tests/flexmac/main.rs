@@ -17,6 +17,7 @@ mod gemm_float;
 mod generate;
 mod image_style;
 mod manual;
+mod old_runs;
 mod report;
 mod resume;
 mod stochastic;

@@ -7,6 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
 use crate::support::npy::Matrix;
 use crate::support::{Bench, words};
 
@@ -159,9 +161,12 @@ fn studies_are_refused_before_their_folder_is_made() {
     // The run's record has the array it is on.
     let design = "--chunk 8 --lanes 1 --max-bits 16 --max-k 64 --rows 2 --cols 2";
     bench.run(&words(&format!("gen {design} --out array")));
-    let record = fs::read_to_string(bench.path("array/config.json")).unwrap();
-    let record = record.replace("\"parameters\"", "\"array\"");
-    fs::write(bench.path("s/runs/static/config.json"), record).unwrap();
+    let design = fs::read_to_string(bench.path("array/config.json")).unwrap();
+    let design: Value = serde_json::from_str(&design).unwrap();
+    let record = include_str!("../hostile/seeds/run-config/config.json");
+    let mut record: Value = serde_json::from_str(record).unwrap();
+    record["array"] = design["parameters"].clone();
+    fs::write(bench.path("s/runs/static/config.json"), record.to_string()).unwrap();
     let before = bench.files("s");
     for (old, new) in
         [("--bits 8", "--bits 9"), ("--chunk 8", "--chunk 4"), ("cols = 2", "cols = 3")]

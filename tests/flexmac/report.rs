@@ -98,7 +98,7 @@ fn bad_runs_exit_2_and_write_nothing() {
     fs::write(&history, broken.join("\n")).unwrap();
     let output = flexmac(&["report", "run"], folder.path());
     assert_eq!(output.status.code(), Some(2));
-    let expected = "error: run/history.jsonl, line 3, column 2: expected ident\n";
+    let expected = "error: run/history.jsonl, line 3, column 2: expected an iteration of a run: expected ident\n";
     assert_eq!(text(&output.stderr), expected);
     assert!(!folder.path().join("run/report.html").exists());
 }

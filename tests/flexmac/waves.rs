@@ -169,7 +169,8 @@ fn what_no_tile_does_alone_is_shown_after_the_tile_before() {
     write_operands(&bench, (8, 2, 8));
     let report = report(&bench, GEMM);
     assert!(report.contains("cycles differ from the cycle model"), "{report}");
-    let expected = "c.mismatch.fst: tile 1 after tile 0, for alone it does not differ: its cycles";
+    let expected =
+        "c.mismatch.fst: tile 1 after tile 0, because alone it does not differ: its cycles";
     assert_eq!(line(&report, "waves "), expected, "{report}");
     assert!(pins(&bench.path("c.mismatch.fst"), 0).0.contains_key("cmd_valid_i"));
 }

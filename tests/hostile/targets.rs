@@ -10,8 +10,9 @@ use std::fs;
 use std::path::Path;
 
 use flexmac_cosim::bundle::{self, Bundle};
-use flexmac_dataset::{ListOptions, Need, read_image_lists, read_images, read_labels};
+use flexmac_dataset::{InputSpec, ListOptions, read_image_lists, read_images, read_labels};
 use flexmac_nn::{NetPlan, NetSpec, Shape};
+use flexmac_record::{PowerReport, RecordFile, WeightFormats};
 use flexmac_synth::liberty::Library;
 use flexmac_synth::liberty::function::Function;
 use flexmac_synth::netlist::Netlist;
@@ -25,7 +26,7 @@ pub type Verdict = Result<(), String>;
 pub type Read = fn(&Path, &[u8]) -> Verdict;
 
 /// Name, which is also that of its folder of valid files in `seeds/`, and reader.
-pub const TARGETS: [(&str, Read); 28] = [
+pub const TARGETS: [(&str, Read); 30] = [
     ("npy", npy),
     ("idx", idx),
     ("image-list", image_list),
@@ -42,7 +43,9 @@ pub const TARGETS: [(&str, Read); 28] = [
     ("run-config", run_config),
     ("history", history),
     ("result", result),
+    ("weight-formats", weight_formats),
     ("synth-report", synth_report),
+    ("power-report", power_report),
     ("liberty", liberty),
     ("liberty-gz", liberty_gz),
     ("function", function),
@@ -100,7 +103,7 @@ const PICTURE: &[u8] = include_bytes!("seeds/picture/rgb.png");
 fn lists(folder: &Path, list: &[u8], picture: &[u8]) -> Verdict {
     put(folder, "picture.png", picture);
     let lists = [put(folder, "train.txt", list), put(folder, "test.txt", list)];
-    let need = Need { shape: Shape { height: 4, width: 4, channels: 3 }, classes: 10 };
+    let need = InputSpec { shape: Shape { height: 4, width: 4, channels: 3 }, classes: 10 };
     let options = ListOptions { resize: Some(8), ..ListOptions::default() };
     read_image_lists(&lists, need, &options).map(|_| ()).map_err(words)
 }
@@ -220,6 +223,19 @@ fn synth_report(folder: &Path, bytes: &[u8]) -> Verdict {
     put(folder, "result.json", RESULT);
     let run = flexmac_report::Run::read(folder, false).map_err(words)?;
     flexmac_report::page(&[run], &hardware).map(|_| ()).map_err(words)
+}
+
+fn weight_formats(folder: &Path, bytes: &[u8]) -> Verdict {
+    let formats = WeightFormats::read(&put(folder, "formats.json", bytes)).map_err(words)?;
+    let _ = formats.to_json().expect("a map of names");
+    Ok(())
+}
+
+fn power_report(folder: &Path, bytes: &[u8]) -> Verdict {
+    let report = PowerReport::read(&put(folder, "power.json", bytes)).map_err(words)?;
+    let _ = report.cases.iter().map(|case| case.cells.total()).sum::<f64>();
+    let _ = report.to_json().expect("numbers and words");
+    Ok(())
 }
 
 fn liberty(_: &Path, bytes: &[u8]) -> Verdict {

@@ -32,15 +32,10 @@ fn missing_files_are_named() {
         let (_folder, run) = fixture();
         fs::remove_file(run.join(file)).unwrap();
         let error = Run::read(&run, false).unwrap_err().to_string();
-        let expected = format!("run {}: expected {file}, found no such file; ", run.display());
-        assert!(error.starts_with(&expected), "{error}");
+        assert_eq!(error, format!("run {}: expected {file}, found no such file", run.display()));
     }
     let error = Run::read("/no/such/folder".as_ref(), true).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "run /no/such/folder: expected config.json, found no such file; give the folder that \
-         `flexmac train --out` wrote"
-    );
+    assert_eq!(error, "run /no/such/folder: expected config.json, found no such file");
 }
 
 #[test]
@@ -101,9 +96,15 @@ fn configuration_and_result_are_checked() {
     let error = refuse([cut, HISTORY, RESULT]);
     assert!(error.starts_with("RUN/config.json, line ") && error.contains("EOF"), "{error}");
     let error = refuse([&CONFIG.replacen("\"default\": true", "\"given\": 1", 1), HISTORY, RESULT]);
-    assert!(error.starts_with("RUN/config.json, line ") && error.contains("\"lr\""), "{error}");
+    // At the end of the setting that lacks it.
+    let line = CONFIG.lines().position(|line| line.contains("\"lr\"")).unwrap() + 4;
+    let place = format!("RUN/config.json, line {line}, column 5: expected the settings of a run");
+    assert_eq!(error, format!("{place}: missing field `default`"));
     let error = refuse([CONFIG, HISTORY, "{}"]);
-    assert_eq!(error, "RUN/result.json, line 1, column 2: missing field `iterations`");
+    assert_eq!(
+        error,
+        "RUN/result.json, line 1, column 2: expected the result of a run: missing field `iterations`"
+    );
 
     let shorter: String = HISTORY.lines().take(5).map(|line| format!("{line}\n")).collect();
     let error = refuse([CONFIG, &shorter, RESULT]);
@@ -122,7 +123,7 @@ fn a_killed_run_is_shown_on_request_only() {
     let run = write_run(folder.path(), "run", [CONFIG, cut, RESULT]);
     fs::remove_file(run.join("result.json")).unwrap();
     let error = Run::read(&run, false).unwrap_err().to_string();
-    assert!(error.contains("expected result.json") && error.contains("--unfinished"), "{error}");
+    assert!(error.ends_with("expected result.json, found no such file"), "{error}");
     let read = Run::read(&run, true).unwrap();
     assert_eq!((read.history.iteration.len(), read.result), (5, None));
 }

@@ -1,4 +1,5 @@
-//! The committed renderings of the register map: the page in docs/ and the driver's constants.
+//! The committed renderings of the parameter table and the register map: pages in docs/ and the driver's
+//! constants.
 //! `UPDATE_GOLDEN=1` renews them.
 
 use std::fs;
@@ -13,12 +14,17 @@ fn check(path: &str, rendered: &str) {
     }
     let kept = fs::read_to_string(&file).unwrap_or_default();
     let differs = kept.lines().zip(rendered.lines()).position(|(kept, new)| kept != new);
-    assert!(kept == rendered, "{path} is not what the map renders to, from line {differs:?} on");
+    assert!(kept == rendered, "{path} is not what its table renders to, from line {differs:?} on");
 }
 
 #[test]
 fn the_page() {
     check("docs/registers.md", &markdown(&register_map()).unwrap());
+}
+
+#[test]
+fn the_page_of_parameters() {
+    check("docs/parameters.md", &flexmac_array::markdown());
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use flexmac_synth::{OSU018_LIBERTY, Progress, SynthConfig, SynthReport, Target, run};
+use flexmac_record::SynthReport;
+use flexmac_synth::{OSU018_LIBERTY, Progress, SynthConfig, Target, run};
 
 fn designs() -> [PathBuf; 2] {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/synth/designs");

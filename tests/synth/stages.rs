@@ -5,7 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use flexmac_synth::{Progress, SynthConfig, SynthReport, Target, run};
+use flexmac_record::SynthReport;
+use flexmac_synth::{Progress, SynthConfig, Target, run};
 
 fn designs() -> [PathBuf; 2] {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/synth/designs");

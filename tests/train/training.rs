@@ -318,7 +318,7 @@ fn an_engines_error_names_layer_and_product_and_keeps_its_cause() {
     let data = synthetic(3, 40, 20);
     let mut trainer = trainer::<i32>("mlp", config(Rounding::Nearest), fixed(16, 16), &data);
     let error = trainer.step(&mut Failing(4), &data).unwrap_err();
-    assert_eq!(error.to_string(), "layer ip2, input_gradient product");
+    assert_eq!(error.to_string(), "layer ip2, input_gradient GEMM");
     let cause = std::error::Error::source(&error).unwrap();
     assert!(matches!(cause.downcast_ref(), Some(EngineError::Gemm(GemmError::Empty { .. }))));
 }

@@ -46,7 +46,7 @@ fn eight_processes_build_once() {
     let children: Vec<_> = (0..8)
         .map(|_| {
             let mut command = child(name, |command| {
-                command.env("FLEXMAC_CACHE", root.path()).stdout(Stdio::piped());
+                command.env("VERILATED_CACHE", root.path()).stdout(Stdio::piped());
             });
             command.stderr(Stdio::piped()).spawn().unwrap()
         })
@@ -120,7 +120,7 @@ fn a_killed_builder_does_not_block_the_next() {
     }
     let root = tempfile::tempdir().unwrap();
     let mut command = child(name, |command| {
-        command.env("FLEXMAC_CACHE", root.path());
+        command.env("VERILATED_CACHE", root.path());
     });
     let mut builder = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let building = root.path().join("building");

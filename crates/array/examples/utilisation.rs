@@ -1,22 +1,22 @@
-//! How well LeNet's training products fill an array, from the cycle model.
+//! Utilisation of an array by the GEMMs of LeNet's training, from the cycle model.
 //!
 //! ```text
-//! cargo run --release -p rtlgen --example utilisation [BITS [ROWS COLS LANES [BATCH]]]
+//! cargo run --release -p flexmac-array --example utilisation [BITS [ROWS COLS LANES [BATCH]]]
 //! ```
 //!
-//! Utilisation is the share of busy time in which every lane of every PE multiplies for the product.
-//! It is the product of four shares, each with a reason of its own:
+//! Utilisation is useful multiplications divided by what all lanes of all PEs could do in the busy
+//! cycles. It is the product of four factors:
 //!
-//! | share | of | lost to |
+//! | factor | of | lost to |
 //! | --- | --- | --- |
-//! | edges | PEs | tiles that the product's rows and columns do not fill |
-//! | lanes | lanes | K that is no multiple of the lanes |
-//! | drain | slots | significances shorter than the rows that the one before left to drain |
-//! | fill | busy cycles | filling and emptying the pipeline, once per product |
+//! | edges | PEs | tiles that the GEMM's rows and columns do not fill |
+//! | lanes | lanes | a K that is not a multiple of the lanes |
+//! | drain | slots | significances shorter than the number of rows still draining |
+//! | fill | busy cycles | filling and emptying the pipeline, once per GEMM |
 
 use flexmac_array::{ArrayConfig, ArraySpec, Layout, Schedule};
 
-/// (name, lines of A, K, columns of B) of a product.
+/// (name, M, K, N) of a GEMM.
 type Gemm = (String, usize, usize, usize);
 
 fn main() {
@@ -66,21 +66,21 @@ fn fail(message: &str) -> ! {
     std::process::exit(2);
 }
 
-/// The three products of each layer of LeNet (crates/nn/nets/lenet.toml) but the input gradient of
-/// the first.
+/// The three GEMMs of each layer of LeNet (crates/nn/nets/lenet.toml). The first layer has no input
+/// gradient.
 fn lenet(batch: usize) -> Vec<Gemm> {
     let (image, kernel, pool): (usize, usize, usize) = (28, 5, 2);
     let first = image - kernel + 1;
     let second = first / pool - kernel + 1;
     let flat = (second / pool).pow(2) * 50;
-    // name, lines, weights per filter, filters
+    // name, M, weights per filter, filters
     let layers = [
         ("conv1", batch * first.pow(2), kernel * kernel, 20),
         ("conv2", batch * second.pow(2), kernel * kernel * 20, 50),
         ("ip1", batch, flat, 500),
         ("ip2", batch, 500, 10),
     ];
-    let products = layers.iter().enumerate().flat_map(|(index, &(layer, m, k, n))| {
+    let gemms = layers.iter().enumerate().flat_map(|(index, &(layer, m, k, n))| {
         let name = |role: &str| format!("{layer} {role}");
         [
             Some((name("forward"), m, k, n)),
@@ -88,12 +88,12 @@ fn lenet(batch: usize) -> Vec<Gemm> {
             Some((name("weight gradient"), n, m, k)),
         ]
     });
-    products.flatten().collect()
+    gemms.flatten().collect()
 }
 
 #[derive(Default)]
 struct Total {
-    /// Cycles of a full array.
+    /// Cycles at full utilisation.
     ideal: f64,
     busy: u64,
     given: u64,

@@ -1,20 +1,21 @@
-//! How wide an accumulator must be: an exact bound, not a taste.
+//! The exact bound on a PE's accumulator, from which its width follows.
 //!
-//! A PE adds, for significance s, all K products of every plane pair (i, j) with i + j = s, then
-//! retires the low P bits and shifts right by P. With `hi_s` and `lo_s` the largest and smallest
-//! value ever in the accumulator during significance s,
+//! For each significance s, a PE adds all K products of every plane pair (i, j) with i + j = s.
+//! Then it retires the low `chunk` bits as a result digit and shifts right by `chunk`. With P =
+//! `chunk`, and `hi_s` and `lo_s` the largest and smallest value of the accumulator during
+//! significance s:
 //!
 //! ```text
-//! hi_s = floor(hi_{s-1} / 2^P) + K * sum over the pairs of the largest product of their kinds
-//! lo_s = floor(lo_{s-1} / 2^P) + K * sum over the pairs of the smallest one
+//! hi_s = floor(hi_{s-1} / 2^P) + K * sum over the pairs of the largest product of two such planes
+//! lo_s = floor(lo_{s-1} / 2^P) + K * sum over the pairs of the smallest product of two such planes
 //! ```
 //!
-//! where a plane is unsigned, 0..=2^P-1, unless it is the top one, -2^(P-1)..=2^(P-1)-1. Partial
-//! sums within a significance stay between `min(0, ...)` and `max(0, ...)` of its parts, which the
-//! recurrence includes by taking each part's extreme with zero. The accumulator is as wide as the
-//! extremes over every pair of plane counts ask for.
+//! A plane is unsigned, 0..=2^P-1, except the top one, which is signed, -2^(P-1)..=2^(P-1)-1. To
+//! cover partial sums within a significance, each largest product counts as at least 0 and each
+//! smallest as at most 0. The accumulator is as wide as the extremes over all pairs of plane counts
+//! require.
 
-use crate::config::ArraySpec;
+use crate::parameters::ArraySpec;
 
 #[derive(Clone, Copy)]
 struct Interval {
@@ -41,7 +42,7 @@ fn plane(index: u32, count: u32, chunk: u32) -> Interval {
     }
 }
 
-/// Largest and smallest accumulator value over a whole tile of `planes_a` x `planes_b` passes.
+/// Largest and smallest accumulator value during a whole tile of `planes_a` x `planes_b` passes.
 fn extremes(planes_a: u32, planes_b: u32, chunk: u32, max_k: u32) -> Interval {
     let mut acc = Interval { lo: 0, hi: 0 };
     let mut worst = acc;
@@ -64,8 +65,8 @@ fn signed_bits(interval: Interval) -> u32 {
     magnitude_bits(interval.hi.max(0)).max(magnitude_bits(!interval.lo.min(-1))) + 1
 }
 
-/// Bits of one PE's accumulator: the bound's, and always one more than the sum of the lanes has,
-/// which a `max_k` below the lanes would otherwise undercut.
+/// Bits of one PE's accumulator: those of the bound, but at least one more than the sum over the
+/// lanes has. The minimum matters when `max_k` is below the number of lanes.
 pub(crate) fn accumulator_bits(spec: &ArraySpec) -> u32 {
     let planes = spec.max_bits.div_ceil(spec.chunk);
     let lane_sum = 2 * spec.chunk + 1 + ceil_log2(spec.lanes);
@@ -75,7 +76,8 @@ pub(crate) fn accumulator_bits(spec: &ArraySpec) -> u32 {
         .fold(lane_sum + 1, u32::max)
 }
 
-/// Smallest n with 2^n >= `count`: the growth of a sum of `count` terms, the bits of an index.
+/// Smallest n with 2^n >= `count`: the bits by which a sum of `count` terms grows, or the bits of
+/// an index below `count`.
 pub fn ceil_log2(count: u32) -> u32 {
     count.max(1).next_power_of_two().trailing_zeros()
 }
@@ -95,7 +97,7 @@ mod tests {
         assert_eq!(bits(-128, 128), 9);
     }
 
-    /// One plane: the accumulator holds K products of two's complement numbers and no more.
+    /// With one plane, the accumulator holds exactly the sums of K products of signed numbers.
     #[test]
     fn single_pass_bound_is_tight() {
         // (-128)^2 = 2^14 needs 16 bits.
@@ -103,7 +105,7 @@ mod tests {
         assert_eq!(signed_bits(extremes(1, 1, 8, 4)), 18);
     }
 
-    /// The closed form of docs/arithmetic.md: below K * planes * 2^(2P), sign apart.
+    /// The closed form of docs/arithmetic.md: magnitudes below K * planes * 2^(2 chunk).
     #[test]
     fn never_wider_than_the_closed_form() {
         for chunk in [2, 4, 8, 16] {

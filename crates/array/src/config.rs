@@ -1,150 +1,29 @@
-//! An array's parameters: as asked for ([`ArraySpec`]), and as checked ([`ArrayConfig`]).
+//! An array's parameters, checked: [`ArrayConfig`], and what follows from them.
 //!
-//! Everything after the check takes a [`ArrayConfig`], so no later code asks again whether a parameter
-//! is legal. `flexmac describe`, the flags of `flexmac gen`, `config.json` and the check all read
-//! the one table in `describe.rs`.
-
-use std::fmt;
-use std::str::FromStr;
-
-use flexmac_fxp::{Rounding, RoundingSet};
-use serde::{Deserialize, Serialize};
+//! Everything after the check takes an [`ArrayConfig`], so no later code asks again whether a parameter
+//! is legal. The parameters themselves are declared in `parameters.rs`.
 
 use crate::bounds;
 use crate::error::{ConfigError, ConfigErrors};
-use crate::{fp32, integer};
-
-/// Which processing element fills the array.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Style {
-    /// The flexible PE: plane-major passes, digit retirement.
-    Flex,
-    /// One-pass integer PE of `max_bits` (baseline).
-    Fixed,
-    /// IEEE binary32 multiply-add (baseline).
-    Fp32,
-}
-
-impl Style {
-    /// Every style.
-    pub const ALL: [Self; 3] = [Self::Flex, Self::Fixed, Self::Fp32];
-
-    /// The style's name, as flags and config.json write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Flex => "flex",
-            Self::Fixed => "fixed",
-            Self::Fp32 => "fp32",
-        }
-    }
-
-    /// The multiplier width that goes with the style where none is asked for: the baselines
-    /// multiply whole operands.
-    pub fn default_chunk(self, max_bits: u32) -> u32 {
-        match self {
-            Self::Flex => ArraySpec::default().chunk,
-            Self::Fixed | Self::Fp32 => max_bits,
-        }
-    }
-
-    /// The rounding modes that go with the style where none are asked for: binary32 knows one here.
-    pub fn default_rounding(self) -> RoundingSet {
-        match self {
-            Self::Flex | Self::Fixed => RoundingSet::all(),
-            Self::Fp32 => nearest_only(),
-        }
-    }
-
-    /// Most pipeline registers on the way through a PE.
-    fn max_stages(self) -> u32 {
-        match self {
-            Self::Flex => 4,
-            Self::Fixed => integer::MAX_STAGES,
-            Self::Fp32 => fp32::MAX_STAGES,
-        }
-    }
-}
-
-fn nearest_only() -> RoundingSet {
-    RoundingSet::new([Rounding::Nearest]).expect("one mode is a set")
-}
-
-impl fmt::Display for Style {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Style {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|style| style.name() == name)
-            .ok_or_else(|| format!("expected flex, fixed or fp32, found {name:?}"))
-    }
-}
-
-/// Parameters as asked for, not yet checked. Field meanings: `flexmac describe`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs, reason = "each field is described once, in describe.rs")]
-pub struct ArraySpec {
-    pub rows: u32,
-    pub cols: u32,
-    pub chunk: u32,
-    pub lanes: u32,
-    pub max_bits: u32,
-    pub max_k: u32,
-    pub stages: u32,
-    pub fanout: u32,
-    pub depth: u32,
-    pub rounding: RoundingSet,
-    pub style: Style,
-}
-
-impl Default for ArraySpec {
-    fn default() -> Self {
-        Self {
-            rows: 8,
-            cols: 8,
-            chunk: 8,
-            lanes: 4,
-            max_bits: 32,
-            max_k: 4096,
-            stages: 2,
-            fanout: 0,
-            depth: 1024,
-            rounding: RoundingSet::all(),
-            style: Style::Flex,
-        }
-    }
-}
+use crate::fp32;
+use crate::parameters::{ArraySpec, PARAMETERS};
+use crate::style::{Style, nearest_only};
 
 impl ArraySpec {
-    /// Checks every rule.
+    /// Checks the range of every parameter, and the rules between parameters.
     ///
     /// # Errors
     /// All broken rules at once, so that one correction round is enough.
     pub fn check(self) -> Result<ArrayConfig, ConfigErrors> {
-        let mut errors = Vec::new();
-        let mut range = |name: &'static str, found: u32, min: u32, max: u32| {
-            if !(min..=max).contains(&found) {
-                errors.push(ConfigError::Range { name, found, min, max });
-                return false;
-            }
-            true
+        let mut errors: Vec<_> =
+            PARAMETERS.iter().filter_map(|parameter| parameter.out_of_range(&self)).collect();
+        let in_range = |name: &str| {
+            let named = |error: &ConfigError| matches!(error, ConfigError::Range { name: found, .. } if *found == name);
+            !errors.iter().any(named)
         };
-        range("rows", self.rows, 1, 128);
-        range("cols", self.cols, 1, 128);
-        range("lanes", self.lanes, 1, 16);
-        range("max_k", self.max_k, 1, 1 << 18);
-        range("stages", self.stages, 1, self.style.max_stages());
-        let fanout_in_range = range("fanout", self.fanout, 0, 128);
-        let bits_in_range = range("max_bits", self.max_bits, 2, 32);
-        let depth_in_range = range("depth", self.depth, 1, 1 << 16);
+        let fanout_in_range = in_range("fanout");
+        let bits_in_range = in_range("max_bits");
+        let depth_in_range = in_range("depth");
         let chunk_legal = match self.style {
             Style::Flex => [2, 4, 8, 16].contains(&self.chunk),
             Style::Fixed | Style::Fp32 => self.chunk == self.max_bits,

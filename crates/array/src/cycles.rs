@@ -1,37 +1,40 @@
-//! The closed-form cycle model, equal to the RTL's own counters.
+//! The closed-form cycle model. It predicts the RTL's own counters exactly.
 //!
-//! The sequencer issues one operand word per slot, and the capture of a finished significance into
-//! the drain chains in the slot after its last word, which may also be the next significance's
-//! first. A capture waits until the chains have drained the previous one, one row per cycle. So
-//! with L the words of a significance and r the live rows of the capture before it, a significance
-//! takes max(L, r) slots, and the first of a product takes L.
+//! The sequencer issues one operand word per slot. In the slot after the last word of a
+//! significance, the PEs capture its result digits into the drain chains; the same slot may issue
+//! the first word of the next significance. A capture waits until the chains have drained the
+//! previous one, at one row per cycle. Hence a significance of L words takes max(L, r) slots, where
+//! r is the number of live rows of the previous capture; the first significance of a GEMM takes L.
 //!
-//! Registers between blocks of PEs (`fanout`) delay operands and control alike: they add to the
-//! latency of a whole product, and to nothing else.
+//! Registers between blocks of PEs (`fanout`) delay operands and control by the same number of
+//! cycles. They only add to the latency of a whole GEMM.
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ArrayConfig, Style};
+use crate::config::ArrayConfig;
 use crate::fp32;
 use crate::schedule::Schedule;
+use crate::style::Style;
 
-/// Cycles of one product, as the RTL's counters report them (`rtl/flexmac_stats.v`).
+/// Clock cycles of one GEMM, by activity, as the counters of the RTL module `flexmac_stats` report
+/// them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cycles {
-    /// From the first command's acceptance to the last result's, both included.
+    /// All cycles from the acceptance of the first command to that of the last result, both
+    /// included.
     pub busy: u64,
-    /// Cycles that issued an operand word.
+    /// Cycles in which an operand word was issued.
     pub compute: u64,
     /// Cycles in which a capture waited for the drain chains.
     pub stall: u64,
-    /// Cycles frozen for want of a preload or seed beat.
+    /// Cycles in which the array stood still because a preload or seed beat was missing.
     pub load: u64,
-    /// Cycles frozen because a result beat was not accepted.
+    /// Cycles in which the array stood still because a result beat was not accepted.
     pub blocked: u64,
 }
 
 impl Cycles {
-    /// Adds the cycles of a product that ran after this one.
+    /// Adds the cycles of a GEMM that ran after this one.
     pub fn add(&mut self, other: &Self) {
         self.busy += other.busy;
         self.compute += other.compute;
@@ -40,20 +43,18 @@ impl Cycles {
         self.blocked += other.blocked;
     }
 
-    /// Cycles of filling and emptying the pipeline: neither computing nor waiting.
+    /// Cycles spent on filling and emptying the pipeline: `busy` minus all other activities.
     pub fn drain(&self) -> u64 {
         self.busy - self.compute - self.stall - self.load - self.blocked
     }
 }
 
-/// Cycles from a command's acceptance to its first capture-slot result beat that no schedule can
-/// hide, apart from the PE's own stages and the blocks': command register, operand read, capture,
-/// requantizer.
+/// The fixed part of [`latency`], in cycles: command register, operand read, capture, requantizer.
 const FIXED_LATENCY: u64 = 8;
 
-/// Cycles from a product's last word to its last result that no schedule hides, apart from the rows
-/// of its last capture: fixed, PE stages, a register per block of columns, and the way up a column.
-/// Float arrays are told what to do without a register in between.
+/// Cycles of a GEMM during which no slot is issued, without those for draining its last capture:
+/// the fixed part, the PE's stages, one register per block of columns, and the drain lag of a
+/// column. On float arrays, operands and control are broadcast without registers between blocks.
 fn latency(config: &ArrayConfig) -> u64 {
     let blocks = match config.style() {
         Style::Flex | Style::Fixed => config.col_blocks() + config.drain_lag(),
@@ -63,7 +64,10 @@ fn latency(config: &ArrayConfig) -> u64 {
 }
 
 impl Schedule {
-    /// Cycles of the whole product with operands, preloads, seeds and results never waiting.
+    /// Cycles of the whole GEMM if no operand, preload, seed or result is ever late.
+    ///
+    /// # Source
+    /// docs/arithmetic.md; co-simulation compares every count with the RTL's counters.
     pub fn cycles(&self, config: &ArrayConfig) -> Cycles {
         let (compute, slots, draining, waiting) = match config.style() {
             Style::Flex | Style::Fixed => self.slots(),
@@ -78,14 +82,14 @@ impl Schedule {
         }
     }
 
-    /// Cycles of some of the product's tiles alone, one after the other in the order given.
+    /// Cycles of some tiles of the GEMM alone, run one after the other in the given order.
     pub fn cycles_of_tiles(
         &self,
         config: &ArrayConfig,
         tiles: impl IntoIterator<Item = usize>,
     ) -> Cycles {
         let mut cycles = Cycles::default();
-        let mut draining = 0; // live rows of the tile before, none at the start
+        let mut draining = 0; // live rows of the previous tile; none at the start
         for tile in tiles {
             let rows = self.tile_rows(tile) as u64;
             let (words, slots, waiting) = match config.style() {
@@ -107,12 +111,12 @@ impl Schedule {
         cycles
     }
 
-    /// Words, slots, rows of the last capture, slots in which a capture waited.
+    /// Returns words, slots, live rows of the last capture, and slots in which a capture waited.
     fn slots(&self) -> (u64, u64, u64, u64) {
         let across = self.tiles_across() as u64;
         let (full, rest) = ((self.m / self.band_rows()) as u64, (self.m % self.band_rows()) as u64);
         let mut slots = 0;
-        let mut draining = 0; // live rows of the capture before, none at the start
+        let mut draining = 0; // live rows of the previous capture; none at the start
         for (rows, tiles) in [(self.band_rows() as u64, full * across), (rest, across)] {
             if rows > 0 && tiles > 0 {
                 slots +=
@@ -124,8 +128,8 @@ impl Schedule {
         (compute, slots, draining, slots - compute)
     }
 
-    /// Slots of a tile of `rows` live rows after one that left `before` rows in the chains. With no
-    /// rows to wait for they are the tile's words.
+    /// Slots of a tile of `rows` live rows that follows a capture of `before` rows. With no rows to
+    /// wait for (0, 0), this is the number of the tile's words.
     fn tile_slots(&self, rows: u64, before: u64) -> u64 {
         let command = |k_len: usize, before: u64| -> u64 {
             let words = self.words(k_len) as u64;
@@ -149,10 +153,10 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ArraySpec;
+    use crate::parameters::ArraySpec;
     use crate::schedule::Layout;
 
-    /// Command by command, as the sequencer runs them.
+    /// Counts command by command, in the order in which the sequencer runs them.
     fn walked(schedule: &Schedule) -> (u64, u64) {
         let (mut compute, mut slots, mut draining) = (0, 0, 0);
         for command in schedule.commands() {
@@ -192,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn tiles_of_floats_add_up_to_their_product() {
+    fn tiles_of_a_float_gemm_add_up() {
         for (lanes, stages, max_k) in [(1, 1, 64), (3, 4, 10), (4, 8, 50)] {
             let style = Style::Fp32;
             let (chunk, rounding) = (style.default_chunk(32), style.default_rounding());

@@ -1,11 +1,11 @@
-//! Rules that a configuration can break.
+//! The rules that a configuration can break.
 
 use std::fmt;
 
 use flexmac_fxp::RoundingSet;
 use thiserror::Error;
 
-use crate::config::Style;
+use crate::style::Style;
 
 /// One broken rule of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -29,7 +29,7 @@ pub enum ConfigError {
         /// Its value.
         found: u32,
     },
-    /// A baseline of more than one pass.
+    /// A baseline whose multipliers do not take whole operands.
     #[error(
         "chunk: style {style} multiplies max_bits = {max_bits} in one pass, found {found}; leave \
          chunk out"
@@ -42,24 +42,24 @@ pub enum ConfigError {
         /// Widest operand asked for.
         max_bits: u32,
     },
-    /// A float PE of another width than binary32's.
+    /// A float PE whose width is not 32 bits.
     #[error("max_bits: style fp32 has 32, found {found}; leave max_bits out")]
     Fp32Bits {
         /// Widest operand asked for.
         found: u32,
     },
-    /// A float PE with rounding modes of integers.
+    /// A float PE with rounding modes other than nearest.
     #[error("rounding: style fp32 rounds to nearest, ties to even, found {found}; leave it out")]
     Fp32Rounding {
         /// Modes asked for.
         found: RoundingSet,
     },
-    /// Registers between float PEs.
+    /// Registers between float PEs, which do not have any.
     #[error(
         "fanout: style fp32 has 0, its operands are broadcast, found {found}; leave fanout out"
     )]
     Fp32Fanout {
-        /// PEs that share a register, as asked for.
+        /// The number of PEs that was to share a register.
         found: u32,
     },
     /// Operands narrower than one plane.
@@ -76,7 +76,7 @@ pub enum ConfigError {
         /// Its value.
         found: u32,
     },
-    /// A bank cannot hold one word of every plane.
+    /// An operand bank cannot hold one word of every plane.
     #[error(
         "depth: expected at least {planes}, one word for each plane of max_bits, found {found}"
     )]

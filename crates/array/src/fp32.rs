@@ -1,28 +1,33 @@
-//! The float PE: where its registers are, how its partial sums are added up, what that costs.
+//! The float PE: its pipeline registers, the order in which it adds partial sums, and the cycles
+//! this takes.
 //!
-//! A binary32 sum takes L cycles, so a lane keeps L partial sums: word w of a tile is added to the
-//! one of word w - L. At the end of a tile they are reduced in R steps (`rtl/flexmac_fp32_pe.v`).
-//! The number of partial sums is therefore part of the arithmetic, and this file is where the RTL,
-//! the reference and the cycle model take it from.
+//! A binary32 addition takes L cycles, so each lane keeps L partial sums: the product of word w is
+//! added to the partial sum of word w - L. At the end of a tile, the partial sums are reduced to
+//! one result. Their number is therefore part of the arithmetic. RTL (module `flexmac_fp32_pe`),
+//! reference and cycle model all take it from this file.
 
 use crate::bounds::ceil_log2;
-use crate::config::{ArrayConfig, Style};
+use crate::config::ArrayConfig;
 use crate::schedule::{Command, Schedule};
+use crate::style::Style;
 
-/// Registers of a float PE: 3 in the multiplier, 5 in the adder.
+/// Most registers of a float PE: 3 in the multiplier, 5 in the adder.
 pub const MAX_STAGES: u32 = 8;
 
-/// Where the pipeline registers of a float PE are.
+/// The positions of the pipeline registers in a float PE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pipeline {
-    /// Behind operands (bit 0), partial products, product.
+    /// In the multiplier, one bit each: after the operands (bit 0), the partial products, the
+    /// product.
     pub mul_registers: u32,
-    /// Behind align (bit 0), add, count, normalize; one behind round is always there.
+    /// In the adder, one bit each: after align (bit 0), add, count, normalize. A register after
+    /// round is always present.
     pub add_registers: u32,
 }
 
 impl Pipeline {
-    /// The placement for a number of stages: the loop gets a register when it is the slower part.
+    /// The positions for a number of stages. The next register goes where the longest path is, in
+    /// front of the accumulation loop or inside it.
     pub fn new(stages: u32) -> Self {
         let (mul_registers, add_registers) = match stages {
             1 => (0b000, 0b0000),
@@ -42,27 +47,28 @@ impl Pipeline {
         self.mul_registers.count_ones()
     }
 
-    /// Registers in the loop: partial sums of a lane.
+    /// Registers in the accumulation loop: the number of partial sums per lane.
     pub fn partial_sums(self) -> u32 {
         self.add_registers.count_ones() + 1
     }
 }
 
-/// A reduction step; numbers are those of `acc_op_i` in `rtl/flexmac_fp32_pe.v`.
+/// One step of the reduction of a tile's partial sums, as the RTL module `flexmac_fp32_pe` performs
+/// it. Partial sums circulate in a queue in each lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReductionStep {
-    /// Put the head of the queue back at its end.
+    /// Move the head of the queue to its end.
     Keep,
-    /// Keep, and hold the head for a later step.
+    /// Like `Keep`, and also hold the head for a later step.
     Hold,
-    /// Add the held value.
+    /// Add the held value to the head.
     Held,
-    /// Add the lane 2^j above.
+    /// Add the head of the lane 2^j above.
     Lane(u32),
 }
 
 impl ReductionStep {
-    /// Its encoding in the RTL.
+    /// The encoding of the step on the RTL port `acc_op_i`.
     pub fn code(self) -> u128 {
         match self {
             Self::Keep => 1,
@@ -73,12 +79,12 @@ impl ReductionStep {
     }
 }
 
-/// What each slot after a tile's last word does.
+/// The reduction of a tile's partial sums: one step for each slot after the tile's last word.
 ///
-/// L slots per level of the lanes' tree bring lane 0 the L sums of all lanes. Then each round of L
-/// slots adds neighbours: of elements that stand for the positions up to `2^round` wide, the older
-/// one is held when it passes the head and added to the younger. The result ends at the last
-/// position of the queue, which L - 1 more slots bring to its head.
+/// First the lanes are added as a tree. Each level takes L slots, after which lane 0 has L sums
+/// over all lanes. Then rounds of L slots each add neighbouring sums of lane 0: the older of two
+/// neighbours is held when it is at the head and added to the younger one when that gets there. The
+/// result ends up at the last position of the queue; L - 1 more slots bring it to the head.
 pub fn reduction(lanes: u32, partial_sums: u32) -> Vec<ReductionStep> {
     let mut steps = Vec::new();
     for level in 0..ceil_log2(lanes) {
@@ -103,12 +109,12 @@ pub fn reduction(lanes: u32, partial_sums: u32) -> Vec<ReductionStep> {
 }
 
 impl ArrayConfig {
-    /// Where the registers of the float PE are.
+    /// The positions of the float PE's pipeline registers.
     pub fn float_pipeline(&self) -> Pipeline {
         Pipeline::new(self.spec().stages)
     }
 
-    /// Slots after a tile's last word in which its partial sums are added up; 0 for integers.
+    /// Slots after a tile's last word in which its partial sums are reduced; 0 on integer arrays.
     pub fn reduction_steps(&self) -> u32 {
         let spec = self.spec();
         match spec.style {
@@ -122,16 +128,16 @@ impl ArrayConfig {
     }
 }
 
-/// Words of a tile, of all its commands, and the slots that it takes by itself: those and the
-/// reduction.
+/// Words of a tile (of all its commands), and the slots it takes if it waits for nothing: words
+/// plus reduction.
 pub(crate) fn tile_slots(schedule: &Schedule, config: &ArrayConfig) -> (u64, u64) {
     let words = |command: Command| schedule.words(command.k_len) as u64;
     let words = schedule.tile_commands(0).map(words).sum();
     (words, words + u64::from(config.reduction_steps()))
 }
 
-/// Words, slots, rows of the last capture, slots in which a capture waited. A tile waits as a
-/// significance of integers does.
+/// Returns words, slots, live rows of the last capture, and slots in which a capture waited. A tile
+/// waits for the drain chains as a significance does on an integer array.
 pub(crate) fn slots(schedule: &Schedule, config: &ArrayConfig) -> (u64, u64, u64, u64) {
     let (words, own) = tile_slots(schedule, config);
     let (mut slots, mut draining, mut waiting) = (0, 0, 0_u64);
@@ -147,7 +153,8 @@ pub(crate) fn slots(schedule: &Schedule, config: &ArrayConfig) -> (u64, u64, u64
 mod tests {
     use super::*;
 
-    /// The steps, run on names: every partial sum counted once, in the documented order.
+    /// Runs the steps on labels instead of numbers: every partial sum is added once, in the
+    /// documented order.
     #[test]
     fn steps_add_every_partial_sum_once_and_in_order() {
         for stages in 1..=MAX_STAGES {

@@ -1,23 +1,23 @@
-//! Pipeline registers of the integer PEs, flexible and one-pass.
+//! Pipeline registers of the integer PEs (styles flex and fixed).
 
-/// Places for a register in front of the accumulator of `rtl/flexmac_pe.v` and
-/// `rtl/flexmac_fixed_pe.v`, in the order operands pass them.
+/// The positions for a pipeline register in front of the accumulator, in the order of the data flow
+/// (RTL modules `flexmac_pe` and `flexmac_fixed_pe`).
 pub const PLACES: [&str; 4] = ["operands", "half of the adder tree", "adder tree", "sum"];
 
-/// Registers of an integer PE: every place and the accumulator.
+/// Most registers of an integer PE: one at every position, and the accumulator.
 pub const MAX_STAGES: u32 = 5;
 
-/// Where the pipeline registers of an integer PE are.
+/// The positions of the pipeline registers in an integer PE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pipeline {
-    /// Bit n: a register at place n of [`PLACES`].
+    /// Bit n: a register at position n of [`PLACES`].
     pub registers: u32,
 }
 
 impl Pipeline {
-    /// The placement for a number of stages: behind the adder tree, then inside it, then behind the
-    /// sum of its pair, then at the operands. The tree and the accumulator's carry chain are the
-    /// long paths; operands come from a register of the array's anyway.
+    /// The positions for a number of stages, in order of use: after the adder tree, inside it,
+    /// after the sum of the tree's two outputs, after the operands. The tree and the accumulator's
+    /// carry chain are the long paths; operands already come from a register of the array.
     pub fn new(stages: u32) -> Self {
         let registers = match stages {
             1 => 0b0000,

@@ -1,14 +1,15 @@
-//! What a MAC array is, in numbers: parameters, bounds, schedule, cycles. No Verilog here.
+//! A description of a MAC array in numbers: parameters, bounds, schedule, cycle model. No Verilog.
 //!
-//! An [`ArraySpec`] (parameters as asked for) is checked once into an [`ArrayConfig`]. From that alone
-//! follow the widths of the hardware, the plan of any GEMM ([`Schedule`]), its [`Cycles`], and how
-//! several arrays share it ([`Shard`]).
+//! [`ArraySpec`] holds the parameters as requested. [`ArraySpec::check`] turns it into an
+//! [`ArrayConfig`], once. Everything else follows from the configuration: the widths of the
+//! hardware, the plan of any GEMM ([`Schedule`]), its [`Cycles`], and its division among several
+//! arrays ([`Shard`]).
 //!
 //! ```
 //! use flexmac_array::{ArraySpec, Schedule};
 //!
 //! let array = ArraySpec { rows: 16, cols: 16, ..ArraySpec::default() }.check()?;
-//! // (M, K, N) = (20, 30, 11) with operands of 8 and 16 bits: two passes on chunk 8.
+//! // (M, K, N) = (20, 30, 11) with operands of 8 and 16 bits: two passes with a chunk of 8 bits.
 //! let schedule = Schedule::new(&array, (20, 30, 11), (8, 16));
 //! assert_eq!((schedule.tiles(), schedule.passes()), (2, 2));
 //! assert!(schedule.cycles(&array).busy > 0);
@@ -18,17 +19,21 @@
 mod bounds;
 mod config;
 mod cycles;
-mod describe;
 mod error;
 pub mod fp32;
 pub mod integer;
+mod parameter;
+mod parameters;
 mod schedule;
 mod sharding;
+mod style;
 
 pub use bounds::ceil_log2;
-pub use config::{ArrayConfig, ArraySpec, Style};
+pub use config::ArrayConfig;
 pub use cycles::Cycles;
-pub use describe::{Parameter, parameters};
 pub use error::{ConfigError, ConfigErrors};
+pub use parameter::{DependentDefault, Description, Parameter, Value};
+pub use parameters::{ArraySpec, PARAMETERS, describe, markdown};
 pub use schedule::{Command, Layout, Schedule, TilePosition};
 pub use sharding::{Shard, partition};
+pub use style::Style;

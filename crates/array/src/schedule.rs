@@ -1,24 +1,28 @@
-//! How a product of any shape becomes array commands: tiles row by row, K in command-sized pieces.
+//! Divides a GEMM of any shape into array commands: tiles row by row, and K into pieces of one
+//! command.
 //!
 //! The driver sends these commands and the cycle model counts them, so both follow one plan. A
-//! [`Layout`] says which of the product's dimensions lies on rows of the array and how high its bands
-//! are. A dot product longer than one command holds is summed in the requantizers over several
-//! commands, without leaving the array.
+//! [`Layout`] selects which dimension of the GEMM lies on the rows of the array, and the height of
+//! the bands of tiles. A dot product that is too long for one command is summed in the requantizers
+//! over several commands, without leaving the array.
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::config::{ArrayConfig, Style};
+use crate::config::ArrayConfig;
+use crate::style::Style;
 
-/// How a product lies on the array. Tiles, and with them the random streams, follow from it.
+/// How a GEMM is laid out on the array. The layout determines the tiles, and with them the random
+/// streams of stochastic rounding.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Layout {
-    /// Rows of the product on rows of the array, in bands as high as the array.
+    /// Rows of the result on rows of the array, in bands as high as the array.
     #[default]
     AsGiven,
-    /// Whatever takes the fewest cycles: either dimension on the rows, in bands as high as the array
-    /// or all about equally high, which drains sooner where the last would be low. A function of
-    /// configuration, shape and planes alone; of equals the first named.
+    /// The layout with the fewest cycles of four: either dimension of the result on the rows of the
+    /// array, in bands as high as the array or in bands of about equal height (which drains sooner
+    /// if the last band would be low). It depends on configuration, shape and planes only; ties go
+    /// to the first.
     Fastest,
 }
 
@@ -26,7 +30,7 @@ impl Layout {
     /// Every layout.
     pub const ALL: [Self; 2] = [Self::AsGiven, Self::Fastest];
 
-    /// The layout's name, as flags write it.
+    /// The layout's name in flags.
     pub fn name(self) -> &'static str {
         match self {
             Self::AsGiven => "as-given",
@@ -52,10 +56,10 @@ impl FromStr for Layout {
     }
 }
 
-/// Where a result is computed.
+/// The place where a result is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TilePosition {
-    /// Tile.
+    /// Tile number.
     pub tile: u64,
     /// Row of the array.
     pub row: usize,
@@ -66,41 +70,43 @@ pub struct TilePosition {
 /// One command: a piece of K of one tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Command {
-    /// Tile number, row by row from 0; names the tile's random streams.
+    /// Tile number, row by row from 0. It selects the tile's random streams.
     pub tile: u64,
-    /// First line on the rows in this tile.
+    /// First row of the tile in the result.
     pub row: usize,
-    /// Lines on the rows in this tile, at most the array's rows.
+    /// Live rows of the tile, at most the array's rows.
     pub rows_live: usize,
-    /// First line on the columns in this tile.
+    /// First column of the tile in the result.
     pub col: usize,
-    /// Lines on the columns in this tile, at most the array's columns.
+    /// Live columns of the tile, at most the array's columns.
     pub cols_live: usize,
     /// First k of this piece.
     pub k: usize,
     /// Length of this piece.
     pub k_len: usize,
-    /// Whether the tile's sum starts here, from zero or from a preload.
+    /// Whether this is the tile's first command: sums start from zero or from a preload.
     pub first: bool,
-    /// Whether the tile's sum ends here and is emitted.
+    /// Whether this is the tile's last command: results are emitted.
     pub last: bool,
 }
 
-/// The commands of one product, as the array sees it: where it is transposed, `m`, `n` and the planes
-/// are those of (B^T, A^T).
+/// The plan of one GEMM: its tiles and commands.
+///
+/// `m`, `n` and the planes describe the GEMM as it lies on the array. If it is transposed, they are
+/// those of B^T A^T instead of A B.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
-    /// Lines that lie on rows of the array.
+    /// Rows of the result, on rows of the array.
     pub m: usize,
     /// Length of the dot products.
     pub k: usize,
-    /// Lines that lie on columns of the array.
+    /// Columns of the result, on columns of the array.
     pub n: usize,
     /// Planes of the operand on the rows.
     pub planes_a: u32,
     /// Planes of the operand on the columns.
     pub planes_b: u32,
-    /// Whether the rows carry columns of B, and the columns rows of A.
+    /// Whether columns of B lie on rows of the array, and rows of A on its columns.
     pub transposed: bool,
     /// Rows of a band of tiles, at most the array's.
     rows: usize,
@@ -110,8 +116,21 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The plan of an (m, k) x (k, n) product of `bits_a` x `bits_b` operands. All three sizes must
-    /// be at least 1 and the widths at most the configuration's `max_bits`.
+    /// The plan of an (m, k) x (k, n) GEMM with operands of `bits_a` and `bits_b` bits, in the
+    /// layout [`Layout::AsGiven`]. All three sizes must be at least 1, and the widths at most
+    /// `max_bits` of the configuration.
+    ///
+    /// ```
+    /// use flexmac_array::{ArraySpec, Schedule};
+    /// let array = ArraySpec { rows: 4, cols: 4, lanes: 4, ..ArraySpec::default() }.check()?;
+    /// let schedule = Schedule::new(&array, (6, 10, 4), (8, 8));
+    /// let commands: Vec<_> = schedule.commands().collect();
+    /// assert_eq!(commands.len(), 2, "two tiles, and K fits one command");
+    /// assert_eq!((commands[1].row, commands[1].rows_live), (4, 2));
+    /// // 10 products on 4 lanes take 3 words.
+    /// assert_eq!(schedule.cycles(&array).compute, 2 * 3);
+    /// # Ok::<(), flexmac_array::ConfigErrors>(())
+    /// ```
     pub fn new(
         config: &ArrayConfig,
         (m, k, n): (usize, usize, usize),
@@ -132,7 +151,7 @@ impl Schedule {
         }
     }
 
-    /// The plan of the same product in a given layout.
+    /// The plan of the same GEMM in another layout.
     pub fn laid_out(
         config: &ArrayConfig,
         layout: Layout,
@@ -153,7 +172,8 @@ impl Schedule {
         }
     }
 
-    /// The plan of a product as given, in bands of `rows`, at least 1 and at most the array's.
+    /// Like [`Self::new`], with bands of `rows` rows, which must be at least 1 and at most the
+    /// array's.
     pub fn in_bands(
         config: &ArrayConfig,
         shape: (usize, usize, usize),
@@ -163,23 +183,23 @@ impl Schedule {
         Self { rows, ..Self::new(config, shape, bits) }
     }
 
-    /// As many bands as before, of about equal height.
+    /// The same number of bands, of about equal height.
     fn balanced(self) -> Self {
         Self { rows: self.m.div_ceil(self.m.div_ceil(self.rows)), ..self }
     }
 
-    /// The same tiles over `k` in place of the whole of K.
+    /// The same tiles with another length of the dot products.
     #[must_use]
     pub fn over(self, k: usize) -> Self {
         Self { k, ..self }
     }
 
-    /// Rows of every band of tiles but the last, which may have fewer.
+    /// Rows of a band of tiles. The last band may have fewer.
     pub fn band_rows(&self) -> usize {
         self.rows
     }
 
-    /// Where the result at (row, column) of the product as given is computed.
+    /// The place where the result at (row, column) of A B is computed.
     pub fn position(&self, at: (usize, usize)) -> TilePosition {
         let (line, across) = if self.transposed { (at.1, at.0) } else { at };
         TilePosition {
@@ -189,7 +209,7 @@ impl Schedule {
         }
     }
 
-    /// Tiles of a band.
+    /// Tiles per band.
     pub fn tiles_across(&self) -> usize {
         self.n.div_ceil(self.cols)
     }
@@ -199,22 +219,22 @@ impl Schedule {
         self.m.div_ceil(self.rows) * self.tiles_across()
     }
 
-    /// Live rows of a tile.
+    /// Number of live rows of a tile.
     pub fn tile_rows(&self, tile: usize) -> usize {
         self.rows.min(self.m - tile / self.tiles_across() * self.rows)
     }
 
-    /// Operand words of one plane of a piece of `k_len`.
+    /// Operand words of one plane of a piece of K of length `k_len`.
     pub fn words(&self, k_len: usize) -> usize {
         k_len.div_ceil(self.lanes)
     }
 
-    /// Which piece of K a command is, from 0.
+    /// The index of a command's piece of K, from 0.
     pub fn piece(&self, command: &Command) -> usize {
         command.k / self.command_k
     }
 
-    /// The tile's commands, in order of K.
+    /// The commands of a tile, in order of K.
     pub fn tile_commands(self, tile: usize) -> impl Iterator<Item = Command> {
         let row = tile / self.tiles_across() * self.rows;
         let col = tile % self.tiles_across() * self.cols;
@@ -234,14 +254,15 @@ impl Schedule {
         })
     }
 
-    /// Lengths of a tile's commands: how many of the longest, and the last where it is shorter.
+    /// The lengths of a tile's commands: the number of commands of full length, and the length of a
+    /// last, shorter one.
     pub(crate) fn pieces(&self) -> (u64, Option<usize>) {
         let rest = self.k % self.command_k;
         ((self.k / self.command_k) as u64, (rest > 0).then_some(rest))
     }
 
-    /// Rows that each column's requantizer takes from its drain chain: once per significance of every
-    /// command, on a float array once per tile.
+    /// Rows that the requantizer of each column accepts from its drain chain during the GEMM: each
+    /// live row once per significance of every command, or once per tile on a float array.
     pub fn captured_rows(&self, config: &ArrayConfig) -> u64 {
         let captures = match config.style() {
             Style::Flex | Style::Fixed => {
@@ -252,23 +273,24 @@ impl Schedule {
         (self.m * self.tiles_across() * captures) as u64
     }
 
-    /// Longest piece of K of one command.
+    /// Length of the longest piece of K in one command.
     pub(crate) fn longest_piece(&self) -> usize {
         self.command_k
     }
 
-    /// Every command of the product, in the order the array runs them.
+    /// All commands of the GEMM, in the order in which the array runs them.
     pub fn commands(self) -> impl Iterator<Item = Command> {
         (0..self.tiles()).flat_map(move |tile| self.tile_commands(tile))
     }
 
-    /// Plane pairs (i, j) of each significance i + j = s, from 0 to planes_a + planes_b - 2.
+    /// The number of plane pairs (i, j) of each significance i + j = s, from s = 0 to
+    /// planes_a + planes_b - 2.
     pub fn pairs_by_significance(&self) -> impl Iterator<Item = u32> + use<> {
         let (a, b) = (self.planes_a, self.planes_b);
         (0..a + b - 1).map(move |s| (s + 1).min(a).min(b).min(a + b - 1 - s))
     }
 
-    /// Passes of one word: planes_a * planes_b.
+    /// Passes over the operands, one per pair of planes: planes_a * planes_b.
     pub fn passes(&self) -> u32 {
         self.planes_a * self.planes_b
     }
@@ -277,7 +299,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ArraySpec;
+    use crate::parameters::ArraySpec;
 
     fn config() -> ArrayConfig {
         let spec = ArraySpec { rows: 3, cols: 5, lanes: 3, max_k: 7, ..ArraySpec::default() };
@@ -285,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_cover_the_product_once() {
+    fn commands_cover_the_gemm_once() {
         let schedule = Schedule::new(&config(), (7, 17, 11), (16, 8));
         let mut covered = vec![0; 7 * 17 * 11];
         for c in schedule.commands() {
@@ -303,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fastest_layout_covers_the_product_once_and_is_never_slower() {
+    fn the_fastest_layout_covers_the_gemm_once_and_is_never_slower() {
         for shape in [(20, 9, 4), (4, 9, 20), (7, 17, 11), (1, 1, 1), (4, 2, 4)] {
             let given = Schedule::new(&config(), shape, (16, 8));
             let fastest = Schedule::laid_out(&config(), Layout::Fastest, shape, (16, 8));
@@ -323,7 +345,7 @@ mod tests {
         }
     }
 
-    /// Four rows on three: bands of two drain sooner than three and one.
+    /// 4 rows on an array of 3: two bands of 2 drain sooner than bands of 3 and 1.
     #[test]
     fn bands_are_balanced_where_drains_decide() {
         let fastest = Schedule::laid_out(&config(), Layout::Fastest, (4, 3, 25), (16, 16));

@@ -1,14 +1,14 @@
-//! One product on several arrays: who computes what when the images of a batch are dealt out.
+//! Sharding: divides one GEMM among several arrays, which split the images of a batch.
 //!
-//! Where images are lines of A (forward, input gradient), every array takes whole bands of tiles, with
-//! the numbers that they have on one array, and so with the same random streams. Where the sums run
-//! over the images (weight gradient), every array takes a part of K: each but the last hands its exact
-//! sums on to the next, which takes them as preloads, and the last one rounds. Sums are integers, so
-//! that N arrays give the bits of one.
+//! In the forward pass and the input gradient, images are rows of A. Each array computes whole
+//! bands of tiles. Tiles keep the numbers they have on one array, and so the same random streams.
+//! In the weight gradient, K runs over the images. Each array computes a part of K: it passes its
+//! exact sums to the next array, which takes them as preloads, and the last array rounds. Sums are
+//! exact integers, so N arrays give the same bits as one.
 //!
-//! Cuts lie at tiles, or at any k, not at images: where the two differ, two arrays read one image. The
-//! alternative, cuts at images, would put two arrays to work on one tile, whose columns draw their
-//! random words row after row.
+//! Shards begin at a tile, or at any k, and not necessarily at an image; two arrays may read the
+//! same image. Shards of whole images were rejected: two arrays would work on one tile, whose
+//! columns draw their random words row after row.
 
 use std::ops::Range;
 
@@ -18,27 +18,34 @@ use crate::config::ArrayConfig;
 use crate::cycles::Cycles;
 use crate::schedule::Schedule;
 
-/// What one of several arrays does of a product.
+/// The part of a GEMM that one of several arrays computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shard {
-    /// These tiles, whole in K.
+    /// These tiles, over all of K.
     Tiles(Vec<usize>),
-    /// Every tile, over this part of K.
+    /// All tiles, over this part of K.
     Depth(Range<usize>),
 }
 
-/// `count` things in order, in at most `parts` parts of equal size, one more or less, none empty.
+/// Divides 0..`count` into at most `parts` consecutive ranges whose lengths differ by at most 1.
+/// None is empty.
+///
+/// ```
+/// let parts: Vec<_> = flexmac_array::partition(7, 3).collect();
+/// assert_eq!(parts, [0..2, 2..4, 4..7]);
+/// ```
 pub fn partition(count: usize, parts: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
     let parts = parts.min(count);
     (0..parts).map(move |part| count * part / parts..count * (part + 1) / parts)
 }
 
 impl Schedule {
-    /// The shares of up to `arrays` arrays, in the order in which exact sums go from one to the next.
-    /// Fewer than that where there are fewer bands of tiles, or less of K, to deal out.
+    /// The shards of up to `arrays` arrays, in the order in which exact sums pass from array to
+    /// array. There are fewer shards than arrays if there are fewer bands of tiles, or if K is
+    /// shorter.
     ///
     /// # Panics
-    /// When `role` is no product, or `arrays` is 0.
+    /// When `role` is not one of [`Role::GEMMS`], or `arrays` is 0.
     pub fn shards(self, role: Role, arrays: usize) -> Vec<Shard> {
         assert!(arrays > 0, "at least one array");
         match role {
@@ -49,26 +56,26 @@ impl Schedule {
                 })
                 .collect(),
             Role::WeightGradient => partition(self.k, arrays).map(Shard::Depth).collect(),
-            Role::HostActivation | Role::HostUpdate => panic!("{} is no product", role.name()),
+            Role::HostActivation | Role::HostUpdate => panic!("{} is not a GEMM", role.name()),
         }
     }
 
-    /// Cycles of a share on an array that waits for nothing.
-    fn shard_cycles(self, config: &ArrayConfig, share: &Shard) -> Cycles {
-        match share {
+    /// Cycles of a shard on an array that never waits for another.
+    fn shard_cycles(self, config: &ArrayConfig, shard: &Shard) -> Cycles {
+        match shard {
             Shard::Tiles(tiles) => self.cycles_of_tiles(config, tiles.iter().copied()),
             Shard::Depth(range) => self.over(range.len()).cycles(config),
         }
     }
 
-    /// Cycles of the array that takes longest.
+    /// Cycles of the slowest of the arrays.
     pub fn sharded_cycles(self, config: &ArrayConfig, role: Role, arrays: usize) -> Cycles {
-        let shares = self.shards(role, arrays);
-        let cycles = shares.iter().map(|share| self.shard_cycles(config, share));
+        let shards = self.shards(role, arrays);
+        let cycles = shards.iter().map(|shard| self.shard_cycles(config, shard));
         cycles.max_by_key(|cycles| cycles.busy).expect("at least one array")
     }
 
-    /// Exact sums that pass from array to array, each of `ArrayConfig::sum_bits` bits.
+    /// Number of exact sums that pass from array to array, each of [`ArrayConfig::sum_bits`] bits.
     pub fn sums_handed_on(self, role: Role, arrays: usize) -> u64 {
         match role {
             Role::WeightGradient => ((arrays.min(self.k) - 1) * self.m * self.n) as u64,
@@ -76,12 +83,13 @@ impl Schedule {
         }
     }
 
-    /// Bands of tiles along lines of A, which lie on the array's columns where it is transposed.
+    /// Number of bands of tiles along the rows of A, which lie on the array's columns if the GEMM
+    /// is transposed.
     fn image_bands(&self) -> usize {
         if self.transposed { self.tiles_across() } else { self.tiles() / self.tiles_across() }
     }
 
-    /// The band of a tile.
+    /// The index of a tile's band along the rows of A.
     fn image_band(&self, tile: usize) -> usize {
         if self.transposed { tile % self.tiles_across() } else { tile / self.tiles_across() }
     }
@@ -90,7 +98,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ArraySpec;
+    use crate::parameters::ArraySpec;
     use crate::schedule::Layout;
 
     fn config(rows: u32, cols: u32) -> ArrayConfig {
@@ -98,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_cover_every_tile_and_every_k_once() {
+    fn shards_cover_every_tile_and_every_k_once() {
         for (rows, cols) in [(1, 1), (3, 5), (8, 4)] {
             let config = config(rows, cols);
             for layout in Layout::ALL {
@@ -106,8 +114,8 @@ mod tests {
                     let schedule = Schedule::laid_out(&config, layout, shape, (8, 16));
                     for role in [Role::Forward, Role::InputGradient] {
                         let mut seen = Vec::new();
-                        for share in schedule.shards(role, arrays) {
-                            let Shard::Tiles(tiles) = share else { panic!("{share:?}") };
+                        for shard in schedule.shards(role, arrays) {
+                            let Shard::Tiles(tiles) = shard else { panic!("{shard:?}") };
                             assert!(!tiles.is_empty());
                             seen.extend(tiles);
                         }
@@ -115,8 +123,8 @@ mod tests {
                         assert!(seen.into_iter().eq(0..schedule.tiles()));
                     }
                     let mut next = 0;
-                    for share in schedule.shards(Role::WeightGradient, arrays) {
-                        let Shard::Depth(range) = share else { panic!("{share:?}") };
+                    for shard in schedule.shards(Role::WeightGradient, arrays) {
+                        let Shard::Depth(range) = shard else { panic!("{shard:?}") };
                         assert!(range.start == next && range.end > next);
                         next = range.end;
                     }
@@ -143,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn one_array_takes_what_one_array_takes() {
+    fn sharding_to_one_array_changes_no_cycles() {
         let config = config(3, 5);
         for role in Role::GEMMS {
             for layout in Layout::ALL {
@@ -155,14 +163,15 @@ mod tests {
     }
 
     #[test]
-    fn images_lie_on_columns_where_the_product_is_transposed() {
+    fn images_lie_on_columns_where_the_gemm_is_transposed() {
         let config = config(8, 4);
         let given = Schedule::new(&config, (2, 5, 40), (8, 8));
         assert_eq!(given.shards(Role::Forward, 2).len(), 1, "one band of rows");
-        let turned = Schedule::laid_out(&config, Layout::Fastest, (12, 90, 40), (8, 8));
-        assert!(turned.transposed);
-        let shares = turned.shards(Role::Forward, 3);
-        assert_eq!(shares[1], Shard::Tiles(vec![1, 4, 7, 10, 13]), "12 lines of A in 3 columns");
+        let transposed = Schedule::laid_out(&config, Layout::Fastest, (12, 90, 40), (8, 8));
+        assert!(transposed.transposed);
+        let shards = transposed.shards(Role::Forward, 3);
+        let expected = Shard::Tiles(vec![1, 4, 7, 10, 13]);
+        assert_eq!(shards[1], expected, "12 rows of A in 3 bands of columns");
     }
 
     #[test]

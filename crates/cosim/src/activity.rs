@@ -1,7 +1,7 @@
-//! Switching activity of a probed netlist: how often each net changed, and how often it was 1.
+//! Switching activity of a netlist with probes: how often each net changed, and how often it was 1.
 //!
-//! Pictures of all nets are compared word by word. Counts are kept bit-sliced, plane k holding bit k
-//! of 32 nets' counts in a word, so that a word without a change costs one comparison and one with
+//! Snapshots of all nets are compared word by word. Counts are bit-sliced: plane k holds bit k of
+//! the counts of 32 nets in each word. A word without a change costs one comparison, a word with
 //! changes a few operations for all its nets together.
 
 /// Switching activity over some cycles.
@@ -9,13 +9,13 @@
 pub struct Activity {
     /// Cycles counted.
     pub cycles: u64,
-    /// Changes of each net between one cycle's settled state and the next one's.
+    /// For each net, the number of changes from one cycle's settled value to the next.
     pub toggles: Vec<u64>,
-    /// Cycles in which each net settled to 1.
+    /// For each net, the number of cycles in which it settled to 1.
     pub ones: Vec<u64>,
 }
 
-/// Counts as pictures come in.
+/// Counts the activity in a sequence of snapshots.
 #[derive(Debug, Default)]
 pub(crate) struct ActivityCounter {
     nets: usize,
@@ -36,26 +36,26 @@ impl ActivityCounter {
         }
     }
 
-    /// A new product: what lies between it and the one before is not counted.
+    /// Starts a new GEMM: changes between the last snapshot and the next one are not counted.
     pub fn restart(&mut self) {
         self.last = None;
     }
 
-    /// The nets at the end of a cycle.
-    pub fn picture(&mut self, picture: &[u32]) {
+    /// Adds a snapshot of the nets at the end of a cycle.
+    pub fn add(&mut self, snapshot: &[u32]) {
         let Some(last) = &mut self.last else {
-            self.last = Some(picture.to_vec());
+            self.last = Some(snapshot.to_vec());
             return;
         };
         self.cycles += 1;
-        for (word, (last, now)) in last.iter_mut().zip(picture).enumerate() {
+        for (word, (last, now)) in last.iter_mut().zip(snapshot).enumerate() {
             self.toggles.add(word, *last ^ *now);
             self.ones.add(word, *now);
             *last = *now;
         }
     }
 
-    /// The counts so far; counting starts anew.
+    /// Returns the counts and resets them.
     pub fn take(&mut self) -> Activity {
         let fresh = Self::new(self.nets);
         let done = std::mem::replace(self, fresh);
@@ -110,13 +110,13 @@ mod tests {
         let mut state = 1_u64;
         let mut last: Option<Vec<u32>> = None;
         for cycle in 0..1000 {
-            let mut picture: Vec<u32> = (0..3)
+            let mut snapshot: Vec<u32> = (0..3)
                 .map(|_| {
                     state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                     (state >> 32) as u32 & (state >> 7) as u32 // fewer ones than zeros
                 })
                 .collect();
-            picture[2] &= 0x3f;
+            snapshot[2] &= 0x3f;
             if cycle == 500 {
                 counter.restart();
                 last = None;
@@ -124,12 +124,12 @@ mod tests {
             if let Some(last) = &last {
                 for net in 0..nets {
                     let bit = |p: &[u32]| u64::from(p[net / 32] >> (net % 32) & 1);
-                    toggles[net] += bit(last) ^ bit(&picture);
-                    ones[net] += bit(&picture);
+                    toggles[net] += bit(last) ^ bit(&snapshot);
+                    ones[net] += bit(&snapshot);
                 }
             }
-            counter.picture(&picture);
-            last = Some(picture);
+            counter.add(&snapshot);
+            last = Some(snapshot);
         }
         let activity = counter.take();
         assert_eq!(activity, Activity { cycles: 998, toggles, ones });

@@ -1,5 +1,5 @@
-//! The checked engine: RTL and reference, compared on every product in full or on a sample of
-//! tiles.
+//! The checked engine: compares RTL and reference, on all tiles of every GEMM or on a sample of
+//! them.
 
 use flexmac_array::{Cycles, Schedule};
 use flexmac_engine::{
@@ -10,16 +10,19 @@ use flexmac_fxp::Counters;
 
 use crate::error::SimulationError;
 use crate::raw_floats::RawFloats;
-use crate::rtl::{RtlEngine, Tiles};
+use crate::rtl::{RtlEngine, SimulatedTiles};
 use crate::sampled;
-use crate::waves::{Case, Waves};
+use crate::waves::{FailingGemm, Waves};
 
-/// Called with the product on which RTL and reference differ; returns a command that replays it.
+/// Called with the GEMM on which RTL and reference differ. Returns a command that replays it, if
+/// any.
 pub type ReplayHook<T = i32> = Box<dyn FnMut(&Gemm<'_, T>) -> Option<String> + Send>;
 
-/// Runs every product on both engines, side by side, and compares every result bit, every counter
-/// and every cycle count; returns the RTL's. With a rate below 1 only a sample of tiles runs on the
-/// RTL; what is returned then is the reference's, cycles from the model.
+/// Runs every GEMM on the RTL and on the reference, in parallel, and compares every result, sum,
+/// counter and cycle count. Returns what the RTL computed.
+///
+/// With a rate below 1, only a sample of tiles runs on the RTL. Then results and counters are the
+/// reference's, and cycles those of the cycle model.
 pub struct CheckedEngine {
     rtl: RtlEngine,
     reference: ReferenceEngine,
@@ -30,7 +33,7 @@ pub struct CheckedEngine {
 }
 
 impl CheckedEngine {
-    /// Checks `rtl` against a reference of the same configuration.
+    /// Checks `rtl` against the reference of the same configuration, layout and number of arrays.
     pub fn new(rtl: RtlEngine) -> Self {
         let reference = ReferenceEngine::new(rtl.config().clone())
             .with_layout(rtl.layout())
@@ -39,32 +42,32 @@ impl CheckedEngine {
         Self { rtl, reference, sample, replay: None, float_replay: None, waves: None }
     }
 
-    /// Checks each tile with probability `rate`, above 0 and at most 1, in place of all of them.
-    /// The tiles follow from the products' seeds. `None` if the rate is not one.
+    /// Checks each tile with probability `rate`. The sample depends only on the seed paths of the
+    /// GEMMs. `None` unless 0 < `rate` <= 1.
     #[must_use]
     pub fn with_rate(self, rate: f64) -> Option<Self> {
         Some(Self { sample: Sample::new(rate)?, ..self })
     }
 
-    /// The engine that is checked.
+    /// The engine under check.
     pub fn rtl_mut(&mut self) -> &mut RtlEngine {
         &mut self.rtl
     }
 
-    /// When a product differs, runs the tile that does once more with waves.
+    /// On a mismatch, runs the failing tile again and records waves.
     #[must_use]
     pub fn with_waves(self, waves: Waves) -> Self {
         Self { waves: Some(waves), ..self }
     }
 
-    /// Calls `hook` when a product differs, so that the caller can save it.
+    /// On a mismatch of integers, calls `hook`, so that the caller can save the GEMM.
     #[must_use]
     pub fn with_replay(mut self, hook: ReplayHook) -> Self {
         self.replay = Some(hook);
         self
     }
 
-    /// Like [`Self::with_replay`], for an array of floats.
+    /// Like [`Self::with_replay`], for GEMMs of floats.
     #[must_use]
     pub fn with_float_replay(mut self, hook: ReplayHook<f32>) -> Self {
         self.float_replay = Some(hook);
@@ -73,14 +76,14 @@ impl CheckedEngine {
 }
 
 impl Engine<i32> for CheckedEngine {
-    fn gemm(&mut self, product: &Gemm<'_, i32>) -> Result<GemmResult<i32>, EngineError> {
-        let lowered = lower(self.rtl.config(), self.rtl.layout(), product)?;
+    fn gemm(&mut self, gemm: &Gemm<'_, i32>) -> Result<GemmResult<i32>, EngineError> {
+        let lowered = lower(self.rtl.config(), self.rtl.layout(), gemm)?;
         if !self.sample.is_all() {
             let Self { rtl, reference, sample, .. } = self;
             let checked = sampled::gemm(rtl, reference, *sample, &lowered)?;
-            return checked.map_err(|difference| self.mismatch(product, &lowered, difference));
+            return checked.map_err(|difference| self.mismatch(gemm, &lowered, difference));
         }
-        // The sums are compared too: they show an error that rounding would hide.
+        // Compare the sums too: they show errors that rounding hides.
         let with_sums = IntegerGemm { keep_sums: true, ..lowered };
         let Self { rtl, reference, .. } = self;
         let (expected, found) =
@@ -89,15 +92,15 @@ impl Engine<i32> for CheckedEngine {
         let mut found = match found {
             Err(error @ SimulationError::Hang { .. }) => {
                 let difference = Difference::Hang(error.to_string());
-                return Err(self.mismatch(product, &lowered, difference));
+                return Err(self.mismatch(gemm, &lowered, difference));
             }
             result => result?,
         };
         if let Some(difference) = compare(&lowered, &expected, &found) {
-            return Err(self.mismatch(product, &lowered, difference));
+            return Err(self.mismatch(gemm, &lowered, difference));
         }
         found.stats.tiles_checked = found.stats.tiles;
-        if !product.keep_sums {
+        if !gemm.keep_sums {
             found.sums = None;
         }
         Ok(found)
@@ -109,23 +112,23 @@ impl Engine<i32> for CheckedEngine {
 }
 
 impl Engine<f32> for CheckedEngine {
-    fn gemm(&mut self, product: &Gemm<'_, f32>) -> Result<GemmResult<f32>, EngineError> {
-        let schedule = lower_float(self.rtl.config(), product)?;
+    fn gemm(&mut self, gemm: &Gemm<'_, f32>) -> Result<GemmResult<f32>, EngineError> {
+        let schedule = lower_float(self.rtl.config(), gemm)?;
         let checked = if self.sample.is_all() {
-            self.all_floats(schedule, product)?
+            self.all_floats(schedule, gemm)?
         } else {
             let Self { rtl, reference, sample, .. } = self;
-            sampled::gemm_floats(rtl, reference, *sample, (schedule, product))?
+            sampled::gemm_floats(rtl, reference, *sample, (schedule, gemm))?
         };
         let difference = match checked {
-            Ok(outcome) => return Ok(outcome),
+            Ok(result) => return Ok(result),
             Err(difference) => difference,
         };
-        let replay = self.float_replay.as_mut().and_then(|hook| hook(product));
+        let replay = self.float_replay.as_mut().and_then(|hook| hook(gemm));
         let waves =
-            self.show(|waves, engine| engine.show_floats(waves, (schedule, product), &difference));
-        let product = format!("array {}, {}", self.rtl.config().summary(), shapes(product));
-        Err(EngineError::Mismatch(Box::new(Mismatch { difference, product, replay, waves })))
+            self.dump(|waves, engine| engine.dump_floats(waves, (schedule, gemm), &difference));
+        let gemm = format!("array {}, {}", self.rtl.config().summary(), shapes(gemm));
+        Err(EngineError::Mismatch(Box::new(Mismatch { difference, gemm, replay, waves })))
     }
 
     fn name(&self) -> &'static str {
@@ -133,8 +136,8 @@ impl Engine<f32> for CheckedEngine {
     }
 }
 
-fn shapes<T>(product: &Gemm<'_, T>) -> String {
-    let (a, b) = (product.a.values.dim(), product.b.values.dim());
+fn shapes<T>(gemm: &Gemm<'_, T>) -> String {
+    let (a, b) = (gemm.a.values.dim(), gemm.b.values.dim());
     format!("({}, {}) x ({}, {})", a.0, a.1, b.0, b.1)
 }
 
@@ -142,17 +145,17 @@ impl CheckedEngine {
     fn all_floats(
         &mut self,
         schedule: Schedule,
-        product: &Gemm<'_, f32>,
+        gemm: &Gemm<'_, f32>,
     ) -> Result<Result<GemmResult<f32>, Difference>, EngineError> {
         let Self { rtl, reference, .. } = self;
         let (expected, found) =
-            rayon::join(|| reference.gemm(product), || rtl.float_gemm(schedule, product));
+            rayon::join(|| reference.gemm(gemm), || rtl.float_gemm(schedule, gemm));
         let expected = expected?;
         let mut found = match found {
             Err(error @ SimulationError::Hang { .. }) => {
                 return Ok(Err(Difference::Hang(error.to_string())));
             }
-            outcome => outcome?,
+            result => result?,
         };
         found.stats.tiles_checked = found.stats.tiles;
         Ok(match compare_floats(&schedule, &expected, &found) {
@@ -163,29 +166,29 @@ impl CheckedEngine {
 
     fn mismatch(
         &mut self,
-        product: &Gemm<'_, i32>,
+        gemm: &Gemm<'_, i32>,
         lowered: &IntegerGemm<'_>,
         difference: Difference,
     ) -> EngineError {
-        let replay = self.replay.as_mut().and_then(|hook| hook(product));
-        let waves = self.show(|waves, engine| engine.show_integers(waves, lowered, &difference));
-        let product = self.describe(product);
-        EngineError::Mismatch(Box::new(Mismatch { difference, product, replay, waves }))
+        let replay = self.replay.as_mut().and_then(|hook| hook(gemm));
+        let waves = self.dump(|waves, engine| engine.dump_integers(waves, lowered, &difference));
+        let gemm = self.describe(gemm);
+        EngineError::Mismatch(Box::new(Mismatch { difference, gemm, replay, waves }))
     }
 
-    /// What `show` makes of the waves, if they were asked for. The difference is the news: a failure
-    /// here is part of its report.
-    fn show(
+    /// Records waves with `record`, if they were requested. A failure does not hide the mismatch;
+    /// it becomes part of the report.
+    fn dump(
         &mut self,
-        show: impl FnOnce(&Waves, &mut Self) -> Result<WaveDump, EngineError>,
+        record: impl FnOnce(&Waves, &mut Self) -> Result<WaveDump, EngineError>,
     ) -> Option<WaveDump> {
         let waves = self.waves.take()?;
-        let shown = show(&waves, self).unwrap_or_else(|error| WaveDump::Failed(error.to_string()));
+        let dump = record(&waves, self).unwrap_or_else(|error| WaveDump::Failed(error.to_string()));
         self.waves = Some(waves);
-        Some(shown)
+        Some(dump)
     }
 
-    fn show_integers(
+    fn dump_integers(
         &mut self,
         waves: &Waves,
         lowered: &IntegerGemm<'_>,
@@ -194,65 +197,66 @@ impl CheckedEngine {
         let config = self.rtl.config();
         let tiles = self.sample.of(lowered.seed, lowered.schedule.tiles());
         let expected = self.reference.integer_gemm(lowered)?.values;
-        let compare =
-            |part: &Tiles| sampled::compare(config, lowered, &expected, std::slice::from_ref(part));
-        // The sums are compared too.
+        let compare = |part: &SimulatedTiles| {
+            sampled::compare(config, lowered, &expected, std::slice::from_ref(part))
+        };
+        // Compare the sums too.
         let lowered = IntegerGemm { keep_sums: true, ..*lowered };
-        let case = Case { lowered: &lowered, tiles: &tiles, compare: &compare };
-        Ok(waves.show(&self.rtl, &case, difference)?)
+        let failing = FailingGemm { lowered: &lowered, tiles: &tiles, compare: &compare };
+        Ok(waves.record(&self.rtl, &failing, difference)?)
     }
 
-    fn show_floats(
+    fn dump_floats(
         &mut self,
         waves: &Waves,
-        (schedule, product): (Schedule, &Gemm<'_, f32>),
+        (schedule, gemm): (Schedule, &Gemm<'_, f32>),
         difference: &Difference,
     ) -> Result<WaveDump, EngineError> {
         let config = self.rtl.config();
-        let tiles = self.sample.of(product.seed, schedule.tiles());
-        let expected = self.reference.gemm(product)?.values;
-        let compare = |part: &Tiles| {
+        let tiles = self.sample.of(gemm.seed, schedule.tiles());
+        let expected = self.reference.gemm(gemm)?.values;
+        let compare = |part: &SimulatedTiles| {
             sampled::compare_floats(config, &schedule, &expected, std::slice::from_ref(part))
         };
-        let raw = RawFloats::new(product);
+        let raw = RawFloats::new(gemm);
         let lowered = raw.lowered(schedule);
-        let case = Case { lowered: &lowered, tiles: &tiles, compare: &compare };
-        Ok(waves.show(&self.rtl, &case, difference)?)
+        let failing = FailingGemm { lowered: &lowered, tiles: &tiles, compare: &compare };
+        Ok(waves.record(&self.rtl, &failing, difference)?)
     }
 
-    fn describe(&self, product: &Gemm<'_, i32>) -> String {
-        let (a, b) = (&product.a, &product.b);
+    fn describe(&self, gemm: &Gemm<'_, i32>) -> String {
+        let (a, b) = (&gemm.a, &gemm.b);
         format!(
             "array {}, {}, A {} bits {}, B {} bits {}, rounding {}, seed {} (iteration {}, \
              layer {}, {})",
             self.rtl.config().summary(),
-            shapes(product),
+            shapes(gemm),
             a.format.bits(),
             a.format,
             b.format.bits(),
             b.format,
-            product.rounding,
-            product.seed.run,
-            product.seed.iteration,
-            product.seed.layer,
-            product.seed.role.name(),
+            gemm.rounding,
+            gemm.seed.run,
+            gemm.seed.iteration,
+            gemm.seed.layer,
+            gemm.seed.role.name(),
         )
     }
 }
 
-/// The first difference in results, sums, counters and cycles.
+/// The first difference in results, sums, counters or cycles.
 fn compare(
     lowered: &IntegerGemm<'_>,
     expected: &GemmResult<i32>,
     found: &GemmResult<i32>,
 ) -> Option<Difference> {
-    let sums = expected.sums.as_ref().expect("asked for above");
+    let sums = expected.sums.as_ref().expect("requested above");
     let pairs = || expected.values.indexed_iter().zip(found.values.iter());
     if let Some(((at, reference), rtl)) = pairs().find(|((_, a), b)| a != b) {
-        let place = lowered.schedule.position(at);
+        let position = lowered.schedule.position(at);
         return Some(Difference::Value {
             at,
-            tile: (place.tile, place.row, place.col),
+            tile: (position.tile, position.row, position.col),
             expected: *reference,
             found: *rtl,
             format: lowered.out,
@@ -261,7 +265,7 @@ fn compare(
             count: pairs().filter(|((_, a), b)| a != b).count(),
         });
     }
-    let rtl_sums = found.sums.as_ref().expect("asked for above");
+    let rtl_sums = found.sums.as_ref().expect("requested above");
     let (rows, cols) = sums.dim();
     for at in (0..rows).flat_map(|row| (0..cols).map(move |col| (row, col))) {
         let (expected, found) = (sums.get(at.0, at.1), rtl_sums.get(at.0, at.1));
@@ -272,7 +276,7 @@ fn compare(
     compare_stats(&expected.stats, &found.stats)
 }
 
-/// Every bit of every result counts, the sign of a zero too; a NaN is one number here.
+/// Like [`compare`], of floats. All bits must be equal, including the sign of a zero.
 fn compare_floats(
     schedule: &Schedule,
     expected: &GemmResult<f32>,
@@ -281,10 +285,10 @@ fn compare_floats(
     let pairs = || expected.values.indexed_iter().zip(found.values.iter());
     let differs = |(a, b): (f32, f32)| a.to_bits() != b.to_bits();
     if let Some(((at, reference), rtl)) = pairs().find(|((_, a), b)| differs((**a, **b))) {
-        let place = schedule.position(at);
+        let position = schedule.position(at);
         return Some(Difference::Float {
             at,
-            tile: (place.tile, place.row, place.col),
+            tile: (position.tile, position.row, position.col),
             expected: *reference,
             found: *rtl,
             count: pairs().filter(|((_, a), b)| differs((**a, **b))).count(),
@@ -297,7 +301,7 @@ fn compare_stats(expected: &Stats, found: &Stats) -> Option<Difference> {
     compare_counts((expected.counters, expected.cycles), (found.counters, found.cycles))
 }
 
-/// Counters, then cycles.
+/// Compares counters, then cycles.
 pub(crate) fn compare_counts(
     expected: (Counters, Cycles),
     found: (Counters, Cycles),

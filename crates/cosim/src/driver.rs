@@ -1,4 +1,5 @@
-//! The pins of `flexmac_core`: clock, handshakes, operand banks. Knows beats, not products.
+//! Drives the pins of `flexmac_core`: clock, handshakes, operand banks. It handles single beats;
+//! what they mean is up to `simulate.rs`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,22 +15,30 @@ use crate::activity::{Activity, ActivityCounter};
 use crate::error::SimulationError;
 use crate::pack::{DEAD, get_signed, put_bits};
 
-/// What a model is built from.
+/// The cache of models: `$FLEXMAC_CACHE`, else `$XDG_CACHE_HOME/flexmac`, else `~/.cache/flexmac`.
+///
+/// # Errors
+/// [`verilated::Error::NoCacheFolder`] if neither variable is set and there is no home folder.
+pub fn model_cache() -> Result<Cache, verilated::Error> {
+    Cache::of_application("flexmac")
+}
+
+/// The kind of design that a model is built from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Build<'a> {
-    /// RTL, with waves of every cycle if a file is named.
+    /// RTL. If a file is named, waves of every cycle are written to it.
     Rtl(Option<&'a Path>),
-    /// A mapped netlist with its cells' models. If it is probed, pictures of its nets are counted.
+    /// A mapped netlist with the models of its cells. If it has probes, its activity is counted.
     Gates,
 }
 
-/// How often a handshake is late, for tests: each cycle each channel is held back with this
+/// Random delays of handshakes, for tests: in each cycle, each channel is held back with a given
 /// probability, from a seeded stream.
 #[derive(Debug, Clone, Copy)]
 pub struct Stalls {
     /// Seed of the stream.
     pub seed: u64,
-    /// Chance of being late, in 256ths.
+    /// Probability of a delay per cycle, in 256ths.
     pub chance: u8,
 }
 
@@ -41,26 +50,26 @@ impl Stalls {
     }
 }
 
-/// What moves at the coming clock edge.
+/// The transfers that happen at the coming clock edge.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Handshakes {
     pub command: bool,
     pub preload: bool,
     pub seed: bool,
     pub result: bool,
-    /// Operand addresses that the core reads.
+    /// Addresses of A and B, if the core reads operands.
     pub read: Option<(usize, usize)>,
     pub busy: bool,
 }
 
-/// An input channel: a beat may be waiting, and may be late.
+/// An input channel with a valid-ready handshake.
 #[derive(Debug, Clone, Copy)]
 struct Channel {
     valid: InPort,
     ready: OutPort,
-    /// A beat is on the data pins, or will be as soon as it is not late any more.
+    /// A beat is on the data pins, but `valid` may still be delayed.
     waiting: bool,
-    /// `valid` is high; it stays so until the beat is accepted.
+    /// `valid` is high. It stays high until the beat is accepted.
     raised: bool,
 }
 
@@ -74,18 +83,18 @@ impl Channel {
         })
     }
 
-    /// Whether the beat moves at the coming edge.
-    fn fires(&self, model: &Model) -> bool {
+    /// Whether the beat is transferred at the coming edge.
+    fn transfers(&self, model: &Model) -> bool {
         self.raised && model.get(self.ready) == 1
     }
 
-    /// The beat moved: the next one, if any, is not on offer yet.
-    fn taken(&mut self) {
+    /// Lowers `valid`: the beat was accepted, and there is no other one yet.
+    fn clear(&mut self) {
         self.waiting = false;
         self.raised = false;
     }
 
-    /// Drives `valid`, unless the beat is late.
+    /// Drives `valid`: raises it if a beat is waiting and not delayed.
     fn drive(&mut self, model: &mut Model, late: bool) {
         self.raised |= self.waiting && !late;
         model.set(self.valid, u64::from(self.raised));
@@ -122,7 +131,7 @@ struct Ports {
     counters: [OutPort; COUNTERS.len()],
 }
 
-/// Counter ports, in the order [`Driver::counters`] reads them.
+/// Counter ports, in the order in which [`Driver::counters`] reads them.
 const COUNTERS: [&str; 10] = [
     "ctr_busy_o",
     "ctr_compute_o",
@@ -178,7 +187,7 @@ impl Ports {
     }
 }
 
-/// One model of the core and its pins.
+/// One model of the core, and its pins.
 pub(crate) struct Driver {
     model: Model,
     ports: Ports,
@@ -190,19 +199,19 @@ pub(crate) struct Driver {
     stalls: Option<Stalls>,
     traced: bool,
     probes: Option<Probes>,
-    /// Half clock periods since the model was made: the time axis of a trace.
+    /// Half clock periods since the model was created: the time axis of waves.
     time: u64,
     sum_bits: u32,
     cols: usize,
-    /// Images of wide ports, kept to avoid allocating per beat.
-    images: Images,
+    /// Buffers for wide ports, reused for every beat.
+    buffers: PortBuffers,
 }
 
-/// The picture of all nets that a probed netlist takes on demand.
+/// The probes of a netlist, which take a snapshot of all nets on request.
 struct Probes {
     trigger: InPort,
-    picture: BusOut,
-    image: Vec<u32>,
+    snapshot: BusOut,
+    words: Vec<u32>,
     counter: ActivityCounter,
 }
 
@@ -212,17 +221,17 @@ impl Probes {
         if !library.ports().iter().any(|port| port.name == PROBE_TRIGGER) {
             return Ok(None);
         }
-        let picture = library.port(PROBE_PICTURE)?.bus_output()?;
+        let snapshot = library.port(PROBE_PICTURE)?.bus_output()?;
         Ok(Some(Self {
             trigger: library.port(PROBE_TRIGGER)?.input()?,
-            picture,
-            image: vec![0; picture.words()],
-            counter: ActivityCounter::new(picture.bits() as usize),
+            snapshot,
+            words: vec![0; snapshot.words()],
+            counter: ActivityCounter::new(snapshot.bits() as usize),
         }))
     }
 }
 
-struct Images {
+struct PortBuffers {
     preload: Vec<u32>,
     seed: Vec<u32>,
     result: Vec<u32>,
@@ -252,19 +261,19 @@ impl Driver {
         };
         let mut spec = BuildSpec::new(TOP).trace(kind);
         if matches!(build, Build::Gates) {
-            // Hundreds of bytes of C++ for each cell: small files, and no time spent on loops that
-            // are not there.
+            // A netlist gives hundreds of bytes of C++ per cell: compile it in small files, and
+            // with -O1, since there are no loops to optimize.
             for flag in ["-Wno-lint", "--output-split", "20000", "--output-split-cfuncs", "2000"] {
                 spec = spec.verilator_flag(flag);
             }
             spec = spec.cxx_flags(["-O1"]);
         }
         for file in sources {
-            // Verilator sees one flat folder; module and file names agree.
+            // Verilator gets one flat folder, in which file names equal module names.
             let name = file.path.rsplit('/').next().unwrap_or(&file.path);
             spec = spec.source(name, &file.text);
         }
-        let library = spec.build(&Cache::from_env()?)?;
+        let library = spec.build(&model_cache()?)?;
         check_ports(config, &library).map_err(|source| SimulationError::Design {
             summary: config.summary(),
             source: Box::new(source),
@@ -272,20 +281,19 @@ impl Driver {
         Self::load(config, &library, trace, POWER_UP_SEED)
     }
 
-    /// Time of the last evaluation on the axis of the waves, in half clock periods; none without
-    /// waves.
+    /// Time of the last evaluation in the waves, in half clock periods; none without waves.
     pub fn wave_time(&self) -> Option<u64> {
-        // Reset has evaluated.
+        // At least 1: reset evaluates the model.
         self.traced.then(|| self.time - 1)
     }
 
-    /// Closes the waves; a full disk is noticed here at the latest.
+    /// Closes the waves. Reports a full disk, if that has not happened before.
     pub fn close_waves(&mut self) -> Result<(), SimulationError> {
         self.traced = false;
         Ok(self.model.trace_close()?)
     }
 
-    /// Another instance of this model, number `index`, reset and without waves.
+    /// Creates another instance of this model, number `index`, reset and without waves.
     pub fn another(&self, config: &ArrayConfig, index: u64) -> Result<Self, SimulationError> {
         Self::load(config, self.model.library(), None, POWER_UP_SEED + index)
     }
@@ -297,21 +305,21 @@ impl Driver {
         trace: Option<&Path>,
         power_up: u64,
     ) -> Result<Self, SimulationError> {
-        // Registers that reset does not reach must not matter: they start at random.
+        // Registers without reset must not matter, so they start with random values.
         let mut model = library.model(PowerUp::Random(power_up))?;
         if let Some(path) = trace {
             model.trace_open(path)?;
         }
         let ports = Ports::new(&model)?;
-        let image = |port: BusIn| vec![0; port.words()];
-        let images = Images {
-            preload: image(ports.pre_data),
-            seed: image(ports.seed_data),
+        let buffer = |port: BusIn| vec![0; port.words()];
+        let buffers = PortBuffers {
+            preload: buffer(ports.pre_data),
+            seed: buffer(ports.seed_data),
             result: vec![0; ports.res_data.words()],
             sum: vec![0; ports.sum_data.words()],
             sum_valid: vec![0; ports.sum_valid.words()],
-            no_operand_a: image(ports.op_a),
-            no_operand_b: image(ports.op_b),
+            no_operand_a: buffer(ports.op_a),
+            no_operand_b: buffer(ports.op_b),
         };
         let mut driver = Self {
             command: Channel::new(&model, "cmd")?,
@@ -327,36 +335,38 @@ impl Driver {
             time: 0,
             sum_bits: config.sum_bits(),
             cols: config.cols(),
-            images,
+            buffers,
         };
         driver.reset()?;
         Ok(driver)
     }
 
-    /// Whether every cycle is written to waves or counted as activity.
-    pub fn watched(&self) -> bool {
+    /// Whether waves are written or activity is counted.
+    pub fn is_observed(&self) -> bool {
         self.traced || self.probes.is_some()
     }
 
-    /// Counts the switching activity from here on, if the model has probes.
+    /// Restarts the counting of activity, if the model has probes: skips the change since the last
+    /// cycle.
     pub fn restart_activity(&mut self) {
         if let Some(probes) = &mut self.probes {
             probes.counter.restart();
         }
     }
 
-    /// Takes a picture of the nets as they settled in this cycle, if the model has probes.
+    /// Counts the activity of this cycle, if the model has probes: takes a snapshot of the settled
+    /// nets.
     pub fn count_activity(&mut self) -> Result<(), SimulationError> {
         let Some(probes) = &mut self.probes else { return Ok(()) };
         self.model.set(probes.trigger, 1);
         self.model.eval()?;
         self.model.set(probes.trigger, 0);
-        self.model.read_bus(probes.picture, &mut probes.image);
-        probes.counter.picture(&probes.image);
+        self.model.read_bus(probes.snapshot, &mut probes.words);
+        probes.counter.add(&probes.words);
         Ok(())
     }
 
-    /// The activity counted since it was last taken; none without probes.
+    /// Returns the activity counted so far and resets it; none without probes.
     pub fn take_activity(&mut self) -> Option<Activity> {
         self.probes.as_mut().map(|probes| probes.counter.take())
     }
@@ -378,7 +388,7 @@ impl Driver {
 
     /// Sets the mode and clears the counters, with the core idle.
     pub fn start(&mut self, requantizer: &Requantizer) -> Result<(), SimulationError> {
-        // Beyond these limits a shift changes nothing: flexmac_fxp::Requantizer clamps alike.
+        // Larger shifts give the same results; `flexmac_fxp::Requantizer` has the same limits.
         let shift = i64::from(requantizer.shift).clamp(-31, i64::from(self.sum_bits) + 24);
         let model = &mut self.model;
         model.set(self.ports.mode_shift, shift as u64 & 0xff); // two's complement of 8 bits
@@ -386,7 +396,7 @@ impl Driver {
         model.set(self.ports.mode_round, requantizer.rounding.encoding().into());
         model.set(self.ports.ctr_clear, 1);
         for channel in [&mut self.command, &mut self.preload, &mut self.seed] {
-            channel.taken();
+            channel.clear();
             channel.drive(model, false);
         }
         self.settle()?;
@@ -396,18 +406,19 @@ impl Driver {
         Ok(())
     }
 
-    /// Lets the pins settle in the low half of the clock and says what moves at the coming edge.
+    /// Lets the pins settle in the low phase of the clock, and returns the transfers of the coming
+    /// edge.
     pub fn settle(&mut self) -> Result<Handshakes, SimulationError> {
         self.model.set(self.ports.clk, 0);
         self.evaluate()?;
         let (model, ports) = (&self.model, &self.ports);
         let reads = model.get(ports.op_ren) == 1;
         Ok(Handshakes {
-            command: self.command.fires(model),
-            preload: self.preload.fires(model),
-            seed: self.seed.fires(model),
+            command: self.command.transfers(model),
+            preload: self.preload.transfers(model),
+            seed: self.seed.transfers(model),
             result: self.result_ready && model.get(ports.res_valid) == 1,
-            // Addresses have at most 16 bits.
+            // Cannot truncate: addresses have at most 16 bits.
             read: reads.then(|| {
                 (model.get(ports.op_addr_a) as usize, model.get(ports.op_addr_b) as usize)
             }),
@@ -415,7 +426,7 @@ impl Driver {
         })
     }
 
-    /// The rising edge.
+    /// The rising edge of the clock.
     pub fn clock_edge(&mut self) -> Result<(), SimulationError> {
         self.model.set(self.ports.clk, 1);
         self.evaluate()
@@ -430,7 +441,7 @@ impl Driver {
         Ok(())
     }
 
-    /// After an edge: raises what is on offer and not late, and says whether results are taken.
+    /// After an edge: drives all valid signals, and ready for results.
     pub fn drive(&mut self) {
         let mut late = || self.stalls.as_mut().is_some_and(Stalls::late);
         self.command.drive(&mut self.model, late());
@@ -443,15 +454,15 @@ impl Driver {
         }
     }
 
-    /// Answers the read of the edge just passed; `None` is an address beyond the bank.
+    /// Answers the read requested at the last edge. `None` is an address outside the bank.
     pub fn answer_read(&mut self, a: Option<&[u32]>, b: Option<&[u32]>) {
-        self.model.write_bus(self.ports.op_a, a.unwrap_or(&self.images.no_operand_a));
-        self.model.write_bus(self.ports.op_b, b.unwrap_or(&self.images.no_operand_b));
+        self.model.write_bus(self.ports.op_a, a.unwrap_or(&self.buffers.no_operand_a));
+        self.model.write_bus(self.ports.op_b, b.unwrap_or(&self.buffers.no_operand_b));
     }
 
-    /// Puts the next command on offer, or none.
-    pub fn offer_command(&mut self, command: Option<&Command>, schedule: &Schedule, bias: bool) {
-        self.command.taken();
+    /// Presents the next command, if there is one.
+    pub fn present_command(&mut self, command: Option<&Command>, schedule: &Schedule, bias: bool) {
+        self.command.clear();
         let Some(command) = command else { return };
         let base = match (command.first, bias) {
             (true, false) => 0,
@@ -471,47 +482,48 @@ impl Driver {
         self.command.waiting = true;
     }
 
-    /// Puts the next preload beat on offer, one sum per live column, or none.
-    pub fn offer_preload(&mut self, beat: Option<impl Iterator<Item = i128>>) {
-        self.preload.taken();
+    /// Presents the next preload beat, one sum per live column, if there is one.
+    pub fn present_preload(&mut self, beat: Option<impl Iterator<Item = i128>>) {
+        self.preload.clear();
         let Some(beat) = beat else { return };
-        self.images.preload.fill(0);
+        self.buffers.preload.fill(0);
         let mut offset = 0;
-        // Dead columns get what would show if it counted.
+        // Dead columns get a value that would show if the array used it.
         for sum in beat.chain(std::iter::repeat(DEAD)).take(self.cols) {
-            put_bits(&mut self.images.preload, offset, self.sum_bits, sum);
+            put_bits(&mut self.buffers.preload, offset, self.sum_bits, sum);
             offset += self.sum_bits as usize;
         }
-        self.model.write_bus(self.ports.pre_data, &self.images.preload);
+        self.model.write_bus(self.ports.pre_data, &self.buffers.preload);
         self.preload.waiting = true;
     }
 
-    /// Puts the next seed beat on offer, one per column, or none.
-    pub fn offer_seed(&mut self, beat: Option<impl Iterator<Item = u32>>) {
-        self.seed.taken();
+    /// Presents the next seed beat, one seed per column, if there is one.
+    pub fn present_seed(&mut self, beat: Option<impl Iterator<Item = u32>>) {
+        self.seed.clear();
         let Some(beat) = beat else { return };
-        for (word, seed) in self.images.seed.iter_mut().zip(beat) {
+        for (word, seed) in self.buffers.seed.iter_mut().zip(beat) {
             *word = seed;
         }
-        self.model.write_bus(self.ports.seed_data, &self.images.seed);
+        self.model.write_bus(self.ports.seed_data, &self.buffers.seed);
         self.seed.waiting = true;
     }
 
-    /// The result beat on the pins: one value per column.
+    /// The result beat on the pins, one value per column.
     pub fn results(&mut self) -> impl Iterator<Item = i32> {
-        self.model.read_bus(self.ports.res_data, &mut self.images.result);
+        self.model.read_bus(self.ports.res_data, &mut self.buffers.result);
         // Each word is one 32-bit value.
-        self.images.result.iter().map(|word| *word as i32)
+        self.buffers.result.iter().map(|word| *word as i32)
     }
 
-    /// The exact sums on the pins, by column: each column shows its own in its own time.
+    /// The exact sums on the pins, as (column, sum). Columns present their sums in different
+    /// cycles.
     pub fn sums(&mut self) -> impl Iterator<Item = (usize, i128)> {
-        self.model.read_bus(self.ports.sum_valid, &mut self.images.sum_valid);
-        let valid = &self.images.sum_valid;
+        self.model.read_bus(self.ports.sum_valid, &mut self.buffers.sum_valid);
+        let valid = &self.buffers.sum_valid;
         if valid.iter().any(|word| *word != 0) {
-            self.model.read_bus(self.ports.sum_data, &mut self.images.sum);
+            self.model.read_bus(self.ports.sum_data, &mut self.buffers.sum);
         }
-        let (image, bits) = (&self.images.sum, self.sum_bits);
+        let (image, bits) = (&self.buffers.sum, self.sum_bits);
         (0..self.cols)
             .filter(|column| valid[column / 32] >> (column % 32) & 1 == 1)
             .map(move |column| (column, get_signed(image, column * bits as usize, bits)))
@@ -532,8 +544,8 @@ impl Driver {
     }
 }
 
-/// Checks the ports whose width follows from the configuration: driving a design of another one
-/// would give wrong results without a word.
+/// Checks the widths of all ports that depend on the configuration. Without it, a design of another
+/// configuration would silently give wrong results.
 fn check_ports(config: &ArrayConfig, library: &Library) -> Result<(), verilated::Error> {
     for (name, bits) in flexmac_rtlgen::port_bits(config) {
         library.port(name)?.expect_bits(bits)?;
@@ -541,10 +553,10 @@ fn check_ports(config: &ArrayConfig, library: &Library) -> Result<(), verilated:
     Ok(())
 }
 
-/// Input of a probed netlist whose rising edge takes a picture of all nets.
+/// The input of a netlist with probes whose rising edge takes a snapshot of all nets.
 pub const PROBE_TRIGGER: &str = "flexmac_probe_i";
-/// Output of a probed netlist that holds the picture.
+/// The output of a netlist with probes that holds the snapshot.
 pub const PROBE_PICTURE: &str = "flexmac_probe_o";
 
-/// Any seed will do; a fixed one makes runs repeatable.
+/// An arbitrary, fixed seed, so that runs are repeatable.
 const POWER_UP_SEED: u64 = 2016;

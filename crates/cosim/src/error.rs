@@ -1,11 +1,11 @@
-//! What can go wrong between a GEMM and the simulated hardware, by subject.
+//! Errors of simulation, bus and bundles.
 
 use std::path::PathBuf;
 
 use flexmac_engine::{EngineError, GemmError};
 use thiserror::Error;
 
-/// Why a simulation gave no results.
+/// Why a simulation failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SimulationError {
@@ -18,7 +18,7 @@ pub enum SimulationError {
     /// The model could not be built, loaded, driven or traced.
     #[error(transparent)]
     Verilated(#[from] verilated::Error),
-    /// The Verilog is not a design of the configuration that came with it.
+    /// The Verilog is not a design of the given configuration.
     #[error(
         "rtl: the Verilog does not match its configuration ({summary}): {source}; generate the \
          design again"
@@ -37,20 +37,20 @@ pub enum SimulationError {
     Hang {
         /// Cycles waited.
         cycles: u64,
-        /// Commands sent so far.
+        /// Commands accepted so far.
         command: usize,
-        /// Commands in all.
+        /// Commands in total.
         commands: usize,
-        /// Cycles the model allows for the whole product.
+        /// Cycles of the whole GEMM according to the cycle model.
         expected: u64,
     },
-    /// The accelerator failed behind its bus.
+    /// An access over the bus failed, or the accelerator reported an error.
     #[error(transparent)]
     Bus(#[from] BusError),
-    /// A file of waves could not be put in place.
+    /// A wave file could not be written.
     #[error("{action} {}: {source}", path.display())]
     Waves {
-        /// What was tried.
+        /// The operation that failed.
         action: &'static str,
         /// The file.
         path: PathBuf,
@@ -59,7 +59,7 @@ pub enum SimulationError {
     },
 }
 
-/// What the accelerator answers over its bus.
+/// A failed bus access, or an error that the accelerator reported.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BusError {
@@ -70,17 +70,17 @@ pub enum BusError {
         access: &'static str,
         /// Byte address.
         address: u32,
-        /// What came instead.
+        /// The response received.
         found: &'static str,
     },
-    /// The accelerator refused a command or found a packet of the wrong length.
+    /// The accelerator rejected a command, or received a packet of the wrong length.
     #[error(
         "top: error code {code} at command {command} since reset (docs/registers.md names the codes)"
     )]
     Device {
-        /// Value of the error register.
+        /// The value of the error register.
         code: u32,
-        /// Number of the command.
+        /// The number of the command.
         command: u32,
     },
     /// A result packet has the wrong number of beats.
@@ -99,30 +99,30 @@ pub enum BusError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BundleError {
-    /// The array cannot compute what the bundle holds.
+    /// The array cannot compute the GEMMs of the bundle.
     #[error(transparent)]
     Gemm(#[from] GemmError),
     /// The simulation of its tiles failed.
     #[error(transparent)]
     Simulation(#[from] SimulationError),
-    /// A bundle could not be put in place.
+    /// A bundle could not be written.
     #[error("{action} {}: {source}", path.display())]
     File {
-        /// What was tried.
+        /// The operation that failed.
         action: &'static str,
         /// The file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
-    /// A file is not a bundle that can be checked.
+    /// A file is not a valid bundle, or verdicts do not belong together.
     #[error("{what}: expected {expected}, found {found}")]
     Content {
-        /// Which part of it.
+        /// The part that is wrong.
         what: &'static str,
-        /// What a bundle has there.
+        /// What is valid there.
         expected: String,
-        /// What is there.
+        /// What was found.
         found: String,
     },
 }

@@ -1,11 +1,11 @@
-//! Floats as the integers of their bits, which is how the driver and the banks move them.
+//! Floats as the integers of their bits: the form in which driver and banks transport them.
 
 use flexmac_array::Schedule;
 use flexmac_engine::{Gemm, IntegerGemm};
 use flexmac_fxp::{Format, Requantizer, Role, Rounding, SeedPath, Start};
 use ndarray::{Array2, ArrayView2};
 
-/// A float product as bits, which is how the driver and the banks move it.
+/// The operands of a float GEMM, as the integers of their bits.
 pub(crate) struct RawFloats {
     a: Array2<i32>,
     b: Array2<i32>,
@@ -13,17 +13,18 @@ pub(crate) struct RawFloats {
 }
 
 impl RawFloats {
-    pub fn new(product: &Gemm<'_, f32>) -> Self {
-        // The same 32 bits.
+    pub fn new(gemm: &Gemm<'_, f32>) -> Self {
+        // Reinterprets the same 32 bits.
         let raw = |values: ArrayView2<'_, f32>| values.mapv(|value| value.to_bits() as i32);
         Self {
-            a: raw(product.a.values),
-            b: raw(product.b.values),
-            bias: product.bias.map(|bias| raw(bias.values)),
+            a: raw(gemm.a.values),
+            b: raw(gemm.b.values),
+            bias: gemm.bias.map(|bias| raw(bias.values)),
         }
     }
 
-    /// The product of bits, planned as `schedule`.
+    /// The GEMM of these bits with the plan `schedule`, for the driver only: rounding, formats and
+    /// seed are not used.
     pub fn lowered(&self, schedule: Schedule) -> IntegerGemm<'_> {
         IntegerGemm {
             a: self.a.view(),

@@ -1,4 +1,4 @@
-//! The RTL engine: every multiply done by the Verilated array, every clock edge driven from here.
+//! The RTL engine: computes every GEMM on the Verilated array.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -14,27 +14,31 @@ use ndarray::{Array2, SliceInfo, SliceInfoElem, s};
 use crate::activity::Activity;
 use crate::driver::{Build, Driver, Stalls};
 use crate::error::SimulationError;
+use crate::model_pool::{self, AllTiles};
 use crate::raw_floats::RawFloats;
-use crate::run::{PackedGemm, TileResults};
 use crate::sharding;
-use crate::split;
+use crate::simulate::{PackedGemm, TileResults};
 
-/// Drives a Verilated array: one model of it, or several that share the tiles of each product.
+/// Computes GEMMs on a Verilated array: on one model, or on several that share the tiles of each
+/// GEMM.
 pub struct RtlEngine {
     config: ArrayConfig,
     layout: Layout,
     /// At least one.
     drivers: Vec<Driver>,
-    /// Whether each driver's model is an array of its own, not a copy of the only one.
+    /// Whether each model stands for an array of its own. If not, all models stand for the same
+    /// array.
     sharded: bool,
 }
 
 impl RtlEngine {
-    /// Builds (or takes from the cache) and loads the model of `sources`, which must be a design of
-    /// `config`; with `trace`, every cycle is written to that VCD or FST file.
+    /// Builds the model of `sources` (or takes it from the cache) and loads it. `sources` must be a
+    /// design of `config`. With `trace`, waves of every cycle are written to that file: VCD if its
+    /// name ends in `.vcd`, else FST.
     ///
     /// # Errors
-    /// [`SimulationError::Verilated`] when the model cannot be built, loaded or traced.
+    /// [`SimulationError::Verilated`] when the model cannot be built, loaded or traced;
+    /// [`SimulationError::Design`] when its ports are not those of `config`.
     pub fn new(
         config: ArrayConfig,
         sources: &[SourceFile],
@@ -44,8 +48,8 @@ impl RtlEngine {
         Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver], sharded: false })
     }
 
-    /// Builds and loads a mapped netlist of `config` with its cells' models in place of the RTL. If
-    /// it has probes ([`crate::PROBE_TRIGGER`]), its switching activity is counted.
+    /// Like [`Self::new`], for a mapped netlist of `config` together with the models of its cells.
+    /// If it has probes ([`crate::PROBE_TRIGGER`]), its switching activity is counted.
     ///
     /// # Errors
     /// As for [`Self::new`].
@@ -54,21 +58,20 @@ impl RtlEngine {
         Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver], sharded: false })
     }
 
-    /// The switching activity of all products since it was last taken, pauses between them left
-    /// out; none without probes.
+    /// Returns the switching activity of all GEMMs since the last call, without the pauses between
+    /// them. None without probes.
     pub fn take_activity(&mut self) -> Option<Activity> {
         self.drivers[0].take_activity()
     }
 
-    /// Drives up to `models` instances of the model at a time, by the threads of rayon's pool. Each
-    /// runs a part of a product's tiles. Results, counters and cycles are those of one instance,
-    /// whatever their number (`split.rs`). A model that writes waves or counts activity stays
-    /// alone, for they show one array in one piece.
+    /// Drives up to `models` instances of the model in parallel, on the threads of rayon's pool.
+    /// Each runs a part of the tiles of a GEMM. Results, counters and cycles do not depend on their
+    /// number (`model_pool.rs`). An engine that writes waves or counts activity keeps one instance.
     ///
     /// # Errors
-    /// [`SimulationError::Verilated`] when an instance cannot be made.
+    /// [`SimulationError::Verilated`] when an instance cannot be created.
     pub fn with_models(mut self, models: NonZeroUsize) -> Result<Self, SimulationError> {
-        if self.drivers[0].watched() {
+        if self.drivers[0].is_observed() {
             return Ok(self);
         }
         self.drivers.truncate(models.get());
@@ -79,8 +82,8 @@ impl RtlEngine {
         Ok(self)
     }
 
-    /// Lets up to `arrays` arrays share each product of integers, images dealt out among them
-    /// (`group.rs`). Results and counters stay those of one array; cycles are those of the slowest.
+    /// Divides each GEMM of integers among up to `arrays` arrays (`sharding.rs`). Results and
+    /// counters are those of one array; cycles are those of the slowest array.
     ///
     /// # Errors
     /// As for [`Self::with_models`].
@@ -88,14 +91,14 @@ impl RtlEngine {
         Ok(Self { sharded: arrays.get() > 1, ..self.with_models(arrays)? })
     }
 
-    /// How many arrays share each product.
+    /// The number of arrays that share each GEMM.
     pub fn arrays(&self) -> NonZeroUsize {
         let arrays = if self.sharded { self.drivers.len() } else { 1 };
-        NonZeroUsize::new(arrays).expect("there is a driver")
+        NonZeroUsize::new(arrays).expect("there is at least one driver")
     }
 
-    /// Makes every handshake late at random, which must change nothing but cycle counts. Stays with
-    /// one model.
+    /// Delays every handshake at random, which must change nothing but cycle counts. Keeps one
+    /// model.
     #[must_use]
     pub fn with_stalls(mut self, stalls: Stalls) -> Self {
         self.drivers.truncate(1);
@@ -104,18 +107,18 @@ impl RtlEngine {
         self
     }
 
-    /// Lays products of integers on the array in another way than as given; floats stay as given.
+    /// Uses another layout for GEMMs of integers. GEMMs of floats always use [`Layout::AsGiven`].
     #[must_use]
     pub fn with_layout(self, layout: Layout) -> Self {
         Self { layout, ..self }
     }
 
-    /// Another instance of the first model, reset and without waves.
+    /// Creates another instance of the first model, reset and without waves.
     pub(crate) fn fresh(&self) -> Result<Driver, SimulationError> {
         self.drivers[0].another(&self.config, 0)
     }
 
-    /// How products lie on the array.
+    /// The layout of GEMMs of integers.
     pub fn layout(&self) -> Layout {
         self.layout
     }
@@ -126,33 +129,33 @@ impl RtlEngine {
     }
 }
 
-/// Some of a product's tiles, and what the model made of them.
-pub(crate) struct Tiles {
+/// Some tiles of a GEMM, and what a model computed for them.
+pub(crate) struct SimulatedTiles {
     pub tiles: Vec<usize>,
     pub results: TileResults,
 }
 
 impl RtlEngine {
-    /// Runs some tiles of a product, in the order given; the parts are those of each model.
+    /// Runs some tiles of a GEMM, in the given order. Returns one part per model.
     pub(crate) fn tiles(
         &mut self,
         lowered: &IntegerGemm<'_>,
         tiles: &[usize],
-    ) -> Result<Vec<Tiles>, SimulationError> {
+    ) -> Result<Vec<SimulatedTiles>, SimulationError> {
         let packed = PackedGemm::new(&self.config, lowered);
-        let parts = split::on_each(&mut self.drivers, tiles, |driver, tiles| {
+        let parts = model_pool::on_each(&mut self.drivers, tiles, |driver, tiles| {
             packed.simulate(driver, tiles)
         })?;
-        Ok(parts.into_iter().map(|(tiles, results)| Tiles { tiles, results }).collect())
+        Ok(parts.into_iter().map(|(tiles, results)| SimulatedTiles { tiles, results }).collect())
     }
 
-    /// Puts a fresh instance in the place of the first model.
+    /// Replaces the first model by a fresh instance.
     pub(crate) fn renew(&mut self) -> Result<(), SimulationError> {
         self.drivers[0] = self.fresh()?;
         Ok(())
     }
 
-    /// Plays tiles on the first model, or on a fresh one.
+    /// Runs tiles on the first model. If `fresh`, replaces it by a new instance first.
     pub(crate) fn simulate(
         &mut self,
         packed: &PackedGemm<'_, '_>,
@@ -180,10 +183,10 @@ impl RtlEngine {
         lowered: &IntegerGemm<'_>,
     ) -> Result<GemmResult<i32>, SimulationError> {
         let schedule = lowered.schedule;
-        let split::Whole { parts, counters, cycles } = if self.sharded {
-            sharding::whole(&self.config, lowered, &mut self.drivers)?
+        let AllTiles { parts, counters, cycles } = if self.sharded {
+            sharding::simulate(&self.config, lowered, &mut self.drivers)?
         } else {
-            split::whole(&PackedGemm::new(&self.config, lowered), &mut self.drivers)?
+            model_pool::simulate(&PackedGemm::new(&self.config, lowered), &mut self.drivers)?
         };
         let shape = (schedule.m, schedule.n);
         let mut values = Array2::zeros(shape);
@@ -200,8 +203,8 @@ impl RtlEngine {
         Ok(GemmResult { values, sums, stats })
     }
 
-    /// Computes a GEMM of floats, planned as `schedule`. Floats travel as the integers of their bits:
-    /// the driver and the banks only move them.
+    /// Computes a GEMM of floats with the plan `schedule`. Driver and banks transport floats as the
+    /// integers of their bits.
     pub(crate) fn float_gemm(
         &mut self,
         schedule: Schedule,
@@ -212,7 +215,7 @@ impl RtlEngine {
         }
         let raw = RawFloats::new(gemm);
         let result = self.simulate_all(&raw.lowered(schedule))?;
-        // Each raw value is 32 bits.
+        // Reinterprets the same 32 bits.
         let values = result.values.mapv(|raw| f32::from_bits(raw as u32));
         Ok(GemmResult { values, sums: None, stats: result.stats })
     }
@@ -240,7 +243,8 @@ impl Engine<f32> for RtlEngine {
     }
 }
 
-/// Puts values of tiles, tile by tile, where they lie in the product as the array sees it.
+/// Copies the values of `tiles`, tile by tile, to their positions in the result, in the layout of
+/// the array.
 pub(crate) fn scatter<T: Copy>(
     schedule: &Schedule,
     tiles: &[usize],
@@ -260,12 +264,12 @@ pub(crate) fn scatter<T: Copy>(
     }
 }
 
-/// A matrix of the product, row by row, from one as the array sees it.
+/// Converts a matrix from the layout of the array to (M, N), row by row.
 fn as_given<T: Clone>(matrix: Array2<T>, transposed: bool) -> Array2<T> {
     if transposed { matrix.reversed_axes().as_standard_layout().into_owned() } else { matrix }
 }
 
-/// The part of a tile's row that lies in the product.
+/// The slice of the result that a row of a tile covers.
 fn live(tile: &Command, row: usize) -> SliceInfo<[SliceInfoElem; 2], ndarray::Ix2, ndarray::Ix1> {
     s![tile.row + row, tile.col..tile.col + tile.cols_live]
 }

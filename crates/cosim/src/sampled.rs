@@ -1,10 +1,11 @@
-//! Checks a sample of a product's tiles: the reference computes all of them, the RTL those drawn.
+//! Checks a sample of a GEMM's tiles: the reference computes all tiles, the RTL only the sampled
+//! ones.
 //!
-//! A drawn tile gets the operands, preloads and seeds that it has in the whole product, so its
-//! results are compared with the reference's in place. Its exact sums and counters, which the
-//! reference keeps for whole products only, are computed here once more, one dot product and one
-//! rounding at a time; the cycles of the drawn tiles, run one after the other on a model, must be
-//! those of the cycle model.
+//! A sampled tile gets the same operands, preloads and seeds as in the whole GEMM, so its results
+//! must equal the reference's. For the sampled tiles, exact sums and counters are computed again
+//! here, one dot product and one rounding at a time, because the reference has them for the whole
+//! GEMM only. The cycles of the sampled tiles, run one after the other on a model, must equal those
+//! of the cycle model.
 
 use flexmac_array::{ArrayConfig, Schedule};
 use flexmac_engine::{
@@ -17,12 +18,12 @@ use rayon::prelude::*;
 use crate::checked::compare_counts;
 use crate::error::SimulationError;
 use crate::raw_floats::RawFloats;
-use crate::rtl::{RtlEngine, Tiles};
+use crate::rtl::{RtlEngine, SimulatedTiles};
 
-/// The reference's outcome, or the first difference between it and the RTL.
+/// The reference's result, or the first difference between it and the RTL.
 type Checked<T> = Result<GemmResult<T>, Difference>;
 
-/// Computes a product of integers and checks a sample of its tiles.
+/// Computes a GEMM of integers and checks a sample of its tiles.
 pub(crate) fn gemm(
     rtl: &mut RtlEngine,
     reference: &ReferenceEngine,
@@ -31,7 +32,7 @@ pub(crate) fn gemm(
 ) -> Result<Checked<i32>, EngineError> {
     let config = rtl.config().clone();
     let drawn = sample.of(lowered.seed, lowered.schedule.tiles());
-    // The sums are compared too: they show an error that rounding would hide.
+    // Compare the sums too: they show errors that rounding hides.
     let with_sums = IntegerGemm { keep_sums: true, ..*lowered };
     let (expected, found) =
         rayon::join(|| reference.integer_gemm(lowered), || rtl.tiles(&with_sums, &drawn));
@@ -49,13 +50,13 @@ pub(crate) fn gemm(
     })
 }
 
-/// The first difference between what the RTL made of some tiles, their sums kept, and the
-/// reference's results.
+/// The first difference between tiles that the RTL computed, with their sums, and the reference's
+/// results.
 pub(crate) fn compare(
     config: &ArrayConfig,
     lowered: &IntegerGemm<'_>,
     expected: &Array2<i32>,
-    found: &[Tiles],
+    found: &[SimulatedTiles],
 ) -> Option<Difference> {
     let schedule = &lowered.schedule;
     let mut wrong =
@@ -72,12 +73,12 @@ pub(crate) fn compare(
             count: wrong.count(),
         });
     }
-    let truths: Vec<_> =
+    let expected_parts: Vec<_> =
         found.par_iter().map(|part| expected_results(config, lowered, &part.tiles)).collect();
-    for (part, (sums, counters)) in found.iter().zip(truths) {
-        let places = results(schedule, std::slice::from_ref(part));
+    for (part, (sums, counters)) in found.iter().zip(expected_parts) {
+        let results = results(schedule, std::slice::from_ref(part));
         let pairs = sums.into_iter().zip(&part.results.sums);
-        for (Found { at, .. }, (expected, found)) in places.zip(pairs) {
+        for (Found { at, .. }, (expected, found)) in results.zip(pairs) {
             if expected != *found {
                 return Some(Difference::Sum { at, expected, found: *found });
             }
@@ -89,18 +90,18 @@ pub(crate) fn compare(
     None
 }
 
-/// Computes a product of floats and checks a sample of its tiles.
+/// Computes a GEMM of floats and checks a sample of its tiles.
 pub(crate) fn gemm_floats(
     rtl: &mut RtlEngine,
     reference: &mut ReferenceEngine,
     sample: Sample,
-    (schedule, product): (Schedule, &Gemm<'_, f32>),
+    (schedule, gemm): (Schedule, &Gemm<'_, f32>),
 ) -> Result<Checked<f32>, EngineError> {
     let config = rtl.config().clone();
-    let drawn = sample.of(product.seed, schedule.tiles());
-    let raw = RawFloats::new(product);
+    let drawn = sample.of(gemm.seed, schedule.tiles());
+    let raw = RawFloats::new(gemm);
     let (expected, found) =
-        rayon::join(|| reference.gemm(product), || rtl.tiles(&raw.lowered(schedule), &drawn));
+        rayon::join(|| reference.gemm(gemm), || rtl.tiles(&raw.lowered(schedule), &drawn));
     let mut expected = expected?;
     expected.stats.tiles_checked = drawn.len() as u64;
     let found = match found {
@@ -120,9 +121,9 @@ pub(crate) fn compare_floats(
     config: &ArrayConfig,
     schedule: &Schedule,
     expected: &Array2<f32>,
-    found: &[Tiles],
+    found: &[SimulatedTiles],
 ) -> Option<Difference> {
-    // The same 32 bits: the sign of a zero counts too.
+    // Compare all 32 bits, including the sign of a zero.
     let bits = |at| expected[at].to_bits() as i32;
     let mut wrong =
         results(schedule, found).filter(|result| bits(result.at) != result.raw).peekable();
@@ -141,33 +142,34 @@ pub(crate) fn compare_floats(
     })
 }
 
-/// One result of the RTL.
+/// One result that the RTL computed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Found {
-    /// Row and column of the product as given.
+    /// Row and column in A B.
     pub at: (usize, usize),
     /// Tile, and row and column within it.
     pub tile: (u64, usize, usize),
     pub raw: i32,
 }
 
-/// The results of some parts, in the order the models gave them.
+/// The results of some parts, in their order.
 pub(crate) fn results<'a>(
     schedule: &'a Schedule,
-    parts: &'a [Tiles],
+    parts: &'a [SimulatedTiles],
 ) -> impl Iterator<Item = Found> + 'a {
     parts.iter().flat_map(move |part| {
-        let places = part.tiles.iter().flat_map(move |tile| places(schedule, *tile));
-        places.zip(&part.results.values).map(move |(place, raw)| {
-            let (row, col) = place.0;
+        let positions = part.tiles.iter().flat_map(move |tile| positions(schedule, *tile));
+        positions.zip(&part.results.values).map(move |(position, raw)| {
+            let (row, col) = position.0;
             let at = if schedule.transposed { (col, row) } else { (row, col) };
-            Found { at, tile: place.1, raw: *raw }
+            Found { at, tile: position.1, raw: *raw }
         })
     })
 }
 
-/// Row and column in the product as the array sees it, and in the tile, of a tile's results.
-pub(crate) fn places(
+/// For each result of a tile: row and column in the layout of the array; tile number, row and
+/// column within the tile.
+pub(crate) fn positions(
     schedule: &Schedule,
     tile: usize,
 ) -> impl Iterator<Item = ((usize, usize), (u64, usize, usize))> + use<> {
@@ -178,7 +180,7 @@ pub(crate) fn places(
     })
 }
 
-/// Sums and counters of some tiles, from the definitions.
+/// The exact sums and the counters of some tiles, computed one result at a time.
 pub(crate) fn expected_results(
     config: &ArrayConfig,
     lowered: &IntegerGemm<'_>,
@@ -190,7 +192,7 @@ pub(crate) fn expected_results(
         for (column, stream) in streams.iter_mut().enumerate() {
             *stream = Lfsr::new(lowered.seed.column_seed(*tile as u64, column as u64));
         }
-        for ((row, line), (_, _, column)) in places(&lowered.schedule, *tile) {
+        for ((row, line), (_, _, column)) in positions(&lowered.schedule, *tile) {
             let at = if lowered.schedule.transposed { (line, row) } else { (row, line) };
             let sum = exact_sum(lowered, at);
             counters.record(&lowered.requantizer.apply(sum, streams[column].word()));
@@ -201,10 +203,10 @@ pub(crate) fn expected_results(
     (sums, counters)
 }
 
-/// The exact sum at (row, column) of the product, bias included.
+/// The exact sum at (row, column) of A B, bias included.
 fn exact_sum(lowered: &IntegerGemm<'_>, (row, column): (usize, usize)) -> i128 {
     let pairs = lowered.a.row(row).into_iter().zip(lowered.b.column(column));
-    // Products of 32 x 32 bits fit 64.
+    // A product of 32 x 32 bits fits 64 bits.
     let products = pairs.map(|(a, b)| i128::from(i64::from(*a) * i64::from(*b)));
     products.sum::<i128>() + lowered.bias_at(row, column)
 }
@@ -212,7 +214,7 @@ fn exact_sum(lowered: &IntegerGemm<'_>, (row, column): (usize, usize)) -> i128 {
 fn compare_part(
     config: &ArrayConfig,
     schedule: &Schedule,
-    part: &Tiles,
+    part: &SimulatedTiles,
     counters: Counters,
 ) -> Option<Difference> {
     let cycles = schedule.cycles_of_tiles(config, part.tiles.iter().copied());

@@ -1,10 +1,10 @@
-//! One product on several arrays, images dealt out among them: data-parallel training, to the bits of
-//! one array. Who does what is rtlgen's to say (`rtlgen/src/group.rs`).
+//! Simulates one GEMM on several arrays (data-parallel training), with the same bits as on one
+//! array. [`Shard`] defines the division among the arrays.
 //!
-//! Exact sums go from one array to the next by its observer port (`sum_data_o`) and the next one's
-//! preloads (`pre_data_i`), tile by tile in the same order. Here an array plays its whole share before
-//! the next one starts, and preloads are ready when asked for; in hardware all run at once, and a tile's
-//! sums have the time of a tile to arrive.
+//! Exact sums pass from an array's sum port (`sum_data_o`) to the preload port of the next array
+//! (`pre_data_i`), tile by tile, in the same order. Here, each array runs its whole shard before
+//! the next one starts, so preloads are never late. In hardware, all arrays run at the same time,
+//! and the sums of a tile have the duration of a tile to arrive.
 
 use std::ops::Range;
 
@@ -16,16 +16,16 @@ use rayon::prelude::*;
 
 use crate::driver::Driver;
 use crate::error::SimulationError;
+use crate::model_pool::AllTiles;
 use crate::rtl::scatter;
-use crate::run::{PackedGemm, TileResults};
-use crate::split::Whole;
+use crate::simulate::{PackedGemm, TileResults};
 
-/// Runs a whole product, each of the drivers being an array.
-pub(crate) fn whole(
+/// Simulates a whole GEMM. Each driver stands for one array.
+pub(crate) fn simulate(
     config: &ArrayConfig,
     lowered: &IntegerGemm<'_>,
     drivers: &mut [Driver],
-) -> Result<Whole, SimulationError> {
+) -> Result<AllTiles, SimulationError> {
     let shards = lowered.schedule.shards(lowered.seed.role, drivers.len());
     match shards[0] {
         Shard::Tiles(_) => by_tiles(&PackedGemm::new(config, lowered), shards, drivers),
@@ -33,18 +33,18 @@ pub(crate) fn whole(
     }
 }
 
-/// Arrays that have nothing to say to each other.
+/// Arrays that compute different tiles, independently of each other.
 fn by_tiles(
     packed: &PackedGemm<'_, '_>,
     shards: Vec<Shard>,
     drivers: &mut [Driver],
-) -> Result<Whole, SimulationError> {
+) -> Result<AllTiles, SimulationError> {
     let results: Vec<_> = drivers
         .par_iter_mut()
         .zip(shards)
         .with_max_len(1)
         .map(|(driver, shard)| {
-            let Shard::Tiles(tiles) = shard else { unreachable!("all shards are of a kind") };
+            let Shard::Tiles(tiles) = shard else { unreachable!("all shards are of one kind") };
             let results = packed.simulate(driver, &tiles)?;
             Ok((tiles, results))
         })
@@ -53,23 +53,24 @@ fn by_tiles(
     let mut counters = Counters::default();
     parts.iter().for_each(|(_, results): &(_, TileResults)| counters.merge(&results.counters));
     let cycles = slowest(parts.iter().map(|(_, results)| results.cycles));
-    Ok(Whole { parts, counters, cycles })
+    Ok(AllTiles { parts, counters, cycles })
 }
 
-/// Arrays that hand their sums on; the last one's results and counters count.
+/// Arrays that compute parts of K and pass on their sums. Results and counters are those of the
+/// last one.
 fn by_depth(
     config: &ArrayConfig,
     lowered: &IntegerGemm<'_>,
     shards: &[Shard],
     drivers: &mut [Driver],
-) -> Result<Whole, SimulationError> {
+) -> Result<AllTiles, SimulationError> {
     let schedule = lowered.schedule;
     let tiles: Vec<_> = (0..schedule.tiles()).collect();
     let mut carried: Option<Array2<i128>> = None;
     let mut cycles = Vec::with_capacity(shards.len());
     let mut last = None;
     for (index, (shard, driver)) in shards.iter().zip(drivers).enumerate() {
-        let Shard::Depth(range) = shard else { unreachable!("all shards are of a kind") };
+        let Shard::Depth(range) = shard else { unreachable!("all shards are of one kind") };
         let is_last = index + 1 == shards.len();
         let own = IntegerGemm {
             keep_sums: lowered.keep_sums || !is_last,
@@ -87,10 +88,11 @@ fn by_depth(
     }
     let results = last.expect("there is a last array");
     let (counters, cycles) = (results.counters, slowest(cycles));
-    Ok(Whole { parts: vec![(tiles, results)], counters, cycles })
+    Ok(AllTiles { parts: vec![(tiles, results)], counters, cycles })
 }
 
-/// A part of K; what it is carried takes the place of the product's bias, which the first part has.
+/// The GEMM over a part of K. The first part has the bias; all others start from the sums carried
+/// over.
 fn part<'s>(
     lowered: &'s IntegerGemm<'_>,
     range: &Range<usize>,
@@ -107,7 +109,7 @@ fn part<'s>(
     }
 }
 
-/// The cycles of the array that takes longest.
+/// The cycles of the slowest array.
 fn slowest(cycles: impl IntoIterator<Item = Cycles>) -> Cycles {
     cycles.into_iter().max_by_key(|cycles| cycles.busy).expect("there is an array")
 }

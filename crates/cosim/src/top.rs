@@ -1,8 +1,8 @@
-//! `flexmac_top` over its pins: what a system around it would do, and nothing else.
+//! Drives the accelerator `flexmac_top` through its pins only, like a system around it.
 //!
-//! [`TopDriver`] is a bus master with a stream source or sink on every stream, each late at random
-//! where asked for. [`TopEngine`] runs whole products through it as software would: registers
-//! written, packets sent, results taken, counters read back.
+//! [`TopDriver`] is an AXI4-Lite master with a source or sink on every AXI4-Stream port, optionally
+//! with random delays. [`TopEngine`] computes GEMMs as software would: it writes registers, sends
+//! packets, receives results and reads the counters.
 
 mod axil;
 mod driver;

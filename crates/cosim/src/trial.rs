@@ -1,4 +1,4 @@
-//! Products that an array is tried on: every small one, and random ones that reach its bounds.
+//! GEMMs to test an array with: all small ones, and random ones that reach its limits.
 
 use flexmac_array::ArrayConfig;
 use flexmac_engine::{Gemm, Operand};
@@ -6,7 +6,7 @@ use flexmac_fxp::{Format, Role, Rounding, SeedPath};
 use ndarray::Array2;
 use rand::{Rng, RngExt};
 
-/// A product of integers that owns its operands.
+/// A GEMM of integers that owns its operands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trial {
     /// Left operand, (M, K).
@@ -15,17 +15,18 @@ pub struct Trial {
     pub b: Array2<i32>,
     /// Bias, (1, N) or (M, N).
     pub bias: Option<Array2<i32>>,
-    /// Of A, B, bias and result.
+    /// The formats of A, B, bias and result.
     pub formats: [Format; 4],
-    /// How the result is rounded.
+    /// Rounding mode of the result.
     pub rounding: Rounding,
-    /// Names its random streams.
+    /// Selects the random streams.
     pub seed: SeedPath,
 }
 
 impl Trial {
-    /// Any widths, shapes of up to a few tiles, K of one or several commands, shifts beyond both ends,
-    /// operands that are uniform or all at a limit. Its sums may need more bits than the array has.
+    /// A random GEMM: any widths, shapes of up to a few tiles, K of one or several commands, shifts
+    /// from far left to far right, operands uniform or all at a limit. Its sums may need more bits
+    /// than the array has.
     pub fn random(config: &ArrayConfig, rng: &mut impl Rng) -> Self {
         let limit = config.max_bits();
         let bits = |rng: &mut _| RngExt::random_range(rng, 2..=limit);
@@ -68,8 +69,9 @@ impl Trial {
         }
     }
 
-    /// Every pair of operands of 2 to 4 bits, and every dot product of two pairs of 2 bits: at every
-    /// shift that moves the result, in every mode that the array has, to results of 2, 4 and 8 bits.
+    /// All pairs of operands of 2 to 4 bits, and all dot products of length 2 with 2-bit operands,
+    /// each with all shifts that matter, all rounding modes of the array, and results of 2, 4 and 8
+    /// bits.
     pub fn exhaustive(config: &ArrayConfig) -> Vec<Self> {
         let most = config.max_bits().min(4);
         let pairs = (2..=most).flat_map(|a| (2..=most).map(move |b| (a, b, 1)));
@@ -99,8 +101,8 @@ impl Trial {
         trials
     }
 
-    /// As a product, sums kept.
-    pub fn product(&self) -> Gemm<'_, i32> {
+    /// The GEMM, with exact sums requested.
+    pub fn gemm(&self) -> Gemm<'_, i32> {
         let [a, b, bias, out] = self.formats;
         Gemm {
             a: Operand { values: self.a.view(), format: a },
@@ -114,7 +116,7 @@ impl Trial {
     }
 }
 
-/// A product of single-precision floats that owns its operands.
+/// A GEMM of single-precision floats that owns its operands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FloatTrial {
     /// Left operand, (M, K).
@@ -125,7 +127,8 @@ pub struct FloatTrial {
     pub bias: Option<Array2<f32>>,
 }
 
-/// Zero, the ends of the subnormal and normal numbers, one and its neighbours, infinity, NaN.
+/// Bit patterns of special values: zero, the ends of the subnormal and normal ranges, one and its
+/// neighbours, infinity, NaN.
 const EDGES: [u32; 14] = [
     0,
     1,
@@ -144,8 +147,8 @@ const EDGES: [u32; 14] = [
 ];
 
 impl FloatTrial {
-    /// As [`Trial::random`]; operands of about one magnitude, so that sums cancel, near underflow, near
-    /// overflow, any bits at all, and zeros of both signs.
+    /// A random GEMM, with shapes as in [`Trial::random`]. Operands are similar in magnitude (so
+    /// that sums cancel), near underflow, near overflow, arbitrary bits, or zeros of both signs.
     pub fn random(config: &ArrayConfig, rng: &mut impl Rng) -> Self {
         let inner = length(config, config.command_k(1, 1), rng);
         let (rows, cols) = outer(config, rng);
@@ -156,7 +159,8 @@ impl FloatTrial {
         Self { a: floats(rng, (rows, inner)), b: floats(rng, (inner, cols)), bias }
     }
 
-    /// Every pair of edges of the format, of both signs, alone and added to every edge.
+    /// All pairs of special values of both signs, multiplied alone and added to every special
+    /// value.
     pub fn exhaustive() -> Vec<Self> {
         let both = |bits: &u32| [f32::from_bits(*bits), -f32::from_bits(*bits)];
         let edges: Vec<_> = EDGES.iter().flat_map(both).collect();
@@ -170,8 +174,8 @@ impl FloatTrial {
             .collect()
     }
 
-    /// As a product.
-    pub fn product(&self) -> Gemm<'_, f32> {
+    /// The GEMM.
+    pub fn gemm(&self) -> Gemm<'_, f32> {
         let format = format(32, 0);
         Gemm {
             a: Operand { values: self.a.view(), format },
@@ -189,7 +193,7 @@ fn format(bits: u32, frac: i32) -> Format {
     Format::new(bits, frac).expect("widths of trials are legal")
 }
 
-/// K: 1, within some words, of two commands (of `piece` at most), or any.
+/// A random K: 1, within a few words, longer than one command (of `piece`), or any.
 fn length(config: &ArrayConfig, piece: usize, rng: &mut impl Rng) -> usize {
     match rng.random_range(0..4) {
         0 => 1,
@@ -199,12 +203,12 @@ fn length(config: &ArrayConfig, piece: usize, rng: &mut impl Rng) -> usize {
     }
 }
 
-/// M and N, of up to three tiles each way.
+/// Random M and N, of up to three tiles in each direction.
 fn outer(config: &ArrayConfig, rng: &mut impl Rng) -> (usize, usize) {
     (rng.random_range(1..=2 * config.rows() + 1), rng.random_range(1..=2 * config.cols() + 1))
 }
 
-/// Every vector of `k` integers of `bits`, one a row.
+/// All vectors of `k` integers of `bits` bits, one per row.
 fn vectors(bits: u32, k: usize) -> Array2<i32> {
     let count = 1_usize << bits;
     Array2::from_shape_fn((count.pow(k as u32), k), |(row, at)| {
@@ -212,7 +216,7 @@ fn vectors(bits: u32, k: usize) -> Array2<i32> {
     })
 }
 
-/// Uniform, or all at one limit, where every bound is met.
+/// A random matrix: uniform, or all elements at one limit, where sums reach their bounds.
 fn matrix(rng: &mut impl Rng, shape: (usize, usize), bits: u32) -> Array2<i32> {
     let low = (-(1_i64 << (bits - 1))) as i32;
     match rng.random_range(0..6) {

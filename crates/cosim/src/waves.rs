@@ -1,10 +1,10 @@
-//! On a mismatch: the tile that differs once more, alone, with waves of its cycles.
+//! On a mismatch: runs the failing tile again, alone, and records waves.
 //!
-//! A good run pays nothing: the model with waves is built when there is something to show. The tile
-//! gets the operands, preloads and seeds that it has in the whole product. What differs alone is
-//! what is looked at; where nothing does, the fault hangs on what went before, and the tile runs
-//! after the one that came before it. The alternative, waves of the whole product, is there as
-//! `flexmac gemm --trace` and is thousands of tiles long.
+//! A run without a mismatch pays nothing: the model with waves is built only when it is needed. The
+//! tile gets the same operands, preloads and seeds as in the whole GEMM. If it does not differ when
+//! run alone, the fault depends on earlier tiles, and the tile is run after its predecessor. Waves
+//! of the whole GEMM are possible too ([`RtlEngine::new`] with a trace file), but may be thousands
+//! of tiles long.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,77 +15,80 @@ use flexmac_rtlgen::SourceFile;
 
 use crate::driver::{Build, Driver};
 use crate::error::SimulationError;
-use crate::rtl::{RtlEngine, Tiles};
-use crate::run::PackedGemm;
+use crate::rtl::{RtlEngine, SimulatedTiles};
 use crate::sampled::results;
+use crate::simulate::PackedGemm;
 
-/// What it takes to show a tile.
+/// How to record waves of a failing tile.
 #[derive(Debug, Clone)]
 pub struct Waves {
-    /// The design, as it is simulated.
+    /// The Verilog of the design.
     pub sources: Vec<SourceFile>,
-    /// Where the waves go: VCD if its name ends so, else FST.
+    /// The wave file: VCD if its name ends in `.vcd`, else FST.
     pub file: PathBuf,
     /// Called before the model with waves is built, which may take minutes.
     pub announce: fn(&ArrayConfig, &Path),
 }
 
-/// A product that differs.
-pub(crate) struct Case<'r, 'd> {
-    /// Of integers, or of floats as the integers of their bits.
+/// A GEMM on which RTL and reference differ.
+pub(crate) struct FailingGemm<'r, 'd> {
+    /// The GEMM, of integers or of floats as the integers of their bits.
     pub lowered: &'r IntegerGemm<'d>,
-    /// The tiles that ran, in their order.
+    /// The tiles that were simulated, in order.
     pub tiles: &'r [usize],
-    /// Finds the first difference in what the RTL made of some tiles.
-    pub compare: &'r dyn Fn(&Tiles) -> Option<Difference>,
+    /// Finds the first difference in tiles that the RTL computed.
+    pub compare: &'r dyn Fn(&SimulatedTiles) -> Option<Difference>,
 }
 
 impl Waves {
-    /// Shows the tile of `difference`.
+    /// Records waves of the tile in which `difference` occurred.
     ///
     /// # Errors
-    /// A model that cannot be built or loaded, a file that cannot be written.
-    pub(crate) fn show(
+    /// The model cannot be built or loaded, or the file cannot be written.
+    pub(crate) fn record(
         &self,
         rtl: &RtlEngine,
-        case: &Case<'_, '_>,
+        failing: &FailingGemm<'_, '_>,
         difference: &Difference,
     ) -> Result<WaveDump, SimulationError> {
-        let packed = PackedGemm::new(rtl.config(), case.lowered);
+        let packed = PackedGemm::new(rtl.config(), failing.lowered);
         let before = |tile| {
-            let place = case.tiles.iter().position(|ran| *ran == tile)?;
-            Some(case.tiles[place.checked_sub(1)?])
+            let index = failing.tiles.iter().position(|ran| *ran == tile)?;
+            Some(failing.tiles[index.checked_sub(1)?])
         };
-        let Some(tile) = failing_tile(rtl, &packed, case, difference, before)? else {
+        let Some(tile) = failing_tile(rtl, &packed, failing, difference, before)? else {
             return Ok(WaveDump::NoTile);
         };
         let folder = self.file.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(self.failure("create the folder of"))?;
         (self.announce)(rtl.config(), &self.file);
         let mut after = None;
-        let mut again = self.record(rtl.config(), &packed, case, (&[tile], difference))?;
-        if let (None, Some(before)) = (&again, before(tile)) {
+        let mut reproduction =
+            self.record_tiles(rtl.config(), &packed, failing, (&[tile], difference))?;
+        if let (None, Some(before)) = (&reproduction, before(tile)) {
             after = Some(before as u64);
-            again = self.record(rtl.config(), &packed, case, (&[before, tile], difference))?;
+            let tiles = [before, tile];
+            reproduction =
+                self.record_tiles(rtl.config(), &packed, failing, (&tiles, difference))?;
         }
-        Ok(WaveDump::Waves { file: self.file.clone(), tile: tile as u64, after, again })
+        Ok(WaveDump::Waves { file: self.file.clone(), tile: tile as u64, after, reproduction })
     }
 
-    /// Runs tiles on a model of its own, with waves.
-    fn record(
+    /// Runs tiles on a new model with waves.
+    fn record_tiles(
         &self,
         config: &ArrayConfig,
         packed: &PackedGemm<'_, '_>,
-        case: &Case<'_, '_>,
+        failing: &FailingGemm<'_, '_>,
         tiles: (&[usize], &Difference),
     ) -> Result<Option<Reproduction>, SimulationError> {
         let extension = self.file.extension().unwrap_or_default().to_string_lossy();
         let staged = self.file.with_extension(format!("part.{extension}"));
         let mut driver = Driver::new(config, &self.sources, Build::Rtl(Some(&staged)))?;
-        let again = run(packed, case, &mut driver, tiles)?;
+        let reproduction = reproduce(packed, failing, &mut driver, tiles)?;
         driver.close_waves()?;
         fs::rename(&staged, &self.file).map_err(self.failure("move waves to"))?;
-        Ok(again)
+        Ok(reproduction)
     }
 
     fn failure(&self, action: &'static str) -> impl Fn(std::io::Error) -> SimulationError {
@@ -93,12 +96,12 @@ impl Waves {
     }
 }
 
-/// The tile to look at: that of the first result or sum that differs; where only counts do or
-/// nothing came, the first that differs alone, or else after the one before it.
+/// The tile to record. If a result or sum differs, this is its tile. If only counts differ, or the
+/// model hung, it is the first tile that differs when run alone, or else after its predecessor.
 fn failing_tile(
     rtl: &RtlEngine,
     packed: &PackedGemm<'_, '_>,
-    case: &Case<'_, '_>,
+    failing: &FailingGemm<'_, '_>,
     difference: &Difference,
     before: impl Fn(usize) -> Option<usize>,
 ) -> Result<Option<usize>, SimulationError> {
@@ -106,19 +109,19 @@ fn failing_tile(
         Difference::Value { at, .. }
         | Difference::Float { at, .. }
         | Difference::Sum { at, .. } => {
-            // A product in memory has at most as many tiles as elements.
-            return Ok(Some(case.lowered.schedule.position(*at).tile as usize));
+            // Cannot truncate: there are at most as many tiles as elements in memory.
+            return Ok(Some(failing.lowered.schedule.position(*at).tile as usize));
         }
         Difference::Hang(_) | Difference::Counters { .. } | Difference::Cycles { .. } => {}
     }
     for with_before in [false, true] {
-        for tile in case.tiles {
+        for tile in failing.tiles {
             let tiles = match (with_before, before(*tile)) {
                 (false, _) => vec![*tile],
                 (true, Some(before)) => vec![before, *tile],
                 (true, None) => continue,
             };
-            if run(packed, case, &mut rtl.fresh()?, (&tiles, difference))?.is_some() {
+            if reproduce(packed, failing, &mut rtl.fresh()?, (&tiles, difference))?.is_some() {
                 return Ok(Some(*tile));
             }
         }
@@ -126,10 +129,10 @@ fn failing_tile(
     Ok(None)
 }
 
-/// Runs tiles on a fresh model and looks for a difference: if it is there again, `first`.
-fn run(
+/// Runs tiles on a fresh model and returns the difference found: `first` if it occurs again.
+fn reproduce(
     packed: &PackedGemm<'_, '_>,
-    case: &Case<'_, '_>,
+    failing: &FailingGemm<'_, '_>,
     driver: &mut Driver,
     (tiles, first): (&[usize], &Difference),
 ) -> Result<Option<Reproduction>, SimulationError> {
@@ -140,26 +143,30 @@ fn run(
                 time: None,
             }));
         }
-        results => Tiles { tiles: tiles.to_vec(), results: results? },
+        results => SimulatedTiles { tiles: tiles.to_vec(), results: results? },
     };
-    let Some(difference) = (case.compare)(&part) else { return Ok(None) };
-    let repeated = wrong(case, &part, first).is_some_and(|wrong| wrong.repeated);
+    let Some(difference) = (failing.compare)(&part) else { return Ok(None) };
+    let repeated = wrong(failing, &part, first).is_some_and(|wrong| wrong.repeated);
     let difference = if repeated { first.clone() } else { difference };
-    let time = wrong(case, &part, &difference).and_then(|wrong| wrong.time);
+    let time = wrong(failing, &part, &difference).and_then(|wrong| wrong.time);
     Ok(Some(Reproduction { difference, time }))
 }
 
-/// A result or sum among those of some tiles.
+/// A wrong result or sum among those of some tiles.
 struct Wrong {
-    /// Whether it is what a difference says was found.
+    /// Whether the wrong value is the same as in the original difference.
     repeated: bool,
-    /// When it is on the pins; none without waves.
+    /// The time at which it is on the pins; none without waves.
     time: Option<u64>,
 }
 
-/// The result or sum that differs, if one does, and is of these tiles.
-fn wrong(case: &Case<'_, '_>, part: &Tiles, difference: &Difference) -> Option<Wrong> {
-    let Tiles { results: found_results, .. } = part;
+/// The result or sum named in `difference`, if it belongs to these tiles.
+fn wrong(
+    failing: &FailingGemm<'_, '_>,
+    part: &SimulatedTiles,
+    difference: &Difference,
+) -> Option<Wrong> {
+    let SimulatedTiles { results: found_results, .. } = part;
     let (at, times) = match difference {
         Difference::Value { at, .. } | Difference::Float { at, .. } => {
             (at, &found_results.value_times)
@@ -169,14 +176,14 @@ fn wrong(case: &Case<'_, '_>, part: &Tiles, difference: &Difference) -> Option<W
             return None;
         }
     };
-    let mut places = results(&case.lowered.schedule, std::slice::from_ref(part));
-    let place = places.position(|result| result.at == *at)?;
+    let mut results = results(&failing.lowered.schedule, std::slice::from_ref(part));
+    let index = results.position(|result| result.at == *at)?;
     let repeated = match difference {
-        Difference::Value { found, .. } => found_results.values[place] == *found,
-        // The same 32 bits.
-        Difference::Float { found, .. } => found_results.values[place] as u32 == found.to_bits(),
-        Difference::Sum { found, .. } => found_results.sums[place] == *found,
+        Difference::Value { found, .. } => found_results.values[index] == *found,
+        // Reinterprets the same 32 bits.
+        Difference::Float { found, .. } => found_results.values[index] as u32 == found.to_bits(),
+        Difference::Sum { found, .. } => found_results.sums[index] == *found,
         _ => false,
     };
-    Some(Wrong { repeated, time: times.get(place).copied() })
+    Some(Wrong { repeated, time: times.get(index).copied() })
 }

@@ -22,6 +22,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A file of a run, a synthesis or a measurement that cannot be read.
+    #[error(transparent)]
+    Record(#[from] flexmac_record::RecordError),
     /// A file that is not what it should be.
     #[error("{path}: expected {expected}, found {found}")]
     File {

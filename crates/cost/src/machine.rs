@@ -19,12 +19,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use flexmac_array::{ArrayConfig, Style};
-use flexmac_power::{Case, PowerReport, Role};
-use flexmac_synth::SynthReport;
+use flexmac_record::{OperandRole, PowerCase, PowerReport, RecordFile, SynthReport};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::mix::{Widths, read_json};
+use crate::mix::Widths;
 use crate::work::Work;
 
 /// Energy of one mode and role, in picojoules; see the table above.
@@ -70,7 +69,7 @@ pub struct Machine {
     /// Operand memory, a bit read.
     pub memory_pj_per_bit: f64,
     /// By widths and role.
-    energies: BTreeMap<(Widths, Role), Measured>,
+    energies: BTreeMap<(Widths, OperandRole), Measured>,
     /// Layers whose forward products have sparse activations, by number.
     sparse: Vec<u64>,
     /// Measured small arrays, for the clock tree of another size.
@@ -115,10 +114,8 @@ impl Probe {
     /// # Errors
     /// Folders that are not theirs.
     pub fn read(config: &Path, synth: &Path, power: &Path) -> Result<Self, Error> {
-        let expected = "a synthesis (flexmac synth)";
-        let synth: SynthReport = read_json(&synth.join("report.json"), expected)?;
-        let expected = "a measurement (flexmac power)";
-        let report: PowerReport = read_json(&power.join("power.json"), expected)?;
+        let synth = SynthReport::read(&synth.join("report.json"))?;
+        let report = PowerReport::read(&power.join("power.json"))?;
         let config = read_config(config)?;
         if report.config != config.summary() {
             return Err(Error::Misfit {
@@ -194,7 +191,7 @@ impl Machine {
             .report
             .cases
             .iter()
-            .filter(|case| case.role == Role::ForwardSparse)
+            .filter(|case| case.role == OperandRole::ForwardSparse)
             .flat_map(|case| case.samples.iter().map(|sample| sample.layer))
             .collect();
         sparse.sort_unstable();
@@ -229,10 +226,10 @@ impl Machine {
     /// were not, the one nearest by the product of its widths stands in.
     pub fn energy(&self, work: &Work) -> (Measured, bool) {
         let role = match work.role {
-            flexmac_fxp::Role::InputGradient => Role::InputGradient,
-            flexmac_fxp::Role::WeightGradient => Role::WeightGradient,
-            _ if self.sparse.contains(&work.layer_index) => Role::ForwardSparse,
-            _ => Role::Forward,
+            flexmac_fxp::Role::InputGradient => OperandRole::InputGradient,
+            flexmac_fxp::Role::WeightGradient => OperandRole::WeightGradient,
+            _ if self.sparse.contains(&work.layer_index) => OperandRole::ForwardSparse,
+            _ => OperandRole::Forward,
         };
         let wanted = work.mode(&self.config);
         let swapped = wanted.map(|(a, b)| (b, a));
@@ -243,7 +240,7 @@ impl Machine {
         // On a flexible array widths are whole planes, so this compares passes.
         let size = |widths: Widths| widths.map_or(0.0, |(a, b)| f64::from(a * b).ln());
         // The same role in another mode comes before another role: modes differ less per pass.
-        let distance = |key: &(Widths, Role)| {
+        let distance = |key: &(Widths, OperandRole)| {
             (size(key.0) - size(wanted)).abs() + f64::from(u8::from(key.1 != role)) * 100.0
         };
         let nearest = self
@@ -301,18 +298,18 @@ fn widths(mode: &str) -> Option<Widths> {
     }
 }
 
-fn part(case: &Case, name: &str) -> f64 {
+fn part(case: &PowerCase, name: &str) -> f64 {
     case.parts.iter().find(|part| part.name == name).map_or(0.0, |part| part.energy.total())
 }
 
 /// What a case says of one PE, one row, one column, one drained row; `first` is the same case on a
 /// smaller array, where there is one.
 fn measured(
-    first: Option<(&ArrayConfig, &Case)>,
-    (config, case): (&ArrayConfig, &Case),
+    first: Option<(&ArrayConfig, &PowerCase)>,
+    (config, case): (&ArrayConfig, &PowerCase),
 ) -> Measured {
     let (rows, cols) = (config.rows() as f64, config.cols() as f64);
-    let per_cycle = |case: &Case| part(case, "control") * case.compute_share;
+    let per_cycle = |case: &PowerCase| part(case, "control") * case.compute_share;
     let control_pj = match first {
         // A line through both, by columns.
         Some((small, first)) if small.cols() != config.cols() => {

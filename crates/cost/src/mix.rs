@@ -1,15 +1,10 @@
 //! A precision history as counts: how many iterations every product ran at which widths.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
-use flexmac_dps::Formats;
-use flexmac_fileio::bounded;
 use flexmac_nn::{LayerGemm, NetPlan, NetSpec, gemms};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use flexmac_record::{HistoryReader, RecordFile, RunConfig, RunResult};
 use serde_json::Value;
 
 use crate::error::Error;
@@ -38,35 +33,6 @@ pub struct Mix {
     pub products: Vec<LayerGemm>,
     /// By product: iterations by widths.
     pub widths: Vec<BTreeMap<Widths, u64>>,
-}
-
-/// What is read of `config.json`.
-#[derive(Deserialize)]
-struct RunFile {
-    settings: BTreeMap<String, Setting>,
-    network: NetSpec,
-}
-
-#[derive(Deserialize)]
-struct Setting {
-    value: Value,
-}
-
-/// What is read of a line of the history.
-#[derive(Deserialize)]
-struct Line {
-    iteration: u64,
-    tensors: Vec<TensorLine>,
-}
-
-#[derive(Deserialize)]
-struct TensorLine {
-    formats: Option<Formats>,
-}
-
-#[derive(Deserialize)]
-struct ResultFile {
-    accuracy: f64,
 }
 
 impl Mix {
@@ -113,8 +79,8 @@ impl Mix {
     /// A folder without a run, or with one whose files do not fit together.
     pub fn read(run: &Path) -> Result<Self, Error> {
         let path = run.join("config.json");
-        let config: RunFile = read_json(&path, "the settings of a run (flexmac train --out)")?;
-        let setting = |name: &str| config.settings.get(name).map(|setting| &setting.value);
+        let config = RunConfig::<NetSpec>::read(&path)?;
+        let setting = |name: &str| config.setting(name);
         let number = |name: &str| {
             setting(name)
                 .and_then(Value::as_u64)
@@ -129,11 +95,8 @@ impl Mix {
         let text = |name: &str| setting(name).and_then(Value::as_str).unwrap_or("").to_owned();
         let float = widths.iter().any(|widths| widths.contains_key(&None));
         let result = run.join("result.json");
-        let accuracy = if result.is_file() {
-            Some(read_json::<ResultFile>(&result, "the result of a run")?.accuracy)
-        } else {
-            None
-        };
+        let accuracy =
+            if result.is_file() { Some(RunResult::read(&result)?.accuracy) } else { None };
         Ok(Self {
             network: config.network.name.clone(),
             batch,
@@ -246,48 +209,23 @@ fn apportion(shares: &BTreeMap<Widths, u64>, total: u64) -> BTreeMap<Widths, u64
 type History = (u64, Vec<BTreeMap<Widths, u64>>);
 
 fn read_history(path: &Path, tensors: usize, products: &[LayerGemm]) -> Result<History, Error> {
-    let file = File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     let mut widths = vec![BTreeMap::new(); products.len()];
     let mut iterations = 0;
-    let (mut file, mut line) = (BufReader::new(file), Vec::new());
-    for number in 1.. {
-        let more = bounded::next_line(&mut file, &mut line)
-            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        if !more {
-            break;
-        }
-        let at = |expected: &str, found: String| Error::File {
-            path: format!("{} line {number}", path.display()),
-            expected: expected.to_owned(),
-            found,
-        };
-        let line: Line = serde_json::from_slice(&line)
-            .map_err(|error| at("an iteration of a run", error.to_string()))?;
-        if line.iteration != iterations {
-            return Err(at(&format!("iteration {iterations}"), line.iteration.to_string()));
-        }
+    let mut history = HistoryReader::open(path, false)?;
+    while let Some(line) = history.next().transpose()? {
         if line.tensors.len() != tensors {
             let expected = format!("the network's {tensors} tensors");
-            return Err(at(&expected, line.tensors.len().to_string()));
+            return Err(history.refuse(expected, line.tensors.len()).into());
         }
         for (product, widths) in products.iter().zip(&mut widths) {
-            let bits = |source: flexmac_nn::Source| {
+            let bits = |source: flexmac_nn::OperandSource| {
                 line.tensors[source.tensor].formats.map(|formats| source.bits(&formats))
             };
             *widths.entry(bits(product.a).zip(bits(product.b))).or_default() += 1;
         }
         iterations += 1;
     }
-    if iterations == 0 {
-        return Err(Error::file(path, "at least one iteration", "none"));
-    }
     Ok((iterations, widths))
-}
-
-pub(crate) fn read_json<T: DeserializeOwned>(path: &Path, expected: &str) -> Result<T, Error> {
-    let text = bounded::text(path, bounded::TEXT)
-        .map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    serde_json::from_str(&text).map_err(|error| Error::file(path, expected, error))
 }
 
 #[cfg(test)]

@@ -13,12 +13,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use flexmac_synth::SynthReport;
+use flexmac_fileio::bounded;
+use flexmac_record::{RecordFile, SynthReport};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::machine::{Machine, Probe, read_config};
-use crate::mix::read_json;
 
 /// A study, as `study.toml` or `study.json` describe it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,7 +70,10 @@ impl Study {
     /// A folder without one, or a study that contradicts itself.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("study.json");
-        let study: Self = read_json(&path, "a study (flexmac sweep)")?;
+        let text = bounded::text(&path, bounded::TEXT)
+            .map_err(|source| Error::Read { path: path.clone(), source })?;
+        let study: Self =
+            serde_json::from_str(&text).map_err(|error| Error::file(&path, "a study", error))?;
         study.check(&path)?;
         Ok(study)
     }
@@ -180,7 +183,7 @@ impl Study {
         let measured = folder.join(library).join(design);
         let config = read_config(&generated.join("array"))?;
         let report = measured.join("array/report.json");
-        let synth: SynthReport = read_json(&report, "a synthesis (flexmac synth)")?;
+        let synth = SynthReport::read(&report)?;
         let probes = self
             .probes_of(design)
             .into_iter()

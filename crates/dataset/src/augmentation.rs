@@ -1,9 +1,10 @@
-//! How a picture becomes an image: where it is cut, whether it is mirrored, what is subtracted.
+//! Data augmentation: how a stored picture becomes a network's input image.
 //!
-//! As Caffe's data layers do it: a picture is kept somewhat larger than the network's input; in
-//! training a window of the input's size lies anywhere in it and may be mirrored, in tests it lies in
-//! the middle. Where it lies follows from the run's seed, the iteration and the picture's number
-//! alone: so an iteration can be repeated by itself, and a resumed run sees what it would have seen.
+//! The method of Caffe's data layers (`data_transformer.cpp`). A picture is stored somewhat larger
+//! than the network's input. Training crops a window of the input's size at a random position and
+//! mirrors half of the windows; evaluation crops the centre. Position and mirroring depend only on
+//! the run's seed, the iteration and the picture's number. So any iteration can be repeated on its
+//! own, and a resumed run uses the same images as an uninterrupted one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,17 +12,17 @@ use std::str::FromStr;
 use flexmac_nn::{Purpose, Shape, SplitMix};
 use serde::{Deserialize, Serialize};
 
-/// Where windows lie in training.
+/// Where training crops a picture. Evaluation always crops the centre.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Cut {
-    /// Anywhere.
+pub enum Crop {
+    /// At a random position.
     Random,
-    /// In the middle, as in tests.
+    /// In the centre, as in evaluation.
     Centre,
 }
 
-impl FromStr for Cut {
+impl FromStr for Crop {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -33,7 +34,7 @@ impl FromStr for Cut {
     }
 }
 
-/// What is subtracted from pixels, which are 0 to 255.
+/// The mean to subtract from pixels, on the scale 0 to 255.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Mean {
@@ -41,7 +42,7 @@ pub enum Mean {
     Train,
     /// Nothing.
     None,
-    /// These numbers: red, green, blue, or three times the same for grey.
+    /// Given numbers for red, green and blue; grey uses the first.
     Given([f64; 3]),
 }
 
@@ -92,13 +93,13 @@ impl From<Mean> for String {
     }
 }
 
-/// How a batch looks at its pictures.
+/// What a batch is for, which decides how its pictures are cropped and mirrored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
-    /// For a test: always the same.
-    Test,
-    /// For a training iteration of a run.
-    Train {
+pub enum BatchMode {
+    /// Evaluation: the centre crop, not mirrored.
+    Evaluation,
+    /// A training iteration: crops and mirroring are drawn from seed and iteration.
+    Training {
         /// The run's seed.
         seed: u64,
         /// The iteration.
@@ -106,41 +107,42 @@ pub enum Look {
     },
 }
 
-/// What a split does with its pictures.
+/// How a split turns its stored pictures into input images.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct View {
-    /// Shape of a picture as it is kept.
+pub(crate) struct Augmentation {
+    /// Shape of a stored picture.
     pub stored: Shape,
-    /// Shape of an image: not larger, as many channels.
+    /// Shape of an input image: at most as large, with the same number of channels.
     pub input: Shape,
-    pub cut: Cut,
+    pub crop: Crop,
+    /// Whether training mirrors half of the images.
     pub mirror: bool,
-    /// By channel.
+    /// The number to subtract, one per channel.
     pub mean: Vec<f64>,
 }
 
-/// A window's upper left corner, and whether left and right change places.
+/// A crop's upper left corner, in pixels, and whether it is mirrored left to right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Window {
+pub(crate) struct CropWindow {
     pub top: usize,
     pub left: usize,
     pub mirrored: bool,
 }
 
-impl View {
-    /// Where a picture is cut.
-    pub fn window(&self, look: Look, number: usize) -> Window {
+impl Augmentation {
+    /// The crop of picture `number`.
+    pub fn window(&self, mode: BatchMode, number: usize) -> CropWindow {
         let down = self.stored.height - self.input.height;
         let right = self.stored.width - self.input.width;
-        let mut window = Window { top: down / 2, left: right / 2, mirrored: false };
-        if let Look::Train { seed, iteration } = look {
-            // Iterations and pictures number fewer than 2^32.
+        let mut window = CropWindow { top: down / 2, left: right / 2, mirrored: false };
+        if let BatchMode::Training { seed, iteration } = mode {
+            // There are fewer than 2^32 iterations and fewer than 2^32 pictures.
             let stream = iteration << 32 | number as u64;
             let mut random = SplitMix::new(seed, Purpose::Window, stream);
-            // All three are drawn always: one option does not change what another sees.
+            // Always draw all three numbers, so that one option does not change the others' values.
             let (top, left) = (random.below(down + 1), random.below(right + 1));
             let mirrored = random.below(2) == 1;
-            if self.cut == Cut::Random {
+            if self.crop == Crop::Random {
                 (window.top, window.left) = (top, left);
             }
             window.mirrored = self.mirror && mirrored;
@@ -148,8 +150,11 @@ impl View {
         window
     }
 
-    /// The window's pixels less their channel's mean, divided by `white`.
-    pub fn cut(&self, picture: &[u8], window: &Window, white: f64, out: &mut [f64]) {
+    /// Writes the window's pixels to `out`: `(pixel - channel mean) / white`.
+    ///
+    /// # Shapes
+    /// `picture`: `stored`. `out`: `input`.
+    pub fn crop(&self, picture: &[u8], window: &CropWindow, white: f64, out: &mut [f64]) {
         let channels = self.input.channels;
         let row_len = self.input.width * channels;
         let pixel = |out: &mut [f64], picture: &[u8]| {
@@ -174,30 +179,38 @@ impl View {
 mod tests {
     use super::*;
 
-    fn view(cut: Cut, mirror: bool) -> View {
+    fn setting(crop: Crop, mirror: bool) -> Augmentation {
         let shape = |height, width| Shape { height, width, channels: 2 };
-        View { stored: shape(4, 5), input: shape(2, 3), cut, mirror, mean: vec![10.0, 0.0] }
+        Augmentation {
+            stored: shape(4, 5),
+            input: shape(2, 3),
+            crop,
+            mirror,
+            mean: vec![10.0, 0.0],
+        }
     }
 
-    fn windows(view: &View, seed: u64, iteration: u64) -> Vec<Window> {
-        (0..200).map(|number| view.window(Look::Train { seed, iteration }, number)).collect()
+    fn windows(augmentation: &Augmentation, seed: u64, iteration: u64) -> Vec<CropWindow> {
+        (0..200)
+            .map(|number| augmentation.window(BatchMode::Training { seed, iteration }, number))
+            .collect()
     }
 
     #[test]
     fn windows_replay_and_differ_by_seed_iteration_and_picture() {
-        let view = view(Cut::Random, true);
-        let first = windows(&view, 1, 7);
-        assert_eq!(windows(&view, 1, 7), first);
-        assert_ne!(windows(&view, 2, 7), first);
-        assert_ne!(windows(&view, 1, 8), first);
-        // In any order, one by one.
-        let last = view.window(Look::Train { seed: 1, iteration: 7 }, 199);
+        let augmentation = setting(Crop::Random, true);
+        let first = windows(&augmentation, 1, 7);
+        assert_eq!(windows(&augmentation, 1, 7), first);
+        assert_ne!(windows(&augmentation, 2, 7), first);
+        assert_ne!(windows(&augmentation, 1, 8), first);
+        // The order of calls does not matter.
+        let last = augmentation.window(BatchMode::Training { seed: 1, iteration: 7 }, 199);
         assert_eq!(last, first[199]);
-        // Every place there is, mirrored and not.
+        // Every position occurs, mirrored and not.
         for top in 0..=2 {
             for left in 0..=2 {
                 for mirrored in [false, true] {
-                    assert!(first.contains(&Window { top, left, mirrored }), "{top} {left}");
+                    assert!(first.contains(&CropWindow { top, left, mirrored }), "{top} {left}");
                 }
             }
         }
@@ -205,32 +218,37 @@ mod tests {
     }
 
     #[test]
-    fn options_switch_off_one_thing_each() {
-        let both = windows(&view(Cut::Random, true), 1, 0);
-        let centre = windows(&view(Cut::Centre, true), 1, 0);
-        let plain = windows(&view(Cut::Random, false), 1, 0);
+    fn each_option_switches_off_one_step_only() {
+        let both = windows(&setting(Crop::Random, true), 1, 0);
+        let centre = windows(&setting(Crop::Centre, true), 1, 0);
+        let plain = windows(&setting(Crop::Random, false), 1, 0);
         for ((both, centre), plain) in both.iter().zip(&centre).zip(&plain) {
             assert_eq!((centre.top, centre.left, centre.mirrored), (1, 1, both.mirrored));
             assert_eq!((plain.top, plain.left, plain.mirrored), (both.top, both.left, false));
         }
-        let test = view(Cut::Random, true).window(Look::Test, 5);
-        assert_eq!(test, Window { top: 1, left: 1, mirrored: false });
+        let test = setting(Crop::Random, true).window(BatchMode::Evaluation, 5);
+        assert_eq!(test, CropWindow { top: 1, left: 1, mirrored: false });
     }
 
     #[test]
-    fn a_window_is_cut_mirrored_and_centred() {
-        let view = view(Cut::Random, true);
+    fn a_window_is_cropped_mirrored_and_centred() {
+        let augmentation = setting(Crop::Random, true);
         let picture: Vec<u8> = (0..40).collect();
         let mut out = [0.0; 12];
-        view.cut(&picture, &Window { top: 1, left: 2, mirrored: false }, 1.0, &mut out);
+        augmentation.crop(
+            &picture,
+            &CropWindow { top: 1, left: 2, mirrored: false },
+            1.0,
+            &mut out,
+        );
         let rows = [[4.0, 15.0, 6.0, 17.0, 8.0, 19.0], [14.0, 25.0, 16.0, 27.0, 18.0, 29.0]];
         assert_eq!(out.to_vec(), rows.concat());
-        view.cut(&picture, &Window { top: 1, left: 2, mirrored: true }, 2.0, &mut out);
+        augmentation.crop(&picture, &CropWindow { top: 1, left: 2, mirrored: true }, 2.0, &mut out);
         assert_eq!(out[..6], [4.0, 9.5, 3.0, 8.5, 2.0, 7.5]);
     }
 
     #[test]
-    fn means_are_words_or_numbers() {
+    fn a_mean_is_a_word_or_numbers() {
         for text in ["train", "none", "104,117.5,123"] {
             assert_eq!(text.parse::<Mean>().unwrap().to_string(), text);
         }

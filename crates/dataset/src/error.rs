@@ -19,27 +19,27 @@ pub enum DatasetError {
         /// The value given.
         found: String,
     },
-    /// A file or folder that could not be used.
+    /// An I/O error on a file or folder.
     #[error("{action} {path}")]
     Io {
         /// What was being done.
         action: &'static str,
-        /// To what.
+        /// The file or folder.
         path: PathBuf,
         /// Why it failed.
         source: io::Error,
     },
-    /// A data set that is not where it was looked for.
+    /// A data set whose files do not exist.
     #[error("data {name}: expected {expected}, found nothing there; {hint}")]
     Missing {
         /// The data set.
         name: String,
-        /// The file or files looked for.
+        /// The file or files that should exist.
         expected: String,
         /// How to get it.
         hint: String,
     },
-    /// A data file that is not what its format or source says.
+    /// A data file whose contents do not match its format or its published checksum.
     #[error("data file {path}: expected {expected}, found {found}")]
     File {
         /// The file.
@@ -49,7 +49,7 @@ pub enum DatasetError {
         /// What it holds.
         found: String,
     },
-    /// A line of a data file that is not what the format says.
+    /// A line of an image list that is malformed, or whose picture cannot be read.
     #[error("data file {path}, line {line}: expected {expected}, found {found}")]
     Line {
         /// The file.
@@ -64,7 +64,7 @@ pub enum DatasetError {
 }
 
 impl DatasetError {
-    /// Wraps an I/O error with what was being done to which path.
+    /// Wraps an I/O error with the action and the path.
     pub(crate) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,

@@ -1,4 +1,5 @@
-//! The IDX format of MNIST and its kin: plain, or gzipped (told by content, not by name).
+//! Reads the IDX format of MNIST and similar sets, plain or gzipped. The content decides whether a
+//! file is gzipped, not its name.
 //!
 //! Layout: two zero bytes, element type (8 = unsigned byte), number of dimensions, each dimension
 //! as a big-endian 32-bit number, then the elements. Source: <http://yann.lecun.com/exdb/mnist/>.
@@ -13,25 +14,25 @@ use crate::error::DatasetError;
 
 const UNSIGNED_BYTE: u8 = 8;
 
-/// Images of an IDX file.
+/// The images of an IDX file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Images {
-    /// Shape of one; one channel.
+    /// Shape of one image, with one channel.
     pub shape: Shape,
-    /// How many.
+    /// Number of images.
     pub count: usize,
-    /// All pixels, image by image.
+    /// All pixels (0 to 255), image by image, each row by row.
     pub pixels: Vec<u8>,
 }
 
-/// Labels of an IDX file.
+/// The labels of an IDX file, one per image.
 pub type Labels = Vec<u8>;
 
-/// Reads images (three dimensions).
+/// Reads an IDX file of images: three dimensions (count, height, width).
 ///
 /// # Errors
-/// [`DatasetError::Io`] when the file cannot be read, [`DatasetError::File`] naming what was expected and
-/// found when it is not an IDX file of images.
+/// [`DatasetError::Io`] when the file cannot be read; [`DatasetError::File`] when it is not an IDX
+/// file of images.
 pub fn read_images(path: &Path) -> Result<Images, DatasetError> {
     let (dims, pixels) = read(path, 3, "images")?;
     let shape = Shape { height: dims[1], width: dims[2], channels: 1 };
@@ -41,10 +42,10 @@ pub fn read_images(path: &Path) -> Result<Images, DatasetError> {
     Ok(Images { shape, count: dims[0], pixels })
 }
 
-/// Reads labels (one dimension) of `classes` classes.
+/// Reads an IDX file of labels: one dimension, every label below `classes`.
 ///
 /// # Errors
-/// As [`read_images`], and [`DatasetError::File`] for a label out of range.
+/// As [`read_images`]; also [`DatasetError::File`] for a label out of range.
 pub fn read_labels(path: &Path, classes: usize) -> Result<Labels, DatasetError> {
     let (_, labels) = read(path, 1, "labels")?;
     match labels.iter().position(|label| usize::from(*label) >= classes) {
@@ -83,7 +84,7 @@ fn read(path: &Path, rank: usize, what: &str) -> Result<(Vec<usize>, Vec<u8>), D
         .chunks(4)
         .map(|dim| u32::from_be_bytes(dim.try_into().expect("chunks of four")) as usize)
         .collect();
-    // In 128 bits, which three 32-bit dimensions cannot pass.
+    // 128 bits: the product of three 32-bit dimensions cannot overflow.
     let size = header as u128 + dims.iter().map(|dim| *dim as u128).product::<u128>();
     let found = bytes.len() as u128;
     if size != found {

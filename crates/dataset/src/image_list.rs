@@ -1,9 +1,10 @@
-//! Image lists: a text file with a picture and its label on each line.
+//! Reads image lists: text files with one picture and its label per line, as Caffe's `ImageData`
+//! layer takes them.
 //!
-//! `path label`, the path relative to the list's folder; it may contain spaces, the label is what
-//! follows the last one. Empty lines and lines that begin with # are skipped. Pictures are PNG or
-//! JPEG, told by content, and scaled to the size wanted as Caffe does it: both sides, whatever their
-//! proportions.
+//! Each line is `path label`. The path is relative to the list's folder and may contain spaces; the
+//! label follows the last space. Empty lines and lines that begin with `#` are skipped. Pictures
+//! are PNG or JPEG, recognized by content. They are scaled as Caffe scales them: to the given
+//! height and width, without keeping their proportions.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::DatasetError;
 
-/// A list's pictures and labels.
+/// The paths and labels of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ImageList {
     path: PathBuf,
@@ -30,29 +31,29 @@ struct Entry {
     label: u8,
 }
 
-/// What is looked at when a list's pictures are read for the first time.
+/// How much of a picture to decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Inspect {
-    /// The header alone.
+    /// Only its header.
     Header,
-    /// All pixels.
+    /// All its pixels.
     Pixels,
 }
 
-/// A picture that was read.
+/// A picture after reading its file.
 pub(crate) struct Inspected {
-    /// SHA-256 of its file.
+    /// SHA-256 of the file.
     pub sha256: [u8; 32],
-    /// Pixels in the order of [`Shape`], if they were looked at.
+    /// Pixels in the order of [`Shape`], if they were decoded.
     pub pixels: Option<Vec<u8>>,
 }
 
 impl ImageList {
-    /// Reads a list whose labels are below `classes`; pictures are not looked at.
+    /// Reads a list whose labels are below `classes`. Does not open the pictures.
     ///
     /// # Errors
-    /// [`DatasetError::Io`] when the list cannot be read, [`DatasetError::Line`] naming list, line and what
-    /// is wrong there, [`DatasetError::File`] for an empty list.
+    /// [`DatasetError::Io`] when the list cannot be read; [`DatasetError::Line`] for a malformed
+    /// line; [`DatasetError::File`] for an empty list.
     pub fn read(path: &Path, classes: usize) -> Result<Self, DatasetError> {
         let text = bounded::text(path, bounded::TEXT)
             .map_err(DatasetError::io("read image list", path))?;
@@ -74,15 +75,15 @@ impl ImageList {
         self.entries.len()
     }
 
-    /// All labels.
+    /// All labels, in the list's order.
     pub fn labels(&self) -> Vec<u8> {
         self.entries.iter().map(|entry| entry.label).collect()
     }
 
-    /// Reads a picture's file, scaled to `shape` if pixels are wanted.
+    /// Reads the file of picture `number`; with [`Inspect::Pixels`], scales it to `shape`.
     ///
     /// # Errors
-    /// [`DatasetError::Line`] naming list, line, file and what is wrong with it.
+    /// [`DatasetError::Line`] with the list, the line, the file and the cause.
     pub fn inspect(
         &self,
         number: usize,
@@ -111,13 +112,13 @@ impl ImageList {
         })
     }
 
-    /// Pixels of a picture, scaled to `shape`.
+    /// Pixels of picture `number`, scaled to `shape`.
     ///
     /// # Errors
     /// As [`ImageList::inspect`].
     pub fn picture(&self, number: usize, shape: Shape) -> Result<Vec<u8>, DatasetError> {
         let inspected = self.inspect(number, shape, Inspect::Pixels)?;
-        Ok(inspected.pixels.expect("they were asked for"))
+        Ok(inspected.pixels.expect("Inspect::Pixels decodes them"))
     }
 }
 
@@ -138,7 +139,7 @@ impl Entry {
         let parts = text.rsplit_once(char::is_whitespace);
         let (picture, label) =
             parts.ok_or_else(|| refuse("a path, a space and a label".to_owned()))?;
-        // Labels are kept in a byte.
+        // Labels are stored in a byte.
         let classes = classes.min(256);
         let label = label.parse().ok().filter(|label| usize::from(*label) < classes);
         let label = label.ok_or_else(|| refuse(format!("a label below {classes}")))?;
@@ -146,9 +147,9 @@ impl Entry {
     }
 }
 
-/// Pixels in the order of [`Shape`], 1 channel grey, 3 colour.
+/// Pixels in the order of [`Shape`]: 1 channel is grey, 3 channels are red, green, blue.
 fn scaled(picture: DynamicImage, shape: Shape) -> Vec<u8> {
-    // Shapes are checked to be small when options are.
+    // `read_image_lists` checks that sides are at most 4096.
     let (width, height) = (shape.width as u32, shape.height as u32);
     let picture = match (picture.width(), picture.height()) == (width, height) {
         true => picture,

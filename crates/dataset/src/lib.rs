@@ -1,34 +1,49 @@
-//! Image data sets: where they are, how they are read, how pictures become images, and the order of training.
+//! Image data sets: find and read them, crop and mirror pictures, and order them for training.
+//!
+//! [`DataSource`] names a set and loads it as a [`Dataset`]: two [`Split`]s, training and test. The
+//! trainer asks [`SampleOrder`] which images an iteration uses and [`Split::batch`] for their
+//! pixels. Given the same files, seed and iteration, a batch is always the same, for any number of
+//! threads.
 //!
 //! ```
-//! let data = flexmac_dataset::synthetic(1, 40, 10);
-//! assert_eq!((data.train.len(), data.test.len()), (40, 10));
+//! use flexmac_dataset::{BatchMode, SampleOrder, synthetic};
+//!
+//! let data = synthetic(1, 40, 10);
+//! let mut order = SampleOrder::new(1, data.train.len());
+//! let images = order.batch(0, 4);
+//! let pixels = data.train.batch(&images, BatchMode::Training { seed: 1, iteration: 0 })?;
+//! assert_eq!(pixels.len(), 4 * 28 * 28);
+//! # Ok::<(), flexmac_dataset::DatasetError>(())
 //! ```
 
 mod augmentation;
 mod error;
 mod idx;
 mod image_list;
-mod listed_split;
-mod order;
+mod image_list_dataset;
+mod sample_order;
 mod source;
 mod split;
 mod synthetic;
 
-pub use augmentation::{Cut, Look, Mean};
+pub use augmentation::{BatchMode, Crop, Mean};
 pub use error::DatasetError;
 pub use idx::{Images, Labels, read_images, read_labels};
-pub use listed_split::{DEFAULT_MEMORY, ListOptions, read_image_lists};
-pub use order::Order;
-pub use source::{Checksum, DataSource, FILES, MNIST_SHA256, Need, Status, data_folder};
+pub use image_list_dataset::{DEFAULT_MEMORY, ListOptions, read_image_lists};
+pub use sample_order::SampleOrder;
+pub use source::{Checksum, DataSource, FILES, InputSpec, MNIST_SHA256, Status, data_folder};
 pub use split::Split;
 pub use synthetic::synthetic;
 
-/// A training and a test split of one shape.
+/// A training split and a test split.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
-    /// What to train on.
+    /// Images to train on.
     pub train: Split,
-    /// What to measure accuracy on.
+    /// Images to measure accuracy on.
     pub test: Split,
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

@@ -1,4 +1,4 @@
-//! Named data sets: where their files are, how to get them, what they must hold.
+//! Where data sets come from: named sets, folders, files and image lists.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,19 +8,19 @@ use flexmac_nn::Shape;
 use sha2::{Digest, Sha256};
 
 use crate::error::DatasetError;
-use crate::listed_split::{ListOptions, read_image_lists};
+use crate::image_list_dataset::{ListOptions, read_image_lists};
 use crate::{Dataset, Split, read_images, read_labels, synthetic};
 
-/// Where Debian's package puts Fashion-MNIST.
+/// Folder of Debian's package `dataset-fashion-mnist`.
 const FASHION_MNIST: &str = "/usr/share/datasets/fashion-mnist";
 
-/// Classes of every named set.
+/// Number of classes of every named set.
 const CLASSES: usize = 10;
 
-/// Names of the two image lists of a folder.
+/// Names of a folder's two image lists.
 const LISTS: [&str; 2] = ["train.txt", "test.txt"];
 
-/// Sizes of the synthetic set.
+/// Training and test images of the synthetic set.
 const SYNTHETIC: (usize, usize) = (4000, 1000);
 
 /// The four files of a set, without `.gz`: training images and labels, test images and labels.
@@ -42,24 +42,33 @@ pub const MNIST_SHA256: Checksum = [
 /// Hexadecimal SHA-256 of the four files.
 pub type Checksum = [&'static str; 4];
 
-/// Where `flexmac data fetch` puts sets: `$FLEXMAC_DATA`, or `~/.local/share/flexmac/data`.
+/// The folder for downloaded sets: `$FLEXMAC_DATA`, or `~/.local/share/flexmac/data`.
 pub fn data_folder() -> PathBuf {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("FLEXMAC_DATA").unwrap_or_else(|| {
-        // Without HOME it is the user's entry in the system's list.
+        // `home_dir` reads HOME, or the user's entry in the password database without it.
         let home = env::home_dir().filter(|home| !home.as_os_str().is_empty());
         home.unwrap_or_else(|| PathBuf::from(".")).join(".local/share/flexmac/data")
     })
 }
 
-/// A data set as `--data` names it.
+/// Where a data set comes from.
+///
+/// ```
+/// use flexmac_dataset::DataSource;
+///
+/// let source = DataSource::parse("synthetic");
+/// assert_eq!(source, DataSource::Synthetic);
+/// assert_eq!(source.load(1)?.train.len(), 4000);
+/// # Ok::<(), flexmac_dataset::DatasetError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DataSource {
-    /// Debian's `dataset-fashion-mnist`.
+    /// Fashion-MNIST, from Debian's package `dataset-fashion-mnist`.
     FashionMnist,
-    /// MNIST, from the data folder.
+    /// MNIST, from [`data_folder`].
     Mnist,
-    /// Made from the run's seed.
+    /// Generated from the run's seed ([`synthetic()`]).
     Synthetic,
     /// A folder with the four IDX files, gzipped or not, or with two image lists.
     Folder(PathBuf),
@@ -69,31 +78,32 @@ pub enum DataSource {
     Lists([PathBuf; 2]),
 }
 
-/// What a network needs of its images.
+/// What a network expects of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Need {
-    /// Shape of one image; listed images are brought to it.
+pub struct InputSpec {
+    /// Shape of one image. Pictures of image lists are scaled and cropped to it.
     pub shape: Shape,
-    /// Labels are below it.
+    /// Number of classes; every label is below it.
     pub classes: usize,
 }
 
-/// What is known of a set without reading all of it into memory at once.
+/// Whether a set can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
-    /// Present and valid; in words.
+    /// Present and valid, with its sizes in words.
     Ready(String),
-    /// Files are missing; how to get them.
+    /// Files are missing, with the way to get them.
     Missing(String),
-    /// Files are not what they should be; what is wrong.
+    /// Files are invalid, with the error.
     Invalid(String),
 }
 
 impl DataSource {
-    /// The sets that have names.
+    /// The named sets.
     pub const NAMED: [Self; 3] = [Self::FashionMnist, Self::Mnist, Self::Synthetic];
 
-    /// What `--data` means: a set's name, two or four files between commas, or else a folder.
+    /// Parses a set's name, two image lists or four IDX files separated by commas, or else a
+    /// folder.
     pub fn parse(text: &str) -> Self {
         match text {
             "fashion-mnist" => Self::FashionMnist,
@@ -110,7 +120,7 @@ impl DataSource {
         }
     }
 
-    /// The name, as `--data` takes it.
+    /// The text that [`DataSource::parse`] reads as this source.
     pub fn name(&self) -> String {
         match self {
             Self::FashionMnist => "fashion-mnist".to_owned(),
@@ -122,7 +132,7 @@ impl DataSource {
         }
     }
 
-    /// The folder of the set's files, where it is one set in one folder.
+    /// The folder with the set's files, if it has one.
     pub fn folder(&self) -> Option<PathBuf> {
         match self {
             Self::FashionMnist => Some(PathBuf::from(FASHION_MNIST)),
@@ -132,12 +142,12 @@ impl DataSource {
         }
     }
 
-    /// How to get the set.
+    /// How to get the set, for error messages.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::FashionMnist => "apt-get install dataset-fashion-mnist",
             Self::Mnist => "flexmac data fetch mnist",
-            Self::Synthetic => "it is made when asked for",
+            Self::Synthetic => "it is generated when needed",
             Self::Folder(_) | Self::Files(_) | Self::Lists(_) => {
                 "give fashion-mnist, mnist, synthetic, a folder with the four IDX files or with \
                  train.txt and test.txt, or such files themselves: TRAIN.txt,TEST.txt or \
@@ -146,21 +156,22 @@ impl DataSource {
         }
     }
 
-    /// Reads a set of ten classes; the synthetic one is made from `seed`.
+    /// Reads a set of ten classes, pictures of image lists as 28 x 28 grey. The synthetic set is
+    /// generated from `seed`.
     ///
     /// # Errors
     /// As [`DataSource::load_for`].
     pub fn load(&self, seed: u64) -> Result<Dataset, DatasetError> {
         let shape = Shape { height: 28, width: 28, channels: 1 };
-        self.load_for(seed, Need { shape, classes: CLASSES }, &ListOptions::default())
+        self.load_for(seed, InputSpec { shape, classes: CLASSES }, &ListOptions::default())
     }
 
-    /// Whether the set is two image lists, which are looked at as [`ListOptions`] say.
-    pub fn is_listed(&self) -> bool {
+    /// Whether the set consists of two image lists, to which [`ListOptions`] apply.
+    pub fn has_image_lists(&self) -> bool {
         self.lists().is_some()
     }
 
-    /// The image lists of a set that has them.
+    /// The training and test lists, if the set has image lists.
     fn lists(&self) -> Option<[PathBuf; 2]> {
         match self {
             Self::Lists(paths) => Some(paths.clone()),
@@ -172,20 +183,24 @@ impl DataSource {
         }
     }
 
-    /// Reads the set for a network that needs `need`, image lists as `options` say; the synthetic one
-    /// is made from `seed`.
+    /// Reads the set for a network whose input is `spec`. `options` apply to image lists only. The
+    /// synthetic set is generated from `seed`.
+    ///
+    /// IDX images keep their own shape; the trainer compares it with the network's.
     ///
     /// # Errors
-    /// [`DatasetError::Missing`] with how to get it; [`DatasetError::File`] and [`DatasetError::Line`]
-    /// for files that are not what they should be, labels out of range among them.
+    /// - [`DatasetError::Missing`]: files do not exist; says how to get them.
+    /// - [`DatasetError::File`], [`DatasetError::Line`]: files are invalid, for example a label is
+    ///   out of range.
+    /// - [`DatasetError::Io`], [`DatasetError::Setting`]: as for [`read_image_lists`].
     pub fn load_for(
         &self,
         seed: u64,
-        need: Need,
+        spec: InputSpec,
         options: &ListOptions,
     ) -> Result<Dataset, DatasetError> {
         if let Some(lists) = self.lists() {
-            return read_image_lists(&lists, need, options);
+            return read_image_lists(&lists, spec, options);
         }
         let paths = match self {
             Self::Synthetic => return Ok(synthetic(seed, SYNTHETIC.0, SYNTHETIC.1)),
@@ -201,12 +216,12 @@ impl DataSource {
         }
         let [train_images, train_labels, test_images, test_labels] = paths;
         Ok(Dataset {
-            train: read_split(&train_images, &train_labels, need.classes)?,
-            test: read_split(&test_images, &test_labels, need.classes)?,
+            train: read_split(&train_images, &train_labels, spec.classes)?,
+            test: read_split(&test_images, &test_labels, spec.classes)?,
         })
     }
 
-    /// Whether the set is there and valid.
+    /// Whether the set exists and is valid. Reads all of it.
     pub fn status(&self) -> Status {
         match self.load(0) {
             Ok(set) => Status::Ready(format!(
@@ -257,7 +272,7 @@ fn read_split(images: &Path, labels: &Path, classes: usize) -> Result<Split, Dat
     Ok(Split::new(read.shape, read.pixels, found))
 }
 
-/// Checks files against their published SHA-256.
+/// Compares files with their published SHA-256.
 pub(crate) fn check_sha256(paths: &[PathBuf; 4], expected: &Checksum) -> Result<(), DatasetError> {
     for (path, expected) in paths.iter().zip(expected) {
         let bytes = bounded::read(path, bounded::DATA).map_err(DatasetError::io("read", path))?;
@@ -275,10 +290,11 @@ pub(crate) fn check_sha256(paths: &[PathBuf; 4], expected: &Checksum) -> Result<
 }
 
 impl DataSource {
-    /// Checks a folder of freshly fetched files against this set's published checksums.
+    /// Checks that `folder` holds the four files of this set, for MNIST with the published
+    /// checksums.
     ///
     /// # Errors
-    /// [`DatasetError::Missing`] or [`DatasetError::File`] naming the file.
+    /// [`DatasetError::Missing`] or [`DatasetError::File`], with the file.
     pub fn check_fetched(&self, folder: &Path) -> Result<(), DatasetError> {
         let paths = self.locate(folder)?;
         match self {

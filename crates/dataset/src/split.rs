@@ -1,56 +1,65 @@
-//! Labelled images, and batches of them as a network takes them.
+//! A set of labelled images, and batches of them in the form a network takes.
 
 use flexmac_fileio::hex;
 use flexmac_nn::Shape;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::augmentation::{Look, View};
+use crate::augmentation::{Augmentation, BatchMode};
 use crate::error::DatasetError;
 use crate::image_list::ImageList;
 
-/// Largest pixel value; pixels enter a network divided by it.
+/// Largest pixel value; pixels are divided by it before they enter a network.
 const WHITE: f64 = 255.0;
 
-/// Labelled images of one shape; pixels 0..=255, row by row.
+/// Labelled images of one shape. Pixels are bytes in the order of [`Shape`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Split {
-    /// Shape of an image as a network takes it.
+    /// Shape of an input image.
     shape: Shape,
     labels: Vec<u8>,
-    images: Images,
+    content: Content,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Images {
+enum Content {
     /// Images of the split's shape, one after the other.
-    Whole(Vec<u8>),
-    /// Pictures that are larger and cut to the split's shape.
-    Viewed { view: View, sha256: String, store: Store },
+    Fixed(Vec<u8>),
+    /// Larger pictures that are cropped to the split's shape.
+    Augmented { augmentation: Augmentation, sha256: String, store: Store },
 }
 
-/// Where pictures are between batches; where makes no difference to what they are.
+/// Where pictures are stored between batches. Both give the same images.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Store {
     /// In memory, one after the other.
     Memory(Vec<u8>),
-    /// In their files: each is decoded when a batch wants it.
+    /// In their files; each batch decodes its own.
     Files(ImageList),
 }
 
 impl Split {
-    /// Images and their labels.
+    /// Images and their labels; `pixels` holds one image after the other.
     ///
     /// # Panics
-    /// When there are not as many images as labels.
+    /// If `pixels` does not hold one image of `shape` per label.
     pub fn new(shape: Shape, pixels: Vec<u8>, labels: Vec<u8>) -> Self {
         assert_eq!(pixels.len(), shape.len() * labels.len(), "one label per image");
-        Self { shape, labels, images: Images::Whole(pixels) }
+        Self { shape, labels, content: Content::Fixed(pixels) }
     }
 
-    /// Pictures that `view` cuts images from.
-    pub(crate) fn viewed(view: View, labels: Vec<u8>, sha256: String, store: Store) -> Self {
-        Self { shape: view.input, labels, images: Images::Viewed { view, sha256, store } }
+    /// Pictures that become images by augmentation.
+    pub(crate) fn augmented(
+        augmentation: Augmentation,
+        labels: Vec<u8>,
+        sha256: String,
+        store: Store,
+    ) -> Self {
+        Self {
+            shape: augmentation.input,
+            labels,
+            content: Content::Augmented { augmentation, sha256, store },
+        }
     }
 
     /// Number of images.
@@ -58,22 +67,22 @@ impl Split {
         self.labels.len()
     }
 
-    /// Whether there is no image.
+    /// Whether the split has no images.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// SHA-256 in hexadecimal, of what a run's numbers follow from: shape, pixels and labels, or
-    /// for listed pictures the size they are scaled to, their files and their labels.
+    /// SHA-256, in hexadecimal, of everything in the split that affects training: shape, pixels and
+    /// labels; for image lists the stored shape, the picture files and the labels.
     pub fn sha256(&self) -> String {
-        match &self.images {
-            Images::Whole(pixels) => {
+        match &self.content {
+            Content::Fixed(pixels) => {
                 let mut digest = Sha256::new_with_prefix(self.shape.to_string());
                 digest.update(pixels);
                 digest.update(&self.labels);
                 hex(&digest.finalize())
             }
-            Images::Viewed { sha256, .. } => sha256.clone(),
+            Content::Augmented { sha256, .. } => sha256.clone(),
         }
     }
 
@@ -82,66 +91,69 @@ impl Split {
         self.shape
     }
 
-    /// Label of one image.
+    /// Label of image `index`.
     pub fn label(&self, index: usize) -> u8 {
         self.labels[index]
     }
 
-    /// The largest label there is.
+    /// The largest label, 0 for an empty split.
     pub fn largest_label(&self) -> u8 {
         self.labels.iter().copied().max().unwrap_or(0)
     }
 
-    /// What is subtracted from every pixel of listed pictures, by channel.
+    /// For image lists, the mean that is subtracted, one number per channel (0 to 255).
     pub fn mean(&self) -> Option<&[f64]> {
-        match &self.images {
-            Images::Whole(_) => None,
-            Images::Viewed { view, .. } => Some(&view.mean),
+        match &self.content {
+            Content::Fixed(_) => None,
+            Content::Augmented { augmentation, .. } => Some(&augmentation.mean),
         }
     }
 
-    /// Whether every picture is decoded anew for every batch it is in.
+    /// Whether each batch decodes its pictures from their files.
     pub fn is_decoded_per_batch(&self) -> bool {
-        matches!(&self.images, Images::Viewed { store: Store::Files(_), .. })
+        matches!(&self.content, Content::Augmented { store: Store::Files(_), .. })
     }
 
-    /// The images numbered, one after the other, as a network takes them: pixels less their
-    /// channel's mean, divided by 255. `look` says how listed pictures are cut.
+    /// The images with these numbers, in this order: `(pixel - channel mean) / 255`. `mode` selects
+    /// the crops of image lists' pictures.
+    ///
+    /// # Shapes
+    /// `numbers.len()` images of [`Split::shape`], one after the other.
     ///
     /// # Errors
-    /// [`DatasetError::Line`] for a picture that had to be read again and was no longer what it was.
+    /// [`DatasetError::Line`] for a picture that can no longer be read from its file.
     ///
     /// # Panics
-    /// When there is no image of a number.
-    pub fn batch(&self, numbers: &[usize], look: Look) -> Result<Vec<f64>, DatasetError> {
+    /// If a number is not below [`Split::len`].
+    pub fn batch(&self, numbers: &[usize], mode: BatchMode) -> Result<Vec<f64>, DatasetError> {
         let len = self.shape.len();
         let mut batch = vec![0.0; numbers.len() * len];
         let parts = batch.par_chunks_mut(len).zip(numbers);
         let outcomes: Vec<Result<(), DatasetError>> = parts
-            .map(|(out, number)| match &self.images {
-                Images::Whole(pixels) => {
+            .map(|(out, number)| match &self.content {
+                Content::Fixed(pixels) => {
                     let pixels = &pixels[number * len..(number + 1) * len];
                     out.iter_mut().zip(pixels).for_each(|(o, p)| *o = f64::from(*p) / WHITE);
                     Ok(())
                 }
-                Images::Viewed { view, store, .. } => {
+                Content::Augmented { augmentation, store, .. } => {
                     let read;
                     let picture = match store {
                         Store::Memory(pixels) => {
-                            let len = view.stored.len();
+                            let len = augmentation.stored.len();
                             &pixels[number * len..(number + 1) * len]
                         }
                         Store::Files(list) => {
-                            read = list.picture(*number, view.stored)?;
+                            read = list.picture(*number, augmentation.stored)?;
                             &read[..]
                         }
                     };
-                    view.cut(picture, &view.window(look, *number), WHITE, out);
+                    augmentation.crop(picture, &augmentation.window(mode, *number), WHITE, out);
                     Ok(())
                 }
             })
             .collect();
-        // The first in the batch's order, whatever the threads did.
+        // Reports the first failure in the batch's order, independent of threads.
         outcomes.into_iter().collect::<Result<(), _>>()?;
         Ok(batch)
     }

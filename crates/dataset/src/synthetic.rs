@@ -1,7 +1,7 @@
-//! A learnable ten-class set made from a seed, for tests and runs without downloads.
+//! A ten-class data set generated from a seed, for tests and for runs without downloads.
 //!
-//! Each class is a few soft blobs at fixed places; an image is its class's blobs moved by up to two
-//! pixels each way, at varying strength, over noise.
+//! Each class has a few soft blobs at fixed positions. An image shows its class's blobs, shifted by
+//! up to two pixels each way, with random brightness, over noise.
 
 use flexmac_nn::{Purpose, Shape, SplitMix};
 
@@ -11,7 +11,8 @@ const CLASSES: usize = 10;
 const BLOBS: usize = 4;
 const SHAPE: Shape = Shape { height: 28, width: 28, channels: 1 };
 
-/// `train` and `test` images of 28 x 28 pixels, classes in turn.
+/// Generates `train` training and `test` test images of 28 x 28 grey pixels. Image i has label
+/// i mod 10.
 pub fn synthetic(seed: u64, train: usize, test: usize) -> Dataset {
     let mut random = SplitMix::new(seed, Purpose::Synthetic, 0);
     let classes: Vec<Vec<Blob>> =
@@ -25,7 +26,8 @@ pub fn synthetic(seed: u64, train: usize, test: usize) -> Dataset {
 struct Blob {
     y: f64,
     x: f64,
-    /// Radius of half strength, squared.
+    /// Square of the distance, in pixels, at which the brightness is a quarter of that at the
+    /// centre.
     spread: f64,
 }
 
@@ -36,7 +38,8 @@ impl Blob {
         Self { y, x, spread: 3.0 + 9.0 * random.unit() }
     }
 
-    /// Strength 1 at the centre. A rational fall-off: no library function whose last bit may vary.
+    /// Brightness at a point: 1 at the centre. Uses a rational function, because library functions
+    /// may differ in the last bit between platforms.
     fn at(&self, y: f64, x: f64) -> f64 {
         let distance = (y - self.y).powi(2) + (x - self.x).powi(2);
         let near = self.spread / (self.spread + distance);
@@ -49,7 +52,7 @@ fn split(classes: &[Vec<Blob>], images: usize, mut random: SplitMix) -> Split {
     let mut labels = Vec::with_capacity(images);
     for image in 0..images {
         let label = image % CLASSES;
-        // Below 10.
+        // `label` is below 10.
         labels.push(label as u8);
         let mut shift = || random.below(5) as f64 - 2.0;
         let (down, right) = (shift(), shift());
@@ -70,15 +73,15 @@ fn split(classes: &[Vec<Blob>], images: usize, mut random: SplitMix) -> Split {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Look;
+    use crate::BatchMode;
 
     #[test]
-    fn the_set_is_a_function_of_its_seed() {
+    fn the_set_depends_only_on_its_seed() {
         assert_eq!(synthetic(1, 30, 20), synthetic(1, 30, 20));
         assert_ne!(synthetic(1, 30, 20).train, synthetic(2, 30, 20).train);
         let set = synthetic(1, 30, 20);
         assert_eq!((set.train.len(), set.test.len(), set.test.label(13)), (30, 20, 3));
-        let first = |split: &Split| split.batch(&[0], Look::Test).unwrap();
+        let first = |split: &Split| split.batch(&[0], BatchMode::Evaluation).unwrap();
         assert_ne!(first(&set.train), first(&set.test));
     }
 }

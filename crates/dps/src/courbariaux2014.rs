@@ -1,47 +1,48 @@
 //! `courbariaux2014`: dynamic fixed point (Courbariaux, Bengio, David, "Training deep neural
 //! networks with low precision multiplications", 2014, arXiv:1412.7024).
 //!
-//! Every tensor has one width for products and, if it is a parameter, a wider one for storage. Its
-//! scaling factor is looked at every `interval` iterations: more overflows than the limit double
-//! it; so few that half the range would stay within the limit halve it.
+//! All operands have one width, and stored parameters a larger one. Each tensor, and each gradient,
+//! has a scaling factor, here an integer length. Every `interval` iterations it is updated: it
+//! doubles if the overflow rate is above the limit, and halves if half the range would keep the
+//! rate within the limit.
 //!
-//! Where this differs from the paper:
-//! - The array counts overflows of the range in use, not of half of it. Half the range is known to
-//!   do when the OR of magnitudes has its top bit clear: then *nothing* reached the upper half. So
-//!   ranges shrink a little later than the paper's, never earlier.
-//! - The paper finds first scaling factors by training for some epochs at high precision and then
-//!   starts afresh. Here the same network goes on: `calibration` iterations at `calibration_bits`,
-//!   in which every iteration moves the points by all bits it left unused.
-//! - An array value at a limit counts as an overflow, as everywhere in flexmac.
+//! Differences from the paper:
+//! - The array counts overflows of the range in use, but not of half of it. Half the range is known
+//!   to suffice if the OR of magnitudes has its top bit clear: then *nothing* reached the upper
+//!   half. So ranges shrink somewhat later than in the paper, never earlier.
+//! - The paper finds initial scaling factors by training some epochs at high precision, and then
+//!   starts again. Here the same run continues: in its first `calibration` iterations all widths
+//!   are `calibration_bits`, and each iteration removes all unused bits from the integer lengths.
+//! - A value of the array at a limit counts as an overflow, as everywhere in flexmac.
 //!
-//! All widths count the sign: the paper's 9 and 11 bits are 10 and 12 here.
+//! All widths include the sign: the paper's 9 and 11 bits are 10 and 12 here.
 
 use flexmac_fxp::{Counters, Format};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DpsError;
-use crate::kind::{Constants, Machine, PolicyKind, Unit, constant};
+use crate::kind::{ArrayLimits, Constants, PolicyKind, Unit, constant};
 use crate::policy::{Observation, Policy, PolicyState};
 use crate::tensor::{FormatTable, Formats, TensorRole, TensorSpec};
 
 pub(crate) const NAME: &str = "courbariaux2014";
 
-/// The policy's constants; defaults are those of the authors' published commands.
+/// The policy's constants. Defaults are those of the authors' published commands.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Courbariaux2014Config {
     /// Width of every operand.
     pub bits: u32,
     /// Width of stored parameters.
     pub storage_bits: u32,
-    /// First integer length of everything.
+    /// Initial integer length of every tensor.
     pub integer_length: i32,
     /// Share of a tensor's values that may overflow.
     pub overflow_limit: f64,
-    /// Iterations between two looks at the scaling factors.
+    /// Iterations between two updates of the scaling factors.
     pub interval: u32,
-    /// Iterations that find the first scaling factors.
+    /// Iterations of calibration, which finds the initial scaling factors.
     pub calibration: u32,
-    /// Width of everything meanwhile.
+    /// Width of every tensor during calibration.
     pub calibration_bits: u32,
 }
 
@@ -60,16 +61,16 @@ impl Default for Courbariaux2014Config {
 }
 
 impl Courbariaux2014Config {
-    fn from_constants(constants: &mut dyn Constants, machine: &Machine) -> Self {
+    fn from_constants(constants: &mut dyn Constants, limits: &ArrayLimits) -> Self {
         let first = Self::default();
         Self {
-            bits: constants.count("bits", first.bits.min(machine.max_bits)),
+            bits: constants.count("bits", first.bits.min(limits.max_bits)),
             storage_bits: constants.count("storage-bits", first.storage_bits),
             integer_length: constants.integer_length("first-il", first.integer_length),
             overflow_limit: constants.share("overflow-limit", first.overflow_limit),
             interval: constants.count("interval", first.interval),
             calibration: constants.count("calibration", first.calibration),
-            calibration_bits: constants.count("max-width", machine.max_bits),
+            calibration_bits: constants.count("max-width", limits.max_bits),
         }
     }
 
@@ -82,27 +83,27 @@ impl Courbariaux2014Config {
     }
 }
 
-/// One group: its scaling factor and what was counted since the last look at it.
+/// A scaling factor, and the counters since its last update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GroupState {
+pub struct ScalingFactorState {
     /// Integer length, sign excluded.
     pub integer_length: i32,
-    /// Counters of the present interval.
+    /// Counters of the current interval.
     pub seen: Counters,
 }
 
-/// All that the policy's next steps depend on.
+/// The policy's state: everything that later steps depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Courbariaux2014State {
     /// Iterations done.
     pub iterations: u64,
-    /// Values on their way forward and parameters, by tensor.
-    pub values: Vec<GroupState>,
-    /// Gradients, by tensor.
-    pub gradients: Vec<GroupState>,
+    /// Of activations and parameters, by tensor.
+    pub values: Vec<ScalingFactorState>,
+    /// Of gradients, by tensor.
+    pub gradients: Vec<ScalingFactorState>,
 }
 
-/// The policy.
+/// The policy `courbariaux2014`.
 #[derive(Debug, Clone)]
 pub struct Courbariaux2014 {
     config: Courbariaux2014Config,
@@ -112,14 +113,14 @@ pub struct Courbariaux2014 {
 }
 
 impl Courbariaux2014 {
-    /// The policy at its start for `tensors`.
+    /// The policy in its initial state, for a network's `tensors`.
     ///
     /// # Errors
     /// [`DpsError`] when a constant is out of range.
     pub fn new(config: Courbariaux2014Config, tensors: &[TensorSpec]) -> Result<Self, DpsError> {
         config.check()?;
         let roles: Vec<_> = tensors.iter().map(|tensor| tensor.role).collect();
-        let group = |bound: i32| GroupState {
+        let group = |bound: i32| ScalingFactorState {
             integer_length: config.integer_length.min(bound),
             seen: Counters::default(),
         };
@@ -137,9 +138,9 @@ impl Courbariaux2014 {
     }
 }
 
-impl GroupState {
-    /// Doubles or halves the scaling factor after an interval.
-    fn look(&mut self, bits: u32, limit: f64, bound: i32) {
+impl ScalingFactorState {
+    /// Doubles, halves or keeps the scaling factor after an interval.
+    fn update(&mut self, bits: u32, limit: f64, bound: i32) {
         if self.seen.emitted == 0 {
             return;
         }
@@ -151,7 +152,7 @@ impl GroupState {
         self.seen = Counters::default();
     }
 
-    /// Moves by everything the last iteration left unused.
+    /// Removes the bits that the last iteration left unused, or adds one if it overflowed.
     fn calibrate(&mut self, bits: u32, bound: i32) {
         if self.seen.emitted == 0 {
             return;
@@ -175,7 +176,7 @@ fn table(
     } else {
         (config.bits, config.storage_bits)
     };
-    let format = |bits, group: &GroupState| {
+    let format = |bits, group: &ScalingFactorState| {
         Format::with_integer_length(bits, group.integer_length)
             .expect("the configuration's widths were checked")
     };
@@ -210,7 +211,7 @@ impl Policy for Courbariaux2014 {
         let due = since.is_multiple_of(self.config.interval.into());
         let limit = self.config.overflow_limit;
         for (tensor, (role, counters)) in self.roles.iter().zip(counters).enumerate() {
-            // A parameter's copy holds the stored values again, so storage speaks for both.
+            // The copy of a parameter has the stored values, so the counters of storage serve both.
             let (seen, bits) = match (role.is_parameter(), calibrating) {
                 (true, true) => (&counters.update, self.config.calibration_bits),
                 (true, false) => (&counters.update, self.config.storage_bits),
@@ -233,7 +234,7 @@ impl Policy for Courbariaux2014 {
                 if calibrating {
                     group.calibrate(bits, bound);
                 } else if due {
-                    group.look(bits, limit, bound);
+                    group.update(bits, limit, bound);
                 }
             }
         }
@@ -254,26 +255,26 @@ impl Policy for Courbariaux2014 {
     }
 }
 
-/// The policy as a choice.
+/// The policy's entry in [`POLICIES`](crate::POLICIES).
 pub(crate) const KIND: PolicyKind = PolicyKind {
     name: NAME,
-    about: "Courbariaux, Bengio, David 2014: fixed widths, points by overflow rates",
+    about: "Courbariaux, Bengio, David 2014: fixed widths, overflow rates move binary points",
     heading: "Policy courbariaux2014",
     constants: &[
         constant(
             "interval",
             Unit::Count,
-            "Iterations between two looks at the scaling factors [default: 100]",
+            "Iterations between two updates of the scaling factors [default: 100]",
         ),
         constant(
             "calibration",
             Unit::Count,
-            "Wide iterations at the start that find the first scaling factors [default: 100]",
+            "Iterations of calibration, which finds the initial scaling factors [default: 100]",
         ),
     ],
     forward_rounding: None,
-    make: |constants, machine, tensors| {
-        let config = Courbariaux2014Config::from_constants(constants, machine);
+    make: |constants, limits, tensors| {
+        let config = Courbariaux2014Config::from_constants(constants, limits);
         Ok(Box::new(Courbariaux2014::new(config, tensors)?))
     },
 };

@@ -1,4 +1,4 @@
-//! Drives the policy alone, with synthetic counters.
+//! Drives the policy alone with synthetic counters.
 
 use super::*;
 use crate::TensorCounters;
@@ -20,7 +20,7 @@ fn policy(calibration: u32) -> Courbariaux2014 {
     Courbariaux2014::new(config, &tensors()).unwrap()
 }
 
-/// 10,000 values; the limit of 0.0001 is one of them.
+/// Counters of 10,000 values; the limit of 0.0001 is one value.
 fn counters(overflows: u64, magnitude_bits: u32) -> Counters {
     Counters {
         emitted: 10_000,
@@ -30,7 +30,7 @@ fn counters(overflows: u64, magnitude_bits: u32) -> Counters {
     }
 }
 
-/// Iterations with the same counters for every use.
+/// Steps with the same counters for every use.
 fn steps(policy: &mut Courbariaux2014, count: u64, seen: Counters) {
     let seen = TensorCounters { forward: seen, backward: seen, update: seen };
     for iteration in 0..count {
@@ -76,7 +76,7 @@ fn an_unused_top_bit_halves_the_factor_once_per_interval() {
     let mut policy = policy(0);
     steps(&mut policy, 10, counters(0, 3));
     assert_eq!(lengths(&policy), [4, 4, 4, -7]);
-    // One iteration of an interval that needs the bit is enough to keep it.
+    // If one iteration of an interval needs the bit, it stays.
     steps(&mut policy, 9, counters(0, 3));
     steps(&mut policy, 1, counters(0, 11));
     assert_eq!(lengths(&policy), [4, 4, 4, -7]);

@@ -1,17 +1,17 @@
-//! The crate's one error type.
+//! Errors of policies.
 
 use thiserror::Error;
 
-/// What can be wrong with a policy's settings or saved state.
+/// Why a policy's settings or saved state were refused.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum DpsError {
-    /// A width or integer length no format has.
+    /// A width or integer length that is not legal for a format.
     #[error("policy {policy}")]
     Format {
         /// The policy being built.
         policy: &'static str,
-        /// What the format refused.
+        /// The format's error.
         source: flexmac_fxp::FxpError,
     },
     /// A constant outside its range.
@@ -48,7 +48,7 @@ pub enum DpsError {
     },
 }
 
-/// A constant that is a share of values or of a last place.
+/// Checks a constant in [`Unit::Share`](crate::Unit::Share).
 pub(crate) fn check_share(
     policy: &'static str,
     name: &'static str,
@@ -57,7 +57,7 @@ pub(crate) fn check_share(
     if (0.0..1.0).contains(&found) { Ok(()) } else { Err(DpsError::Share { policy, name, found }) }
 }
 
-/// A constant that counts something there must be one of.
+/// Checks a count that must be at least 1.
 pub(crate) fn check_count(
     policy: &'static str,
     name: &'static str,

@@ -1,8 +1,9 @@
-//! Policies as data: what one is called, which constants it has, how one is made.
+//! What the program knows of a policy: its name, its constants, and how to make one.
 //!
-//! Each policy's file ends with its [`PolicyKind`] and [`POLICIES`](crate::POLICIES) lists it; flags,
-//! help, completions and the settings that a run records follow from that. The alternative, flags
-//! typed by hand in the command line, spread every policy over two crates.
+//! The file of each policy defines its [`PolicyKind`], and [`POLICIES`](crate::POLICIES) lists it.
+//! The program derives flags, help, completions and the recorded settings from that list, so a new
+//! policy changes nothing outside this crate. Constants therefore carry their help text. It names
+//! other constants without dashes: how a program spells them is not known here.
 
 use flexmac_fxp::Rounding;
 
@@ -12,109 +13,110 @@ use crate::tensor::TensorSpec;
 
 /// A policy that can be chosen by name.
 pub struct PolicyKind {
-    /// The name, as flags, histories and checkpoints write it.
+    /// The name in flags, histories and checkpoints.
     pub name: &'static str,
     /// What it does, in one line.
     pub about: &'static str,
-    /// What the help puts above its constants.
+    /// Heading of its constants in the help.
     pub heading: &'static str,
-    /// Constants of its own; it may also take any of [`SHARED`].
+    /// Its own constants; it may also use any of [`SHARED_CONSTANTS`].
     pub constants: &'static [Constant],
-    /// Rounding of the way forward where the user gives none; the run's where there is none here.
+    /// Default rounding mode of the forward pass; `None`: the run's rounding mode.
     pub forward_rounding: Option<Rounding>,
-    /// Makes the policy at its start, with what it is given for each constant it asks for.
-    pub make: Make,
+    /// Makes the policy.
+    pub make: MakePolicy,
 }
 
-/// Makes a policy for tensors on an array.
+/// Makes a policy in its initial state, for a network's tensors and an array. Asks for each
+/// constant once.
 ///
 /// # Errors
 /// [`DpsError`] when a constant is out of range.
-pub type Make =
-    fn(&mut dyn Constants, &Machine, &[TensorSpec]) -> Result<Box<dyn Policy>, DpsError>;
+pub type MakePolicy =
+    fn(&mut dyn Constants, &ArrayLimits, &[TensorSpec]) -> Result<Box<dyn Policy>, DpsError>;
 
-/// What a policy may know of the array.
+/// What a policy needs to know about the array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Machine {
-    /// Bits of a plane.
+pub struct ArrayLimits {
+    /// Width of a plane, in bits.
     pub chunk: u32,
-    /// Widest operand.
+    /// Width of the widest operand, in bits.
     pub max_bits: u32,
 }
 
-/// A constant of policies: a flag.
+/// A constant of one or more policies, which the user can set.
 #[derive(Debug, Clone, Copy)]
 pub struct Constant {
-    /// The flag's name without dashes.
+    /// Its name, for example `max-width`.
     pub name: &'static str,
-    /// What it counts.
+    /// Its unit.
     pub unit: Unit,
-    /// What it means and what it is by default, for the help.
+    /// Its meaning and default, for the help.
     pub meaning: &'static str,
 }
 
-/// What a constant counts, and so its type.
+/// The unit of a constant, which determines its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Bits, sign included.
     Bits,
-    /// Things.
+    /// A number of things (`u32`).
     Count,
-    /// Iterations of a run.
+    /// A number of iterations (`u64`).
     Iterations,
-    /// Bits before the point, sign excluded; may be negative.
+    /// Bits before the binary point, sign excluded (`i32`); may be negative.
     IntegerLength,
-    /// A share of values, or of a last place.
+    /// A fraction in 0..1, of values or of an LSB (`f64`).
     Share,
 }
 
-/// Where a policy gets its constants from: what the user gave, else the default.
+/// Gives a policy its constants: the user's value, or else the default.
 pub trait Constants {
-    /// One in [`Unit::Bits`] or [`Unit::Count`].
+    /// The constant `name`, in [`Unit::Bits`] or [`Unit::Count`].
     fn count(&mut self, name: &'static str, default: u32) -> u32;
-    /// One in [`Unit::Iterations`].
+    /// The constant `name`, in [`Unit::Iterations`].
     fn iterations(&mut self, name: &'static str, default: u64) -> u64;
-    /// One in [`Unit::IntegerLength`].
+    /// The constant `name`, in [`Unit::IntegerLength`].
     fn integer_length(&mut self, name: &'static str, default: i32) -> i32;
-    /// One in [`Unit::Share`].
+    /// The constant `name`, in [`Unit::Share`].
     fn share(&mut self, name: &'static str, default: f64) -> f64;
 }
 
-/// A constant's definition, short enough for a list of them.
+/// Short form of a [`Constant`], for lists.
 pub(crate) const fn constant(name: &'static str, unit: Unit, meaning: &'static str) -> Constant {
     Constant { name, unit, meaning }
 }
 
-/// Constants of several policies.
-pub const SHARED: &[Constant] = &[
+/// Constants that several policies share.
+pub const SHARED_CONSTANTS: &[Constant] = &[
     constant(
         "bits",
         Unit::Bits,
-        "Width of every operand, sign included [default: static 16, courbariaux2014 10; the first \
-         one of taras2018 16]",
+        "Width of every operand, sign included; the initial width for taras2018 [default: static \
+         16, courbariaux2014 10, taras2018 16]",
     ),
     constant(
         "storage-bits",
         Unit::Bits,
-        "Width of stored parameters and momentum [default: static the greater of 16 and --bits, \
+        "Width of stored parameters and momentum [default: static the larger of 16 and bits, \
          courbariaux2014 12, planewise 16]",
     ),
     constant(
         "max-width",
         Unit::Bits,
-        "Widest format: of na2016 at the start and after a jump, of courbariaux2014 while it \
-         calibrates, of taras2018 [default: 32, or the array's max_bits]",
+        "Largest width: of na2016 at the start and after a jump, of courbariaux2014 during \
+         calibration, of taras2018 always [default: the array's max_bits, at most 32]",
     ),
     constant(
         "first-il",
         Unit::IntegerLength,
-        "First integer length of everything [default: courbariaux2014 5, taras2018 4]",
+        "Initial integer length of every tensor [default: courbariaux2014 5, taras2018 4]",
     ),
     constant(
         "overflow-limit",
         Unit::Share,
         "Share of values that may overflow [default: courbariaux2014 and taras2018 0.0001; planewise \
-         0.0009765625 at 8 bits, doubled by every bit less]",
+         0.0009765625 at 8 bits, doubled for every bit less]",
     ),
 ];
 
@@ -126,7 +128,7 @@ mod tests {
     use crate::POLICIES;
     use crate::tensor::TensorRole;
 
-    /// Gives defaults and notes what was asked for.
+    /// Returns defaults and records which constants a policy asks for.
     #[derive(Default)]
     struct Asked(BTreeSet<(&'static str, &'static str)>);
 
@@ -164,20 +166,20 @@ mod tests {
 
     #[test]
     fn every_policy_asks_for_its_constants_by_type_and_for_no_other() {
-        let shared: BTreeSet<_> = SHARED.iter().map(named).collect();
+        let shared: BTreeSet<_> = SHARED_CONSTANTS.iter().map(named).collect();
         let role = TensorRole::Weight { shared: false };
         let tensors = [TensorSpec { name: "w".to_owned(), role }];
         let mut used = BTreeSet::new();
         for kind in POLICIES {
             let own: BTreeSet<_> = kind.constants.iter().map(named).collect();
-            for machine in [(8, 32), (2, 4)] {
-                let machine = Machine { chunk: machine.0, max_bits: machine.1 };
+            for limits in [(8, 32), (2, 4)] {
+                let limits = ArrayLimits { chunk: limits.0, max_bits: limits.1 };
                 let mut asked = Asked::default();
-                let made = (kind.make)(&mut asked, &machine, &tensors);
+                let made = (kind.make)(&mut asked, &limits, &tensors);
                 let left: BTreeSet<_> = asked.0.difference(&shared).copied().collect();
                 assert_eq!(left, own, "{}", kind.name);
                 used.extend(asked.0);
-                if machine.max_bits == 32 {
+                if limits.max_bits == 32 {
                     assert_eq!(made.unwrap().name(), kind.name);
                 }
             }
@@ -188,7 +190,8 @@ mod tests {
     #[test]
     fn no_two_constants_or_policies_share_a_name() {
         let own = POLICIES.iter().flat_map(|kind| kind.constants);
-        let mut names: Vec<_> = SHARED.iter().chain(own).map(|constant| constant.name).collect();
+        let mut names: Vec<_> =
+            SHARED_CONSTANTS.iter().chain(own).map(|constant| constant.name).collect();
         names.extend(POLICIES.iter().map(|kind| kind.name));
         let count = names.len();
         names.sort_unstable();

@@ -1,15 +1,38 @@
-//! Dynamic precision scaling: which formats the next training iteration uses.
+//! Dynamic precision scaling: policies that choose the number formats of the next training
+//! iteration.
 //!
-//! A [`Policy`] sees, after each iteration, the loss and every tensor's counters ([`Observation`])
-//! and answers with a [`FormatTable`]. It knows tensors by name and role only ([`TensorSpec`]), so
-//! that one policy serves every network. One file per policy, listed in [`POLICIES`].
+//! After each iteration a [`Policy`] receives the loss and each tensor's counters ([`Observation`])
+//! and returns the formats of the next iteration ([`FormatTable`]). It knows only names and roles
+//! of tensors ([`TensorSpec`]), so one policy works with any network. There is one file per policy;
+//! [`POLICIES`] lists them.
+//!
+//! All widths include the sign; integer lengths do not.
+//!
+//! ```
+//! use flexmac_dps::{
+//!     Observation, Policy, Taras2018, Taras2018Config, TensorCounters, TensorRole, TensorSpec,
+//! };
+//! use flexmac_fxp::Counters;
+//!
+//! let tensors = [TensorSpec { name: "conv1".to_owned(), role: TensorRole::Activation }];
+//! let mut policy = Taras2018::new(Taras2018Config::default(), &tensors)?;
+//! assert_eq!(policy.formats()[0].forward.to_string(), "s4.11");
+//!
+//! // An iteration in which 3 % of the activations overflowed and rounding lost nothing.
+//! let forward = Counters { emitted: 1000, overflow_high: 30, ..Counters::default() };
+//! let counters = [TensorCounters { forward, ..TensorCounters::default() }];
+//! let formats = policy.step(&Observation { iteration: 0, loss: 2.3, counters: &counters });
+//! // One bit more before the binary point, one bit less after it.
+//! assert_eq!(formats[0].forward.to_string(), "s5.10");
+//! # Ok::<(), flexmac_dps::DpsError>(())
+//! ```
 
 mod courbariaux2014;
 mod error;
 mod kind;
 mod loss_average;
 mod na2016;
-mod operand;
+mod operand_search;
 mod planewise;
 mod policy;
 mod static_policy;
@@ -17,20 +40,20 @@ mod taras2018;
 mod tensor;
 
 pub use courbariaux2014::{
-    Courbariaux2014, Courbariaux2014Config, Courbariaux2014State, GroupState,
+    Courbariaux2014, Courbariaux2014Config, Courbariaux2014State, ScalingFactorState,
 };
 pub use error::DpsError;
-pub use kind::{Constant, Constants, Machine, Make, PolicyKind, SHARED, Unit};
+pub use kind::{ArrayLimits, Constant, Constants, MakePolicy, PolicyKind, SHARED_CONSTANTS, Unit};
 pub use loss_average::LossAverage;
-pub use na2016::{Na2016, Na2016Config, Na2016State, PointState, Stage};
-pub use operand::OperandState;
-pub use planewise::{Planewise, PlanewiseConfig, PlanewiseState, UseState};
+pub use na2016::{BinaryPointState, Na2016, Na2016Config, Na2016State, SearchStage};
+pub use operand_search::OperandState;
+pub use planewise::{Planewise, PlanewiseConfig, PlanewiseState, TensorState};
 pub use policy::{Observation, Policy, PolicyState, TensorCounters};
 pub use static_policy::{Static, StaticConfig};
 pub use taras2018::{Taras2018, Taras2018Config, Taras2018State};
 pub use tensor::{FormatTable, Formats, TensorRole, TensorSpec};
 
-/// The policies there are. A new one is a file, its `mod` above, and its line here.
+/// All policies. A new policy is one file, its `mod` line above, and one line here.
 pub const POLICIES: &[&PolicyKind] = &[
     &static_policy::KIND,
     &na2016::KIND,
@@ -39,8 +62,12 @@ pub const POLICIES: &[&PolicyKind] = &[
     &planewise::KIND,
 ];
 
-/// Shortest integer length a search goes to: a tensor that stays zero must not run away.
+/// Shortest integer length that a search reaches. It stops the search of a tensor that stays zero.
 pub(crate) const SHORTEST: i32 = -28;
 
 #[cfg(test)]
 mod policies_tests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

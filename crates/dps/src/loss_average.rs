@@ -1,10 +1,10 @@
-//! The smoothed loss: the mean of all losses so far, then of the last `window`.
+//! The smoothed loss: the mean of the last `window` losses, or of all as long as there are fewer.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-/// Running mean over a window.
+/// A running mean over a window of losses.
 ///
 /// ```
 /// let mut average = flexmac_dps::LossAverage::new(2);
@@ -22,8 +22,9 @@ impl LossAverage {
         Self { window: window.max(1), recent: VecDeque::new() }
     }
 
-    /// Takes in a loss and returns the new mean, added up anew from oldest to newest: no rounding
-    /// error outlives its loss, and a restored average goes on bit for bit.
+    /// Adds a loss and returns the new mean. Sums the window again from oldest to newest, so
+    /// rounding errors do not accumulate and a restored average gives the same results, bit for
+    /// bit.
     pub fn push(&mut self, loss: f64) -> f64 {
         if self.recent.len() == self.window {
             self.recent.pop_front();

@@ -1,14 +1,15 @@
-//! `na2016`: one width for all, an integer length per tensor (Na and Mukhopadhyay, "Speeding up
-//! convolutional neural network training with dynamic precision scaling and flexible
-//! multiplier-accumulator", ISLPED 2016), as the authors' published code does it
+//! `na2016`: one width for all tensors, an integer length per tensor (Na and Mukhopadhyay,
+//! "Speeding up convolutional neural network training with dynamic precision scaling and flexible
+//! multiplier-accumulator", ISLPED 2016), implemented after the authors' published code
 //! (docs/policies.md).
 //!
-//! Two stages. In *I-search* all tensors have the maximum width while each looks for its shortest
-//! integer length: the point moves up a bit after every `isearch_window` + 1 iterations without
-//! overflow, until one overflows. When all are settled, *D-search* runs at the target width and
-//! jumps to the maximum whenever the smoothed loss stops falling.
+//! There are two stages. In *I-search* all tensors have the maximum width while each searches for
+//! its shortest integer length: the length shrinks by a bit after every `isearch_window` + 1
+//! iterations without overflow, until the tensor overflows. When all tensors have finished,
+//! *D-search* uses the target width, and jumps to the maximum width when the smoothed loss stops
+//! falling.
 //!
-//! All widths count the sign, one more than in the paper and its code.
+//! All widths include the sign: one bit more than in the paper and its code.
 
 use std::collections::VecDeque;
 
@@ -16,34 +17,34 @@ use flexmac_fxp::Format;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DpsError;
-use crate::kind::{Constants, Machine, PolicyKind, Unit, constant};
+use crate::kind::{ArrayLimits, Constants, PolicyKind, Unit, constant};
 use crate::loss_average::LossAverage;
 use crate::policy::{Observation, Policy, PolicyState, TensorCounters};
 use crate::tensor::{FormatTable, Formats, TensorRole, TensorSpec};
 
 pub(crate) const NAME: &str = "na2016";
 
-/// The remembered loss before any jump: higher than every real one.
+/// The remembered loss before the first jump: larger than any real loss.
 const NO_LOSS_YET: f64 = 1e7;
 
-/// The policy's constants; defaults are those of the authors' LeNet run.
+/// The policy's constants. Defaults are those of the authors' LeNet run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Na2016Config {
-    /// Width at the start, in I-search, and after a jump.
+    /// Maximum width: in I-search and after a jump.
     pub max_bits: u32,
-    /// Width that D-search starts at.
+    /// Target width: the initial width of D-search.
     pub target_bits: u32,
-    /// What a jump raises the target by.
+    /// By how many bits a jump raises the target width.
     pub step_bits: u32,
-    /// Clean iterations counted before an integer length shrinks.
+    /// An integer length shrinks after this many iterations plus one without overflow.
     pub isearch_window: u32,
-    /// Maxima of the smoothed loss waited for after a jump.
+    /// How often the smoothed loss must be the maximum of its window before the width jumps.
     pub dsearch_window: u32,
-    /// Losses averaged, and smoothed losses remembered.
+    /// Number of losses in the smoothed loss, and of smoothed losses in the window.
     pub loss_window: u32,
-    /// First integer length of parameters.
+    /// Initial integer length of parameters.
     pub parameter_integer_length: i32,
-    /// First integer length of the input and of activations.
+    /// Initial integer length of the input and of activations.
     pub activation_integer_length: i32,
 }
 
@@ -63,9 +64,9 @@ impl Default for Na2016Config {
 }
 
 impl Na2016Config {
-    fn from_constants(constants: &mut dyn Constants, machine: &Machine) -> Self {
+    fn from_constants(constants: &mut dyn Constants, limits: &ArrayLimits) -> Self {
         let first = Self::default();
-        let max_bits = constants.count("max-width", machine.max_bits);
+        let max_bits = constants.count("max-width", limits.max_bits);
         Self {
             max_bits,
             target_bits: constants.count("target-width", first.target_bits.min(max_bits)),
@@ -98,46 +99,47 @@ impl Na2016Config {
 /// The stage of the search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// Integer lengths shrink, the width is the maximum.
+pub enum SearchStage {
+    /// The width is the maximum; integer lengths shrink.
     ISearch,
-    /// The width follows the loss.
+    /// The loss decides the width.
     DSearch,
 }
 
-/// One tensor's binary point and its I-search.
+/// The binary point of a tensor, and its I-search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PointState {
+pub struct BinaryPointState {
     /// Integer length, sign excluded.
     pub integer_length: i32,
     /// Iterations without overflow since the last shift.
     pub clean: u32,
-    /// Whether the tensor still looks for its integer length. The logits' gradient never does.
+    /// Whether I-search of this tensor has not ended yet. The logits' gradient has none.
     pub searching: bool,
 }
 
-/// All that the policy's next steps depend on.
+/// The policy's state: everything that later steps depend on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Na2016State {
     /// The stage.
-    pub stage: Stage,
-    /// The width of every tensor.
+    pub stage: SearchStage,
+    /// The present width of every tensor.
     pub width: u32,
-    /// The width to fall back to.
+    /// The target width.
     pub target: u32,
-    /// The tensors' points, in their order.
-    pub points: Vec<PointState>,
+    /// The tensors' binary points, in the order of tensors.
+    pub points: Vec<BinaryPointState>,
     /// The smoothed loss.
     pub average: LossAverage,
-    /// The last smoothed losses, newest last.
+    /// The window of smoothed losses, newest last.
     pub ring: VecDeque<f64>,
-    /// Maxima seen since the last jump, or the window once the loss has fallen.
+    /// How often the smoothed loss was the maximum since the last jump; set to `dsearch_window`
+    /// when it is not, so that the next maximum jumps at once.
     pub increases: u32,
-    /// The smallest smoothed loss before the last jump.
+    /// The smallest smoothed loss in the window before the last jump.
     pub remembered: f64,
 }
 
-/// The policy.
+/// The policy `na2016`.
 #[derive(Debug, Clone)]
 pub struct Na2016 {
     config: Na2016Config,
@@ -147,14 +149,14 @@ pub struct Na2016 {
 }
 
 impl Na2016 {
-    /// The policy at its start for `tensors`.
+    /// The policy in its initial state, for a network's `tensors`.
     ///
     /// # Errors
     /// [`DpsError`] when a constant is out of range.
     pub fn new(config: Na2016Config, tensors: &[TensorSpec]) -> Result<Self, DpsError> {
         config.check()?;
         let roles: Vec<_> = tensors.iter().map(|tensor| tensor.role).collect();
-        let point = |role: &TensorRole| PointState {
+        let point = |role: &TensorRole| BinaryPointState {
             integer_length: match role {
                 TensorRole::Weight { .. } | TensorRole::Bias => config.parameter_integer_length,
                 TensorRole::Input | TensorRole::Activation => config.activation_integer_length,
@@ -164,7 +166,7 @@ impl Na2016 {
             searching: !matches!(role, TensorRole::Logits { .. }),
         };
         let state = Na2016State {
-            stage: Stage::ISearch,
+            stage: SearchStage::ISearch,
             width: config.max_bits,
             target: config.target_bits,
             points: roles.iter().map(point).collect(),
@@ -177,8 +179,8 @@ impl Na2016 {
         Ok(Self { config, roles, state, table })
     }
 
-    /// Point 2, in either stage: an overflow moves the tensor's point.
-    fn follow_overflows(&mut self, counters: &[TensorCounters]) {
+    /// In either stage: an overflow lengthens the tensor's integer part by a bit.
+    fn lengthen_overflowed(&mut self, counters: &[TensorCounters]) {
         assert_eq!(counters.len(), self.roles.len(), "one counter set per tensor");
         for ((point, role), counters) in self.state.points.iter_mut().zip(&self.roles).zip(counters)
         {
@@ -188,7 +190,7 @@ impl Na2016 {
         }
     }
 
-    /// Point 3.
+    /// I-search.
     fn search_integer_lengths(&mut self, counters: &[TensorCounters]) {
         for (point, counters) in self.state.points.iter_mut().zip(counters) {
             if !point.searching {
@@ -204,12 +206,12 @@ impl Na2016 {
             }
         }
         if self.state.points.iter().all(|point| !point.searching) {
-            self.state.stage = Stage::DSearch;
+            self.state.stage = SearchStage::DSearch;
             self.state.width = self.state.target;
         }
     }
 
-    /// Point 4. `smoothed` is already the newest of the ring.
+    /// D-search. `smoothed` is the newest entry of the ring.
     fn search_width(&mut self, smoothed: f64) {
         let state = &mut self.state;
         let max_bits = self.config.max_bits;
@@ -235,11 +237,12 @@ impl Na2016 {
     }
 }
 
-/// Every tensor at the state's width: FL = width - 1 - IL.
+/// The formats of a state: every tensor has its width; the fraction has width - 1 - integer length
+/// bits.
 fn table(state: &Na2016State) -> FormatTable {
-    let formats = |point: &PointState| {
+    let formats = |point: &BinaryPointState| {
         Formats::with_integer_length(state.width, point.integer_length).expect(
-            "the configuration's widths were checked, and the target never passes the maximum",
+            "the configuration's widths were checked, and the target never exceeds the maximum",
         )
     };
     FormatTable::new(state.points.iter().map(formats).collect())
@@ -252,8 +255,8 @@ impl Policy for Na2016 {
 
     fn phase(&self) -> &'static str {
         match self.state.stage {
-            Stage::ISearch => "isearch",
-            Stage::DSearch => "dsearch",
+            SearchStage::ISearch => "isearch",
+            SearchStage::DSearch => "dsearch",
         }
     }
 
@@ -267,10 +270,10 @@ impl Policy for Na2016 {
             self.state.ring.pop_front();
         }
         self.state.ring.push_back(smoothed);
-        self.follow_overflows(observation.counters);
+        self.lengthen_overflowed(observation.counters);
         match self.state.stage {
-            Stage::ISearch => self.search_integer_lengths(observation.counters),
-            Stage::DSearch => self.search_width(smoothed),
+            SearchStage::ISearch => self.search_integer_lengths(observation.counters),
+            SearchStage::DSearch => self.search_width(smoothed),
         }
         self.table = table(&self.state);
         &self.table
@@ -292,33 +295,37 @@ impl Policy for Na2016 {
     }
 }
 
-/// The policy as a choice.
+/// The policy's entry in [`POLICIES`](crate::POLICIES).
 pub(crate) const KIND: PolicyKind = PolicyKind {
     name: NAME,
-    about: "Na and Mukhopadhyay, ISLPED 2016: one width, by the loss",
+    about: "Na and Mukhopadhyay, ISLPED 2016: one width, which follows the loss",
     heading: "Policy na2016",
     constants: &[
         constant(
             "target-width",
             Unit::Bits,
-            "First width of D-search [default: 16, --max-width if less]",
+            "Initial width of D-search [default: 16, or max-width if smaller]",
         ),
-        constant("step-width", Unit::Bits, "What a jump raises the target by [default: 16]"),
+        constant("step-width", Unit::Bits, "Bits by which a jump raises the target [default: 16]"),
         constant(
             "isearch-window",
             Unit::Count,
-            "Clean iterations before an integer length shrinks [default: 20]",
+            "Iterations without overflow before an integer length shrinks [default: 20]",
         ),
         constant(
             "dsearch-window",
             Unit::Count,
-            "Maxima of the loss waited for after a jump [default: 20]",
+            "Maxima of the smoothed loss before a jump [default: 20]",
         ),
-        constant("loss-window", Unit::Count, "Losses in the smoothed loss [default: 100]"),
+        constant(
+            "loss-window",
+            Unit::Count,
+            "Number of losses in the smoothed loss [default: 100]",
+        ),
     ],
     forward_rounding: None,
-    make: |constants, machine, tensors| {
-        let config = Na2016Config::from_constants(constants, machine);
+    make: |constants, limits, tensors| {
+        let config = Na2016Config::from_constants(constants, limits);
         Ok(Box::new(Na2016::new(config, tensors)?))
     },
 };

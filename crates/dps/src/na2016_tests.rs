@@ -1,4 +1,4 @@
-//! Drives the controller alone and pins each of its transitions.
+//! Drives the policy alone and checks each transition of its state.
 
 use flexmac_fxp::Counters;
 
@@ -29,7 +29,7 @@ impl Bench {
     fn step(&mut self, loss: f64, overflowing: &[usize]) {
         let mut counters = [TensorCounters::default(); 3];
         for tensor in overflowing {
-            // Each use in turn: any of them counts.
+            // Each use in turn, because an overflow of any use counts.
             let counters = &mut counters[*tensor];
             let uses = [&mut counters.forward, &mut counters.backward, &mut counters.update];
             *uses.into_iter().nth(self.iteration as usize % 3).unwrap() = Counters {
@@ -109,7 +109,7 @@ fn an_overflow_moves_the_point_and_ends_the_tensors_search() {
 }
 
 #[test]
-fn all_settled_means_target_width() {
+fn the_width_is_the_target_when_all_tensors_have_finished() {
     let mut bench = Bench::new(Na2016Config::default());
     bench.step(1.0, &[OUTPUT]);
     bench.step(1.0, &[WEIGHT]);
@@ -132,7 +132,7 @@ fn an_overflow_of_the_loss_gradient_changes_nothing() {
 #[test]
 fn dsearch_jumps_only_after_the_window_of_maxima() {
     let mut bench = Bench::into_dsearch(Na2016Config::default(), 1.0);
-    // The loss rises from the start: 20 maxima are counted, the 21st jumps.
+    // The loss rises from the start: after 20 maxima, the 21st jumps.
     for rise in 1..=20 {
         bench.step(1.0 + f64::from(rise), &[]);
         assert_eq!((bench.width(), bench.policy.state.increases), (16, rise));
@@ -159,13 +159,13 @@ fn at_maximum_width_maxima_wait_and_a_lower_loss_falls_back() {
     bench.step(1.0, &[]);
     bench.step(4.0, &[]);
     assert_eq!((bench.width(), bench.policy.state.remembered), (32, 1.5));
-    // Maxima at maximum width: counted up to the window, then the counter starts again.
+    // Maxima at maximum width: the counter reaches the window, then starts again.
     for (loss, increases) in [(5.0, 1), (6.0, 2), (7.0, 3), (8.0, 0), (9.0, 1)] {
         bench.step(loss, &[]);
         assert_eq!((bench.width(), bench.policy.state.increases), (32, increases));
         assert_eq!(bench.policy.state.remembered, 1.5, "only a jump remembers");
     }
-    bench.step(0.5, &[]); // smoothed 4.75: lower, but not below what is remembered
+    bench.step(0.5, &[]); // smoothed 4.75: lower, but not below the remembered loss
     assert_eq!((bench.width(), bench.policy.state.increases), (32, 3));
     bench.step(0.5, &[]); // smoothed 0.5
     assert_eq!(bench.width(), 16);
@@ -177,12 +177,12 @@ fn a_jump_raises_the_target_while_it_is_below_maximum_less_step() {
         Na2016Config { target_bits: 8, step_bits: 8, loss_window: 2, ..Default::default() };
     let mut bench = Bench::into_dsearch(config, 2.0);
     for (round, target) in [16, 24, 24, 24].into_iter().enumerate() {
-        let level = -100.0 * round as f64; // each round lies below the one before
+        let level = -100.0 * round as f64; // below the losses of the round before
         bench.step(level + 1.0, &[]);
         bench.step(level + 300.0, &[]);
         assert_eq!((bench.width(), bench.policy.state.target), (32, target));
         bench.step(level - 50.0, &[]);
-        bench.step(level - 50.0, &[]); // below what was remembered
+        bench.step(level - 50.0, &[]); // below the remembered loss
         assert_eq!(bench.width(), target);
     }
 }
@@ -196,7 +196,7 @@ fn the_published_target_and_step_never_raise() {
 }
 
 #[test]
-fn a_restored_policy_goes_on_the_same() {
+fn a_restored_policy_continues_identically() {
     let config = Na2016Config { loss_window: 5, isearch_window: 3, ..Default::default() };
     let mut walked = Bench::new(config);
     let trace = |i: u64| (f64::from(((i * 37) % 11) as u32) / 3.0, i % 9 == 5);

@@ -1,68 +1,68 @@
-//! `planewise`: flexmac's own policy. Every use of every tensor has as few planes as its counters
+//! `planewise`: flexmac's own policy. Each use of each tensor has as few planes as its counters
 //! allow, from the first iteration on.
 //!
-//! - Widths are multiples of the array's chunk: a width between two costs the passes of the wider.
-//!   Weights, activations and gradients have their own; biases enter the array as sums, which cost
-//!   no pass, and keep their storage format.
-//! - Parameters are stored in `storage_bits` and enter the array in fewer.
-//! - Ranges start from what the roles bound (pixels, the loss gradient, Xavier weights), shrink to
-//!   what the first iterations use, and then follow overflow rates; planes are added where the mean
-//!   rounding error says that most values lie below the last place (`operand.rs`).
-//! - The loss decides nothing.
+//! - Widths are multiples of the array's chunk, because a width in between costs as many passes as
+//!   the next multiple. Weights, activations and gradients have separate widths. Biases are added
+//!   to the array's sums, which costs no pass, and keep their storage format.
+//! - Parameters are stored with `storage_bits`; the array reads narrower copies.
+//! - Initial ranges follow from the role (pixels, loss gradient, Xavier weights). They shrink to
+//!   what the first iterations use, then follow overflow rates. A plane is added when the mean
+//!   rounding error shows that most values are below the LSB (`operand_search.rs`).
+//! - The loss plays no part.
 //!
-//! Made for nearest rounding on the way forward, where a coarse weight or activation should be the
-//! nearest one, and stochastic rounding of gradients and updates, where what is lost on average must
-//! be nothing. The alternative turned down is a search from wide to narrow as in `na2016`: its first
-//! hundred iterations cost more than a thousand narrow ones, and find nothing that the counters do
-//! not tell within five.
+//! The policy is meant for nearest rounding in the forward pass, where a coarse weight or
+//! activation should be the nearest one, and for stochastic rounding of gradients and updates,
+//! whose rounding errors must average to zero. The alternative is a search from wide to narrow
+//! formats, as in `na2016`. Its first hundred iterations cost more than a thousand narrow ones, and
+//! find nothing that the counters do not show within five.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DpsError, check_count, check_share};
-use crate::kind::{Constants, Machine, PolicyKind, Unit, constant};
-use crate::operand::{OperandRules, OperandState};
+use crate::kind::{ArrayLimits, Constants, PolicyKind, Unit, constant};
+use crate::operand_search::{OperandRules, OperandState};
 use crate::policy::{Observation, Policy, PolicyState};
 use crate::tensor::{FormatTable, Formats, TensorRole, TensorSpec};
 
 pub(crate) const NAME: &str = "planewise";
 
-/// First integer length of activations: 8 bits of which the first iterations give back most.
+/// Initial integer length of activations. The first iterations remove most of these bits.
 const FIRST_ACTIVATION: i32 = 8;
 
 /// The policy's constants. Widths of operands are rounded up to whole planes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PlanewiseConfig {
-    /// Bits of a plane: the array's chunk.
+    /// Width of a plane in bits: the array's chunk.
     pub chunk: u32,
     /// Width of the input.
     pub input_bits: u32,
-    /// First width of weights as operands, where an image meets each of them once.
+    /// Initial width of an inner product's weights as operands. Each is used once per image.
     pub weight_bits: u32,
-    /// First width of shared weights, a convolution's. The error of one is the same at every place
-    /// that it is used at, and so does not average out as the errors of many weights do.
+    /// Initial width of a convolution's weights as operands. The rounding error of a shared weight
+    /// is the same wherever it is used, so it does not average out like the errors of many weights.
     pub shared_weight_bits: u32,
-    /// First width of activations.
+    /// Initial width of activations.
     pub activation_bits: u32,
-    /// First width of gradients with respect to activations.
+    /// Initial width of gradients with respect to activations.
     pub gradient_bits: u32,
-    /// First width of the loss gradient, which enters the smallest products of the network and
-    /// hands its rounding on to all others.
+    /// Initial width of the loss gradient. It is an operand of the smallest GEMMs of a network
+    /// only, but its rounding error reaches all other gradients.
     pub loss_gradient_bits: u32,
-    /// Widest operand.
+    /// Largest width of an operand.
     pub operand_bits_max: u32,
     /// Width of stored parameters and their momentum.
     pub storage_bits: u32,
-    /// Share of weights and activations that may overflow at 8 bits; doubled by every bit less.
+    /// Share of weights and activations that may overflow at 8 bits; doubled for every bit less.
     pub overflow_limit: f64,
-    /// Share of gradients that may overflow, at any width: those cut off are those that teach most.
+    /// Share of gradients that may overflow, at any width. Overflow cuts off the largest gradients,
+    /// from which a network learns most.
     pub gradient_overflow_limit: f64,
-    /// Mean rounding error, in last places, below which a plane is missing; 0 adds none.
+    /// Mean rounding error, in LSBs, below which a plane is added; 0 adds none.
     pub resolution: f64,
-    /// Iterations between decisions that need no haste.
+    /// Iterations in a window, after which unused bits are removed and planes added.
     pub window: u32,
-    /// Iterations after which every operand takes its widest format; 0 for never. What a run loses to
-    /// narrow formats it makes up for at the end, when steps are small; so passes are best saved
-    /// before.
+    /// Iterations after which every operand gets its largest width; 0 for never. A run regains what
+    /// narrow formats cost at its end, when steps are small. So passes are best saved before.
     pub widen_at: u64,
 }
 
@@ -88,10 +88,10 @@ impl Default for PlanewiseConfig {
 }
 
 impl PlanewiseConfig {
-    fn from_constants(constants: &mut dyn Constants, machine: &Machine) -> Self {
+    fn from_constants(constants: &mut dyn Constants, limits: &ArrayLimits) -> Self {
         let first = Self::default();
         Self {
-            chunk: machine.chunk,
+            chunk: limits.chunk,
             input_bits: constants.count("input-bits", first.input_bits),
             weight_bits: constants.count("weight-bits", first.weight_bits),
             shared_weight_bits: constants.count("shared-weight-bits", first.shared_weight_bits),
@@ -131,7 +131,7 @@ impl PlanewiseConfig {
         check_count(NAME, "window", self.window)
     }
 
-    /// Whole planes that hold `bits`.
+    /// Number of planes that hold `bits`.
     fn planes(&self, bits: u32) -> u32 {
         bits.div_ceil(self.chunk)
     }
@@ -150,13 +150,13 @@ impl PlanewiseConfig {
         }
     }
 
-    /// A use whose format never changes.
+    /// The rules of a use whose format never changes.
     fn fixed(&self, bits: u32) -> OperandRules {
         let planes_max = self.planes(bits);
         OperandRules { searches: false, planes_max, ..self.operand(bits) }
     }
 
-    /// Stored parameters: one width, and nothing may be cut off.
+    /// The rules of stored parameters: one width, and no overflow is accepted.
     fn storage(&self) -> OperandRules {
         OperandRules {
             chunk: 1,
@@ -181,58 +181,58 @@ impl PlanewiseConfig {
     }
 }
 
-/// One tensor's uses.
+/// The searches of one tensor, by use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UseState {
-    /// On the way forward.
+pub struct TensorState {
+    /// Of values in the forward pass.
     pub forward: OperandState,
-    /// Its gradient.
+    /// Of gradients.
     pub backward: OperandState,
-    /// As stored.
+    /// Of stored values.
     pub update: OperandState,
 }
 
-/// All that the policy's next steps depend on.
+/// The policy's state: everything that later steps depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanewiseState {
-    /// By tensor.
-    pub tensors: Vec<UseState>,
+    /// The searches, by tensor.
+    pub tensors: Vec<TensorState>,
 }
 
-/// One tensor's rules.
+/// The rules of one tensor, by use.
 #[derive(Debug, Clone, Copy)]
-struct UseRules {
+struct TensorRules {
     role: TensorRole,
     forward: OperandRules,
     backward: OperandRules,
     update: OperandRules,
 }
 
-impl UseRules {
+impl TensorRules {
     fn new(config: &PlanewiseConfig, role: TensorRole) -> Self {
         let forward = match role {
-            // Pixels are at most 1; that 1 itself saturates costs less than a bit.
+            // Pixels are at most 1. That the value 1 saturates costs less than one more bit.
             TensorRole::Input => config.fixed(config.input_bits),
             TensorRole::Weight { shared: true } => config.operand(config.shared_weight_bits),
             TensorRole::Weight { shared: false } => config.operand(config.weight_bits),
             TensorRole::Activation => config.operand(config.activation_bits),
-            // Never operands.
+            // These are never operands.
             TensorRole::Bias | TensorRole::Logits { .. } => config.fixed(config.storage_bits),
         };
         Self { role, forward, backward: config.gradient(role), update: config.storage() }
     }
 
-    fn start(&self) -> UseState {
+    fn start(&self) -> TensorState {
         let first = if self.role == TensorRole::Activation { FIRST_ACTIVATION } else { 0 };
-        UseState {
+        TensorState {
             forward: self.forward.start(first),
             backward: self.backward.start(0),
-            // Biases and momentum start at zero: they must not shrink a range before they grow.
+            // Biases and momentum start at zero and must not shrink the range before they grow.
             update: OperandState { settled: true, ..self.update.start(0) },
         }
     }
 
-    fn formats(&self, state: &UseState) -> Formats {
+    fn formats(&self, state: &TensorState) -> Formats {
         let forward = self.forward.format(&state.forward);
         let update = self.update.format(&state.update);
         match self.role {
@@ -246,30 +246,31 @@ impl UseRules {
     }
 }
 
-/// The policy.
+/// The policy `planewise`.
 #[derive(Debug, Clone)]
 pub struct Planewise {
-    rules: Vec<UseRules>,
+    rules: Vec<TensorRules>,
     widen_at: u64,
     state: PlanewiseState,
     table: FormatTable,
 }
 
 impl Planewise {
-    /// The policy at its start for `tensors`.
+    /// The policy in its initial state, for a network's `tensors`.
     ///
     /// # Errors
     /// [`DpsError`] when a constant is out of range.
     pub fn new(config: PlanewiseConfig, tensors: &[TensorSpec]) -> Result<Self, DpsError> {
         config.check()?;
-        let rules: Vec<_> = tensors.iter().map(|spec| UseRules::new(&config, spec.role)).collect();
-        let state = PlanewiseState { tensors: rules.iter().map(UseRules::start).collect() };
+        let rules: Vec<_> =
+            tensors.iter().map(|spec| TensorRules::new(&config, spec.role)).collect();
+        let state = PlanewiseState { tensors: rules.iter().map(TensorRules::start).collect() };
         let table = table(&rules, &state);
         Ok(Self { rules, widen_at: config.widen_at, state, table })
     }
 }
 
-fn table(rules: &[UseRules], state: &PlanewiseState) -> FormatTable {
+fn table(rules: &[TensorRules], state: &PlanewiseState) -> FormatTable {
     let tensors = rules.iter().zip(&state.tensors);
     FormatTable::new(tensors.map(|(rules, state)| rules.formats(state)).collect())
 }
@@ -280,7 +281,7 @@ impl Policy for Planewise {
     }
 
     fn phase(&self) -> &'static str {
-        let settled = |(rules, state): (&UseRules, &UseState)| {
+        let settled = |(rules, state): (&TensorRules, &TensorState)| {
             rules.role.is_parameter() || !rules.forward.searches || state.forward.settled
         };
         let all = self.rules.iter().zip(&self.state.tensors).all(settled);
@@ -319,27 +320,31 @@ impl Policy for Planewise {
     }
 }
 
-/// The policy as a choice.
+/// The policy's entry in [`POLICIES`](crate::POLICIES).
 pub(crate) const KIND: PolicyKind = PolicyKind {
     name: NAME,
-    about: "As few planes as the counters allow, by use of each tensor",
+    about: "As few planes as the counters allow, for each use of each tensor",
     heading: "Policy planewise (widths are rounded up to the array's chunk)",
     constants: &[
         constant("input-bits", Unit::Bits, "Width of the input [default: 4]"),
         constant(
             "weight-bits",
             Unit::Bits,
-            "First width of an inner product's weights as operands [default: 4]",
+            "Initial width of an inner product's weights as operands [default: 4]",
         ),
         constant(
             "shared-weight-bits",
             Unit::Bits,
-            "First width of a convolution's weights as operands [default: 8]",
+            "Initial width of a convolution's weights as operands [default: 8]",
         ),
-        constant("activation-bits", Unit::Bits, "First width of activations [default: 8]"),
-        constant("gradient-bits", Unit::Bits, "First width of gradients [default: 4]"),
-        constant("loss-gradient-bits", Unit::Bits, "First width of the loss gradient [default: 8]"),
-        constant("operand-bits-max", Unit::Bits, "Widest operand [default: 8]"),
+        constant("activation-bits", Unit::Bits, "Initial width of activations [default: 8]"),
+        constant("gradient-bits", Unit::Bits, "Initial width of gradients [default: 4]"),
+        constant(
+            "loss-gradient-bits",
+            Unit::Bits,
+            "Initial width of the loss gradient [default: 8]",
+        ),
+        constant("operand-bits-max", Unit::Bits, "Largest width of an operand [default: 8]"),
         constant(
             "gradient-overflow-limit",
             Unit::Share,
@@ -348,23 +353,22 @@ pub(crate) const KIND: PolicyKind = PolicyKind {
         constant(
             "resolution",
             Unit::Share,
-            "Mean rounding error, in last places, below which a plane is missing; 0 adds none \
-             [default: 0]",
+            "Mean rounding error, in LSBs, below which a plane is added; 0 adds none [default: 0]",
         ),
         constant(
             "window",
             Unit::Count,
-            "Iterations between decisions that need no haste [default: 20]",
+            "Iterations after which unused bits are removed and planes added [default: 20]",
         ),
         constant(
             "widen-at",
             Unit::Iterations,
-            "Iterations after which every operand takes its widest format; 0 for never [default: 0]",
+            "Iterations after which every operand gets its largest width; 0 for never [default: 0]",
         ),
     ],
     forward_rounding: Some(flexmac_fxp::Rounding::Nearest),
-    make: |constants, machine, tensors| {
-        let config = PlanewiseConfig::from_constants(constants, machine);
+    make: |constants, limits, tensors| {
+        let config = PlanewiseConfig::from_constants(constants, limits);
         Ok(Box::new(Planewise::new(config, tensors)?))
     },
 };

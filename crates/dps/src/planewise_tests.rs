@@ -1,4 +1,5 @@
-//! Drives the policy alone, with synthetic counters; the search of one operand is tested beside it.
+//! Drives the policy alone with synthetic counters. `operand_search.rs` tests the search of an
+//! operand.
 
 use flexmac_fxp::{Counters, Format};
 
@@ -94,7 +95,7 @@ fn calibration_takes_two_iterations() {
 #[test]
 fn roles_have_their_own_limits() {
     let mut policy = policy(4);
-    // 2 in 4,096: within the limit of weights and activations, beyond that of gradients.
+    // 2 in 4,096: within the limit of weights and activations, above that of gradients.
     let seen = TensorCounters {
         forward: counters(2, 3, 64),
         backward: counters(2, 3, 64),
@@ -105,7 +106,7 @@ fn roles_have_their_own_limits() {
     assert_eq!(table[WEIGHT].forward.integer_length(), 0);
     assert_eq!(table[OUTPUT].backward.integer_length(), 1);
     assert_eq!(table[LOGITS].backward.integer_length(), -6, "bounded by the loss");
-    // A single overflow of what is stored moves it.
+    // A single overflow of stored values moves their range.
     let stored = TensorCounters { update: counters(1, 15, 64), ..Default::default() };
     steps(&mut policy, 1, stored);
     assert_eq!(policy.formats()[WEIGHT].update.integer_length(), 1);
@@ -113,7 +114,7 @@ fn roles_have_their_own_limits() {
 }
 
 #[test]
-fn gradients_below_their_last_place_get_a_plane() {
+fn gradients_below_their_lsb_get_a_plane() {
     let seen = |error| TensorCounters {
         forward: counters(0, 7, 64),
         backward: counters(0, 3, error),
@@ -122,7 +123,7 @@ fn gradients_below_their_last_place_get_a_plane() {
     let config = PlanewiseConfig { chunk: 4, resolution: 1.0 / 64.0, ..Default::default() };
     let mut policy = Planewise::new(config, &tensors()).unwrap();
     steps(&mut policy, 20, seen(4));
-    assert_eq!(operand_bits(&policy), [4, 4, 8, 4, 8], "1/64 of a last place is the limit");
+    assert_eq!(operand_bits(&policy), [4, 4, 8, 4, 8], "1/64 LSB is the limit");
     steps(&mut policy, 20, seen(3));
     assert_eq!(operand_bits(&policy), [4, 4, 8, 8, 8]);
     steps(&mut policy, 200, seen(3));
@@ -134,7 +135,7 @@ fn gradients_below_their_last_place_get_a_plane() {
 }
 
 #[test]
-fn all_operands_widen_at_the_iteration_asked_for() {
+fn all_operands_widen_at_the_given_iteration() {
     let config = PlanewiseConfig { chunk: 4, widen_at: 30, ..Default::default() };
     let mut policy = Planewise::new(config, &tensors()).unwrap();
     let seen = TensorCounters { forward: counters(0, 3, 64), ..Default::default() };

@@ -1,4 +1,4 @@
-//! What every policy must keep: determinism, and a continuation from its saved state.
+//! Properties of every policy: it is deterministic, and a restored policy continues identically.
 
 use flexmac_fxp::Counters;
 
@@ -32,7 +32,7 @@ fn policies(tensors: &[TensorSpec]) -> Vec<Box<dyn Policy>> {
     ]
 }
 
-/// A made-up iteration: the counters answer to the formats in force, as a network's do.
+/// A made-up iteration. Its counters depend on the present formats, as those of a network do.
 fn step(policy: &mut dyn Policy, iteration: u64) {
     let mut noise = iteration.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut draw = |below: u64| {
@@ -65,7 +65,7 @@ fn step(policy: &mut dyn Policy, iteration: u64) {
 }
 
 #[test]
-fn every_policy_goes_on_from_its_saved_state_as_if_never_stopped() {
+fn every_restored_policy_continues_as_if_never_interrupted() {
     let tensors = tensors();
     let count = policies(&tensors).len();
     for number in 0..count {
@@ -74,7 +74,7 @@ fn every_policy_goes_on_from_its_saved_state_as_if_never_stopped() {
         for iteration in 0..300 {
             step(&mut *walked, iteration);
             step(&mut *resumed, iteration);
-            // Written, read, and put into a policy that never ran.
+            // Serialize, deserialize, and restore into a new policy.
             let text = serde_json::to_string(&resumed.state()).unwrap();
             resumed = fresh();
             resumed.restore(&serde_json::from_str(&text).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! What a policy sees and answers.
+//! The interface of policies: observations, the [`Policy`] trait, saved state.
 
 use flexmac_fxp::Counters;
 use serde::de::DeserializeOwned;
@@ -8,72 +8,74 @@ use serde_json::{Map, Value};
 use crate::error::DpsError;
 use crate::tensor::FormatTable;
 
-/// One tensor's counters of one iteration, by what was rounded.
+/// The counters of one tensor in one iteration, by use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TensorCounters {
-    /// The value on its way forward, or a parameter's copy for the array.
+    /// Of the values in the forward pass, or of a parameter's copy that the array reads.
     #[serde(default, skip_serializing_if = "is_unused")]
     pub forward: Counters,
-    /// The gradient with respect to it.
+    /// Of the gradient with respect to the tensor.
     #[serde(default, skip_serializing_if = "is_unused")]
     pub backward: Counters,
-    /// The stored parameter and its momentum.
+    /// Of the stored parameter and its momentum.
     #[serde(default, skip_serializing_if = "is_unused")]
     pub update: Counters,
 }
 
-/// Uses that rounded nothing are left out of histories.
+/// Histories leave out uses in which nothing was rounded.
 fn is_unused(counters: &Counters) -> bool {
     *counters == Counters::default()
 }
 
 impl TensorCounters {
-    /// Overflows of every use.
+    /// Overflows of all uses.
     pub fn overflows(&self) -> u64 {
         self.forward.overflows() + self.backward.overflows() + self.update.overflows()
     }
 }
 
-/// What one iteration showed.
+/// What a policy learns from one iteration.
 #[derive(Debug, Clone, Copy)]
 pub struct Observation<'a> {
-    /// Iteration, from 0.
+    /// Number of the iteration, from 0.
     pub iteration: u64,
-    /// Its loss, not smoothed.
+    /// Loss of the iteration, not smoothed.
     pub loss: f64,
-    /// Counters in the order of the network's tensors.
+    /// Counters of each tensor, in the order of the network's tensors.
     pub counters: &'a [TensorCounters],
 }
 
-/// Chooses formats, iteration by iteration.
+/// A policy: chooses the formats of the next iteration from what the last one showed.
+///
+/// The crate's documentation has an example.
 pub trait Policy: Send {
-    /// The policy's name, as flags and histories write it.
+    /// The policy's name in flags and histories.
     fn name(&self) -> &'static str;
 
-    /// The stage the policy is in, as histories write it.
+    /// The policy's phase, as histories record it.
     fn phase(&self) -> &'static str;
 
-    /// The formats now in force.
+    /// The formats of the next iteration.
     fn formats(&self) -> &FormatTable;
 
-    /// Takes in an iteration and settles the formats of the next.
+    /// Takes the observation of an iteration and returns the formats of the next one.
     ///
     /// # Panics
-    /// When the observation has not one counter set per tensor.
+    /// If the observation does not have one set of counters per tensor.
     fn step(&mut self, observation: &Observation<'_>) -> &FormatTable;
 
-    /// All that the next steps depend on.
+    /// The state to save: everything that later steps depend on.
     fn state(&self) -> PolicyState;
 
-    /// Goes back to a saved state.
+    /// Restores a saved state.
     ///
     /// # Errors
-    /// [`DpsError::State`] when it is another policy's or another network's.
+    /// [`DpsError::State`] when the state belongs to another policy or another network.
     fn restore(&mut self, state: &PolicyState) -> Result<(), DpsError>;
 }
 
-/// A policy's saved state: its name, so that a checkpoint says whose it is, and beside it the fields
-/// of the policy's own state.
+/// A policy's saved state: the fields of its own state, and its name, so that another policy can
+/// refuse it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PolicyState {
     policy: String,
@@ -82,10 +84,10 @@ pub struct PolicyState {
 }
 
 impl PolicyState {
-    /// The state of `policy`, a struct with named fields.
+    /// The state of `policy`; `state` is a struct with named fields.
     ///
     /// # Panics
-    /// When `state` is no such struct.
+    /// If `state` is anything else.
     pub fn new(policy: &str, state: &impl Serialize) -> Self {
         match serde_json::to_value(state) {
             Ok(Value::Object(fields)) => Self { policy: policy.to_owned(), fields },
@@ -93,15 +95,16 @@ impl PolicyState {
         }
     }
 
-    /// The name of the policy the state belongs to.
+    /// The name of the policy that the state belongs to.
     pub fn policy(&self) -> &str {
         &self.policy
     }
 
-    /// The state, for `policy` on so many tensors; `lengths` are those of the state's lists by tensor.
+    /// Reads the state of `policy` for a network with `tensors` tensors. `lengths` returns the
+    /// lengths of those lists in the state that have one entry per tensor.
     ///
     /// # Errors
-    /// [`DpsError::State`] when it is another policy's or another network's.
+    /// [`DpsError::State`] when the state belongs to another policy or another network.
     pub fn read<S: DeserializeOwned, const N: usize>(
         &self,
         policy: &'static str,

@@ -1,20 +1,19 @@
-//! `static`: formats that never change, the baseline of every dynamic policy.
+//! `static`: formats that never change. The baseline for dynamic policies.
 //!
-//! Unlike the dynamic policies it may give activations and their gradients different integer
-//! lengths, and parameters a wider storage than the array sees: with fixed formats nothing else
-//! learns at 8 bits.
+//! Activations and their gradients have separate integer lengths, and parameters are stored wider
+//! than the array reads them. Without both, a network does not learn with fixed formats of 8 bits.
 
 use flexmac_fxp::Format;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DpsError;
-use crate::kind::{Constants, Machine, PolicyKind, Unit, constant};
+use crate::kind::{ArrayLimits, Constants, PolicyKind, Unit, constant};
 use crate::policy::{Observation, Policy, PolicyState};
 use crate::tensor::{FormatTable, Formats, TensorRole, TensorSpec};
 
 pub(crate) const NAME: &str = "static";
 
-/// The policy as a choice.
+/// The policy's entry in [`POLICIES`](crate::POLICIES).
 pub(crate) const KIND: PolicyKind = PolicyKind {
     name: NAME,
     about: "Fixed formats",
@@ -39,10 +38,10 @@ pub(crate) const KIND: PolicyKind = PolicyKind {
 
 fn make(
     constants: &mut dyn Constants,
-    machine: &Machine,
+    limits: &ArrayLimits,
     tensors: &[TensorSpec],
 ) -> Result<Box<dyn Policy>, DpsError> {
-    let bits = constants.count("bits", 16.min(machine.max_bits));
+    let bits = constants.count("bits", 16.min(limits.max_bits));
     let storage_bits = constants.count("storage-bits", bits.max(16));
     let mut config = StaticConfig::new(bits, storage_bits, tensors)?;
     let mut shift = |name, formats: &mut [&mut Format]| {
@@ -60,26 +59,27 @@ fn make(
     Ok(Box::new(Static::new(&config, tensors)))
 }
 
-/// Formats by tensor role.
+/// The formats, by role of the tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaticConfig {
-    /// The images.
+    /// Of the images.
     pub input: Format,
-    /// Weights and biases as operands of the array.
+    /// Of weights and biases as the array reads them.
     pub parameter: Format,
-    /// Weights, biases and momentum between updates.
+    /// Of weights, biases and momentum as stored between updates.
     pub storage: Format,
-    /// Layer outputs.
+    /// Of layer outputs.
     pub activation: Format,
-    /// Gradients with respect to layer outputs; the loss gradient takes their width.
+    /// Of gradients with respect to layer outputs. The loss gradient has the same width.
     pub gradient: Format,
 }
 
 impl StaticConfig {
-    /// `bits` for every operand and `storage_bits` for stored parameters, with integer lengths that
-    /// hold LeNet on MNIST and Fashion-MNIST with a bit to spare (measured over 300 iterations of
-    /// `na2016`): input 0, parameters 0, activations 4 (largest seen below 2^3), gradients the bound
-    /// of the loss gradient, -6 at batch 64 (largest seen below 2^-7).
+    /// Formats of `bits` for every operand and `storage_bits` for stored parameters.
+    ///
+    /// The integer lengths fit LeNet on MNIST and Fashion-MNIST with one bit to spare, by the
+    /// largest values in 300 iterations of `na2016`: input 0, parameters 0, activations 4 (values
+    /// below 2^3), gradients the bound of the loss gradient, -6 at batch 64 (values below 2^-7).
     ///
     /// # Errors
     /// [`DpsError::Format`] when a width is outside 2..=32.
@@ -102,18 +102,18 @@ impl StaticConfig {
     }
 }
 
-/// Nothing changes, so nothing is kept.
+/// The policy has no state to save.
 #[derive(Serialize)]
 struct NoState {}
 
-/// The policy.
+/// The policy `static`.
 #[derive(Debug, Clone)]
 pub struct Static {
     table: FormatTable,
 }
 
 impl Static {
-    /// The formats of `config` for `tensors`.
+    /// The policy with the formats of `config`, for a network's `tensors`.
     pub fn new(config: &StaticConfig, tensors: &[TensorSpec]) -> Self {
         let formats = |tensor: &TensorSpec| match tensor.role {
             TensorRole::Input => Formats::uniform(config.input),
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_role_has_its_formats_for_ever() {
+    fn each_role_keeps_its_formats() {
         let roles = [
             TensorRole::Input,
             TensorRole::Weight { shared: true },

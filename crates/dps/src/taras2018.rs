@@ -1,24 +1,24 @@
 //! `taras2018`: two thresholds, one per side of the point (Taras and Stuart, "Quantization error as
 //! a metric for dynamic precision scaling in neural net training", 2018, arXiv:1801.08621).
 //!
-//! After every iteration, for every tensor and use: an overflow rate above its limit lengthens the
-//! integer part, otherwise it shortens; a mean rounding error above its limit lengthens the
-//! fraction, otherwise it shortens. So widths follow the data and hover around what both limits ask
-//! for. The paper rounds stochastically.
+//! After every iteration, for each use of each tensor: the integer part grows by a bit if the
+//! overflow rate is above its limit, else it shrinks by one; the fraction grows by a bit if the
+//! mean rounding error is above its limit, else it shrinks by one. So formats follow the data and
+//! oscillate around what both limits require. The paper uses stochastic rounding.
 //!
-//! Where this differs from the paper:
-//! - The paper's error is relative to each value. The array adds up |error| in last places and has
-//!   no sum of values, so the error here is relative to the largest magnitude of the iteration,
-//!   2^(magnitude bits): smaller than the paper's on the same data.
-//! - Limits, first formats and granularity (one format per tensor and use) are ours: parameters.
-//! - A tensor of zeros stops at the shortest integer length.
-//! - Widths stay within `bits_min` and `bits_max`; where both sides do not fit, the integer part does.
+//! Differences from the paper:
+//! - The paper's error is relative to each value. The array sums |error| in LSBs and has no sum of
+//!   values. So the error here is relative to the largest magnitude of the iteration, 2^(magnitude
+//!   bits): it is smaller than the paper's for the same data.
+//! - Limits, initial formats and granularity (one format per tensor and use) are our choice.
+//! - The search of a tensor of zeros stops at the shortest integer length.
+//! - Widths stay within `bits_min` and `bits_max`. If both parts do not fit, the integer part does.
 
 use flexmac_fxp::{Counters, Format};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DpsError;
-use crate::kind::{Constants, Machine, PolicyKind, Unit, constant};
+use crate::kind::{ArrayLimits, Constants, PolicyKind, Unit, constant};
 use crate::policy::{Observation, Policy, PolicyState};
 use crate::tensor::{FormatTable, Formats, TensorRole, TensorSpec};
 
@@ -29,11 +29,11 @@ pub(crate) const NAME: &str = "taras2018";
 pub struct Taras2018Config {
     /// Share of values that may overflow.
     pub overflow_limit: f64,
-    /// Mean |rounding error| allowed, as a share of the largest magnitude.
+    /// Largest mean |rounding error|, as a share of the largest magnitude.
     pub error_limit: f64,
-    /// First width of everything.
+    /// Initial width of every tensor.
     pub bits: u32,
-    /// First integer length of everything.
+    /// Initial integer length of every tensor.
     pub integer_length: i32,
     /// Narrowest width.
     pub bits_min: u32,
@@ -55,9 +55,9 @@ impl Default for Taras2018Config {
 }
 
 impl Taras2018Config {
-    fn from_constants(constants: &mut dyn Constants, machine: &Machine) -> Self {
+    fn from_constants(constants: &mut dyn Constants, limits: &ArrayLimits) -> Self {
         let first = Self::default();
-        let bits_max = constants.count("max-width", machine.max_bits);
+        let bits_max = constants.count("max-width", limits.max_bits);
         Self {
             overflow_limit: constants.share("overflow-limit", first.overflow_limit),
             error_limit: constants.share("error-limit", first.error_limit),
@@ -84,7 +84,7 @@ impl Taras2018Config {
         crate::error::check_share(NAME, "error limit", self.error_limit)
     }
 
-    /// The format after an iteration.
+    /// The format after an iteration with counters `seen`; `bound` is the longest integer length.
     fn next(&self, now: Format, seen: &Counters, bound: i32) -> Format {
         if seen.emitted == 0 {
             return now;
@@ -97,20 +97,20 @@ impl Taras2018Config {
         frac += if error > self.error_limit { 1 } else { -1 };
         let (min, max) = (self.bits_min as i32, self.bits_max as i32); // 2..=32
         let bits = (integer_length + frac + 1).clamp(min, max);
-        // The integer part is kept: what does not fit comes off, or goes to, the fraction.
+        // The integer part keeps its length: the fraction takes the rest of the width.
         Format::with_integer_length(bits as u32, integer_length)
             .expect("widths between two legal ones are legal")
     }
 }
 
-/// All that the policy's next steps depend on: the formats.
+/// The policy's state: everything that later steps depend on, which is the formats.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taras2018State {
-    /// By tensor.
+    /// The formats, by tensor.
     pub formats: FormatTable,
 }
 
-/// The policy.
+/// The policy `taras2018`.
 #[derive(Debug, Clone)]
 pub struct Taras2018 {
     config: Taras2018Config,
@@ -119,7 +119,7 @@ pub struct Taras2018 {
 }
 
 impl Taras2018 {
-    /// The policy at its start for `tensors`.
+    /// The policy in its initial state, for a network's `tensors`.
     ///
     /// # Errors
     /// [`DpsError`] when a constant is out of range.
@@ -158,7 +158,7 @@ impl Policy for Taras2018 {
         let tensors = self.roles.iter().zip(self.table.iter()).zip(counters);
         let next = |((role, now), seen): ((&TensorRole, &Formats), &crate::TensorCounters)| {
             if role.is_parameter() {
-                // One width for storage and products, as in the paper.
+                // One format for storage and for GEMMs, as in the paper.
                 return Formats::uniform(self.config.next(now.update, &seen.update, i32::MAX));
             }
             let forward = self.config.next(now.forward, &seen.forward, i32::MAX);
@@ -185,22 +185,22 @@ impl Policy for Taras2018 {
     }
 }
 
-/// The policy as a choice.
+/// The policy's entry in [`POLICIES`](crate::POLICIES).
 pub(crate) const KIND: PolicyKind = PolicyKind {
     name: NAME,
-    about: "Taras and Stuart 2018: overflow rate and rounding error move a side of the point each",
+    about: "Taras and Stuart 2018: overflows set the integer part, rounding errors the fraction",
     heading: "Policy taras2018",
     constants: &[
         constant(
             "error-limit",
             Unit::Share,
-            "Mean |rounding error| allowed, as a share of the largest magnitude [default: 0.0001]",
+            "Largest mean |rounding error|, as a share of the largest magnitude [default: 0.0001]",
         ),
         constant("min-width", Unit::Bits, "Narrowest format [default: 4]"),
     ],
     forward_rounding: None,
-    make: |constants, machine, tensors| {
-        let config = Taras2018Config::from_constants(constants, machine);
+    make: |constants, limits, tensors| {
+        let config = Taras2018Config::from_constants(constants, limits);
         Ok(Box::new(Taras2018::new(config, tensors)?))
     },
 };

@@ -1,4 +1,4 @@
-//! Drives the policy alone, with synthetic counters.
+//! Drives the policy alone with synthetic counters.
 
 use super::*;
 use crate::TensorCounters;
@@ -15,7 +15,7 @@ fn tensors() -> Vec<TensorSpec> {
     ])
 }
 
-/// 10,000 values: so many overflows, bits in use, and a mean error of so many 1/256 of a last place.
+/// Counters of 10,000 values; `error` is the mean rounding error in 1/256 LSB.
 fn counters(overflows: u64, magnitude_bits: u32, error: u64) -> Counters {
     Counters {
         emitted: 10_000,
@@ -44,7 +44,7 @@ fn output(policy: &Taras2018) -> String {
 
 #[test]
 fn each_threshold_moves_its_side_of_the_point() {
-    // 85 / 256 of a last place among 2^15: 0.00001. Among 2^8: 0.0013.
+    // 85 / 256 LSB relative to 2^15: 0.00001. Relative to 2^8: 0.0013.
     let cases = [
         (counters(2, 15, 85), "s5.10"),
         (counters(1, 15, 85), "s3.10"),
@@ -61,7 +61,7 @@ fn each_threshold_moves_its_side_of_the_point() {
 }
 
 #[test]
-fn uses_go_their_own_ways() {
+fn each_use_has_a_format_of_its_own() {
     let mut policy = policy();
     let seen = TensorCounters {
         forward: counters(9, 15, 85),

@@ -1,29 +1,31 @@
-//! Which tensors of a network carry formats, and the table that gives them.
+//! The tensors of a network that have formats, and the table of their formats.
 
 use std::ops::Index;
 
 use flexmac_fxp::{Format, FxpError};
 use serde::{Deserialize, Serialize};
 
-/// What a tensor is to the network.
+/// What a tensor is in the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TensorRole {
     /// The images.
     Input,
-    /// A layer's weights, with their momentum.
+    /// The weights of a layer, and their momentum.
     Weight {
-        /// Whether an image meets each weight at several places, as in a convolution.
+        /// Whether each weight is used several times per image, as in a convolution.
         shared: bool,
     },
-    /// A layer's bias, with its momentum.
+    /// The bias of a layer, and its momentum.
     Bias,
-    /// A layer's output and the gradient with respect to it.
+    /// The output of a layer, and the gradient with respect to it.
     Activation,
-    /// The last layer's output. It stays real, and only its gradient, which enters the array, has a
-    /// format: a policy chooses the width, the integer length follows from the loss.
+    /// The output of the last layer, the class scores. The scores have a fixed wide format; only
+    /// their gradient, an operand of the array, gets one from the policy. The policy chooses its
+    /// width; the loss bounds its integer length.
     Logits {
-        /// Integer length of the gradient: |p - onehot| / batch <= 2^gradient_integer_length.
+        /// Integer length that holds the gradient: |p - onehot| / batch <=
+        /// 2^gradient_integer_length.
         gradient_integer_length: i32,
     },
 }
@@ -34,7 +36,7 @@ impl TensorRole {
         matches!(self, Self::Weight { .. } | Self::Bias)
     }
 
-    /// The longest integer length its gradient needs, where that is known.
+    /// The longest integer length that its gradient needs; `i32::MAX` if unknown.
     pub(crate) fn gradient_bound(self) -> i32 {
         match self {
             Self::Logits { gradient_integer_length } => gradient_integer_length,
@@ -43,31 +45,31 @@ impl TensorRole {
     }
 }
 
-/// A tensor's name and role; its place in the network's list is its number.
+/// Name and role of a tensor. Its index in the network's list is its number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TensorSpec {
     /// `conv1` for an output, `conv1.weight` and `conv1.bias` for parameters, `data` for the input.
     pub name: String,
-    /// What it is.
+    /// Its role.
     pub role: TensorRole,
 }
 
-/// Tensors `t0`, `t1`, ... of these roles, for tests of policies.
+/// Tensors `t0`, `t1`, ... with these roles, for tests of policies.
 #[cfg(test)]
 pub(crate) fn named<const N: usize>(roles: [TensorRole; N]) -> Vec<TensorSpec> {
     let spec = |(number, role)| TensorSpec { name: format!("t{number}"), role };
     roles.into_iter().enumerate().map(spec).collect()
 }
 
-/// The formats of one tensor, by what they are used for.
+/// The formats of one tensor, by use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Formats {
-    /// As an operand of the array: activations, and the copy of a parameter that products read.
+    /// Of activations, and of the copy of a parameter that the array reads.
     pub forward: Format,
-    /// The gradient with respect to an activation. Unused for parameters, whose gradients keep 32
-    /// bits up to the update, and for the input.
+    /// Of the gradient with respect to an activation. Unused for the input, and for parameters,
+    /// whose gradients keep 32 bits until the update.
     pub backward: Format,
-    /// As stored between updates: parameters and their momentum. Unused for the rest.
+    /// Of parameters and momentum as stored between updates. Unused for other tensors.
     pub update: Format,
 }
 
@@ -77,7 +79,7 @@ impl Formats {
         Self { forward: format, backward: format, update: format }
     }
 
-    /// One format for every use, of `bits` and `integer_length`.
+    /// One format for every use: `bits` wide, sign included, with `integer_length`.
     ///
     /// # Errors
     /// [`FxpError::Bits`] when `bits` is outside 2..=32.
@@ -86,13 +88,13 @@ impl Formats {
     }
 }
 
-/// The formats of every tensor, by tensor number.
+/// The formats of all tensors, by tensor number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FormatTable(Vec<Formats>);
 
 impl FormatTable {
-    /// The formats in the order of the network's tensors.
+    /// A table from the formats in the order of the network's tensors.
     pub fn new(formats: Vec<Formats>) -> Self {
         Self(formats)
     }
@@ -107,7 +109,7 @@ impl FormatTable {
         self.0.len()
     }
 
-    /// Whether there is no tensor.
+    /// Whether there are no tensors.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

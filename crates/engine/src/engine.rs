@@ -1,4 +1,4 @@
-//! The one door between a network and whatever multiplies for it.
+//! The trait that every matrix-multiply backend implements, and what goes in and comes out.
 
 use flexmac_array::{Cycles, Schedule};
 use flexmac_fxp::{Counters, Format, Lfsr, Rounding, SeedPath, Sums};
@@ -9,12 +9,14 @@ use crate::error::EngineError;
 
 /// A matrix element: a raw integer on the fixed-point engines, a real number on the float one.
 ///
-/// Layers are written once over this trait; pooling, ReLU and data movement need nothing but order
-/// and copies, and rounding happens through [`Element::quantize`] alone.
+/// Layers are generic over this trait. Pooling, ReLU and data movement only compare and copy
+/// elements; rounding happens only in [`Element::quantize`].
 pub trait Element: Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
-    /// Makes the elements for `values` in `format`; the float engine ignores format, mode and
-    /// streams. `streams` is empty unless rounding is stochastic; then it gives each value its word.
-    /// What overflowed or was lost is counted.
+    /// Converts real numbers to elements in `format` and returns the counters (overflows, rounding
+    /// error).
+    ///
+    /// `streams` has one stream per value if rounding is stochastic, and is not used otherwise.
+    /// Floats ignore format, mode and streams.
     ///
     /// # Panics
     /// When the lengths differ.
@@ -56,7 +58,7 @@ impl Element for f32 {
     ) -> Counters {
         assert_eq!(values.len(), out.len(), "one element for each value");
         for (out, value) in out.iter_mut().zip(values) {
-            // Rounds to single precision, which is what a float run is.
+            // Rounds to single precision, on purpose.
             *out = *value as Self;
         }
         Counters { emitted: out.len() as u64, ..Counters::default() }
@@ -67,54 +69,55 @@ impl Element for f32 {
     }
 }
 
-/// A matrix and the format its elements are in.
+/// A matrix and the format of its elements.
 #[derive(Debug, Clone, Copy)]
 pub struct Operand<'a, T> {
-    /// The elements; any strides, so that a transpose costs nothing.
+    /// The elements, with any strides: a transposed view is as good.
     pub values: ArrayView2<'a, T>,
     /// Their format.
     pub format: Format,
 }
 
-/// One product to compute: out = round(A B + bias).
+/// A GEMM to compute: round(A B + bias).
 #[derive(Debug, Clone, Copy)]
 pub struct Gemm<'a, T> {
-    /// A, (M, K), on the rows of the array.
+    /// A, (M, K).
     pub a: Operand<'a, T>,
-    /// B, (K, N), on the columns of the array.
+    /// B, (K, N).
     pub b: Operand<'a, T>,
-    /// What the sums start from: (1, N) to add one row everywhere, or (M, N). Its fraction length
-    /// must not exceed that of the sums, a.frac + b.frac, so that the addition is exact.
+    /// Added to the exact sums before rounding: (1, N), the same for every row, or (M, N). Its
+    /// fraction length must not exceed that of the sums, a.frac + b.frac, so that the addition is
+    /// exact.
     pub bias: Option<Operand<'a, T>>,
     /// Format of the result.
     pub out: Format,
-    /// How the result is rounded.
+    /// Rounding mode of the result.
     pub rounding: Rounding,
-    /// Names the random streams of this product.
+    /// Selects the random streams of this GEMM.
     pub seed: SeedPath,
-    /// Whether to return the exact sums beside the rounded result.
+    /// Whether to return the exact sums as well.
     pub keep_sums: bool,
 }
 
-/// What a product cost and counted.
+/// The cost of a GEMM, and what its counters counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
     /// The requantizers' counters.
     pub counters: Counters,
-    /// Cycles on the array; all zero on the float engine, which models none.
+    /// Clock cycles on the array; all zero on the float engine, which models none.
     pub cycles: Cycles,
-    /// Tiles run.
+    /// Tiles of the GEMM.
     pub tiles: u64,
-    /// Tiles whose every output and counter was compared with the reference.
+    /// Tiles whose results and counters were all compared with the reference.
     pub tiles_checked: u64,
-    /// Multiply-accumulates of the product: M * K * N.
+    /// Multiply-accumulates: M * K * N.
     pub macs: u64,
-    /// Passes times multiply-accumulates: M * K * N * planes_a * planes_b.
+    /// Multiply-accumulates times passes: M * K * N * planes_a * planes_b.
     pub mac_passes: u64,
 }
 
 impl Stats {
-    /// Of a whole product by its schedule, nothing compared.
+    /// The statistics of a whole GEMM, computed from its schedule; no tile checked.
     pub fn of(schedule: &Schedule, counters: Counters, cycles: Cycles) -> Self {
         let macs = (schedule.m * schedule.k * schedule.n) as u64;
         let mac_passes = macs * u64::from(schedule.passes());
@@ -122,7 +125,7 @@ impl Stats {
         Self { counters, cycles, tiles, tiles_checked: 0, macs, mac_passes }
     }
 
-    /// Adds another product's.
+    /// Adds the statistics of another GEMM.
     pub fn add(&mut self, other: &Self) {
         self.counters.merge(&other.counters);
         self.cycles.add(&other.cycles);
@@ -133,34 +136,35 @@ impl Stats {
     }
 }
 
-/// A computed product.
+/// The result of a GEMM.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GemmResult<T> {
     /// The rounded result, (M, N).
     pub values: Array2<T>,
-    /// The exact sums, bias included, where asked for; the float engine has none.
+    /// The exact sums (M, N), bias included, if requested. Engines for floats return none.
     pub sums: Option<Sums>,
     /// Cost and counters.
     pub stats: Stats,
 }
 
-/// Something that multiplies matrices.
+/// A matrix-multiply backend: reference, simulated RTL, or single-precision floats.
 pub trait Engine<T: Element> {
-    /// Computes one product.
+    /// Computes a GEMM.
     ///
     /// # Errors
-    /// [`EngineError`]: operands that do not fit, a model that cannot run, or (checked engine) a
-    /// difference between RTL and reference.
-    fn gemm(&mut self, product: &Gemm<'_, T>) -> Result<GemmResult<T>, EngineError>;
+    /// [`EngineError`]: the array cannot compute it, the backend failed, or (checked engine) RTL and
+    /// reference differ.
+    fn gemm(&mut self, gemm: &Gemm<'_, T>) -> Result<GemmResult<T>, EngineError>;
 
-    /// Ends a training iteration: an engine that collects its products puts them away.
+    /// Marks the end of a training iteration. An engine that collects GEMMs writes them to disk
+    /// here.
     ///
     /// # Errors
-    /// [`EngineError::File`] when the disk refuses.
+    /// [`EngineError::Backend`] when that fails.
     fn end_iteration(&mut self) -> Result<(), EngineError> {
         Ok(())
     }
 
-    /// The engine's name, as flags and histories write it.
+    /// The engine's name in flags and files.
     fn name(&self) -> &'static str;
 }

@@ -1,4 +1,4 @@
-//! Why a GEMM was not computed.
+//! The errors of a GEMM.
 
 use std::error::Error;
 
@@ -6,14 +6,14 @@ use thiserror::Error;
 
 use crate::mismatch::Mismatch;
 
-/// A GEMM that an array cannot compute.
+/// Why an array cannot compute a GEMM.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum GemmError {
-    /// Numbers that do not fit their formats or shapes.
+    /// Operands do not fit their formats or each other.
     #[error(transparent)]
     Fxp(#[from] flexmac_fxp::FxpError),
-    /// An operand is wider than the array's multipliers can be made.
+    /// An operand is wider than the array's `max_bits`.
     #[error(
         "gemm: operand {operand} is {found} bits wide, the array's max_bits is {max_bits}; generate \
          a wider array or narrow the operand"
@@ -21,9 +21,9 @@ pub enum GemmError {
     TooWide {
         /// `A` or `B`.
         operand: char,
-        /// Its width.
+        /// Its width in bits.
         found: u32,
-        /// The configuration's.
+        /// The widest operand of the array.
         max_bits: u32,
     },
     /// Integers for a float array, or floats for an integer one.
@@ -34,26 +34,26 @@ pub enum GemmError {
     Style {
         /// The array's style.
         style: flexmac_array::Style,
-        /// What it multiplies.
+        /// The elements it multiplies.
         expected: &'static str,
-        /// What it was given.
+        /// The elements it was given.
         found: &'static str,
     },
-    /// Several arrays asked to share a product of floats.
+    /// Several arrays were to share a GEMM of floats.
     #[error(
         "gemm: {arrays} arrays share sums of integers, which are exact in any order; sums of floats \
          are not, expected one array"
     )]
     FloatSharding {
-        /// How many.
+        /// The number of arrays.
         arrays: usize,
     },
-    /// The array was generated without this rounding mode.
+    /// The array does not have this rounding mode.
     #[error("gemm: rounding {found} asked for, the array was generated with {available}")]
     RoundingAbsent {
-        /// The mode asked for.
+        /// The mode requested.
         found: flexmac_fxp::Rounding,
-        /// What the array has.
+        /// The modes of the array.
         available: flexmac_fxp::RoundingSet,
     },
     /// A dimension is zero.
@@ -66,7 +66,7 @@ pub enum GemmError {
         /// Columns of B.
         n: usize,
     },
-    /// The bias neither has the result's shape nor is one row of it.
+    /// The shape of the bias is neither that of the result nor that of one row of it.
     #[error("gemm: expected a bias of shape (1, {n}) or ({m}, {n}), found ({}, {})", found.0, found.1)]
     BiasShape {
         /// Rows of the result.
@@ -76,7 +76,7 @@ pub enum GemmError {
         /// The bias's shape.
         found: (usize, usize),
     },
-    /// The bias has bits below the sums' last place.
+    /// The bias has more fraction bits than the sums.
     #[error(
         "gemm: the bias has {bias_frac} fraction bits, the sums have {sum_frac}; round it to the \
          sums' grid first"
@@ -87,7 +87,7 @@ pub enum GemmError {
         /// The sums' fraction length.
         sum_frac: i32,
     },
-    /// A sum could pass the width of the array's sums.
+    /// A sum might not fit the array's sums.
     #[error(
         "gemm: with K={k}, {bits_a} x {bits_b} bits and this bias a sum may need {needed} bits, the \
          array's sums have {available}; shift the bias less, or split K"
@@ -99,7 +99,7 @@ pub enum GemmError {
         bits_a: u32,
         /// Width of B.
         bits_b: u32,
-        /// Bits the bound asks for.
+        /// Bits needed according to the bound.
         needed: u32,
         /// `sum_bits` of the configuration.
         available: u32,
@@ -116,13 +116,14 @@ pub enum EngineError {
     /// RTL and reference differ.
     #[error("{0}")]
     Mismatch(Box<Mismatch>),
-    /// The engine itself failed: a simulator, a disk. The crate of the engine says how.
+    /// The backend itself failed, for example a simulator or a disk. The error type is that of the
+    /// backend's crate.
     #[error(transparent)]
     Backend(Box<dyn Error + Send + Sync>),
 }
 
 impl EngineError {
-    /// Wraps the error of an engine's own.
+    /// Wraps a backend's own error.
     pub fn backend(error: impl Error + Send + Sync + 'static) -> Self {
         Self::Backend(Box::new(error))
     }

@@ -1,7 +1,7 @@
-//! The float engine: single-precision products, the yardstick of every fixed-point run.
+//! The float engine: single-precision GEMM, the baseline for fixed-point runs.
 //!
-//! It shares the cores as the reference engine does, bands of rows or stretches of K of fixed size,
-//! so that a result does not depend on how many cores there are.
+//! Work is divided among cores in bands of rows or stretches of K of fixed size, so that results do
+//! not depend on the number of cores.
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, Axis, Slice};
@@ -11,20 +11,39 @@ use crate::engine::{Engine, Gemm, GemmResult, Stats};
 use crate::error::EngineError;
 use crate::lower::check_shapes;
 
-/// Rows of a band.
+/// Rows per band.
 const BAND: usize = 64;
-/// Terms of a stretch.
+/// Terms of K per stretch.
 const STRETCH: usize = 1024;
 
-/// Multiplies in f32 with the same library the reference engine uses. Formats, rounding and seed
-/// are ignored; no cycles are modelled.
+/// Multiplies in f32. Ignores formats, rounding mode and seed; models no cycles.
+///
+/// ```
+/// use flexmac_engine::{Engine, FloatEngine, Gemm, Operand};
+/// use flexmac_fxp::{Format, Rounding, SeedPath};
+/// use ndarray::array;
+///
+/// let (a, b) = (array![[1.5_f32, 2.0]], array![[2.0_f32], [0.25]]);
+/// let format = Format::new(32, 0)?; // not used
+/// let gemm = Gemm {
+///     a: Operand { values: a.view(), format },
+///     b: Operand { values: b.view(), format },
+///     bias: None,
+///     out: format,
+///     rounding: Rounding::Nearest,
+///     seed: SeedPath::alone(1),
+///     keep_sums: false,
+/// };
+/// assert_eq!(FloatEngine.gemm(&gemm)?.values, array![[3.5]]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FloatEngine;
 
 impl Engine<f32> for FloatEngine {
-    fn gemm(&mut self, product: &Gemm<'_, f32>) -> Result<GemmResult<f32>, EngineError> {
-        let (m, k, n) = check_shapes(product)?;
-        let mut values = match &product.bias {
+    fn gemm(&mut self, gemm: &Gemm<'_, f32>) -> Result<GemmResult<f32>, EngineError> {
+        let (m, k, n) = check_shapes(gemm)?;
+        let mut values = match &gemm.bias {
             Some(bias) => bias
                 .values
                 .broadcast((m, n))
@@ -32,7 +51,7 @@ impl Engine<f32> for FloatEngine {
                 .to_owned(),
             None => Array2::zeros((m, n)),
         };
-        add_product(product.a.values, product.b.values, &mut values);
+        add_product(gemm.a.values, gemm.b.values, &mut values);
         let macs = (m * k * n) as u64;
         let counters =
             flexmac_fxp::Counters { emitted: (m * n) as u64, ..flexmac_fxp::Counters::default() };

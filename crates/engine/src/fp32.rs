@@ -1,10 +1,12 @@
-//! What a float array computes, in its own order, on the host's fused multiply-add.
+//! The reference of a float array: the same additions in the same order, with the host's fused
+//! multiply-add.
 //!
-//! Binary32 sums depend on their order, so the order is part of the arithmetic (docs/arithmetic.md):
-//! word w of a tile holds `lanes` consecutive k of a command; lane v adds its product to the partial
-//! sum of word w - L; the partial sums of the last L words, oldest first, are added up over the
-//! lanes and then among themselves, neighbours first. It follows from lanes, stages, and where a
-//! long K is cut into commands, and not from rows, columns or tiling.
+//! Binary32 sums depend on the order of additions, so the order is part of the arithmetic
+//! (docs/arithmetic.md). Word w of a tile holds `lanes` consecutive k of a command. Lane v adds its
+//! product to the partial sum of word w - L. At the end, the partial sums of the last L words,
+//! oldest first, are added over the lanes and then with each other, neighbours first. The order
+//! depends on lanes, stages, and the division of a long K into commands; it does not depend on
+//! rows, columns or tiling.
 
 use flexmac_array::{ArrayConfig, Command, Schedule, Style};
 use flexmac_fxp::Counters;
@@ -16,23 +18,24 @@ use crate::error::{EngineError, GemmError};
 use crate::lower::check_shapes;
 use crate::reference::ReferenceEngine;
 
-/// Checks a float product against a configuration and plans it.
+/// Checks a GEMM of floats against a configuration and plans it.
 ///
 /// # Errors
-/// [`GemmError::Style`] and those of its shapes.
-pub fn lower(config: &ArrayConfig, product: &Gemm<'_, f32>) -> Result<Schedule, GemmError> {
+/// [`GemmError::Style`] for an integer array; [`GemmError::Fxp`], [`GemmError::Empty`] and
+/// [`GemmError::BiasShape`] for shapes that do not fit.
+pub fn lower(config: &ArrayConfig, gemm: &Gemm<'_, f32>) -> Result<Schedule, GemmError> {
     let style = config.style();
     if style != Style::Fp32 {
         let (expected, found) = ("integers", "single-precision floats");
         return Err(GemmError::Style { style, expected, found });
     }
-    Ok(Schedule::new(config, check_shapes(product)?, (32, 32)))
+    Ok(Schedule::new(config, check_shapes(gemm)?, (32, 32)))
 }
 
 impl Engine<f32> for ReferenceEngine {
-    fn gemm(&mut self, product: &Gemm<'_, f32>) -> Result<GemmResult<f32>, EngineError> {
+    fn gemm(&mut self, gemm: &Gemm<'_, f32>) -> Result<GemmResult<f32>, EngineError> {
         let config = self.config();
-        let schedule = lower(config, product)?;
+        let schedule = lower(config, gemm)?;
         let pieces: Vec<_> = schedule.tile_commands(0).collect();
         let order = Order {
             pieces: &pieces,
@@ -44,7 +47,7 @@ impl Engine<f32> for ReferenceEngine {
             .axis_iter_mut(Axis(0))
             .into_par_iter()
             .enumerate()
-            .for_each(|(row, line)| order.fill(product, row, line));
+            .for_each(|(row, line)| order.fill(gemm, row, line));
         let infinite = |sign: f32| values.iter().filter(|value| **value == sign / 0.0).count();
         let counters = Counters {
             emitted: values.len() as u64,
@@ -61,7 +64,7 @@ impl Engine<f32> for ReferenceEngine {
     }
 }
 
-/// The order in which a float array adds.
+/// The order of a float array's additions.
 struct Order<'a> {
     pieces: &'a [Command],
     lanes: usize,
@@ -69,10 +72,10 @@ struct Order<'a> {
 }
 
 impl Order<'_> {
-    /// One row of the result.
-    fn fill(&self, product: &Gemm<'_, f32>, row: usize, mut line: ArrayViewMut1<'_, f32>) {
-        let (a, b) = (product.a.values.row(row), product.b.values);
-        // -0 is the number that adds nothing.
+    /// Computes one row of the result.
+    fn fill(&self, gemm: &Gemm<'_, f32>, row: usize, mut line: ArrayViewMut1<'_, f32>) {
+        let (a, b) = (gemm.a.values.row(row), gemm.b.values);
+        // Adding -0 changes no number.
         let mut partials = vec![vec![-0.0_f32; line.len()]; self.partial_sums * self.lanes];
         let mut words = 0;
         for piece in self.pieces {
@@ -93,17 +96,17 @@ impl Order<'_> {
                 neighbours_first(lanes.iter().map(|lane| lane[n]).collect())
             });
             let mut sum = neighbours_first(oldest_first.collect());
-            if let Some(bias) = &product.bias {
+            if let Some(bias) = &gemm.bias {
                 let row = if bias.values.nrows() == 1 { 0 } else { row };
                 sum += bias.values[[row, n]];
             }
-            // The array knows one NaN.
+            // The array has one NaN.
             *value = if sum.is_nan() { f32::from_bits(0x7fc0_0000) } else { sum };
         }
     }
 }
 
-/// Adds neighbours until one number is left; an odd one out waits for the next round.
+/// Adds neighbours until one number is left. A number without a neighbour waits for the next round.
 fn neighbours_first(mut terms: Vec<f32>) -> f32 {
     while terms.len() > 1 {
         let pairs = terms.chunks(2);
@@ -118,7 +121,7 @@ mod tests {
 
     #[test]
     fn neighbours_come_first_and_the_odd_one_last() {
-        // (1 + 2^24) + -2^24 loses the one, 1 + (2^24 + -2^24) would not.
+        // (1 + 2^24) - 2^24 loses the 1; 1 + (2^24 - 2^24) would not.
         let big = f32::powi(2.0, 24);
         assert_eq!(neighbours_first(vec![1.0, big, -big]), 0.0);
         assert_eq!(neighbours_first(vec![big, -big, 1.0]), 1.0);

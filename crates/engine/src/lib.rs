@@ -1,8 +1,9 @@
-//! What computes a GEMM: the [`Engine`] trait that every backend implements, and two backends.
+//! The [`Engine`] trait, which every matrix-multiply backend implements, and two backends.
 //!
-//! [`ReferenceEngine`] computes what an array of one configuration computes, from the arithmetic alone,
-//! with the cycles that the cycle model predicts. [`FloatEngine`] is the yardstick in single precision.
-//! Engines that simulate the RTL are in `flexmac-cosim`; this crate knows no Verilog.
+//! [`ReferenceEngine`] computes the exact results of an array of a given configuration, without
+//! simulating it, and takes its cycles from the cycle model. [`FloatEngine`] is the
+//! single-precision baseline. Engines that simulate the RTL are in `flexmac-cosim`; this crate
+//! contains no Verilog.
 //!
 //! ```
 //! use flexmac_array::ArraySpec;

@@ -1,4 +1,5 @@
-//! From a product in formats to the integers the array works on, checked once for every engine.
+//! Lowering: turns a GEMM in formats into the integers and shifts that an array works with. All
+//! checks happen here, once, for all engines.
 
 use flexmac_array::{ArrayConfig, Layout, Schedule, Style};
 use flexmac_fxp::{Format, Requantizer, SeedPath, Start};
@@ -7,22 +8,23 @@ use ndarray::{Array2, ArrayView2};
 use crate::engine::{Element, Gemm};
 use crate::error::GemmError;
 
-/// A fixed-point GEMM that is known to be legal on a configuration, in integers: all that an array needs.
+/// A fixed-point GEMM in integers, checked against a configuration: everything an array needs.
 ///
-/// It is made once per GEMM, and every engine takes it as it is.
+/// [`lower()`] makes it, once per GEMM, for all engines.
 #[derive(Debug, Clone, Copy)]
 pub struct IntegerGemm<'a> {
     /// A, (M, K).
     pub a: ArrayView2<'a, i32>,
     /// B, (K, N).
     pub b: ArrayView2<'a, i32>,
-    /// Width of A.
+    /// Width of A in bits.
     pub bits_a: u32,
-    /// Width of B.
+    /// Width of B in bits.
     pub bits_b: u32,
-    /// What sums start from, and its left shift.
+    /// The bias and its left shift onto the grid of the sums.
     pub bias: Option<Start<'a>>,
-    /// Exact sums that another array hands on, as they lie on the array (`sharding.rs` of cosim).
+    /// Exact sums received from the previous array when several share the GEMM, in the layout of
+    /// the array.
     pub carried: Option<&'a Array2<i128>>,
     /// Shift, width and rounding of the result.
     pub requantizer: Requantizer,
@@ -30,17 +32,17 @@ pub struct IntegerGemm<'a> {
     pub out: Format,
     /// Fraction length of the exact sums.
     pub sum_frac: i32,
-    /// Names the random streams.
+    /// Selects the random streams.
     pub seed: SeedPath,
-    /// Whether to return the exact sums beside the rounded result.
+    /// Whether to return the exact sums as well.
     pub keep_sums: bool,
     /// Tiles and commands.
     pub schedule: Schedule,
 }
 
 impl<'a> IntegerGemm<'a> {
-    /// The operand whose lines lie on rows of the array, (lines, K), and the one whose lines lie on
-    /// its columns, (K, lines).
+    /// The operands as they lie on the array: the one on its rows, (schedule.m, K), and the one on
+    /// its columns, (K, schedule.n).
     pub fn on_array(&self) -> (ArrayView2<'a, i32>, ArrayView2<'a, i32>) {
         if self.schedule.transposed {
             (self.b.reversed_axes(), self.a.reversed_axes())
@@ -54,23 +56,24 @@ impl<'a> IntegerGemm<'a> {
         self.bias.is_some() || self.carried.is_some()
     }
 
-    /// What the sum at (row, column) of the product as the array sees it starts from.
+    /// The initial sum at (row, column), in the layout of the array.
     pub fn preload(&self, row: usize, column: usize) -> i128 {
         let at = if self.schedule.transposed { (column, row) } else { (row, column) };
         self.bias_at(at.0, at.1) + self.carried.map_or(0, |sums| sums[(row, column)])
     }
 
-    /// The bias at (row, column) on the sums' grid; 0 without one.
+    /// The bias at (row, column) of the result, with the fraction length of the sums; 0 without a
+    /// bias.
     pub fn bias_at(&self, row: usize, column: usize) -> i128 {
         self.bias.map_or(0, |start| start.at(row, column))
     }
 }
 
-/// Shapes (M, K, N) of a product.
+/// Checks the shapes of a GEMM and returns (M, K, N).
 pub(crate) fn check_shapes<T: Element>(
-    product: &Gemm<'_, T>,
+    gemm: &Gemm<'_, T>,
 ) -> Result<(usize, usize, usize), GemmError> {
-    let (a, b) = (&product.a.values, &product.b.values);
+    let (a, b) = (&gemm.a.values, &gemm.b.values);
     let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
     if b.nrows() != k {
         let (a, b) = ([m, k], [b.nrows(), n]);
@@ -79,7 +82,7 @@ pub(crate) fn check_shapes<T: Element>(
     if m == 0 || k == 0 || n == 0 {
         return Err(GemmError::Empty { m, k, n });
     }
-    if let Some(bias) = &product.bias {
+    if let Some(bias) = &gemm.bias {
         let found = bias.values.dim();
         if found.1 != n || (found.0 != 1 && found.0 != m) {
             return Err(GemmError::BiasShape { m, n, found });
@@ -91,32 +94,33 @@ pub(crate) fn check_shapes<T: Element>(
 /// Checks a GEMM against a configuration and lowers it to integers.
 ///
 /// # Errors
-/// [`GemmError`]: what the array cannot compute.
+/// [`GemmError`] if the array cannot compute it. Elements outside their formats are found later, by
+/// the engines.
 pub fn lower<'a>(
     config: &ArrayConfig,
     layout: Layout,
-    product: &Gemm<'a, i32>,
+    gemm: &Gemm<'a, i32>,
 ) -> Result<IntegerGemm<'a>, GemmError> {
-    let shape = check_shapes(product)?;
+    let shape = check_shapes(gemm)?;
     let style = config.style();
     if style == Style::Fp32 {
         let (expected, found) = ("single-precision floats", "integers");
         return Err(GemmError::Style { style, expected, found });
     }
-    let (bits_a, bits_b) = (product.a.format.bits(), product.b.format.bits());
+    let (bits_a, bits_b) = (gemm.a.format.bits(), gemm.b.format.bits());
     for (operand, found) in [('A', bits_a), ('B', bits_b)] {
         if found > config.max_bits() {
             return Err(GemmError::TooWide { operand, found, max_bits: config.max_bits() });
         }
     }
-    if !config.spec().rounding.contains(product.rounding) {
+    if !config.spec().rounding.contains(gemm.rounding) {
         return Err(GemmError::RoundingAbsent {
-            found: product.rounding,
+            found: gemm.rounding,
             available: config.spec().rounding.clone(),
         });
     }
-    let sum_frac = product.a.format.frac() + product.b.format.frac();
-    let bias = match &product.bias {
+    let sum_frac = gemm.a.format.frac() + gemm.b.format.frac();
+    let bias = match &gemm.bias {
         None => None,
         Some(bias) => {
             let bias_frac = bias.format.frac();
@@ -127,26 +131,27 @@ pub fn lower<'a>(
     };
     check_sum_range(config, shape.1, bits_a, bits_b, bias.as_ref())?;
     Ok(IntegerGemm {
-        a: product.a.values,
-        b: product.b.values,
+        a: gemm.a.values,
+        b: gemm.b.values,
         bits_a,
         bits_b,
         bias,
         carried: None,
         requantizer: Requantizer {
-            shift: sum_frac - product.out.frac(),
-            bits: product.out.bits(),
-            rounding: product.rounding,
+            shift: sum_frac - gemm.out.frac(),
+            bits: gemm.out.bits(),
+            rounding: gemm.rounding,
         },
-        out: product.out,
+        out: gemm.out,
         sum_frac,
-        seed: product.seed,
-        keep_sums: product.keep_sums,
+        seed: gemm.seed,
+        keep_sums: gemm.keep_sums,
         schedule: Schedule::laid_out(config, layout, shape, (bits_a, bits_b)),
     })
 }
 
-/// |sum| <= K * 2^(bits_a + bits_b - 2) + max |bias| * 2^shift must stay below 2^(sum_bits - 1).
+/// Checks that every possible sum fits the array's sums: |sum| is at most
+/// K * 2^(bits_a + bits_b - 2) + max |bias| * 2^shift, and must be below 2^(sum_bits - 1).
 ///
 /// # Errors
 /// [`GemmError::SumRange`].
@@ -158,7 +163,7 @@ pub fn check_sum_range(
     bias: Option<&Start<'_>>,
 ) -> Result<(), GemmError> {
     let available = config.sum_bits();
-    // K is a length in memory, so its product with at most 2^62 stays below 2^126.
+    // No overflow: K is a length in memory, and K * 2^62 is below 2^126.
     let products = (k as u128) << (bits_a + bits_b - 2);
     let refuse = |needed| GemmError::SumRange { k, bits_a, bits_b, needed, available };
     let magnitude = match bias {
@@ -175,7 +180,7 @@ pub fn check_sum_range(
     if needed > available { Err(refuse(needed)) } else { Ok(()) }
 }
 
-/// Bits of a two's complement number of this magnitude and either sign.
+/// Bits of a two's complement number of this magnitude, of either sign.
 fn bits_of(magnitude: u128) -> u32 {
     u128::BITS - magnitude.leading_zeros() + 1
 }

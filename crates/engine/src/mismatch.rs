@@ -1,4 +1,4 @@
-//! What the checked engine says when RTL and reference differ.
+//! The report of a difference between RTL and reference.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,26 +6,26 @@ use std::path::PathBuf;
 use flexmac_array::Cycles;
 use flexmac_fxp::{Counters, Format, to_value};
 
-/// The first difference between RTL and reference in one product.
+/// The first difference between RTL and reference in a GEMM.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mismatch {
     /// What differs.
     pub difference: Difference,
-    /// Configuration, shape, widths, rounding and seed of the product.
-    pub product: String,
-    /// The command that replays the product alone, where the caller knows one.
+    /// Configuration, shape, widths, rounding mode and seed of the GEMM.
+    pub gemm: String,
+    /// A command that replays the GEMM alone, if the caller provides one.
     pub replay: Option<String>,
-    /// Waves of the tile that differs, where the caller asked for them.
+    /// Waves of the tile that differs, if requested.
     pub waves: Option<WaveDump>,
 }
 
-/// What differs. Elements come before counters, counters before cycles: the first cause is the one
-/// to look at.
+/// What differs. Results are compared before counters and counters before cycles, because a wrong
+/// result often explains the rest.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Difference {
     /// The RTL never finished.
     Hang(String),
-    /// A rounded result.
+    /// A rounded result differs.
     Value {
         /// Row and column of the result.
         at: (usize, usize),
@@ -44,20 +44,20 @@ pub enum Difference {
         /// How many results differ.
         count: usize,
     },
-    /// A float result.
+    /// A float result differs.
     Float {
         /// Row and column of the result.
         at: (usize, usize),
         /// Tile, and row and column within it.
         tile: (u64, usize, usize),
-        /// The reference's.
+        /// The reference's value.
         expected: f32,
-        /// The RTL's.
+        /// The RTL's value.
         found: f32,
         /// How many results differ.
         count: usize,
     },
-    /// An exact sum, with equal rounded results.
+    /// An exact sum differs; rounded results are equal.
     Sum {
         /// Row and column of the result.
         at: (usize, usize),
@@ -66,25 +66,25 @@ pub enum Difference {
         /// The RTL's sum.
         found: i128,
     },
-    /// The requantizers' counters, with equal results.
+    /// The requantizers' counters differ; results are equal.
     Counters {
-        /// The reference's.
+        /// The reference's counters.
         expected: Counters,
-        /// The RTL's.
+        /// The RTL's counters.
         found: Counters,
     },
-    /// Cycles, with equal results and counters.
+    /// Cycles differ; results and counters are equal.
     Cycles {
-        /// The cycle model's.
+        /// The cycles of the cycle model.
         expected: Cycles,
-        /// The RTL's.
+        /// The cycles that the RTL counted.
         found: Cycles,
     },
 }
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "RTL and reference differ: {}", self.product)?;
+        writeln!(f, "RTL and reference differ: {}", self.gemm)?;
         write!(f, "{}", self.difference)?;
         if let Some(waves) = &self.waves {
             write!(f, "\n  waves     {waves}")?;
@@ -145,7 +145,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What came of showing a tile.
+/// The outcome of recording waves of the tile that differs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum WaveDump {
     /// Waves were written.
@@ -154,48 +154,49 @@ pub enum WaveDump {
         file: PathBuf,
         /// The tile.
         tile: u64,
-        /// The tile that runs before it, where it does not differ alone.
+        /// The tile run before it, if it does not differ when run alone.
         after: Option<u64>,
-        /// What differs in them; nothing where the mismatch does not repeat.
-        again: Option<Reproduction>,
+        /// The difference that the waves show; none if it does not occur again.
+        reproduction: Option<Reproduction>,
     },
-    /// Counters or cycles of the product differ, those of no tile do.
+    /// No tile differs by itself: only the totals of the GEMM differ.
     NoTile,
-    /// Something failed.
+    /// Recording failed; the text says why.
     Failed(String),
 }
 
-/// A difference in the waves.
+/// A difference that occurred again while waves were recorded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reproduction {
-    /// What differs: what the report names, if that is wrong in the same way, or else the first.
+    /// What differs: the difference of the report if it occurred again in the same way, else the
+    /// first.
     pub difference: Difference,
-    /// Time in the waves, in half clock periods, at which the wrong result or sum is on the pins, to
-    /// be taken at the rising edge after; none for counters, cycles and a hang.
+    /// Time in the waves, in half clock periods, at which the wrong result or sum is on the pins;
+    /// the next rising clock edge samples it. None for counters, cycles and a hang.
     pub time: Option<u64>,
 }
 
 impl fmt::Display for WaveDump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (file, tile, after, again) = match self {
-            Self::Waves { file, tile, after, again } => (file, tile, after, again),
+        let (file, tile, after, reproduction) = match self {
+            Self::Waves { file, tile, after, reproduction } => (file, tile, after, reproduction),
             Self::NoTile => {
                 return write!(f, "none: no tile differs, alone or after the one before it");
             }
             Self::Failed(why) => return write!(f, "not available: {why}"),
         };
         write!(f, "{}: tile {tile} ", file.display())?;
-        match (after, again) {
+        match (after, reproduction) {
             (None, Some(_)) => write!(f, "alone, which differs too: ")?,
             (Some(before), Some(_)) => {
-                write!(f, "after tile {before}, for alone it does not differ: ")?;
+                write!(f, "after tile {before}, because alone it does not differ: ")?;
             }
-            (None, None) => write!(f, "alone, which does not differ; no tile was before it")?,
+            (None, None) => write!(f, "alone, which does not differ; no tile ran before it")?,
             (Some(before), None) => {
-                write!(f, "after tile {before}, which does not differ, nor does it alone")?;
+                write!(f, "after tile {before}; it differs neither after it nor alone")?;
             }
         }
-        let Some(Reproduction { difference, time }) = again else { return Ok(()) };
+        let Some(Reproduction { difference, time }) = reproduction else { return Ok(()) };
         match difference {
             Difference::Hang(_) => write!(f, "it hangs")?,
             Difference::Value { at, .. } | Difference::Float { at, .. } => {

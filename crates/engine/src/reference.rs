@@ -1,7 +1,7 @@
-//! The reference engine: exact sums, one rounding, and the cycles the model predicts.
+//! The reference engine: exact sums, one rounding, cycles from the cycle model.
 //!
-//! A band of rows is multiplied and rounded by one core while it is in its cache; products with few
-//! rows (weight gradients) share K among the cores instead and are rounded afterwards.
+//! Each core multiplies and rounds a band of rows while it is in the cache. For GEMMs with few rows
+//! (weight gradients), the cores split K instead, and rounding follows at the end.
 
 use std::num::NonZeroUsize;
 
@@ -14,10 +14,11 @@ use crate::engine::{Engine, Gemm, GemmResult, Stats};
 use crate::error::{EngineError, GemmError};
 use crate::lower::{IntegerGemm, lower};
 
-/// Rows that one core takes at a time, before rounding up to whole tiles.
+/// Rows per task, before rounding up to whole tiles.
 const BAND: usize = 64;
 
-/// Computes what an array of one configuration computes, from the arithmetic alone.
+/// Computes the results, counters and cycles of an array of a given configuration, without
+/// simulating it.
 #[derive(Debug, Clone)]
 pub struct ReferenceEngine {
     config: ArrayConfig,
@@ -26,26 +27,26 @@ pub struct ReferenceEngine {
 }
 
 impl ReferenceEngine {
-    /// A reference for arrays of `config`, which decides tile shapes (and so random streams),
-    /// widths and cycles.
+    /// The reference of arrays of `config`, in the layout [`Layout::AsGiven`]. The configuration
+    /// determines tile shapes (and so random streams), legal widths, and cycles.
     pub fn new(config: ArrayConfig) -> Self {
         Self { config, layout: Layout::AsGiven, arrays: NonZeroUsize::MIN }
     }
 
-    /// Lays products of integers on the array in another way than as given; floats stay as given.
+    /// Uses another layout for GEMMs of integers. GEMMs of floats always use [`Layout::AsGiven`].
     #[must_use]
     pub fn with_layout(self, layout: Layout) -> Self {
         Self { layout, ..self }
     }
 
-    /// Counts the cycles of so many arrays that share each product of integers, images dealt out among
-    /// them: those of the slowest.
+    /// Counts cycles for `arrays` arrays that share each GEMM of integers: those of the slowest
+    /// array. Results and counters do not change.
     #[must_use]
     pub fn with_arrays(self, arrays: NonZeroUsize) -> Self {
         Self { arrays, ..self }
     }
 
-    /// How products of integers lie on the array.
+    /// The layout of GEMMs of integers.
     pub fn layout(&self) -> Layout {
         self.layout
     }
@@ -60,7 +61,7 @@ impl ReferenceEngine {
     /// Computes a GEMM that has been lowered for this configuration and layout.
     ///
     /// # Errors
-    /// [`GemmError::Fxp`] for elements beyond their formats.
+    /// [`GemmError::Fxp`] for elements outside their formats.
     pub fn integer_gemm(&self, lowered: &IntegerGemm<'_>) -> Result<GemmResult<i32>, GemmError> {
         let schedule = &lowered.schedule;
         let edge = Edge::new(&self.config, lowered);
@@ -91,37 +92,37 @@ impl Engine<i32> for ReferenceEngine {
     }
 }
 
-/// The requantizers at the array's edge, for one product.
+/// The requantizers at the array's edge, for one GEMM.
 struct Edge<'r, 'd> {
     lowered: &'r IntegerGemm<'d>,
-    /// Rows of a tile, and columns of the array.
+    /// Rows of a tile, and columns of the array, in the layout of the array.
     rows: usize,
     cols: usize,
-    /// Columns of the product.
+    /// Columns of the result.
     n: usize,
-    /// Rows of the product that one core takes at a time: whole tiles.
+    /// Rows of the result per task: whole tiles.
     band: usize,
 }
 
-/// What one core keeps from band to band.
+/// Buffers that a core reuses from band to band.
 #[derive(Default)]
 struct Scratch {
     sums: Option<Sums>,
     streams: Streams,
 }
 
-/// A stream for each value of a band, row by row of the product.
+/// One random stream for each value of a band, row by row of the result.
 #[derive(Default)]
 struct Streams {
     streams: Vec<Lfsr>,
-    /// Those of one row of tiles, row by row of the array.
+    /// The streams of one row of tiles, row by row of the array.
     tiles: Vec<Lfsr>,
 }
 
 impl<'r, 'd> Edge<'r, 'd> {
     fn new(config: &ArrayConfig, lowered: &'r IntegerGemm<'d>) -> Self {
         let (rows, cols) = (lowered.schedule.band_rows(), config.cols());
-        // Rows of the product lie on rows of the array, or on its columns.
+        // Rows of the result lie on rows of the array, or on its columns.
         let tile = if lowered.schedule.transposed { cols } else { rows };
         let band = BAND.next_multiple_of(tile);
         Self { lowered, rows, cols, n: lowered.b.ncols(), band }
@@ -142,13 +143,13 @@ impl<'r, 'd> Edge<'r, 'd> {
         }))
     }
 
-    /// Rounds given sums, on all cores.
+    /// Rounds all sums, on all cores.
     fn round_all(&self, sums: &Sums) -> (Array2<i32>, Counters) {
         self.bands(|first, out, scratch| self.round(sums, first, first, out, &mut scratch.streams))
     }
 
-    /// Fills the result: calls `fill` with the first row of each band, its values row by row, and a
-    /// core's scratch.
+    /// Fills the result on all cores: calls `fill` with the first row of each band, its values row
+    /// by row, and the core's buffers.
     fn bands(
         &self,
         fill: impl Fn(usize, &mut [i32], &mut Scratch) -> Counters + Sync,
@@ -169,8 +170,7 @@ impl<'r, 'd> Edge<'r, 'd> {
         (values, counters)
     }
 
-    /// Rounds whole rows into `out`. They start at row `first` of the product and at row `offset` of
-    /// `sums`.
+    /// Rounds whole rows into `out`, from row `first` of the result and row `offset` of `sums`.
     fn round(
         &self,
         sums: &Sums,
@@ -191,9 +191,9 @@ impl<'r, 'd> Edge<'r, 'd> {
         }
     }
 
-    /// One stream for each of `count` values from row `first` of the product on, where a tile begins:
-    /// fresh at the first row of a tile, one step on at every other. None unless rounding is
-    /// stochastic.
+    /// One stream for each of `count` values from row `first` of the result on, where a tile
+    /// begins. Streams start at the first row of a tile and advance by one step per row. Empty
+    /// unless rounding is stochastic.
     fn seed<'s>(&self, first: usize, count: usize, kept: &'s mut Streams) -> &'s [Lfsr] {
         if self.lowered.requantizer.rounding != Rounding::Stochastic {
             return &[];
@@ -220,8 +220,8 @@ impl<'r, 'd> Edge<'r, 'd> {
         streams
     }
 
-    /// The streams of a row of tiles, row by row of the array, `across` values wide. The first tile
-    /// begins at `corner` of the product.
+    /// Fills the streams of a row of tiles, row by row of the array, `across` values wide. The
+    /// first tile begins at `corner` of the result.
     fn seed_tiles(&self, corner: (usize, usize), streams: &mut [Lfsr], across: usize) {
         let tile = self.lowered.schedule.position(corner).tile;
         self.lowered.seed.seed_row(tile, self.cols, &mut streams[..across]);
@@ -229,7 +229,7 @@ impl<'r, 'd> Edge<'r, 'd> {
     }
 }
 
-/// The elements row by row.
+/// The elements, row by row.
 fn in_memory<S>(sums: &Array2<S>) -> &[S] {
     sums.as_slice().expect("sums are made in row order")
 }

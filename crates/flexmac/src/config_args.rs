@@ -1,47 +1,15 @@
-//! The flags that choose an array, shared by `gen` and by commands that can make one on the fly.
+//! The flags that choose an array, shared by `gen` and by commands that make one on the fly.
+//!
+//! They follow from the table of parameters, so clap's derive, which needs a field for each, is not used.
 
-use clap::Args;
-use flexmac_array::{ArrayConfig, ArraySpec, ConfigErrors, Style};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use flexmac_array::{ArrayConfig, ArraySpec, ConfigErrors, PARAMETERS, Parameter, Style, Value};
 use flexmac_fxp::{Rounding, RoundingSet};
 
-/// Parameters of an array; `flexmac describe` explains each.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Array parameters (flexmac describe)")]
+/// The parameters of an array that were given; `flexmac describe` explains each.
+#[derive(Debug, Clone)]
 pub struct ConfigArgs {
-    /// Rows of processing elements
-    #[arg(long, value_name = "N", default_value_t = ArraySpec::default().rows)]
-    rows: u32,
-    /// Columns of processing elements
-    #[arg(long, value_name = "N", default_value_t = ArraySpec::default().cols)]
-    cols: u32,
-    /// Multiplier width P [default: 8; whole operands in styles fixed and fp32]
-    #[arg(long, value_name = "BITS")]
-    chunk: Option<u32>,
-    /// Products per PE and cycle
-    #[arg(long, value_name = "N", default_value_t = ArraySpec::default().lanes)]
-    lanes: u32,
-    /// Widest operand
-    #[arg(long, value_name = "BITS", default_value_t = ArraySpec::default().max_bits)]
-    max_bits: u32,
-    /// Longest exact dot product of one command
-    #[arg(long, value_name = "N", default_value_t = ArraySpec::default().max_k)]
-    max_k: u32,
-    /// Pipeline registers inside a PE
-    #[arg(long, value_name = "N", default_value_t = ArraySpec::default().stages)]
-    stages: u32,
-    /// Operand registers every n PEs, 0 for broadcast
-    #[arg(long, value_name = "N", default_value_t = ArraySpec::default().fanout)]
-    fanout: u32,
-    /// Words per operand bank
-    #[arg(long, value_name = "WORDS", default_value_t = ArraySpec::default().depth)]
-    depth: u32,
-    /// Rounding modes to build, comma-separated [default: nearest,truncate,stochastic; nearest in
-    /// style fp32]
-    #[arg(long = "rounding-modes", value_name = "MODES", value_delimiter = ',')]
-    rounding_modes: Vec<Rounding>,
-    /// Processing element
-    #[arg(long, value_name = "STYLE", default_value_t = ArraySpec::default().style)]
-    style: Style,
+    given: Vec<(&'static Parameter, Value)>,
 }
 
 impl ConfigArgs {
@@ -50,20 +18,58 @@ impl ConfigArgs {
     /// # Errors
     /// Every broken rule at once.
     pub fn check(&self) -> Result<ArrayConfig, ConfigErrors> {
-        let spec = ArraySpec {
-            rows: self.rows,
-            cols: self.cols,
-            chunk: self.chunk.unwrap_or_else(|| self.style.default_chunk(self.max_bits)),
-            lanes: self.lanes,
-            max_bits: self.max_bits,
-            max_k: self.max_k,
-            stages: self.stages,
-            fanout: self.fanout,
-            depth: self.depth,
-            rounding: RoundingSet::new(self.rounding_modes.iter().copied())
-                .unwrap_or_else(|| self.style.default_rounding()),
-            style: self.style,
-        };
-        spec.check()
+        ArraySpec::with(self.given.iter().cloned()).check()
+    }
+}
+
+/// The flag of a parameter.
+fn flag(parameter: &'static Parameter) -> Arg {
+    let help = format!("{} [default: {}]", parameter.help, parameter.default_words());
+    let arg = Arg::new(parameter.name)
+        .long(parameter.flag())
+        .value_name(parameter.unit)
+        .help(help)
+        .help_heading("Array parameters (flexmac describe)");
+    match parameter.default() {
+        Value::Number(_) => arg.value_parser(value_parser!(u32)),
+        Value::Modes(_) => {
+            arg.value_parser(value_parser!(Rounding)).value_delimiter(',').action(ArgAction::Append)
+        }
+        Value::Style(_) => arg.value_parser(value_parser!(Style)),
+    }
+}
+
+/// The value that was given for a parameter.
+fn value(parameter: &Parameter, matches: &ArgMatches) -> Option<Value> {
+    let name = parameter.name;
+    match parameter.default() {
+        Value::Number(_) => matches.get_one::<u32>(name).copied().map(Value::Number),
+        Value::Modes(_) => {
+            let modes = matches.get_many::<Rounding>(name)?.copied();
+            RoundingSet::new(modes).map(Value::Modes)
+        }
+        Value::Style(_) => matches.get_one::<Style>(name).copied().map(Value::Style),
+    }
+}
+
+impl Args for ConfigArgs {
+    fn augment_args(command: Command) -> Command {
+        command.args(PARAMETERS.iter().map(flag))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for ConfigArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = |parameter| Some((parameter, value(parameter, matches)?));
+        Ok(Self { given: PARAMETERS.iter().filter_map(given).collect() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
     }
 }

@@ -3,7 +3,9 @@
 use std::error::Error;
 
 use flexmac_engine::{EngineError, GemmError};
+use flexmac_imagestyle::ImageStyleError;
 use flexmac_nn::NnError;
+use flexmac_report::ReportError;
 use flexmac_rtlgen::RtlgenError;
 use flexmac_train::{Remedy, RunFolderError, TrainError};
 
@@ -24,6 +26,15 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = cause.downcast_ref::<GemmError>() {
         return of_gemm(error);
+    }
+    if let Some(error) = cause.downcast_ref::<ImageStyleError>() {
+        return of_image_style(error);
+    }
+    if let Some(error) = cause.downcast_ref::<ReportError>() {
+        return of_report(error);
+    }
+    if let Some(error) = cause.downcast_ref::<flexmac_power::Error>() {
+        return of_power(error);
     }
     if let Some(RtlgenError::ForeignFolder { .. }) = cause.downcast_ref() {
         return Some("choose another --out or remove it".to_owned());
@@ -57,6 +68,18 @@ fn of_folder(error: &RunFolderError) -> Option<String> {
     Some(flags.to_owned())
 }
 
+fn of_image_style(error: &ImageStyleError) -> Option<String> {
+    let flags = match error {
+        ImageStyleError::PhotosMissing { .. } => {
+            "or name folders of your own photographs with --photos"
+        }
+        ImageStyleError::TooFewPhotos { .. } => "name folders with JPEG or PNG files with --photos",
+        ImageStyleError::Occupied { .. } => "choose another --out",
+        _ => return None,
+    };
+    Some(flags.to_owned())
+}
+
 fn of_engine(error: &EngineError) -> Option<String> {
     match error {
         EngineError::Gemm(error) => of_gemm(error),
@@ -69,4 +92,24 @@ fn of_gemm(error: &GemmError) -> Option<String> {
         GemmError::RoundingAbsent { .. } => Some("add it to --rounding of flexmac gen".to_owned()),
         _ => None,
     }
+}
+
+fn of_report(error: &ReportError) -> Option<String> {
+    let ReportError::Missing { file, .. } = error else { return None };
+    let hint = match *file {
+        "result.json" => {
+            "a run writes it when it ends; --unfinished reports the iterations done so far"
+        }
+        _ => "give the folder that `flexmac train --out` wrote",
+    };
+    Some(hint.to_owned())
+}
+
+fn of_power(error: &flexmac_power::Error) -> Option<String> {
+    let hint = match error {
+        flexmac_power::Error::Netlist { .. } => "`flexmac synth` of the whole core makes one",
+        flexmac_power::Error::MemoryScaling { .. } => "or give --memory-pj-per-bit",
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }

@@ -1,23 +1,26 @@
 //! The effective settings of a run: flags, then what a resumed run recorded, then defaults.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, bail};
+use flexmac_record::Setting;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 /// Every effective setting, and whether it was given.
 #[derive(Debug, Default)]
 pub struct Settings {
-    effective: Map<String, Value>,
+    effective: BTreeMap<String, Setting>,
     /// Of the run that goes on.
-    recorded: Option<Map<String, Value>>,
+    recorded: Option<BTreeMap<String, Setting>>,
     may_change: &'static [&'static str],
     contradictions: Vec<String>,
 }
 
 impl Settings {
     /// No settings yet; `recorded` are those of a run that goes on.
-    pub fn new(recorded: Option<Map<String, Value>>) -> Self {
+    pub fn new(recorded: Option<BTreeMap<String, Setting>>) -> Self {
         Self { recorded, ..Self::default() }
     }
 
@@ -34,7 +37,7 @@ impl Settings {
     {
         let recorded = self.recorded.as_ref().and_then(|recorded| recorded.get(name));
         let (setting, value) = match (given, recorded) {
-            (None, Some(recorded)) => match serde_json::from_value(recorded["value"].clone()) {
+            (None, Some(recorded)) => match serde_json::from_value(recorded.value.clone()) {
                 Ok(value) => (recorded.clone(), value),
                 Err(error) => {
                     self.contradictions.push(format!("{name}: {error}"));
@@ -43,20 +46,20 @@ impl Settings {
             },
             (Some(given), Some(recorded)) => {
                 let asked = json!(given);
-                if asked == recorded["value"] {
+                if asked == recorded.value {
                     (recorded.clone(), given.clone())
                 } else {
                     if !self.may_change.contains(&name) {
-                        let expected = &recorded["value"];
+                        let expected = &recorded.value;
                         self.contradictions
                             .push(format!("--{name}: expected {expected}, found {asked}"));
                     }
-                    (json!({"value": asked, "default": false}), given.clone())
+                    (Setting { default: false, value: asked }, given.clone())
                 }
             }
             (given, None) => {
                 let value = given.clone().unwrap_or(default);
-                (json!({"value": value, "default": given.is_none()}), value)
+                (Setting { default: given.is_none(), value: json!(value) }, value)
             }
         };
         self.effective.insert(name.to_owned(), setting);
@@ -65,7 +68,7 @@ impl Settings {
 
     /// Whether a settled setting was left to its default.
     pub fn is_default(&self, name: &str) -> bool {
-        self.effective.get(name).is_none_or(|setting| setting["default"] == json!(true))
+        self.effective.get(name).is_none_or(|setting| setting.default)
     }
 
     /// Whether a setting was settled.
@@ -76,14 +79,14 @@ impl Settings {
     /// A settled setting, unless it was left to its default.
     pub fn given<V: DeserializeOwned>(&self, name: &str) -> Option<V> {
         let setting = self.effective.get(name).filter(|_| !self.is_default(name))?;
-        serde_json::from_value(setting["value"].clone()).ok()
+        serde_json::from_value(setting.value.clone()).ok()
     }
 
     /// All settings, once all have been taken.
     ///
     /// # Errors
     /// Flags that contradict the recorded run.
-    pub fn effective(&self) -> Result<Map<String, Value>> {
+    pub fn effective(&self) -> Result<BTreeMap<String, Setting>> {
         if !self.contradictions.is_empty() {
             bail!(
                 "--resume: the run was started with other settings; leave the flag out, or start \
@@ -97,8 +100,8 @@ impl Settings {
     /// One line per setting, as ibex's flow prints them.
     pub fn print(&self) {
         for (name, setting) in &self.effective {
-            let mark = if setting["default"] == json!(true) { "  (default)" } else { "" };
-            errln!("{name:>23} = {}{mark}", setting["value"]);
+            let mark = if setting.default { "  (default)" } else { "" };
+            errln!("{name:>23} = {}{mark}", setting.value);
         }
     }
 }

@@ -1,11 +1,13 @@
-//! Where real numbers enter and leave fixed point.
+//! Conversion between real numbers and fixed point.
 
 use crate::{Format, Rounded, Rounding, STREAM_BITS};
 
-/// Rounds a real number to a format, as the requantizer would if the number were an exact sum.
-/// `word` is a 24-bit random word; only stochastic rounding looks at it.
+/// Rounds the real number `value` to `format`, by the same rules as [`Requantizer::apply`].
 ///
-/// NaN has no nearest raw value: it gives 0 with both overflow flags set.
+/// `word` is a 24-bit random word; only stochastic rounding uses it. Infinities saturate. NaN gives
+/// 0 with both overflow flags set.
+///
+/// [`Requantizer::apply`]: crate::Requantizer::apply
 ///
 /// ```
 /// use flexmac_fxp::{Format, Rounding, quantize, to_value};
@@ -23,13 +25,13 @@ pub fn quantize(value: f64, format: Format, rounding: Rounding, word: u32) -> Ro
     // Both floors are integers less than 2^24 apart, so the difference is exact.
     let field = f64::from(1_u32 << STREAM_BITS);
     let dropped = (scaled * field).floor() - floor * field;
-    // Below 2^24. Infinities drop nothing.
+    // Below 2^24. An infinity has no dropped bits.
     let dropped = if scaled.is_finite() { dropped as u32 } else { 0 };
     let (up, error) = Rounding::decide(dropped, rounding.addend(word));
     let rounded = floor + f64::from(up);
     let (min, max) = (f64::from(format.min_raw()), f64::from(format.max_raw()));
     Rounded {
-        // Clamped to the format, whose limits an i32 and a double both hold.
+        // Cannot truncate: clamped to the format, whose limits fit an i32.
         raw: rounded.clamp(min, max) as i32,
         overflow_low: rounded <= min,
         overflow_high: rounded >= max,
@@ -37,18 +39,19 @@ pub fn quantize(value: f64, format: Format, rounding: Rounding, word: u32) -> Ro
     }
 }
 
-/// The real number a raw integer stands for: raw * 2^-frac, exact in a double.
+/// The value of a raw integer, raw * 2^-frac. Exact in a double, unless `frac` is so extreme that
+/// the result leaves the doubles' range.
 pub fn to_value(raw: i32, format: Format) -> f64 {
     f64::from(raw) * exp2(-format.frac())
 }
 
-/// 2^n, exact; 0 and infinity beyond the doubles. Made of its bits: the precision of `f64::powi` is
-/// not specified.
+/// 2^n, exact; 0 or infinity where a double cannot hold it. Built from its bit pattern, because the
+/// precision of `f64::powi` is not specified.
 pub fn exp2(n: i32) -> f64 {
     match n {
         1024.. => f64::INFINITY,
         -1022..1024 => f64::from_bits(((1023 + n) as u64) << 52), // 1 to 2046
-        -1074..-1022 => f64::from_bits(1 << (n + 1074)),          // below the normal doubles
+        -1074..-1022 => f64::from_bits(1 << (n + 1074)),          // subnormal
         _ => 0.0,
     }
 }
@@ -96,7 +99,8 @@ mod tests {
         }
     }
 
-    /// What lies just below a whole number has its floor, however close: 1 - 2^-60 is no double.
+    /// A value just below an integer rounds down to the next lower one, however close it is. (1 -
+    /// 2^-60 is not a double, so the test uses values just below 0.)
     #[test]
     fn values_just_below_zero() {
         let format = Format::new(8, 0).unwrap();

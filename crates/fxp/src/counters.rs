@@ -1,10 +1,13 @@
-//! What the requantizers count; the DPS controller steers by these and by nothing else.
+//! The requantizers' counters: the only input of a dynamic-precision policy besides the loss.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{ERROR_GRID_BITS, Rounded};
 
-/// Sums over every value emitted since the counters were cleared (`rtl/flexmac_stats.v`).
+/// Totals over all values emitted since the counters were cleared.
+///
+/// # Source
+/// The RTL module `flexmac_stats` counts the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Values emitted.
@@ -13,10 +16,10 @@ pub struct Counters {
     pub overflow_low: u64,
     /// Values at or above the largest raw value before saturation.
     pub overflow_high: u64,
-    /// OR of the emitted values' magnitudes: y for y >= 0, its complement (-y - 1) below zero. The
-    /// highest set bit tells how many bits below the sign were in use.
+    /// Bitwise OR of the magnitudes of all emitted values, where the magnitude of y is y for y >= 0
+    /// and -y - 1 for y < 0. Its highest set bit gives the number of bits in use below the sign.
     pub magnitude_or: u32,
-    /// Sum of |rounding error| in units of 2^-8 of the output's last place.
+    /// Sum of |rounding error|, in units of 2^-8 of the output's last place.
     pub error_sum: u64,
 }
 
@@ -30,7 +33,7 @@ impl Counters {
         self.error_sum += u64::from(value.error);
     }
 
-    /// Adds what another set of requantizers counted.
+    /// Adds the counts of another set of requantizers.
     pub fn merge(&mut self, other: &Self) {
         self.emitted += other.emitted;
         self.overflow_low += other.overflow_low;
@@ -44,7 +47,7 @@ impl Counters {
         self.overflow_low + self.overflow_high
     }
 
-    /// Overflows as a share of the values emitted; 0 when nothing was.
+    /// Overflows divided by the values emitted; 0 when none was emitted.
     pub fn overflow_rate(&self) -> f64 {
         // Counts stay far below 2^53.
         self.overflows() as f64 / self.emitted.max(1) as f64
@@ -58,7 +61,7 @@ impl Counters {
         self.error_sum as f64 / (self.emitted as f64 * f64::from(1_u32 << ERROR_GRID_BITS))
     }
 
-    /// Bits in use below the sign: the position of the highest set bit of the magnitudes.
+    /// Bits in use below the sign: 1 + the position of the highest set bit of `magnitude_or`, or 0.
     pub fn magnitude_bits(&self) -> u32 {
         u32::BITS - self.magnitude_or.leading_zeros()
     }

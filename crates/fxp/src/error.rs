@@ -1,12 +1,12 @@
-//! The crate's one error type.
+//! The crate's error type.
 
 use thiserror::Error;
 
-/// What can be wrong with numbers handed to this crate.
+/// Why this crate rejected its input.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FxpError {
-    /// A format's width is outside what the array can hold.
+    /// A format's width is outside 2 to 32 bits.
     #[error("format: expected bits in 2..=32 (sign included), found {found}")]
     Bits {
         /// The width asked for.
@@ -21,7 +21,7 @@ pub enum FxpError {
     /// A set of rounding modes is empty.
     #[error("rounding: expected at least one of nearest, truncate and stochastic, found none")]
     NoRounding,
-    /// The inner dimensions of a product differ.
+    /// The inner dimensions of a GEMM differ.
     #[error("gemm: expected A (M,K) and B (K,N) with one K, found A {a:?} and B {b:?}")]
     Shape {
         /// Shape of A.

@@ -1,4 +1,4 @@
-//! A dynamic fixed-point format: total bits and fraction length.
+//! Fixed-point formats: total width and fraction length.
 
 use std::fmt;
 
@@ -11,10 +11,11 @@ pub const MIN_BITS: u32 = 2;
 /// Widest format, sign included.
 pub const MAX_BITS: u32 = 32;
 
-/// Total width (sign included) and fraction length; value = raw * 2^-frac.
+/// A fixed-point format: total width in bits (sign included) and fraction length in bits.
+/// The value of a raw integer is raw * 2^-frac.
 ///
-/// The fraction length may be negative or exceed the width. The paper's `<IL, FL>` leaves the
-/// sign out: IL = [`Format::integer_length`], FL = [`Format::frac`].
+/// The fraction length may be negative or larger than the width. Papers write `<IL, FL>` and do not
+/// count the sign bit: IL is [`Format::integer_length`], FL is [`Format::frac`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Format {
     bits: u32,
@@ -22,7 +23,7 @@ pub struct Format {
 }
 
 impl Format {
-    /// A format of `bits` in all, `frac` of them after the binary point.
+    /// A format of `bits` bits in total, `frac` of them after the binary point.
     ///
     /// # Errors
     /// [`FxpError::Bits`] when `bits` is outside 2..=32.
@@ -41,12 +42,13 @@ impl Format {
         }
     }
 
-    /// The format of `bits` in all whose integer length (the paper's IL) is `integer_length`.
+    /// The format of `bits` bits in total with the given integer length (the papers' IL, sign not
+    /// counted).
     ///
     /// # Errors
     /// [`FxpError::Bits`] when `bits` is outside 2..=32.
     pub fn with_integer_length(bits: u32, integer_length: i32) -> Result<Self, FxpError> {
-        // `bits` is at most 32 once accepted, so the cast cannot truncate.
+        // The cast can only truncate a `bits` that `new` then rejects.
         Self::new(bits, (bits as i32).wrapping_sub(1).saturating_sub(integer_length))
     }
 
@@ -78,7 +80,7 @@ impl Format {
     }
 }
 
-/// `s<integer length>.<fraction length>`, as in every document of the project.
+/// Written `s<integer length>.<fraction length>`, for example `s3.12`.
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "s{}.{}", self.integer_length(), self.frac)

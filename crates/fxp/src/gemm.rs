@@ -1,20 +1,20 @@
-//! The exact product of two matrices of integers, at the speed of a single-precision GEMM or near it.
+//! Exact integer GEMM, at or near the speed of a single-precision GEMM.
 //!
-//! `plan` says how, by integer vectors (`integer`) or a floating-point GEMM; here it is done. [`RightOperand`] converts B once, for callers that go
-//! through A in bands (to round a band while it is in the cache); [`exact_gemm`] does the whole
-//! product on all cores.
+//! `plan` chooses between integer vectors (`integer`) and a floating-point GEMM; this file computes
+//! it. [`exact_gemm`] computes a whole GEMM on all cores. [`RightOperand`] converts B once, for
+//! callers that process A in bands, for example to round each band while it is in the cache.
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 use rayon::prelude::*;
 
 use crate::FxpError;
-use crate::integer::{self, Bits16, Bits32, Machine, Right};
+use crate::integer::{self, Bits16, Bits32, Right, VectorUnit};
 use crate::plan::{FloatPlan, GemmPlan, piece_width};
 use crate::sums::{Carrier, Start, Sums, SumsViewMut};
 
-/// The exact product of A (M, K) and B (K, N), whose elements fit `bits_a` and `bits_b` bits, added
-/// to what the sums start from.
+/// The exact sums A B + start, for A (M, K) and B (K, N) whose elements fit `bits_a` and `bits_b`
+/// bits.
 ///
 /// # Errors
 /// [`FxpError::Shape`] when the inner dimensions differ, [`FxpError::OperandRange`] when an element
@@ -38,11 +38,11 @@ pub fn exact_gemm(
         return Err(FxpError::Shape { a: shape(&a), b: shape(&b) });
     }
     let widths = (check_range('A', &a, bits_a)?, check_range('B', &b, bits_b)?);
-    Ok(product(a, b, Bound::new(Machine::detect(), widths, a.ncols(), start.as_ref()), start))
+    Ok(gemm(a, b, Bound::new(VectorUnit::detect(), widths, a.ncols(), start.as_ref()), start))
 }
 
-/// The whole product, on all cores.
-fn product(
+/// Computes a whole GEMM, on all cores.
+fn gemm(
     a: ArrayView2<'_, i32>,
     b: ArrayView2<'_, i32>,
     bound: Bound,
@@ -54,20 +54,21 @@ fn product(
         sums.par_bands(MIN_BAND, |band, row| right.product(a, row, start.as_ref(), band));
     } else {
         sums.view_mut().begin(start.as_ref(), 0);
-        if let Some(product) = split_inner(a, b, bound) {
-            sums.add(&product);
+        if let Some(products) = split_inner(a, b, bound) {
+            sums.add(&products);
         }
     }
     sums
 }
 
-/// Rows of A that one core multiplies at a time.
+/// Rows of A per task.
 const MIN_BAND: usize = 64;
 
-/// Operands that one core converts at a time when the cores share K.
+/// Operand elements converted per task when K is split among the cores.
 const PANEL: usize = 1 << 16;
 
-/// The product of a few rows: the cores share K. Exact sums do not care.
+/// A GEMM with few rows: K is split among the cores. The order does not matter, because sums are
+/// exact.
 fn split_inner(a: ArrayView2<'_, i32>, b: ArrayView2<'_, i32>, bound: Bound) -> Option<Sums> {
     let (rows, inner) = a.dim();
     let columns = b.ncols();
@@ -89,26 +90,26 @@ fn split_inner(a: ArrayView2<'_, i32>, b: ArrayView2<'_, i32>, bound: Bound) -> 
         })
 }
 
-/// What is known of a product's operands and sums.
+/// Bounds on a GEMM's operands and sums, and the plan that follows from them.
 #[derive(Debug, Clone, Copy)]
 struct Bound {
     bits_a: u32,
     bits_b: u32,
     plan: GemmPlan,
-    /// Largest sum there can be.
+    /// Largest possible magnitude of a sum.
     sum: u128,
 }
 
 impl Bound {
     fn new(
-        machine: Option<Machine>,
+        machine: Option<VectorUnit>,
         (bits_a, bits_b): (u32, u32),
         inner: usize,
         start: Option<&Start<'_>>,
     ) -> Self {
         let start = start.map_or(0, Start::magnitude);
         let plan = GemmPlan::new(machine, (bits_a, bits_b), inner, start);
-        // K is a length in memory, so its product with at most 2^62 stays below 2^126.
+        // No overflow: K is a length in memory, and K * 2^62 is below 2^126.
         let sum = ((inner as u128) << (bits_a + bits_b - 2)) + start;
         Self { bits_a, bits_b, plan, sum }
     }
@@ -129,7 +130,7 @@ impl Bound {
     }
 }
 
-/// B, split and converted once, ready to be multiplied from the left by bands of A.
+/// B, split and converted once, to be multiplied from the left by bands of A.
 #[derive(Debug)]
 pub struct RightOperand {
     bound: Bound,
@@ -139,17 +140,17 @@ pub struct RightOperand {
 
 #[derive(Debug)]
 enum Pieces {
-    Bits16(Machine, Right<Bits16>),
-    Bits32(Machine, Right<Bits32>),
+    Bits16(VectorUnit, Right<Bits16>),
+    Bits32(VectorUnit, Right<Bits32>),
     Single(FloatPlan, Vec<(u32, Array2<f32>)>),
     Double(FloatPlan, Vec<(u32, Array2<f64>)>),
 }
 
 impl RightOperand {
-    /// Converts B (K, N), to meet operands of `bits_a` bits and sums that begin as `start` says.
-    /// Elements of either operand must fit their widths, which [`check_range`] tells.
+    /// Converts B (K, N). `widths` are the bits of A and of B, `start` the initial sums. The
+    /// elements of both operands must fit these widths; check them with [`check_range`] first.
     pub fn new(b: ArrayView2<'_, i32>, widths: (u32, u32), start: Option<&Start<'_>>) -> Self {
-        Self::convert(b, Bound::new(Machine::detect(), widths, b.nrows(), start))
+        Self::convert(b, Bound::new(VectorUnit::detect(), widths, b.nrows(), start))
     }
 
     fn convert(b: ArrayView2<'_, i32>, bound: Bound) -> Self {
@@ -164,13 +165,13 @@ impl RightOperand {
         Self { bound, columns: b.ncols(), pieces }
     }
 
-    /// Zero sums for `rows` rows of A.
+    /// Zero sums (rows, N) of the right type.
     pub fn zeros(&self, rows: usize) -> Sums {
         self.bound.zeros((rows, self.columns))
     }
 
-    /// Writes A[row..] B, added to what sums start from, into sums that [`Self::zeros`] made: one row
-    /// of A for each of theirs.
+    /// Writes A[row..] B + start into `sums`, which [`Self::zeros`] made: as many rows of A, from
+    /// `row` on, as `sums` has.
     pub fn product(
         &self,
         a: ArrayView2<'_, i32>,
@@ -178,7 +179,7 @@ impl RightOperand {
         start: Option<&Start<'_>>,
         mut sums: SumsViewMut<'_>,
     ) {
-        // Stretches of a float product add to what is there; all others can overwrite it.
+        // A floating-point GEMM in stretches adds to the sums; all other plans can overwrite them.
         let add = start.is_some()
             || matches!(self.bound.plan, GemmPlan::Float(FloatPlan { whole: false, .. }));
         if add {
@@ -187,7 +188,7 @@ impl RightOperand {
         self.multiply_rows(a, row, sums, add);
     }
 
-    /// A[row..] B, added to the sums or in their place.
+    /// Adds A[row..] B to the sums, or overwrites them with it.
     fn multiply_rows(&self, a: ArrayView2<'_, i32>, row: usize, sums: SumsViewMut<'_>, add: bool) {
         let rows = row..row + sums.nrows();
         let a = a.slice_axis(Axis(0), Slice::from(rows));
@@ -209,7 +210,7 @@ impl RightOperand {
         }
     }
 
-    /// Products of pieces over stretches, added as integers.
+    /// Multiplies pieces over stretches of K and adds the results as integers.
     fn accumulate<F: Carrier>(
         &self,
         plan: &FloatPlan,
@@ -232,9 +233,9 @@ impl RightOperand {
     }
 }
 
-/// A product by integer vectors, added to the sums or in their place.
+/// A GEMM by integer vectors: adds to the sums, or overwrites them.
 fn multiply_integers<W: integer::Supported>(
-    machine: Machine,
+    machine: VectorUnit,
     a: (ArrayView2<'_, i32>, u32),
     b: &Right<W>,
     sums: SumsViewMut<'_>,
@@ -250,7 +251,7 @@ fn multiply_integers<W: integer::Supported>(
     }
 }
 
-/// A whole product in one carrier, added to the sums or in their place.
+/// A whole GEMM in one float type: adds to the sums, or overwrites them.
 fn multiply<F: Carrier>(
     a: ArrayView2<'_, i32>,
     b: &Array2<F>,
@@ -261,13 +262,15 @@ fn multiply<F: Carrier>(
     general_mat_mul(F::one(), &a, b, if add { F::one() } else { F::zero() }, &mut sums);
 }
 
-/// Checks that every element fits `bits` bits; returns the width that they need, at most `bits`.
+/// Checks that every element fits `bits` bits and returns the width they need, 2..=`bits`.
+/// `operand`, `A` or `B`, names the matrix in the error.
 ///
 /// # Errors
-/// [`FxpError::OperandRange`] naming the first that does not.
+/// [`FxpError::OperandRange`], which names the first element that does not fit; [`FxpError::Bits`].
 pub fn check_range(operand: char, view: &ArrayView2<'_, i32>, bits: u32) -> Result<u32, FxpError> {
     let format = crate::Format::new(bits, 0)?;
-    // y for y >= 0, its complement below zero: a width of b holds b - 1 bits of that.
+    // OR of the magnitudes (y for y >= 0, -y - 1 below zero); b bits hold a magnitude of b - 1
+    // bits.
     let join = |bits, value: &i32| bits | value ^ (value >> 31);
     let magnitude = match view.as_slice_memory_order() {
         Some(values) => values
@@ -296,7 +299,8 @@ pub fn check_range(operand: char, view: &ArrayView2<'_, i32>, bits: u32) -> Resu
     })
 }
 
-/// The matrix as `count` matrices and the left shift of each: unsigned low pieces, signed top one.
+/// Splits a matrix into `count` pieces, each with its left shift. The top piece is signed, the
+/// others are unsigned.
 fn pieces<F: Carrier>(view: &ArrayView2<'_, i32>, bits: u32, count: u32) -> Vec<(u32, Array2<F>)> {
     let width = piece_width(bits, count);
     (0..count)
@@ -322,10 +326,10 @@ mod tests {
         })
     }
 
-    /// Every way a product can be computed.
+    /// Every way in which this machine can compute a GEMM.
     fn bounds(widths: (u32, u32), inner: usize, start: Option<&Start<'_>>) -> Vec<Bound> {
         let mut bounds = vec![Bound::new(None, widths, inner, start)];
-        for machine in Machine::all() {
+        for machine in VectorUnit::all() {
             let bound = Bound::new(Some(machine), widths, inner, start);
             bounds.push(bound);
             if let GemmPlan::Bits16(_) = bound.plan {
@@ -335,7 +339,7 @@ mod tests {
         bounds
     }
 
-    /// Every way to compute a product, against wide integers.
+    /// Compares every way to compute a GEMM with wide integers.
     fn check_from(
         a: ArrayView2<'_, i32>,
         b: ArrayView2<'_, i32>,
@@ -347,7 +351,7 @@ mod tests {
             expected.indexed_iter_mut().for_each(|((m, n), sum)| *sum += start.at(m, n));
         }
         for bound in bounds(widths, a.ncols(), start.as_ref()) {
-            let sums = product(a, b, bound, start);
+            let sums = gemm(a, b, bound, start);
             assert_eq!(sums.dim(), expected.dim());
             for ((row, column), value) in expected.indexed_iter() {
                 let found = sums.get(row, column);
@@ -398,8 +402,8 @@ mod tests {
         }
     }
 
-    /// Just inside and just outside each carrier's reach, with the odd last bit that rounding
-    /// would lose.
+    /// Sums just inside and just outside the exact range of each float type, with an odd last bit
+    /// that rounding would lose.
     #[test]
     fn at_the_bound_of_each_plan() {
         for (bits_a, bits_b, inner) in
@@ -414,7 +418,7 @@ mod tests {
         }
     }
 
-    /// What sums start from, at the reach of each type of sum: all of it counts in the bound.
+    /// Initial sums at the limit of each type of sum: the bound must include them.
     #[test]
     fn starts_at_the_bound() {
         for (bits, inner) in
@@ -437,8 +441,8 @@ mod tests {
         }
     }
 
-    /// Shapes that fill no line, panel, tile or block, and those one more than full, at extremes
-    /// that meet, that just meet and that cancel.
+    /// Shapes just below and just above full lines, panels, tiles and blocks, with extreme operands
+    /// whose products add up or cancel.
     #[test]
     fn awkward_shapes_at_every_reach() {
         let columns = [1, 8, 17, 48, 49, 100];
@@ -462,7 +466,8 @@ mod tests {
         }
     }
 
-    /// The norms decide: the longest K whose 16-bit sums fit 32 bits by them, and one more.
+    /// The longest K whose 16-bit sums fit 32 bits according to the norms, and slightly longer
+    /// ones.
     #[test]
     fn at_the_bound_of_a_tile() {
         for (value_a, value_b, inner) in [(1 << 11, 1 << 12, 255), (-(1 << 15), 1 << 15, 2)] {

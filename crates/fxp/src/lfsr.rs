@@ -1,16 +1,17 @@
-//! The random stream of one column: a 32-bit maximal LFSR, 32 bit-steps per emitted value.
+//! The random stream of one array column: a 32-bit maximal-length LFSR that advances 32 bit-steps
+//! per emitted value.
 //!
 //! The state is an element of GF(2)\[x\] modulo a primitive polynomial, in the right-shifting
-//! (Galois) form that `rtl/flexmac_lfsr.v` implements. Stepping a single bit per value would make
-//! successive words share 31 bits, and stochastic rounding of neighbouring rows with them, so one
-//! step leaps 32 bit-steps. 32 and 2^32 - 1 have no common factor: the leap keeps the full period.
+//! (Galois) form of the RTL module `flexmac_lfsr`. With one bit-step per value, successive words
+//! would share 31 bits, which would correlate the stochastic rounding of neighbouring rows; hence
+//! 32 bit-steps. The period stays full, because 32 and 2^32 - 1 have no common factor.
 
 use crate::vector::{Kernel, vectorized};
 
 /// Galois feedback mask of x^32 + x^22 + x^2 + x + 1, primitive over GF(2).
 pub const LFSR_TAPS: u32 = 0x8020_0003;
 
-/// Random bits that one rounding consumes at most.
+/// Random bits used by one rounding.
 pub const STREAM_BITS: u32 = 24;
 
 /// Bit-steps between two emitted values.
@@ -19,7 +20,7 @@ const LEAP: u64 = 32;
 /// Period of the stream in emitted values, and of the register in bit-steps.
 const PERIOD: u64 = (1 << 32) - 1;
 
-/// One column's stream.
+/// The random stream of one array column.
 ///
 /// ```
 /// use flexmac_fxp::Lfsr;
@@ -37,40 +38,40 @@ pub struct Lfsr {
 }
 
 impl Lfsr {
-    /// A stream whose first word comes from `seed` itself; the all-zero state, from which an LFSR
-    /// never leaves, is replaced by 1 (in RTL as here).
+    /// A stream that starts in state `seed`. Seed 0 is replaced by 1, as in the RTL: an LFSR never
+    /// leaves the all-zero state.
     #[inline(always)]
     pub fn new(seed: u32) -> Self {
         Self { state: if seed == 0 { 1 } else { seed } }
     }
 
-    /// The register.
+    /// The 32-bit register.
     pub fn state(self) -> u32 {
         self.state
     }
 
-    /// The random word for the value being emitted: the register's upper 24 bits.
+    /// The random word for the current value: the upper 24 bits of the register.
     #[inline(always)]
     pub fn word(self) -> u32 {
         self.state >> (32 - STREAM_BITS)
     }
 
-    /// Moves on to the next emitted value.
+    /// Advances to the next emitted value.
     pub fn step(&mut self) {
         self.state = leap(self.state);
     }
 
-    /// Fills the rest of `streams` from the first `columns` of them, row by row: each is one step on
-    /// from the one above it.
+    /// Treats `streams` as rows of `columns` and fills all rows after the first: each stream is the
+    /// one above it, advanced by one step.
     ///
     /// # Panics
     /// When `columns` is zero.
     pub fn fill_rows(streams: &mut [Self], columns: usize) {
-        assert_ne!(columns, 0, "streams come from those above");
+        assert_ne!(columns, 0, "a row has at least one stream");
         vectorized(FillRows { streams, columns });
     }
 
-    /// Moves on by `values` emitted values, in time logarithmic in `values`.
+    /// Advances by `values` emitted values, in time logarithmic in `values`.
     pub fn skip(&mut self, values: u64) {
         let bit_steps = (values % PERIOD) * LEAP % PERIOD;
         self.state = multiply(self.state, power_of_x(bit_steps));
@@ -108,7 +109,7 @@ impl Kernel for FillRows<'_> {
     }
 }
 
-/// Streams that step together: one 512-bit vector of states.
+/// Streams advanced together: one 512-bit vector of states.
 const VECTOR: usize = 16;
 
 /// One bit-step: multiplication by x.
@@ -116,13 +117,14 @@ const fn bit_step(state: u32) -> u32 {
     (state >> 1) ^ ((state & 1).wrapping_neg() & LFSR_TAPS)
 }
 
-/// 32 bit-steps at once.
+/// 32 bit-steps at once, with shifts and XORs only, so that the compiler can vectorize it over many
+/// streams.
 ///
-/// Let bit t of `out` be the bit that leaves at step t. A bit that leaves flips, among others, bits
-/// 0, 1 and 21, which leave 1, 2 and 22 steps later: out = state + u out, u = z + z^2 + z^22 with z a
-/// left shift. Over GF(2), 1/(1 + u) = (1 + u)(1 + u^2)(1 + u^4)..., five factors to 32 bits. At
-/// the end bit t has moved from where it was put, 31, 21, 1 and 0, to t, t-10, t-30 and t-31. Only
-/// shifts and XORs of words, which a compiler turns into vectors over many streams.
+/// Let bit t of `out` be the bit shifted out at step t. Each such bit flips, among others, bits 0,
+/// 1 and 21, which are shifted out 1, 2 and 22 steps later. Hence out = state + u out, where u = z
+/// + z^2 + z^22 and z is a left shift. Over GF(2), 1/(1 + u) = (1 + u)(1 + u^2)(1 + u^4)...; five
+/// factors suffice for 32 bits. After the last step, bit t has moved from its feedback positions
+/// 31, 21, 1 and 0 to t, t-10, t-30 and t-31.
 #[inline(always)]
 const fn leap(state: u32) -> u32 {
     let mut out = state;
@@ -134,7 +136,7 @@ const fn leap(state: u32) -> u32 {
     out ^ (out >> 10) ^ (out >> 30) ^ (out >> 31)
 }
 
-/// x^0 in this bit order: the most significant bit is the constant term.
+/// x^0: in this bit order the most significant bit is the constant term.
 const ONE: u32 = 1 << 31;
 
 /// Product of two field elements.
@@ -177,7 +179,7 @@ mod tests {
         for prime in primes {
             assert_ne!(power_of_x(PERIOD / prime), ONE, "order divides (2^32-1)/{prime}");
         }
-        // The leap keeps that order because 32 shares no factor with it.
+        // 32 shares no factor with the order, so 32 bit-steps per value keep the full period.
         assert!(primes.iter().all(|prime| !LEAP.is_multiple_of(*prime)));
     }
 

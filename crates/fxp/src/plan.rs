@@ -1,30 +1,31 @@
-//! How a product of integers is computed without rounding: by integer vectors where the machine has
-//! them, by a floating-point GEMM elsewhere.
+//! Chooses how an exact integer GEMM is computed: by integer vector instructions where the
+//! processor has them, by a floating-point GEMM elsewhere.
 //!
-//! An integer below 2^24 in magnitude is exact in an f32 and one below 2^53 in an f64, and so is
-//! every partial sum of a dot product whose bound stays there, in any order of addition. So a
-//! product of narrow operands is one library GEMM; wider operands are split into pieces (Ozaki,
-//! Ogita, Oishi, Rump 2012, for integers) and long dot products into stretches of K, so that the
-//! products of pieces over a stretch meet the bound; their sums are added as integers.
+//! Integers up to 2^24 in magnitude are exact in an f32, up to 2^53 in an f64. If a dot product's
+//! bound stays in that range, all its partial sums are exact too, in any order of addition. A GEMM
+//! of narrow operands is therefore one call of a floating-point library. Wider operands are split
+//! into pieces (Ozaki, Ogita, Oishi, Rump 2012, applied to integers), and K into stretches, such
+//! that every product of pieces over a stretch meets the bound; these partial results are added as
+//! integers.
 
-use crate::integer::Machine;
+use crate::integer::VectorUnit;
 
-/// How a product is computed.
+/// How a GEMM is computed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum GemmPlan {
-    /// In integers, operands of at most 16 bits.
-    Bits16(Machine),
-    /// In integers, operands of at most 32 bits.
-    Bits32(Machine),
-    /// In floats.
+    /// By integer instructions, operands of at most 16 bits.
+    Bits16(VectorUnit),
+    /// By integer instructions, operands of at most 32 bits.
+    Bits32(VectorUnit),
+    /// By a floating-point GEMM.
     Float(FloatPlan),
 }
 
 impl GemmPlan {
-    /// The plan for operands of these widths on a machine that may have integer vectors; the rest as
-    /// for [`FloatPlan::new`].
+    /// The plan for operands of these widths, on a processor with or without integer vectors. The
+    /// other arguments are those of [`FloatPlan::new`].
     pub fn new(
-        machine: Option<Machine>,
+        machine: Option<VectorUnit>,
         (bits_a, bits_b): (u32, u32),
         inner: usize,
         start: u128,
@@ -37,7 +38,7 @@ impl GemmPlan {
     }
 }
 
-/// How floats carry a product.
+/// How a floating-point GEMM computes exact sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FloatPlan {
     /// Pieces A is split into.
@@ -46,26 +47,26 @@ pub(crate) struct FloatPlan {
     pub pieces_b: u32,
     /// Whether the pieces are multiplied as f32 rather than f64.
     pub single: bool,
-    /// Longest stretch of K whose sums are exact, at most the product's K.
+    /// Longest stretch of K whose sums are exact, at most the GEMM's K.
     pub stretch: usize,
-    /// Whether whole sums, what they start from included, stay exact in the carrier: one piece
-    /// each, one stretch, and no integer addition.
+    /// Whether the complete sums, initial values included, are exact in the float type. Then there
+    /// is one piece of each operand, one stretch, and no integer addition.
     pub whole: bool,
 }
 
 const SINGLE_BITS: u32 = 24;
 const DOUBLE_BITS: u32 = 53;
-/// More pieces than this are never needed: 8 x 8-bit pieces in f64 reach stretches of 2^37.
+/// More pieces are never needed: with 8-bit pieces in f64, stretches reach 2^37.
 const MAX_PIECES: u32 = 4;
-/// Shorter stretches cost more in integer additions than they save in multiplications.
+/// Shorter stretches cost more integer additions than they save multiplications.
 const MIN_STRETCH: usize = 256;
-/// Multiplications in f32 that adding one sum as an integer costs as much as.
+/// Cost of adding one sum as an integer, in f32 multiplications.
 const ADDITION_COST: usize = 64;
 
 impl FloatPlan {
     /// The cheapest exact plan for operands of `bits_a` and `bits_b` bits, inner dimension `inner`,
-    /// and sums that start from at most `start` in magnitude. An f64 multiplication counts twice an
-    /// f32 one.
+    /// and initial sums of at most `start` in magnitude. An f64 multiplication costs as much as two
+    /// in f32.
     pub fn new(bits_a: u32, bits_b: u32, inner: usize, start: u128) -> Self {
         let inner = inner.max(1);
         let mut best = None;
@@ -75,7 +76,7 @@ impl FloatPlan {
                     piece_magnitude_bits(bits_a, pieces_a) + piece_magnitude_bits(bits_b, pieces_b);
                 for (single, limit, weight) in [(true, SINGLE_BITS, 1), (false, DOUBLE_BITS, 2)] {
                     let Some(room) = limit.checked_sub(magnitude) else { continue };
-                    // At most 2^53 and a length in memory, on the 64-bit machines this runs on.
+                    // Fits: at most 2^53 and at most a length in memory; usize has 64 bits here.
                     let stretch = inner.min(1 << room.min(usize::BITS - 2));
                     if stretch < inner.min(MIN_STRETCH) {
                         continue;
@@ -96,13 +97,13 @@ impl FloatPlan {
     }
 }
 
-/// Bits of the largest magnitude a piece takes: a whole operand reaches 2^(bits-1), an unsigned low
-/// piece of w bits stays below 2^w, and the signed top piece is no larger.
+/// Bits of the largest magnitude of a piece: a whole operand reaches 2^(bits-1), an unsigned low
+/// piece of w bits is below 2^w, and the signed top piece is no larger.
 fn piece_magnitude_bits(bits: u32, pieces: u32) -> u32 {
     if pieces == 1 { bits - 1 } else { piece_width(bits, pieces) }
 }
 
-/// Bits of every piece but the top one.
+/// Bits of every piece except the top one.
 pub(crate) fn piece_width(bits: u32, pieces: u32) -> u32 {
     bits.div_ceil(pieces)
 }
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn machines_with_vectors_multiply_integers() {
-        for machine in Machine::all() {
+        for machine in VectorUnit::all() {
             let plan = |a, b| GemmPlan::new(Some(machine), (a, b), 500, 0);
             assert!(matches!(plan(2, 16), GemmPlan::Bits16(_)));
             assert!(matches!(plan(16, 17), GemmPlan::Bits32(_)));
@@ -144,7 +145,7 @@ mod tests {
         assert_eq!(FloatPlan::new(8, 8, 1023, 1 << 14), whole(true, 1023));
         assert_eq!(FloatPlan::new(8, 8, 1023, (1 << 14) + 1).stretch, 1023);
         assert!(!FloatPlan::new(8, 8, 1023, (1 << 14) + 1).whole);
-        // Two f64 multiplications cost less than one f32 one and an integer addition.
+        // An f64 multiplication costs less than an f32 one plus an integer addition.
         assert_eq!(FloatPlan::new(8, 8, 25, 1 << 24), whole(false, 25));
         assert!(!FloatPlan::new(16, 16, 25, u128::MAX >> 1).whole);
     }

@@ -1,17 +1,19 @@
-//! The one rounding of the machine: shift, round, saturate (`rtl/flexmac_requant.v`).
+//! The requantizer: shift, round, saturate. This is the only rounding of a GEMM.
+//!
+//! The RTL module `flexmac_requant` does the same in hardware.
 
 use crate::{Rounding, STREAM_BITS};
 
-/// The rounding error is counted in units of 2^-8 of the output's last place.
+/// Rounding errors are counted in units of 2^-8 of the output's last place.
 pub const ERROR_GRID_BITS: u32 = 8;
 
-/// Shifts further left than this change nothing: any non-zero sum saturates already at 31.
+/// Larger left shifts give the same result: any non-zero sum saturates already at 31.
 pub(crate) const MAX_LEFT: u32 = 31;
 
-/// Shifts further right than this change nothing: 24 bits past the widest sum there is only sign.
+/// Larger right shifts give the same result: 24 bits past the widest sum, only sign bits are left.
 pub(crate) const MAX_RIGHT: u32 = 126;
 
-/// One emitted value and what the counters learn from it.
+/// One emitted value, with what the counters need to know about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rounded {
     /// The value after saturation.
@@ -20,19 +22,19 @@ pub struct Rounded {
     pub overflow_low: bool,
     /// The rounded value was at or above the largest raw value before saturation.
     pub overflow_high: bool,
-    /// |rounding error|, saturation apart, in units of 2^-8 of the last place, rounded down for a
-    /// value that went down and up for one that went up: 0..=256.
+    /// |rounding error| without the effect of saturation, 0..=256, in units of 2^-8 of the last place.
+    /// It is rounded down if the value was rounded down, and up if the value was rounded up.
     pub error: u32,
 }
 
 impl Rounded {
-    /// y for y >= 0, its complement (-y - 1) below zero.
+    /// y for y >= 0, -y - 1 for y < 0.
     pub fn magnitude(&self) -> u32 {
         (self.raw ^ (self.raw >> 31)) as u32 // never negative
     }
 }
 
-/// Shift, rounding mode and output width, constant over a product.
+/// The settings of a requantizer, constant during a GEMM: shift, output width, rounding mode.
 ///
 /// ```
 /// use flexmac_fxp::{Requantizer, Rounding};
@@ -43,32 +45,32 @@ impl Rounded {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requantizer {
-    /// Bits dropped: output = sum * 2^-shift. Negative shifts multiply.
+    /// Right shift in bits: output = sum * 2^-shift. A negative shift multiplies.
     pub shift: i32,
-    /// Output width, 2..=32.
+    /// Output width in bits, 2..=32.
     pub bits: u32,
-    /// How the dropped bits decide.
+    /// Rounding mode.
     pub rounding: Rounding,
 }
 
 impl Requantizer {
     /// Rounds one exact sum. `word` is the column's 24-bit random word; only stochastic rounding
-    /// looks at it.
+    /// uses it.
     ///
-    /// With s > 0 dropped bits, nearest adds 1/2 before the floor, truncate nothing, and stochastic
-    /// adds the top min(s, 24) bits of `word` aligned to the top of the dropped field. All three
-    /// are one addition of a 24-bit number at the point, because bits of the word below the dropped
-    /// field meet only zeros and cannot carry.
+    /// With s > 0 dropped bits, the result is the floor after an addition: nearest adds 1/2,
+    /// truncate adds nothing, stochastic adds the top min(s, 24) bits of `word`, aligned to the top
+    /// of the dropped bits. All three are one addition of a 24-bit number to the top 24 dropped
+    /// bits: bits of the word below the dropped field meet only zeros and cannot carry.
     ///
     /// # Format
-    /// |sum| must stay below 2^102, which [`crate::exact_gemm`] guarantees with room for a bias.
+    /// |sum| must be below 2^102. Sums of [`crate::exact_gemm`] are, with room for a bias.
     pub fn apply(&self, sum: i128, word: u32) -> Rounded {
         debug_assert!(sum.unsigned_abs() < 1 << 102);
         let (floor, dropped) = if self.shift >= 0 {
             self.drop_bits(sum)
         } else {
             let left = self.shift.unsigned_abs().min(MAX_LEFT);
-            // Clamped first: what lies beyond 33 bits saturates whatever the shift.
+            // Clamp first: a sum of more than 33 bits saturates whatever the shift.
             (sum.clamp(-(1 << 33), 1 << 33) << left, 0)
         };
         let (up, error) = Rounding::decide(dropped, self.rounding.addend(word));
@@ -76,7 +78,7 @@ impl Requantizer {
         self.saturate(rounded, error)
     }
 
-    /// floor(sum / 2^shift) and the top 24 bits of what was dropped.
+    /// floor(sum / 2^shift) and the top 24 of the dropped bits.
     fn drop_bits(&self, sum: i128) -> (i128, u32) {
         let shift = self.shift.unsigned_abs().min(MAX_RIGHT);
         let aligned = if shift >= STREAM_BITS {
@@ -94,7 +96,7 @@ impl Requantizer {
         let max = (1_i128 << (self.bits - 1)) - 1;
         let min = -max - 1;
         Rounded {
-            // Clamped to at most 32 bits.
+            // Cannot truncate: clamped to at most 32 bits.
             raw: rounded.clamp(min, max) as i32,
             overflow_low: rounded <= min,
             overflow_high: rounded >= max,
@@ -109,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    /// docs/arithmetic.md word for word, on a numerator over 2^(shift + 24) so that all is exact.
+    /// The definition of docs/arithmetic.md, computed exactly on a numerator over 2^(shift + 24).
     fn definition(r: &Requantizer, sum: i128, word: u32) -> i128 {
         if r.shift <= 0 {
             return sum * (1 << -r.shift);
@@ -148,7 +150,7 @@ mod tests {
                     let r = Requantizer { shift, bits, rounding };
                     for sum in -600..=600 {
                         for top in 0..64 {
-                            // Low bits set, to show that they do not matter.
+                            // With low bits set and clear: they must not matter.
                             for word in [top << 18 | 0x3ffff, top << 18] {
                                 check(&r, sum, word);
                             }

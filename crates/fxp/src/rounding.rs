@@ -1,4 +1,4 @@
-//! The three rounding modes: one enumeration, one encoding shared with the RTL.
+//! The three rounding modes, in one enumeration with one encoding, which the RTL shares.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ERROR_GRID_BITS, FxpError, STREAM_BITS};
 
-/// How dropped bits decide the kept ones. The discriminants are the RTL's `round_mode_i` encoding
-/// (`rtl/flexmac_round.v`).
+/// A rounding mode. The discriminants are the encoding of the RTL port `round_mode_i` (module
+/// `flexmac_requant`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
@@ -30,8 +30,8 @@ impl Rounding {
         self as u8
     }
 
-    /// What is added to the 24 dropped bits before the floor. `word` is a 24-bit random word that
-    /// stochastic rounding alone looks at.
+    /// The number added to the top 24 dropped bits before the floor is taken. `word` is a 24-bit
+    /// random word; only stochastic rounding uses it.
     pub(crate) fn addend(self, word: u32) -> u32 {
         match self {
             Self::Nearest => 1 << (STREAM_BITS - 1),
@@ -40,8 +40,8 @@ impl Rounding {
         }
     }
 
-    /// How much the floor goes up, 0 or 1, and |rounding error| on the error grid. `dropped` is the
-    /// top 24 bits below the point, `addend` what [`Self::addend`] says.
+    /// Returns the increment of the floor, 0 or 1, and |rounding error| in units of 2^-8 of the
+    /// last place. `dropped` holds the top 24 dropped bits, `addend` comes from [`Self::addend`].
     #[inline(always)]
     pub(crate) fn decide(dropped: u32, addend: u32) -> (u32, u32) {
         let up = (dropped + addend) >> STREAM_BITS;
@@ -49,7 +49,7 @@ impl Rounding {
         (up, if up == 1 { (1 << ERROR_GRID_BITS) - fraction } else { fraction })
     }
 
-    /// The mode's name, as flags and histories write it.
+    /// The mode's name in flags and files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Nearest => "nearest",
@@ -76,7 +76,7 @@ impl FromStr for Rounding {
     }
 }
 
-/// A non-empty subset of the modes: what a requantizer is built to do.
+/// A non-empty set of rounding modes: those that an array's requantizers are built with.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Rounding>", into = "Vec<Rounding>")]
 pub struct RoundingSet(Vec<Rounding>);

@@ -1,11 +1,13 @@
-//! From a run's seed to the seed of one column of one tile.
+//! Derives the seed of each column of each tile from the seed of the run.
 //!
-//! The stream is part of the architecture: any tile can be replayed alone, in any order and on any
-//! number of threads, and a checkpoint needs only the run's seed.
+//! The random streams are part of the architecture. Because a seed depends only on run, iteration,
+//! layer, role, tile and column, any tile can be replayed alone, in any order and on any number of
+//! threads, and a checkpoint needs only the run's seed.
 //!
 //! The mixing function is the finaliser of SplitMix64 (Steele, Lea, Flood 2014), applied once per
-//! field in the order run, iteration, layer, role, tile, column:
-//! `h = mix(h + GOLDEN + field)`, starting from 0; the column's seed is the upper half of the last.
+//! field in the order run, iteration, layer, role, tile, column: `h = mix(h + GOLDEN + field)`,
+//! starting from
+//! 0. The column's seed is the upper half of the last `h`.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +16,7 @@ use crate::vector::{Kernel, vectorized};
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Which of a layer's three products (or which host-side rounding) a stream serves.
+/// What a random stream rounds: one of a layer's three GEMMs, or a tensor on the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
@@ -25,17 +27,17 @@ pub enum Role {
     InputGradient = 1,
     /// The gradient with respect to the layer's weights.
     WeightGradient = 2,
-    /// Host rounding of an activation or of its gradient.
+    /// Rounding of an activation or its gradient on the host.
     HostActivation = 3,
-    /// Host rounding of a parameter after the update.
+    /// Rounding of a parameter on the host, after its update.
     HostUpdate = 4,
 }
 
 impl Role {
-    /// The three products of training.
+    /// The three GEMMs of a layer in training.
     pub const GEMMS: [Self; 3] = [Self::Forward, Self::InputGradient, Self::WeightGradient];
 
-    /// The role's name, as histories write it.
+    /// The role's name in files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Forward => "forward",
@@ -47,7 +49,8 @@ impl Role {
     }
 }
 
-/// Names one product of one run; tiles and columns are counted below it.
+/// Identifies one GEMM (or one rounding on the host) of a run, and with it the seeds of its tiles
+/// and columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SeedPath {
     /// The run's seed.
@@ -56,32 +59,41 @@ pub struct SeedPath {
     pub iteration: u64,
     /// Layer number, from 0.
     pub layer: u64,
-    /// Which product of the layer.
+    /// Which GEMM of the layer, or which rounding on the host.
     pub role: Role,
 }
 
 impl SeedPath {
-    /// The path of a product that stands alone (`flexmac gemm --seed run`).
+    /// The path of a GEMM outside any training: iteration 0, layer 0, forward.
     pub fn alone(run: u64) -> Self {
         Self { run, iteration: 0, layer: 0, role: Role::Forward }
     }
 
-    /// The seed of column `column` of tile `tile` (tiles counted row by row from 0).
+    /// The seed of a column of a tile. Tiles are numbered row by row, from 0.
+    ///
+    /// ```
+    /// use flexmac_fxp::{Lfsr, SeedPath};
+    /// // Results 0, 1, 2, ... of column 3 of tile 7 are rounded with these words, in this order.
+    /// let mut stream = Lfsr::new(SeedPath::alone(1).column_seed(7, 3));
+    /// let first = stream.word();
+    /// stream.step();
+    /// assert!(first < 1 << 24 && stream.word() != first);
+    /// ```
     pub fn column_seed(self, tile: u64, column: u64) -> u32 {
         let fields = [self.run, self.iteration, self.layer, self.role as u64, tile, column];
         // The upper half of a 64-bit word fits 32 bits.
         (fields.into_iter().fold(0, absorb) >> 32) as u32
     }
 
-    /// A random number of a tile's own, from 0 to 2^64 - 1: mixed like a column's seed, for a
-    /// column number that no array has.
+    /// A random number for a tile, from 0 to 2^64 - 1: mixed like a column's seed, with a column
+    /// number that no array has.
     pub fn tile_draw(self, tile: u64) -> u64 {
         let fields = [self.run, self.iteration, self.layer, self.role as u64, tile, u64::MAX];
         fields.into_iter().fold(0, absorb)
     }
 
-    /// The streams of a row of tiles, each `cols` columns wide, from tile `first_tile` on: one for
-    /// each element of `streams`.
+    /// Fills `streams` with the first-row streams of consecutive tiles, `cols` columns each,
+    /// starting with tile `first_tile`.
     ///
     /// # Panics
     /// When `cols` is zero.

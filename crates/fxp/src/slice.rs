@@ -1,23 +1,24 @@
-//! The requantizer over whole slices: what [`Requantizer::apply`] does value by value, in vectors.
+//! The requantizer on slices: [`Requantizer::apply`] for many values at once, vectorized.
 //!
-//! A sum that a double holds exactly is rounded in doubles, where every step is exact: scaling by a
-//! power of two, the floor, and the difference of two integers that lie close together. Sums that
-//! need 64 bits stay integers.
+//! Sums that fit a double exactly are rounded in doubles. Every step is exact there: scaling by a
+//! power of two, the floor, and the difference of two integers close to each other. Sums that need
+//! 64 bits stay integers.
 
 use crate::requant::{MAX_LEFT, MAX_RIGHT};
 use crate::vector::{Kernel, vectorized};
 use crate::{Counters, Format, Lfsr, Requantizer, Rounding, STREAM_BITS, exp2};
 
-/// Longer shifts of a sum change nothing: nothing but its sign is left, or it saturates. These keep
-/// it within the normal doubles.
+/// Larger shifts of a sum change no result: it saturates, or only its sign is left. This limit
+/// keeps the scaled sum within the normal doubles.
 const MAX_SHIFT: i32 = 900;
 
-/// Values whose counts fit 32 bits: errors reach 2^8 each.
+/// Values per block, few enough for 32-bit counts: each error is at most 2^8.
 const BLOCK: usize = 1 << 20;
 
 impl Requantizer {
-    /// Rounds integers that are exact as doubles: [`Self::apply`] of each. `streams` is empty unless
-    /// rounding is stochastic; then it gives each value its word.
+    /// Rounds integers that a double holds exactly: [`Self::apply`] for each. Returns the counters.
+    ///
+    /// `streams` has one stream per value if rounding is stochastic, and is not used otherwise.
     ///
     /// # Panics
     /// When the lengths differ.
@@ -39,16 +40,17 @@ impl Requantizer {
         self.apply_parts(sums, streams, out, Doubles { scale })
     }
 
-    /// Rounds sums below 2^62 in magnitude: [`Self::apply`] of each. `streams` as above.
+    /// Rounds sums below 2^62 in magnitude: [`Self::apply`] for each. `streams` as in
+    /// [`Self::apply_exact`].
     ///
     /// # Panics
     /// When the lengths differ.
     pub fn apply_integers(&self, sums: &[i64], streams: &[Lfsr], out: &mut [i32]) -> Counters {
         let right = self.shift.max(0).unsigned_abs();
         let split = Integers {
-            // 63 shifts leave only sign, and so does every longer one.
+            // 63 shifts leave only the sign, and so does every longer one.
             floor_right: right.min(63),
-            // The dropped field's top moves to bit 24, from above or below.
+            // Moves the top of the dropped field to bit 24, by a right or a left shift.
             field_right: right.saturating_sub(STREAM_BITS).min(63),
             field_left: STREAM_BITS.saturating_sub(right),
             left: self.shift.min(0).unsigned_abs().min(MAX_LEFT),
@@ -56,7 +58,8 @@ impl Requantizer {
         self.apply_parts(sums, streams, out, split)
     }
 
-    /// Rounds sums below 2^102 in magnitude: [`Self::apply`] of each. `streams` as above.
+    /// Rounds sums below 2^102 in magnitude: [`Self::apply`] for each. `streams` as in
+    /// [`Self::apply_exact`].
     ///
     /// # Panics
     /// When the lengths differ.
@@ -64,7 +67,7 @@ impl Requantizer {
         const PART: usize = 512;
         assert_eq!(sums.len(), out.len(), "one output for each sum");
         let stochastic = self.rounding == Rounding::Stochastic;
-        // What is kept of a sum has the point at bit 24, unless the sum moves left.
+        // For a right shift, each kept number has its binary point at bit 24.
         let right = self.shift.max(0).unsigned_abs();
         let shift = if self.shift >= 0 { STREAM_BITS as i32 } else { self.shift };
         let by = Self { shift, ..*self };
@@ -100,7 +103,8 @@ impl Requantizer {
     }
 }
 
-/// The floor of sum / 2^right, kept beyond saturation where it is, and the top 24 dropped bits.
+/// floor(sum / 2^right), clamped to 34 bits if it does not fit, with the top 24 dropped bits below
+/// it.
 fn keep(sum: i128, right: u32) -> i64 {
     let aligned = if right >= STREAM_BITS {
         sum >> (right - STREAM_BITS).min(MAX_RIGHT)
@@ -110,21 +114,22 @@ fn keep(sum: i128, right: u32) -> i64 {
     };
     const LIMIT: i128 = 1 << 61;
     if (-LIMIT..LIMIT).contains(&aligned) {
-        aligned as i64 // which holds it
+        aligned as i64 // cannot truncate: in range
     } else {
         clamp_floor(aligned >> STREAM_BITS) << STREAM_BITS
-            | (aligned & ((1 << STREAM_BITS) - 1)) as i64 // masked to 24 bits
+            | (aligned & ((1 << STREAM_BITS) - 1)) as i64 // cannot truncate: masked to 24 bits
     }
 }
 
-/// An integer, kept beyond the 32 bits past which all saturates.
+/// Clamps an integer to 34 bits. The result still saturates, because outputs have at most 32 bits.
 fn clamp_floor(floor: i128) -> i64 {
-    // Clamped to 34 bits.
+    // Cannot truncate: clamped to 34 bits.
     floor.clamp(-(1 << 33), 1 << 33) as i64
 }
 
-/// Rounds real numbers to a format: [`crate::quantize`] of each. `streams` is empty unless rounding
-/// is stochastic; then it gives each value its word.
+/// Rounds real numbers to a format: [`crate::quantize`] for each. Returns the counters.
+///
+/// `streams` has one stream per value if rounding is stochastic, and is not used otherwise.
 ///
 /// # Panics
 /// When the lengths differ.
@@ -139,7 +144,7 @@ pub fn quantize_slice(
     by.apply_parts(values, streams, out, Doubles { scale: exp2(format.frac()) })
 }
 
-/// The floor of what leaves the machine, and the bits below it.
+/// Splits a number, after the shift, into its floor and the bits below it.
 trait Split<S>: Copy {
     type Floor: Floor;
 
@@ -147,12 +152,12 @@ trait Split<S>: Copy {
     fn split(&self, sum: S) -> (Self::Floor, i32);
 }
 
-/// A whole number before saturation.
+/// An integer before saturation.
 trait Floor: Copy {
-    /// One more if `up` is 1, the same if it is 0; then saturated to min..=max. Not a number gives 0.
+    /// Adds `up` and saturates to min..=max. NaN gives 0.
     fn saturate(self, up: i32, min: i32, max: i32) -> i32;
 
-    /// 1 for what is not a number.
+    /// 1 for NaN, else 0.
     fn not_a_number(self) -> u32;
 }
 
@@ -169,14 +174,16 @@ impl<S: Copy + Into<f64>> Split<S> for Doubles {
         const FIELD: f64 = (1 << STREAM_BITS) as f64;
         let scaled = sum.into() * self.scale;
         let floor = scaled.floor();
-        // Two integers less than 2^24 apart: their difference is exact. Infinities drop nothing.
+        // Two integers less than 2^24 apart: their difference is exact. An infinity has no dropped
+        // bits.
         let dropped = (scaled * FIELD).floor() - floor * FIELD;
         (floor, low_bits(if scaled.abs() < f64::INFINITY { dropped } else { 0.0 }))
     }
 }
 
-/// An integer of 32 bits as an integer. A cast would do the same, but compilers make no vectors of
-/// casts: 3 * 2^51 has its last place at 1, so adding it leaves the integer in the lowest bits.
+/// Converts a double that holds a 32-bit integer. A cast gives the same result, but compilers do
+/// not vectorize it. The last place of 3 * 2^51 is worth 1, so adding it leaves the integer in the
+/// low bits.
 #[inline(always)]
 fn low_bits(integer: f64) -> i32 {
     const ONES_LAST: f64 = (3_u64 << 51) as f64;
@@ -188,7 +195,7 @@ impl Floor for f64 {
     fn saturate(self, up: i32, min: i32, max: i32) -> i32 {
         let (min, max) = (Self::from(min), Self::from(max));
         let rounded = self + Self::from(up);
-        // As comparisons, which vectors have; `clamp` checks its arguments.
+        // Comparisons vectorize; `clamp` does not, because it checks its arguments.
         let rounded = if rounded < min { min } else { rounded };
         let rounded = if rounded > max { max } else { rounded };
         low_bits(if rounded.is_nan() { 0.0 } else { rounded })
@@ -214,10 +221,10 @@ impl Split<i64> for Integers {
     #[inline(always)]
     fn split(&self, sum: i64) -> (i64, i32) {
         let field = sum >> self.field_right << self.field_left;
-        // Clamped before it moves left: what lies beyond 32 bits saturates whatever happens to it.
+        // Clamp before the left shift: a number of more than 32 bits saturates anyway.
         const BEYOND: i64 = (1 << 31) + 1;
         let floor = (sum >> self.floor_right).clamp(-BEYOND, BEYOND) << self.left;
-        // Masked to 24 bits.
+        // Cannot truncate: masked to 24 bits.
         (floor, (field & ((1 << STREAM_BITS) - 1)) as i32)
     }
 }
@@ -225,7 +232,7 @@ impl Split<i64> for Integers {
 impl Floor for i64 {
     #[inline(always)]
     fn saturate(self, up: i32, min: i32, max: i32) -> i32 {
-        // Within 32 bits once clamped.
+        // Cannot truncate: clamped to 32 bits.
         (self + Self::from(up)).clamp(min.into(), max.into()) as i32
     }
 
@@ -265,7 +272,7 @@ impl<S: Copy, P: Split<S>> Kernel for RoundBlock<'_, S, P> {
     }
 }
 
-/// [`Counters`] of a block, in the 32 bits that vectors count in.
+/// [`Counters`] of a block, in 32 bits, so that counting vectorizes.
 struct BlockCounts {
     min: i32,
     max: i32,
@@ -283,12 +290,12 @@ impl BlockCounts {
 
     #[inline(always)]
     fn round<F: Floor>(&mut self, (floor, dropped): (F, i32), addend: u32) -> i32 {
-        // Non-negative and below 2^24, both.
+        // Cannot change sign: `dropped` is in 0..2^24.
         let (up, error) = Rounding::decide(dropped as u32, addend);
         // 0 or 1.
         let raw = floor.saturate(up as i32, self.min, self.max);
         let nan = floor.not_a_number();
-        // A value at or beyond a limit is the limit once saturated.
+        // A value at or beyond a limit equals the limit after saturation.
         self.low += u32::from(raw == self.min) + nan;
         self.high += u32::from(raw == self.max) + nan;
         self.magnitude_or |= (raw ^ (raw >> 31)) as u32; // never negative
@@ -316,11 +323,11 @@ mod tests {
     use crate::{Rounded, quantize};
 
     fn streams(seed: u32, count: usize) -> Vec<Lfsr> {
-        // Seeds that differ in the bits a word is made of.
+        // Seeds that differ in the bits that form a word.
         (0..count as u32).map(|i| Lfsr::new((seed ^ i).wrapping_mul(0x9e37_79b9))).collect()
     }
 
-    /// What single values give.
+    /// The same, one value at a time.
     fn one_by_one(count: usize, round: impl Fn(usize) -> Rounded) -> (Vec<i32>, Counters) {
         let mut counters = Counters::default();
         let values = (0..count)
@@ -358,7 +365,7 @@ mod tests {
         assert_eq!((&out, counters), (&expected.0, expected.1), "{r:?} {sums:?} as wide integers");
     }
 
-    /// Around every power of two there is, more than one part of them.
+    /// Sums around every power of two, more than one part in total.
     #[test]
     fn wide_sums_at_every_size() {
         let sums: Vec<i128> = (0..102)

@@ -1,41 +1,42 @@
-//! Exact sums of a product, in the cheapest type that holds every sum there can be.
+//! Exact sums of a GEMM, in the cheapest type that holds every possible sum.
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, LinalgScalar};
 use rayon::prelude::*;
 
 use crate::exp2;
 
-/// Sums of shape (M, N), row by row in memory. Equal when the integers are, whatever holds them.
+/// Exact sums, (M, N), stored row by row. All variants hold integers; two values are equal if their
+/// integers are, whatever the types.
 #[derive(Debug, Clone)]
 pub enum Sums {
-    /// Integers of at most 2^24 in magnitude.
+    /// At most 2^24 in magnitude.
     Single(Array2<f32>),
-    /// Integers of at most 2^53 in magnitude.
+    /// At most 2^53 in magnitude.
     Double(Array2<f64>),
     /// Below 2^31 in magnitude.
     Short(Array2<i32>),
     /// Below 2^62 in magnitude.
     Narrow(Array2<i64>),
-    /// Sums may pass that.
+    /// 2^62 or more in magnitude.
     Wide(Array2<i128>),
 }
 
 /// Rows of [`Sums`], writable.
 #[derive(Debug)]
 pub enum SumsViewMut<'a> {
-    /// Of [`Sums::Single`].
+    /// Rows of [`Sums::Single`].
     Single(ArrayViewMut2<'a, f32>),
-    /// Of [`Sums::Double`].
+    /// Rows of [`Sums::Double`].
     Double(ArrayViewMut2<'a, f64>),
-    /// Of [`Sums::Short`].
+    /// Rows of [`Sums::Short`].
     Short(ArrayViewMut2<'a, i32>),
-    /// Of [`Sums::Narrow`].
+    /// Rows of [`Sums::Narrow`].
     Narrow(ArrayViewMut2<'a, i64>),
-    /// Of [`Sums::Wide`].
+    /// Rows of [`Sums::Wide`].
     Wide(ArrayViewMut2<'a, i128>),
 }
 
-/// `$body` on the array inside, whatever its type.
+/// Evaluates `$body` on the array inside, whatever its type.
 macro_rules! each {
     ($all:ident, $of:expr, $sums:ident => $body:expr) => {
         match $of {
@@ -79,7 +80,8 @@ impl Sums {
         self.rows_mut(self.dim().0)
     }
 
-    /// Calls `fill` with bands of at most `rows` rows and each band's first row, on all cores.
+    /// Splits the sums into bands of at most `rows` rows and calls `fill` with each band and its
+    /// first row, on all cores.
     pub(crate) fn par_bands(&mut self, rows: usize, fill: impl Fn(SumsViewMut<'_>, usize) + Sync) {
         fn bands<'a, S: Send + Sync>(
             sums: &'a mut Array2<S>,
@@ -106,7 +108,7 @@ impl Sums {
             (Self::Short(sums), Self::Short(other)) => *sums += other,
             (Self::Narrow(sums), Self::Narrow(other)) => *sums += other,
             (Self::Wide(sums), Self::Wide(other)) => *sums += other,
-            _ => unreachable!("parts of one product have one type"),
+            _ => unreachable!("parts of one GEMM have one type"),
         }
     }
 }
@@ -129,7 +131,7 @@ impl SumsViewMut<'_> {
         each!(Self, self, sums => sums.dim())
     }
 
-    /// Adds piece sums * 2^shift to sums that are kept as integers.
+    /// Adds piece_sums * 2^shift. The sums must be integers.
     pub(crate) fn add_shifted<F: Carrier>(&mut self, piece_sums: &Array2<F>, shift: u32) {
         fn add<F: Carrier, S: IntegerAccumulator>(
             sums: &mut ArrayViewMut2<'_, S>,
@@ -146,7 +148,7 @@ impl SumsViewMut<'_> {
         }
     }
 
-    /// Writes what the sums start from, zero or the values of the rows from `first` on.
+    /// Writes the initial sums: zero, or the values of `start` from row `first` on.
     pub(crate) fn begin(&mut self, start: Option<&Start<'_>>, first: usize) {
         each!(Self, self, sums => begin(sums, start, first));
     }
@@ -166,46 +168,45 @@ fn begin<S: Accumulator>(sums: &mut ArrayViewMut2<'_, S>, start: Option<&Start<'
     }
 }
 
-/// What the sums of a product start from: integers (1, N), the same for every row, or (M, N), moved
-/// left by `shift` bits.
+/// The initial sums of a GEMM (a bias): values * 2^shift.
 #[derive(Debug, Clone, Copy)]
 pub struct Start<'a> {
-    /// The integers.
+    /// (1, N), the same for every row, or (M, N).
     pub values: ArrayView2<'a, i32>,
-    /// Bits they move left; what comes of it must stay below 2^102.
+    /// Left shift in bits; the shifted values must be below 2^102 in magnitude.
     pub shift: u32,
 }
 
 impl Start<'_> {
-    /// What the sum at (row, column) starts from.
+    /// The initial sum at (row, column).
     pub fn at(&self, row: usize, column: usize) -> i128 {
         let row = if self.values.nrows() == 1 { 0 } else { row };
         i128::shifted(self.values[[row, column]], self.shift)
     }
 
-    /// The largest magnitude there is.
+    /// The largest magnitude of an initial sum.
     pub fn magnitude(&self) -> u128 {
         let largest = self.values.iter().map(|value| value.unsigned_abs()).max().unwrap_or(0);
         if largest == 0 { 0 } else { u128::from(largest) << self.shift }
     }
 }
 
-/// Anything sums are kept in.
+/// A type that holds sums.
 pub(crate) trait Accumulator: LinalgScalar + Send + Sync {
-    /// value * 2^shift, which the type holds.
+    /// value * 2^shift; must fit the type.
     fn shifted(value: i32, shift: u32) -> Self;
 
     /// The sum as an integer.
     fn widened(self) -> i128;
 }
 
-/// An integer that sums of pieces are added to.
+/// An integer type to which sums of pieces are added.
 pub(crate) trait IntegerAccumulator: Accumulator {
     /// Adds piece_sum * 2^shift.
     fn add_shifted(&mut self, piece_sum: i64, shift: u32);
 }
 
-/// A float that carries pieces, and sums of their products, exactly.
+/// A float type that holds pieces, and sums of their products, exactly.
 pub(crate) trait Carrier: Accumulator {
     fn from_piece(piece: i32) -> Self;
     fn to_integer(self) -> i64;
@@ -216,24 +217,24 @@ macro_rules! float_accumulator {
         impl Accumulator for $float {
             fn shifted(value: i32, shift: u32) -> Self {
                 if value == 0 {
-                    return 0.0; // whose shift may be anything
+                    return 0.0; // for any shift
                 }
-                // The plan chose this type because it holds the result.
+                // Exact: the plan chose this type because it holds the result.
                 value as Self * exp2(shift as i32) as Self
             }
 
             fn widened(self) -> i128 {
-                self as i128 // an integer
+                self as i128 // exact: holds an integer
             }
         }
 
         impl Carrier for $float {
             fn from_piece(piece: i32) -> Self {
-                piece as Self // as wide as the plan allows
+                piece as Self // exact: pieces are as narrow as the plan requires
             }
 
             fn to_integer(self) -> i64 {
-                self as i64 // an integer of at most 2^53
+                self as i64 // exact: holds an integer of at most 2^53
             }
         }
     };
@@ -244,7 +245,7 @@ float_accumulator!(f64);
 
 impl Accumulator for i32 {
     fn shifted(value: i32, shift: u32) -> Self {
-        // Zero may come with any shift; the rest fits.
+        // Zero may have any shift; all other values fit.
         if value == 0 { 0 } else { value << shift }
     }
 
@@ -256,14 +257,14 @@ impl Accumulator for i32 {
 impl IntegerAccumulator for i32 {
     #[inline(always)]
     fn add_shifted(&mut self, piece_sum: i64, shift: u32) {
-        // Partial totals may wrap past 32 bits and come back: the final one fits by its bound.
+        // Intermediate totals may wrap past 32 bits; the final one fits, by its bound.
         *self = self.wrapping_add((piece_sum as Self).wrapping_shl(shift));
     }
 }
 
 impl Accumulator for i64 {
     fn shifted(value: i32, shift: u32) -> Self {
-        // Zero may come with any shift; the rest fits.
+        // Zero may have any shift; all other values fit.
         if value == 0 { 0 } else { Self::from(value) << shift }
     }
 
@@ -275,14 +276,14 @@ impl Accumulator for i64 {
 impl IntegerAccumulator for i64 {
     #[inline(always)]
     fn add_shifted(&mut self, piece_sum: i64, shift: u32) {
-        // Partial totals may wrap past 64 bits and come back: the final one fits by its bound.
+        // Intermediate totals may wrap past 64 bits; the final one fits, by its bound.
         *self = self.wrapping_add(piece_sum.wrapping_shl(shift));
     }
 }
 
 impl Accumulator for i128 {
     fn shifted(value: i32, shift: u32) -> Self {
-        // Zero may come with any shift; the rest fits.
+        // Zero may have any shift; all other values fit.
         if value == 0 { 0 } else { Self::from(value) << shift }
     }
 

@@ -1,19 +1,19 @@
-//! Loops over slices, compiled for the widest vectors this machine has.
+//! Loops compiled for several vector instruction sets, with the choice made at run time.
 //!
-//! A release binary runs on any machine of its architecture, so it is compiled for the oldest one.
-//! [`vectorized`] compiles a loop for newer ones too and picks at run time; results are the same
-//! integers (and the same doubles: nothing is fused or reordered).
+//! A release binary is compiled for the oldest machine of its architecture. [`vectorized`] compiles
+//! a loop for newer ones too and picks the best at run time. Results do not depend on the choice:
+//! no floating-point operation is fused or reordered.
 
-/// A loop that becomes vectors: its body must be `#[inline(always)]`, and so must what it calls.
+/// A loop to vectorize. Its body and all functions it calls must be `#[inline(always)]`.
 pub(crate) trait Kernel {
-    /// What it returns.
+    /// The loop's result.
     type Output;
 
-    /// Runs it.
+    /// Runs the loop.
     fn run(self) -> Self::Output;
 }
 
-/// Runs a kernel on the widest vectors there are.
+/// Runs a kernel with the widest vectors that the processor has.
 pub(crate) fn vectorized<K: Kernel>(kernel: K) -> K::Output {
     struct Dispatched<K>(K);
 

@@ -1,4 +1,4 @@
-//! The crate's one error type.
+//! Errors of making a set.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,43 +9,40 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ImageStyleError {
-    /// Debian's photographs are not all there.
+    /// Some of Debian's photographs do not exist.
     #[error(
         "photographs: expected {expected} of Debian's {packages}, found {found}: {missing} is \
-         missing; apt-get install {packages}, or name folders of your own photographs with --photos"
+         missing; apt-get install {packages}"
     )]
     PhotosMissing {
-        /// How many there should be.
+        /// Number of photographs in the packages.
         expected: usize,
-        /// The packages, as apt-get takes them.
+        /// Names of the packages, separated by spaces.
         packages: String,
-        /// How many there are.
+        /// Number of photographs found.
         found: usize,
-        /// The first that is not.
+        /// The first that is missing.
         missing: PathBuf,
     },
     /// Too few different photographs to have one for training and one for testing.
-    #[error(
-        "photographs: expected at least 2 different ones, found {found} in {places}; name folders \
-         with JPEG or PNG files with --photos"
-    )]
+    #[error("photographs: expected at least 2 different ones, found {found} in {places}")]
     TooFewPhotos {
-        /// How many different ones there are.
+        /// Number of different photographs.
         found: usize,
-        /// Where.
+        /// The folders searched.
         places: String,
     },
-    /// A photograph that is no picture, or too small a one.
+    /// A photograph that cannot be decoded or is too small.
     #[error("photograph {path}: expected {expected}, found {found}")]
     Photo {
         /// The file.
         path: PathBuf,
-        /// What would do.
+        /// What it should be.
         expected: String,
-        /// What is there.
+        /// What it is.
         found: String,
     },
-    /// Whoever asked for the set no longer wants it.
+    /// The caller set the stop flag.
     #[error("image-style: stopped; nothing was kept")]
     Stopped,
     /// A setting outside its range.
@@ -58,23 +55,20 @@ pub enum ImageStyleError {
         /// The value given.
         found: String,
     },
-    /// A place for the set that holds something else.
-    #[error(
-        "image-style: expected {path} to be new or an empty folder, found {found}; choose another \
-         --out"
-    )]
+    /// The set's folder already holds something, or is a file.
+    #[error("image-style: expected {path} to be new or an empty folder, found {found}")]
     Occupied {
-        /// The place.
+        /// The folder.
         path: PathBuf,
-        /// What is there.
+        /// What is in it.
         found: String,
     },
-    /// A file or folder that could not be used.
+    /// An I/O error on a file or folder.
     #[error("{action} {path}")]
     Io {
         /// What was being done.
         action: &'static str,
-        /// To what.
+        /// The file or folder.
         path: PathBuf,
         /// Why it failed.
         source: io::Error,
@@ -82,7 +76,7 @@ pub enum ImageStyleError {
 }
 
 impl ImageStyleError {
-    /// Wraps an I/O error with what was being done to which path.
+    /// Wraps an I/O error with the action and the path.
     pub(crate) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,

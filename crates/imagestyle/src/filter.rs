@@ -1,9 +1,9 @@
-//! Blurs: box and near-Gaussian, disc of a lens out of focus, line of a moving camera, and the guided
-//! filter that keeps edges. Beyond its edges a picture goes on with its outermost pixels.
+//! Blurs: box, approximate Gaussian, disc (defocus), line (camera motion), and the edge-preserving
+//! guided filter. Beyond its edges a picture is continued by its outermost pixels.
 
 use crate::picture::{Picture, Rgb};
 
-/// Mean over squares of 2 radius + 1 pixels, of a plane of one number a pixel.
+/// Mean over squares of 2 radius + 1 pixels a side, of a plane with one number per pixel.
 fn box_plane(plane: &[f32], side: usize, radius: usize) -> Vec<f32> {
     let rows: Vec<f32> = plane.chunks(side).flat_map(|row| box_line(row, radius)).collect();
     let columns = transpose(&rows, side);
@@ -15,30 +15,30 @@ fn transpose(plane: &[f32], side: usize) -> Vec<f32> {
     (0..side * side).map(|index| plane[index % side * side + index / side]).collect()
 }
 
-/// Mean over 2 radius + 1 neighbours in a line.
+/// Mean over 2 radius + 1 neighbours along a line of pixels.
 fn box_line(line: &[f32], radius: usize) -> Vec<f32> {
     let last = line.len() - 1;
     let at = |index: isize| f64::from(line[index.clamp(0, last as isize) as usize]);
-    // Lengths in memory fit.
+    // Lengths of slices fit into isize.
     let radius = radius as isize;
     let mut sum: f64 = (-radius..=radius).map(at).sum();
     let count = (2 * radius + 1) as f64;
     let mut means = Vec::with_capacity(line.len());
     for index in 0..line.len() as isize {
-        // A mean of single-precision numbers.
+        // A mean of single-precision numbers is in their range.
         means.push((sum / count) as f32);
         sum += at(index + radius + 1) - at(index - radius);
     }
     means
 }
 
-/// Near a Gaussian: three box blurs (Wells 1986).
+/// Approximate Gaussian blur of a plane: three box blurs (Wells 1986).
 pub(crate) fn soft_plane(plane: &[f32], side: usize, radius: usize) -> Vec<f32> {
     let once = box_plane(plane, side, radius);
     box_plane(&box_plane(&once, side, radius), side, radius)
 }
 
-/// The same of all three colours.
+/// Approximate Gaussian blur of a picture.
 pub(crate) fn soft(picture: &Picture, radius: usize) -> Picture {
     by_plane(picture, |plane| soft_plane(plane, picture.side, radius))
 }
@@ -50,15 +50,15 @@ fn by_plane(picture: &Picture, blur: impl Fn(&[f32]) -> Vec<f32>) -> Picture {
     Picture { side: picture.side, pixels: pixels.collect() }
 }
 
-/// Mean over discs: what a lens out of focus makes of a point is a disc (the circle of confusion).
-/// To be taken of light.
+/// Mean over discs: a lens out of focus images a point as a disc (the circle of confusion). The
+/// picture must be in linear light.
 pub(crate) fn disc(picture: &Picture, radius: usize) -> Picture {
     if radius == 0 {
         return picture.clone();
     }
     let side = picture.side;
     let (size, reach) = (side as isize, radius as isize);
-    // Half the width of the disc's row at each distance from its centre: largest w with
+    // Half the width of a row of the disc at distance d from its centre: the largest w with
     // w^2 + d^2 <= (radius + 1/2)^2.
     let half = |distance: isize| -> isize {
         (0..=reach)
@@ -69,7 +69,7 @@ pub(crate) fn disc(picture: &Picture, radius: usize) -> Picture {
     let halves: Vec<isize> = (-reach..=reach).map(half).collect();
     let area: isize = halves.iter().map(|half| 2 * half + 1).sum();
     by_plane(picture, |plane| {
-        // Sums from each row's start, the row continued on both sides.
+        // Prefix sums of each row, which is continued on both sides.
         let stride = side + 2 * radius + 2;
         let mut sums = Vec::with_capacity(side * stride);
         for row in plane.chunks(side) {
@@ -87,11 +87,11 @@ pub(crate) fn disc(picture: &Picture, radius: usize) -> Picture {
                 let mut total = 0.0;
                 for (dy, half) in (-reach..=reach).zip(&halves) {
                     let row = (y + dy).clamp(0, size - 1) as usize * stride;
-                    // Column c of the continued row ends at place c + reach + 1 of the sums.
+                    // Column c of the continued row ends at index c + reach + 1 of the sums.
                     let (from, to) = (x - half + reach, x + half + reach + 1);
                     total += sums[row + to as usize] - sums[row + from as usize];
                 }
-                // A mean of single-precision numbers.
+                // A mean of single-precision numbers is in their range.
                 out.push((total / area as f64) as f32);
             }
         }
@@ -99,12 +99,12 @@ pub(crate) fn disc(picture: &Picture, radius: usize) -> Picture {
     })
 }
 
-/// Mean along a line of `length` pixels in `direction`: what a camera that moves while its shutter is
-/// open makes of a point. To be taken of light.
+/// Mean along a line of `length` pixels in `direction`: a camera that moves while its shutter is
+/// open images a point as a line. The picture must be in linear light.
 pub(crate) fn line(picture: &Picture, length: usize, (dx, dy): (f32, f32)) -> Picture {
     let side = picture.side as isize;
     let mut out = picture.clone();
-    // Half lengths are small.
+    // Lengths are small, so the conversion is exact.
     let middle = (length - 1) as f32 / 2.0;
     let steps: Vec<(isize, isize)> = (0..length)
         .map(|step| step as f32 - middle)
@@ -124,8 +124,8 @@ pub(crate) fn line(picture: &Picture, length: usize, (dx, dy): (f32, f32)) -> Pi
     out
 }
 
-/// The guided filter with the plane as its own guide (He, Sun, Tang 2010): smooths what varies less
-/// than the square root of `floor` within a window, keeps what varies more.
+/// The guided filter with the plane as its own guide (He, Sun, Tang 2010): smooths variations
+/// smaller than the square root of `floor` within a window, and keeps larger ones.
 pub(crate) fn guided_plane(plane: &[f32], side: usize, radius: usize, floor: f32) -> Vec<f32> {
     let squares: Vec<f32> = plane.iter().map(|value| value * value).collect();
     let means = box_plane(plane, side, radius);
@@ -148,19 +148,19 @@ pub(crate) fn guided_plane(plane: &[f32], side: usize, radius: usize, floor: f32
         .collect()
 }
 
-/// The same of all three colours.
+/// The guided filter on each colour of a picture.
 pub(crate) fn guided(picture: &Picture, radius: usize, floor: f32) -> Picture {
     by_plane(picture, |plane| guided_plane(plane, picture.side, radius, floor))
 }
 
-/// Defocus by place: `amount` says, from 0 (sharp) to 1, how far a disc of at most `radius` opens at
-/// each place. To be taken of light.
+/// Defocus that depends on the position: `amount` gives the radius of the disc at each position,
+/// from 0 (sharp) to 1 (`radius`). The picture must be in linear light.
 pub(crate) fn defocus(
     picture: &Picture,
     radius: usize,
     amount: impl Fn((f32, f32)) -> f32,
 ) -> Picture {
-    // Discs of a few sizes; between two of them, a mixture.
+    // Discs of a few sizes; sizes in between are interpolated.
     const LEVELS: usize = 4;
     let stack: Vec<Picture> =
         (0..=LEVELS).map(|level| disc(picture, (radius * level).div_ceil(LEVELS))).collect();
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn edges_go_on() {
+    fn flat_pictures_stay_flat_up_to_their_edges() {
         let flat = Picture { side: 9, pixels: vec![[0.25, 0.5, 0.75]; 81] };
         for blurred in [disc(&flat, 3), line(&flat, 7, (0.6, 0.8)), soft(&flat, 2)] {
             for pixel in &blurred.pixels {

@@ -1,14 +1,17 @@
-//! A labelled set of pictures in twenty photographic styles, made from free photographs.
+//! Makes a labelled set of pictures in twenty photographic styles from free photographs.
 //!
-//! The paper trains on Flickr Style, whose pictures have to be fetched one by one from the internet
-//! and keep vanishing. Here random crops of photographs that Debian ships are given styles by
-//! procedures that photographers know (tone curves, grading, defocus, grain), under the names and
-//! labels of Flickr Style: a network has the same kind of thing to learn, at the same sizes.
+//! Na and Mukhopadhyay train on Flickr Style, whose pictures have to be fetched one by one from the
+//! internet, where many no longer exist. This crate makes a replacement: it takes random crops of
+//! photographs that Debian ships, and gives them styles by procedures that photographers use (tone
+//! curves, grading, defocus, grain), with the names and labels of Flickr Style. So a network has a
+//! similar task, at the same sizes.
 //!
-//! Everything follows from a seed, picture by picture, so that threads do not matter; and styles are
-//! computed with additions, products, quotients and square roots alone, which IEEE 754 rounds the
-//! same everywhere, not with library functions whose last bit varies. From the outside in: [`make`]
-//! writes a set, [`Style`] is one of the twenty, [`Picture`] is what a style works on.
+//! A picture depends only on the seed, its style and its number; threads make no difference. Styles
+//! use only additions, multiplications, divisions and square roots, which IEEE 754 rounds
+//! identically everywhere, and no library functions, whose last bit may differ.
+//!
+//! [`make`] writes a set and has an example; [`Style`] is one of the twenty; a style works on a
+//! [`Picture`].
 
 mod error;
 mod filter;
@@ -26,3 +29,7 @@ pub use picture::Picture;
 pub use random::Random;
 pub use set::{Encoding, SetConfig, make};
 pub use styles::Style;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

@@ -1,4 +1,4 @@
-//! `manifest.json`: what a set was made of, and what of each picture.
+//! `manifest.json`: the settings and photographs of a set, and the origin of each picture.
 
 use std::path::PathBuf;
 
@@ -6,37 +6,37 @@ use serde::Serialize;
 
 use crate::set::SetConfig;
 
-/// A set's manifest.
+/// The manifest of a set.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Manifest {
     /// Always `image-style`.
     pub kind: &'static str,
-    /// The version that made it.
+    /// The version of flexmac that made the set.
     pub flexmac: &'static str,
-    /// What was asked for.
+    /// The settings.
     pub config: SetConfig,
     /// Names of the styles, by label.
     pub styles: Vec<&'static str>,
-    /// The photographs, in the order in which pictures number them.
+    /// The photographs. Pictures refer to them by index.
     pub photographs: Vec<PhotoEntry>,
-    /// Pictures to train on.
+    /// The training pictures.
     pub train: SplitEntry,
-    /// Pictures to test on.
+    /// The test pictures.
     pub test: SplitEntry,
 }
 
 /// A photograph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PhotoEntry {
-    /// Where it was.
+    /// The file it was read from.
     pub file: PathBuf,
-    /// Of the file.
+    /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
-    /// Its split.
+    /// The split that uses it.
     pub split: SplitName,
-    /// Pixels of a row.
+    /// Width in pixels.
     pub width: u32,
-    /// Rows.
+    /// Height in pixels.
     pub height: u32,
 }
 
@@ -44,14 +44,14 @@ pub struct PhotoEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SplitName {
-    /// To train on.
+    /// For training.
     Train,
-    /// To test on.
+    /// For testing.
     Test,
 }
 
 impl SplitName {
-    /// The name of its folder and, with `.txt`, of its list.
+    /// Name of the split's folder and, with `.txt` added, of its list.
     pub fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
@@ -60,37 +60,38 @@ impl SplitName {
     }
 }
 
-/// Pictures of a split.
+/// The pictures of a split.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SplitEntry {
-    /// Of each style.
+    /// Number of pictures of each style.
     pub per_style: usize,
-    /// In the order of the list.
+    /// The pictures, in the order of the list.
     pub pictures: Vec<PictureEntry>,
 }
 
 /// A picture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PictureEntry {
-    /// Relative to the set's folder.
+    /// Path, relative to the set's folder.
     pub file: String,
-    /// Of its style.
+    /// Label of its style.
     pub label: u8,
-    /// Number of its photograph.
+    /// Index of its photograph.
     pub photograph: usize,
-    /// What was cut out.
+    /// The part of the photograph that it shows.
     pub crop: Crop,
 }
 
-/// A square of a photograph, scaled so that its shorter side is at most four pictures wide.
+/// A square part of a photograph. Coordinates are pixels of the photograph after it was scaled down
+/// to a shorter side of at most four times the picture's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Crop {
     /// Left edge.
     pub x: u32,
     /// Upper edge.
     pub y: u32,
-    /// Pixels of a row.
+    /// Height and width.
     pub side: u32,
-    /// Left and right exchanged.
+    /// Whether it is mirrored left to right.
     pub mirrored: bool,
 }

@@ -1,4 +1,4 @@
-//! Photographs: which there are, how they are read, which are for training and which for testing.
+//! Photographs: finds and reads them, and divides them between training and testing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use crate::error::ImageStyleError;
 use crate::manifest::{PhotoEntry, SplitName};
 use crate::random::Random;
 
-/// Where Debian puts backgrounds.
+/// The folder of Debian's desktop backgrounds.
 pub const BACKGROUNDS: &str = "/usr/share/backgrounds";
 
-/// The packages that hold the photographs of [`debian_photos`].
+/// The packages with the photographs of [`debian_photos`].
 pub const PACKAGES: [&str; 2] = ["lomiri-wallpapers-16.04", "mate-backgrounds"];
 
-/// The photographs in Debian's packages: not their drawings, and not `umang`, which is a gradient.
+/// The photographs in Debian's packages, without drawings and without `umang`, which is a gradient.
 const PHOTOS: [&str; 26] = [
     "Bridge_by_Sander_Klootwijk.jpg",
     "Dragonfly_by_Bolly.jpg",
@@ -48,14 +48,14 @@ const PHOTOS: [&str; 26] = [
     "mate/nature/YellowFlower.jpg",
 ];
 
-/// How many times a picture's side a photograph's shorter side is kept at: crops are enlarged by at
-/// most that much when a picture is made, and the rest would only be averaged away.
+/// A photograph is scaled down until its shorter side is this many times the side of a picture. A
+/// crop is scaled down by at most this factor; more pixels would only be averaged away.
 const OVERSIZE: u32 = 4;
 
-/// The photographs of Debian's packages, looked for under `root` ([`BACKGROUNDS`]).
+/// The photographs of Debian's packages, in folder `root` (normally [`BACKGROUNDS`]).
 ///
 /// # Errors
-/// [`ImageStyleError::PhotosMissing`], unless all are there: a set follows from all of them.
+/// [`ImageStyleError::PhotosMissing`] if one is missing, because a set depends on all of them.
 pub fn debian_photos(root: &Path) -> Result<Vec<PathBuf>, ImageStyleError> {
     let paths: Vec<PathBuf> = PHOTOS.iter().map(|name| root.join(name)).collect();
     match paths.iter().find(|path| !path.is_file()) {
@@ -69,7 +69,7 @@ pub fn debian_photos(root: &Path) -> Result<Vec<PathBuf>, ImageStyleError> {
     }
 }
 
-/// The JPEG and PNG files of folders, by name; folders inside them are not looked into.
+/// The JPEG and PNG files in `folders`, sorted by path. Does not search their subfolders.
 ///
 /// # Errors
 /// [`ImageStyleError::Io`] for a folder that cannot be read.
@@ -89,25 +89,25 @@ pub fn photos_in(folders: &[PathBuf]) -> Result<Vec<PathBuf>, ImageStyleError> {
     Ok(paths)
 }
 
-/// A photograph's place and content, without its pixels.
+/// A photograph's file, not decoded yet.
 #[derive(Debug, Clone)]
-pub(crate) struct Found {
+pub(crate) struct PhotoFile {
     pub path: PathBuf,
     pub sha256: String,
     bytes: Vec<u8>,
 }
 
-/// Reads all files; of several with the same bytes, only the first counts, or one photograph could
-/// be in both splits. In the order of their contents' digests: where they lie does not matter.
-pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<Found>, ImageStyleError> {
-    let mut all: Vec<Found> = Vec::new();
+/// Reads all files. Drops duplicates, so that no photograph is in both splits. Sorts by digest, so
+/// that names and folders make no difference.
+pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<PhotoFile>, ImageStyleError> {
+    let mut all: Vec<PhotoFile> = Vec::new();
     for path in paths {
         let bytes = bounded::read(path, bounded::DATA)
             .map_err(ImageStyleError::io("read photograph", path))?;
         let sha256: String =
             Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         if all.iter().all(|other| other.sha256 != sha256) {
-            all.push(Found { path: path.clone(), sha256, bytes });
+            all.push(PhotoFile { path: path.clone(), sha256, bytes });
         }
     }
     all.sort_by(|a, b| a.sha256.cmp(&b.sha256));
@@ -130,7 +130,7 @@ pub(crate) struct Photo {
     pub image: RgbImage,
 }
 
-impl Found {
+impl PhotoFile {
     /// Decodes the photograph for pictures of `size` pixels a side.
     pub fn decode(self, split: SplitName, size: u32) -> Result<Photo, ImageStyleError> {
         let refuse = |expected: &str, found: String| ImageStyleError::Photo {
@@ -153,7 +153,7 @@ impl Found {
         let mut image = decoded.into_rgb8();
         let kept = shorter.min(OVERSIZE * size);
         if kept < shorter {
-            // Rounded, and never below what is kept.
+            // At least `kept`, because a side is at least `shorter`.
             let scaled =
                 |side: u32| (u64::from(side) * u64::from(kept) / u64::from(shorter)) as u32;
             let filter = FilterType::Triangle;
@@ -165,9 +165,10 @@ impl Found {
     }
 }
 
-/// Which of `count` photographs are for testing: `share` of them, at least one, and not all.
+/// The split of each of `count` photographs: `share` of them are for testing, at least one, not
+/// all.
 pub(crate) fn split(count: usize, share: f64, seed: u64) -> Vec<SplitName> {
-    // Counts of files.
+    // A number of files is far below 2^53.
     let test = ((count as f64 * share).round() as usize).clamp(1, count - 1);
     let mut splits = vec![SplitName::Train; count];
     splits[..test].fill(SplitName::Test);
@@ -180,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn missing_packages_are_named_with_the_command_that_brings_them() {
+    fn missing_packages_are_named_with_the_command_that_installs_them() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(PHOTOS[0]), b"").unwrap();
         let error = debian_photos(folder.path()).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! A square picture in real numbers, and what all styles do to its pixels.
+//! A square picture in real numbers, and the pixel operations that styles are made of.
 
 use image::RgbImage;
 
@@ -7,8 +7,8 @@ use crate::random::Random;
 /// Red, green, blue.
 pub(crate) type Rgb = [f32; 3];
 
-/// A square colour picture: values as a screen takes them, 0 black to 1 white, row by row. Styles may
-/// leave that range on the way; [`Picture::to_image`] cuts off what is outside.
+/// A square colour picture, row by row. Values are display values (gamma-encoded), from 0 (black)
+/// to 1 (white). Styles may leave that range; [`Picture::to_image`] clamps to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
     pub(crate) side: usize,
@@ -16,29 +16,29 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// The picture of an image.
+    /// Converts an image.
     ///
     /// # Panics
-    /// When the image is not square.
+    /// If the image is not square.
     pub fn from_image(image: &RgbImage) -> Self {
         assert_eq!(image.width(), image.height(), "a square image");
         let pixels = image.pixels().map(|pixel| pixel.0.map(|byte| f32::from(byte) / 255.0));
         Self { side: image.width() as usize, pixels: pixels.collect() }
     }
 
-    /// The image of a picture, each value rounded to the nearest byte.
+    /// Converts to an image, rounding each value to the nearest byte.
     pub fn to_image(&self) -> RgbImage {
-        // Clamped to a byte.
+        // Clamped to 0..256, so the cast does not truncate.
         let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
         let bytes = self.pixels.iter().flat_map(|pixel| pixel.map(byte)).collect();
-        // Sides came from an image.
+        // The side is that of an image, so it fits into u32.
         let side = self.side as u32;
         RgbImage::from_raw(side, side, bytes).expect("three bytes for each pixel")
     }
 
-    /// A length in pixels that is `part` of the side, at least 1.
+    /// A length of `part` times the side in pixels, at least 1.
     pub(crate) fn length(&self, part: f32) -> usize {
-        // Parts are below 1, sides are lengths in memory.
+        // Parts are below 1, so the result fits.
         ((self.side as f32 * part + 0.5) as usize).max(1)
     }
 
@@ -47,15 +47,15 @@ impl Picture {
         self.pixels.iter_mut().for_each(|pixel| *pixel = change(*pixel));
     }
 
-    /// Changes every value by one curve.
+    /// Applies a curve to every value.
     pub(crate) fn curve(&mut self, curve: impl Fn(f32) -> f32) {
         self.each(|pixel| pixel.map(&curve));
     }
 
-    /// Changes every pixel, given its place: -1 to 1 from left to right and from top to bottom.
+    /// Changes every pixel, given its position: -1 to 1 from left to right and from top to bottom.
     pub(crate) fn each_at(&mut self, change: impl Fn((f32, f32), Rgb) -> Rgb) {
         let side = self.side;
-        // Exact in single precision.
+        // Small integers are exact in single precision.
         let place = |index: usize| (2 * index + 1) as f32 / side as f32 - 1.0;
         for (row, pixels) in self.pixels.chunks_mut(side).enumerate() {
             for (column, pixel) in pixels.iter_mut().enumerate() {
@@ -64,12 +64,12 @@ impl Picture {
         }
     }
 
-    /// Luminance of every pixel (Rec. 601).
+    /// The luminance of every pixel (Rec. 601).
     pub(crate) fn luminance(&self) -> Vec<f32> {
         self.pixels.iter().map(|pixel| luminance(*pixel)).collect()
     }
 
-    /// Multiplies every pixel's distance from its grey.
+    /// Changes saturation: multiplies every pixel's distance from its grey.
     pub(crate) fn saturate(&mut self, by: f32) {
         self.each(|pixel| {
             let grey = luminance(pixel);
@@ -86,15 +86,15 @@ impl Picture {
         });
     }
 
-    /// Mixes in another picture of the same size.
+    /// Blends in another picture of the same size.
     pub(crate) fn mix(&mut self, other: &Self, share: f32) {
         for (pixel, other) in self.pixels.iter_mut().zip(&other.pixels) {
             *pixel = combine(*pixel, |c, value| value + (other[c] - value) * share);
         }
     }
 
-    /// The natural fall-off of a lens, cos^4 of the angle, towards `edge`. Strength 1 is a corner
-    /// at 45 degrees, a quarter of the light.
+    /// Vignetting: the natural fall-off of a lens, cos^4 of the angle, towards the colour `edge`.
+    /// With strength 1 the corners are at 45 degrees and have a quarter of the light.
     pub(crate) fn vignette(&mut self, strength: f32, edge: Rgb) {
         self.each_at(|(x, y), pixel| {
             let tangent_squared = strength * strength * (x * x + y * y) / 2.0;
@@ -104,11 +104,11 @@ impl Picture {
         });
     }
 
-    /// Film grain: noise on all three colours alike, strongest in the middle tones, in grains of
-    /// `size` pixels.
+    /// Film grain: noise that is the same for all three colours, strongest in the middle tones, in
+    /// grains of `size` pixels.
     pub(crate) fn grain(&mut self, random: &mut Random, amount: f32, size: usize) {
         let across = self.side.div_ceil(size);
-        // Near a normal distribution of variance 1: four uniform numbers (Irwin and Hall).
+        // Approximately normal with variance 1: the sum of four uniform numbers (Irwin-Hall).
         let mut noise = || (0..4).map(|_| random.range(-0.87, 0.87)).sum::<f32>();
         let grains: Vec<f32> = (0..across * across).map(|_| noise()).collect();
         for (row, pixels) in self.pixels.chunks_mut(self.side).enumerate() {
@@ -121,34 +121,34 @@ impl Picture {
         }
     }
 
-    /// Light rather than what a screen takes: gamma 2, whose inverse is exact.
-    pub(crate) fn enter_light(&mut self) {
+    /// Converts display values to linear light, with gamma 2, whose inverse is a square root.
+    pub(crate) fn linearize(&mut self) {
         self.curve(|value| value * value);
     }
 
-    /// Back from light.
-    pub(crate) fn leave_light(&mut self) {
+    /// Converts linear light back to display values.
+    pub(crate) fn gamma_encode(&mut self) {
         self.curve(|value| value.max(0.0).sqrt());
     }
 }
 
-/// Rec. 601's weights.
+/// Luminance of a pixel, with the weights of Rec. 601.
 pub(crate) fn luminance([red, green, blue]: Rgb) -> f32 {
     0.299 * red + 0.587 * green + 0.114 * blue
 }
 
-/// A pixel made from a pixel, channel by channel.
+/// A new pixel, computed channel by channel.
 pub(crate) fn combine(pixel: Rgb, value: impl Fn(usize, f32) -> f32) -> Rgb {
     [value(0, pixel[0]), value(1, pixel[1]), value(2, pixel[2])]
 }
 
-/// The S-curve of contrast: slope 1.5 in the middle, flat at both ends.
+/// An S-shaped contrast curve: slope 1.5 in the middle, flat at both ends.
 pub(crate) fn s_curve(value: f32) -> f32 {
     let value = value.clamp(0.0, 1.0);
     value * value * (3.0 - 2.0 * value)
 }
 
-/// Screen: two lights on one wall.
+/// Screen blending: adds light like two projectors on one screen.
 pub(crate) fn screen(a: f32, b: f32) -> f32 {
     1.0 - (1.0 - a.clamp(0.0, 1.0)) * (1.0 - b.clamp(0.0, 1.0))
 }

@@ -1,16 +1,16 @@
-//! Random numbers of a set: SplitMix64 (Steele, Lea, Flood 2014), a stream for each picture.
+//! The random numbers of a set: SplitMix64 (Steele, Lea, Flood 2014), one stream per picture.
 //!
-//! Written out because sets must repeat byte for byte for years, which general random crates do not
-//! promise across versions.
+//! Implemented here because sets must repeat byte for byte for years; general random crates do not
+//! promise that across versions.
 
-/// A generator whose stream is a function of its seed and number alone.
+/// A generator whose stream depends only on its seed and number.
 #[derive(Debug, Clone)]
 pub struct Random {
     state: u64,
 }
 
 impl Random {
-    /// Stream `number` of a seed.
+    /// Stream `number` of `seed`.
     pub fn new(seed: u64, number: u64) -> Self {
         let mut mixer = Self { state: seed };
         mixer.state = mixer.next().wrapping_add(number);
@@ -25,20 +25,20 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Uniform on 0..bound.
+    /// A number uniform on 0..bound.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
-        // The upper half of the product is below `bound`.
+        // The upper 64 bits of the product are below `bound`.
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
 
-    /// Uniform on [low, high).
+    /// A number uniform on [low, high).
     pub(crate) fn range(&mut self, low: f32, high: f32) -> f32 {
-        // 24 bits, exact in single precision.
+        // 24 bits are exact in single precision.
         let unit = (self.next() >> 40) as f32 / (1_u32 << 24) as f32;
         low + (high - low) * unit
     }
 
-    /// A direction: a point of the unit circle, uniform by rejection.
+    /// A random direction: a point on the unit circle, uniform (by rejection).
     pub(crate) fn direction(&mut self) -> (f32, f32) {
         loop {
             let (x, y) = (self.range(-1.0, 1.0), self.range(-1.0, 1.0));
@@ -50,7 +50,7 @@ impl Random {
         }
     }
 
-    /// Fisher and Yates's shuffle.
+    /// The Fisher-Yates shuffle.
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));

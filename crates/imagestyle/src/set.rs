@@ -1,7 +1,7 @@
-//! A whole set: crops, styles, files, lists, manifest.
+//! Makes a set: crops, styled pictures, lists and the manifest.
 //!
-//! A picture follows from the seed and its number alone, so pictures are made on all cores. They go
-//! into a folder beside the set's, which takes its name when everything is there.
+//! A picture depends only on the seed and its number, so pictures are made on all cores. The set is
+//! written to a temporary folder, which is renamed when it is complete.
 
 use std::fs;
 use std::io::Write;
@@ -21,34 +21,34 @@ use crate::picture::Picture;
 use crate::random::Random;
 use crate::styles::Style;
 
-/// Sides of a picture.
+/// Legal sides of a picture, in pixels.
 const SIZES: std::ops::RangeInclusive<u32> = 16..=1024;
 
 /// JPEG quality.
 const QUALITY: u8 = 92;
 
-/// What a set should be.
+/// The settings of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct SetConfig {
-    /// Seed of everything random.
+    /// Seed of all random numbers.
     pub seed: u64,
-    /// Side of a picture in pixels.
+    /// Height and width of a picture in pixels, 16 to 1024.
     pub size: u32,
-    /// Pictures of each style, both splits together.
+    /// Pictures of each style, in both splits together, 2 to 100,000.
     pub per_style: usize,
-    /// Share of photographs, and of pictures, that is for testing.
+    /// Share of photographs, and of pictures, for testing; above 0 and below 1.
     pub test_share: f64,
-    /// How pictures are stored.
+    /// File format of the pictures.
     pub encoding: Encoding,
 }
 
-/// How pictures are stored.
+/// File format of the pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
-    /// JPEG of quality 92, as photographs are.
+    /// JPEG with quality 92.
     Jpeg,
-    /// PNG, without loss.
+    /// PNG, lossless.
     Png,
 }
 
@@ -61,12 +61,28 @@ impl Encoding {
     }
 }
 
-/// Makes a set in `out`, a new or empty folder: `train/STYLE/NNNNN.jpg` and `test/...`, `train.txt`
-/// and `test.txt` (path and label a line), `style_names.txt`, `manifest.json`.
+/// Makes a set in `out`, a new or empty folder: `train/STYLE/NNNNN.jpg`, `test/STYLE/NNNNN.jpg`,
+/// `train.txt` and `test.txt` (a path and a label per line), `style_names.txt`, `manifest.json`.
+///
+/// Stops when `stop` is set; it is read before each picture.
 ///
 /// # Errors
 /// [`ImageStyleError`] for settings out of range, unusable photographs, an occupied `out`, files
-/// that cannot be written, and `stop` once it is set; `out` is then as it was.
+/// that cannot be written, or a stop. `out` is then unchanged.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use std::sync::atomic::AtomicBool;
+///
+/// use flexmac_imagestyle::{BACKGROUNDS, Encoding, SetConfig, debian_photos, make};
+///
+/// let encoding = Encoding::Jpeg;
+/// let config = SetConfig { seed: 1, size: 64, per_style: 10, test_share: 0.2, encoding };
+/// let photos = debian_photos(Path::new(BACKGROUNDS))?;
+/// let manifest = make(&config, &photos, Path::new("set"), &AtomicBool::new(false))?;
+/// assert_eq!(manifest.train.pictures.len(), 20 * 8);
+/// # Ok::<(), flexmac_imagestyle::ImageStyleError>(())
+/// ```
 pub fn make(
     config: &SetConfig,
     photos: &[PathBuf],
@@ -74,7 +90,7 @@ pub fn make(
     stop: &AtomicBool,
 ) -> Result<Manifest, ImageStyleError> {
     let test = check(config)?;
-    check_place(out)?;
+    check_out(out)?;
     let photos = read_photos(config, photos)?;
     let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
@@ -103,7 +119,7 @@ pub fn make(
     write(&staging.path().join("style_names.txt"), names.as_bytes())?;
     let json = serde_json::to_string_pretty(&manifest).expect("a manifest is plain data") + "\n";
     write(&staging.path().join("manifest.json"), json.as_bytes())?;
-    open_to_all(staging.path())?;
+    set_default_permissions(staging.path())?;
     if out.is_dir() {
         fs::remove_dir(out).map_err(ImageStyleError::io("replace the empty folder", out))?;
     }
@@ -111,7 +127,7 @@ pub fn make(
     Ok(manifest)
 }
 
-/// Checks the settings; returns how many pictures of each style are for testing.
+/// Checks the settings. Returns the number of test pictures of each style.
 fn check(config: &SetConfig) -> Result<usize, ImageStyleError> {
     let setting =
         |name, expected, found: String| Err(ImageStyleError::Setting { name, expected, found });
@@ -124,12 +140,13 @@ fn check(config: &SetConfig) -> Result<usize, ImageStyleError> {
     if !(config.test_share > 0.0 && config.test_share < 1.0) {
         return setting("test share", "between 0 and 1", config.test_share.to_string());
     }
-    // At most 100,000.
+    // Exact: at most 100,000.
     let test = (config.per_style as f64 * config.test_share).round() as usize;
     Ok(test.clamp(1, config.per_style - 1))
 }
 
-fn check_place(out: &Path) -> Result<(), ImageStyleError> {
+/// Checks that `out` is new or an empty folder.
+fn check_out(out: &Path) -> Result<(), ImageStyleError> {
     let occupied =
         |found: &str| ImageStyleError::Occupied { path: out.to_owned(), found: found.to_owned() };
     if out.is_dir() {
@@ -153,11 +170,11 @@ fn read_photos(config: &SetConfig, paths: &[PathBuf]) -> Result<Vec<Photo>, Imag
         .zip(splits)
         .map(|(found, split)| found.decode(split, config.size))
         .collect();
-    // The first in order that fails, whatever the threads did.
+    // Reports the first failure in order, independent of threads.
     all.into_iter().collect()
 }
 
-/// Makes the pictures of a split and its list.
+/// Makes the pictures and the list of a split.
 fn write_split(
     config: &SetConfig,
     photos: &[Photo],
@@ -197,13 +214,13 @@ fn write_picture(
     (style, index): (Style, usize),
     own: &[usize],
 ) -> Result<PictureEntry, ImageStyleError> {
-    // Fewer than 2^32 pictures, 2^8 styles.
+    // There are fewer than 2^32 pictures of a style and fewer than 2^8 styles.
     let number = (split as u64) << 40 | u64::from(style.label()) << 32 | index as u64;
     let mut random = Random::new(config.seed, number);
     let photograph = own[random.below(own.len())];
     let image = &photos[photograph].image;
     let crop = random_crop(image, config.size, &mut random);
-    let mut picture = Picture::from_image(&cut(image, crop, config.size));
+    let mut picture = Picture::from_image(&apply_crop(image, crop, config.size));
     style.apply(&mut picture, &mut random);
     let extension = config.encoding.extension();
     let file = format!("{}/{}/{index:05}.{extension}", split.name(), style.folder());
@@ -211,17 +228,18 @@ fn write_picture(
     Ok(PictureEntry { file, label: style.label(), photograph, crop })
 }
 
-/// A square somewhere in a photograph, as large as a picture or larger.
+/// A random square of a photograph, at least as large as a picture.
 fn random_crop(image: &RgbImage, size: u32, random: &mut Random) -> Crop {
     let (width, height) = image.dimensions();
     let largest = width.min(height);
-    // All are image sides.
+    // Bounds are sides of images, so they fit into u32.
     let mut below = |bound: u32| random.below(bound as usize + 1) as u32;
     let side = size + below(largest - size);
     Crop { x: below(width - side), y: below(height - side), side, mirrored: below(1) == 1 }
 }
 
-fn cut(image: &RgbImage, crop: Crop, size: u32) -> RgbImage {
+/// The crop, scaled to `size`.
+fn apply_crop(image: &RgbImage, crop: Crop, size: u32) -> RgbImage {
     let part = imageops::crop_imm(image, crop.x, crop.y, crop.side, crop.side).to_image();
     let mut part = match crop.side == size {
         true => part,
@@ -255,8 +273,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), ImageStyleError> {
         .map_err(ImageStyleError::io("write", path))
 }
 
-/// Temporary folders are for their owner alone; a set is like any other folder.
-fn open_to_all(folder: &Path) -> Result<(), ImageStyleError> {
+/// Makes the folder readable by everybody: temporary folders are readable by their owner only.
+fn set_default_permissions(folder: &Path) -> Result<(), ImageStyleError> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -1,35 +1,35 @@
-//! What layers need of a matrix element beyond rounding: exact sums.
+//! The element types of a network: raw integers or `f32`, with exact sums and conversions.
 
 use std::fmt::Debug;
 
 use flexmac_engine::Element;
 use flexmac_fxp::{Counters, Format, Lfsr, Requantizer, Rounding, exp2};
 
-/// An element that host code can add up without losing anything.
+/// A matrix element that host code can sum exactly.
 ///
-/// Raw integers are summed as integers and rounded once; single-precision numbers are summed in
-/// double precision.
+/// `i32` is a raw integer whose value follows from a [`Format`]. Raw integers are summed as
+/// integers and rounded once. `f32` is a real number without a format, summed in double precision.
 pub trait Number: Element {
-    /// Holds any sum of elements met in training.
+    /// The type of a sum; large enough for any sum in training.
     type Sum: Copy + Default + Debug + Send + Sync;
 
-    /// Whether elements carry formats.
+    /// Whether elements are raw integers with formats.
     const FIXED: bool;
 
-    /// What checkpoints call the element.
+    /// Name of the element type in checkpoints.
     const KIND: &'static str;
 
-    /// The element as four bytes, least significant first.
+    /// The element as four bytes, little-endian.
     fn to_bytes(self) -> [u8; 4];
 
-    /// The element of four bytes.
+    /// The element from four bytes, little-endian.
     fn from_bytes(bytes: [u8; 4]) -> Self;
 
-    /// Adds the element to a sum of elements of its format.
+    /// Adds the element to `sum`, whose elements all have the same format.
     fn add_to(self, sum: &mut Self::Sum);
 
-    /// Rounds sums whose last place is 2^-frac to a format, as the array's requantizers would.
-    /// `streams` is empty unless rounding is stochastic; then it gives each sum its word.
+    /// Rounds sums in units of 2^-frac to format `to`, exactly as the array's requantizers do.
+    /// `streams` holds one random stream per sum for stochastic rounding, else it is empty.
     fn round_sums(
         sums: &[Self::Sum],
         frac: i32,
@@ -39,16 +39,17 @@ pub trait Number: Element {
         out: &mut [Self],
     ) -> Counters;
 
-    /// The real number a sum stands for.
+    /// The value of a sum in units of 2^-frac.
     fn sum_value(sum: Self::Sum, frac: i32) -> f64;
 
-    /// The real number that one unit of the element stands for.
+    /// The value of one unit: 2^-frac for raw integers, 1 for `f32`.
     fn unit(format: Format) -> f64;
 
-    /// The element as a number of units.
+    /// The element as a number of units; its value is `units() * unit(format)`.
     fn units(self) -> f64;
 
-    /// The elements in another format; `streams` as above.
+    /// Converts elements from one format to another; `streams` as for [`Number::round_sums`].
+    /// Copies `f32` unchanged.
     fn convert(
         values: &[Self],
         from_to: (Format, Format),
@@ -63,7 +64,7 @@ fn requantizer(frac: i32, to: Format, rounding: Rounding) -> Requantizer {
 }
 
 impl Number for i32 {
-    /// 2^30 elements of any format stay below the 2^62 that sums are rounded from.
+    /// A sum of 2^30 elements stays below 2^62, the limit of the rounding functions.
     type Sum = i64;
 
     const FIXED: bool = true;
@@ -104,7 +105,7 @@ impl Number for i32 {
     }
 
     fn sum_value(sum: i64, frac: i32) -> f64 {
-        // Rounds sums beyond 2^53 to double precision, in which the update is done anyway.
+        // Sums beyond 2^53 lose bits here; the update works in double precision anyway.
         sum as f64 * exp2(-frac)
     }
 

@@ -9,24 +9,24 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum NnError {
-    /// No network of that name.
+    /// No shipped network has this name.
     #[error("network: expected one of {expected}, found {found:?}")]
     NetworkName {
-        /// The names there are.
+        /// The names of the shipped networks.
         expected: String,
         /// The name given.
         found: String,
     },
-    /// A layer that does not fit what flows into it.
+    /// A layer that is malformed or does not fit its input.
     #[error("network {network}, layer {layer}: expected {expected}, found {found}")]
     Layer {
         /// The network.
         network: String,
-        /// The layer, or the place in the description.
+        /// The layer, or the part of the description.
         layer: String,
-        /// What would fit.
+        /// What is legal there.
         expected: String,
-        /// What is there.
+        /// What the description says.
         found: String,
     },
     /// A training setting outside its range.
@@ -39,35 +39,35 @@ pub enum NnError {
         /// The value given.
         found: String,
     },
-    /// A product that the engine refused or could not run; boxed, as it is rare and large.
+    /// A GEMM that the engine refused or could not run. Boxed because it is rare and large.
     #[error(transparent)]
     Engine(Box<EngineFailure>),
-    /// A file or folder that could not be used.
+    /// An I/O error on a file or folder.
     #[error("{action} {path}")]
     Io {
         /// What was being done.
         action: &'static str,
-        /// To what.
+        /// The file or folder.
         path: PathBuf,
         /// Why it failed.
         source: io::Error,
     },
 }
 
-/// Which product failed, and what the engine said of it.
+/// Which GEMM failed, with the engine's error.
 #[derive(Debug, Error)]
-#[error("layer {layer}, {role} product")]
+#[error("layer {layer}, {role} GEMM")]
 pub struct EngineFailure {
     /// The layer.
     pub layer: String,
-    /// Which of its products.
+    /// The role of the GEMM in the layer.
     pub role: &'static str,
-    /// What the engine said.
+    /// The engine's error.
     pub source: flexmac_engine::EngineError,
 }
 
 impl NnError {
-    /// Wraps an I/O error with what was being done to which path.
+    /// Wraps an I/O error with the action and the path.
     pub(crate) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,

@@ -1,6 +1,6 @@
-//! The GEMMs of a training iteration, without running them: for cost models.
+//! Lists the GEMMs of a training iteration without running them, for cost models.
 //!
-//! `layer/affine.rs` makes them; `tests/cost` compares the two.
+//! `layer/affine.rs` runs these GEMMs; `tests/cost` checks that both agree.
 
 use flexmac_dps::Formats;
 use flexmac_fxp::Role;
@@ -8,26 +8,26 @@ use flexmac_fxp::Role;
 use crate::plan::NetPlan;
 use crate::spec::LayerSpec;
 
-/// The use of a tensor that an operand comes from.
+/// Which of a tensor's uses an operand is. Each use has its own format ([`Formats`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TensorUse {
-    /// An activation, or the copy of a weight.
+    /// An activation, or the copy of a weight that the array reads.
     Forward,
     /// A gradient with respect to an activation.
     Backward,
 }
 
-/// Where an operand comes from.
+/// The tensor that an operand comes from, and the use of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Source {
+pub struct OperandSource {
     /// Number of the tensor.
     pub tensor: usize,
-    /// Which of its formats.
+    /// Which use, and so which of its formats.
     pub tensor_use: TensorUse,
 }
 
-impl Source {
-    /// Its width under a tensor's formats.
+impl OperandSource {
+    /// The operand's width in bits, sign included, given the tensor's formats.
     pub fn bits(self, formats: &Formats) -> u32 {
         match self.tensor_use {
             TensorUse::Forward => formats.forward.bits(),
@@ -36,35 +36,48 @@ impl Source {
     }
 }
 
-/// A GEMM of every iteration.
+/// One GEMM of a layer, or one per group of a grouped convolution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerGemm {
-    /// The layer.
+    /// Name of the layer.
     pub layer: String,
-    /// Its number, layers without parameters included.
+    /// Number of the layer; layers without parameters count too.
     pub index: usize,
-    /// Which of its GEMMs.
+    /// Forward, input gradient or weight gradient.
     pub role: Role,
-    /// How often, with operands of their own: groups of a convolution.
+    /// Number of such GEMMs in an iteration, each with its own operands: the groups of a
+    /// convolution.
     pub count: usize,
-    /// M, K and N: A is (M, K), B is (K, N).
+    /// (M, K, N): A is (M, K), B is (K, N).
     pub shape: (usize, usize, usize),
-    /// What A is.
-    pub a: Source,
-    /// What B is.
-    pub b: Source,
+    /// Source of A.
+    pub a: OperandSource,
+    /// Source of B.
+    pub b: OperandSource,
 }
 
 impl LayerGemm {
-    /// Multiply-accumulates of an iteration.
+    /// Multiply-accumulates of all `count` GEMMs, in one iteration.
     pub fn macs(&self) -> u64 {
         let (m, k, n) = self.shape;
         (self.count * m * k * n) as u64
     }
 }
 
-/// The GEMMs of an iteration of `batch` images, layer by layer: forward, input gradient (where
-/// something before the layer learns), weight gradient.
+/// The GEMMs of a training iteration with `batch` images, layer by layer: forward, input gradient
+/// (unless no earlier layer has parameters), weight gradient.
+///
+/// ```
+/// use flexmac_nn::{NetPlan, NetSpec, gemms};
+///
+/// let plan = NetPlan::new(&NetSpec::mlp(), 64)?;
+/// let shapes: Vec<_> = gemms(&plan, 64).iter().map(|gemm| gemm.shape).collect();
+/// // ip1 forward, ip1 weight gradient; ip2 forward, input gradient, weight gradient.
+/// let ip1 = [(64, 784, 16), (16, 64, 784)];
+/// let ip2 = [(64, 16, 10), (64, 10, 16), (10, 64, 16)];
+/// assert_eq!(shapes, [&ip1[..], &ip2[..]].concat());
+/// # Ok::<(), flexmac_nn::NnError>(())
+/// ```
 pub fn gemms(plan: &NetPlan, batch: usize) -> Vec<LayerGemm> {
     let mut gemms = Vec::new();
     for (index, layer) in plan.layers().iter().enumerate() {
@@ -77,15 +90,17 @@ pub fn gemms(plan: &NetPlan, batch: usize) -> Vec<LayerGemm> {
             _ => continue,
         };
         let (m, n) = (batch * places, layer.output.channels / groups);
-        let input = Source { tensor: layer.input_tensor, tensor_use: TensorUse::Forward };
-        let weight = Source { tensor: layer.weight_tensor(), tensor_use: TensorUse::Forward };
-        let gradient = Source { tensor: layer.output_tensor, tensor_use: TensorUse::Backward };
+        let input = OperandSource { tensor: layer.input_tensor, tensor_use: TensorUse::Forward };
+        let weight =
+            OperandSource { tensor: layer.weight_tensor(), tensor_use: TensorUse::Forward };
+        let gradient =
+            OperandSource { tensor: layer.output_tensor, tensor_use: TensorUse::Backward };
         let mut add = |role, shape, a, b| {
             let layer = layer.spec.name().to_owned();
             gemms.push(LayerGemm { layer, index, role, count: groups, shape, a, b });
         };
         add(Role::Forward, (m, k, n), input, weight);
-        // Tensor 0 is the images: a layer that reads them has nothing before it that learns.
+        // Tensor 0 is the images: no layer before this one has parameters.
         if layer.input_tensor > 0 {
             add(Role::InputGradient, (m, n, k), gradient, weight);
         }

@@ -1,9 +1,10 @@
-//! Rounding on the host: parameters after the update, the input, gradients summed outside the array.
+//! Rounding on the host: updated parameters, input images, and gradients that the host sums.
 //!
-//! The random words of stochastic rounding come from the architecture's own streams. A tensor is cut
-//! into chunks of [`CHUNK`] elements, and the elements of a chunk are dealt out to [`STREAMS`]
-//! streams in turn: stream s of chunk c of tensor t is that of "column" STREAMS c + s of "tile" t of
-//! the path. So results do not depend on the number of threads, and streams step side by side.
+//! Stochastic rounding draws its random words from the same kind of streams as the array. A tensor
+//! is split into chunks of [`CHUNK`] elements; element i of a chunk uses stream i mod [`STREAMS`]
+//! of the chunk. Stream s of chunk c of tensor t is seeded as column `STREAMS c + s` of tile t
+//! would be ([`SeedPath::column_seed`]). So results do not depend on the number of threads, and all
+//! streams of a chunk advance together.
 
 use flexmac_fxp::{Counters, Format, Lfsr, Role, Rounding, SeedPath};
 use ndarray::Array2;
@@ -11,33 +12,34 @@ use rayon::prelude::*;
 
 use crate::element::Number;
 
-/// Elements that one core rounds at a time.
+/// Elements in a chunk, the unit of work of one thread.
 pub(crate) const CHUNK: usize = 4096;
 
-/// Streams of a chunk.
+/// Random streams of a chunk.
 const STREAMS: usize = 16;
 
-/// What is being rounded, where one tensor is rounded more than once on a path.
+/// Which stored array of a tensor is rounded. One iteration may round several, and each has random
+/// streams of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// The tensor itself.
     Value = 0,
     /// Its momentum.
     Momentum = 1,
-    /// The tensor, moved to a new format.
+    /// The tensor, converted to a new storage format.
     MovedValue = 2,
-    /// Its momentum, moved to a new format.
+    /// Its momentum, converted to a new storage format.
     MovedMomentum = 3,
-    /// The copy that enters the array.
+    /// The copy that the array reads.
     Copy = 4,
-    /// The gradient with respect to it.
+    /// The gradient with respect to the tensor.
     Gradient = 5,
 }
 
-/// One host-side rounding of one tensor.
+/// How the host rounds one tensor in one iteration: the mode, and the seed path of its streams.
 #[derive(Debug, Clone, Copy)]
 pub struct HostRounding {
-    /// How.
+    /// The rounding mode.
     pub rounding: Rounding,
     /// The run's seed.
     pub run: u64,
@@ -45,14 +47,15 @@ pub struct HostRounding {
     pub iteration: u64,
     /// Number of the layer.
     pub layer: u64,
-    /// What the rounding is for.
+    /// The purpose of the rounding.
     pub role: Role,
     /// Number of the tensor.
     pub tensor: usize,
 }
 
 impl HostRounding {
-    /// The streams of `count` elements, chunk `chunk` of `part`; none unless rounding is stochastic.
+    /// One random stream for each of the `count` elements of chunk `chunk` of `part`. Empty unless
+    /// rounding is stochastic.
     pub fn streams(&self, part: Part, chunk: usize, count: usize) -> Vec<Lfsr> {
         if self.rounding != Rounding::Stochastic {
             return Vec::new();
@@ -63,7 +66,7 @@ impl HostRounding {
             layer: self.layer,
             role: self.role,
         };
-        // Streams number fewer than 2^40, parts are above them.
+        // There are fewer than 2^40 streams; the part is in the bits above.
         let first = (part as u64) << 40 | (chunk * STREAMS) as u64;
         let seed = |stream| Lfsr::new(path.column_seed(self.tensor as u64, first + stream as u64));
         let mut streams: Vec<_> = (0..STREAMS).map(seed).collect();
@@ -73,8 +76,11 @@ impl HostRounding {
         streams
     }
 
-    /// Makes targets from sources, chunk by chunk: `round` is given a chunk of sources, their streams
-    /// and where the targets go.
+    /// Computes `targets` from `sources`, chunk by chunk and in parallel: `round` takes the sources
+    /// of a chunk, their streams and the targets to fill.
+    ///
+    /// # Panics
+    /// If sources and targets differ in number.
     pub fn map<S: Sync, T: Number>(
         &self,
         part: Part,
@@ -85,13 +91,13 @@ impl HostRounding {
         assert_eq!(sources.len(), targets.len(), "one target for each source");
         let chunks = targets.par_chunks_mut(CHUNK).zip(sources.par_chunks(CHUNK)).enumerate();
         merge(chunks.map(|(chunk, (targets, sources))| {
-            // A float run has no use for random words.
+            // Float training does not round, so it needs no random words.
             let count = if T::FIXED { sources.len() } else { 0 };
             round(sources, &self.streams(part, chunk, count), targets)
         }))
     }
 
-    /// Rounds real numbers, row by row, to a format.
+    /// Rounds real numbers, given row by row, to `format`.
     pub fn quantize<T: Number>(
         &self,
         part: Part,
@@ -105,7 +111,7 @@ impl HostRounding {
         })
     }
 
-    /// Rounds sums whose last place is 2^-frac to a format.
+    /// Rounds sums in units of 2^-frac to `format`.
     pub fn round_sums<T: Number>(
         &self,
         part: Part,
@@ -119,7 +125,7 @@ impl HostRounding {
         })
     }
 
-    /// Moves elements from one format to another.
+    /// Converts elements from one format to another: `formats` is (from, to).
     pub fn convert<T: Number>(
         &self,
         part: Part,
@@ -134,7 +140,7 @@ impl HostRounding {
     }
 }
 
-/// Counters of all chunks.
+/// The sum of the chunks' counters.
 pub(crate) fn merge(parts: impl ParallelIterator<Item = Counters>) -> Counters {
     parts.reduce(Counters::default, |mut total, part| {
         total.merge(&part);
@@ -164,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_do_not_matter_but_the_mode_does() {
+    fn the_result_depends_on_the_mode_not_on_threads() {
         for rounding in Rounding::ALL {
             assert_eq!(round(1, rounding), round(3, rounding));
         }

@@ -1,23 +1,23 @@
-//! First values of the parameters.
+//! Initial values of the parameters.
 
 use flexmac_dps::FormatTable;
 use ndarray::Array2;
 
 use crate::random::{Purpose, SplitMix};
 
-/// What parameters are made from.
+/// What the initial parameters depend on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Initial<'a> {
     /// The run's seed.
     pub seed: u64,
-    /// The first formats.
+    /// The formats of the first iteration.
     pub formats: &'a FormatTable,
 }
 
 impl Initial<'_> {
-    /// Uniform on +-sqrt(3 / fan in), fan in the columns of the matrix: Caffe's `xavier` filler
-    /// (after Glorot and Bengio 2010). One stream per tensor, so a layer's weights do not depend on
-    /// the layers around it.
+    /// Uniform on +-sqrt(3 / fan-in), where the fan-in is the number of columns: Caffe's `xavier`
+    /// filler (`filler.hpp`, after Glorot and Bengio 2010). Each tensor has its own stream, so a
+    /// layer's weights do not depend on other layers.
     pub fn xavier(&self, tensor: usize, (rows, fan_in): (usize, usize)) -> Array2<f64> {
         let mut random = SplitMix::new(self.seed, Purpose::Weights, tensor as u64);
         let limit = (3.0 / fan_in as f64).sqrt();
@@ -36,7 +36,7 @@ mod tests {
         let largest = weights.iter().fold(0.0, |max: f64, w| max.max(w.abs()));
         assert!(largest < 0.1 && largest > 0.0999, "{largest}");
         let variance = weights.iter().map(|w| w * w).sum::<f64>() / weights.len() as f64;
-        // limit^2 / 3 = 1 / fan in.
+        // The variance is limit^2 / 3 = 1 / fan-in.
         assert!((variance * 300.0 - 1.0).abs() < 0.05, "{variance}");
     }
 }

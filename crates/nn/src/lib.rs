@@ -1,13 +1,13 @@
 //! Layers and networks: forward and backward passes, parameters, the loss.
 //!
-//! Everything is written once over [`Number`]: raw integers with a [`flexmac_fxp::Format`] on the
-//! fixed-point engines, `f32` on the float one. The three GEMMs of each layer (output, input gradient,
-//! weight gradient) go through [`flexmac_engine::Engine`]; all other arithmetic is done here, on the
-//! host, the same for every engine. So two engines that agree in their GEMMs train the same weights,
-//! bit for bit.
+//! All code is generic over [`Number`]: raw integers with a [`flexmac_fxp::Format`] for fixed-point
+//! engines, `f32` for the float engine. The three GEMMs of a layer (forward, input gradient, weight
+//! gradient) run on a [`flexmac_engine::Engine`]. All other arithmetic runs here on the host, and
+//! is the same for every engine. So two engines with equal GEMM results train the same weights, bit
+//! for bit.
 //!
-//! [`NetSpec`] describes a network, [`NetPlan`] checks it and numbers its tensors, [`Network`] runs it.
-//! This crate trains nothing by itself: `flexmac-train` does.
+//! [`NetSpec`] describes a network, [`NetPlan`] checks it and numbers its tensors, [`Network`] runs
+//! it. The training loop is in `flexmac-train`.
 //!
 //! ```
 //! use flexmac_nn::{NetPlan, NetSpec};
@@ -34,7 +34,7 @@ mod spec;
 
 pub use element::Number;
 pub use error::{EngineFailure, NnError};
-pub use gemms::{LayerGemm, Source, TensorUse, gemms};
+pub use gemms::{LayerGemm, OperandSource, TensorUse, gemms};
 pub use host::{HostRounding, Part};
 pub use layer::avg_pool::AvgPoolSpec;
 pub use layer::dropout::DropoutSpec;
@@ -48,3 +48,7 @@ pub use pass::{LOGITS_INTEGER_LENGTH, LayerId, Pass, Statistics, logits_format};
 pub use plan::{LayerPlan, NetPlan};
 pub use random::{Purpose, SplitMix};
 pub use spec::{LayerSpec, NetSpec, Shape};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

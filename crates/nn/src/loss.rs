@@ -1,20 +1,38 @@
-//! Softmax and cross-entropy, in double precision on the host for every engine.
+//! Softmax and cross-entropy loss, computed on the host in double precision for every engine.
 
 use flexmac_fxp::Format;
 use ndarray::Array2;
 
 use crate::element::Number;
 
-/// Loss of a batch and its gradient.
+/// The loss of a batch and its gradient.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loss {
-    /// Mean of -ln p(label).
+    /// Mean over the batch of -ln p(label).
     pub mean: f64,
-    /// (p - onehot) / batch, shape of the scores.
+    /// Gradient with respect to the scores: (p - onehot) / batch, of shape (batch, classes).
     pub gradient: Array2<f64>,
 }
 
-/// Mean cross-entropy of class scores (batch, classes) against labels.
+/// Mean cross-entropy of class scores against labels.
+///
+/// # Shapes
+/// `scores`: (batch, classes), in `format` if they are raw integers. `labels`: one per row.
+///
+/// # Panics
+/// If a label is not below the number of classes.
+///
+/// ```
+/// use flexmac_fxp::Format;
+/// use flexmac_nn::softmax_loss;
+/// use ndarray::array;
+///
+/// // f32 scores ignore the format.
+/// let loss = softmax_loss(&array![[0.0_f32, 0.0]], Format::new(32, 0)?, &[1]);
+/// assert_eq!(loss.mean, 2_f64.ln());
+/// assert_eq!(loss.gradient, array![[0.5, -0.5]]);
+/// # Ok::<(), flexmac_fxp::FxpError>(())
+/// ```
 pub fn softmax_loss<T: Number>(scores: &Array2<T>, format: Format, labels: &[u8]) -> Loss {
     let batch = labels.len() as f64;
     let unit = T::unit(format);
@@ -22,7 +40,7 @@ pub fn softmax_loss<T: Number>(scores: &Array2<T>, format: Format, labels: &[u8]
     let mut total = 0.0;
     for (mut row, label) in gradient.outer_iter_mut().zip(labels) {
         let label = usize::from(*label);
-        // The NaN of a diverged float run must reach the loss, so no max that drops it.
+        // `f64::max` would drop a NaN, which must reach the loss to show that training diverged.
         let largest = row.iter().copied().fold(f64::NEG_INFINITY, |a, b| if b > a { b } else { a });
         let of_label = row[label] - largest;
         row.mapv_inplace(|score| (score - largest).exp());
@@ -34,7 +52,7 @@ pub fn softmax_loss<T: Number>(scores: &Array2<T>, format: Format, labels: &[u8]
     Loss { mean: total / batch, gradient }
 }
 
-/// How many rows have their largest score at the label; of equal scores the first counts.
+/// Number of rows whose largest score is at the label. Of equal scores the first counts.
 pub fn correct<T: Number>(scores: &Array2<T>, labels: &[u8]) -> usize {
     let best = |row: ndarray::ArrayView1<'_, T>| {
         let mut best = 0;

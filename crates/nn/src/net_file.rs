@@ -1,7 +1,7 @@
-//! Networks from TOML: the shipped ones, and any file.
+//! Reads network descriptions from TOML: the shipped ones and any file.
 //!
-//! A file is read in two steps, the frame first and then layer by layer, so that an unknown key is
-//! reported with the layer it is in: deserializing the whole at once would name only the list.
+//! Layers are parsed one by one after the rest of the file, so that an error about an unknown key
+//! names the layer. Parsing everything at once would name only the list of layers.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use toml::Value;
 use crate::error::NnError;
 use crate::spec::{LayerSpec, NetSpec, Shape};
 
-/// Name and text of the networks in `nets/`.
+/// Name and text of each network in `nets/`.
 const SHIPPED: [(&str, &str); 6] = [
     ("lenet", include_str!("../nets/lenet.toml")),
     ("lenet-small", include_str!("../nets/lenet-small.toml")),
@@ -24,14 +24,14 @@ const SHIPPED: [(&str, &str); 6] = [
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Frame {
+struct NetFile {
     name: String,
     input: Shape,
     layers: Vec<Value>,
 }
 
 impl NetSpec {
-    /// Names of the networks shipped.
+    /// Names of the shipped networks.
     pub const NAMES: [&'static str; SHIPPED.len()] = {
         let mut names = [""; SHIPPED.len()];
         let mut index = 0;
@@ -42,10 +42,10 @@ impl NetSpec {
         names
     };
 
-    /// A shipped network.
+    /// The shipped network of this name.
     ///
     /// # Errors
-    /// [`NnError::NetworkName`] with the names there are.
+    /// [`NnError::NetworkName`], with the known names.
     pub fn by_name(name: &str) -> Result<Self, NnError> {
         match SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
             Some((_, text)) => Self::parse(text, name),
@@ -56,11 +56,11 @@ impl NetSpec {
         }
     }
 
-    /// What `--net` means: a shipped network's name, or a file that ends in `.toml`.
+    /// Loads a network: a file if `name` ends in `.toml`, else a shipped network.
     ///
     /// # Errors
-    /// [`NnError::NetworkName`]; [`NnError::Io`] for a file that cannot be read;
-    /// [`NnError::Layer`] naming the file, the layer, and what is wrong with its description.
+    /// [`NnError::NetworkName`] for an unknown name; [`NnError::Io`] for a file that cannot be
+    /// read; [`NnError::Layer`] for a malformed description, with the file and the layer.
     pub fn load(name: &str) -> Result<Self, NnError> {
         let path = Path::new(name);
         if path.extension().is_none_or(|extension| extension != "toml") {
@@ -70,7 +70,7 @@ impl NetSpec {
         Self::parse(&text, name)
     }
 
-    /// A network from the text of `source`.
+    /// Parses a description; `source` is its file or name in errors.
     fn parse(text: &str, source: &str) -> Result<Self, NnError> {
         let refuse = |layer: String, expected: &str, error: toml::de::Error| NnError::Layer {
             network: source.to_owned(),
@@ -79,7 +79,7 @@ impl NetSpec {
             found: error.to_string().trim().to_owned(),
         };
         let expected = "a network: name, input and a list of layers";
-        let frame: Frame =
+        let file: NetFile =
             toml::from_str(text).map_err(|error| refuse("list".to_owned(), expected, error))?;
         let layer = |(index, layer): (usize, Value)| {
             let name = match layer.get("name").and_then(Value::as_str) {
@@ -89,22 +89,23 @@ impl NetSpec {
             LayerSpec::deserialize(layer)
                 .map_err(|error| refuse(name, "a layer with the keys of its type", error))
         };
-        let layers = frame.layers.into_iter().enumerate().map(layer).collect::<Result<_, _>>()?;
-        Ok(Self { name: frame.name, input: frame.input, layers })
+        let layers = file.layers.into_iter().enumerate().map(layer).collect::<Result<_, _>>()?;
+        Ok(Self { name: file.name, input: file.input, layers })
     }
 
-    /// LeNet as Caffe ships it and as Na and Mukhopadhyay train it: 431,080 parameters.
+    /// LeNet as in Caffe's `lenet_train_test.prototxt`, which Na and Mukhopadhyay train too:
+    /// 431,080 parameters.
     pub fn lenet() -> Self {
         Self::by_name("lenet").expect(SOUND)
     }
 
-    /// One hidden layer of 16, for tests: 12,730 parameters.
+    /// A network with one hidden layer of 16 units, for tests: 12,730 parameters.
     pub fn mlp() -> Self {
         Self::by_name("mlp").expect(SOUND)
     }
 }
 
-const SOUND: &str = "every shipped network is parsed in a test";
+const SOUND: &str = "a test parses every shipped network";
 
 #[cfg(test)]
 mod tests {
@@ -125,7 +126,8 @@ mod tests {
 
     #[test]
     fn every_shipped_network_is_sound_and_of_its_known_size() {
-        // AlexNet's is Caffe's `bvlc_alexnet`, 60,965,224 with 1000 classes, less 980 of them.
+        // Caffe's `bvlc_alexnet` has 60,965,224 parameters for 1000 classes; this one has 20
+        // classes.
         let known = [431_080, 11_978, 12_730, 145_578, 60_965_224 - 980 * 4097, 1_289_332];
         for (name, size) in NetSpec::NAMES.into_iter().zip(known) {
             let spec = NetSpec::by_name(name).unwrap();

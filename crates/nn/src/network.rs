@@ -1,11 +1,11 @@
-//! The layers of a plan, run forward and backward.
+//! Builds the layers of a plan and runs them forward and backward.
 
 use ndarray::Array2;
 
 use crate::element::Number;
 use crate::error::NnError;
 use crate::init::Initial;
-use crate::layer::{Conv, GroupedConv, InnerProduct, Layer, Patches, Place};
+use crate::layer::{Conv, GroupedConv, InnerProduct, Layer, LayerContext, Patches};
 use crate::param::Param;
 use crate::pass::{LayerId, Pass};
 use crate::plan::{LayerPlan, NetPlan};
@@ -17,8 +17,8 @@ pub struct Network<T: Number> {
 }
 
 impl<T: Number> Network<T> {
-    /// The plan's network with fresh parameters, drawn from `seed` and stored in `formats`: the
-    /// same real numbers whatever the engine.
+    /// Builds the plan's network with initial parameters, drawn from `seed` and rounded to
+    /// `formats`. All engines start from the same real numbers.
     pub fn new(plan: &NetPlan, seed: u64, formats: &flexmac_dps::FormatTable) -> Self {
         let initial = Initial { seed, formats };
         let first = plan.layers().iter().position(|layer| layer.spec.has_parameters());
@@ -28,13 +28,13 @@ impl<T: Number> Network<T> {
         Self { layers: layers.collect() }
     }
 
-    /// Class scores of a batch.
+    /// Computes the class scores of a batch.
     ///
     /// # Shapes
     /// (batch, input length) to (batch, classes).
     ///
     /// # Errors
-    /// [`NnError::Engine`] when the engine refuses a product.
+    /// [`NnError::Engine`] when the engine refuses a GEMM.
     pub fn forward(
         &mut self,
         input: Array2<T>,
@@ -43,11 +43,14 @@ impl<T: Number> Network<T> {
         self.layers.iter_mut().try_fold(input, |values, layer| layer.forward(values, pass))
     }
 
-    /// Gradients of all parameters, from the gradient with respect to the class scores. Follows a
-    /// training `forward`.
+    /// Computes the gradients of all parameters, which keep them, from the gradient with respect to
+    /// the class scores. Call it after a `forward` with [`Pass::training`].
+    ///
+    /// # Shapes
+    /// `gradient`: (batch, classes).
     ///
     /// # Errors
-    /// [`NnError::Engine`] when the engine refuses a product.
+    /// [`NnError::Engine`] when the engine refuses a GEMM.
     pub fn backward(
         &mut self,
         mut gradient: Array2<T>,
@@ -73,7 +76,7 @@ impl<T: Number> Network<T> {
     }
 }
 
-/// One layer; `input_gradient` says whether a layer before it learns.
+/// Builds one layer; `input_gradient` says whether an earlier layer has parameters.
 fn build<T: Number>(
     index: usize,
     plan: &LayerPlan,
@@ -98,8 +101,8 @@ fn build<T: Number>(
         ref other => {
             let (tensor, input, output) = (plan.input_tensor, plan.input, plan.output);
             other
-                .build_host(Place { index, tensor, input, output })
-                .expect("a layer without products")
+                .build_host(LayerContext { index, tensor, input, output })
+                .expect("a layer without GEMMs")
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A trained tensor: stored values, momentum, gradient, and the copy that enters the array.
+//! A trainable tensor: stored values, momentum, gradient, and the copy that the array reads.
 
 use flexmac_dps::{Formats, TensorCounters};
 use flexmac_engine::Operand;
@@ -9,38 +9,38 @@ use rayon::prelude::*;
 use crate::element::Number;
 use crate::host::{CHUNK, HostRounding, Part, merge};
 
-/// The constants of one update.
+/// The constants of one update step (see [`Param::update`]).
 #[derive(Debug, Clone, Copy)]
 pub struct UpdateStep {
     /// Learning rate.
     pub rate: f64,
-    /// Momentum.
+    /// Momentum factor.
     pub momentum: f64,
-    /// Weight decay.
+    /// Weight decay factor.
     pub decay: f64,
 }
 
 /// A weight or a bias.
 #[derive(Debug, Clone)]
 pub struct Param<T> {
-    /// `conv1.weight`.
+    /// Name, for example `conv1.weight`.
     pub name: String,
-    /// Its tensor number.
+    /// Number of the tensor.
     pub tensor: usize,
-    /// Number of its layer.
+    /// Number of the layer.
     pub layer: usize,
-    /// The format of values and momentum.
+    /// The storage format, of values and momentum.
     format: Format,
     values: Array2<T>,
     momentum: Array2<T>,
-    /// Present when the array sees another format than the one stored.
+    /// What the array reads, if its format differs from the storage format.
     copy: Option<(Format, Array2<T>)>,
-    /// Real gradient, row by row; filled by the backward pass.
+    /// Gradient as real numbers, row by row; set by the backward pass.
     gradient: Vec<f64>,
 }
 
 impl<T: Number> Param<T> {
-    /// A parameter of the values given, rounded to nearest, with momentum zero.
+    /// A parameter with these values, rounded to nearest, and zero momentum.
     pub(crate) fn new(
         (name, tensor, layer): (String, usize, usize),
         values: &Array2<f64>,
@@ -67,7 +67,8 @@ impl<T: Number> Param<T> {
         &self.values
     }
 
-    /// The stored values, to be replaced by others of the same format (imported weights, tests).
+    /// The stored values, for replacing them by others of the same format (imported weights,
+    /// tests).
     pub fn values_mut(&mut self) -> ArrayViewMut2<'_, T> {
         self.copy = None;
         self.values.view_mut()
@@ -78,7 +79,7 @@ impl<T: Number> Param<T> {
         &self.momentum
     }
 
-    /// The format of both.
+    /// The storage format, of values and momentum.
     pub fn format(&self) -> Format {
         self.format
     }
@@ -88,13 +89,16 @@ impl<T: Number> Param<T> {
         &self.gradient
     }
 
-    /// Takes a gradient, row by row.
+    /// Sets the gradient, row by row.
     pub(crate) fn set_gradient(&mut self, gradient: Vec<f64>) {
         debug_assert_eq!(gradient.len(), self.values.len());
         self.gradient = gradient;
     }
 
-    /// Replaces everything stored, from a saved state. Shapes must agree.
+    /// Replaces format, values and momentum by those of a saved state.
+    ///
+    /// # Panics
+    /// If the number of elements differs.
     pub fn restore(&mut self, format: Format, values: Vec<T>, momentum: Vec<T>) {
         let array = |elements| {
             Array2::from_shape_vec(self.values.dim(), elements)
@@ -105,7 +109,7 @@ impl<T: Number> Param<T> {
         self.copy = None;
     }
 
-    /// The parameter as an operand of the array.
+    /// The parameter as an operand of a GEMM.
     pub(crate) fn operand(&self) -> Operand<'_, T> {
         let (format, values) = match &self.copy {
             Some((format, values)) => (*format, values),
@@ -114,9 +118,10 @@ impl<T: Number> Param<T> {
         Operand { values: values.view(), format }
     }
 
-    /// Follows the policy before an iteration: moves values and momentum to a new storage format,
-    /// and makes the copy for the array, rounded as `forward` says, where its format differs.
-    pub fn follow(
+    /// Applies the policy's formats before an iteration: converts values and momentum to the
+    /// storage format, and makes the copy that the array reads, with rounding mode `forward`. Does
+    /// nothing in a float run.
+    pub fn apply_formats(
         &mut self,
         formats: &Formats,
         host: &HostRounding,
@@ -141,15 +146,15 @@ impl<T: Number> Param<T> {
         counters.forward.merge(&rounded);
     }
 
-    /// Makes the copy for the array from the values as they now are, in the formats now in force,
-    /// and leaves what is stored alone: for an evaluation between two iterations.
-    pub fn show(&mut self, formats: &Formats, host: &HostRounding) {
+    /// Makes the copy that the array reads again, from the present values. Changes nothing that is
+    /// stored. For an evaluation between two iterations.
+    pub fn refresh_copy(&mut self, formats: &Formats, host: &HostRounding) {
         if T::FIXED {
             self.make_copy(formats.forward, host);
         }
     }
 
-    /// The copy for the array, where its format differs from the stored one.
+    /// Makes the copy that the array reads, if its format differs from the storage format.
     fn make_copy(&mut self, to: Format, host: &HostRounding) -> Counters {
         let from = self.format;
         if from == to {
@@ -165,8 +170,10 @@ impl<T: Number> Param<T> {
         counters
     }
 
-    /// v = momentum v + rate (g + decay w), w = w - v in double precision, then both are rounded
-    /// to the storage format.
+    /// Updates the parameter as Caffe's SGD solver does (`sgd_solver.cpp`), in double precision:
+    /// v = momentum v + rate (g + decay w), then w = w - v. Rounds v and w to the storage format.
+    ///
+    /// Returns the counters of both roundings.
     pub fn update(&mut self, step: &UpdateStep, host: &HostRounding) -> Counters {
         let format = self.format;
         let unit = T::unit(format);
@@ -197,12 +204,12 @@ impl<T: Number> Param<T> {
     }
 }
 
-/// The elements of an array made in row order.
+/// The elements of an array, row by row.
 fn elements<T>(array: &Array2<T>) -> &[T] {
     array.as_slice().expect("parameters are stored row by row")
 }
 
-/// The same, writable.
+/// The elements of an array, row by row and writable.
 fn elements_mut<T>(array: &mut Array2<T>) -> &mut [T] {
     array.as_slice_mut().expect("parameters are stored row by row")
 }

@@ -1,4 +1,4 @@
-//! What a forward or backward pass carries from layer to layer: engine, formats, counters.
+//! The context of a forward or backward pass: engine, formats, rounding, statistics.
 
 use flexmac_dps::{FormatTable, TensorCounters, TensorRole, TensorSpec};
 use flexmac_engine::{Engine, Gemm, Operand};
@@ -10,57 +10,57 @@ use crate::element::Number;
 use crate::error::{EngineFailure, NnError};
 use crate::host::HostRounding;
 
-/// Integer length of the class scores, which leave the array in 32 bits and are real from then on.
-/// Scores pass 2^12 only in runs that have diverged.
+/// Integer length of the class scores, which leave the array with 32 bits and are real numbers on
+/// the host. Scores exceed 2^12 only in runs that have diverged.
 pub const LOGITS_INTEGER_LENGTH: i32 = 12;
 
-/// What one pass counted.
+/// The statistics of one iteration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// By tensor number.
+    /// Overflow and error counters, by tensor number.
     pub tensors: Vec<TensorCounters>,
-    /// In the order they ran.
+    /// The GEMMs, in the order they ran.
     pub gemms: Vec<GemmRecord>,
 }
 
 impl Statistics {
-    /// Zero counts for `tensors` tensors.
+    /// Empty statistics for `tensors` tensors.
     pub fn new(tensors: usize) -> Self {
         Self { tensors: vec![TensorCounters::default(); tensors], gemms: Vec::new() }
     }
 }
 
-/// Where a layer stands in the network; names its products in streams, histories and errors.
+/// Number and name of a layer. Identifies its GEMMs in random streams, histories and errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerId {
-    /// Number of the layer, from 0, parameterless layers included.
+    /// Number of the layer, from 0; layers without parameters count too.
     pub index: usize,
-    /// Its name.
+    /// Name of the layer.
     pub name: String,
 }
 
 /// One pass through a network.
 pub struct Pass<'a, T: Number> {
-    /// Multiplies.
+    /// The engine that runs the GEMMs.
     pub engine: &'a mut dyn Engine<T>,
     /// The network's tensors.
     pub tensors: &'a [TensorSpec],
-    /// Their formats.
+    /// The tensors' formats.
     pub formats: &'a FormatTable,
-    /// How everything is rounded.
+    /// Rounding mode of GEMMs and of host rounding.
     pub rounding: Rounding,
     /// The run's seed.
     pub run: u64,
     /// The iteration.
     pub iteration: u64,
-    /// Whether layers keep what their backward step needs.
+    /// Whether layers keep what `backward` needs, and whether dropout is on.
     pub training: bool,
-    /// Counts.
+    /// Collects counters and GEMM records.
     pub statistics: &'a mut Statistics,
 }
 
 impl<T: Number> Pass<'_, T> {
-    /// The format in which a layer's product writes its output tensor.
+    /// The format of a layer's output tensor.
     pub(crate) fn output_format(&self, tensor: usize) -> Format {
         match self.tensors[tensor].role {
             TensorRole::Logits { .. } => logits_format(),
@@ -68,8 +68,8 @@ impl<T: Number> Pass<'_, T> {
         }
     }
 
-    /// Runs one product of a layer and records its statistics. The counters are returned too, for
-    /// the tensor they belong to; the result lies row by row.
+    /// Runs one GEMM of a layer and records its statistics. Returns the result, row by row, and its
+    /// counters, which the caller adds to a tensor.
     pub(crate) fn gemm<'a>(
         &mut self,
         id: &LayerId,
@@ -81,26 +81,26 @@ impl<T: Number> Pass<'_, T> {
         let seed =
             SeedPath { run: self.run, iteration: self.iteration, layer: id.index as u64, role };
         let rounding = self.rounding;
-        let product = Gemm { a, b, bias, out, rounding, seed, keep_sums: false };
-        let outcome = self.engine.gemm(&product).map_err(|source| {
+        let gemm = Gemm { a, b, bias, out, rounding, seed, keep_sums: false };
+        let result = self.engine.gemm(&gemm).map_err(|source| {
             let layer = id.name.clone();
             NnError::Engine(Box::new(EngineFailure { layer, role: role.name(), source }))
         })?;
-        let counters = outcome.stats.counters;
-        let values = if outcome.values.is_standard_layout() {
-            outcome.values
+        let counters = result.stats.counters;
+        let values = if result.values.is_standard_layout() {
+            result.values
         } else {
-            outcome.values.as_standard_layout().into_owned()
+            result.values.as_standard_layout().into_owned()
         };
         self.statistics.gemms.push(GemmRecord {
             layer: id.name.clone(),
             role,
-            stats: outcome.stats,
+            stats: result.stats,
         });
         Ok((values, counters))
     }
 
-    /// Host rounding of an activation or its gradient at a layer.
+    /// How the host rounds an activation, or its gradient, at layer number `layer`.
     pub fn host(&self, layer: usize, tensor: usize) -> HostRounding {
         HostRounding {
             rounding: self.rounding,
@@ -118,7 +118,7 @@ pub fn logits_format() -> Format {
     wide_format(LOGITS_INTEGER_LENGTH)
 }
 
-/// 32 bits of a given integer length.
+/// The 32-bit format of this integer length.
 pub(crate) fn wide_format(integer_length: i32) -> Format {
     Format::with_integer_length(flexmac_fxp::MAX_BITS, integer_length).expect("32 bits are legal")
 }

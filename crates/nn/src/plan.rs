@@ -1,4 +1,4 @@
-//! Shape inference: from a network description to layers with shapes and numbered tensors.
+//! Shape inference: checks a network description, computes the layers' shapes, numbers the tensors.
 
 use flexmac_dps::{TensorRole, TensorSpec};
 
@@ -6,35 +6,35 @@ use crate::error::NnError;
 use crate::layer::{Misfit, Window, at_least_one};
 use crate::spec::{LayerSpec, NetSpec, Shape};
 
-/// A layer with everything around it known.
+/// A layer with its shapes and tensors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerPlan {
-    /// The layer.
+    /// The description.
     pub spec: LayerSpec,
-    /// Shape of one image's input.
+    /// Shape of the input, per image.
     pub input: Shape,
-    /// Shape of one image's output.
+    /// Shape of the output, per image.
     pub output: Shape,
-    /// The tensor whose format the input is in.
+    /// The tensor that gives the input's format.
     pub input_tensor: usize,
-    /// The tensor whose format the output is in. Convolution and inner product own one;
-    /// all others hand the input's on, since they select or keep its range.
+    /// The tensor that gives the output's format. Convolution and inner product have their own; all
+    /// other layers use their input's, because they select values or keep their range.
     pub output_tensor: usize,
 }
 
 impl LayerPlan {
-    /// The weight's tensor, of layers that have parameters.
+    /// Number of the weight tensor, for layers with parameters.
     pub fn weight_tensor(&self) -> usize {
         self.output_tensor - 2
     }
 
-    /// The bias's tensor, of layers that have parameters.
+    /// Number of the bias tensor, for layers with parameters.
     pub fn bias_tensor(&self) -> usize {
         self.output_tensor - 1
     }
 }
 
-/// A checked network: layers with shapes, tensors with numbers.
+/// A checked network: layers with shapes, and numbered tensors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NetPlan {
     name: String,
@@ -44,29 +44,31 @@ pub struct NetPlan {
     tensors: Vec<TensorSpec>,
 }
 
-/// Largest number in a description, and most elements that a batch's patches or outputs at one layer,
-/// or one layer's weights, may have: 4 GiB of them. Beyond, the answer would be that memory is out.
+/// Largest number in a description. Also the most elements (4 GiB) of a batch's patches or outputs
+/// at one layer, and of a layer's weights: more is refused here instead of running out of memory
+/// later.
 pub(crate) const MOST_ELEMENTS: usize = 1 << 30;
 
 /// Most layers of a network.
 const MOST_LAYERS: usize = 4096;
 
-/// What [`is_name`] says yes to.
+/// The names that [`is_name`] accepts, in words.
 const NAME: &str = "a name of 1 to 100 letters, digits, '_', '-' and '.', not beginning with '.'";
 
-/// Whether a layer may be called so: files in the run's folder are.
+/// Whether a layer may have this name. Names become file names in the run folder.
 fn is_name(name: &str) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     (1..=100).contains(&name.len()) && name.chars().all(legal) && !name.starts_with('.')
 }
 
 impl NetPlan {
-    /// Checks a description and numbers its tensors: the input, then weight, bias and output of
-    /// each layer that has parameters. `batch` bounds the loss gradient.
+    /// Checks a description and numbers its tensors: 0 is the input, then follow weight, bias and
+    /// output of each layer with parameters. `batch`, the images per iteration, bounds the gradient
+    /// of the loss.
     ///
     /// # Errors
-    /// [`NnError::Layer`] naming the layer, what would fit and what is there, also where a batch of it
-    /// would have more than 2^30 elements; [`NnError::Setting`] for an empty batch.
+    /// [`NnError::Layer`] for a malformed layer, one that does not fit its input, or one with more
+    /// than 2^30 elements in a batch or in its weights; [`NnError::Setting`] for an empty batch.
     pub fn new(spec: &NetSpec, batch: usize) -> Result<Self, NnError> {
         if batch == 0 {
             let (expected, found) = ("of at least 1".to_owned(), "0".to_owned());
@@ -143,7 +145,7 @@ impl NetPlan {
         self.input
     }
 
-    /// Class scores of one image.
+    /// Number of class scores per image.
     pub fn classes(&self) -> usize {
         self.classes
     }
@@ -153,8 +155,9 @@ impl NetPlan {
         &self.layers
     }
 
-    /// Name and dimensions of each parameter as other programs see it: filters by row, column and
-    /// channel in of their group.
+    /// Name and shape of each parameter, as exported to other programs: (channels out, kernel rows,
+    /// kernel columns, channels in per group) for a convolution, (outputs, inputs) for an inner
+    /// product, (outputs) for a bias.
     pub fn parameter_shapes(&self) -> Vec<(String, Vec<usize>)> {
         let mut shapes = Vec::new();
         for layer in &self.layers {
@@ -172,18 +175,19 @@ impl NetPlan {
         shapes
     }
 
-    /// The tensors that carry formats, by number.
+    /// The tensors that have formats, by number.
     pub fn tensors(&self) -> &[TensorSpec] {
         &self.tensors
     }
 }
 
-/// The smallest IL with 1 / batch <= 2^IL.
+/// The smallest integer length IL with 1 / batch <= 2^IL, which bounds (p - onehot) / batch.
 fn gradient_integer_length(batch: usize) -> i32 {
     // At most 63.
     -(batch.ilog2() as i32)
 }
 
+/// Checks layers and names the network in errors.
 struct Check<'a> {
     network: &'a str,
 }
@@ -198,7 +202,7 @@ impl Check<'_> {
         }
     }
 
-    /// Refuses a product of more than [`MOST_ELEMENTS`].
+    /// Refuses an array of more than [`MOST_ELEMENTS`] elements; `factors` are its dimensions.
     fn elements<const N: usize>(
         &self,
         layer: &str,
@@ -213,7 +217,7 @@ impl Check<'_> {
         Err(self.refuse(layer, format!("{what} of at most {MOST_ELEMENTS} elements"), found))
     }
 
-    /// Refuses a layer whose matrices would be too large.
+    /// Refuses a layer whose matrices are too large.
     fn size(
         &self,
         layer: &LayerSpec,
@@ -244,7 +248,7 @@ impl Check<'_> {
             }
             LayerSpec::InnerProduct { outputs, .. } => at_least_one("outputs", outputs)
                 .map(|()| Shape { height: 1, width: 1, channels: outputs }),
-            ref other => other.host_output(input).expect("a layer without products"),
+            ref other => other.host_output(input).expect("a layer without GEMMs"),
         };
         fit.map_err(|misfit| self.refuse(layer.name(), misfit.expected, misfit.found))
     }
@@ -355,7 +359,7 @@ mod tests {
         );
     }
 
-    /// Each of these ended in a panic, or in an allocation that no machine has.
+    /// Each of these once caused a panic or an impossible allocation.
     #[test]
     fn sizes_beyond_memory_are_refused_before_memory_is_taken() {
         let refuse = |input: (usize, usize), layer: LayerSpec, batch: usize| {

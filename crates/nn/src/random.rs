@@ -1,17 +1,17 @@
-//! The host's random numbers: weights at the start, order of the images, synthetic data.
+//! The host's random numbers: initial weights, order of the images, crops, dropout, synthetic data.
 //!
-//! SplitMix64 (Steele, Lea, Flood 2014), written out here because runs must repeat bit for bit for
-//! years, which general random crates do not promise across versions. Rounding never uses it: that
-//! stream is the architecture's ([`flexmac_fxp::Lfsr`]).
+//! SplitMix64 (Steele, Lea, Flood 2014), implemented here because runs must repeat bit for bit for
+//! years; general random crates do not promise that across versions. Rounding never uses it: the
+//! array has its own streams ([`flexmac_fxp::Lfsr`]).
 
-/// A generator whose stream is a function of its seed alone.
+/// A generator whose stream depends only on its seed.
 #[derive(Debug, Clone)]
 pub struct SplitMix {
     state: u64,
 }
 
 impl SplitMix {
-    /// The stream for `purpose` number `index` of a run; distinct purposes must not share streams.
+    /// Stream number `index` for `purpose`, in a run with this seed.
     pub fn new(seed: u64, purpose: Purpose, index: u64) -> Self {
         let mut mixer = Self { state: seed };
         mixer.state = mixer.next().wrapping_add(purpose as u64);
@@ -20,7 +20,7 @@ impl SplitMix {
     }
 
     /// 64 random bits.
-    #[allow(clippy::should_implement_trait, reason = "an endless stream needs no Option")]
+    #[allow(clippy::should_implement_trait, reason = "the stream never ends")]
     pub fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;
@@ -29,33 +29,33 @@ impl SplitMix {
         z ^ (z >> 31)
     }
 
-    /// Uniform on [0, 1).
+    /// A number uniform on [0, 1).
     pub fn unit(&mut self) -> f64 {
-        // 53 bits, exact in a double.
+        // 53 bits are exact in a double.
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Uniform on 0..bound by multiplication; the bias is below bound / 2^64.
+    /// A number uniform on 0..bound, by multiplication; the bias is below bound / 2^64.
     pub fn below(&mut self, bound: usize) -> usize {
-        // The upper half of the product is below `bound`.
+        // The upper 64 bits of the product are below `bound`.
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
 }
 
-/// What a stream is for.
+/// The purpose of a stream. Different purposes have different streams.
 #[derive(Debug, Clone, Copy)]
 pub enum Purpose {
-    /// First weights, one stream per parameter.
+    /// Initial weights, one stream per parameter.
     Weights = 1,
     /// Order of the images, one stream per epoch.
     Order = 2,
     /// Synthetic images.
     Synthetic = 3,
-    /// Run seed of an evaluation's rounding streams, one per evaluation.
+    /// Seeds for the rounding streams of evaluations, one stream per evaluation.
     Evaluation = 4,
     /// Dropout masks, one stream per iteration and layer.
     Dropout = 5,
-    /// Where pictures are cut, one stream per iteration and picture.
+    /// Crops and mirroring of pictures, one stream per iteration and picture.
     Window = 6,
 }
 

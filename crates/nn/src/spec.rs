@@ -1,16 +1,17 @@
-//! Networks as data: a list of layers over an input shape.
+//! Network descriptions: an input shape and a list of layers.
 //!
-//! Every network is a [`NetSpec`], shipped ones too (`net_file.rs`); nothing in the code knows LeNet.
+//! Every network is a [`NetSpec`], also the shipped ones (`net_file.rs`). No code is specific to
+//! one network.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::element::Number;
-use crate::layer::{self, HostLayer, Layer, Misfit, Place};
+use crate::layer::{self, HostLayer, Layer, LayerContext, Misfit};
 
-/// Shape of one image or of one layer's output. Elements lie row by row, then column by column,
-/// then channel by channel (NHWC with the batch in front).
+/// Shape of an image or of a layer's output. Elements are in the order row, column, channel (NHWC
+/// with the batch in front).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
@@ -18,17 +19,17 @@ pub struct Shape {
     pub height: usize,
     /// Columns.
     pub width: usize,
-    /// Channels (features, for an inner product).
+    /// Channels; the outputs of an inner product.
     pub channels: usize,
 }
 
 impl Shape {
-    /// Elements in all.
+    /// Number of elements.
     pub fn len(self) -> usize {
         self.height * self.width * self.channels
     }
 
-    /// Whether there is no element.
+    /// Whether there are no elements.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
@@ -40,10 +41,11 @@ impl fmt::Display for Shape {
     }
 }
 
-/// The layers there are: those with products, and from the list below those that multiply nothing.
+/// Defines [`LayerSpec`]: the layers with GEMMs, and from the list below the host layers, which
+/// have none.
 macro_rules! layers {
     ($($(#[$doc:meta])* $variant:ident($spec:ty),)*) => {
-        /// One layer.
+        /// The description of one layer.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
         #[non_exhaustive]
@@ -52,25 +54,25 @@ macro_rules! layers {
             Conv {
                 /// The layer's name.
                 name: String,
-                /// Filters.
+                /// Number of filters.
                 channels_out: usize,
-                /// Rows and columns of a filter.
+                /// Height and width of a filter.
                 kernel: usize,
-                /// Step of the filter.
+                /// Distance between filter positions.
                 #[serde(default = "one")]
                 stride: usize,
-                /// Zeros added on each side.
+                /// Zeros added on each side of the input.
                 #[serde(default)]
                 padding: usize,
-                /// Parts into which the channels are cut; each part of the filters sees its own.
+                /// Groups of channels; each group of filters reads only its own input channels.
                 #[serde(default = "one")]
                 groups: usize,
             },
-            /// Inner product over all inputs, with a bias.
+            /// Inner product over all inputs (fully connected layer), with a bias.
             InnerProduct {
                 /// The layer's name.
                 name: String,
-                /// Features out.
+                /// Number of outputs.
                 outputs: usize,
             },
             $($(#[$doc])* $variant($spec),)*
@@ -85,7 +87,7 @@ macro_rules! layers {
                 }
             }
 
-            /// Shape of the output, of a layer that multiplies nothing.
+            /// Shape of the output of a host layer; `None` for a layer with GEMMs.
             pub(crate) fn host_output(&self, input: Shape) -> Option<Result<Shape, Misfit>> {
                 match self {
                     Self::Conv { .. } | Self::InnerProduct { .. } => None,
@@ -93,18 +95,21 @@ macro_rules! layers {
                 }
             }
 
-            /// The layer at its place, if it multiplies nothing.
-            pub(crate) fn build_host<T: Number>(&self, place: Place) -> Option<Box<dyn Layer<T>>> {
+            /// Builds a host layer; `None` for a layer with GEMMs.
+            pub(crate) fn build_host<T: Number>(
+                &self,
+                context: LayerContext,
+            ) -> Option<Box<dyn Layer<T>>> {
                 match self {
                     Self::Conv { .. } | Self::InnerProduct { .. } => None,
-                    $(Self::$variant(layer) => Some(layer.build(place)),)*
+                    $(Self::$variant(layer) => Some(layer.build(context)),)*
                 }
             }
         }
     };
 }
 
-// In a file, a variant's name is written in lower case with dashes.
+// In TOML a variant's name is in lower case with dashes.
 layers! {
     /// Maximum over square windows.
     MaxPool(layer::max_pool::MaxPoolSpec),
@@ -114,7 +119,7 @@ layers! {
     Lrn(layer::lrn::LrnSpec),
     /// Dropout.
     Dropout(layer::dropout::DropoutSpec),
-    /// max(x, 0).
+    /// Rectified linear unit, max(x, 0).
     Relu(layer::relu::ReluSpec),
 }
 
@@ -123,13 +128,13 @@ fn one() -> usize {
 }
 
 impl LayerSpec {
-    /// Whether the layer multiplies: it has a weight, a bias, and an output with its own format.
+    /// Whether the layer has GEMMs: then it has a weight, a bias, and an output tensor of its own.
     pub fn has_parameters(&self) -> bool {
         matches!(self, Self::Conv { .. } | Self::InnerProduct { .. })
     }
 }
 
-/// A network.
+/// The description of a network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetSpec {
@@ -137,7 +142,7 @@ pub struct NetSpec {
     pub name: String,
     /// Shape of one image.
     pub input: Shape,
-    /// The layers, first to last; the last output is the class scores.
+    /// The layers, first to last; the output of the last one is the class scores.
     pub layers: Vec<LayerSpec>,
 }
 

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use flexmac_array::{ArrayConfig, Schedule, Style};
 use flexmac_cosim::{Activity, CheckedEngine};
 use flexmac_engine::{Engine, Gemm, Operand, Stats};
-use flexmac_fxp::{Format, Rounding, SeedPath};
+use flexmac_fxp::{Format, Role, Rounding, SeedPath};
+use flexmac_record::{OperandRole, SampledGemm};
 use ndarray::Array2;
-use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::operands::{Sample, format, quantize};
@@ -53,73 +53,17 @@ impl fmt::Display for Mode {
     }
 }
 
-/// What a product is to training; forward products of sparse activations stand apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// A layer's output.
-    Forward,
-    /// The same, where at least 30 % of the activations are zeros: behind a ReLU, or dark
-    /// pixels.
-    ForwardSparse,
-    /// The gradient with respect to the layer's input.
-    InputGradient,
-    /// The gradient with respect to the layer's weights.
-    WeightGradient,
-    /// Operands from files.
-    Given,
-}
-
-/// Zeros that make activations sparse.
+/// Share of zeros from which activations count as sparse.
 const SPARSE: f64 = 0.3;
 
-impl Role {
-    /// All roles, in the order of reports.
-    pub const ALL: [Self; 5] = [
-        Self::Forward,
-        Self::ForwardSparse,
-        Self::InputGradient,
-        Self::WeightGradient,
-        Self::Given,
-    ];
-
-    /// The role of a recorded product.
-    pub fn of(sample: &Sample) -> Self {
-        match sample.role {
-            flexmac_fxp::Role::InputGradient => Self::InputGradient,
-            flexmac_fxp::Role::WeightGradient => Self::WeightGradient,
-            _ if sample.zeros[0] >= SPARSE => Self::ForwardSparse,
-            _ => Self::Forward,
-        }
+/// The role that a recorded GEMM is measured under.
+pub fn role_of(sample: &Sample) -> OperandRole {
+    match sample.role {
+        Role::InputGradient => OperandRole::InputGradient,
+        Role::WeightGradient => OperandRole::WeightGradient,
+        _ if sample.zeros[0] >= SPARSE => OperandRole::ForwardSparse,
+        _ => OperandRole::Forward,
     }
-
-    /// Its name in tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Forward => "forward",
-            Self::ForwardSparse => "forward sparse",
-            Self::InputGradient => "input gradient",
-            Self::WeightGradient => "weight gradient",
-            Self::Given => "given",
-        }
-    }
-}
-
-/// What was run of one product.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Sampled {
-    /// Number of the layer.
-    pub layer: u64,
-    /// M, K and N of the whole product.
-    pub shape: [usize; 3],
-    /// M, K and N of the part that was run.
-    pub part: [usize; 3],
-    /// Share of zeros in the whole operands.
-    pub zeros: [f64; 2],
-    /// Cycles run.
-    pub cycles: u64,
-    /// Tiles whose every result, counter and cycle agreed with the reference.
-    pub tiles_checked: u64,
 }
 
 /// A mode and role, run.
@@ -128,9 +72,9 @@ pub struct Run {
     /// Operand widths.
     pub mode: Mode,
     /// What the products are.
-    pub role: Role,
+    pub role: OperandRole,
     /// The products.
-    pub samples: Vec<Sampled>,
+    pub samples: Vec<SampledGemm>,
     /// Toggles per cycle and share of ones of each net, products weighted by their size.
     pub activity: Vec<(f64, f64)>,
     /// Cycles, cycles that compute, multiply-accumulates, and these times passes: sums over the
@@ -154,7 +98,7 @@ pub fn simulate(
     engine: &mut CheckedEngine,
     config: &ArrayConfig,
     mode: Mode,
-    role: Role,
+    role: OperandRole,
     samples: &[&Sample],
 ) -> Result<Run, Error> {
     let mut run = Run {
@@ -184,7 +128,7 @@ pub fn simulate(
         run.drained += weight * captured_rows(config, mode, sample) as f64;
         run.macs += weight * stats.macs as f64;
         run.mac_passes += weight * stats.mac_passes as f64;
-        run.samples.push(Sampled {
+        run.samples.push(SampledGemm {
             layer: sample.layer,
             shape: sample.shape,
             part: [sample.a.nrows(), sample.a.ncols(), sample.b.ncols()],

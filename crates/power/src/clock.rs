@@ -7,34 +7,11 @@
 //! flip-flops at a clock edge is in the cells' internal energy already. Buffers behind a clock gate
 //! are the gate's (`gated.rs`).
 
+use flexmac_record::ClockTree;
 use flexmac_synth::liberty::Library;
 use flexmac_synth::netlist::{FlatNetlist, Signal};
-use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-
-/// The clock tree of a netlist.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ClockTree {
-    /// Cell pins on the clock net.
-    pub pins: usize,
-    /// Their capacitance.
-    pub pins_ff: f64,
-    /// The buffer.
-    pub buffer: String,
-    /// Pins or buffers to a buffer.
-    pub fanout: usize,
-    /// Buffers that drive pins.
-    pub leaves: usize,
-    /// Buffers that drive buffers.
-    pub branches: usize,
-    /// Energy of a cycle in a buffer that drives pins.
-    pub leaf_pj: f64,
-    /// Energy of a cycle in a buffer that drives buffers.
-    pub branch_pj: f64,
-    /// Energy of a cycle in all of them.
-    pub cycle_pj: f64,
-}
 
 /// A tree whose buffers' energy is not known yet, and the loads to measure it with.
 pub(crate) struct Plan {

@@ -18,7 +18,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A folder that is no finished synthesis of the whole core on a cell library.
-    #[error("{}: expected a finished `flexmac synth` of {expected}, found {found}", path.display())]
+    #[error("{}: expected a finished synthesis of {expected}, found {found}", path.display())]
     Netlist {
         /// The folder or file.
         path: PathBuf,
@@ -27,6 +27,9 @@ pub enum Error {
         /// What was there.
         found: String,
     },
+    /// The report of the synthesis cannot be read.
+    #[error(transparent)]
+    Record(#[from] flexmac_record::RecordError),
     /// A netlist whose hierarchy is broken.
     #[error("{}", path.display())]
     Hierarchy {
@@ -51,6 +54,16 @@ pub enum Error {
     /// The cell library lacks something the measurement needs.
     #[error("library {library}: expected {expected}, found none")]
     Library {
+        /// The library.
+        library: String,
+        /// What is missing.
+        expected: &'static str,
+    },
+    /// The cell library lacks something that the energy of operand memory is scaled by.
+    #[error(
+        "library {library}: expected {expected} to scale the energy of operand memory by, found none"
+    )]
+    MemoryScaling {
         /// The library.
         library: String,
         /// What is missing.

@@ -14,22 +14,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use flexmac_record::ClockGates;
 use flexmac_synth::liberty::{Cell, Library};
 use flexmac_synth::netlist::{FlatNetlist, Signal};
-use serde::{Deserialize, Serialize};
 
 use crate::clock::buffers;
-
-/// Clock gates of a netlist.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClockGates {
-    /// Gates.
-    pub gates: usize,
-    /// Flip-flops and latches behind them.
-    pub gated: usize,
-    /// Those that no gate holds back.
-    pub always: usize,
-}
 
 /// Gates, and what is behind them.
 pub(crate) struct Gated {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use flexmac_array::ArrayConfig;
 use flexmac_fileio::bounded;
+use flexmac_record::{RecordFile, SynthReport};
 use flexmac_rtlgen::{SourceFile, TOP};
-use flexmac_synth::SynthReport;
 use flexmac_synth::liberty::Library;
 use flexmac_synth::netlist::{FlatNetlist, Netlist, Probes};
 
@@ -33,17 +33,11 @@ impl Gates {
     /// is no longer the one used; a netlist that does not read.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let report_path = folder.join("report.json");
-        let text =
-            bounded::text(&report_path, bounded::TEXT).map_err(io_error("read", &report_path))?;
-        let expected = || format!("{TOP} on a cell library");
-        let report: SynthReport = serde_json::from_str(&text).map_err(|error| Error::Netlist {
-            path: report_path.clone(),
-            expected: expected(),
-            found: error.to_string(),
-        })?;
+        let report = SynthReport::read(&report_path)?;
         let Some(used) = report.library.as_ref().filter(|_| report.top == TOP) else {
             let found = format!("{} on target {}", report.top, report.target);
-            return Err(Error::Netlist { path: report_path, expected: expected(), found });
+            let expected = format!("{TOP} on a cell library");
+            return Err(Error::Netlist { path: report_path, expected, found });
         };
         let (library, library_text) = flexmac_synth::read_library(Path::new(&used.path))?;
         let found = flexmac_synth::sha256(&library_text);

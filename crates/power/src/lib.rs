@@ -14,16 +14,11 @@ mod gates;
 mod memory;
 mod operands;
 mod readings;
-mod report;
 mod sta;
 
-pub use cases::{Mode, ModeError, Role, Run, Sampled, simulate};
-pub use clock::ClockTree;
+pub use cases::{Mode, ModeError, Run, role_of, simulate};
 pub use error::Error;
-pub use gated::ClockGates;
 pub use gates::Gates;
-pub use memory::{Memory, MemorySource};
 pub use operands::{Recorder, Sample, SampleSize};
 pub use readings::{Log, Watts, cell_powers};
-pub use report::{Case, Energy, Estimate, Part, PowerReport};
 pub use sta::{Settings, measure};

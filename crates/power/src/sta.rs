@@ -6,7 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use flexmac_fileio::{atomic, bounded};
+use flexmac_fileio::bounded;
+use flexmac_record::{
+    DefaultActivityEstimate, Energy, PowerCase, PowerPart, PowerReport, RecordFile, Schema,
+};
 use flexmac_synth::liberty::Library;
 use flexmac_synth::netlist::{FlatNetlist, PortDirection, Signal};
 use flexmac_synth::yosys::{fill, source_name};
@@ -16,9 +19,8 @@ use crate::clock;
 use crate::error::{Error, io_error};
 use crate::gated::{Gated, GatedTree};
 use crate::gates::Gates;
-use crate::memory::Memory;
+use crate::memory;
 use crate::readings::{Log, Watts, cell_powers};
-use crate::report::{Case, Energy, Estimate, Part, PowerReport};
 
 const POWER: &str = include_str!("../scripts/power.tcl");
 const ESTIMATE: &str = include_str!("../scripts/estimate.tcl");
@@ -87,7 +89,7 @@ pub fn measure(
     let period = format!("{period_ps}");
 
     // Loads and the memory first: what a library lacks shows before minutes of work.
-    let memory = Memory::new(library, settings.memory_bits, settings.memory_pj_per_bit)?;
+    let memory = memory::model(library, settings.memory_bits, settings.memory_pj_per_bit)?;
     let plan = clock::plan(&gates.netlist, library, clock, settings.clock_fanout)?;
     let stimulus = Stimulus::new(&gates.netlist, library, clock)
         .ok_or_else(|| missing("a flip-flop of clock and data to stand where inputs were"))?;
@@ -181,6 +183,7 @@ pub fn measure(
     }
     let tools = gates.report.tools.clone();
     let report = PowerReport {
+        schema: Schema::CURRENT,
         config: settings.config.clone(),
         netlist: gates.folder.display().to_string(),
         library: gates.report.library.clone().expect("Gates::read checked it"),
@@ -194,12 +197,8 @@ pub fn measure(
         estimate,
         cases: measured,
     };
-    let mut text = serde_json::to_string_pretty(&report)
-        .map_err(std::io::Error::other)
-        .map_err(io_error("serialise", out.join("power.json")))?;
-    text.push('\n');
-    let target = out.join("power.json");
-    atomic::write(&target, text).map_err(io_error("write", target))?;
+    let path = out.join("power.json");
+    report.write(&path).map_err(io_error("write", path))?;
     Ok(report)
 }
 
@@ -216,7 +215,7 @@ fn estimate(
     period: &str,
     conditions: &str,
     timeout: Duration,
-) -> Result<Option<Estimate>, Error> {
+) -> Result<Option<DefaultActivityEstimate>, Error> {
     let from = gates.folder.join("netlist_sta.v");
     let text = fs::read(&from).map_err(io_error("read", &from))?;
     write("netlist_sta.v", &text)?;
@@ -235,7 +234,7 @@ fn estimate(
     let period_ps: f64 = period.parse().unwrap_or(f64::NAN);
     let cells = energy(&[numbers[0], numbers[1], numbers[2]], period_ps);
     if cells.internal_pj > 0.0 {
-        return Ok(Some(Estimate { cells, still_cells: numbers[3] as usize }));
+        return Ok(Some(DefaultActivityEstimate { cells, still_cells: numbers[3] as usize }));
     }
     Err(Error::Implausible {
         what: "internal power of OpenSTA's estimate".to_owned(),
@@ -357,8 +356,8 @@ fn case(
     run: &Run,
     cells: &[Watts],
     period_ps: f64,
-    complete: impl FnOnce(&mut Case),
-) -> Case {
+    complete: impl FnOnce(&mut PowerCase),
+) -> PowerCase {
     let netlist = &gates.netlist;
     let per_pass = run.cycles / run.compute_cycles;
     let homes = Homes::new(netlist);
@@ -388,7 +387,7 @@ fn case(
     let mut total = sequential;
     total.add(&combinational);
     let list = |energies: BTreeMap<&str, (Energy, u64)>, count: &dyn Fn(&str) -> u64| {
-        let part = |(name, (energy, clock_pins)): (&str, (Energy, u64))| Part {
+        let part = |(name, (energy, clock_pins)): (&str, (Energy, u64))| PowerPart {
             name: name.to_owned(),
             instances: count(name),
             clock_pins,
@@ -400,7 +399,7 @@ fn case(
         netlist.instances.iter().filter(|i| source_name(&i.module) == wanted).count() as u64
     };
     let clocked = run.activity.len().max(1) as f64;
-    let mut case = Case {
+    let mut case = PowerCase {
         mode: run.mode.to_string(),
         role: run.role,
         samples: run.samples.clone(),

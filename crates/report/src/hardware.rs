@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use flexmac_array::{ArrayConfig, parameters};
-use flexmac_synth::SynthReport;
+use flexmac_array::{ArrayConfig, PARAMETERS};
+use flexmac_record::{RecordFile, SynthReport};
 use serde::Serialize;
 
 use crate::error::ReportError;
 use crate::number::group;
-use crate::run::JsonFile;
 
 /// What is known of the hardware; sections of the page, each where it is given.
 #[derive(Debug, Clone, Default)]
@@ -37,10 +36,10 @@ impl Fact {
 /// Reads a synthesis report; `path` is the file or its folder.
 ///
 /// # Errors
-/// [`ReportError::Io`], [`ReportError::Parse`].
+/// [`ReportError::Record`].
 pub fn read_synth(path: &Path) -> Result<SynthReport, ReportError> {
     let file = if path.is_dir() { path.join("report.json") } else { path.to_owned() };
-    JsonFile::read(file)?.parse()
+    Ok(SynthReport::read(&file)?)
 }
 
 /// Reads the configuration of a generated design.
@@ -54,20 +53,11 @@ pub fn read_design(path: &Path) -> Result<ArrayConfig, ReportError> {
 
 /// The design's parameters.
 pub(crate) fn design_facts(config: &ArrayConfig) -> Vec<Fact> {
-    let values = serde_json::to_value(config.spec()).unwrap_or_default();
-    let fact = |parameter: flexmac_array::Parameter| {
-        let value = match values.get(parameter.name) {
-            Some(serde_json::Value::String(text)) => text.clone(),
-            Some(serde_json::Value::Array(items)) => {
-                let words: Vec<_> = items.iter().filter_map(serde_json::Value::as_str).collect();
-                words.join(", ")
-            }
-            Some(value) => value.to_string(),
-            None => String::new(),
-        };
+    let fact = |parameter: &flexmac_array::Parameter| {
+        let value = (parameter.get)(config.spec()).to_string().replace(',', ", ");
         Fact::new(parameter.name, value, parameter.meaning)
     };
-    parameters().into_iter().map(fact).collect()
+    PARAMETERS.iter().map(fact).collect()
 }
 
 /// What synthesis measured.

@@ -1,36 +1,21 @@
 //! A run's iterations, read from `history.jsonl` into columns.
 //!
-//! Only what the page shows is read, with types of this crate: fields that `flexmac train` adds
-//! later do not make earlier reports fail, and a long history costs columns, not whole records:
-//! what seldom changes is kept as its changes ([`Track`]).
-//! Reading `flexmac_record::IterationRecord` instead would tie each page to one version of the trainer.
+//! A long history costs columns, not whole records: what seldom changes is kept as its changes ([`Track`]).
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 use flexmac_array::Cycles;
-use flexmac_fileio::bounded;
+use flexmac_engine::Stats;
 use flexmac_fxp::Role;
-use serde::{Deserialize, Serialize};
+use flexmac_record::{GemmRecord, HistoryReader, IterationRecord, Widths};
+use serde::Serialize;
 
 use crate::error::ReportError;
-use crate::tensors::{TensorLine, TensorTrack};
+use crate::tensors::TensorTrack;
 use crate::track::Track;
 
-/// Widest operand by use, in bits, sign included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Widths {
-    /// Activations, and parameters as operands.
-    pub forward: u32,
-    /// Gradients with respect to activations and class scores.
-    pub backward: u32,
-    /// Stored parameters and momentum.
-    pub update: u32,
-}
-
 /// What products cost on the array.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Cost {
     /// Multiply-accumulates.
     pub macs: u64,
@@ -42,6 +27,13 @@ pub struct Cost {
     pub tiles_checked: u64,
     /// Cycles on the array; all zero on the float engine.
     pub cycles: Cycles,
+}
+
+impl From<Stats> for Cost {
+    fn from(stats: Stats) -> Self {
+        let Stats { macs, mac_passes, tiles, tiles_checked, cycles, .. } = stats;
+        Self { macs, mac_passes, tiles, tiles_checked, cycles }
+    }
 }
 
 impl Cost {
@@ -109,61 +101,24 @@ pub struct History {
     pub total: Cost,
 }
 
-#[derive(Debug, Deserialize)]
-struct Line {
-    iteration: u64,
-    loss: f64,
-    smoothed_loss: f64,
-    rate: f64,
-    phase: String,
-    widths: Option<Widths>,
-    overflows: u64,
-    total: Cost,
-    tensors: Vec<TensorLine>,
-    gemms: Vec<GemmLine>,
-    accuracy: Option<f64>,
-}
-
-#[derive(Debug, Deserialize)]
-struct GemmLine {
-    layer: String,
-    role: Role,
-    stats: Cost,
-}
-
 impl History {
     /// Reads a history. With `unfinished`, a last line that was cut short is left out.
     ///
     /// # Errors
     /// [`ReportError`] naming the file and the line.
     pub(crate) fn read(path: &Path, unfinished: bool) -> Result<Self, ReportError> {
-        let mut file =
-            File::open(path).map(BufReader::new).map_err(ReportError::io("read", path))?;
-        let (mut history, mut text) = (Self::default(), Vec::new());
-        for number in 1.. {
-            let more =
-                bounded::next_line(&mut file, &mut text).map_err(ReportError::io("read", path))?;
-            if !more || (unfinished && text.last() != Some(&b'\n')) {
-                break;
-            }
-            let line: Line = serde_json::from_slice(&text)
-                .map_err(|error| ReportError::parse(path, number, &error))?;
-            let refuse = |(expected, found)| ReportError::value(path, number, expected, found);
-            history.push(line).map_err(refuse)?;
-        }
-        if history.iteration.is_empty() {
-            return Err(ReportError::Empty { path: path.to_owned() });
+        let mut history = Self::default();
+        let mut lines = HistoryReader::open(path, unfinished)?;
+        while let Some(line) = lines.next().transpose()? {
+            let pushed = history.push(line);
+            pushed.map_err(|(expected, found)| lines.refuse(expected, found))?;
         }
         Ok(history)
     }
 
     /// Takes in an iteration, or says what was expected and what found.
-    fn push(&mut self, line: Line) -> Result<(), (String, String)> {
-        let Line { iteration, accuracy, .. } = line;
-        let next = self.iteration.last().map_or(0, |last| last + 1);
-        if iteration != next {
-            return Err((format!("iteration {next}"), iteration.to_string()));
-        }
+    fn push(&mut self, line: IterationRecord) -> Result<(), (String, String)> {
+        let IterationRecord { iteration, accuracy, .. } = line;
         if let Some(found) = accuracy.filter(|accuracy| !(0.0..=1.0).contains(accuracy)) {
             return Err(("an accuracy from 0 to 1".to_owned(), found.to_string()));
         }
@@ -181,22 +136,21 @@ impl History {
         }
         let too_large = || ("counts whose sum fits 64 bits".to_owned(), "larger ones".to_owned());
         for gemm in line.gemms {
-            let same =
-                |product: &&mut Product| product.role == gemm.role && product.layer == gemm.layer;
+            let GemmRecord { layer, role, stats } = gemm;
+            let same = |product: &&mut Product| product.role == role && product.layer == layer;
             if let Some(product) = self.products.iter_mut().find(same) {
-                product.cost = product.cost.checked_add(gemm.stats).ok_or_else(too_large)?;
+                product.cost = product.cost.checked_add(stats.into()).ok_or_else(too_large)?;
             } else {
-                let GemmLine { layer, role, stats } = gemm;
-                self.products.push(Product { layer, role, cost: stats });
+                self.products.push(Product { layer, role, cost: stats.into() });
             }
         }
-        self.total = self.total.checked_add(line.total).ok_or_else(too_large)?;
+        self.total = self.total.checked_add(line.total.into()).ok_or_else(too_large)?;
         self.iteration.push(iteration);
         self.loss.push(line.loss);
         self.smoothed_loss.push(line.smoothed_loss);
         self.rate.push(line.rate);
         self.overflows.push(line.overflows);
-        self.cost.push(iteration, line.total);
+        self.cost.push(iteration, line.total.into());
         self.accuracy.extend(accuracy.map(|accuracy| (iteration, accuracy)));
         self.phase.push(iteration, line.phase);
         self.widths.push(iteration, line.widths);

@@ -1,10 +1,10 @@
 //! Drawings that lay several runs over each other.
 
 use crate::chart::{Axis, Curves, Series, Side, Ticks};
-use crate::history::Widths;
 use crate::plots::{Plot, accuracy_series, ends, points, stairs};
 use crate::run::Run;
 use crate::theme;
+use flexmac_record::Widths;
 
 /// Drawings of all runs together.
 pub fn overlay_plots(runs: &[Run]) -> Vec<Plot> {

@@ -6,13 +6,14 @@ use crate::chart::{
     Axis, Bar, Bars, COLUMNS, Curves, Heat, HeatCell, HeatRow, Series, Side, Ticks,
 };
 use crate::downsample::{Cell, greatest};
-use crate::history::{Cost, History, Product, Widths};
+use crate::history::{Cost, History, Product};
 use crate::number::{group, headline, percent, short};
 use crate::run::Run;
 use crate::svg::Svg;
 use crate::tensors::{TensorTrack, kinds};
 use crate::theme;
 use crate::track::Track;
+use flexmac_record::Widths;
 
 /// A drawing with the words around it.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,39 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use flexmac_fileio::bounded;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize, Serializer};
+use flexmac_record::{Document, NetworkName, RecordFile, RunConfig, RunResult};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::error::ReportError;
 use crate::history::History;
 use crate::settings::{Setting, command_line, settings};
-
-const HINT: &str = "give the folder that `flexmac train --out` wrote";
-const UNFINISHED_HINT: &str =
-    "a run writes it when it ends; --unfinished reports the iterations done so far";
-
-/// What a run came to, as far as the page shows it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// Iterations done.
-    pub iterations: u64,
-    /// Whether the run was stopped before its last iteration.
-    pub stopped: bool,
-    /// Loss of the last iteration.
-    pub loss: f64,
-    /// Smoothed loss at the end.
-    pub smoothed_loss: f64,
-    /// Test accuracy at the end, 0 to 1.
-    pub accuracy: f64,
-    /// Test images it was measured on.
-    pub accuracy_images: u64,
-    /// Wall time of the training iterations.
-    pub train_seconds: f64,
-    /// Wall time of everything.
-    pub seconds: f64,
-}
 
 fn shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
@@ -61,21 +35,7 @@ pub struct Run {
     /// The iterations.
     pub history: History,
     /// How it ended; none for a run that has not.
-    pub result: Option<Outcome>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ConfigFile {
-    flexmac: String,
-    settings: Map<String, Value>,
-    network: Network,
-    #[serde(default)]
-    array: Map<String, Value>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Network {
-    name: String,
+    pub result: Option<RunResult>,
 }
 
 impl Run {
@@ -85,24 +45,21 @@ impl Run {
     /// [`ReportError`] naming the file, and the line where there is one: files that are missing,
     /// malformed, or contradict each other.
     pub fn read(folder: &Path, unfinished: bool) -> Result<Self, ReportError> {
-        let find = |file: &'static str, hint: &'static str| {
+        let find = |file: &'static str| {
             let path = folder.join(file);
-            let missing = || ReportError::Missing { folder: folder.to_owned(), file, hint };
+            let missing = || ReportError::Missing { folder: folder.to_owned(), file };
             if path.is_file() { Ok(path) } else { Err(missing()) }
         };
-        let config_path = find("config.json", HINT)?;
-        let history_path = find("history.jsonl", HINT)?;
-        let result_path = match find("result.json", UNFINISHED_HINT) {
+        let (config_path, history_path) = (find("config.json")?, find("history.jsonl")?);
+        let result_path = match find("result.json") {
             Err(_) if unfinished => None,
             path => Some(path?),
         };
-        let file = JsonFile::read(config_path)?;
-        let config: ConfigFile = file.parse()?;
-        let settings = settings(&config.settings)
-            .map_err(|wrong| file.refuse(&wrong.name, wrong.expected, wrong.found))?;
+        let config = RunConfig::<NetworkName>::read(&config_path)?;
+        let settings = settings(&config.settings);
         let history = History::read(&history_path, unfinished)?;
         let result = match result_path {
-            Some(path) => Some(read_result(path, &history)?),
+            Some(path) => Some(read_result(&path, &history)?),
             None => None,
         };
         let name = folder_name(folder);
@@ -135,11 +92,11 @@ impl Run {
 }
 
 /// Reads the result and compares it with the history, which a later run may have replaced.
-fn read_result(path: PathBuf, history: &History) -> Result<Outcome, ReportError> {
-    let file = JsonFile::read(path)?;
-    let result: Outcome = file.parse()?;
+fn read_result(path: &Path, history: &History) -> Result<RunResult, ReportError> {
+    let file = Document::<RunResult>::read(path)?;
+    let result = &file.value;
     let refuse = |what: &str, expected: String, found: String| {
-        Err(file.refuse(what, format!("{what} {expected} as in history.jsonl"), found))
+        Err(file.refuse(what, format!("{what} {expected} as in history.jsonl"), found).into())
     };
     let (_, done) = history.span();
     if result.iterations != done {
@@ -155,31 +112,7 @@ fn read_result(path: PathBuf, history: &History) -> Result<Outcome, ReportError>
     {
         return refuse("accuracy", accuracy.to_string(), result.accuracy.to_string());
     }
-    Ok(result)
-}
-
-/// A file of one JSON value, kept to tell where in it something is wrong.
-pub(crate) struct JsonFile {
-    path: PathBuf,
-    text: String,
-}
-
-impl JsonFile {
-    pub(crate) fn read(path: PathBuf) -> Result<Self, ReportError> {
-        let text = bounded::text(&path, bounded::TEXT).map_err(ReportError::io("read", &path))?;
-        Ok(Self { path, text })
-    }
-
-    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, ReportError> {
-        serde_json::from_str(&self.text).map_err(|error| ReportError::parse(&self.path, 1, &error))
-    }
-
-    /// An error at the first line that has `key`.
-    fn refuse(&self, key: &str, expected: String, found: String) -> ReportError {
-        let key = format!("{key:?}:");
-        let line = self.text.lines().position(|line| line.contains(&key)).unwrap_or(0) + 1;
-        ReportError::value(&self.path, line, expected, found)
-    }
+    Ok(file.value)
 }
 
 fn folder_name(folder: &Path) -> String {

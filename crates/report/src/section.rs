@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flexmac_synth::SynthReport;
+use flexmac_record::SynthReport;
 use serde::Serialize;
 
 use crate::hardware::{Fact, seconds_on_array};
@@ -103,7 +103,7 @@ pub(crate) fn final_accuracy(run: &Run) -> (String, String) {
             percent(result.accuracy),
             format!(
                 "Share of {} test images classified correctly after the last iteration.",
-                group(result.accuracy_images)
+                group(result.accuracy_images as u64)
             ),
         ),
         (None, Some((at, accuracy))) => {

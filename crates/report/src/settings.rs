@@ -1,9 +1,10 @@
 //! A run's settings, and the command that gives the same run again.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use flexmac_record::Setting as Recorded;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 /// One effective setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -16,27 +17,14 @@ pub struct Setting {
     pub default: bool,
 }
 
-/// A setting that is not one.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Wrong {
-    pub(crate) name: String,
-    pub(crate) expected: String,
-    pub(crate) found: String,
-}
-
-/// Reads the settings of `config.json`.
-pub(crate) fn settings(map: &Map<String, Value>) -> Result<Vec<Setting>, Wrong> {
-    map.iter()
-        .map(|(name, setting)| {
-            let parts = setting.get("value").zip(setting.get("default").and_then(Value::as_bool));
-            let (value, default) = parts.ok_or_else(|| {
-                let expected = format!("setting {name:?} as {{\"value\": ..., \"default\": bool}}");
-                Wrong { name: name.clone(), expected, found: setting.to_string() }
-            })?;
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            Ok(Setting { name: name.clone(), value, default })
-        })
-        .collect()
+/// The settings of a run as text.
+pub(crate) fn settings(recorded: &BTreeMap<String, Recorded>) -> Vec<Setting> {
+    let setting = |(name, recorded): (&String, &Recorded)| {
+        let value = recorded.value.as_str();
+        let value = value.map_or_else(|| recorded.value.to_string(), str::to_owned);
+        Setting { name: name.clone(), value, default: recorded.default }
+    };
+    recorded.iter().map(setting).collect()
 }
 
 /// The command: every setting that was given, and the seed whether given or not.
@@ -63,7 +51,7 @@ fn quote(word: &str) -> String {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Vec<Setting>, Wrong> {
+    fn read(text: &str) -> Vec<Setting> {
         settings(&serde_json::from_str(text).unwrap())
     }
 
@@ -74,15 +62,8 @@ mod tests {
             "default": false}, "lr": {"value": 0.01, "default": true},
             "seed": {"value": 1, "default": true}}"#,
         );
-        let command = command_line(&settings.unwrap(), "run");
+        let command = command_line(&settings, "run");
         assert_eq!(command, "flexmac train --batch 16 --data 'my data' --seed 1 --out run-again");
         assert_eq!(quote("it's"), r"'it'\''s'");
-    }
-
-    #[test]
-    fn a_setting_needs_value_and_default() {
-        let wrong = read(r#"{"lr": {"value": 0.01}}"#).unwrap_err();
-        assert_eq!(wrong.expected, "setting \"lr\" as {\"value\": ..., \"default\": bool}");
-        assert_eq!((wrong.name.as_str(), wrong.found.as_str()), ("lr", r#"{"value":0.01}"#));
     }
 }

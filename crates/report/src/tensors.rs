@@ -1,20 +1,11 @@
 //! One tensor over a run: formats by use, overflows.
 
+use flexmac_dps::{Formats, TensorCounters};
 use flexmac_fxp::Format;
-use serde::{Deserialize, Serialize};
+use flexmac_record::TensorRecord;
+use serde::Serialize;
 
 use crate::track::Track;
-
-/// Formats of one tensor by use, as histories write them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Formats {
-    /// As an operand of the array.
-    pub forward: Format,
-    /// The gradient with respect to an activation.
-    pub backward: Format,
-    /// As stored between updates.
-    pub update: Format,
-}
 
 /// A tensor's formats and overflows over the iterations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -43,27 +34,6 @@ pub(crate) struct Row {
     pub(crate) formats: Track<Option<Format>>,
 }
 
-#[derive(Debug, Deserialize)]
-pub(crate) struct TensorLine {
-    pub(crate) name: String,
-    formats: Option<Formats>,
-    counters: CountersLine,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct CountersLine {
-    forward: CountLine,
-    backward: CountLine,
-    update: CountLine,
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-struct CountLine {
-    overflow_low: u64,
-    overflow_high: u64,
-}
-
 impl TensorTrack {
     pub(crate) fn new(name: String) -> Self {
         Self { name, formats: Track::new(), overflows: Vec::new() }
@@ -73,7 +43,7 @@ impl TensorTrack {
     pub(crate) fn push(
         &mut self,
         iteration: u64,
-        line: &TensorLine,
+        line: &TensorRecord,
     ) -> Result<(), (String, String)> {
         if line.name != self.name {
             let expected = format!("tensor {:?} as on the first line", self.name);
@@ -91,7 +61,7 @@ impl TensorTrack {
                 }
             }
         }
-        let CountersLine { forward, backward, update } = line.counters;
+        let TensorCounters { forward, backward, update } = line.counters;
         let count = [forward, backward, update]
             .iter()
             .flat_map(|count| [count.overflow_low, count.overflow_high])
@@ -158,7 +128,7 @@ pub(crate) fn kinds(tensors: &[TensorTrack]) -> Vec<Kind> {
 mod tests {
     use super::*;
 
-    fn line(text: &str) -> TensorLine {
+    fn line(text: &str) -> TensorRecord {
         serde_json::from_str(text).unwrap()
     }
 

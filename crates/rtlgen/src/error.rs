@@ -22,14 +22,9 @@ pub enum RtlgenError {
         /// The system's answer.
         source: std::io::Error,
     },
-    /// A configuration file is not one.
-    #[error("read {}: not a flexmac configuration: {source}", path.display())]
-    ConfigFile {
-        /// The file.
-        path: PathBuf,
-        /// Where the JSON goes wrong.
-        source: serde_json::Error,
-    },
+    /// The configuration of a design cannot be read.
+    #[error(transparent)]
+    Record(#[from] flexmac_record::RecordError),
     /// The output folder holds something that `gen` did not put there.
     #[error(
         "write {}: the folder holds {}, which is no part of a generated design", path.display(), entry.display()

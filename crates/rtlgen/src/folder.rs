@@ -1,48 +1,34 @@
-//! A generated design on disk: written whole or not at all, read back and checked.
+//! A generated design on disk: writes it completely or not at all, reads it back and checks it.
 
 use std::path::{Path, PathBuf};
 
-use flexmac_array::{ArrayConfig, ArraySpec};
+use flexmac_array::ArrayConfig;
 use flexmac_fileio::bounded;
-use serde::{Deserialize, Serialize};
+use flexmac_record::{DesignConfig, RecordFile};
 
 use crate::error::RtlgenError;
-use crate::place::{Guests, place};
+use crate::install::{ForeignFiles, install};
 use crate::render::{SourceFile, package};
 
 pub(crate) const CONFIG_FILE: &str = "config.json";
 pub(crate) const FILE_LIST: &str = "flexmac.f";
 
-/// Contents of config.json: what was asked for and what follows from it.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct ConfigFile {
-    generator: String,
-    pub(crate) parameters: ArraySpec,
-    derived: Derived,
-}
-
-/// Widths that follow from the parameters; informative, recomputed on reading.
-#[derive(Debug, Serialize, Deserialize)]
-struct Derived {
-    max_planes: u32,
-    accumulator_bits: u32,
-    sum_bits: u32,
-}
-
-/// Writes the design to `out`, in place of an earlier design there.
+/// Writes the design to the folder `out`, replacing an earlier design there. Returns the paths of
+/// its files.
 ///
 /// # Errors
-/// [`RtlgenError::ForeignFolder`] when `out` holds something else, [`RtlgenError::Io`] when the
-/// disk says no or another process is writing there. In each case `out` is as it was.
+/// [`RtlgenError::ForeignFolder`] if `out` contains other files; [`RtlgenError::Io`] if writing
+/// fails or another process is writing there. In both cases, `out` is unchanged.
 pub fn write(config: &ArrayConfig, out: &Path) -> Result<Vec<PathBuf>, RtlgenError> {
     let mut files = package(config)?;
     files.push(config_file(config));
-    place(&files, out, Guests::Kept)?;
+    install(&files, out, ForeignFiles::Refused)?;
     Ok(files.iter().map(|file| out.join(&file.path)).collect())
 }
 
-/// Writes a copy of a design for a run's own use to `out`, in place of an earlier copy there: the Verilog
-/// as it was simulated, edited perhaps. Files from elsewhere than the design's `rtl/` come to lie there.
+/// Writes a run's own copy of a design to the folder `out`, replacing an earlier copy there.
+/// `sources` is the Verilog as simulated, which may have been edited. All of it is written to
+/// `rtl/`, wherever it came from.
 ///
 /// # Errors
 /// As for [`write()`].
@@ -66,39 +52,30 @@ pub fn write_copy(
     }
     files.push(SourceFile { path: FILE_LIST.to_owned(), text: paths.join("\n") + "\n" });
     files.push(config_file(config));
-    place(&files, out, Guests::Removed)
+    install(&files, out, ForeignFiles::Removed)
 }
 
 fn config_file(config: &ArrayConfig) -> SourceFile {
-    let record = ConfigFile {
-        generator: format!("flexmac {}", env!("CARGO_PKG_VERSION")),
-        parameters: config.spec().clone(),
-        derived: Derived {
-            max_planes: config.max_planes(),
-            accumulator_bits: config.acc_bits(),
-            sum_bits: config.sum_bits(),
-        },
-    };
-    let mut text = serde_json::to_string_pretty(&record).expect("plain numbers serialise");
-    text.push('\n');
+    let record = DesignConfig::new(config, format!("flexmac {}", env!("CARGO_PKG_VERSION")));
+    let text = record.to_json().expect("plain numbers and words");
     SourceFile { path: CONFIG_FILE.to_owned(), text }
 }
 
-/// Reads and checks the configuration of a generated design; `path` is its folder or its
+/// Reads and checks the configuration of a generated design. `path` is its folder or its
 /// config.json.
 ///
 /// # Errors
-/// [`RtlgenError::Io`], [`RtlgenError::ConfigFile`] or [`RtlgenError::Config`].
+/// [`RtlgenError::Record`] or [`RtlgenError::Config`].
 pub fn read(path: &Path) -> Result<ArrayConfig, RtlgenError> {
     let path = if path.is_dir() { path.join(CONFIG_FILE) } else { path.to_owned() };
-    Ok(read_record(&path)?.parameters.check()?)
+    Ok(DesignConfig::read(&path)?.parameters.check()?)
 }
 
-/// Reads the Verilog of a generated design as it stands on disk, in the order of its file list;
-/// `path` is its folder or its config.json. What is simulated is what would be synthesized.
+/// Reads the Verilog files of a generated design from disk, in the order of its file list, so that
+/// simulation and synthesis use the same files. `path` is its folder or its config.json.
 ///
 /// # Errors
-/// [`RtlgenError::Io`] naming the file that cannot be read.
+/// [`RtlgenError::Io`], which names the file that cannot be read.
 pub fn read_sources(path: &Path) -> Result<Vec<SourceFile>, RtlgenError> {
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
     let list = folder.join(FILE_LIST);
@@ -113,12 +90,6 @@ pub fn read_sources(path: &Path) -> Result<Vec<SourceFile>, RtlgenError> {
             Ok(SourceFile { path: name.to_owned(), text })
         })
         .collect()
-}
-
-pub(crate) fn read_record(path: &Path) -> Result<ConfigFile, RtlgenError> {
-    let text = bounded::text(path, bounded::TEXT).map_err(io("read", path))?;
-    serde_json::from_str(&text)
-        .map_err(|source| RtlgenError::ConfigFile { path: path.to_owned(), source })
 }
 
 pub(crate) fn io<'a>(

@@ -16,7 +16,7 @@
 mod design;
 mod error;
 mod folder;
-mod place;
+mod install;
 mod registers;
 mod render;
 mod top;

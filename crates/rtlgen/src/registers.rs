@@ -11,9 +11,10 @@ mod verilog;
 
 use serde::{Deserialize, Serialize};
 
+pub use map::register_map;
 #[cfg(test)]
 pub(crate) use map::ID;
-pub use map::register_map;
+pub(crate) use map::parameter_value;
 pub use software::{c_header, json, markdown, rust_module};
 pub(crate) use verilog::regs_context;
 

@@ -3,7 +3,8 @@
 use flexmac_array::{ArrayConfig, ceil_log2};
 use flexmac_fxp::Rounding;
 
-use crate::design::{Values, values};
+use crate::design::{Values, values, with_values};
+use crate::registers::{Access, parameter_value, register_map};
 
 /// Widest k + lanes - 1 that the word count must be exact for: 2^18 + 15.
 const DIVIDEND_BITS: u32 = 19;
@@ -61,6 +62,25 @@ pub(crate) fn top_values(config: &ArrayConfig) -> Values {
     values
 }
 
+/// The text of `flexmac_top` with the values of a design. Parameters of the array that the module does
+/// not know by name are read back as well: their registers are tied to their values.
+pub(crate) fn top_text(config: &ArrayConfig, text: &str) -> String {
+    let mut tied = String::new();
+    for register in register_map().registers() {
+        for field in &register.fields {
+            let port = format!("{}_i", register.field_name(field));
+            if let Some(value) = parameter_value(config, register, field)
+                && !text.contains(&format!(".{port} "))
+                && !text.contains(&format!(".{port}("))
+            {
+                tied += &format!("      .{port}({}'d{value}),\n", field.bits);
+            }
+        }
+    }
+    let first_signal = "      .scratch_o ";
+    with_values(text, &top_values(config)).replacen(first_signal, &(tied + first_signal), 1)
+}
+
 /// The first rounding mode the design has: the test bench drops nothing, so every mode must agree.
 fn first_mode(config: &ArrayConfig) -> u8 {
     config.spec().rounding.iter().map(Rounding::encoding).next().unwrap_or_default()
@@ -76,7 +96,7 @@ fn reciprocal(lanes: u32) -> (u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registers::{Access, register_map};
+    use flexmac_array::ArraySpec;
 
     #[test]
     fn reciprocals_divide_exactly() {
@@ -92,14 +112,16 @@ mod tests {
     }
 
     /// Names of ports and what they are connected to, of the register file in `flexmac_top`.
-    fn connections() -> Vec<(&'static str, &'static str)> {
-        let (_, instance) = flexmac_assets::rtl("flexmac_top.v").split_once("flexmac_regs u_regs (").expect("an instance");
+    fn connections() -> Vec<(String, String)> {
+        let config = ArraySpec::default().check().unwrap();
+        let text = top_text(&config, flexmac_assets::rtl("flexmac_top.v"));
+        let (_, instance) = text.split_once("flexmac_regs u_regs (").expect("an instance");
         let (instance, _) = instance.split_once(");\n\n").expect("its end");
-        instance
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix('.')?.split_once('('))
-            .map(|(port, net)| (port.trim(), net.trim_end_matches([',', ')'])))
-            .collect()
+        let connection = |line: &str| {
+            let (port, net) = line.trim().strip_prefix('.')?.split_once('(')?;
+            Some((port.trim().to_owned(), net.trim_end_matches([',', ')']).to_owned()))
+        };
+        instance.lines().filter_map(connection).collect()
     }
 
     #[test]
@@ -123,20 +145,23 @@ mod tests {
         }
         let connected = connections();
         let bus = connected.iter().take_while(|(port, _)| *port != "id_i").count();
-        let connected: Vec<_> = connected[bus..].iter().map(|(port, _)| *port).collect();
-        assert_eq!(connected, ports);
-        assert!(flexmac_assets::rtl("flexmac_top.v").contains(&format!("ID = 32'h{:08x};", crate::registers::ID)));
+        let mut found: Vec<_> = connected[bus..].iter().map(|(port, _)| port.clone()).collect();
+        found.sort();
+        ports.sort();
+        assert_eq!(found, ports);
+        let id = format!("ID = 32'h{:08x};", crate::registers::ID);
+        assert!(flexmac_assets::rtl("flexmac_top.v").contains(&id));
     }
 
     #[test]
     fn every_parameter_can_be_read_back() {
         let connected = connections();
-        for parameter in flexmac_array::parameters() {
+        for parameter in flexmac_array::PARAMETERS {
             let port = format!("param_{}", parameter.name);
             assert!(connected.iter().any(|(name, _)| name.starts_with(&port)), "{port}");
         }
         for (port, net) in connected.iter().filter(|(port, _)| port.starts_with("param_")) {
-            assert!(net.chars().all(|c| !c.is_ascii_lowercase()), "{port} is a constant: {net}");
+            assert!(!net.contains("status") && !net.ends_with("_i"), "{port} is constant: {net}");
         }
     }
 }

@@ -5,6 +5,11 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use flexmac_record::{
+    FpgaResources, GateEstimate, RecordFile, Schema, Stage, StageId, StageTime, SynthReport,
+    TimingReport, ToolVersion, TryReport,
+};
+
 use crate::config::{SynthConfig, staged_name};
 use crate::error::{Error, io_error};
 use crate::hierarchy::{Summary, summarise};
@@ -12,10 +17,6 @@ use crate::judge::{sta_end, with_source_names, yosys_end};
 use crate::library::{CELLS, read_library, stage_library};
 use crate::mapping::{Mapped, Mapper, yosys_args};
 use crate::relay::{Tell, relay};
-use crate::report::{
-    FpgaResources, GateEstimate, Stage, StageId, StageTime, SynthReport, TimingReport, ToolVersion,
-    TryReport,
-};
 use crate::search::{Found, search};
 use crate::stage::{Ledger, Progress, Step, remove};
 use crate::target::Target;
@@ -118,6 +119,7 @@ fn run_here(config: &SynthConfig, tell: Tell) -> Result<SynthReport, Error> {
     stages.extend(ledger.times());
     stages.push(whole(Stage::Report, begin.elapsed().as_secs_f64()));
     let report = SynthReport {
+        schema: Schema::CURRENT,
         top: config.top.clone(),
         target: config.target.name().to_owned(),
         flatten: config.flatten,
@@ -143,7 +145,8 @@ fn run_here(config: &SynthConfig, tell: Tell) -> Result<SynthReport, Error> {
         logs: outcome.logs,
         netlist: "netlist.v".to_owned(),
     };
-    report.write(&dir.path)?;
+    let path = dir.path.join("report.json");
+    report.write(&path).map_err(io_error("write", path))?;
     Ok(report)
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::error::{Error, ParseError};
 use crate::liberty::Library;
-use crate::report::ModuleReport;
 use crate::yosys::{ModuleCells, source_name};
+use flexmac_record::ModuleReport;
 
 /// Cells and areas of a whole design.
 #[derive(Debug, Clone, Default, PartialEq)]

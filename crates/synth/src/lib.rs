@@ -29,7 +29,6 @@ mod mapping;
 pub mod netlist;
 mod recipe;
 mod relay;
-mod report;
 mod rtlil;
 mod search;
 pub mod sta;
@@ -42,9 +41,5 @@ pub use config::SynthConfig;
 pub use error::{Error, ParseError};
 pub use flow::{opensta, run};
 pub use library::{read_library, sha256};
-pub use report::{
-    FpgaResources, GateEstimate, LibraryReport, ModuleReport, Stage, StageId, StageTime,
-    SynthReport, TimingReport, ToolVersion, TryReport, UnitReport,
-};
 pub use stage::Progress;
 pub use target::{OSU018_LIBERTY, Target};

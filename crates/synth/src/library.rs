@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, io_error};
 use crate::liberty::Library;
-use crate::report::LibraryReport;
 use crate::stage::remove;
 use crate::target::OSU018_LIBERTY;
+use flexmac_record::LibraryReport;
 
 /// Name of the library that the tools read.
 pub(crate) const CELLS: &str = "cells.lib";

@@ -13,10 +13,10 @@ use crate::hierarchy::{Summary, summarise};
 use crate::library::{CELLS, Staged};
 use crate::recipe::{DEFAULT, RECIPES, Recipe, budget_ps};
 use crate::relay::{Tell, for_each};
-use crate::report::{Stage, StageId, TimingReport, UnitReport};
 use crate::stage::{Ledger, Step};
 use crate::tool::Tool;
 use crate::{judge, rtlil, sta, yosys};
+use flexmac_record::{Stage, StageId, TimingReport, UnitReport};
 
 const ELABORATED: &str = "elaborated.il";
 

@@ -6,8 +6,8 @@
 
 use crate::error::Error;
 use crate::mapping::{Mapped, Mapper, Netlist, Unit};
-use crate::report::TryReport;
 use crate::stage::Progress;
+use flexmac_record::TryReport;
 
 /// The interval at which a search ends, as a part of the period.
 const RESOLUTION: f64 = 0.01;

@@ -4,8 +4,8 @@
 //! has every marker that `timing.tcl` prints and no line that reports an error or a black box.
 
 use crate::error::ParseError;
-use crate::report::TimingReport;
 use crate::yosys::fill;
+use flexmac_record::TimingReport;
 
 /// OpenSTA's log.
 pub(crate) const LOG: &str = "sta.log";

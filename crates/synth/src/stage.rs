@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, io_error};
 use crate::library::sha256;
-use crate::report::{StageId, StageTime};
 use crate::tool::{Finished, Tool, stop_left_over};
+use flexmac_record::{StageId, StageTime};
 
 /// Folder of the stamps.
 const STAMPS: &str = "stages";

@@ -1,4 +1,4 @@
-//! What can go wrong in a training run, by subject.
+//! Errors of a training run, one type per subject.
 
 use std::fmt;
 use std::io;
@@ -13,19 +13,19 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// The network.
+    /// An error of the network or of the engine under it.
     #[error(transparent)]
     Network(#[from] NnError),
-    /// The data.
+    /// An error of the data set.
     #[error(transparent)]
     Data(#[from] DatasetError),
-    /// The run's folder.
+    /// An error of the run folder.
     #[error(transparent)]
     Folder(#[from] RunFolderError),
-    /// Weights from elsewhere.
+    /// An error of a weights file.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// A saved training state that is not this run's.
+    /// A saved training state that belongs to another run.
     #[error(transparent)]
     State(#[from] StateMismatch),
     /// A training setting outside its range.
@@ -38,15 +38,15 @@ pub enum TrainError {
         /// The value given.
         found: String,
     },
-    /// What the engine collects of an iteration could not be put away.
+    /// The engine could not save what it collected during the iteration.
     #[error("end of iteration {iteration}: {source}")]
     EndIteration {
         /// The iteration.
         iteration: u64,
-        /// What the engine said.
+        /// The engine's error.
         source: Box<EngineError>,
     },
-    /// Training diverged.
+    /// Training diverged: the loss is not finite.
     #[error("training: the loss at iteration {iteration} is {loss}, expected a finite number")]
     Loss {
         /// The iteration.
@@ -54,12 +54,12 @@ pub enum TrainError {
         /// Its loss.
         loss: f64,
     },
-    /// A policy that refused its settings or a saved state.
+    /// A policy refused its settings or a saved state.
     #[error(transparent)]
     Policy(#[from] flexmac_dps::DpsError),
 }
 
-/// A saved training state that is not this run's.
+/// A saved training state that belongs to another run.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("training state: expected {expected}, found {found}")]
 pub struct StateMismatch {
@@ -69,44 +69,44 @@ pub struct StateMismatch {
     pub found: String,
 }
 
-/// Why a run's folder could not be used.
+/// Why a run folder could not be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RunFolderError {
-    /// Its checkpoint is not of these histories.
+    /// The checkpoint belongs to other histories.
     #[error(transparent)]
     State(#[from] StateMismatch),
-    /// A file or folder that could not be used.
+    /// An I/O error on a file or folder.
     #[error("{action} {path}")]
     Io {
         /// What was being done.
         action: &'static str,
-        /// To what.
+        /// The file or folder.
         path: PathBuf,
         /// Why it failed.
         source: io::Error,
     },
-    /// A checkpoint or history that is not as it was written.
+    /// A checkpoint or history that was changed, damaged or lost since the run wrote it.
     #[error("{what} {path}: expected {expected}, found {found}; {remedy}")]
     RunFile {
         /// Checkpoint or history.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// What a sound one holds.
+        /// What it should hold.
         expected: String,
         /// What it holds.
         found: String,
         /// What to do about it.
         remedy: Remedy,
     },
-    /// A run folder another process writes to.
+    /// Another process writes to the run folder.
     #[error("run folder {path}: expected no other process writing to it, found one that does")]
     Locked {
         /// The folder.
         path: PathBuf,
     },
-    /// A run folder that holds something else.
+    /// The folder already holds something.
     #[error("run folder {path}: expected an empty or new folder, found {found}")]
     InUse {
         /// The folder.
@@ -116,12 +116,12 @@ pub enum RunFolderError {
     },
 }
 
-/// What to do about a checkpoint or history that is not as it was written.
+/// What to do about a damaged checkpoint or history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
     /// Resume from the checkpoint before it, of this iteration.
     Earlier(u64),
-    /// Resume from an earlier checkpoint, or start over: the history is shorter than the checkpoint says.
+    /// The history is shorter than the checkpoint says: resume from an earlier one, or start over.
     Shorter,
     /// Put back a copy of the file, or start over.
     PutBack,
@@ -148,24 +148,24 @@ impl fmt::Display for Remedy {
     }
 }
 
-/// Why a file of weights could not be read, written or used.
+/// Why a weights file could not be read, written or used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum WeightsError {
-    /// The saved state is another network's.
+    /// The saved state belongs to another network.
     #[error(transparent)]
     State(#[from] StateMismatch),
-    /// A file or folder that could not be used.
+    /// An I/O error on a file or folder.
     #[error("{action} {path}")]
     Io {
         /// What was being done.
         action: &'static str,
-        /// To what.
+        /// The file or folder.
         path: PathBuf,
         /// Why it failed.
         source: io::Error,
     },
-    /// A file that is not what its name says.
+    /// A file that is not in the format its name says.
     #[error("weights {path}: expected {expected}, found {found}")]
     File {
         /// The file.
@@ -175,7 +175,7 @@ pub enum WeightsError {
         /// What it holds.
         found: String,
     },
-    /// Weights that do not fit the network they are for.
+    /// A tensor that does not fit the network.
     #[error("weights {path}, tensor {tensor}: expected {expected}, found {found}")]
     Tensor {
         /// The file.
@@ -190,7 +190,7 @@ pub enum WeightsError {
 }
 
 impl RunFolderError {
-    /// Wraps an I/O error with what was being done to which path.
+    /// Wraps an I/O error with the action and the path.
     pub(crate) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,
@@ -201,7 +201,7 @@ impl RunFolderError {
 }
 
 impl WeightsError {
-    /// Wraps an I/O error with what was being done to which path.
+    /// Wraps an I/O error with the action and the path.
     pub(crate) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,

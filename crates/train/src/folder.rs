@@ -1,42 +1,40 @@
-//! The folder of a run, and what is written there.
+//! The folder of a run, and the files in it.
 //!
-//! | file | holds | same in every rerun |
+//! | file | contents | same in every rerun |
 //! | --- | --- | --- |
 //! | `config.json` | every effective setting and whether it was a default | yes |
 //! | `history.jsonl` | one [`IterationRecord`] per line | yes |
-//! | `history.csv` | its summary | yes |
+//! | `history.csv` | a summary of the history | yes |
 //! | `timing.csv` | seconds of each iteration | no |
-//! | `weights/NAME.npy`, `weights/NAME.momentum.npy` | final raw values (float32 in a float run) | yes |
-//! | `weights/formats.json` | their formats | yes |
-//! | `result.json` | accuracy, totals, seconds | seconds apart |
-//! | `checkpoints/ITERATION.ckpt` | the last two [`Checkpoint`]s | seconds apart |
+//! | `weights/NAME.npy`, `weights/NAME.momentum.npy` | final raw values (or float32) | yes |
+//! | `weights/formats.json` | the formats of the weights | yes |
+//! | `result.json` | accuracy, totals, seconds | except seconds |
+//! | `checkpoints/ITERATION.ckpt` | the last two [`Checkpoint`]s | except seconds |
 //!
-//! Whole files are written beside their place and renamed; histories grow line by line and are
-//! flushed after each.
+//! Histories grow line by line and are flushed after each line. All other files are written under a
+//! temporary name and renamed, so they are never incomplete.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use flexmac_fileio::{atomic, bounded};
+use flexmac_fileio::atomic;
 use flexmac_nn::{Network, Number};
-use flexmac_record::IterationRecord;
+use flexmac_record::{IterationRecord, RecordFile, WeightFormats};
 use ndarray_npy::{WritableElement, WriteNpyExt};
 use serde::Serialize;
-use serde::de::IgnoredAny;
 
 use crate::checkpoint::{Checkpoint, keep_two, save, set_aside_after};
 use crate::error::{Remedy, RunFolderError, StateMismatch};
 use crate::history_log::HistoryLog;
 use crate::trainer::Trainer;
 
-/// A run's folder, open for writing by this process alone.
+/// A run folder, open for writing by this process only.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    /// In the order of [`HISTORIES`].
+    /// The logs, in the order of [`HISTORIES`].
     histories: [HistoryLog; 3],
     train_seconds: f64,
 }
@@ -49,12 +47,14 @@ const HISTORIES: [(&str, &str); 3] = [
 ];
 
 impl RunFolder {
-    /// Makes or takes over a folder and starts its histories.
+    /// Creates a folder for a new run, or takes over an existing one, and starts the histories.
+    ///
+    /// With `force` the folder may hold an earlier run: its files are removed, its `report.html`
+    /// too. Other files stay.
     ///
     /// # Errors
-    /// [`RunFolderError::InUse`] when it is not empty, unless `force`, which removes the files of an
-    /// earlier run, its page too, and leaves all others alone; [`RunFolderError::Locked`] while another
-    /// process trains there; [`RunFolderError::Io`] when it cannot be written.
+    /// [`RunFolderError::InUse`] when the folder is not empty and `force` is not set;
+    /// [`RunFolderError::Locked`] while another process trains there; [`RunFolderError::Io`].
     pub fn create(path: &Path, force: bool) -> Result<Self, RunFolderError> {
         fs::create_dir_all(path).map_err(RunFolderError::io("create run folder", path))?;
         if let Some(found) = in_use(path)?.filter(|_| !force) {
@@ -62,9 +62,9 @@ impl RunFolder {
         }
         let weights = weights_of(path);
         let mut folder = Self::open(path)?;
-        // What an earlier run left must not be taken for this one's, least of all by a resume
-        // after this one is killed: so the settings, without which there is none, go before the
-        // checkpoints. What they make known as its files goes before them.
+        // If this process is killed here, a resume must not continue the earlier run. Without
+        // config.json it cannot, so that file goes before the checkpoints. Weights go before
+        // config.json, which marks them as a run's files.
         for file in weights {
             remove(|path| fs::remove_file(path), file)?;
         }
@@ -75,19 +75,23 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Takes up the folder of a run that goes on from a checkpoint of `iteration`: histories are
-    /// cut back to its `marks` (to nothing without one), later checkpoints are set aside.
+    /// Opens the folder of a run to resume it from a checkpoint. Truncates the histories to the
+    /// checkpoint's offsets and renames later checkpoints to `.aside`. Without a checkpoint, the
+    /// run starts over and its histories are emptied.
     ///
     /// # Errors
-    /// [`RunFolderError::RunFile`] when a history does not begin as marked, in which case nothing has been
-    /// changed; [`RunFolderError::Locked`] while another process trains there; [`RunFolderError::Io`].
+    /// [`RunFolderError::RunFile`] when a history is missing or does not begin with the bytes that
+    /// the checkpoint saw; [`RunFolderError::State`] when the checkpoint is of other histories. In
+    /// both cases nothing has changed. [`RunFolderError::Locked`] while another process trains
+    /// there; [`RunFolderError::Io`].
     pub fn resume<T>(
         path: &Path,
         checkpoint: Option<&Checkpoint<T>>,
     ) -> Result<Self, RunFolderError> {
         let lost = HISTORIES.iter().map(|(name, _)| path.join(name)).find(|path| !path.exists());
         if let (Some(path), Some(_)) = (lost, checkpoint) {
-            let (expected, found) = ("one as long as the checkpoint marks".into(), "none".into());
+            let expected = "one at least as long as at the checkpoint".into();
+            let found = "none".into();
             return Err(RunFolderError::RunFile {
                 what: "history",
                 path,
@@ -100,19 +104,19 @@ impl RunFolder {
         match checkpoint {
             None => folder.start()?,
             Some(checkpoint) => {
-                let marks = &checkpoint.marks;
-                let names: Vec<_> = marks.iter().map(|mark| mark.file.as_str()).collect();
+                let offsets = &checkpoint.offsets;
+                let names: Vec<_> = offsets.iter().map(|offset| offset.file.as_str()).collect();
                 let expected = HISTORIES.map(|(name, _)| name);
                 if names != expected {
                     let (expected, found) = (expected.join(", "), names.join(", "));
                     return Err(StateMismatch { expected, found }.into());
                 }
-                for (history, mark) in folder.histories.iter_mut().zip(marks) {
-                    history.check(mark)?;
+                for (history, offset) in folder.histories.iter_mut().zip(offsets) {
+                    history.check(offset)?;
                 }
                 set_aside_after(path, checkpoint.state.iteration)?;
-                for (history, mark) in folder.histories.iter_mut().zip(marks) {
-                    history.cut(mark.bytes)?;
+                for (history, offset) in folder.histories.iter_mut().zip(offsets) {
+                    history.truncate(offset.bytes)?;
                 }
                 folder.train_seconds = checkpoint.train_seconds;
             }
@@ -131,46 +135,46 @@ impl RunFolder {
         parts.into_iter().try_for_each(|(history, (_, header))| history.start(header))
     }
 
-    /// The folder.
+    /// Path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Wall time of all training iterations, those before a resume included.
+    /// Wall time of all training iterations in seconds, including those before a resume.
     pub fn train_seconds(&self) -> f64 {
         self.train_seconds
     }
 
-    /// Adds an iteration to the histories.
+    /// Appends an iteration to the histories.
     ///
     /// # Errors
-    /// [`RunFolderError::Io`] when the disk refuses.
+    /// [`RunFolderError::Io`].
     pub fn append(&mut self, record: &IterationRecord, seconds: f64) -> Result<(), RunFolderError> {
         self.train_seconds += seconds;
         let json = serde_json::to_string(record).map_err(io::Error::from).map_err(
-            RunFolderError::io("describe the iteration for", self.path.join("history.jsonl")),
+            RunFolderError::io("encode the iteration for", self.path.join("history.jsonl")),
         )?;
         let lines = [json, record.csv(), format!("{},{seconds:.6}", record.iteration)];
         let parts = self.histories.iter_mut().zip(lines);
         parts.into_iter().try_for_each(|(history, line)| history.append(&line))
     }
 
-    /// Writes a checkpoint that the histories as they stand belong to, and removes all but the last
-    /// two. Whatever fails, the ones before stay as they are.
+    /// Writes a checkpoint of the trainer and of the present histories, then removes all but the
+    /// last two. If writing fails, earlier checkpoints stay as they are.
     ///
     /// # Errors
-    /// [`RunFolderError::Io`] when the disk refuses.
+    /// [`RunFolderError::Io`].
     pub fn checkpoint<T: Number>(&mut self, trainer: &Trainer<T>) -> Result<(), RunFolderError> {
-        let marks = self.histories.iter_mut().map(HistoryLog::mark).collect::<Result<_, _>>()?;
+        let offsets = self.histories.iter_mut().map(HistoryLog::sync).collect::<Result<_, _>>()?;
         let (state, train_seconds) = (trainer.state(), self.train_seconds);
-        save(&self.path, &Checkpoint { state, marks, train_seconds })?;
+        save(&self.path, &Checkpoint { state, offsets, train_seconds })?;
         keep_two(&self.path)
     }
 
-    /// Writes a whole file of JSON.
+    /// Writes a JSON file, atomically.
     ///
     /// # Errors
-    /// [`RunFolderError::Io`] when the disk refuses.
+    /// [`RunFolderError::Io`].
     pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), RunFolderError> {
         self.write_whole(name, |file| {
             serde_json::to_writer_pretty(&mut *file, value)?;
@@ -178,10 +182,10 @@ impl RunFolder {
         })
     }
 
-    /// Writes every parameter's values and momentum, and their formats.
+    /// Writes every parameter's values and momentum, and their formats, to `weights/`.
     ///
     /// # Errors
-    /// [`RunFolderError::Io`] when the disk refuses.
+    /// [`RunFolderError::Io`].
     pub fn write_weights<T>(&self, network: &Network<T>) -> Result<(), RunFolderError>
     where
         T: Number + WritableElement,
@@ -189,10 +193,10 @@ impl RunFolder {
         let folder = self.path.join("weights");
         fs::create_dir_all(&folder).map_err(RunFolderError::io("create", &folder))?;
         // First: a run that is killed in between still says which files are its own.
-        let formats: BTreeMap<_, _> = (network.params())
+        let formats = (network.params())
             .map(|param| (param.name.clone(), T::FIXED.then(|| param.format())))
             .collect();
-        self.write_json("weights/formats.json", &formats)?;
+        self.write_json("weights/formats.json", &WeightFormats(formats))?;
         for param in network.params() {
             let name = &param.name;
             for (suffix, values) in [("", param.values()), (".momentum", param.momentum())] {
@@ -214,8 +218,8 @@ impl RunFolder {
     }
 }
 
-/// Something in a folder that is more than a run killed before its settings were written leaves:
-/// those settings' staging file and histories without an iteration.
+/// The first file that makes a folder count as used. A run that was killed before it wrote its
+/// settings leaves histories without iterations and a temporary settings file; these do not count.
 fn in_use(path: &Path) -> Result<Option<String>, RunFolderError> {
     let empty = |name: &str, bytes: u64| {
         let history = HISTORIES.iter().find(|(history, _)| *history == name);
@@ -232,17 +236,15 @@ fn in_use(path: &Path) -> Result<Option<String>, RunFolderError> {
     Ok(None)
 }
 
-/// The weights that an earlier run left, and its page; nothing else, and nothing where no run was.
+/// The weight files and the report page of an earlier run; none if the folder holds no run.
 fn weights_of(run: &Path) -> Vec<PathBuf> {
     let folder = run.join("weights");
     let list = folder.join("formats.json");
-    let formats = bounded::text(&list, bounded::TEXT).ok();
-    let formats: Option<BTreeMap<String, IgnoredAny>> =
-        formats.and_then(|text| serde_json::from_str(&text).ok());
+    let formats = WeightFormats::read(&list);
     if !run.join("config.json").is_file() {
         return Vec::new();
     }
-    let formats = formats.unwrap_or_default();
+    let WeightFormats(formats) = formats.unwrap_or_default();
     let plain = |name: &&String| Path::new(name).file_name() == Some(OsStr::new(name));
     let files = formats.keys().filter(plain).flat_map(|name| {
         ["", ".momentum"].map(|suffix| folder.join(format!("{name}{suffix}.npy")))
@@ -251,7 +253,7 @@ fn weights_of(run: &Path) -> Vec<PathBuf> {
     files.filter(|path| path.symlink_metadata().is_ok_and(|found| found.is_file())).collect()
 }
 
-/// Removes what may not be there.
+/// Removes a file or folder if it exists.
 fn remove(remove: impl Fn(&Path) -> io::Result<()>, path: PathBuf) -> Result<(), RunFolderError> {
     match remove(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -1,11 +1,11 @@
-//! What the history keeps of an iteration.
+//! Makes the history's record of an iteration.
 
 use flexmac_dps::{FormatTable, Formats, TensorCounters, TensorRole, TensorSpec};
 use flexmac_engine::Stats;
 use flexmac_nn::{Statistics, logits_format};
-use flexmac_record::{IterationRecord, TensorRecord, Widths};
+use flexmac_record::{IterationRecord, Schema, TensorRecord, Widths};
 
-/// The record of an iteration from what its passes counted.
+/// The record of an iteration, from the statistics of its passes.
 pub(crate) fn record(
     iteration: u64,
     (loss, smoothed_loss): (f64, f64),
@@ -23,6 +23,7 @@ pub(crate) fn record(
         counters: statistics.tensors[tensor],
     };
     IterationRecord {
+        schema: Schema::CURRENT,
         iteration,
         loss,
         smoothed_loss,
@@ -37,7 +38,7 @@ pub(crate) fn record(
     }
 }
 
-/// The formats that a tensor had: whatever a policy says, class scores stay real.
+/// The formats that a tensor had. Class scores always have [`logits_format`], for any policy.
 fn in_use(spec: &TensorSpec, formats: Formats) -> Formats {
     match spec.role {
         TensorRole::Logits { .. } => Formats { forward: logits_format(), ..formats },
@@ -45,12 +46,13 @@ fn in_use(spec: &TensorSpec, formats: Formats) -> Formats {
     }
 }
 
+/// The widest operand of each use.
 fn widths(tensors: &[TensorSpec], formats: &FormatTable) -> Widths {
     let mut widths = Widths::default();
     for (tensor, formats) in tensors.iter().zip(formats.iter()) {
         match tensor.role {
             TensorRole::Input => widths.forward = widths.forward.max(formats.forward.bits()),
-            // Biases enter the array as sums: they have no planes.
+            // A bias is added to the sums of the array. It is not split into planes.
             TensorRole::Bias => widths.update = widths.update.max(formats.update.bits()),
             TensorRole::Weight { .. } => {
                 widths.forward = widths.forward.max(formats.forward.bits());

@@ -1,7 +1,10 @@
-//! The training loop: [`Trainer`] does one iteration at a time, [`run`] trains, evaluates and keeps a
-//! [`RunFolder`] with histories and checkpoints.
+//! The training loop: [`Trainer`] trains one iteration at a time; [`run`] trains a whole run with
+//! evaluations, and with histories and checkpoints in a [`RunFolder`].
 //!
-//! Hardware is met only through [`flexmac_engine::Engine`]: this crate needs no Verilog and no simulator.
+//! All GEMMs run on a [`flexmac_engine::Engine`], so this crate needs neither Verilog nor a
+//! simulator. A [`Policy`](flexmac_dps::Policy) chooses the formats of each iteration. The method
+//! is stochastic gradient descent with momentum, as in Caffe; docs/training.md describes it in
+//! full.
 //!
 //! ```
 //! use flexmac_array::ArraySpec;
@@ -13,7 +16,8 @@
 //!
 //! let plan = NetPlan::new(&NetSpec::load("lenet-small")?, 4)?;
 //! let data = synthetic(1, 40, 10);
-//! let policy = Static::new(plan.tensors(), StaticConfig::default())?;
+//! let formats = StaticConfig::new(16, 16, plan.tensors())?;
+//! let policy = Static::new(&formats, plan.tensors());
 //! let config = TrainerConfig { batch: 4, ..TrainerConfig::default() };
 //! let mut trainer = Trainer::<i32>::new(plan, config, Box::new(policy), &data)?;
 //! let mut engine = ReferenceEngine::new(ArraySpec::default().check()?);
@@ -28,17 +32,20 @@ mod folder;
 mod history_log;
 mod iteration;
 mod session;
-mod solver;
 mod trainer;
 mod weights;
 
 pub use checkpoint::{Checkpoint, load_checkpoint};
 pub use error::{Remedy, RunFolderError, StateMismatch, TrainError, WeightsError};
+pub use flexmac_record::Solver;
 pub use folder::RunFolder;
 pub use history_log::Offset;
 pub use session::{Engines, TrainingSchedule, run};
-pub use solver::Solver;
 pub use trainer::{ParamState, Totals, Trainer, TrainerConfig, TrainerState, check_data};
 pub use weights::{
     ReadWeights, WeightTensor, WeightsFormat, named_weights, read_weights, write_weights,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

@@ -1,4 +1,4 @@
-//! A whole run: iterations, evaluations, histories, results.
+//! Trains a whole run: iterations, evaluations, checkpoints, histories and the result.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -6,42 +6,43 @@ use std::time::Instant;
 use flexmac_dataset::Dataset;
 use flexmac_engine::Engine;
 use flexmac_nn::Number;
-use flexmac_record::{IterationRecord, RunResult};
+use flexmac_record::{IterationRecord, RunResult, Schema};
 use ndarray_npy::WritableElement;
 
 use crate::error::TrainError;
 use crate::folder::RunFolder;
 use crate::trainer::Trainer;
 
-/// How long to train and how often to look.
+/// How long to train, and how often to evaluate and to save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrainingSchedule {
-    /// Iterations in all.
+    /// Number of iterations, including those before a resume.
     pub iterations: u64,
-    /// Iterations between two evaluations; 0 for the end only.
+    /// Iterations between two evaluations; 0 evaluates only at the end.
     pub evaluate_every: u64,
-    /// Test images of an evaluation on the way.
+    /// Test images of an evaluation before the end.
     pub evaluate_images: usize,
     /// Test images of the last evaluation.
     pub final_images: usize,
-    /// Iterations between two checkpoints; with 0 there is one only at the end and at a stop.
+    /// Iterations between two checkpoints; 0 writes one only at the end or when the run is stopped.
     pub checkpoint_every: u64,
 }
 
 /// The engines of a run.
 pub struct Engines<'a, T: Number> {
-    /// Trains.
+    /// The engine for training.
     pub train: &'a mut dyn Engine<T>,
-    /// Evaluates. Apart from the first, so that a run on the Verilated model need not spend minutes
-    /// on test images: the reference engine gives the same scores.
+    /// The engine for evaluation. A run that trains on the simulated array can evaluate on the
+    /// reference engine, which gives the same scores in seconds instead of minutes.
     pub evaluate: &'a mut dyn Engine<T>,
 }
 
 impl TrainingSchedule {
-    /// Whether a run that has done so many iterations can go on by it.
+    /// Checks the schedule for a run that has already done `done` iterations.
     ///
     /// # Errors
-    /// [`TrainError::Setting`] for an end that is past, or evaluation of nothing.
+    /// [`TrainError::Setting`] when the schedule has fewer iterations than that or none, or
+    /// evaluates no images.
     pub fn check(&self, done: u64) -> Result<(), TrainError> {
         if self.iterations < done.max(1) {
             let expected = format!("of at least {}", done.max(1));
@@ -56,14 +57,48 @@ impl TrainingSchedule {
     }
 }
 
-/// Trains until `schedule` ends or `stop` is set, which is looked at after each iteration. A stopped
-/// run is evaluated and written like one that ended, except that its history gains nothing that the
-/// run would not have had without the stop: so it can be resumed as if it had not been stopped.
-/// `watch` sees every iteration as it is done.
+/// Trains until `schedule` ends or `stop` is set; `stop` is read after each iteration. Calls
+/// `on_iteration` with the record of each iteration.
+///
+/// A stopped run gets a checkpoint, an evaluation, weights and `result.json` like a finished one.
+/// The evaluation is not added to the history, so a resumed run writes the history of an
+/// uninterrupted one.
 ///
 /// # Errors
-/// Those of [`Trainer::step`] and of writing; the histories then end before the failing iteration,
-/// and earlier checkpoints are as they were.
+/// Those of [`Trainer::step`] and of writing files. The histories then end before the failed
+/// iteration, and earlier checkpoints are intact.
+///
+/// ```
+/// use std::sync::atomic::AtomicBool;
+///
+/// use flexmac_dataset::synthetic;
+/// use flexmac_dps::{Static, StaticConfig};
+/// use flexmac_engine::FloatEngine;
+/// use flexmac_nn::{NetPlan, NetSpec};
+/// use flexmac_train::{Engines, Trainer, TrainerConfig, TrainingSchedule, run};
+///
+/// let plan = NetPlan::new(&NetSpec::mlp(), 8)?;
+/// let data = synthetic(1, 40, 10);
+/// // A float engine ignores formats, but the trainer asks a policy for them all the same.
+/// let formats = StaticConfig::new(16, 16, plan.tensors())?;
+/// let policy = Box::new(Static::new(&formats, plan.tensors()));
+/// let config = TrainerConfig { batch: 8, ..TrainerConfig::default() };
+/// let mut trainer = Trainer::<f32>::new(plan, config, policy, &data)?;
+/// let (mut train, mut evaluate) = (FloatEngine, FloatEngine);
+/// let mut engines = Engines { train: &mut train, evaluate: &mut evaluate };
+/// let schedule = TrainingSchedule {
+///     iterations: 3,
+///     evaluate_every: 0,
+///     evaluate_images: 10,
+///     final_images: 10,
+///     checkpoint_every: 0,
+/// };
+/// let stop = AtomicBool::new(false);
+/// // No run folder: nothing is written.
+/// let result = run(&mut trainer, &mut engines, &data, &schedule, None, &stop, &mut |_| ())?;
+/// assert_eq!((result.iterations, result.accuracy_images), (3, 10));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn run<T>(
     trainer: &mut Trainer<T>,
     engines: &mut Engines<'_, T>,
@@ -71,7 +106,7 @@ pub fn run<T>(
     schedule: &TrainingSchedule,
     mut folder: Option<&mut RunFolder>,
     stop: &AtomicBool,
-    watch: &mut dyn FnMut(&IterationRecord),
+    on_iteration: &mut dyn FnMut(&IterationRecord),
 ) -> Result<RunResult, TrainError>
 where
     T: Number + WritableElement,
@@ -80,7 +115,7 @@ where
     let start = Instant::now();
     let mut train_seconds = 0.0;
     let mut accuracy = None;
-    // A run that was killed between its last checkpoint and its result has none left to do.
+    // No iterations are left if the run was killed between its last checkpoint and its result.
     while trainer.iteration() < schedule.iterations {
         let begin = Instant::now();
         let mut record = trainer.step(engines.train, data)?;
@@ -101,12 +136,12 @@ where
         accuracy = record.accuracy.filter(|_| last);
         if let Some(folder) = folder.as_deref_mut() {
             folder.append(&record, seconds)?;
-            // A multiple of 0 is only 0.
+            // Only 0 is a multiple of 0, so with 0 this condition is never true.
             if last || stopped || done.is_multiple_of(schedule.checkpoint_every) {
                 folder.checkpoint(trainer)?;
             }
         }
-        watch(&record);
+        on_iteration(&record);
         if stopped {
             break;
         }
@@ -117,18 +152,19 @@ where
     };
     let totals = trainer.totals();
     let summary = RunResult {
+        schema: Schema::CURRENT,
         iterations: trainer.iteration(),
         stopped: trainer.iteration() < schedule.iterations,
         loss: totals.loss,
         smoothed_loss: totals.smoothed_loss,
         accuracy,
         accuracy_images: schedule.final_images.min(data.test.len()),
-        total: totals.products,
+        total: totals.gemms,
         wrong_tiles_bound: flexmac_engine::wrong_tiles_bound(
-            totals.products.tiles,
-            totals.products.tiles_checked,
+            totals.gemms.tiles,
+            totals.gemms.tiles_checked,
         ),
-        passes_per_mac: totals.products.mac_passes as f64 / totals.products.macs as f64,
+        passes_per_mac: totals.gemms.mac_passes as f64 / totals.gemms.macs as f64,
         overflows: totals.overflows,
         train_seconds: folder.as_ref().map_or(train_seconds, |folder| folder.train_seconds()),
         seconds: start.elapsed().as_secs_f64(),

@@ -1,48 +1,47 @@
-//! One training iteration, and everything that must survive between two of them.
+//! The trainer: one training iteration, and the state that must survive between two iterations.
 //!
-//! Order of an iteration (docs/training.md): parameters follow the formats the policy set; the
-//! batch goes forward; loss and its average; backward; update and rounding of parameters; then the
-//! policy sees the loss and every overflow of the iteration and settles the next formats.
+//! Steps of an iteration (docs/training.md): convert parameters to the policy's formats; forward
+//! pass; loss and smoothed loss; backward pass; update and round parameters. Then the policy gets
+//! the loss and all counters of the iteration and chooses the formats of the next one.
 
 use std::path::Path;
 
-use flexmac_dataset::{Dataset, Look, Order, Split};
+use flexmac_dataset::{BatchMode, Dataset, SampleOrder, Split};
 use flexmac_dps::{FormatTable, LossAverage, Observation, Policy, PolicyState};
 use flexmac_engine::{Engine, Stats};
 use flexmac_fxp::{Format, Role, Rounding};
 use flexmac_nn::{
     HostRounding, NetPlan, Network, NnError, Number, Part, Pass, Purpose, SplitMix, Statistics,
-    correct, logits_format, softmax_loss,
+    UpdateStep, correct, logits_format, softmax_loss,
 };
-use flexmac_record::IterationRecord;
+use flexmac_record::{IterationRecord, Solver};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{StateMismatch, TrainError, WeightsError};
 use crate::iteration::record;
-use crate::solver::Solver;
 use crate::weights::WeightTensor;
 
-/// Settings of a run that change its numbers.
+/// The settings of a run that affect its numerical results.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TrainerConfig {
     /// Images per iteration.
     pub batch: usize,
-    /// Seed of weights, order and random streams.
+    /// Seed of the initial weights, the order of the images and all random streams.
     pub seed: u64,
-    /// How everything is rounded, on the array and on the host.
+    /// Rounding mode, on the array and on the host.
     pub rounding: Rounding,
-    /// How the way forward is rounded instead: the input, layer outputs, and the copies of
-    /// parameters that enter the array. `None`: like everything else.
+    /// Rounding mode of the forward pass, in training and in evaluation: of the input, the layers'
+    /// outputs, and the copies of parameters that the array reads. `None`: `rounding`.
     pub forward_rounding: Option<Rounding>,
     /// The solver.
     pub solver: Solver,
-    /// Losses averaged in the history's smoothed loss.
+    /// Number of losses in the history's smoothed loss.
     pub loss_window: usize,
 }
 
 impl TrainerConfig {
-    /// The rounding of the way forward.
+    /// The rounding mode of the forward pass.
     fn forward(&self) -> Rounding {
         self.forward_rounding.unwrap_or(self.rounding)
     }
@@ -61,24 +60,28 @@ impl Default for TrainerConfig {
     }
 }
 
-/// A network being trained.
+/// A network with the state of its training.
+///
+/// The crate's documentation has an example of one iteration, [`run`](crate::run) one of a whole
+/// run.
 pub struct Trainer<T: Number> {
     plan: NetPlan,
     config: TrainerConfig,
     network: Network<T>,
     policy: Box<dyn Policy>,
-    order: Order,
+    order: SampleOrder,
     average: LossAverage,
     iteration: u64,
     totals: Totals,
 }
 
-/// What the iterations so far came to.
+/// Totals over all iterations so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Totals {
-    /// Cost and counters of all training products.
-    pub products: Stats,
+    /// Statistics of all training GEMMs. Checkpoints call them `products`.
+    #[serde(rename = "products")]
+    pub gemms: Stats,
     /// Overflows of all tensors.
     pub overflows: u64,
     /// Loss of the last iteration.
@@ -87,27 +90,27 @@ pub struct Totals {
     pub smoothed_loss: f64,
 }
 
-/// All that the next iterations depend on, besides the settings and the data.
+/// Everything that the next iterations depend on, except the settings and the data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainerState<T> {
-    /// The run's seed, from which the order of the images and all random streams follow.
+    /// The run's seed, which determines the order of the images and all random streams.
     pub seed: u64,
     /// Iterations done.
     pub iteration: u64,
-    /// Parameters in the network's order.
+    /// Parameters, in the network's order.
     pub params: Vec<ParamState<T>>,
-    /// The policy's state, formats included.
+    /// The policy's state, including formats.
     pub policy: PolicyState,
     /// The smoothed loss.
     pub average: LossAverage,
-    /// What the iterations so far came to.
+    /// Totals so far.
     pub totals: Totals,
 }
 
-/// One parameter's state.
+/// The state of one parameter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ParamState<T> {
-    /// `conv1.weight`.
+    /// Name, for example `conv1.weight`.
     pub name: String,
     /// Format of values and momentum.
     pub format: Format,
@@ -118,11 +121,12 @@ pub struct ParamState<T> {
 }
 
 impl<T: Number> Trainer<T> {
-    /// A fresh network of `plan` (made for the same batch size) under `policy` (made for the plan's
-    /// tensors), to be trained on `data`.
+    /// A trainer for a network of `plan` with initial weights. `plan` must be made for the batch
+    /// size of `config`, `policy` for the plan's tensors.
     ///
     /// # Errors
-    /// [`TrainError`] when the data do not fit the network or a setting is out of range.
+    /// [`TrainError::Network`] when `data` does not fit the network; [`TrainError::Setting`] when a
+    /// setting is out of range.
     pub fn new(
         plan: NetPlan,
         config: TrainerConfig,
@@ -132,7 +136,7 @@ impl<T: Number> Trainer<T> {
         check_data(data, &plan)?;
         check_config(&config)?;
         let network = Network::new(&plan, config.seed, policy.formats());
-        let order = Order::new(config.seed, data.train.len());
+        let order = SampleOrder::new(config.seed, data.train.len());
         let average = LossAverage::new(config.loss_window);
         let totals = Totals::default();
         Ok(Self { plan, config, network, policy, order, average, iteration: 0, totals })
@@ -143,12 +147,12 @@ impl<T: Number> Trainer<T> {
         self.iteration
     }
 
-    /// What the iterations so far came to.
+    /// Totals over all iterations so far.
     pub fn totals(&self) -> &Totals {
         &self.totals
     }
 
-    /// The plan trained.
+    /// The network's plan.
     pub fn plan(&self) -> &NetPlan {
         &self.plan
     }
@@ -158,16 +162,18 @@ impl<T: Number> Trainer<T> {
         &self.network
     }
 
-    /// The formats the next iteration will use.
+    /// The formats of the next iteration.
     pub fn formats(&self) -> &FormatTable {
         self.policy.formats()
     }
 
-    /// Trains on one batch of `data`, the set the trainer was made with.
+    /// Trains one iteration, on the next batch of `data`, which must be the set given to
+    /// [`Trainer::new`].
     ///
     /// # Errors
-    /// [`TrainError::Loss`] when the loss is not finite, [`TrainError::Engine`] when the engine refuses a
-    /// product or finds a mismatch, [`TrainError::DataLine`] for a picture that can no longer be read. The state is then between two iterations and of no further use.
+    /// [`TrainError::Loss`] when the loss is not finite; [`TrainError::Network`] when the engine
+    /// refuses a GEMM or finds a mismatch; [`TrainError::Data`] for a picture that can no longer be
+    /// read. After an error the trainer is within an iteration: do not use it any more.
     pub fn step(
         &mut self,
         engine: &mut dyn Engine<T>,
@@ -177,11 +183,12 @@ impl<T: Number> Trainer<T> {
         let formats = self.policy.formats().clone();
         let phase = self.policy.phase();
         let mut statistics = Statistics::new(formats.len());
-        self.follow(&formats, &mut statistics);
+        self.apply_formats(&formats, &mut statistics);
 
         let batch = self.order.batch(iteration, self.config.batch);
         let labels: Vec<_> = batch.iter().map(|image| data.train.label(*image)).collect();
-        let pixels = data.train.batch(&batch, Look::Train { seed: self.config.seed, iteration })?;
+        let pixels =
+            data.train.batch(&batch, BatchMode::Training { seed: self.config.seed, iteration })?;
         let mut pass = Pass {
             engine,
             tensors: self.plan.tensors(),
@@ -214,17 +221,18 @@ impl<T: Number> Trainer<T> {
         let losses = (loss.mean, smoothed_loss);
         let tensors = self.plan.tensors();
         let record = record(iteration, losses, rate, phase, tensors, formats, statistics);
-        self.totals.products.add(&record.total);
+        self.totals.gemms.add(&record.total);
         self.totals.overflows += record.overflows;
         (self.totals.loss, self.totals.smoothed_loss) = losses;
         Ok(record)
     }
 
-    /// Accuracy on the first `limit` images of a split, by the engine's forward pass. Counters are
-    /// thrown away and streams are apart from training's, so evaluation never changes a run.
+    /// Accuracy (0 to 1) on the first `limit` images of a split. Drops the counters and uses random
+    /// streams of its own, so an evaluation never changes training.
     ///
     /// # Errors
-    /// [`TrainError::Engine`] when the engine refuses a product.
+    /// [`TrainError::Network`] when the engine refuses a GEMM; [`TrainError::Data`] for a picture
+    /// that can no longer be read.
     pub fn evaluate(
         &mut self,
         engine: &mut dyn Engine<T>,
@@ -237,7 +245,7 @@ impl<T: Number> Trainer<T> {
         let (host, rounding) = (self.host(run), self.config.forward());
         for param in self.network.params_mut() {
             let (tensor, host) = (param.tensor, HostRounding { rounding, ..host(param) });
-            param.show(&formats[tensor], &host);
+            param.refresh_copy(&formats[tensor], &host);
         }
         let mut right = 0;
         for (number, batch) in images.chunks(self.config.batch).enumerate() {
@@ -252,22 +260,22 @@ impl<T: Number> Trainer<T> {
                 statistics: &mut Statistics::new(formats.len()),
             };
             let labels: Vec<_> = batch.iter().map(|image| split.label(*image)).collect();
-            let pixels = split.batch(batch, Look::Test)?;
+            let pixels = split.batch(batch, BatchMode::Evaluation)?;
             let input = quantize_images(batch.len(), &pixels, &mut pass);
             drop(pixels);
             let scores = self.network.forward(input, &mut pass)?;
             right += correct(&scores, &labels);
         }
-        // Counts of images are far below 2^53.
+        // Exact: there are far fewer than 2^53 images.
         Ok(right as f64 / images.len() as f64)
     }
 
-    /// Replaces all parameters by weights read from `path`, rounded to nearest in the first
-    /// formats; momentum becomes zero.
+    /// Replaces all parameters by `tensors`, rounded to nearest in the storage formats, and sets
+    /// momentum to zero. `path` is the tensors' file, for errors.
     ///
     /// # Errors
-    /// [`TrainError::Weights`] naming the first tensor that is missing, unknown, of another shape or
-    /// not finite; nothing has been replaced then.
+    /// [`TrainError::Weights`] with the first tensor that is missing, unknown, of another shape or
+    /// not finite. Then no parameter has changed.
     pub fn set_weights(&mut self, path: &Path, tensors: &[WeightTensor]) -> Result<(), TrainError> {
         let refuse = |tensor: &str, expected: String, found: String| {
             let (path, tensor) = (path.to_owned(), tensor.to_owned());
@@ -291,7 +299,8 @@ impl<T: Number> Trainer<T> {
         let known = |tensor: &&WeightTensor| shapes.iter().any(|(name, _)| *name == tensor.name);
         if let Some(tensor) = tensors.iter().find(|tensor| !known(tensor)) {
             let names: Vec<_> = shapes.iter().map(|(name, _)| name.as_str()).collect();
-            return refuse(&tensor.name, format!("only {}", names.join(", ")), "it".to_owned());
+            let expected = format!("one of {}", names.join(", "));
+            return refuse(&tensor.name, expected, "another name".to_owned());
         }
         for (param, tensor) in self.network.params_mut().zip(own) {
             let format = param.format();
@@ -303,7 +312,7 @@ impl<T: Number> Trainer<T> {
         Ok(())
     }
 
-    /// All that the next iterations depend on.
+    /// The state to save: everything that the next iterations depend on.
     pub fn state(&self) -> TrainerState<T> {
         let param = |param: &flexmac_nn::Param<T>| ParamState {
             name: param.name.clone(),
@@ -321,10 +330,11 @@ impl<T: Number> Trainer<T> {
         }
     }
 
-    /// Goes back to a saved state of a run with the same settings and data.
+    /// Restores a saved state. Settings and data must be those of the run that saved it.
     ///
     /// # Errors
-    /// [`TrainError::State`] or [`TrainError::Policy`] when it is another network's or policy's.
+    /// [`TrainError::State`] when the state belongs to another seed or network;
+    /// [`TrainError::Policy`] when it belongs to another policy.
     pub fn restore(&mut self, state: TrainerState<T>) -> Result<(), TrainError> {
         if state.seed != self.config.seed {
             let (expected, found) = (self.config.seed.to_string(), state.seed.to_string());
@@ -358,7 +368,7 @@ impl<T: Number> Trainer<T> {
         Ok(())
     }
 
-    /// Host rounding of a parameter in the streams of `run`.
+    /// How the host rounds a parameter; `run` is the seed of the streams.
     fn host(&self, run: u64) -> impl Fn(&flexmac_nn::Param<T>) -> HostRounding + use<T> {
         let (rounding, iteration) = (self.config.rounding, self.iteration);
         move |param| HostRounding {
@@ -371,17 +381,17 @@ impl<T: Number> Trainer<T> {
         }
     }
 
-    fn follow(&mut self, formats: &FormatTable, statistics: &mut Statistics) {
+    fn apply_formats(&mut self, formats: &FormatTable, statistics: &mut Statistics) {
         let host = self.host(self.config.seed);
         let forward = self.config.forward();
         for param in self.network.params_mut() {
             let (tensor, host) = (param.tensor, host(param));
-            param.follow(&formats[tensor], &host, forward, &mut statistics.tensors[tensor]);
+            param.apply_formats(&formats[tensor], &host, forward, &mut statistics.tensors[tensor]);
         }
     }
 
     fn update(&mut self, statistics: &mut Statistics) {
-        let step = self.config.solver.step(self.iteration);
+        let step = update_step(&self.config.solver, self.iteration);
         let host = self.host(self.config.seed);
         for param in self.network.params_mut() {
             let host = host(param);
@@ -394,7 +404,8 @@ impl<T: Number> Trainer<T> {
 /// Checks that images and labels fit a network.
 ///
 /// # Errors
-/// [`NnError::Layer`] naming the network's input or output, [`TrainError::Setting`] for an empty split.
+/// [`NnError::Layer`] for the network's input or output; [`TrainError::Setting`] for an empty
+/// split.
 pub fn check_data(data: &Dataset, plan: &NetPlan) -> Result<(), TrainError> {
     let misfit = |layer: &str, expected: String, found: String| {
         let (network, layer) = (plan.name().to_owned(), layer.to_owned());
@@ -440,7 +451,7 @@ fn check_config(config: &TrainerConfig) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// Images in the input's format.
+/// Rounds images to the input's format.
 fn quantize_images<T: Number>(images: usize, pixels: &[f64], pass: &mut Pass<'_, T>) -> Array2<T> {
     let format = pass.formats[0].forward;
     let mut input = Array2::from_elem((images, pixels.len() / images), T::default());
@@ -449,7 +460,8 @@ fn quantize_images<T: Number>(images: usize, pixels: &[f64], pass: &mut Pass<'_,
     input
 }
 
-/// The gradient with respect to the class scores, in the format the last layer's products take.
+/// Rounds the gradient with respect to the class scores to its format, in which the last layer's
+/// GEMMs read it.
 fn quantize_loss_gradient<T: Number>(
     plan: &NetPlan,
     gradient: &Array2<f64>,
@@ -463,4 +475,9 @@ fn quantize_loss_gradient<T: Number>(
     let counters = pass.host(index, tensor).quantize(Part::Value, sources, &mut rounded, format);
     pass.statistics.tensors[tensor].backward.merge(&counters);
     rounded
+}
+
+/// The constants of the update of an iteration.
+fn update_step(solver: &Solver, iteration: u64) -> UpdateStep {
+    UpdateStep { rate: solver.rate(iteration), momentum: solver.momentum, decay: solver.decay }
 }

@@ -1,4 +1,4 @@
-//! Prints how fast a small model is driven from Rust: what a call costs, not what RTL costs.
+//! Prints how many evaluations per second Rust can make of a small model: the cost of a call.
 //!
 //! `cargo run --release -p verilated --example evaluations`
 

@@ -1,13 +1,13 @@
-// The C face of one Verilator model, compiled into each model's shared object.
+// The C interface of a Verilator model, compiled into each model's shared object.
 //
-// Everything Rust may call is here, and nothing of it throws: a fatal error inside the
+// Rust calls only the functions in this file, and none of them throws. A fatal error in the
 // simulation ($stop, $fatal, no convergence, a wave file that cannot be written) becomes an
-// exception that ends in `guard` below, and the model answers every later call with the same
-// message. The alternative, Verilator's default of aborting the process, would take the whole
-// training run with it.
+// exception, which `guard` below catches. After that, every call on this model fails with the same
+// message. Verilator's default is to abort the process, which would take the calling program with
+// it.
 //
-// The build passes VM_TOP (class), VM_HEADER (its header), VM_PORTS_DIGEST (string), the usual
-// VM_TRACE* settings, and writes ports.inc: one VM_PORT(name, bytes) line per port.
+// The build defines VM_TOP (the class), VM_HEADER (its header), VM_PORTS_DIGEST (a string) and the
+// usual VM_TRACE* settings. It writes ports.inc, with one line VM_PORT(name, bytes) per port.
 
 #include VM_HEADER
 
@@ -43,11 +43,11 @@ std::string located(const char* file, int line, const char* text) {
   return where + text;
 }
 
-// Verilator keeps the random seed and "the last context" in statics of the library: whatever
-// touches them holds this.
+// Guards Verilator's static variables in this library: the random seed and the last context.
 std::mutex g_statics;
 
-// The context this thread last bound, so that the usual eval costs one comparison.
+// The context that this thread bound last. If it is unchanged, an evaluation costs one comparison
+// more.
 thread_local VerilatedContext* t_bound = nullptr;
 
 void bind(VerilatedContext* context) {
@@ -90,7 +90,8 @@ template <typename Body> int guard(vm_model* model, Body body) noexcept {
 
 }  // namespace
 
-// The runtime is compiled with VL_USER_FINISH, _STOP, _FATAL and _WARN, so it calls these.
+// The runtime is compiled with VL_USER_FINISH, _STOP, _FATAL and _WARN, so it calls these
+// functions.
 
 void vl_finish(const char*, int, const char*) { Verilated::threadContextp()->gotFinish(true); }
 
@@ -103,15 +104,15 @@ void vl_fatal(const char* file, int line, const char*, const char* message) {
 }
 
 void vl_warn(const char* file, int line, const char*, const char* message) {
-  // Not stdout: that carries the caller's results.
+  // Not to stdout, which the calling program may use for its results.
   std::fprintf(stderr, "verilator: warning: %s\n", located(file, line, message).c_str());
 }
 
-// Digest of the port table this library was compiled for.
+// The digest of the port table that this library was compiled for.
 VM_EXPORT const char* vm_ports_digest() { return VM_PORTS_DIGEST; }
 
-// reset_mode: 0 zeros, 1 ones, 2 random from `seed` (which must not be 0).
-// On failure returns null and leaves a message in `error`.
+// reset_mode: 0 zeros, 1 ones, 2 random with `seed` (which must not be 0).
+// On failure, returns null and writes a message to `error`.
 VM_EXPORT vm_model* vm_create(int reset_mode, int seed, char* error, size_t error_bytes) {
   std::unique_ptr<vm_model> model;
   std::string message;
@@ -125,7 +126,7 @@ VM_EXPORT vm_model* vm_create(int reset_mode, int seed, char* error, size_t erro
     context->randReset(reset_mode);
     if (reset_mode == 2) {
       context->randSeed(seed);
-      // The generator's first words are close to the seed itself.
+      // Skip the generator's first words, which are similar for similar seeds.
       for (int i = 0; i < 32; ++i) (void)vl_rand64();
     }
 #if VM_TRACE
@@ -152,8 +153,8 @@ VM_EXPORT void vm_destroy(vm_model* model) {
   try {
     if (model->wave) model->wave->close();
   } catch (...) {
-    // The file cannot be flushed. vm_trace_close reports that, this cannot; and the destructor
-    // would try again and end the process, so the object is left behind.
+    // The file cannot be flushed. This function cannot report it (vm_trace_close can). The
+    // destructor would try again and end the process, so the object is leaked on purpose.
     (void)model->wave.release();
   }
 #endif
@@ -161,7 +162,8 @@ VM_EXPORT void vm_destroy(vm_model* model) {
   t_bound = nullptr;
 }
 
-// Addresses of the ports' storage in the order of ports.inc; they hold until vm_destroy.
+// Writes the addresses of the ports' storage, in the order of ports.inc. They are valid until
+// vm_destroy.
 VM_EXPORT void vm_ports(vm_model* model, void** table) {
   VM_TOP* const top = model->top.get();
   (void)top;
@@ -189,7 +191,7 @@ VM_EXPORT const char* vm_message(const vm_model* model) { return model->message.
 
 #if VM_TRACE
 
-// 0 done, 1 the model failed, 2 the file could not be opened.
+// Returns 0 on success, 1 if the model failed, 2 if the file could not be opened.
 VM_EXPORT int vm_trace_open(vm_model* model, const char* path, int levels) {
   bool open = false;
   const int status = guard(model, [&] {

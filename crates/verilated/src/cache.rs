@@ -1,16 +1,16 @@
-//! The folder of finished builds.
+//! The cache of finished builds.
 //!
 //! ```text
 //! <root>/<key>/           a finished entry: its files, manifest.json, build.log
-//! <root>/locks/<key>.lock held while the entry is built; the system frees it with the process
-//! <root>/building/<key>.* a build in progress, or what a killed one left
+//! <root>/locks/<key>.lock locked while the entry is built; the system releases it with the process
+//! <root>/building/<key>.* a build in progress, or the rest of a killed one
 //! <root>/logs/<key>.log   output of a build in progress, or of one that failed
 //! ```
 //!
-//! An entry appears by one rename, so it is there completely or not at all, and it is used only
-//! if every file has the hash its manifest states. Readers take no lock, so a cache that is
-//! already filled may be read-only. Lock files stay: removing one would let two builders hold
-//! locks of the same name.
+//! An entry is created by one rename, so it is complete or does not exist. It is used only if every
+//! file has the hash that its manifest states. Readers take no lock, so a filled cache may be
+//! read-only. Lock files are never removed: otherwise two builders could hold locks of the same
+//! name.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -28,35 +28,37 @@ use crate::error::{Error, Result};
 const MANIFEST: &str = "manifest.json";
 const LOG: &str = "build.log";
 
-/// Whether an entry was built by this call.
+/// Whether a library was built by this call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// It was not there, or damaged.
+    /// Built: it did not exist, or was damaged.
     Built,
-    /// It was there, or another process finished it while this one waited.
+    /// Taken from the cache, possibly after waiting for another process that built it.
     Cached,
 }
 
-/// A cache folder; created by the first build.
+/// A cache folder. The first build creates it.
 #[derive(Clone, Debug)]
 pub struct Cache {
     root: PathBuf,
+    /// The environment variable that selects another folder, if any.
+    variable: Option<String>,
 }
 
-/// A verified entry.
+/// An entry whose files have been verified.
 pub(crate) struct Entry<I> {
     pub(crate) folder: PathBuf,
     pub(crate) info: I,
     pub(crate) origin: Origin,
 }
 
-/// What a build function works with, and must fill.
+/// The folders and the log of a build.
 pub(crate) struct Work<'a> {
     /// Scratch folder, removed afterwards.
     pub(crate) scratch: &'a Path,
-    /// Where the entry's files go.
+    /// Folder for the files of the entry.
     pub(crate) output: &'a Path,
-    /// The build's log.
+    /// The build's log file.
     pub(crate) log: &'a Path,
 }
 
@@ -78,22 +80,35 @@ impl Cache {
     pub fn at(root: impl AsRef<Path>) -> Result<Self> {
         let root = root.as_ref();
         let absolute = std::path::absolute(root).map_err(failed("use", root))?;
-        Ok(Self { root: absolute })
+        Ok(Self { root: absolute, variable: None })
     }
 
-    /// The cache in `$FLEXMAC_CACHE`, else `$XDG_CACHE_HOME/flexmac`, else `~/.cache/flexmac`.
+    /// The user's cache: `$VERILATED_CACHE`, else `$XDG_CACHE_HOME/verilated`, else
+    /// `~/.cache/verilated`.
     ///
     /// # Errors
-    /// [`Error::NoCacheFolder`] if neither variable is set and there is no home.
+    /// [`Error::NoCacheFolder`] if neither variable is set and there is no home folder.
     pub fn from_env() -> Result<Self> {
+        Self::of_application("verilated")
+    }
+
+    /// The user's cache of an application: for `name` = `my-app`, `$MY_APP_CACHE`, else
+    /// `$XDG_CACHE_HOME/my-app`, else `~/.cache/my-app`.
+    ///
+    /// # Errors
+    /// [`Error::NoCacheFolder`] if neither variable is set and there is no home folder.
+    pub fn of_application(name: &str) -> Result<Self> {
+        let variable = name.to_uppercase().replace('-', "_") + "_CACHE";
         let folder = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        // Without HOME it is the user's entry in the system's list.
+        // Without HOME, this is the folder in the system's list of users.
         let home = || env::home_dir().filter(|home| !home.as_os_str().is_empty());
-        let root = folder("FLEXMAC_CACHE")
-            .or_else(|| folder("XDG_CACHE_HOME").map(|cache| cache.join("flexmac")))
-            .or_else(|| home().map(|home| home.join(".cache/flexmac")))
-            .ok_or(Error::NoCacheFolder)?;
-        Self::at(root)
+        let root = folder(&*variable)
+            .or_else(|| folder("XDG_CACHE_HOME").map(|cache| cache.join(name)))
+            .or_else(|| home().map(|home| home.join(".cache").join(name)));
+        match root {
+            Some(root) => Ok(Self { variable: Some(variable), ..Self::at(root)? }),
+            None => Err(Error::NoCacheFolder { variable }),
+        }
     }
 
     /// The folder.
@@ -101,9 +116,18 @@ impl Cache {
         &self.root
     }
 
-    /// The entry of `key`, built by `build` if it is not there or damaged.
-    ///
-    /// `build` fills [`Work::output`] and returns what the manifest should tell.
+    /// Adds the variable that selects another cache folder to an error of this cache.
+    pub(crate) fn with_variable(&self, error: Error) -> Error {
+        match error {
+            Error::Cache { action, path, source, .. } => {
+                Error::Cache { action, path, source, variable: self.variable.clone() }
+            }
+            other => other,
+        }
+    }
+
+    /// The entry of `key`. `build` builds it if it does not exist or is damaged: it fills
+    /// [`Work::output`] and returns the information to store in the manifest.
     pub(crate) fn entry<I: Serialize + DeserializeOwned>(
         &self,
         key: &str,
@@ -119,7 +143,7 @@ impl Cache {
 
         let lock_path = locks.join(format!("{key}.lock"));
         let lock = File::create(&lock_path).map_err(failed("create", &lock_path))?;
-        // Freed when `lock` goes out of scope, and by the system when the process dies.
+        // Released when `lock` goes out of scope, and by the system when the process dies.
         lock.lock().map_err(failed("lock", &lock_path))?;
         if let Ok(info) = verify(&folder, key) {
             return Ok(Entry { folder, info, origin: Origin::Cached });
@@ -131,7 +155,7 @@ impl Cache {
         let output = staging.folder("entry")?;
         let info = build(&Work { scratch: &scratch, output: &output, log: &log })?;
         write_manifest(&output, key, info)?;
-        // The log of a success belongs to the entry; that of a failure stays where it is.
+        // After a success, the log becomes part of the entry. After a failure, it stays in `logs`.
         let _ = fs::copy(&log, output.join(LOG));
         if folder.exists() {
             let damaged = staging.path.join("damaged");
@@ -154,7 +178,8 @@ impl Cache {
     }
 }
 
-/// The build in progress of one key, removed on every exit but a kill.
+/// The folder of a build in progress. It is removed however the build ends, unless the process is
+/// killed.
 struct Staging {
     path: PathBuf,
 }
@@ -181,8 +206,9 @@ impl Drop for Staging {
     }
 }
 
-/// Removes what killed builds of `key` left; its lock must be held. Their compilers may still be
-/// writing, which is why every build has a folder of its own and failures here do not matter.
+/// Removes the folders of killed builds of `key`, whose lock must be held. Compilers of these
+/// builds may still be writing. That does no harm: every build has its own folder, and failures
+/// here are ignored.
 fn remove_leftovers(building: &Path, key: &str) {
     let Ok(entries) = fs::read_dir(building) else { return };
     for entry in entries.flatten() {
@@ -208,7 +234,8 @@ fn write_manifest<I: Serialize>(output: &Path, key: &str, info: I) -> Result<()>
     fs::write(&path, text + "\n").map_err(failed("write", &path))
 }
 
-/// What the manifest in `folder` tells, if the entry is complete and undamaged; else why not.
+/// Returns the information in the manifest of `folder` if the entry is complete and undamaged, else
+/// the reason why not.
 fn verify<I: Serialize + DeserializeOwned>(folder: &Path, key: &str) -> Result<I, String> {
     let path = folder.join(MANIFEST);
     let text = fs::read(&path).map_err(|e| format!("{MANIFEST}: {e}"))?;
@@ -234,10 +261,10 @@ fn info_hash<I: Serialize>(info: &I) -> serde_json::Result<String> {
     serde_json::to_vec(info).map(|bytes| digest::of_bytes(&bytes))
 }
 
-/// Turns an I/O error into the cache's.
+/// Converts an I/O error to a cache error.
 pub(crate) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
-    move |source| Error::Cache { action, path, source }
+    move |source| Error::Cache { action, path, source, variable: None }
 }
 
 #[cfg(test)]
@@ -292,9 +319,9 @@ mod tests {
         let cache = Cache::at(root.path()).unwrap();
         let result = cache.entry::<u32>("k", |work| {
             fill(work)?;
-            Err(Error::NoCacheFolder)
+            Err(failed("test", Path::new("k"))(io::Error::other("failed")))
         });
-        assert!(matches!(result, Err(Error::NoCacheFolder)));
+        assert!(matches!(result, Err(Error::Cache { .. })));
         assert!(!root.path().join("k").exists());
         assert!(root.path().join("logs/k.log").is_file());
         assert_eq!(fs::read_dir(root.path().join("building")).unwrap().count(), 0);

@@ -1,8 +1,8 @@
-//! One build: sources through Verilator and the C++ compiler to a shared object.
+//! A build: runs Verilator and the C++ compiler on the sources and links a shared object.
 //!
-//! The compiler is called directly instead of through Verilator's makefiles: make cannot work in
-//! folders with spaces, and builds no shared objects. Verilator's runtime does not depend on the
-//! design, so its objects are a cache entry of their own, shared by all models.
+//! The compiler is called directly and not through Verilator's makefiles, because make cannot work
+//! in folders with spaces and these makefiles build no shared objects. Verilator's runtime does not
+//! depend on the design, so its objects are a separate cache entry, which all models share.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -17,18 +17,18 @@ use crate::port::Storage;
 use crate::spec::{BuildSpec, TraceKind};
 use crate::toolchain::{Runner, Toolchain};
 
-/// The C face of every model; embedded, so that an installed binary needs no source tree.
+/// The C interface of every model. Embedded, so that an installed program needs no source tree.
 pub(crate) const SHIM: &str = include_str!("../shim/shim.cpp");
 
-/// The shared object in an entry.
+/// The name of the shared object in a cache entry.
 pub(crate) const MODEL_FILE: &str = "model.so";
 
-/// Optimisation of code that is not on the evaluation path.
+/// Optimization of code that is rarely executed.
 const SLOW: &str = "-O1";
-/// Optimisation of Verilator's runtime, which writes the waves.
+/// Optimization of Verilator's runtime, which also writes waves.
 const RUNTIME: &str = "-O2";
 
-/// What the manifest of a model tells.
+/// The information in the manifest of a model.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ModelInfo {
     pub(crate) top: String,
@@ -39,16 +39,16 @@ pub(crate) struct ModelInfo {
     pub(crate) commands: Vec<Vec<String>>,
 }
 
-/// What the manifest of runtime objects tells.
+/// The information in the manifest of the runtime objects.
 #[derive(Serialize, Deserialize)]
 struct RuntimeInfo {
     commands: Vec<Vec<String>>,
 }
 
-/// Verilator's flags before the caller's.
+/// The default flags of Verilator. The caller's flags follow them.
 pub(crate) fn verilator_defaults(trace: TraceKind) -> Vec<String> {
     let mut flags = vec!["--cc", "-O3", "--x-assign", "unique", "--x-initial", "unique"];
-    flags.push("-Wno-fatal"); // linting is another step; warnings are in build.log
+    flags.push("-Wno-fatal"); // a build is not a lint run; warnings are in build.log
     match trace {
         TraceKind::None => {}
         TraceKind::Vcd => flags.push("--trace"),
@@ -123,7 +123,7 @@ pub(crate) fn model(
     })
 }
 
-/// Writes the sources and runs Verilator among them.
+/// Writes the sources to `folder` and runs Verilator there.
 fn verilate(
     spec: &BuildSpec,
     tools: &Toolchain,
@@ -148,8 +148,9 @@ fn verilate(
     runner.run("translate the Verilog", tools.verilator.line(arguments), folder)
 }
 
-/// Refuses files that Verilator read but the key does not know, by its dependency file
-/// (`outputs : inputs`; Verilator's own files are absolute paths of its installation).
+/// Rejects a build for which Verilator read files that are not among the sources. The files read
+/// are in Verilator's dependency file (`outputs : inputs`); its own files have absolute paths in
+/// its installation.
 fn check_dependencies(spec: &BuildSpec, generated: &Path, prefix: &str) -> Result<()> {
     let path = generated.join(format!("{prefix}__ver.d"));
     let text = fs::read_to_string(&path).map_err(failed("read", &path))?;
@@ -168,10 +169,11 @@ fn check_dependencies(spec: &BuildSpec, generated: &Path, prefix: &str) -> Resul
     Ok(())
 }
 
-/// Writes the shim, the port list, and the files to compile: names of fast and slow ones.
+/// Writes the shim, the port list and the files to compile. Returns the names of the files with
+/// fast and with slow (rarely executed) code.
 ///
-/// Small designs become one file of each, which shares the cost of Verilator's headers; with
-/// `--output-split` the generated files are compiled one by one, in parallel.
+/// For small designs, there is one file of each kind, so that Verilator's headers are compiled only
+/// twice. With `--output-split`, the generated files are compiled separately, in parallel.
 fn write_units(
     folder: &Path,
     make: &str,
@@ -204,7 +206,7 @@ fn write_units(
     Ok((fast, slow))
 }
 
-/// Objects of Verilator's runtime, from the cache or built into it.
+/// The object files of Verilator's runtime, taken from the cache or built.
 fn runtime_objects(
     spec: &BuildSpec,
     tools: &Toolchain,
@@ -215,7 +217,7 @@ fn runtime_objects(
 ) -> Result<Vec<PathBuf>> {
     let names: Vec<String> =
         ["VM_GLOBAL_FAST", "VM_GLOBAL_SLOW"].iter().flat_map(|name| list(make, name)).collect();
-    // The runtime calls the shim at these points instead of ending the process.
+    // With these macros, the runtime calls the shim on such events instead of ending the process.
     let hooks = ["FINISH", "STOP", "FATAL", "WARN"].map(|hook| format!("-DVL_USER_{hook}"));
     let flags: Vec<String> =
         common.iter().cloned().chain(hooks).chain([RUNTIME.to_owned()]).collect();
@@ -246,7 +248,7 @@ fn runtime_objects(
     Ok(names.iter().map(|name| entry.folder.join(format!("{name}.o"))).collect())
 }
 
-/// Where Verilator's headers are, and what they should declare.
+/// Flags for Verilator's headers: their folders and settings.
 fn include_flags(include: &Path, trace: TraceKind) -> Vec<String> {
     let flag = |on: bool| u8::from(on);
     vec![
@@ -260,7 +262,7 @@ fn include_flags(include: &Path, trace: TraceKind) -> Vec<String> {
     ]
 }
 
-/// Items of the makefile assignment to `variable`: the lines after it that end in a backslash.
+/// The items of the makefile assignment to `variable`, one per line with a backslash at the end.
 fn list(make: &str, variable: &str) -> Vec<String> {
     let mut items = Vec::new();
     let mut lines = make.lines();

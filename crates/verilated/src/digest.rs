@@ -1,4 +1,4 @@
-//! SHA-256 over framed fields: the identity of builds and files.
+//! SHA-256 over named fields: keys of builds, and checksums of files.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,12 +6,12 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-/// A hash in which every field carries its name and length, so that moving a byte from one field
-/// to the next always changes the result.
+/// A hash over fields. Each field is hashed with its name and length, so that moving a byte from
+/// one field to the next always changes the result.
 pub(crate) struct Fields(Sha256);
 
 impl Fields {
-    /// Starts a hash; `domain` keeps kinds of keys apart.
+    /// Starts a hash. `domain` distinguishes kinds of keys.
     pub(crate) fn new(domain: &str) -> Self {
         Self(Sha256::new()).field("domain", domain)
     }
@@ -25,24 +25,24 @@ impl Fields {
         self
     }
 
-    /// Adds one field per item, and their number.
+    /// Adds the number of items, and one field per item.
     pub(crate) fn list(self, name: &str, items: &[String]) -> Self {
         let start = self.field(name, (items.len() as u64).to_le_bytes());
         items.iter().fold(start, |hash, item| hash.field(name, item))
     }
 
-    /// The hash as 64 lower-case hex digits.
+    /// The hash as 64 lower-case hexadecimal digits.
     pub(crate) fn hex(self) -> String {
         to_hex(&self.0.finalize())
     }
 }
 
-/// Hash of one byte string, as hex.
+/// The hash of a byte string, in hexadecimal.
 pub(crate) fn of_bytes(bytes: &[u8]) -> String {
     to_hex(&Sha256::digest(bytes))
 }
 
-/// Hash of a file's contents, as hex.
+/// The hash of a file's contents, in hexadecimal.
 pub(crate) fn of_file(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();

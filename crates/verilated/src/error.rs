@@ -1,4 +1,5 @@
-//! The crate's error: each variant names the operation, what was expected and found, what to try.
+//! The crate's error type. Each message names the operation, what was expected and found, and a
+//! remedy.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,59 +11,60 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A build description that cannot be used.
+    /// The description of a build is invalid.
     #[error("cannot build model: {field}: expected {expected}, found {found}")]
     Spec {
         /// Part of the [`crate::BuildSpec`].
         field: &'static str,
         /// What is accepted.
         expected: &'static str,
-        /// The offending value.
+        /// The value found.
         found: String,
     },
 
     /// A tool is not installed.
     #[error("{tool} `{program}` was not found on PATH ({path}); install it with: {install}")]
     MissingTool {
-        /// What the program is.
+        /// A description of the program.
         tool: &'static str,
-        /// The program looked for.
+        /// The program's name.
         program: String,
         /// The PATH that was searched.
         path: String,
-        /// Command that installs it on Debian, and the variable that names another.
+        /// A command that installs it on Debian, and the variable that selects another program.
         install: &'static str,
     },
 
-    /// A tool could not be started, or its answer was not understood.
+    /// A tool could not be started, or its output was not understood.
     #[error("cannot {action} with `{program}`: expected {expected}, found {found}")]
     Tool {
-        /// What was attempted, as a verb phrase.
+        /// The operation that failed, as a verb phrase.
         action: &'static str,
         /// The program.
         program: String,
-        /// The answer expected.
+        /// The expected output.
         expected: &'static str,
-        /// The answer, or the system's reason.
+        /// The output, or the system's error.
         found: String,
     },
 
-    /// A tool ran and failed.
+    /// A tool failed.
     #[error("cannot {action} of `{top}`: {ended}; full log: {log}\n{lines}", log = log.display())]
     ToolFailed {
-        /// What was attempted, as a verb phrase.
+        /// The operation that failed, as a verb phrase.
         action: &'static str,
         /// Top module.
         top: String,
-        /// Program and exit code or signal, in words.
+        /// The program and its exit code or signal, in words.
         ended: String,
-        /// Complete output of all commands of this build.
+        /// The complete output of all commands of this build.
         log: PathBuf,
-        /// The first lines from the first error on.
+        /// The first lines of the output, from the first error on.
         lines: String,
     },
 
-    /// The header that Verilator generated has a port this crate cannot drive.
+    /// The design has a port that this crate cannot drive, according to the header that Verilator
+    /// generated.
     #[error(
         "cannot read the ports of `{top}`: generated header line {line}: expected {expected}, found `{found}`"
     )]
@@ -71,13 +73,13 @@ pub enum Error {
         top: String,
         /// Line of the generated header, from 1.
         line: usize,
-        /// What is understood.
+        /// What is supported.
         expected: &'static str,
-        /// The text that was not understood.
+        /// The line found.
         found: String,
     },
 
-    /// Verilator read a file that is not among the sources, so the cache key would not cover it.
+    /// Verilator read a file that is not among the sources, so the cache key does not include it.
     #[error(
         "cannot cache `{top}`: Verilator read {}, which is not a source of the build; add it with BuildSpec::source", path.display()
     )]
@@ -89,30 +91,37 @@ pub enum Error {
     },
 
     /// The cache folder cannot be used.
-    #[error("cannot {action} {} ({source}); make it writable, free space, or set FLEXMAC_CACHE to another folder", path.display())]
+    #[error(
+        "cannot {action} {} ({source}); make it writable, free space, or {}",
+        path.display(),
+        another_folder(variable.as_deref())
+    )]
     Cache {
-        /// What was attempted, as a verb.
+        /// The operation that failed, as a verb.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
+        /// The environment variable that selects another cache folder, if any.
+        variable: Option<String>,
     },
 
-    /// No variable says where the cache is.
-    #[error(
-        "no cache folder: none of FLEXMAC_CACHE, XDG_CACHE_HOME and HOME is set; set FLEXMAC_CACHE"
-    )]
-    NoCacheFolder,
+    /// No environment variable determines the cache folder.
+    #[error("no cache folder: none of {variable}, XDG_CACHE_HOME and HOME is set; set {variable}")]
+    NoCacheFolder {
+        /// The variable to set.
+        variable: String,
+    },
 
-    /// The entry just built does not pass its own check.
+    /// A new cache entry is damaged right after its build.
     #[error("cache entry {} is unusable right after its build: expected {expected}, found {found}; check the disk", path.display())]
     BadEntry {
         /// The entry's folder.
         path: PathBuf,
-        /// What a good entry has.
+        /// What a valid entry has.
         expected: &'static str,
-        /// What is there.
+        /// What was found.
         found: String,
     },
 
@@ -121,55 +130,56 @@ pub enum Error {
     Load {
         /// The shared object.
         path: PathBuf,
-        /// The loader's reason.
+        /// The loader's error.
         found: String,
     },
 
-    /// No port of that name.
+    /// There is no port of this name.
     #[error("`{top}` has no port `{name}`; its ports are: {known}")]
     UnknownPort {
         /// Top module.
         top: String,
-        /// The name asked for.
+        /// The name requested.
         name: String,
-        /// The names there are.
+        /// The names of all ports.
         known: String,
     },
 
-    /// A port is not what the caller takes it for.
+    /// A port does not have the requested direction or width.
     #[error("port `{name}` of `{top}`: expected {expected}, found {found}")]
     PortMismatch {
         /// Top module.
         top: String,
         /// The port.
         name: String,
-        /// Direction or width asked for.
+        /// The direction or width requested.
         expected: String,
-        /// Direction and width it has.
+        /// The port's direction and width.
         found: String,
     },
 
-    /// The simulation stopped itself: `$stop`, `$fatal`, a failed assertion, no convergence.
+    /// The design stopped the simulation (`$stop`, `$fatal`, a failed assertion) or did not
+    /// converge.
     #[error("cannot {action} `{top}`: {message}; this instance is unusable from here on")]
     Simulation {
-        /// What was attempted, as a verb.
+        /// The operation that failed, as a verb.
         action: &'static str,
         /// Top module.
         top: String,
-        /// The simulation's message, with Verilog file and line where it has them.
+        /// The simulation's message, with Verilog file and line if known.
         message: String,
     },
 
-    /// Waves cannot be written as asked.
+    /// A call for waves is not valid in the current state.
     #[error("cannot {action} waves of `{top}`: expected {expected}, found {found}")]
     Trace {
-        /// What was attempted, as a verb.
+        /// The operation that failed, as a verb.
         action: &'static str,
         /// Top module.
         top: String,
-        /// What would have worked.
+        /// What is valid.
         expected: String,
-        /// What was the case.
+        /// What was found.
         found: String,
     },
 
@@ -178,7 +188,15 @@ pub enum Error {
     TraceFile {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
+}
+
+/// The advice to use another cache folder.
+fn another_folder(variable: Option<&str>) -> String {
+    match variable {
+        Some(variable) => format!("set {variable} to another folder"),
+        None => "use another cache folder".to_owned(),
+    }
 }

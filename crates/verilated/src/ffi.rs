@@ -1,5 +1,5 @@
-//! The foreign functions of `shim/shim.cpp`, resolved once per library. The one file that knows
-//! their names.
+//! The foreign functions of `shim/shim.cpp`, resolved once per library. No other file uses their
+//! names.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::Path;
@@ -8,20 +8,20 @@ use libloading::os::unix::{Library as Object, RTLD_LOCAL, RTLD_NOW};
 
 use crate::error::{Error, Result};
 
-/// A `vm_model` of the shim; only ever behind a pointer.
+/// The `vm_model` of the shim. It exists only behind pointers.
 #[repr(C)]
 pub(crate) struct RawModel {
     _opaque: [u8; 0],
 }
 
-/// Longest message `vm_create` can leave, with its terminator.
+/// Size of the buffer for a message of `vm_create`, in bytes, including the terminator.
 pub(crate) const MESSAGE_BYTES: usize = 4096;
 
-/// Room for the shim's message at a failed creation.
+/// Buffer for the shim's message when a creation fails.
 pub(crate) type MessageBuffer = [c_char; MESSAGE_BYTES];
 
-/// The shim's functions. The pointers are good as long as `_object` lives, which is why they are
-/// only reachable through it.
+/// The shim's functions. The pointers are valid as long as `_object` lives; therefore they are
+/// fields of the same struct.
 pub(crate) struct Api {
     pub(crate) create: unsafe extern "C" fn(c_int, c_int, *mut c_char, usize) -> *mut RawModel,
     pub(crate) destroy: unsafe extern "C" fn(*mut RawModel),
@@ -37,8 +37,8 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// Loads the shared object at `path`, which the cache has checked against its manifest, and
-    /// whose port table must have the digest `ports_digest`.
+    /// Loads the shared object at `path`, which the cache has checked against its manifest. Its
+    /// port table must have the digest `ports_digest`.
     pub(crate) fn load(path: &Path, ports_digest: &str) -> Result<Self> {
         let refuse = |found: String| Error::Load { path: path.to_owned(), found };
         // SAFETY: loading runs the object's static constructors. It was compiled from the shim,

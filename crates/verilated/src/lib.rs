@@ -1,14 +1,15 @@
-//! Builds, caches, loads and drives Verilator models; knows no MAC.
+//! Builds Verilog into a shared library with Verilator at run time, caches it, loads it, and drives
+//! instances of it from Rust.
 //!
-//! A [`BuildSpec`] names Verilog sources (text, so generated code needs no files) and a top
-//! module; [`BuildSpec::build`] turns it into a [`Library`], a shared object kept in a [`Cache`]
-//! under the hash of everything that produced it; [`Library::model`] makes instances. A
-//! [`Model`] is driven through handles that are resolved once: an access is then a plain load or
-//! store, and an evaluation one foreign call.
+//! A [`BuildSpec`] names the Verilog sources (as text, so that generated code needs no files) and
+//! the top module. [`BuildSpec::build`] gives a [`Library`]: a shared object, stored in a [`Cache`]
+//! under the hash of everything that went into it. [`Library::model`] creates instances. A
+//! [`Model`] is driven through port handles that are resolved once; after that, an access is a
+//! plain load or store, and an evaluation is one foreign call.
 //!
-//! Decision: build at run time and `dlopen`. The alternative, a build script per design, cannot
-//! serve a design that a command line flag configures; and looking ports up by name on every
-//! access, as other bindings do, costs more than the simulation of a small array.
+//! Models are built at run time and loaded with `dlopen`, because a build script per design cannot
+//! serve a design that is generated or configured at run time. Ports are not looked up by name on
+//! each access, because for a small design this costs more than its simulation.
 //!
 //! ```no_run
 //! use verilated::{BuildSpec, Cache, PowerUp};

@@ -1,4 +1,4 @@
-//! A loaded model library: its port table, and the way to instances.
+//! A loaded model library: its ports, and the creation of instances.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::model::{Model, PowerUp};
 use crate::port::{Port, PortInfo};
 use crate::spec::TraceKind;
 
-/// The shared object of one design, loaded. Models and clones of the `Arc` keep it loaded.
+/// The loaded shared object of a design. Models and clones of the `Arc` keep it loaded.
 pub struct Library {
     pub(crate) api: Api,
     pub(crate) tag: u64,
@@ -41,8 +41,8 @@ impl Library {
         }))
     }
 
-    /// A new instance in the given power-up state. All inputs are 0 and nothing has been
-    /// evaluated: `initial` blocks run in the first [`Model::eval`].
+    /// Creates an instance in the given power-up state. All inputs are 0. Nothing has been
+    /// evaluated yet: `initial` blocks run in the first [`Model::eval`].
     ///
     /// # Errors
     /// [`Error::Simulation`] if the model's constructor fails.
@@ -53,7 +53,7 @@ impl Library {
     /// The port called `name` in the Verilog source.
     ///
     /// # Errors
-    /// [`Error::UnknownPort`], which lists the ports there are.
+    /// [`Error::UnknownPort`], which lists all ports.
     pub fn port(&self, name: &str) -> Result<Port<'_>> {
         let found = self.ports.iter().zip(0..).find(|(info, _)| info.name == name);
         let (info, index) = found.ok_or_else(|| Error::UnknownPort {
@@ -69,7 +69,7 @@ impl Library {
         &self.ports
     }
 
-    /// Name of the top module.
+    /// The name of the top module.
     pub fn top(&self) -> &str {
         &self.top
     }
@@ -84,7 +84,8 @@ impl Library {
         &self.path
     }
 
-    /// Whether this call built it or found it.
+    /// Whether [`BuildSpec::build`](crate::BuildSpec::build) built the library or found it in the
+    /// cache.
     pub fn origin(&self) -> Origin {
         self.origin
     }

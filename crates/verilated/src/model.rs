@@ -1,8 +1,8 @@
-//! One model instance: reading, writing, evaluating.
+//! A model instance: reads and writes ports, evaluates the design.
 //!
-//! Port storage belongs to the C++ model and is reached through raw pointers fetched once, at
-//! creation. References into it are handed out only under a borrow of the [`Model`], and every
-//! foreign call that may write it takes `&mut self`, so a reference never sees a change.
+//! Port storage belongs to the C++ model. It is accessed through raw pointers, which are fetched
+//! once, at creation. References to it borrow the [`Model`], and every foreign call that may write
+//! it takes `&mut self`, so the storage never changes while a reference exists.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::NonNull;
@@ -13,35 +13,35 @@ use crate::ffi::{MESSAGE_BYTES, MessageBuffer, RawModel};
 use crate::library::Library;
 use crate::port::{Bus, Direction, Handle, In, Narrow, Port, Storage, Wide};
 
-/// What registers without reset hold before the first clock.
+/// The initial value of registers without reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PowerUp {
     /// All bits 0.
     Zeros,
     /// All bits 1.
     Ones,
-    /// Random bits, the same for the same seed and library.
+    /// Random bits. The same seed and library give the same bits.
     Random(u64),
 }
 
 /// An instance of a library's top module.
 ///
-/// May move between threads, but is driven by one at a time. Instances share nothing the caller
-/// can see, except that `$random` in a design draws from one stream per thread.
+/// A model can move between threads, but only one thread can use it at a time. Instances are
+/// independent, except that `$random` in a design draws from one stream per thread.
 pub struct Model {
     pub(crate) raw: NonNull<RawModel>,
-    /// Storage of each port of the library, by index.
+    /// Pointers to the storage of each port, by index.
     slots: Box<[*mut c_void]>,
-    /// Wide inputs with unused bits: top word (slot, word) and the mask of its used bits.
+    /// Wide inputs whose last word has unused bits: (port, word, mask of the used bits).
     partial: Box<[(u32, u32, u32)]>,
-    /// Set by `words_mut`: the partial top words may hold unused bits.
+    /// Set by `words_mut`: unused bits of a last word may be set.
     dirty: bool,
     eval: unsafe extern "C" fn(*mut RawModel) -> c_int,
     tag: u64,
-    /// Time of the last wave dump, and whether waves are open.
+    /// Time of the last wave dump.
     pub(crate) last_dump: Option<u64>,
     pub(crate) tracing: bool,
-    /// Last, so that the code stays loaded until the instance is gone.
+    /// The last field, so that the code stays loaded until the instance is destroyed.
     pub(crate) library: Arc<Library>,
 }
 
@@ -99,12 +99,12 @@ impl Model {
         })
     }
 
-    /// The library this is an instance of.
+    /// The library of this instance.
     pub fn library(&self) -> &Arc<Library> {
         &self.library
     }
 
-    /// The port called `name`; its handles serve all models of the library.
+    /// The port called `name`. Its handles are valid for all models of the library.
     ///
     /// # Errors
     /// [`Error::UnknownPort`].
@@ -112,7 +112,7 @@ impl Model {
         self.library.port(name)
     }
 
-    /// Lets the model react to its inputs: one foreign call.
+    /// Evaluates the design with the current inputs.
     ///
     /// # Errors
     /// [`Error::Simulation`] when the design stops the simulation (`$stop`, `$fatal`, a failed
@@ -127,7 +127,7 @@ impl Model {
         self.check("evaluate", status)
     }
 
-    /// Runs the design's `final` blocks; call it once, after the last evaluation.
+    /// Runs the design's `final` blocks. Call it once, after the last evaluation.
     ///
     /// # Errors
     /// [`Error::Simulation`] as for [`Self::eval`].
@@ -146,7 +146,7 @@ impl Model {
     /// The port's bits as an unsigned number.
     ///
     /// # Panics
-    /// If the handle is of another library.
+    /// If the handle belongs to another library.
     #[inline]
     pub fn get<D>(&self, port: Handle<D, Narrow>) -> u64 {
         self.load(port)
@@ -155,27 +155,28 @@ impl Model {
     /// The port's bits as a two's complement number.
     ///
     /// # Panics
-    /// If the handle is of another library.
+    /// If the handle belongs to another library.
     #[inline]
     pub fn get_signed<D>(&self, port: Handle<D, Narrow>) -> i64 {
         let unused = 64 - port.bits;
         (self.load(port) << unused).cast_signed() >> unused
     }
 
-    /// Drives the port with the low bits of `value`; higher ones are dropped, so
-    /// `value.cast_signed()` of a negative number works too.
+    /// Sets the port to the low bits of `value` and drops the others. For a negative number, pass
+    /// `value.cast_unsigned()`.
     ///
     /// # Panics
-    /// If the handle is of another library.
+    /// If the handle belongs to another library.
     #[inline]
     pub fn set(&mut self, port: Handle<In, Narrow>, value: u64) {
         self.store(port, value);
     }
 
-    /// The port's words, least significant first; unused bits of the last are 0 once evaluated.
+    /// The port's words, least significant first. After an evaluation, unused bits of the last word
+    /// are 0.
     ///
     /// # Panics
-    /// If the handle is of another library.
+    /// If the handle belongs to another library.
     #[inline]
     pub fn words<D>(&self, port: Handle<D, Wide>) -> &[u32] {
         let slot = self.slot(port);
@@ -184,11 +185,11 @@ impl Model {
         unsafe { std::slice::from_raw_parts(slot.cast(), port.words()) }
     }
 
-    /// The port's words for writing in place, least significant first. Unused bits of the last
-    /// word are cleared by the next evaluation.
+    /// The port's words, least significant first, to be written in place. The next evaluation
+    /// clears unused bits of the last word.
     ///
     /// # Panics
-    /// If the handle is of another library.
+    /// If the handle belongs to another library.
     #[inline]
     pub fn words_mut(&mut self, port: Handle<In, Wide>) -> &mut [u32] {
         let slot = self.slot(port);
@@ -197,20 +198,22 @@ impl Model {
         unsafe { std::slice::from_raw_parts_mut(slot.cast(), port.words()) }
     }
 
-    /// Drives the port with `words`, least significant first; bits beyond its width are dropped.
+    /// Sets the port to `words`, least significant first. Bits beyond its width are dropped.
     ///
     /// # Panics
-    /// If the handle is of another library, or `words` is not [`Handle::words`] long.
+    /// If the handle belongs to another library, or `words` does not have [`Handle::words`]
+    /// elements.
     #[inline]
     pub fn set_words(&mut self, port: Handle<In, Wide>, words: &[u32]) {
         self.words_mut(port).copy_from_slice(words);
     }
 
-    /// Drives a port of any width with `words`, least significant first; bits beyond its width
-    /// are dropped.
+    /// Sets a port of any width to `words`, least significant first. Bits beyond its width are
+    /// dropped.
     ///
     /// # Panics
-    /// If the handle is of another library, or `words` is not [`Handle::words`] long.
+    /// If the handle belongs to another library, or `words` does not have [`Handle::words`]
+    /// elements.
     #[inline]
     pub fn write_bus(&mut self, port: Handle<In, Bus>, words: &[u32]) {
         assert_eq!(words.len(), port.words(), "words written to a bus of {} bits", port.bits);
@@ -225,10 +228,11 @@ impl Model {
         }
     }
 
-    /// Copies a port of any width into `words`, least significant first; unused bits are 0.
+    /// Copies a port of any width into `words`, least significant first. Unused bits are 0.
     ///
     /// # Panics
-    /// If the handle is of another library, or `words` is not [`Handle::words`] long.
+    /// If the handle belongs to another library, or `words` does not have [`Handle::words`]
+    /// elements.
     #[inline]
     pub fn read_bus<D>(&self, port: Handle<D, Bus>, words: &mut [u32]) {
         assert_eq!(words.len(), port.words(), "words read from a bus of {} bits", port.bits);
@@ -247,9 +251,9 @@ impl Model {
         }
     }
 
-    /// Storage of the port. With the library's tag equal, the handle's width and storage are
-    /// those the library was compiled with, so the pointer is good for exactly that many bytes,
-    /// aligned, for as long as the model lives.
+    /// The storage of a port. If the tags are equal, the handle belongs to this library, so its
+    /// width and storage are those the library was compiled with. The pointer is then aligned and
+    /// valid for exactly that many bytes, as long as the model lives.
     #[inline]
     fn slot<D, S>(&self, port: Handle<D, S>) -> *mut c_void {
         if port.tag != self.tag {
@@ -290,8 +294,8 @@ impl Model {
         }
     }
 
-    /// Clears unused bits of wide inputs. Verilator's code relies on it (an index with stray high
-    /// bits would leave its array), so it must not depend on the caller.
+    /// Clears unused bits of wide inputs. Verilator's code relies on this (with stray high bits, an
+    /// index may be outside its array), so it must not depend on the caller.
     fn mask_partial(&mut self) {
         for &(index, word, mask) in &self.partial {
             let slot = self.slots[index as usize].cast::<u32>();
@@ -302,7 +306,7 @@ impl Model {
         self.dirty = false;
     }
 
-    /// Turns a shim status into the model's error.
+    /// Converts a status of the shim to a result.
     #[inline]
     pub(crate) fn check(&self, action: &'static str, status: c_int) -> Result<()> {
         if status == 0 { Ok(()) } else { Err(self.failure(action)) }
@@ -338,13 +342,14 @@ fn foreign_handle() -> ! {
     panic!("port handle of another library: resolve it from a model or library of this build")
 }
 
-/// Used bits of the last word of a port of `bits`, not a multiple of 32.
+/// A mask of the used bits in the last word of a port of `bits`, which must not be a multiple of
+/// 32.
 fn mask32(bits: u32) -> u32 {
     u32::MAX >> (32 - bits % 32)
 }
 
-/// Spreads a seed over Verilator's 31 bits (it wants 1 ..= 2^31 - 1; 0 would mean "from the
-/// clock"): the finalizer of splitmix64.
+/// Hashes a seed to Verilator's range of 1 ..= 2^31 - 1 (where 0 would mean "from the clock"), with
+/// the finalizer of SplitMix64.
 fn runtime_seed(seed: u64) -> c_int {
     let mut x = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,10 +1,10 @@
-//! Ports and the typed handles that reach them.
+//! Ports, and typed handles to access them.
 //!
-//! Direction and width are checked when a [`Port`] becomes a handle, and are part of the handle's
-//! type from then on. A handle is an index into a library's port table with the library's tag, so
-//! it serves every model of that library, and using it on a model of another one panics instead
-//! of touching foreign memory. The alternative, lifetimes that tie handles to one model, would
-//! keep callers from storing both in one struct.
+//! Direction and width are checked once, when a [`Port`] is turned into a handle; after that they
+//! are part of the handle's type. A handle is an index into a library's port table, with the
+//! library's tag. It is valid for every model of that library; with a model of another library, it
+//! panics and does not access memory. Lifetimes that tie handles to one model were rejected:
+//! callers could not store both in one struct.
 
 use std::marker::PhantomData;
 
@@ -12,18 +12,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// Which way a port points, seen from the model.
+/// The direction of a port, seen from the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
     /// Driven by the caller.
     In,
     /// Driven by the model.
     Out,
-    /// Both; listed, but without a handle.
+    /// Driven by both. Such ports are listed, but have no handles.
     InOut,
 }
 
-/// How Verilator stores a port, by width.
+/// The type in which Verilator stores a port, by width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Storage {
     /// 1 to 8 bits.
@@ -34,7 +34,7 @@ pub(crate) enum Storage {
     U32,
     /// 33 to 64 bits.
     U64,
-    /// More: 32-bit words, the least significant first.
+    /// More than 64 bits: 32-bit words, least significant first.
     Words,
 }
 
@@ -50,10 +50,7 @@ impl Storage {
         }
     }
 
-    /// Size of a port of `bits`.
-    ///
-    /// # Units
-    /// Bytes.
+    /// The size in bytes of a port of `bits`.
     pub(crate) fn bytes(bits: u32) -> u64 {
         match Self::for_bits(bits) {
             Self::U8 => 1,
@@ -65,42 +62,43 @@ impl Storage {
     }
 }
 
-/// Name and shape of a port.
+/// Name, direction and width of a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortInfo {
     /// Name in the Verilog source.
     pub name: String,
-    /// Which way it points.
+    /// Its direction.
     pub direction: Direction,
     /// Width in bits, at least 1.
     pub bits: u32,
 }
 
-/// Mark of an input handle.
+/// Marker of a handle to an input.
 #[derive(Clone, Copy, Debug)]
 pub enum In {}
 
-/// Mark of an output handle.
+/// Marker of a handle to an output.
 #[derive(Clone, Copy, Debug)]
 pub enum Out {}
 
-/// Mark of a handle to 1 to 64 bits, moved as `u64`.
+/// Marker of a handle to 1 to 64 bits, accessed as `u64`.
 #[derive(Clone, Copy, Debug)]
 pub enum Narrow {}
 
-/// Mark of a handle to more than 64 bits, seen as `[u32]` in place.
+/// Marker of a handle to more than 64 bits, accessed in place as `[u32]`.
 #[derive(Clone, Copy, Debug)]
 pub enum Wide {}
 
-/// Mark of a handle to any number of bits, copied as `[u32]`: for ports whose width follows a
+/// Marker of a handle to any number of bits, copied as `[u32]`: for ports whose width depends on a
 /// configuration.
 #[derive(Clone, Copy, Debug)]
 pub enum Bus {}
 
-/// A resolved port: direction `D`, shape `S`. Valid for every model of the library it came from.
+/// A handle to a port of direction `D` ([`In`], [`Out`]) and kind `S` ([`Narrow`], [`Wide`],
+/// [`Bus`]). Valid for every model of the library it came from.
 #[derive(Debug)]
 pub struct Handle<D, S> {
-    /// Identity of the library, unique in this process.
+    /// The library's tag, unique in this process.
     pub(crate) tag: u64,
     pub(crate) index: u32,
     pub(crate) bits: u32,
@@ -122,7 +120,7 @@ impl<D, S> Handle<D, S> {
         self.bits
     }
 
-    /// Number of 32-bit words that hold the port.
+    /// The number of 32-bit words that hold the port.
     pub fn words(self) -> usize {
         self.bits.div_ceil(32) as usize // u32 fits usize on every target with dlopen
     }
@@ -141,7 +139,7 @@ pub type BusIn = Handle<In, Bus>;
 /// Output of any width.
 pub type BusOut = Handle<Out, Bus>;
 
-/// A port found by name, not yet a handle.
+/// A port found by name, to be turned into a handle.
 #[derive(Clone, Copy, Debug)]
 pub struct Port<'a> {
     pub(crate) top: &'a str,
@@ -151,12 +149,12 @@ pub struct Port<'a> {
 }
 
 impl Port<'_> {
-    /// Name and shape.
+    /// Name, direction and width.
     pub fn info(&self) -> &PortInfo {
         self.info
     }
 
-    /// Passes the port on if it is `bits` wide.
+    /// Returns the port if it is `bits` wide.
     ///
     /// # Errors
     /// [`Error::PortMismatch`] otherwise.

@@ -1,4 +1,5 @@
-//! What to build: sources, top, flags. Checked once, then hashed into the cache key.
+//! The description of a build: sources, top module, flags. It is checked once and hashed into the
+//! cache key.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -14,19 +15,20 @@ use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::toolchain::Toolchain;
 
-/// Wave format compiled into a model. Any but `None` costs build time and some speed.
+/// The wave format compiled into a model. Waves cost build time and some speed, even if not
+/// recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TraceKind {
     /// No waves.
     #[default]
     None,
-    /// Value change dump: text, read by everything.
+    /// Value change dump: text, read by all viewers.
     Vcd,
-    /// Compressed, written faster, read by GTKWave.
+    /// FST: compressed and faster to write, read by GTKWave and others.
     Fst,
 }
 
-/// One file given to Verilator.
+/// A source file.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) name: String,
@@ -34,17 +36,17 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Whether the file is named on the command line; others are there to be included.
+    /// Whether the file is passed to Verilator on the command line. Other files can be included.
     pub(crate) fn is_compiled(&self) -> bool {
         let extension = Path::new(&self.name).extension().and_then(|e| e.to_str());
         matches!(extension, Some("v" | "sv" | "vlt"))
     }
 }
 
-/// Description of one model build.
+/// The description of a build.
 ///
-/// Only what is given here goes into a build: Verilator runs in a folder that holds nothing but
-/// the sources, and reading any other file is an error.
+/// A build depends only on this description and the tools: Verilator runs in a folder that contains
+/// only the sources, and it is an error if it reads any other file.
 #[derive(Clone, Debug)]
 pub struct BuildSpec {
     pub(crate) top: String,
@@ -56,8 +58,8 @@ pub struct BuildSpec {
 }
 
 impl BuildSpec {
-    /// A build of the module `top`, without sources yet: no waves, C++ at -O3, one compile job
-    /// per processor.
+    /// A build of the module `top`, without sources yet. Defaults: no waves, C++ flag `-O3`, one
+    /// compile job per processor.
     pub fn new(top: impl Into<String>) -> Self {
         Self {
             top: top.into(),
@@ -69,8 +71,8 @@ impl BuildSpec {
         }
     }
 
-    /// Adds a source: `name` is a relative path, which error messages will show. Files ending in
-    /// `.v`, `.sv` and `.vlt` (lint waivers) are compiled in the order given; others can be
+    /// Adds a source file. `name` is a relative path, which error messages show. Files that end in
+    /// `.v`, `.sv` or `.vlt` (lint waivers) are compiled, in the given order; other files can be
     /// included.
     #[must_use]
     pub fn source(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
@@ -78,7 +80,7 @@ impl BuildSpec {
         self
     }
 
-    /// Adds a flag for Verilator, such as `-GWIDTH=8` or `+define+X`; it may override the
+    /// Adds a Verilator flag, such as `-GWIDTH=8`, `+define+X` or `--threads`. It may override the
     /// defaults (`-O3 --x-assign unique --x-initial unique -Wno-fatal`).
     #[must_use]
     pub fn verilator_flag(mut self, flag: impl Into<String>) -> Self {
@@ -86,7 +88,7 @@ impl BuildSpec {
         self
     }
 
-    /// Replaces the optimisation flags of the model's C++ code (`-O3`).
+    /// Replaces the C++ compiler flags of the model (`-O3`).
     #[must_use]
     pub fn cxx_flags<F: Into<String>>(mut self, flags: impl IntoIterator<Item = F>) -> Self {
         self.cxx_flags = flags.into_iter().map(Into::into).collect();
@@ -100,30 +102,33 @@ impl BuildSpec {
         self
     }
 
-    /// Limits the C++ compilers that run at a time; not part of the key.
+    /// Limits the number of C++ compilers that run in parallel. Not part of the cache key.
     #[must_use]
     pub fn jobs(mut self, jobs: NonZeroUsize) -> Self {
         self.jobs = jobs;
         self
     }
 
-    /// Loads the library from `cache`, building it first if it is not there.
+    /// Builds the library, or takes it from `cache`, and loads it.
     ///
-    /// Processes and threads that ask for the same library at the same time build it once: the
-    /// others wait and load the result.
+    /// If several processes or threads build the same library at the same time, one builds it and
+    /// the others wait for the result.
     ///
     /// # Errors
-    /// Everything in [`enum@Error`] up to loading; a failed build leaves nothing in the cache but its
-    /// log.
+    /// [`Error::Spec`], [`Error::MissingTool`], [`Error::Tool`], [`Error::ToolFailed`],
+    /// [`Error::Header`], [`Error::UndeclaredSource`], [`Error::Cache`], [`Error::BadEntry`] or
+    /// [`Error::Load`]. A failed build leaves only its log in the cache.
     pub fn build(&self, cache: &Cache) -> Result<Arc<Library>> {
         self.check()?;
         let tools = Toolchain::find()?;
         let key = self.key(&tools);
-        let entry = cache.entry(&key, |work| compile::model(self, &tools, cache, &key, work))?;
+        let entry = cache
+            .entry(&key, |work| compile::model(self, &tools, cache, &key, work))
+            .map_err(|error| cache.with_variable(error))?;
         Library::load(entry.folder.join(compile::MODEL_FILE), entry.info, entry.origin)
     }
 
-    /// Key of this build with these tools.
+    /// The cache key of this build with these tools.
     fn key(&self, tools: &Toolchain) -> String {
         let start = Fields::new("verilated model")
             .field("crate", env!("CARGO_PKG_VERSION"))

@@ -1,4 +1,4 @@
-//! Finds Verilator and the C++ compiler, and runs commands with their output in the build's log.
+//! Finds Verilator and the C++ compiler, and runs them, writing their output to the build's log.
 
 use std::env;
 use std::fs::File;
@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
 
-/// Lines of a failing tool's output that go into its error.
+/// Lines of a failing tool's output in its error.
 const SHOWN_LINES: usize = 20;
 
 /// A program, its leading arguments, and its version.
 pub(crate) struct Tool {
     pub(crate) argv: Vec<String>,
-    /// First line of `--version`.
+    /// The first line of its `--version` output.
     pub(crate) version: String,
 }
 
@@ -46,7 +46,7 @@ impl Toolchain {
         })
     }
 
-    /// Folder of Verilator's runtime sources.
+    /// The folder of Verilator's runtime sources.
     pub(crate) fn runtime_folder(&self) -> Result<PathBuf> {
         let answer = self.verilator.query(&["--getenv", "VERILATOR_ROOT"])?;
         let folder = Path::new(answer.trim()).join("include");
@@ -61,7 +61,8 @@ impl Toolchain {
         })
     }
 
-    /// Flags for every C++ file: position independent, nothing visible but the shim.
+    /// The flags for every C++ file: position-independent code, and only the shim's symbols
+    /// visible.
     pub(crate) fn cxx_flags(&self) -> Vec<String> {
         let mut flags: Vec<String> = [
             "-std=gnu++17",
@@ -74,7 +75,7 @@ impl Toolchain {
         .map(Into::into)
         .into();
         if !self.cxx.version.contains("clang") {
-            // Unique symbols would be shared between models, and keep them from unloading.
+            // Unique symbols would be shared between models and would prevent unloading.
             flags.push("-fno-gnu-unique".into());
         }
         flags
@@ -94,7 +95,7 @@ impl Tool {
             argv.push(default.into());
         }
         if argv[0].contains('/') {
-            // Commands run in other folders.
+            // Absolute, because commands run in other folders.
             if let Ok(absolute) = std::path::absolute(&argv[0]) {
                 argv[0] = absolute.to_string_lossy().into_owned();
             }
@@ -110,7 +111,7 @@ impl Tool {
         Ok(found)
     }
 
-    /// Standard output of the tool with `arguments`.
+    /// Runs the tool with `arguments` and returns its standard output.
     fn query(&self, arguments: &[&str]) -> Result<String> {
         let fail = |found| Error::Tool {
             action: "ask for the version or set-up",
@@ -143,7 +144,7 @@ impl Tool {
     }
 }
 
-/// A build's commands: where they run, where their output goes.
+/// Runs the commands of a build and records them.
 pub(crate) struct Runner<'a> {
     pub(crate) top: &'a str,
     pub(crate) log: &'a Path,
@@ -158,21 +159,22 @@ impl<'a> Runner<'a> {
             action: "write",
             path: log.to_owned(),
             source,
+            variable: None,
         })?;
         Ok(Self { top, log, file: Mutex::new(file), lines: Mutex::default() })
     }
 
-    /// The command lines run so far, sorted within a parallel group.
+    /// The command lines run so far. Commands of a parallel group are in the order given.
     pub(crate) fn into_lines(self) -> Vec<Vec<String>> {
         self.lines.into_inner().unwrap_or_default()
     }
 
-    /// Runs one command in `folder` to its end.
+    /// Runs a command in `folder` and waits for its end.
     pub(crate) fn run(&self, action: &'static str, line: Vec<String>, folder: &Path) -> Result<()> {
         self.run_all(action, vec![line], folder, NonZeroUsize::MIN)
     }
 
-    /// Runs commands in `folder`, at most `jobs` at a time; stops starting more at a failure.
+    /// Runs commands in `folder`, at most `jobs` in parallel. After a failure, starts no more.
     pub(crate) fn run_all(
         &self,
         action: &'static str,
@@ -210,7 +212,7 @@ impl<'a> Runner<'a> {
                 found: error.to_string(),
             },
         )?;
-        // A log that cannot be written must not hide the tool's own message.
+        // A failure to write the log must not hide the tool's own message.
         if let Ok(mut file) = self.file.lock() {
             let _ = writeln!(file, "$ {}", line.join(" "));
             let _ = file.write_all(&output.stdout);
@@ -230,7 +232,7 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// Exit code or signal in words.
+/// The exit code or signal, in words.
 fn status_words(status: ExitStatus) -> String {
     match status.code() {
         Some(code) => format!("exit code {code}"),
@@ -238,7 +240,7 @@ fn status_words(status: ExitStatus) -> String {
     }
 }
 
-/// The first lines of a tool's messages, from the first error on.
+/// The first lines of a tool's output, from the first error on.
 fn shown_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let is_error = |line: &&str| line.to_ascii_lowercase().contains("error");

@@ -1,4 +1,4 @@
-//! Waves of one model: open, dump, close.
+//! Waves of a model: open, dump, close.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::spec::TraceKind;
 
-/// Levels of hierarchy recorded: all that real designs have.
+/// Levels of hierarchy recorded: more than any real design has.
 const LEVELS: i32 = 99;
 
 impl Model {
@@ -30,7 +30,7 @@ impl Model {
             return Err(self.trace_error("open", "no open wave file", "one that is still open"));
         }
         let fail = |source| Error::TraceFile { path: path.to_owned(), source };
-        // Verilator only says that it failed; this says why.
+        // Verilator reports only that it failed; this reports why.
         File::create(path).map_err(fail)?;
         let name = CString::new(path.as_os_str().as_bytes()).map_err(|nul| fail(nul.into()))?;
         // SAFETY: the model is alive and the name a terminated string that outlives the call.
@@ -45,14 +45,15 @@ impl Model {
         Ok(())
     }
 
-    /// Records all signals as they are after the last evaluation, and sets the design's `$time`.
+    /// Records the values of all signals after the last evaluation, and sets the design's `$time`.
     ///
     /// # Units
-    /// `time` is in time steps of the design: 1 ps without a `timescale`. It must rise.
+    /// `time` is in time steps of the design: 1 ps without a `timescale`. It must increase from
+    /// call to call.
     ///
     /// # Errors
-    /// [`Error::Trace`] when no waves are open or `time` does not rise; [`Error::Simulation`]
-    /// when the file cannot be written any more.
+    /// [`Error::Trace`] when no waves are open or `time` does not increase; [`Error::Simulation`]
+    /// when the file cannot be written.
     pub fn trace_dump(&mut self, time: u64) -> Result<()> {
         if !self.tracing {
             return Err(self.trace_error("dump", "an open wave file", "none; call trace_open"));
@@ -70,8 +71,8 @@ impl Model {
         self.check("dump waves of", status)
     }
 
-    /// Flushes and closes the wave file; without one, does nothing. Dropping the model closes it
-    /// too, but cannot report a full disk.
+    /// Flushes and closes the wave file, if one is open. Dropping the model closes it too, but
+    /// cannot report a full disk.
     ///
     /// # Errors
     /// [`Error::Simulation`] when the file cannot be flushed.

@@ -1,4 +1,4 @@
-//! Bundles through the RTL: a verdict for each, and what several say of their run.
+//! Checks bundles with the RTL: gives a verdict for each, and merges the verdicts of a run.
 
 use std::collections::BTreeSet;
 
@@ -13,36 +13,36 @@ use super::{Bundle, refuse};
 use crate::checked::compare_counts;
 use crate::error::{BundleError, SimulationError};
 use crate::rtl::RtlEngine;
-use crate::run::{PackedGemm, TileResults};
-use crate::sampled::places;
+use crate::sampled::positions;
+use crate::simulate::{PackedGemm, TileResults};
 
-/// What the RTL made of a bundle.
+/// The outcome of checking a bundle.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Verdict {
-    /// Its file.
+    /// The bundle's file.
     pub bundle: String,
     /// The array.
     pub config: ArraySpec,
     /// The run's seed.
     pub run: u64,
-    /// Share of the tiles that were drawn.
+    /// The sampling rate.
     pub rate: f64,
     /// The iteration, from 0.
     pub iteration: u64,
-    /// Tiles of the iteration.
+    /// Number of tiles of the iteration.
     pub tiles: u64,
-    /// Tiles whose every result, sum, counter and cycle was compared.
+    /// Number of tiles checked: all results, sums, counters and cycles compared.
     pub tiles_checked: u64,
-    /// Of these, how many differ.
+    /// Number of checked tiles that differ.
     pub mismatches: u64,
-    /// Which.
+    /// The tiles that differ.
     pub wrong: Vec<WrongTile>,
 }
 
 impl Verdict {
-    /// The verdicts in lines of JSON as `flexmac check --json` prints them; the merged one, which is
-    /// no bundle's, is left out.
+    /// Reads verdicts from lines of JSON, as `flexmac check --json` prints them. Skips the merged
+    /// verdict.
     ///
     /// # Errors
     /// [`BundleError::Content`] for other text, and for counts that contradict each other.
@@ -73,28 +73,28 @@ impl Verdict {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WrongTile {
-    /// Layer of its product.
+    /// The layer of its GEMM.
     pub layer: u64,
-    /// Role of its product.
+    /// The role of its GEMM.
     pub role: flexmac_fxp::Role,
-    /// Its number in the product.
+    /// Its number in the GEMM.
     pub tile: u64,
-    /// The first difference in it.
+    /// A description of the first difference.
     pub report: String,
 }
 
-/// What the verdicts of a run's bundles come to.
+/// The merged verdicts of a run's bundles.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Merged {
-    /// How many bundles.
+    /// Number of bundles.
     pub bundles: u64,
-    /// Tiles of their iterations.
+    /// Number of tiles of their iterations.
     pub tiles: u64,
-    /// Tiles checked.
+    /// Number of tiles checked.
     pub tiles_checked: u64,
-    /// Tiles that differ.
+    /// Number of tiles that differ.
     pub mismatches: u64,
-    /// Without a mismatch, the share of wrong tiles that the sample excludes with 95 % confidence
+    /// If no tile differs: the upper bound on the share of wrong tiles, with 95 % confidence
     /// ([`wrong_tiles_bound`]).
     pub wrong_tiles_bound: Option<f64>,
 }
@@ -103,8 +103,8 @@ impl Merged {
     /// Merges verdicts of one run.
     ///
     /// # Errors
-    /// [`BundleError::Content`] for verdicts of several runs, arrays or rates, for two of one
-    /// iteration, for more tiles than can be counted, and for none.
+    /// [`BundleError::Content`] if there is no verdict, if verdicts differ in run, array or rate,
+    /// if two are of the same iteration, or if the number of tiles overflows.
     pub fn new(verdicts: &[Verdict]) -> Result<Self, BundleError> {
         let Some(first) = verdicts.first() else {
             return Err(refuse("verdicts", "at least one", 0));
@@ -125,7 +125,7 @@ impl Merged {
                 return Err(refuse("verdicts", "one of each iteration", found));
             }
             merged.bundles += 1;
-            // Those checked, and of these the mismatches, are fewer in every verdict.
+            // No overflow below: in every verdict, mismatches <= tiles checked <= tiles.
             merged.tiles = merged.tiles.checked_add(verdict.tiles).ok_or_else(|| {
                 refuse("tiles of all verdicts", "less than 2^64", format!("{verdict:?} beyond"))
             })?;
@@ -139,13 +139,13 @@ impl Merged {
     }
 }
 
-/// Runs bundles on one model of an array.
+/// Checks bundles on one model of an array.
 pub struct BundleChecker {
     rtl: RtlEngine,
 }
 
 impl Bundle {
-    /// Refuses an array that is not the bundle's.
+    /// Checks that the array is the bundle's.
     ///
     /// # Errors
     /// [`BundleError::Content`] with the parameters that differ.
@@ -153,31 +153,30 @@ impl Bundle {
         if *config == self.config {
             return Ok(());
         }
-        let parameters = |config: &ArrayConfig| match serde_json::to_value(config.spec()) {
-            Ok(Value::Object(parameters)) => parameters,
-            _ => serde_json::Map::new(),
-        };
-        let (expected, found) = (parameters(&self.config), parameters(config));
-        let unlike = |side: &serde_json::Map<String, Value>| {
-            let parts = side.iter().filter(|(name, _)| expected.get(*name) != found.get(*name));
-            parts.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
-        };
-        Err(refuse("array", unlike(&expected) + " as of the bundle", unlike(&found)))
+        let differences = self.config.spec().differences(config.spec());
+        let (mut expected, mut found) = (Vec::new(), Vec::new());
+        for (parameter, of_bundle, of_config) in differences {
+            expected.push(format!("{} {of_bundle}", parameter.name));
+            found.push(format!("{} {of_config}", parameter.name));
+        }
+        let expected = format!("{} as of the bundle", expected.join(", "));
+        Err(refuse("array", expected, found.join(", ")))
     }
 }
 
 impl BundleChecker {
-    /// Checks the first model of an engine.
+    /// Uses the first model of an engine.
     pub fn new(rtl: RtlEngine) -> Self {
         Self { rtl }
     }
 
-    /// Runs the tiles of `bundle`, which `name` names in the verdict, product by product as the
-    /// checked engine does, and compares what comes out with what the bundle expects.
+    /// Runs the tiles of `bundle`, GEMM by GEMM, and compares them with the expected results.
+    /// `name` is the bundle's name in the verdict. Tiles that differ are not an error; they are in
+    /// the verdict.
     ///
     /// # Errors
-    /// [`BundleError::Content`] for a bundle of another array; those of driving a model. Tiles that
-    /// differ are in the verdict.
+    /// [`BundleError::Content`] for a bundle of another array; [`BundleError::Simulation`] if the
+    /// model cannot be driven.
     pub fn check(&mut self, name: &str, bundle: &Bundle) -> Result<Verdict, BundleError> {
         let config = self.rtl.config().clone();
         bundle.check_array(&config)?;
@@ -200,41 +199,40 @@ impl BundleChecker {
 
     fn part(&mut self, config: &ArrayConfig, part: &Part) -> Result<Vec<WrongTile>, BundleError> {
         let (lowered, lines) = (part.lowered(config), part.head.lines(config));
-        let packed = PackedGemm::new(config, &lowered).named(&lines.names);
+        let packed = PackedGemm::new(config, &lowered).with_stream_tiles(&lines.whole_tiles);
         let expected = Expected::new(config, part, &lowered, &lines);
         let all: Vec<_> = (0..lines.tiles.len()).collect();
         let together = match self.rtl.simulate(&packed, &lines.tiles, false) {
             Err(error @ SimulationError::Hang { .. }) => Difference::Hang(error.to_string()),
-            played => {
-                let played = played?;
-                let wrong: Vec<_> = expected.wrong_results(&played, &all);
+            results => {
+                let results = results?;
+                let wrong: Vec<_> = expected.wrong_results(&results, &all);
                 if !wrong.is_empty() {
                     return Ok(wrong);
                 }
                 let head = &part.head;
-                let counts = ((head.counters, head.cycles), (played.counters, played.cycles));
+                let counts = ((head.counters, head.cycles), (results.counters, results.cycles));
                 match compare_counts(counts.0, counts.1) {
                     None => return Ok(Vec::new()),
                     Some(difference) => difference,
                 }
             }
         };
-        // Only counts differ, or nothing came: which tile is it? Each has a model of its own, which
-        // leaves a fresh one behind for the next product.
+        // Only counts differ, or the model hung. To find the tile, run each one on a fresh model.
         let mut wrong = Vec::new();
         for tile in all {
             let difference = match self.rtl.simulate(&packed, &[lines.tiles[tile]], true) {
                 Err(error @ SimulationError::Hang { .. }) => {
                     Some(Difference::Hang(error.to_string()))
                 }
-                played => {
-                    let played = played?;
-                    let mut results = expected.wrong_results(&played, &[tile]);
-                    if !results.is_empty() {
-                        wrong.append(&mut results);
+                results => {
+                    let results = results?;
+                    let mut wrong_results = expected.wrong_results(&results, &[tile]);
+                    if !wrong_results.is_empty() {
+                        wrong.append(&mut wrong_results);
                         continue;
                     }
-                    expected.wrong_counts(&played, tile)
+                    expected.wrong_counts(&results, tile)
                 }
             };
             wrong.extend(difference.map(|difference| expected.tile(tile, &difference)));
@@ -242,20 +240,20 @@ impl BundleChecker {
         self.rtl.renew()?;
         if wrong.is_empty() {
             let mut first = expected.tile(0, &together);
-            first.report += "\n  in the tiles of this product together; no tile differs alone";
+            first.report += "\n  in the tiles of this GEMM together; no tile differs alone";
             wrong.push(first);
         }
         Ok(wrong)
     }
 }
 
-/// What a part must come to.
+/// The expected results of a part.
 struct Expected<'a> {
     config: &'a ArrayConfig,
     part: &'a Part,
     lowered: &'a IntegerGemm<'a>,
     lines: &'a Lines,
-    /// Results of the tiles before each, by drawn tile, and of all.
+    /// For each sampled tile, the number of results of all tiles before it; at the end, the total.
     offsets: Vec<usize>,
 }
 
@@ -269,7 +267,7 @@ impl<'a> Expected<'a> {
         let mut offsets = vec![0];
         let mut all = 0;
         for tile in &lines.tiles {
-            all += places(&lowered.schedule, *tile).count();
+            all += positions(&lowered.schedule, *tile).count();
             offsets.push(all);
         }
         Self { config, part, lowered, lines, offsets }
@@ -279,20 +277,20 @@ impl<'a> Expected<'a> {
         &self.lowered.schedule
     }
 
-    /// The tiles whose results or sums differ, of the drawn tiles `ran`, in their order.
-    fn wrong_results(&self, played: &TileResults, ran: &[usize]) -> Vec<WrongTile> {
+    /// Those of the sampled tiles `ran` whose results or sums differ, in order.
+    fn wrong_results(&self, results: &TileResults, ran: &[usize]) -> Vec<WrongTile> {
         let (mut wrong, mut found) = (Vec::new(), 0);
         for tile in ran {
             let expected = self.offsets[*tile];
-            let places = places(self.schedule(), self.lines.tiles[*tile]);
-            let differences: Vec<_> = places
+            let positions = positions(self.schedule(), self.lines.tiles[*tile]);
+            let differences: Vec<_> = positions
                 .enumerate()
-                .filter_map(|(index, place)| {
-                    self.wrong_result(played, (expected + index, found + index), place)
+                .filter_map(|(index, position)| {
+                    self.wrong_result(results, (expected + index, found + index), position)
                 })
                 .collect();
             found += self.offsets[*tile + 1] - expected;
-            // A wrong result says more than a wrong sum before it.
+            // A wrong result is more useful in the report than an earlier wrong sum.
             let is_value = |d: &&Difference| matches!(d, Difference::Value { .. });
             let count = differences.iter().filter(is_value).count();
             let first = differences.iter().find(is_value).or(differences.first());
@@ -309,19 +307,19 @@ impl<'a> Expected<'a> {
 
     fn wrong_result(
         &self,
-        played: &TileResults,
+        results: &TileResults,
         (expected, found): (usize, usize),
         ((row, col), (tile, tile_row, tile_col)): ((usize, usize), (u64, usize, usize)),
     ) -> Option<Difference> {
         let (part, shape) = (self.part, &self.part.head.shape);
         let (row, col) = (self.lines.rows.line(row), self.lines.cols.line(col));
         let at = if shape.transposed { (col, row) } else { (row, col) };
-        let values = (part.values[expected], played.values[found]);
-        let sums = (part.sums[expected], played.sums[found]);
+        let values = (part.values[expected], results.values[found]);
+        let sums = (part.sums[expected], results.sums[found]);
         if values.0 != values.1 {
             return Some(Difference::Value {
                 at,
-                tile: (self.lines.names[&tile], tile_row, tile_col),
+                tile: (self.lines.whole_tiles[&tile], tile_row, tile_col),
                 expected: values.0,
                 found: values.1,
                 format: shape.out,
@@ -333,21 +331,21 @@ impl<'a> Expected<'a> {
         (sums.0 != sums.1).then_some(Difference::Sum { at, expected: sums.0, found: sums.1 })
     }
 
-    /// Counters and cycles of a tile that ran alone, from the definitions.
-    fn wrong_counts(&self, played: &TileResults, tile: usize) -> Option<Difference> {
+    /// Compares counters and cycles of a tile that ran alone with those computed from its sums.
+    fn wrong_counts(&self, results: &TileResults, tile: usize) -> Option<Difference> {
         let (seed, number) = (self.part.head.seed, self.lines.tiles[tile]);
-        let name = self.part.head.tiles[tile];
+        let whole_tile = self.part.head.tiles[tile];
         let columns = 0..self.config.cols() as u64;
         let mut streams: Vec<_> =
-            columns.map(|column| Lfsr::new(seed.column_seed(name, column))).collect();
+            columns.map(|column| Lfsr::new(seed.column_seed(whole_tile, column))).collect();
         let mut counters = Counters::default();
         let sums = &self.part.sums[self.offsets[tile]..];
-        for ((_, (_, _, column)), sum) in places(self.schedule(), number).zip(sums) {
+        for ((_, (_, _, column)), sum) in positions(self.schedule(), number).zip(sums) {
             counters.record(&self.lowered.requantizer.apply(*sum, streams[column].word()));
             streams[column].step();
         }
         let cycles = self.schedule().cycles_of_tiles(self.config, [number]);
-        compare_counts((counters, cycles), (played.counters, played.cycles))
+        compare_counts((counters, cycles), (results.counters, results.cycles))
     }
 
     fn tile(&self, tile: usize, difference: &Difference) -> WrongTile {

@@ -1,4 +1,5 @@
-//! The reference, leaving a sample of its tiles in bundles for the RTL to be checked with later.
+//! The reference engine, which also writes a sample of its tiles to bundles, to check the RTL with
+//! later.
 
 use std::path::PathBuf;
 
@@ -8,20 +9,20 @@ use flexmac_fileio::atomic;
 use super::{Bundle, Part};
 use crate::error::BundleError;
 
-/// Computes what the reference computes, and writes one bundle an iteration, of the tiles that the
-/// checked engine would check at the same rate.
+/// Computes like [`ReferenceEngine`], and writes one bundle per iteration, with the tiles that a
+/// [`CheckedEngine`](crate::CheckedEngine) would check at the same rate.
 pub struct BundlingEngine {
     reference: ReferenceEngine,
     sample: Sample,
     rate: f64,
     folder: PathBuf,
-    /// Of the iteration under way.
+    /// The bundle of the current iteration.
     bundle: Option<Bundle>,
 }
 
 impl BundlingEngine {
-    /// Draws each tile with probability `rate`, above 0 and at most 1, into bundles in `folder`,
-    /// which must be there. `None` if the rate is not one.
+    /// Samples each tile with probability `rate` and writes bundles to `folder`, which must exist.
+    /// `None` unless 0 < `rate` <= 1.
     pub fn new(reference: ReferenceEngine, rate: f64, folder: PathBuf) -> Option<Self> {
         let sample = Sample::new(rate)?;
         Some(Self { reference, sample, rate, folder, bundle: None })

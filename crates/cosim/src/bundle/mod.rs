@@ -1,18 +1,19 @@
-//! Bundles: the sampled tiles of an iteration as a file that can be checked alone, anywhere, later.
+//! Bundles: files with the sampled tiles of an iteration, which can be checked later, on any
+//! machine.
 //!
-//! A file is, in this order:
+//! The format of a file:
 //!
-//! | bytes | hold |
+//! | bytes | content |
 //! | --- | --- |
 //! | 8 | `FLEXMACB` |
 //! | 4 | version of the format, little-endian like every number |
 //! | 8 | bytes of the header |
 //! | header | JSON: [`Header`] |
-//! | rest | each part's matrices, row by row: rows and columns, in 1, 2 or 4 bytes an element, the fewest that hold its width; preloads and results in 4; sums in 16 |
-//! | 32 | SHA-256 of all before |
+//! | rest | the matrices of each part, row by row: rows and columns, in 1, 2 or 4 bytes per element (the fewest that hold its width); preloads and results in 4; sums in 16 |
+//! | 32 | SHA-256 of all bytes before |
 //!
-//! Sizes of the matrices follow from the header. The same run leaves the same bytes. A file has at most
-//! [`bounded::DATA`] bytes, its header [`bounded::TEXT`].
+//! The sizes of the matrices follow from the header. The same run writes the same bytes. A file has
+//! at most [`bounded::DATA`] bytes, its header at most [`bounded::TEXT`].
 
 mod check;
 mod engine;
@@ -35,7 +36,7 @@ const MAGIC: &[u8; 8] = b"FLEXMACB";
 const VERSION: u32 = 1;
 const CHECKSUM: usize = 32;
 
-/// What the parts of a bundle have in common, and their descriptions.
+/// The header of a bundle: data common to all parts, and a description of each part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
@@ -45,11 +46,11 @@ pub struct Header {
     pub run: u64,
     /// The iteration, from 0.
     pub iteration: u64,
-    /// Share of the tiles that were drawn.
+    /// The sampling rate.
     pub rate: f64,
-    /// Tiles of all products of the iteration.
+    /// Number of tiles of all GEMMs of the iteration.
     pub tiles: u64,
-    /// The products with drawn tiles.
+    /// The GEMMs that have sampled tiles.
     pub parts: Vec<Head>,
 }
 
@@ -62,29 +63,29 @@ pub struct Bundle {
     pub run: u64,
     /// The iteration, from 0.
     pub iteration: u64,
-    /// Share of the tiles that were drawn.
+    /// The sampling rate.
     pub rate: f64,
-    /// Tiles of all products of the iteration.
+    /// Number of tiles of all GEMMs of the iteration.
     pub tiles: u64,
-    /// The drawn ones, product by product.
+    /// The sampled tiles, GEMM by GEMM.
     pub parts: Vec<Part>,
 }
 
 impl Bundle {
-    /// How its file is called.
+    /// The name of the file of an iteration's bundle.
     pub fn file_name(iteration: u64) -> String {
         format!("iteration-{iteration:08}.bundle")
     }
 
-    /// Tiles in the bundle.
+    /// Number of sampled tiles in the bundle.
     pub fn drawn(&self) -> u64 {
         self.parts.iter().map(|part| part.head.tiles.len() as u64).sum()
     }
 
-    /// The bytes of its file.
+    /// Encodes the bundle as the bytes of its file.
     ///
     /// # Errors
-    /// [`BundleError::Content`] for more than a reader takes.
+    /// [`BundleError::Content`] if it is too large to be read back.
     pub fn encode(&self) -> Result<Vec<u8>, BundleError> {
         let header = Header {
             config: self.config.spec().clone(),
@@ -115,11 +116,11 @@ impl Bundle {
         Ok(bytes)
     }
 
-    /// The bundle in a file's bytes.
+    /// Decodes the bytes of a file.
     ///
     /// # Errors
-    /// [`BundleError::Content`] for a file that is not one, was cut or altered; the errors of a
-    /// product for numbers that no array takes.
+    /// [`BundleError::Content`] if it is not a bundle, or was cut or altered; [`BundleError::Gemm`]
+    /// for numbers that the array cannot compute with.
     pub fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
         let mut rest = Reader { bytes };
         let magic = rest.take("magic", MAGIC.len() as u128)?;
@@ -186,7 +187,7 @@ fn check_length(what: &'static str, most: u64, found: usize) -> Result<(), Bundl
     Ok(())
 }
 
-/// The fewest bytes of 1, 2 and 4 that hold a width.
+/// Bytes per element: the smallest of 1, 2 and 4 that holds a width in bits.
 fn element_bytes(bits: u32) -> usize {
     match bits {
         0..=8 => 1,
@@ -195,7 +196,7 @@ fn element_bytes(bits: u32) -> usize {
     }
 }
 
-/// What is left of a file.
+/// Reads the remaining bytes of a file.
 struct Reader<'a> {
     bytes: &'a [u8],
 }
@@ -238,7 +239,7 @@ impl<'a> Reader<'a> {
         size: usize,
     ) -> Result<Array2<i32>, BundleError> {
         let count = shape.0 as u128 * shape.1 as u128;
-        // At most 4 bytes each.
+        // Cannot truncate: at most 4 bytes each.
         let values = self.numbers(what, count, size)?.map(|value| value as i32).collect();
         Ok(Array2::from_shape_vec(shape, values).expect("as many as the shape has"))
     }
@@ -268,7 +269,7 @@ impl<'a> Reader<'a> {
             (tile.rows_live * tile.cols_live) as u128
         };
         let results = lines.tiles.iter().map(live).sum();
-        // 4 bytes each.
+        // Cannot truncate: 4 bytes each.
         part.values = self.numbers("results", results, 4)?.map(|value| value as i32).collect();
         part.sums = self.numbers("sums", results, 16)?.collect();
         part.check(config)?;

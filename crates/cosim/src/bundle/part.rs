@@ -1,8 +1,8 @@
-//! The drawn tiles of one product: what they take from it, and what they must come to.
+//! The sampled tiles of one GEMM: the operands they need, and the results to expect.
 //!
-//! Kept are the lines of both operands that some drawn tile reads, as they lie on the array. They make
-//! a product of their own, in which a drawn tile has the same lines beside it but another number; its
-//! random streams keep the name of the old one.
+//! A part stores the lines of both operands that its tiles read, in the layout of the array. (A
+//! line is a row of one operand or a column of the other.) These lines form a smaller GEMM. In it,
+//! a sampled tile has another number, so its random streams are selected by its original number.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,101 +13,102 @@ use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::error::BundleError;
-use crate::sampled::{expected_results, places};
+use crate::sampled::{expected_results, positions};
 
-/// What a part is made of, all but its matrices. Rows and columns are those of the array: of a
-/// product that lies transposed on it, rows are columns of B.
+/// Sizes, widths and rounding of a part's GEMM. Rows and columns are those of the array: if the
+/// GEMM is transposed, rows are columns of B.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
-    /// Lines of the whole product on rows of the array.
+    /// Rows of the whole GEMM, on rows of the array.
     pub rows: usize,
-    /// Length of its dot products.
+    /// Length of the dot products.
     pub k: usize,
-    /// Lines of the whole product on columns of the array.
+    /// Columns of the whole GEMM, on columns of the array.
     pub cols: usize,
-    /// Whether rows carry columns of B, and columns rows of A.
+    /// Whether columns of B lie on rows of the array, and rows of A on its columns.
     pub transposed: bool,
     /// Rows of a band of tiles.
     pub band: usize,
-    /// Width of what lies on the rows.
+    /// Width in bits of the operand on the rows.
     pub bits_rows: u32,
-    /// Width of what lies on the columns.
+    /// Width in bits of the operand on the columns.
     pub bits_cols: u32,
-    /// Left shift of the preloads; none where sums start from zero.
+    /// Left shift of the preloads in bits; none if sums start from zero.
     pub preload_shift: Option<u32>,
-    /// Bits that the requantizer drops.
+    /// Right shift of the requantizer in bits.
     pub shift: i32,
     /// Format of the result.
     pub out: Format,
-    /// How it is rounded.
+    /// Rounding mode of the result.
     pub rounding: Rounding,
 }
 
-/// The description of a part, as a bundle's header has it.
+/// The description of a part in a bundle's header.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
-    /// Names the product's random streams.
+    /// Selects the GEMM's random streams.
     pub seed: SeedPath,
-    /// Shapes, widths and rounding.
+    /// Sizes, widths and rounding.
     pub shape: Shape,
-    /// Numbers of the drawn tiles in the whole product, from 0, rising.
+    /// Numbers of the sampled tiles in the whole GEMM, from 0, ascending.
     pub tiles: Vec<u64>,
-    /// What the requantizers count of them.
+    /// Expected counters of these tiles.
     pub counters: Counters,
-    /// What the core counts when one model runs them one after the other.
+    /// Expected cycles when one model runs these tiles one after the other.
     pub cycles: Cycles,
 }
 
-/// The drawn tiles of one product.
+/// The sampled tiles of one GEMM.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
-    /// Its description.
+    /// The description.
     pub head: Head,
-    /// Lines on rows of the array that some tile reads, (lines, K).
+    /// The lines on rows of the array that the tiles read, (lines, K).
     pub rows: Array2<i32>,
-    /// Lines on columns of the array that some tile reads, (lines, K).
+    /// The lines on columns of the array that the tiles read, (lines, K).
     pub cols: Array2<i32>,
-    /// What sums start from before the shift, (lines of `rows`, lines of `cols`).
+    /// Preloads before the shift, (lines of `rows`, lines of `cols`).
     pub preload: Option<Array2<i32>>,
     /// Expected results, tile by tile, row by row of the array.
     pub values: Vec<i32>,
-    /// Their exact sums.
+    /// Expected exact sums, in the same order.
     pub sums: Vec<i128>,
 }
 
-/// Where the lines of a part come from.
+/// The relation between a part and its whole GEMM.
 pub(super) struct Lines {
     pub rows: Side,
     pub cols: Side,
-    /// Each drawn tile's number in the part.
+    /// The numbers of the sampled tiles in the part.
     pub tiles: Vec<usize>,
-    /// Its number in the whole product, by that in the part.
-    pub names: BTreeMap<u64, u64>,
+    /// The number of each tile in the whole GEMM, by its number in the part.
+    pub whole_tiles: BTreeMap<u64, u64>,
 }
 
-/// The lines of one side of the array that drawn tiles read: groups of as many as lie on it at once.
+/// The lines on one side of the array (rows or columns) that the sampled tiles read, in groups. A
+/// group is the lines that are on the array at the same time.
 pub(super) struct Side {
-    /// Numbers of the groups in the whole product, rising.
+    /// Numbers of the groups in the whole GEMM, ascending.
     groups: Vec<u64>,
-    /// Lines in each but the product's last.
+    /// Lines per group. The last group of the whole GEMM may have fewer.
     size: usize,
-    /// Lines in all.
+    /// Number of lines in all groups.
     pub count: usize,
 }
 
 impl Side {
-    /// Of a side of `all` lines in the whole product.
+    /// These groups, on a side that has `all` lines in the whole GEMM.
     fn new(groups: BTreeSet<u64>, size: usize, all: usize) -> Self {
         let groups = Vec::from_iter(groups);
-        // The last group's end, below 2^41.
+        // The end of the last group, below 2^41.
         let end = groups.last().map_or(0, |last| (*last as usize + 1) * size);
         let count = groups.len() * size - end.saturating_sub(all);
         Self { groups, size, count }
     }
 
-    /// The line of the whole product at a line of the part.
+    /// The number in the whole GEMM of a line of the part.
     pub fn line(&self, line: usize) -> usize {
         self.groups[line / self.size] as usize * self.size + line % self.size
     }
@@ -116,14 +117,14 @@ impl Side {
         (0..self.count).map(|line| self.line(line)).collect()
     }
 
-    /// The place of a group among those that are read.
-    fn place(&self, group: u64) -> usize {
-        self.groups.binary_search(&group).expect("its own")
+    /// The index of a group in this part.
+    fn index(&self, group: u64) -> usize {
+        self.groups.binary_search(&group).expect("a group of this part")
     }
 }
 
 impl Part {
-    /// The drawn tiles of a product whose results are `expected`.
+    /// The sampled tiles `drawn` of a GEMM whose results are `expected`.
     pub(super) fn new(
         config: &ArrayConfig,
         lowered: &IntegerGemm<'_>,
@@ -164,7 +165,7 @@ impl Part {
                 start.values[[if start.values.nrows() == 1 { 0 } else { row }, col]]
             })
         });
-        let of_tiles = drawn.iter().flat_map(|tile| places(schedule, *tile));
+        let of_tiles = drawn.iter().flat_map(|tile| positions(schedule, *tile));
         Self {
             rows: on_rows.select(Axis(0), &lines.rows.lines()),
             cols: on_cols.reversed_axes().select(Axis(0), &lines.cols.lines()),
@@ -175,7 +176,7 @@ impl Part {
         }
     }
 
-    /// The part as a product of its own, and its plan.
+    /// The part as a GEMM of its own.
     pub(super) fn lowered(&self, config: &ArrayConfig) -> IntegerGemm<'_> {
         let Shape { band, bits_rows, bits_cols, preload_shift, shift, out, rounding, .. } =
             self.head.shape;
@@ -197,7 +198,7 @@ impl Part {
         }
     }
 
-    /// Refuses numbers that no engine would have put into a part.
+    /// Checks that operands and sums fit their widths.
     pub(super) fn check(&self, config: &ArrayConfig) -> Result<(), BundleError> {
         let shape = &self.head.shape;
         flexmac_fxp::check_range('A', &self.rows.view(), shape.bits_rows)?;
@@ -209,7 +210,7 @@ impl Part {
 }
 
 impl Head {
-    /// Refuses a description that does not fit the array or itself.
+    /// Checks that the description is consistent and fits the array.
     pub(super) fn check(&self, config: &ArrayConfig) -> Result<(), BundleError> {
         let shape = &self.shape;
         let refuse = |what, expected: String, found: String| {
@@ -232,7 +233,7 @@ impl Head {
             let available = config.spec().rounding.clone();
             return Err(GemmError::RoundingAbsent { found: shape.rounding, available }.into());
         }
-        // As `flexmac gemm --bias-shift`.
+        // No engine has a larger shift.
         if let Some(found) = shape.preload_shift.filter(|shift| *shift > 128) {
             return refuse("left shift of preloads", "0 to 128".to_owned(), found.to_string());
         }
@@ -243,7 +244,7 @@ impl Head {
                 shape.band.to_string(),
             );
         }
-        // Lines are counted, so that none of these can be too large for what follows.
+        // A limit that excludes overflow in all computations below.
         const MOST: usize = 1 << 40;
         let sizes = [shape.rows, shape.k, shape.cols];
         if sizes.iter().any(|size| !(1..=MOST).contains(size)) {
@@ -262,7 +263,7 @@ impl Head {
         Ok(())
     }
 
-    /// Which lines the drawn tiles read.
+    /// The lines that the sampled tiles read, and the numbers of these tiles in the part.
     pub(super) fn lines(&self, config: &ArrayConfig) -> Lines {
         let Shape { rows, cols, band, .. } = self.shape;
         let across = cols.div_ceil(config.cols()) as u64;
@@ -271,11 +272,12 @@ impl Head {
         let (rows, cols) = (Side::new(bands, band, rows), Side::new(columns, config.cols(), cols));
         let number = |tile: &u64| {
             let (band, column) = across(tile);
-            rows.place(band) * cols.groups.len() + cols.place(column)
+            rows.index(band) * cols.groups.len() + cols.index(column)
         };
         let tiles: Vec<_> = self.tiles.iter().map(number).collect();
-        let names = tiles.iter().map(|tile| *tile as u64).zip(self.tiles.iter().copied()).collect();
-        Lines { rows, cols, tiles, names }
+        let whole_tiles =
+            tiles.iter().map(|tile| *tile as u64).zip(self.tiles.iter().copied()).collect();
+        Lines { rows, cols, tiles, whole_tiles }
     }
 }
 
@@ -314,24 +316,25 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_drawn_tiles_are_those_of_the_product() {
-        // Bands of 2 in 7 rows, 3 columns in 8: four bands of three tiles; 4 and 11 are drawn.
+    fn lines_of_sampled_tiles_are_those_of_the_gemm() {
+        // 7 rows in bands of 2 and 8 columns on an array of 3: four bands of three tiles.
         let config = array(4, 3);
         let lines = head(&config, (7, 8, 2), vec![4, 11]).lines(&config);
         assert_eq!(lines.rows.lines(), [2, 3, 6]);
         assert_eq!(lines.cols.lines(), [3, 4, 5, 6, 7]);
         assert_eq!(lines.tiles, [0, 3]);
-        assert_eq!(lines.names, BTreeMap::from([(0, 4), (3, 11)]));
+        assert_eq!(lines.whole_tiles, BTreeMap::from([(0, 4), (3, 11)]));
     }
 
     #[test]
-    fn tiles_on_a_diagonal_take_no_memory_for_those_beside_it() {
+    fn tiles_on_a_diagonal_take_no_memory_for_tiles_off_it() {
         let (config, count) = (array(1, 1), 300_000);
         let diagonal = (0..count as u64).map(|tile| tile * (count as u64 + 1)).collect();
         let lines = head(&config, (count, count, 1), diagonal).lines(&config);
-        assert_eq!((lines.rows.count, lines.cols.count, lines.names.len()), (count, count, count));
+        let tiles = lines.whole_tiles.len();
+        assert_eq!((lines.rows.count, lines.cols.count, tiles), (count, count, count));
         assert_eq!(
-            lines.names.last_key_value(),
+            lines.whole_tiles.last_key_value(),
             Some((&(count as u64 * count as u64 - 1), &(count as u64 * count as u64 - 1)))
         );
     }

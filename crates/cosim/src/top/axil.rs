@@ -1,16 +1,16 @@
-//! AXI4-Lite, from the outside: one access at a time, address and data late apart from each other.
+//! An AXI4-Lite master: one access at a time. Address and data channels are delayed independently.
 
 use verilated::{InPort, Model, OutPort};
 
 use crate::driver::Stalls;
-use crate::top::stream::{Offer, Taker};
+use crate::top::stream::{HandshakeDriver, HandshakeReceiver};
 
-/// How an access ended.
+/// The response to an access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Response {
-    /// Done.
+    /// OKAY: the access was successful.
     Okay,
-    /// Refused by the slave.
+    /// SLVERR: the slave rejected the access.
     SlaveError,
 }
 
@@ -20,14 +20,14 @@ impl Response {
     }
 }
 
-/// The master's pins and the access on its way.
+/// The master's pins and the state of the current access.
 #[derive(Debug)]
 pub(crate) struct AxiLite {
-    aw: Offer,
-    w: Offer,
-    b: Taker,
-    ar: Offer,
-    r: Taker,
+    aw: HandshakeDriver,
+    w: HandshakeDriver,
+    b: HandshakeReceiver,
+    ar: HandshakeDriver,
+    r: HandshakeReceiver,
     awaddr: InPort,
     wdata: InPort,
     wstrb: InPort,
@@ -43,18 +43,26 @@ pub(crate) struct AxiLite {
 
 impl AxiLite {
     pub fn new(model: &Model) -> Result<Self, verilated::Error> {
-        let offer = |channel: &str| {
-            Offer::new(model, &format!("s_axil_{channel}valid"), &format!("s_axil_{channel}ready"))
+        let driver = |channel: &str| {
+            HandshakeDriver::new(
+                model,
+                &format!("s_axil_{channel}valid"),
+                &format!("s_axil_{channel}ready"),
+            )
         };
-        let taker = |channel: &str| {
-            Taker::new(model, &format!("s_axil_{channel}valid"), &format!("s_axil_{channel}ready"))
+        let receiver = |channel: &str| {
+            HandshakeReceiver::new(
+                model,
+                &format!("s_axil_{channel}valid"),
+                &format!("s_axil_{channel}ready"),
+            )
         };
         Ok(Self {
-            aw: offer("aw")?,
-            w: offer("w")?,
-            b: taker("b")?,
-            ar: offer("ar")?,
-            r: taker("r")?,
+            aw: driver("aw")?,
+            w: driver("w")?,
+            b: receiver("b")?,
+            ar: driver("ar")?,
+            r: receiver("r")?,
             awaddr: model.port("s_axil_awaddr")?.input()?,
             wdata: model.port("s_axil_wdata")?.input()?,
             wstrb: model.port("s_axil_wstrb")?.input()?,
@@ -92,8 +100,8 @@ impl AxiLite {
         self.response = None;
     }
 
-    /// Data (0 for a write) and response of the access, once it has ended.
-    pub fn ended(&mut self) -> Option<(u32, Response)> {
+    /// Data (0 for a write) and response, once the access is complete.
+    pub fn take_response(&mut self) -> Option<(u32, Response)> {
         self.response.take()
     }
 
@@ -101,10 +109,10 @@ impl AxiLite {
         self.aw.sample(model);
         self.w.sample(model);
         self.ar.sample(model);
-        if self.b.moves(model) {
+        if self.b.transfers(model) {
             self.response = Some((0, Response::decode(model.get(self.bresp))));
         }
-        if self.r.moves(model) {
+        if self.r.transfers(model) {
             // A 32-bit port.
             let data = model.get(self.rdata) as u32;
             self.response = Some((data, Response::decode(model.get(self.rresp))));
@@ -112,9 +120,9 @@ impl AxiLite {
     }
 
     pub fn drive(&mut self, model: &mut Model) {
-        self.address_waits &= !self.aw.taken();
-        self.data_waits &= !self.w.taken();
-        self.read_waits &= !self.ar.taken();
+        self.address_waits &= !self.aw.accepted();
+        self.data_waits &= !self.w.accepted();
+        self.read_waits &= !self.ar.accepted();
         self.aw.drive(model, self.address_waits);
         self.w.drive(model, self.data_waits);
         self.ar.drive(model, self.read_waits);
@@ -123,8 +131,8 @@ impl AxiLite {
     }
 
     pub fn reset(&mut self) {
-        for offer in [&mut self.aw, &mut self.w, &mut self.ar] {
-            offer.reset();
+        for channel in [&mut self.aw, &mut self.w, &mut self.ar] {
+            channel.reset();
         }
         self.address_waits = false;
         self.data_waits = false;

@@ -1,20 +1,20 @@
-//! One model of `flexmac_top`, clocked with everything around it.
+//! One model of `flexmac_top`, clocked together with the bus master, sources and sink around it.
 
 use std::path::Path;
 
 use flexmac_array::ArrayConfig;
 use flexmac_rtlgen::{BUS_TOP, SourceFile, StreamBits};
-use verilated::{BuildSpec, Cache, InPort, Library, Model, OutPort, PowerUp, TraceKind};
+use verilated::{BuildSpec, InPort, Library, Model, OutPort, PowerUp, TraceKind};
 
-use crate::driver::Stalls;
+use crate::driver::{Stalls, model_cache};
 use crate::error::{BusError, SimulationError};
 use crate::top::axil::{AxiLite, Response};
 use crate::top::stream::{Sink, Source};
 
-/// Cycles after which an access that has no answer counts as hung.
-const PATIENCE: u64 = 10_000;
+/// Cycles after which an access without a response has failed.
+const ACCESS_TIMEOUT: u64 = 10_000;
 
-/// Any seed will do; a fixed one makes runs repeatable.
+/// An arbitrary, fixed seed, so that runs are repeatable.
 const POWER_UP_SEED: u64 = 2016;
 
 /// A bus master, four sources and a sink around one `flexmac_top`.
@@ -28,7 +28,7 @@ pub struct TopDriver {
     pub a: Source,
     /// Operand B.
     pub b: Source,
-    /// What sums start from.
+    /// Preloads: initial values of the sums.
     pub preload: Source,
     /// Seeds of stochastic rounding.
     pub seed: Source,
@@ -39,12 +39,12 @@ pub struct TopDriver {
 }
 
 impl TopDriver {
-    /// Builds, loads and resets a model of `sources`, which must be a design of `config`; with
-    /// `trace`, every cycle is written to that FST file.
+    /// Builds, loads and resets a model of `sources`, which must be a design of `config`. With
+    /// `trace`, waves of every cycle are written to that FST file.
     ///
     /// # Errors
     /// [`SimulationError::Verilated`] when the model cannot be built, loaded or traced,
-    /// [`SimulationError::Design`] when its pins are not those of `config`.
+    /// [`SimulationError::Design`] when its ports are not those of `config`.
     pub fn new(
         config: &ArrayConfig,
         sources: &[SourceFile],
@@ -56,7 +56,7 @@ impl TopDriver {
             let name = file.path.rsplit('/').next().unwrap_or(&file.path);
             spec = spec.source(name, &file.text);
         }
-        let library = spec.build(&Cache::from_env()?)?;
+        let library = spec.build(&model_cache()?)?;
         check_ports(config, &library).map_err(|source| SimulationError::Design {
             summary: config.summary(),
             source: Box::new(source),
@@ -83,12 +83,12 @@ impl TopDriver {
         Ok(driver)
     }
 
-    /// Makes every channel of every bus late at random, each in its own way.
+    /// Delays every channel of every bus at random, independently of the others.
     pub fn set_stalls(&mut self, stalls: Stalls) {
         let mut count = 0;
         let mut next = || {
             count += 1;
-            // Far apart in the generator's state space; which seeds does not matter.
+            // Seeds that are far apart in the generator's state space.
             Stalls { seed: stalls.seed ^ (count << 40), chance: stalls.chance }
         };
         self.bus.set_stalls(&mut next);
@@ -98,7 +98,7 @@ impl TopDriver {
         self.result.set_stalls(next());
     }
 
-    /// Holds the reset pin for two cycles; what was queued on the streams is dropped.
+    /// Activates the reset pin for two cycles, and drops all queued beats.
     ///
     /// # Errors
     /// [`SimulationError::Verilated`] when the model stops itself.
@@ -146,20 +146,20 @@ impl TopDriver {
         Ok(())
     }
 
-    /// Clock cycles since the model was made.
+    /// Clock cycles since the model was created.
     pub fn cycles(&self) -> u64 {
         self.cycles
     }
 
-    /// The interrupt pin.
+    /// The level of the interrupt pin.
     pub fn irq(&self) -> bool {
         self.model.get(self.irq) == 1
     }
 
-    /// Writes some bytes of a word and returns the response.
+    /// Writes the bytes of a word that `strobes` selects, and returns the response.
     ///
     /// # Errors
-    /// [`BusError::Access`] when there is none.
+    /// [`BusError::Access`] when there is no response.
     pub fn write_bytes(
         &mut self,
         address: u32,
@@ -173,7 +173,7 @@ impl TopDriver {
     /// Writes a word and returns the response.
     ///
     /// # Errors
-    /// [`BusError::Access`] when there is none.
+    /// [`BusError::Access`] when there is no response.
     pub fn try_write(&mut self, address: u32, data: u32) -> Result<Response, SimulationError> {
         self.write_bytes(address, data, 0xf)
     }
@@ -181,7 +181,7 @@ impl TopDriver {
     /// Reads a word and returns it with the response.
     ///
     /// # Errors
-    /// [`BusError::Access`] when there is none.
+    /// [`BusError::Access`] when there is no response.
     pub fn try_read(&mut self, address: u32) -> Result<(u32, Response), SimulationError> {
         self.bus.begin_read(&mut self.model, address);
         self.finish("read", address)
@@ -190,7 +190,7 @@ impl TopDriver {
     /// Writes a register.
     ///
     /// # Errors
-    /// [`BusError::Access`] for an error response or none.
+    /// [`BusError::Access`] for an error response or no response.
     pub fn write(&mut self, address: u32, data: u32) -> Result<(), SimulationError> {
         match self.try_write(address, data)? {
             Response::Okay => Ok(()),
@@ -201,7 +201,7 @@ impl TopDriver {
     /// Reads a register.
     ///
     /// # Errors
-    /// [`BusError::Access`] for an error response or none.
+    /// [`BusError::Access`] for an error response or no response.
     pub fn read(&mut self, address: u32) -> Result<u32, SimulationError> {
         match self.try_read(address)? {
             (data, Response::Okay) => Ok(data),
@@ -212,7 +212,7 @@ impl TopDriver {
     /// Reads a 64-bit counter: low word, then high.
     ///
     /// # Errors
-    /// [`BusError::Access`] for an error response or none.
+    /// [`BusError::Access`] for an error response or no response.
     pub fn read_counter(&mut self, address: u32) -> Result<u64, SimulationError> {
         let low = self.read(address)?;
         let high = self.read(address + 4)?;
@@ -224,10 +224,10 @@ impl TopDriver {
         access: &'static str,
         address: u32,
     ) -> Result<(u32, Response), SimulationError> {
-        for _ in 0..PATIENCE {
+        for _ in 0..ACCESS_TIMEOUT {
             self.tick()?;
-            if let Some(ended) = self.bus.ended() {
-                return Ok(ended);
+            if let Some(response) = self.bus.take_response() {
+                return Ok(response);
             }
         }
         Err(bus_error(access, address, "no answer"))

@@ -1,4 +1,4 @@
-//! Products through `flexmac_top`, as software would run them.
+//! Computes GEMMs on `flexmac_top`, as software would.
 
 use flexmac_array::{ArrayConfig, Command, Cycles, Layout};
 use flexmac_engine::{Engine, EngineError, Gemm, GemmResult, IntegerGemm, Stats, lower};
@@ -8,14 +8,14 @@ use ndarray::Array2;
 
 use crate::driver::Stalls;
 use crate::error::{BusError, SimulationError};
-use crate::pack::{DEAD, Panels, put_bits};
+use crate::pack::{DEAD, OperandBanks, put_bits};
 use crate::top::driver::TopDriver;
 use crate::top::registers as reg;
 
-/// Cycles beyond the model's count after which a silent accelerator counts as hung.
-const PATIENCE: u64 = 200;
+/// The accelerator counts as hung after this many times the cycles that the cycle model predicts.
+const HANG_FACTOR: u64 = 200;
 
-/// One command as the registers take it.
+/// One command, as the registers encode it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopCommand {
     /// Length of the dot products.
@@ -24,26 +24,27 @@ pub struct TopCommand {
     pub rows: u32,
     /// Live columns.
     pub cols: u32,
-    /// Width of A.
+    /// Width of A in bits.
     pub bits_a: u32,
-    /// Width of B.
+    /// Width of B in bits.
     pub bits_b: u32,
-    /// Width of the result.
+    /// Width of the result in bits.
     pub bits_out: u32,
-    /// Bits dropped.
+    /// Right shift of the requantizer, in bits.
     pub shift: i32,
-    /// Rounding mode, encoded.
+    /// Rounding mode, in the encoding of [`Rounding::encoding`].
     pub round: u32,
-    /// What the sums start from.
+    /// Initial value of the sums: zero, preload, or the sums of the previous command
+    /// (`START_BASE_*`).
     pub base: u32,
-    /// Whether results leave.
+    /// Whether results are emitted.
     pub emit: bool,
 }
 
 impl TopCommand {
-    /// Values of the registers k, shape, bits, mode and start.
+    /// Addresses and values of the registers K, SHAPE, BITS, MODE and START.
     pub fn registers(&self) -> [(u32, u32); 5] {
-        // Two's complement of 16 bits.
+        // 16-bit two's complement.
         let shift = self.shift as u32 & 0xffff;
         [
             (reg::K, self.k),
@@ -63,40 +64,40 @@ impl TopCommand {
     }
 }
 
-/// Computes products on one `flexmac_top`.
+/// Computes GEMMs on one `flexmac_top`.
 pub struct TopEngine {
     config: ArrayConfig,
     driver: TopDriver,
-    /// What the command registers hold.
+    /// The known values of the command registers.
     written: [Option<u32>; 4],
 }
 
 impl TopEngine {
-    /// Builds (or takes from the cache) and loads the model of `sources`, which must be a design of
-    /// `config`.
+    /// Builds the model of `sources` (or takes it from the cache) and loads it. `sources` must be a
+    /// design of `config`.
     ///
     /// # Errors
-    /// As [`TopDriver::new`].
+    /// As for [`TopDriver::new`].
     pub fn new(config: ArrayConfig, sources: &[SourceFile]) -> Result<Self, SimulationError> {
         let driver = TopDriver::new(&config, sources, None)?;
         Ok(Self { config, driver, written: [None; 4] })
     }
 
-    /// Makes every handshake late at random, which must change nothing but cycle counts.
+    /// Delays every handshake at random, which must change nothing but cycle counts.
     #[must_use]
     pub fn with_stalls(mut self, stalls: Stalls) -> Self {
         self.driver.set_stalls(stalls);
         self
     }
 
-    /// The pins, between products.
+    /// Access to the pins, between GEMMs.
     pub fn driver(&mut self) -> &mut TopDriver {
-        // Whoever has the bus may write the command registers.
+        // The caller may write the command registers.
         self.written = [None; 4];
         &mut self.driver
     }
 
-    /// Writes the command registers that change, then start.
+    /// Writes the command registers whose values change, then the start register.
     ///
     /// # Errors
     /// [`SimulationError::Bus`].
@@ -140,7 +141,7 @@ impl TopEngine {
             emitted: read(reg::EMITTED_LO)?,
             overflow_low: read(reg::OVERFLOW_LOW_LO)?,
             overflow_high: read(reg::OVERFLOW_HIGH_LO)?,
-            // A 32-bit counter.
+            // Cannot truncate: a 32-bit counter.
             magnitude_or: read(reg::MAGNITUDE_OR_LO)? as u32,
             error_sum: read(reg::ERROR_SUM_LO)?,
         };
@@ -148,28 +149,28 @@ impl TopEngine {
     }
 
     /// Queues the packets of one command on the streams.
-    fn send(&mut self, run: &Packets<'_, '_>, command: &Command) {
-        let schedule = &run.lowered.schedule;
+    fn send(&mut self, packed: &Packed<'_, '_>, command: &Command) {
+        let schedule = &packed.lowered.schedule;
         let (rows, cols) = (self.config.rows(), self.config.cols());
         let piece = schedule.piece(command);
         let words = schedule.words(command.k_len);
-        let operand = |panels: &Panels<'_>, band: usize, planes: u32| -> Vec<_> {
+        let operand = |banks: &OperandBanks<'_>, band: usize, planes: u32| -> Vec<_> {
             (0..planes as usize * words)
-                .map(|address| panels.get(band, piece).word(address).unwrap_or(&[]).to_vec())
+                .map(|address| banks.get(band, piece).word(address).unwrap_or(&[]).to_vec())
                 .collect()
         };
-        let a = operand(&run.a, command.row / rows, schedule.planes_a);
-        let b = operand(&run.b, command.col / cols, schedule.planes_b);
+        let a = operand(&packed.a, command.row / rows, schedule.planes_a);
+        let b = operand(&packed.b, command.col / cols, schedule.planes_b);
         self.driver.a.push_packet(a.into_iter());
         self.driver.b.push_packet(b.into_iter());
-        if command.first && run.lowered.bias.is_some() {
+        if command.first && packed.lowered.bias.is_some() {
             let bits = StreamBits::new(&self.config);
             let beat = |row: usize| {
                 let mut image = vec![0; bits.preload as usize / 32];
                 for col in 0..cols {
-                    // Dead columns get what would show if it counted.
+                    // Dead columns get a value that would show if the array used it.
                     let sum = if col < command.cols_live {
-                        run.lowered.bias_at(command.row + row, command.col + col)
+                        packed.lowered.bias_at(command.row + row, command.col + col)
                     } else {
                         DEAD
                     };
@@ -180,18 +181,19 @@ impl TopEngine {
             };
             self.driver.preload.push_packet((0..command.rows_live).map(beat));
         }
-        if command.last && run.lowered.requantizer.rounding == Rounding::Stochastic {
-            let seeds = (0..cols as u64).map(|col| run.lowered.seed.column_seed(command.tile, col));
+        if command.last && packed.lowered.requantizer.rounding == Rounding::Stochastic {
+            let seed = packed.lowered.seed;
+            let seeds = (0..cols as u64).map(|col| seed.column_seed(command.tile, col));
             self.driver.seed.push(seeds.collect(), true);
         }
     }
 }
 
-/// What the streams carry for one product.
-struct Packets<'r, 'd> {
+/// A GEMM with its operands packed for the streams.
+struct Packed<'r, 'd> {
     lowered: &'r IntegerGemm<'d>,
-    a: Panels<'r>,
-    b: Panels<'r>,
+    a: OperandBanks<'r>,
+    b: OperandBanks<'r>,
 }
 
 impl Engine<i32> for TopEngine {
@@ -214,20 +216,20 @@ impl TopEngine {
         flexmac_fxp::check_range('B', &lowered.b, lowered.bits_b)?;
         let schedule = lowered.schedule;
         let config = self.config.clone();
-        let run = Packets {
+        let packed = Packed {
             lowered,
-            a: Panels::of_a(&config, &schedule, lowered.a),
-            b: Panels::of_b(&config, &schedule, lowered.b),
+            a: OperandBanks::of_a(&config, &schedule, lowered.a),
+            b: OperandBanks::of_b(&config, &schedule, lowered.b),
         };
         let expected = schedule.cycles(&self.config).busy;
-        let until = self.driver.cycles() + PATIENCE * (expected + 1000);
+        let until = self.driver.cycles() + HANG_FACTOR * (expected + 1000);
         self.driver.write(
             reg::CONTROL,
             reg::CONTROL_CLEAR_COUNTERS_MASK | reg::CONTROL_CLEAR_ERROR_MASK,
         )?;
         for command in schedule.commands() {
             self.wait(until, |status| status & reg::STATUS_FREE_MASK != 0)?;
-            self.send(&run, &command);
+            self.send(&packed, &command);
             self.submit(&command_registers(lowered, &self.config, &command))?;
         }
         self.wait(until, |status| status & reg::STATUS_BUSY_MASK == 0)?;
@@ -267,7 +269,7 @@ fn command_registers(
         (true, true) => reg::START_BASE_PRELOAD,
         (false, _) => reg::START_BASE_MEMORY,
     };
-    // A command's sizes were checked against the configuration's.
+    // Cannot truncate: the schedule keeps sizes within the configuration's.
     TopCommand {
         k: command.k_len as u32,
         rows: command.rows_live as u32,
@@ -275,7 +277,7 @@ fn command_registers(
         bits_a: lowered.bits_a,
         bits_b: lowered.bits_b,
         bits_out: bits,
-        // Beyond these limits a shift changes nothing: flexmac_fxp::Requantizer clamps alike.
+        // Larger shifts give the same results; `flexmac_fxp::Requantizer` has the same limits.
         shift: shift.clamp(-31, config.sum_bits() as i32 + 24),
         round: rounding.encoding().into(),
         base,

@@ -1,4 +1,4 @@
-//! AXI4-Stream, from the outside: a source that sends queued beats, a sink that keeps them.
+//! AXI4-Stream: a source that sends queued beats, and a sink that stores received beats.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use verilated::{BusIn, BusOut, InPort, Model, OutPort};
 
 use crate::driver::Stalls;
 
-/// One transfer.
+/// One beat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beat {
     /// TDATA, the least significant word first.
@@ -15,23 +15,24 @@ pub struct Beat {
     pub last: bool,
 }
 
-/// A valid-ready pair whose valid is driven from here: once raised it stays until taken.
+/// The driving side of a valid-ready handshake: drives valid, which stays high until the beat is
+/// accepted.
 #[derive(Debug)]
-pub(crate) struct Offer {
+pub(crate) struct HandshakeDriver {
     valid: InPort,
     ready: OutPort,
     raised: bool,
-    taken: bool,
+    accepted: bool,
     stalls: Option<Stalls>,
 }
 
-impl Offer {
+impl HandshakeDriver {
     pub fn new(model: &Model, valid: &str, ready: &str) -> Result<Self, verilated::Error> {
         Ok(Self {
             valid: model.port(valid)?.input()?,
             ready: model.port(ready)?.output()?,
             raised: false,
-            taken: false,
+            accepted: false,
             stalls: None,
         })
     }
@@ -40,20 +41,20 @@ impl Offer {
         self.stalls = Some(stalls);
     }
 
-    /// Before an edge: whether it takes what is on offer.
+    /// Before an edge: records whether this edge accepts the beat.
     pub fn sample(&mut self, model: &Model) {
-        self.taken = self.raised && model.get(self.ready) == 1;
+        self.accepted = self.raised && model.get(self.ready) == 1;
     }
 
-    /// Whether the last edge took what was on offer.
-    pub fn taken(&self) -> bool {
-        self.taken
+    /// Whether the last edge accepted the beat.
+    pub fn accepted(&self) -> bool {
+        self.accepted
     }
 
-    /// After an edge: true when something waits that goes on the pins now.
+    /// After an edge: drives valid. Returns true if a waiting beat goes on the pins now.
     pub fn drive(&mut self, model: &mut Model, waiting: bool) -> bool {
-        self.raised &= !self.taken;
-        self.taken = false;
+        self.raised &= !self.accepted;
+        self.accepted = false;
         let late = self.stalls.as_mut().is_some_and(Stalls::late);
         let raises = !self.raised && waiting && !late;
         self.raised |= raises;
@@ -61,23 +62,23 @@ impl Offer {
         raises
     }
 
-    /// Forgets what is on offer, as a source that is reset does.
+    /// Drops the current beat, as a reset does.
     pub fn reset(&mut self) {
         self.raised = false;
-        self.taken = false;
+        self.accepted = false;
     }
 }
 
-/// A valid-ready pair whose ready is driven from here.
+/// The receiving side of a valid-ready handshake: drives ready.
 #[derive(Debug)]
-pub(crate) struct Taker {
+pub(crate) struct HandshakeReceiver {
     valid: OutPort,
     ready: InPort,
     raised: bool,
     stalls: Option<Stalls>,
 }
 
-impl Taker {
+impl HandshakeReceiver {
     pub fn new(model: &Model, valid: &str, ready: &str) -> Result<Self, verilated::Error> {
         Ok(Self {
             valid: model.port(valid)?.output()?,
@@ -91,17 +92,17 @@ impl Taker {
         self.stalls = Some(stalls);
     }
 
-    /// Before an edge: whether there is a beat, taken or not.
-    pub fn shows(&self, model: &Model) -> bool {
+    /// Before an edge: whether there is a beat, accepted or not.
+    pub fn is_valid(&self, model: &Model) -> bool {
         model.get(self.valid) == 1
     }
 
-    /// Before an edge: whether it moves a beat.
-    pub fn moves(&self, model: &Model) -> bool {
+    /// Before an edge: whether this edge transfers a beat.
+    pub fn transfers(&self, model: &Model) -> bool {
         self.raised && model.get(self.valid) == 1
     }
 
-    /// After an edge: says whether the next beat would be taken.
+    /// After an edge: drives ready for the next one.
     pub fn drive(&mut self, model: &mut Model, willing: bool) {
         self.raised = willing && !self.stalls.as_mut().is_some_and(Stalls::late);
         model.set(self.ready, u64::from(self.raised));
@@ -111,7 +112,7 @@ impl Taker {
 /// Sends beats in the order they are pushed.
 #[derive(Debug)]
 pub struct Source {
-    offer: Offer,
+    handshake: HandshakeDriver,
     data: BusIn,
     last: Option<InPort>,
     queue: VecDeque<Beat>,
@@ -120,17 +121,21 @@ pub struct Source {
 impl Source {
     pub(crate) fn new(model: &Model, name: &str, last: bool) -> Result<Self, verilated::Error> {
         Ok(Self {
-            offer: Offer::new(model, &format!("{name}_tvalid"), &format!("{name}_tready"))?,
+            handshake: HandshakeDriver::new(
+                model,
+                &format!("{name}_tvalid"),
+                &format!("{name}_tready"),
+            )?,
             data: model.port(&format!("{name}_tdata"))?.bus_input()?,
             last: if last { Some(model.port(&format!("{name}_tlast"))?.input()?) } else { None },
             queue: VecDeque::new(),
         })
     }
 
-    /// Queues one beat; data beyond the pins is left out, missing data is 0.
+    /// Queues one beat. Data beyond the port's width is dropped; missing data is 0.
     pub fn push(&mut self, mut data: Vec<u32>, last: bool) {
         data.resize(self.data.words(), 0);
-        // Bits above the port are none of the array's business.
+        // Clear the bits above the port's width.
         let used = self.data.bits() % 32;
         if let Some(top) = data.last_mut().filter(|_| used != 0) {
             *top &= (1 << used) - 1;
@@ -138,7 +143,7 @@ impl Source {
         self.queue.push_back(Beat { data, last });
     }
 
-    /// Queues a packet: TLAST on its last beat.
+    /// Queues a packet, with TLAST on its last beat.
     pub fn push_packet(&mut self, beats: impl ExactSizeIterator<Item = Vec<u32>>) {
         let count = beats.len();
         for (index, data) in beats.enumerate() {
@@ -146,30 +151,30 @@ impl Source {
         }
     }
 
-    /// Beats not yet taken.
+    /// Number of beats not yet accepted.
     pub fn waiting(&self) -> usize {
         self.queue.len()
     }
 
-    /// Drops what is queued, also a beat on offer, as a source that is reset does.
+    /// Drops all queued beats, including the one on the pins, as a reset does.
     pub fn reset(&mut self) {
         self.queue.clear();
-        self.offer.reset();
+        self.handshake.reset();
     }
 
     pub(crate) fn set_stalls(&mut self, stalls: Stalls) {
-        self.offer.set_stalls(stalls);
+        self.handshake.set_stalls(stalls);
     }
 
     pub(crate) fn sample(&mut self, model: &Model) {
-        self.offer.sample(model);
+        self.handshake.sample(model);
     }
 
     pub(crate) fn drive(&mut self, model: &mut Model) {
-        if self.offer.taken() {
+        if self.handshake.accepted() {
             self.queue.pop_front();
         }
-        if self.offer.drive(model, !self.queue.is_empty()) {
+        if self.handshake.drive(model, !self.queue.is_empty()) {
             let beat = &self.queue[0];
             model.write_bus(self.data, &beat.data);
             if let Some(last) = self.last {
@@ -179,24 +184,28 @@ impl Source {
     }
 }
 
-/// Takes beats and keeps them.
+/// Receives beats and stores them.
 #[derive(Debug)]
 pub struct Sink {
-    taker: Taker,
+    handshake: HandshakeReceiver,
     data: BusOut,
     last: OutPort,
     beats: VecDeque<Beat>,
-    /// The beat that was on display and not taken: it must still be there.
+    /// A beat that was valid and not accepted: it must not change.
     held: Option<Beat>,
     violations: u64,
-    /// Whether beats are taken at all.
+    /// Whether the sink accepts beats.
     pub willing: bool,
 }
 
 impl Sink {
     pub(crate) fn new(model: &Model, name: &str) -> Result<Self, verilated::Error> {
         Ok(Self {
-            taker: Taker::new(model, &format!("{name}_tvalid"), &format!("{name}_tready"))?,
+            handshake: HandshakeReceiver::new(
+                model,
+                &format!("{name}_tvalid"),
+                &format!("{name}_tready"),
+            )?,
             data: model.port(&format!("{name}_tdata"))?.bus_output()?,
             last: model.port(&format!("{name}_tlast"))?.output()?,
             beats: VecDeque::new(),
@@ -206,44 +215,45 @@ impl Sink {
         })
     }
 
-    /// Beats that went away or changed before they were taken, which AXI4-Stream forbids.
+    /// Number of beats that were withdrawn or changed before they were accepted. AXI4-Stream
+    /// forbids both.
     pub fn violations(&self) -> u64 {
         self.violations
     }
 
-    /// Forgets what was taken and what is on display, as a sink that is reset does.
+    /// Drops all stored beats and the one on the pins, as a reset does.
     pub fn reset(&mut self) {
         self.beats.clear();
         self.held = None;
     }
 
-    /// Beats taken and not yet asked for.
+    /// Number of stored beats.
     pub fn len(&self) -> usize {
         self.beats.len()
     }
 
-    /// Whether there are none.
+    /// Whether no beat is stored.
     pub fn is_empty(&self) -> bool {
         self.beats.is_empty()
     }
 
-    /// The oldest beat.
+    /// Removes and returns the oldest beat.
     pub fn pop(&mut self) -> Option<Beat> {
         self.beats.pop_front()
     }
 
-    /// The oldest packet, if it has arrived whole.
+    /// Removes and returns the oldest packet, if it is complete.
     pub fn pop_packet(&mut self) -> Option<Vec<Vec<u32>>> {
         let end = self.beats.iter().position(|beat| beat.last)?;
         Some(self.beats.drain(..=end).map(|beat| beat.data).collect())
     }
 
     pub(crate) fn set_stalls(&mut self, stalls: Stalls) {
-        self.taker.set_stalls(stalls);
+        self.handshake.set_stalls(stalls);
     }
 
     pub(crate) fn sample(&mut self, model: &Model) {
-        let shown = self.taker.shows(model).then(|| {
+        let shown = self.handshake.is_valid(model).then(|| {
             let mut data = vec![0; self.data.words()];
             model.read_bus(self.data, &mut data);
             Beat { data, last: model.get(self.last) == 1 }
@@ -251,7 +261,7 @@ impl Sink {
         if self.held.is_some() && self.held != shown {
             self.violations += 1;
         }
-        if self.taker.moves(model) {
+        if self.handshake.transfers(model) {
             self.held = None;
             self.beats.extend(shown);
         } else {
@@ -260,6 +270,6 @@ impl Sink {
     }
 
     pub(crate) fn drive(&mut self, model: &mut Model) {
-        self.taker.drive(model, self.willing);
+        self.handshake.drive(model, self.willing);
     }
 }

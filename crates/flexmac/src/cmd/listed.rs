@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
-use flexmac_dataset::{Cut, DEFAULT_MEMORY, DataSource, ListOptions, Mean};
+use flexmac_dataset::{Crop, DEFAULT_MEMORY, DataSource, ListOptions, Mean};
 use flexmac_nn::Shape;
 
 use crate::settings::Settings;
@@ -20,7 +20,7 @@ pub struct ListArgs {
     /// Where training cuts a picture to the input: random or centre; tests cut the centre [default:
     /// random]
     #[arg(long, value_name = "WHERE")]
-    crop: Option<Cut>,
+    crop: Option<Crop>,
     /// Whether training mirrors half of its pictures: true or false [default: true]
     #[arg(long, value_name = "BOOL")]
     mirror: Option<bool>,
@@ -46,7 +46,7 @@ impl ListArgs {
         settings: &mut Settings,
     ) -> Result<ListOptions> {
         let defaults = ListOptions::default();
-        if !source.is_listed() {
+        if !source.has_image_lists() {
             let given = [
                 ("--resize", self.resize.is_some()),
                 ("--crop", self.crop.is_some()),
@@ -67,7 +67,7 @@ impl ListArgs {
         let memory = settings.take("data-memory", &self.data_memory, DEFAULT_MEMORY / MIB);
         Ok(ListOptions {
             resize: Some(side),
-            cut: settings.take("crop", &self.crop, defaults.cut),
+            crop: settings.take("crop", &self.crop, defaults.crop),
             mirror: settings.take("mirror", &self.mirror, defaults.mirror),
             mean: settings.take("mean", &self.mean, defaults.mean),
             memory: memory.saturating_mul(MIB),

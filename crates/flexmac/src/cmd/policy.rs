@@ -7,7 +7,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use flexmac_array::ArrayConfig;
 use flexmac_dps::{
-    Constant, Constants, Machine, POLICIES, Policy, PolicyKind, SHARED, TensorSpec, Unit,
+    ArrayLimits, Constant, Constants, POLICIES, Policy, PolicyKind, SHARED_CONSTANTS, TensorSpec,
+    Unit,
 };
 
 use crate::settings::Settings;
@@ -56,8 +57,8 @@ impl PolicyArgs {
         tensors: &[TensorSpec],
     ) -> Result<Box<dyn Policy>> {
         let max_bits = array.max_bits().min(flexmac_fxp::MAX_BITS);
-        let machine = Machine { chunk: array.spec().chunk, max_bits };
-        let policy = (kind.make)(&mut Taken { given: self, settings }, &machine, tensors)?;
+        let limits = ArrayLimits { chunk: array.spec().chunk, max_bits };
+        let policy = (kind.make)(&mut Taken { given: self, settings }, &limits, tensors)?;
         self.expect_taken(settings, &format!("--policy {}", kind.name))?;
         Ok(policy)
     }
@@ -109,7 +110,7 @@ impl Constants for Taken<'_> {
 /// Headings of the help, with the constants below each.
 fn groups() -> impl Iterator<Item = (&'static str, &'static [Constant])> {
     let own = POLICIES.iter().map(|kind| (kind.heading, kind.constants));
-    std::iter::once(("Several policies", SHARED)).chain(own)
+    std::iter::once(("Several policies", SHARED_CONSTANTS)).chain(own)
 }
 
 fn flag(heading: &'static str, constant: &'static Constant) -> Arg {

@@ -9,12 +9,11 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use flexmac_array::Style;
 use flexmac_cosim::{CheckedEngine, RtlEngine};
-use flexmac_dataset::{DataSource, ListOptions, Need};
+use flexmac_dataset::{DataSource, InputSpec, ListOptions};
 use flexmac_dps::{Static, StaticConfig};
 use flexmac_nn::{NetPlan, NetSpec};
-use flexmac_power::{
-    Case, Estimate, Gates, Mode, PowerReport, Recorder, Role, Run, Sample, SampleSize, Settings,
-};
+use flexmac_power::{Gates, Mode, Recorder, Run, Sample, SampleSize, Settings, role_of};
+use flexmac_record::{DefaultActivityEstimate, MemorySource, OperandRole, PowerCase, PowerReport};
 use flexmac_train::{Trainer, TrainerConfig};
 use ndarray::Array2;
 
@@ -129,7 +128,7 @@ pub fn run(args: &PowerArgs) -> Result<()> {
     let mut runs = Vec::new();
     let mut tiles = 0;
     for mode in &modes {
-        for role in Role::ALL {
+        for role in OperandRole::ALL {
             let part: Vec<&Sample> = samples.iter().filter(|s| s.0 == role).map(|s| &s.1).collect();
             if part.is_empty() {
                 continue;
@@ -191,7 +190,7 @@ fn modes(args: &PowerArgs, design: &Design) -> Result<Vec<Mode>> {
 }
 
 /// Operands with their roles: given ones, or those of a training iteration.
-fn samples(args: &PowerArgs, design: &Design) -> Result<Vec<(Role, Sample)>> {
+fn samples(args: &PowerArgs, design: &Design) -> Result<Vec<(OperandRole, Sample)>> {
     if let (Some(a), Some(b)) = (&args.a, &args.b) {
         let (a, b) = (read_operand(a)?, read_operand(b)?);
         if a.is_empty() || b.is_empty() || a.ncols() != b.nrows() {
@@ -202,7 +201,7 @@ fn samples(args: &PowerArgs, design: &Design) -> Result<Vec<(Role, Sample)>> {
                 b.shape()
             );
         }
-        return Ok(vec![(Role::Given, Sample::whole(flexmac_fxp::Role::Forward, a, b))]);
+        return Ok(vec![(OperandRole::Given, Sample::whole(flexmac_fxp::Role::Forward, a, b))]);
     }
     let tiles = args.tiles as usize;
     let mut recorder = Recorder::new(SampleSize {
@@ -213,7 +212,7 @@ fn samples(args: &PowerArgs, design: &Design) -> Result<Vec<(Role, Sample)>> {
     let net = NetSpec::load(&args.net)?;
     let settings = TrainerConfig { batch: args.batch, seed: args.seed, ..TrainerConfig::default() };
     let plan = NetPlan::new(&net, settings.batch)?;
-    let need = Need { shape: plan.input(), classes: plan.classes() };
+    let need = InputSpec { shape: plan.input(), classes: plan.classes() };
     let source = DataSource::parse(&args.data);
     let data = source.load_for(settings.seed, need, &ListOptions::default())?;
     let formats = StaticConfig::new(32, 32, plan.tensors())?;
@@ -224,7 +223,7 @@ fn samples(args: &PowerArgs, design: &Design) -> Result<Vec<(Role, Sample)>> {
         recorder.recording = iteration == args.iters;
         trainer.step(&mut recorder, &data)?;
     }
-    Ok(recorder.samples.into_iter().map(|sample| (Role::of(&sample), sample)).collect())
+    Ok(recorder.samples.into_iter().map(|sample| (role_of(&sample), sample)).collect())
 }
 
 fn read_operand(path: &std::path::Path) -> Result<Array2<f32>> {
@@ -262,12 +261,12 @@ fn print_report(report: &PowerReport, tiles: u64) -> Result<()> {
         report.memory.bits_per_pass_cycle,
         report.memory.pj_per_bit,
         match report.memory.source {
-            flexmac_power::MemorySource::Given => "given",
-            flexmac_power::MemorySource::Scaled => "Horowitz 2014 by C V^2",
+            MemorySource::Given => "given",
+            MemorySource::Scaled => "Horowitz 2014 by C V^2",
         }
     );
     match &report.estimate {
-        Some(Estimate { cells, .. }) => outln!(
+        Some(DefaultActivityEstimate { cells, .. }) => outln!(
             "estimate   {:.3} pJ a cycle in cells by OpenSTA's default activity",
             cells.total()
         ),
@@ -300,7 +299,7 @@ fn print_report(report: &PowerReport, tiles: u64) -> Result<()> {
     Ok(())
 }
 
-fn print_case(case: &Case) -> Result<()> {
+fn print_case(case: &PowerCase) -> Result<()> {
     outln!(
         "  {:6} {:16} {:8.3} {:9.3} {:8.4} {:9.3} {:8.3} {:8.3} {:8.3} {:11.3} {:4.0}% {:>9}",
         case.mode,

@@ -11,6 +11,7 @@ use clap::{Args, FromArgMatches};
 use flexmac_array::ArrayConfig;
 use flexmac_cost::{Study, StudyRun};
 use flexmac_fileio::bounded;
+use flexmac_record::{NetworkName, RecordFile, RunConfig};
 
 use crate::cmd::generate::GenArgs;
 use crate::workflow::WorkflowArgs;
@@ -157,9 +158,10 @@ fn refuse_other_runs(study: &Study, out: &Path, cli: &clap::Command) -> Result<(
     let old = out.join("study.json").exists().then(|| Study::read(out)).transpose()?;
     for (name, run) in study.runs.iter().filter(|(_, run)| run.folder.is_none()) {
         let folder = out.join("runs").join(name);
-        let Ok(config) = bounded::text(&folder.join("config.json"), bounded::TEXT) else {
+        let config = folder.join("config.json");
+        if !config.is_file() {
             continue;
-        };
+        }
         // What the workflow noted as the run began, or, if it was none that did, the study before.
         let noted = out.join("runs").join(format!(".{name}.flags"));
         let begun = bounded::text(&noted, bounded::TEXT).ok().or_else(|| {
@@ -177,12 +179,10 @@ fn refuse_other_runs(study: &Study, out: &Path, cli: &clap::Command) -> Result<(
         if let Some(begun) = begun.filter(|begun| options(begun) != options(&now)) {
             refuse(&format!("{:?}", begun.trim()))?;
         }
-        let config: serde_json::Value = serde_json::from_str(&config).unwrap_or_default();
-        let Some(design) = run.design.as_ref().filter(|_| config["array"].is_object()) else {
-            continue;
-        };
+        let Some(design) = &run.design else { continue };
         let array = array(study, design, (study.rows, study.cols), cli)?;
-        if config["array"] != serde_json::to_value(array.spec())? {
+        let recorded = RunConfig::<NetworkName>::read(&config)?.array;
+        if serde_json::Value::Object(recorded) != serde_json::to_value(array.spec())? {
             refuse(&format!("one on another array than {}", array.summary()))?;
         }
     }

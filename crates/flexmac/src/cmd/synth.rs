@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use flexmac_record::SynthReport;
 use flexmac_rtlgen::{SourceFile, TOP};
-use flexmac_synth::{SynthConfig, SynthReport, Target};
+use flexmac_synth::{SynthConfig, Target};
 
 use crate::engines::Design;
 

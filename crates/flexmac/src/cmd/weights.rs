@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use flexmac_nn::{NetPlan, Number};
 use flexmac_train::{WeightTensor, WeightsFormat};
 
-use crate::run_config::RunConfig;
+use crate::run_config;
 
 /// A run's weights for other programs
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ enum FormatName {
 /// A folder without a run or checkpoint, a file that cannot be written.
 pub fn run(args: &WeightsArgs) -> Result<()> {
     let WeightsCommand::Export { run, format, out } = &args.command;
-    let config = RunConfig::read(run).context("weights")?;
+    let config = run_config::read(run).context("weights")?;
     let plan = NetPlan::new(&config.network, 1)?;
     let (tensors, iteration) =
         if config.is_float() { load::<f32>(run, &plan)? } else { load::<i32>(run, &plan)? };

@@ -1,4 +1,4 @@
-//! Rows of A, packed as pairs of terms, with their norms.
+//! Rows of A, packed as pairs of terms (k, k + 1), with their norms.
 
 use std::marker::PhantomData;
 
@@ -9,10 +9,10 @@ use super::{BLOCK, Width, blocks};
 use crate::exp2;
 use crate::vector::Kernel;
 
-/// Some rows of A.
+/// Packed rows of A.
 #[derive(Debug)]
 pub(super) struct Left<W: Width> {
-    /// Pairs of a row.
+    /// Pairs per row.
     stride: usize,
     /// Row by row.
     pairs: Vec<W::Pair>,
@@ -27,7 +27,7 @@ impl<W: Width> Left<W> {
         &self.pairs[row * self.stride..][..self.stride]
     }
 
-    /// The largest squared norm of some rows in a block of K.
+    /// The largest squared norm of these rows within a block of K.
     #[inline(always)]
     pub fn norm(&self, rows: std::ops::Range<usize>, block: usize) -> f32 {
         let count = self.stride.div_ceil(BLOCK / 2);
@@ -38,14 +38,14 @@ impl<W: Width> Left<W> {
 /// Packs rows.
 pub(super) struct PackLeft<'a, W> {
     pub a: ArrayView2<'a, i32>,
-    /// Bits of its elements.
+    /// Width of its elements in bits.
     pub bits: u32,
-    /// The largest squared norm of a column they meet.
+    /// The largest squared norm of a column of B within a block of K.
     pub right_norm: f32,
     pub width: PhantomData<W>,
 }
 
-/// Rows shorter than this cost more to measure than to multiply in halves.
+/// For rows shorter than this, measuring norms costs more than multiplying in halves.
 const MIN_MEASURED: usize = 48;
 
 impl<W: Width> Kernel for PackLeft<'_, W> {
@@ -55,7 +55,7 @@ impl<W: Width> Kernel for PackLeft<'_, W> {
     fn run(self) -> Left<W> {
         let (rows, inner) = self.a.dim();
         let stride = inner.div_ceil(2);
-        // A block of the largest elements there can be.
+        // Squared norm of a block of the largest possible elements.
         let largest = inner.min(BLOCK) as f32 * exp2(2 * (self.bits as i32 - 1)) as f32;
         let measured = inner >= MIN_MEASURED && !fits::<W>(largest, self.right_norm);
         let mut left = Left {
@@ -83,7 +83,7 @@ impl<W: Width> Kernel for PackLeft<'_, W> {
     }
 }
 
-/// The terms of a range of pairs.
+/// The range of terms that a range of pairs covers.
 pub(super) fn terms_of(pairs: &std::ops::Range<usize>, inner: usize) -> std::ops::Range<usize> {
     2 * pairs.start..inner.min(2 * pairs.end)
 }
@@ -114,10 +114,10 @@ pub(super) fn square(values: &[i32]) -> f32 {
     ((a + b) + (c + d)) + ((e + f) + (g + h))
 }
 
-/// Adds a square to each sum.
+/// Adds the square of each value to its sum.
 #[inline(always)]
 pub(super) fn add_squares<const N: usize>(sums: &mut [f32; N], values: &[i32; N]) {
     for (sum, value) in sums.iter_mut().zip(values) {
-        *sum += *value as f32 * *value as f32; // rounded: see the margin
+        *sum += *value as f32 * *value as f32; // rounded; `MARGIN` covers it
     }
 }

@@ -1,20 +1,20 @@
-//! The instructions: what a machine multiplies at once.
+//! The vector instructions that multiply and add.
 
 use super::{Bits16, Bits32, Line, Width};
 
-/// Multiplies lines of B by pairs of terms of A and adds the products up, modulo 2^32 or 2^64.
+/// Multiplies lines of B by pairs of terms of A and accumulates the products modulo 2^32 or 2^64.
 pub(super) trait Multiplier: Copy {
     type Width: Width;
     /// A line of B in registers.
     type Loaded: Copy;
     /// Sums of a line's columns in registers.
     type Sums: Copy;
-    /// The same in memory.
+    /// The same sums in memory.
     type Stored: Copy + AsRef<[Self::Sum]>;
-    /// One of them.
+    /// One sum.
     type Sum: Copy + Into<i64>;
 
-    /// Rows of A that a tile has at most.
+    /// Most rows of A in a tile.
     const ROWS: usize;
 
     fn zero(self) -> Self::Sums;
@@ -28,7 +28,7 @@ pub(super) trait Multiplier: Copy {
     fn store(self, sums: Self::Sums) -> Self::Stored;
 }
 
-/// Where a vector is stored at once.
+/// A vector in memory, aligned so that it can be stored by one instruction.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
 pub(super) struct Aligned<T>(pub T);
@@ -49,31 +49,32 @@ mod x86 {
 
     use super::*;
 
-    /// Lines of B in a panel: with the rows of a tile, as many sums as there are registers for.
+    /// Lines of B per panel. Together with the rows of a tile, this uses all vector registers for
+    /// sums.
     const PANEL_V3: usize = 1;
     const PANEL_V4: usize = 3;
 
-    /// A machine with integer vectors.
+    /// The integer vector instructions of this processor.
     #[derive(Debug, Clone, Copy)]
-    pub(crate) enum Machine {
+    pub(crate) enum VectorUnit {
         /// AVX2.
         V3(V3),
         /// AVX-512.
         V4(V4),
     }
 
-    impl Machine {
-        /// The best this machine can do.
+    impl VectorUnit {
+        /// The best instruction set of this processor.
         pub fn detect() -> Option<Self> {
             Self::all().last()
         }
 
-        /// All that this machine can do, best last.
+        /// All instruction sets of this processor, best last.
         pub fn all() -> impl Iterator<Item = Self> {
             V3::try_new().map(Self::V3).into_iter().chain(V4::try_new().map(Self::V4))
         }
 
-        /// Lines of a panel, at most.
+        /// Most lines in a panel.
         pub fn panel(self) -> usize {
             match self {
                 Self::V3(_) => PANEL_V3,
@@ -82,7 +83,7 @@ mod x86 {
         }
     }
 
-    /// An instruction set, multiplying operands of a width.
+    /// An instruction set together with an operand width.
     #[derive(Clone, Copy)]
     pub(in super::super) struct With<I, W>(pub I, pub W);
 
@@ -120,7 +121,7 @@ mod x86 {
 
     impl Multiplier for With<V4, Bits32> {
         type Width = Bits32;
-        /// First terms in the low halves of lanes, then second ones.
+        /// The first terms in the low halves of the lanes, then the second terms.
         type Loaded = [__m512i; 2];
         type Sums = __m512i;
         type Stored = Aligned<[i64; 8]>;
@@ -240,17 +241,17 @@ mod x86 {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86::Machine;
+pub(crate) use x86::VectorUnit;
 #[cfg(target_arch = "x86_64")]
 pub(super) use x86::With;
 
-/// A machine with integer vectors: there is none known here.
+/// Integer vector instructions: none is supported on this architecture.
 #[cfg(not(target_arch = "x86_64"))]
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Machine {}
+pub(crate) enum VectorUnit {}
 
 #[cfg(not(target_arch = "x86_64"))]
-impl Machine {
+impl VectorUnit {
     /// None.
     pub fn detect() -> Option<Self> {
         None
@@ -261,7 +262,7 @@ impl Machine {
         std::iter::empty()
     }
 
-    /// Lines of a panel, at most.
+    /// Most lines in a panel.
     pub fn panel(self) -> usize {
         match self {}
     }

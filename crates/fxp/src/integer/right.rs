@@ -1,4 +1,4 @@
-//! B, packed as panels of lines, with the norms of its columns.
+//! B, packed into panels of lines, with the norms of its columns.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -9,25 +9,26 @@ use super::left::{add_squares, square, terms_of};
 use super::{BLOCK, Line, Width, blocks};
 use crate::vector::{Kernel, vectorized};
 
-/// B (K, N), once for all rows of A: block by block of K, panel by panel of neighbouring columns,
-/// pair by pair of terms, line by line of the panel. Missing terms and columns are zero.
+/// B (K, N), packed once for all rows of A. The order is: block of K, panel of neighbouring
+/// columns, pair of terms, line of the panel. Missing terms and columns are zero.
 #[derive(Debug)]
 pub(crate) struct Right<W> {
     pub(super) inner: usize,
     pub(super) columns: usize,
-    /// Lines that all columns take.
+    /// Lines that hold one pair of terms of all columns.
     width: usize,
     panels: usize,
     lines: Vec<Line>,
-    /// The largest squared norm of a column in a block of K: block by block, panel by panel.
+    /// The largest squared column norm of each block of K and panel: block by block, panel by
+    /// panel.
     norms: Vec<f32>,
     pub(super) kind: PhantomData<W>,
 }
 
-/// Columns of B that are multiplied together.
+/// Neighbouring columns of B that are multiplied together.
 pub(super) struct Panel<'a> {
     pub first_column: usize,
-    /// Lines that a pair of terms takes.
+    /// Lines per pair of terms.
     pub width: usize,
     pub lines: &'a [Line],
     pub norm: f32,
@@ -39,23 +40,23 @@ impl<W: Width> Right<W> {
         vectorized(PackRight { b, panel, kind: PhantomData })
     }
 
-    /// The largest squared norm of a column in a block of K.
+    /// The largest squared norm of a column within a block of K.
     pub(super) fn norm(&self) -> f32 {
         self.norms.iter().copied().fold(0.0, f32::max)
     }
 
-    /// Lines of a panel.
+    /// The lines of a panel, within those of all columns.
     fn span(&self, panel: usize) -> Range<usize> {
         panel * self.width / self.panels..(panel + 1) * self.width / self.panels
     }
 
-    /// Where the lines of a panel lie.
+    /// The indices of a panel's lines in `lines`.
     fn place(&self, pairs: &Range<usize>, span: &Range<usize>) -> Range<usize> {
         let start = pairs.start * self.width + pairs.len() * span.start;
         start..start + pairs.len() * span.len()
     }
 
-    /// The panels of a block, which covers `pairs`.
+    /// The panels of a block of K, which covers `pairs`.
     #[inline(always)]
     pub(super) fn panels(
         &self,
@@ -114,14 +115,14 @@ impl<W: Width> Kernel for PackRight<'_, W> {
 }
 
 impl<W: Width> Right<W> {
-    /// Packs a block of B, row by row in memory.
+    /// Packs a block of a B that is stored row by row.
     #[inline(always)]
     fn take_rows(&mut self, b: &[i32], pairs: &Range<usize>) {
         let columns = self.columns;
         let mut norms = vec![[0.0_f32; 16]; self.width];
         for pair in pairs.clone() {
             let first = &b[2 * pair * columns..];
-            // A second term that is missing: no columns of it.
+            // A missing second term has no columns.
             let second = b.get((2 * pair + 1) * columns..).unwrap_or(&[]);
             for panel in 0..self.panels {
                 let span = self.span(panel);
@@ -144,7 +145,7 @@ impl<W: Width> Right<W> {
         }
     }
 
-    /// Packs a block of B, column by column in memory.
+    /// Packs a block of a B that is stored column by column.
     #[inline(always)]
     fn take_columns(&mut self, b: &[i32], pairs: &Range<usize>) {
         for panel in 0..self.panels {
@@ -158,7 +159,7 @@ impl<W: Width> Right<W> {
     }
 }
 
-/// Some columns of a row, at most 16, and zeros.
+/// At most 16 columns of a row, filled up with zeros.
 #[inline(always)]
 fn line_of(row: &[i32], columns: &Range<usize>) -> [i32; 16] {
     let mut line = [0; 16];
@@ -172,7 +173,7 @@ fn line_of(row: &[i32], columns: &Range<usize>) -> [i32; 16] {
     line
 }
 
-/// Packs some columns of B, column by column in memory; returns the largest squared norm.
+/// Packs columns of a B that is stored column by column; returns the largest squared norm.
 #[inline(always)]
 fn columns_in<W: Width>(
     b: &[i32],

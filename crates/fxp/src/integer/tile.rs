@@ -1,4 +1,4 @@
-//! Tile by tile: which rows meet which columns, whole or in halves.
+//! Loops over tiles of the result: which rows meet which columns, whole or in halves.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -8,14 +8,14 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use super::left::{Left, PackLeft};
 use super::multiplier::Multiplier;
 use super::right::Panel;
-use super::{Line, Machine, Right, Width, blocks, width};
+use super::{Line, Right, VectorUnit, Width, blocks, width};
 use crate::sums::IntegerAccumulator;
 use crate::vector::vectorized;
 
-/// A width that machines have instructions for.
+/// An operand width for which there are vector instructions.
 pub(crate) trait Supported: Width {
-    /// Runs a band on a machine.
-    fn run<S: IntegerAccumulator>(machine: Machine, band: Band<'_, Self, S>);
+    /// Computes a band with the given instructions.
+    fn run<S: IntegerAccumulator>(machine: VectorUnit, band: Band<'_, Self, S>);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -27,10 +27,10 @@ mod x86 {
     macro_rules! supported {
         ($width:ident) => {
             impl Supported for $width {
-                fn run<S: IntegerAccumulator>(machine: Machine, band: Band<'_, Self, S>) {
+                fn run<S: IntegerAccumulator>(machine: VectorUnit, band: Band<'_, Self, S>) {
                     match machine {
-                        Machine::V3(v3) => v3.vectorize(Run(With(v3, $width), band)),
-                        Machine::V4(v4) => v4.vectorize(Run(With(v4, $width), band)),
+                        VectorUnit::V3(v3) => v3.vectorize(Run(With(v3, $width), band)),
+                        VectorUnit::V4(v4) => v4.vectorize(Run(With(v4, $width), band)),
                     }
                 }
             }
@@ -54,15 +54,15 @@ mod x86 {
 
 #[cfg(not(target_arch = "x86_64"))]
 impl<W: Width> Supported for W {
-    fn run<S: IntegerAccumulator>(machine: Machine, _: Band<'_, Self, S>) {
+    fn run<S: IntegerAccumulator>(machine: VectorUnit, _: Band<'_, Self, S>) {
         match machine {}
     }
 }
 
-/// A B, added to the sums or in their place. Elements of A must fit `bits` bits, and W's operands
-/// like those of B.
+/// Adds A B to the sums, or overwrites them with it. Elements of A must fit `bits` bits; those of A
+/// and B must fit the width W.
 pub(crate) fn multiply<W: Supported, S: IntegerAccumulator>(
-    machine: Machine,
+    machine: VectorUnit,
     (a, bits): (ArrayView2<'_, i32>, u32),
     right: &Right<W>,
     mut sums: ArrayViewMut2<'_, S>,
@@ -81,7 +81,7 @@ pub(crate) fn multiply<W: Supported, S: IntegerAccumulator>(
     W::run(machine, Band { left: &left, right, sums, add });
 }
 
-/// Some rows of a product.
+/// Some rows of a GEMM.
 pub(crate) struct Band<'a, W: Width, S> {
     left: &'a Left<W>,
     right: &'a Right<W>,
@@ -111,7 +111,7 @@ impl<W: Width, S: IntegerAccumulator> Band<'_, W, S> {
         }
     }
 
-    /// Multiplies at most R rows by a panel; returns R.
+    /// Multiplies up to R rows by a panel; returns R.
     #[inline(always)]
     fn tiles<X: Multiplier<Width = W>, const R: usize>(
         &mut self,
@@ -122,7 +122,7 @@ impl<W: Width, S: IntegerAccumulator> Band<'_, W, S> {
     ) -> usize {
         let rows = cell.rows.start..cell.rows.end.min(cell.rows.start + R);
         let whole = width::fits::<W>(self.left.norm(rows.clone(), cell.block), panel.norm);
-        // Rows that are missing repeat the last and are dropped.
+        // Missing rows repeat the last one; their results are dropped.
         let mut given: [&[W::Pair]; R] = [&[]; R];
         for (index, given) in given.iter_mut().enumerate() {
             let row = (rows.start + index).min(rows.end - 1);
@@ -147,7 +147,7 @@ impl<W: Width, S: IntegerAccumulator> Band<'_, W, S> {
         R
     }
 
-    /// Multiplies R rows by the L lines of a panel and takes the sums of `rows` of them.
+    /// Multiplies R rows by the L lines of a panel and stores the sums of `rows`.
     #[inline(always)]
     fn tile<X: Multiplier<Width = W>, const R: usize, const L: usize>(
         &mut self,
@@ -164,26 +164,26 @@ impl<W: Width, S: IntegerAccumulator> Band<'_, W, S> {
             for (line, sums) in sums.iter().enumerate() {
                 let out = &mut row[line * W::COLUMNS..];
                 if out.len() >= W::COLUMNS {
-                    // Of constant length: vectors.
-                    take(&mut out[..W::COLUMNS], sums.as_ref(), (shift, add));
+                    // A constant length, so that the compiler vectorizes it.
+                    store_sums(&mut out[..W::COLUMNS], sums.as_ref(), (shift, add));
                 } else {
-                    take(out, sums.as_ref(), (shift, add));
+                    store_sums(out, sums.as_ref(), (shift, add));
                 }
             }
         }
     }
 }
 
-/// Rows from one on, in a block of K.
+/// The rows still to do, within a block of K.
 struct Cell {
     rows: Range<usize>,
     block: usize,
     pairs: Range<usize>,
 }
 
-/// Adds sums, moved left, to those there are, or puts them in their place.
+/// Adds sums, shifted left, to `out`, or overwrites it with them.
 #[inline(always)]
-fn take<S: IntegerAccumulator, P: Copy + Into<i64>>(
+fn store_sums<S: IntegerAccumulator, P: Copy + Into<i64>>(
     out: &mut [S],
     sums: &[P],
     (shift, add): (u32, bool),
@@ -200,7 +200,7 @@ fn take<S: IntegerAccumulator, P: Copy + Into<i64>>(
     }
 }
 
-/// The sums of R rows and L lines: all of them stay in registers until the end.
+/// The sums of R rows and L lines. All of them stay in registers until the end.
 #[inline(always)]
 fn products<X: Multiplier, const R: usize, const L: usize>(
     x: X,
@@ -233,7 +233,7 @@ fn products<X: Multiplier, const R: usize, const L: usize>(
     stored
 }
 
-/// Halves of the rows of a tile.
+/// The high and low halves of the rows of a tile.
 struct Halves<W: Width> {
     high_low: [Vec<W::Pair>; 2],
 }

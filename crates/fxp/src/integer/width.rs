@@ -1,10 +1,10 @@
-//! The two widths of operands that vector units multiply.
+//! The two operand widths for which there are vector instructions.
 
 use std::fmt::Debug;
 
 use super::Line;
 
-/// A width of operands, and how pairs of terms are stored.
+/// An operand width, and how pairs of terms are stored.
 pub(crate) trait Width: Copy + Debug + Send + Sync + 'static {
     /// Two neighbouring terms of a row of A.
     type Pair: Copy + Debug + Default + Send + Sync;
@@ -12,23 +12,24 @@ pub(crate) trait Width: Copy + Debug + Send + Sync + 'static {
     /// Columns in a [`Line`].
     const COLUMNS: usize;
 
-    /// Bits of a low half: operands of at most twice as many bits. With b any operand, a half h, at
-    /// most 2^(HALF - 1) in magnitude, and 256 terms, |sum of h b| <= 2^8 2^(HALF - 1) 2^(2 HALF - 1),
-    /// which the sum's 4 HALF bits hold.
+    /// Bits of a low half; operands have at most twice as many bits. Sums with a half always fit:
+    /// for any operand b, a half h of at most 2^(HALF - 1) in magnitude, and 256 terms,
+    /// |sum of h b| <= 2^8 2^(HALF - 1) 2^(2 HALF - 1), which fits the sum's 4 HALF bits.
     const HALF: u32;
 
-    /// Sums below this in magnitude fit.
+    /// Sums fit if their magnitude is below this.
     const LIMIT: f64;
 
     fn pair(first: i32, second: i32) -> Self::Pair;
 
-    /// high * 2^HALF + low of both terms.
+    /// Splits both terms into high * 2^HALF + low.
     fn halves(pair: Self::Pair) -> (Self::Pair, Self::Pair);
 
     /// Writes one column's pair.
     fn put(line: &mut Line, column: usize, pair: Self::Pair);
 
-    /// The line of a line's columns, of which there may be fewer than 16, and their terms.
+    /// A line from the first and second terms of its columns. Only the first `COLUMNS` entries are
+    /// used.
     fn line(first: &[i32; 16], second: &[i32; 16]) -> Line;
 }
 
@@ -37,7 +38,7 @@ pub(crate) trait Width: Copy + Debug + Send + Sync + 'static {
 pub(crate) struct Bits16;
 
 impl Width for Bits16 {
-    /// The first term in the low half.
+    /// The first term is in the low half.
     type Pair = i32;
 
     const COLUMNS: usize = 16;
@@ -51,7 +52,7 @@ impl Width for Bits16 {
 
     #[inline(always)]
     fn halves(pair: i32) -> (i32, i32) {
-        // The second term's low bits are on top, so shifts see signs.
+        // Both shifts extend the sign.
         let (first, second) = (pair << 16 >> 16, pair >> 16);
         let (first, second) = (halves(first, Self::HALF), halves(second, Self::HALF));
         (Self::pair(first.0, second.0), Self::pair(first.1, second.1))
@@ -111,17 +112,18 @@ impl Width for Bits32 {
     }
 }
 
-/// high * 2^bits + low, low in [-2^(bits-1), 2^(bits-1)) and high at most 2^(bits-1) in magnitude.
+/// Splits value = high * 2^bits + low, with low in [-2^(bits-1), 2^(bits-1)) and high at most
+/// 2^(bits-1) in magnitude.
 #[inline(always)]
 fn halves(value: i32, bits: u32) -> (i32, i32) {
     let low = value << (32 - bits) >> (32 - bits);
-    // value - low is a multiple of 2^bits and may pass the largest i32 by as little as 1.
+    // Not (value - low) >> bits: the difference can exceed the largest i32.
     let high = (value >> bits) + i32::from(low < 0);
     (high, low)
 }
 
-/// What |row|^2 and |column|^2 as f32 must be multiplied by to be no less than they are. Each of at
-/// most 256 squares, and each addition, is off by a few parts in 2^24.
+/// Factor by which squared norms in f32 are increased, so that rounding cannot make them too small.
+/// Each of at most 256 squares and additions is off by a few parts in 2^24.
 const MARGIN: f64 = 1.0 + 1.0 / 4096.0;
 
 /// Whether every sum of a row and a column of these squared norms stays below W's limit.
@@ -163,7 +165,7 @@ mod tests {
         }
     }
 
-    /// A row of 256 and a column whose product is the limit do not fit, and far below they do.
+    /// Norms whose product is exactly the limit do not fit; slightly smaller ones do.
     #[test]
     fn the_limit_does_not_fit() {
         let square = |value: f32| 256.0 * value * value;

@@ -1,13 +1,13 @@
-//! Styles that are local contrast.
+//! Styles made by local contrast.
 
 use crate::filter::{guided_plane, soft, soft_plane};
 use crate::picture::{Picture, combine};
 use crate::random::Random;
 
-/// The least luminance that is divided by.
+/// Lower bound for luminances that are divided by.
 const DARK: f32 = 0.02;
 
-/// Unsharp mask: what a slight blur takes away is added several times.
+/// Unsharp mask: adds the difference to a slightly blurred picture.
 pub(super) fn detailed(picture: &mut Picture, random: &mut Random) {
     let blurred = soft(picture, 1);
     let amount = random.range(1.4, 2.2);
@@ -16,8 +16,9 @@ pub(super) fn detailed(picture: &mut Picture, random: &mut Random) {
     }
 }
 
-/// Tone mapping by base and detail (Durand and Dorsey 2002, with the guided filter for their
-/// bilateral one): the range of the base is halved in stops, detail is raised by half, colours too.
+/// Tone mapping with a base and a detail layer (Durand and Dorsey 2002, with the guided filter
+/// instead of the bilateral one): halves the base's range in stops, and strengthens detail and
+/// colour.
 pub(super) fn hdr(picture: &mut Picture, random: &mut Random) {
     let light: Vec<f32> = picture.luminance().iter().map(|light| light.max(DARK)).collect();
     let radius = picture.length(random.range(0.03, 0.05));
@@ -33,8 +34,8 @@ pub(super) fn hdr(picture: &mut Picture, random: &mut Random) {
     picture.saturate(random.range(1.35, 1.6));
 }
 
-/// Local normalization: from every pixel's luminance the mean around it is taken, and what is left
-/// divided by its spread; little colour stays.
+/// Local normalization: subtracts the local mean of luminance and divides by the local standard
+/// deviation. Keeps little colour.
 pub(super) fn texture(picture: &mut Picture, random: &mut Random) {
     let light = picture.luminance();
     let radius = picture.length(random.range(0.012, 0.02));

@@ -1,11 +1,11 @@
-//! Styles that are a film: a curve for each colour, grain, a vignette.
+//! Styles that imitate film: a curve per colour, grain, vignetting.
 
 use crate::filter::soft;
 use crate::picture::{Picture, combine, s_curve};
 use crate::random::Random;
 
-/// Film developed in another film's chemistry and then faded: contrast in red, little of it in blue,
-/// which turns shadows blue and highlights yellow; vignette and grain.
+/// Cross-processed and faded film: high contrast in red, low contrast in blue, which makes shadows
+/// blue and highlights yellow; vignetting and grain.
 pub(super) fn vintage(picture: &mut Picture, random: &mut Random) {
     let fade = random.range(0.08, 0.14);
     let (blue_floor, blue_range) = (random.range(0.2, 0.26), random.range(0.45, 0.52));
@@ -20,7 +20,7 @@ pub(super) fn vintage(picture: &mut Picture, random: &mut Random) {
     picture.grain(random, 0.03, 1);
 }
 
-/// A mood: low key, most colour gone, what is left green; heavy vignette, coarse grain.
+/// A mood: low key, little colour, a green cast, strong vignetting, coarse grain.
 pub(super) fn horror(picture: &mut Picture, random: &mut Random) {
     let light = random.range(0.75, 0.95);
     picture.saturate(random.range(0.2, 0.4));
@@ -32,7 +32,7 @@ pub(super) fn horror(picture: &mut Picture, random: &mut Random) {
     picture.grain(random, 0.06, size);
 }
 
-/// A mood: soft focus (a sharp picture under a blurred one), rose light, corners that fade to it.
+/// A mood: soft focus (a blurred copy blended in), a rose cast, corners that fade to pink.
 pub(super) fn romantic(picture: &mut Picture, random: &mut Random) {
     let blurred = soft(picture, picture.length(0.02));
     picture.mix(&blurred, random.range(0.55, 0.7));

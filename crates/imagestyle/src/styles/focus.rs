@@ -1,4 +1,4 @@
-//! Styles that are a lens or a shutter; all blurs are of light.
+//! Styles made by lens or shutter. All blurs work on linear light.
 
 use crate::filter::{defocus, disc, line};
 use crate::picture::Picture;
@@ -8,49 +8,52 @@ use crate::random::Random;
 pub(super) fn long_exposure(picture: &mut Picture, random: &mut Random) {
     let length = picture.length(random.range(0.12, 0.22)).max(3);
     let direction = random.direction();
-    picture.enter_light();
+    picture.linearize();
     *picture = line(picture, length, direction);
-    picture.leave_light();
+    picture.gamma_encode();
 }
 
-/// Everything out of focus: discs of light, highlights first expanded, so that they stay discs.
+/// Everything out of focus: disc blur after expanding highlights, so that these remain visible
+/// discs.
 pub(super) fn bokeh(picture: &mut Picture, random: &mut Random) {
     let radius = picture.length(random.range(0.035, 0.055)).max(2);
     let gain = random.range(2.0, 4.0);
-    picture.enter_light();
-    // What a sensor clips is much brighter than what it nearly clips.
+    picture.linearize();
+    // A sensor clips highlights, so values near 1 stand for much more light.
     picture.curve(|light| light * (1.0 + gain * light * light * light * light));
     *picture = disc(picture, radius);
-    picture.leave_light();
+    picture.gamma_encode();
     picture.saturate(1.15);
 }
 
-/// A subject: the middle magnified, sharp at its centre and out of focus around it, strong colours.
+/// A subject: the middle is magnified, sharp in its centre and out of focus around it; strong
+/// colours.
 pub(super) fn macro_shot(picture: &mut Picture, random: &mut Random) {
     magnify(picture, random.range(2.2, 3.2));
     let sharp = random.range(0.25, 0.4);
     let radius = picture.length(0.035).max(2);
-    picture.enter_light();
+    picture.linearize();
     *picture = defocus(picture, radius, |(x, y)| ((x * x + y * y).sqrt() - sharp) * 1.6);
-    picture.leave_light();
+    picture.gamma_encode();
     picture.saturate(random.range(1.25, 1.45));
     picture.vignette(0.5, [0.0; 3]);
 }
 
-/// In focus in a band, and less the further from it: a plane of focus across a slanted subject.
+/// Sharp within a band, increasingly blurred away from it, as for a subject at an angle to the
+/// camera.
 pub(super) fn depth_of_field(picture: &mut Picture, random: &mut Random) {
     let direction = random.direction();
     let (offset, half) = (random.range(-0.3, 0.3), random.range(0.12, 0.22));
     let radius = picture.length(0.035).max(2);
-    picture.enter_light();
+    picture.linearize();
     *picture = defocus(picture, radius, |(x, y)| {
         let distance = (x * direction.0 + y * direction.1 - offset).abs();
         (distance - half) * 2.0
     });
-    picture.leave_light();
+    picture.gamma_encode();
 }
 
-/// Enlarges the middle, bilinear.
+/// Magnifies the middle by factor `by`, with bilinear interpolation.
 fn magnify(picture: &mut Picture, by: f32) {
     let side = picture.side;
     let source = picture.clone();
@@ -58,7 +61,7 @@ fn magnify(picture: &mut Picture, by: f32) {
     let from = |index: usize| {
         let place = (index as f32 - last / 2.0) / by + last / 2.0;
         let place = place.clamp(0.0, last);
-        // Not negative; below side - 1.
+        // `place` is not negative, and `whole + 1` is at most side - 1.
         let whole = (place as usize).min(side - 2);
         (whole, place - whole as f32)
     };

@@ -1,9 +1,9 @@
-//! Styles that are about what a picture shows: the nearest that can be done to any photograph.
+//! Styles that concern the subject: approximations that work with any photograph.
 
 use crate::picture::{Picture, Rgb, luminance};
 use crate::random::Random;
 
-/// A subject: a mosaic of right triangles, each in the mean colour of what it covers.
+/// A subject: a mosaic of right triangles, each in the mean colour of its pixels.
 pub(super) fn geometric(picture: &mut Picture, random: &mut Random) {
     let side = picture.side;
     let cell = picture.length(random.range(0.08, 0.13)).max(3);
@@ -23,14 +23,14 @@ pub(super) fn geometric(picture: &mut Picture, random: &mut Random) {
     }
     for (index, pixel) in picture.pixels.iter_mut().enumerate() {
         let (sum, count) = sums[triangle(index)];
-        // A few hundred pixels.
+        // Exact: a triangle has a few hundred pixels.
         *pixel = sum.map(|sum| sum / count as f32);
     }
     picture.saturate(1.15);
 }
 
-/// A subject: negative space. A round window stays, off the middle; everything else is one light
-/// colour, the picture's own, thinned.
+/// A subject: negative space. A round window off the centre shows the picture; all else is one
+/// colour, a light tint of the picture's mean.
 pub(super) fn minimal(picture: &mut Picture, random: &mut Random) {
     let count = picture.pixels.len() as f32;
     let mean: Rgb = [0, 1, 2].map(|c| picture.pixels.iter().map(|p| p[c]).sum::<f32>() / count);

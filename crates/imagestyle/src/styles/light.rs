@@ -1,11 +1,10 @@
-//! Styles that are light: where it comes from and what it passes on its way.
+//! Styles made by light sources and haze.
 
 use crate::filter::soft;
 use crate::picture::{Picture, combine, screen};
 use crate::random::Random;
 
-/// Warm balance, more exposure and colour, and a sun somewhere in the upper half that veils what is
-/// around it.
+/// Warm white balance, more exposure and colour, and a sun in the upper half with flare around it.
 pub(super) fn sunny(picture: &mut Picture, random: &mut Random) {
     let (x, y) = (random.range(-0.9, 0.9), random.range(-1.0, -0.3));
     let spread = random.range(0.5, 0.8);
@@ -20,8 +19,8 @@ pub(super) fn sunny(picture: &mut Picture, random: &mut Random) {
     });
 }
 
-/// Light scattered by air (Koschmieder's law): what is seen is t of the picture and 1 - t of the
-/// air's own light. With no depths known, distance grows towards the top.
+/// Haze (Koschmieder's law): a pixel is t times the picture plus 1 - t times the light of the air.
+/// Depth is unknown, so distance grows towards the top.
 pub(super) fn hazy(picture: &mut Picture, random: &mut Random) {
     let (near, far) = (random.range(0.5, 0.65), random.range(0.12, 0.25));
     let air = [random.range(0.76, 0.84), 0.83, random.range(0.84, 0.9)];
@@ -32,7 +31,7 @@ pub(super) fn hazy(picture: &mut Picture, random: &mut Random) {
     });
 }
 
-/// Orton's sandwich: a bright sharp slide and a bright blurred one, screened; pale.
+/// The Orton effect: a bright sharp picture and a bright blurred one, blended by screening; pale.
 pub(super) fn ethereal(picture: &mut Picture, random: &mut Random) {
     picture.saturate(random.range(0.65, 0.85));
     let blurred = soft(picture, picture.length(random.range(0.03, 0.045)));

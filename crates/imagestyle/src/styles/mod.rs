@@ -1,10 +1,10 @@
-//! The twenty styles: names and labels of Flickr Style, each with its procedure, by family.
+//! The twenty styles of Flickr Style: names, labels and procedures.
 //!
-//! Names and their order are those of Caffe's `examples/finetune_flickr_style/style_names.txt`. Where
-//! a name means a procedure (HDR, long exposure, noir), it is that procedure; where it means a mood or
-//! a subject (serene, horror, macro, minimal, geometric composition), it is the nearest one that can
-//! be done to any photograph. What a photographer would choose by eye is drawn at random within
-//! limits, so that no two pictures of a style are treated alike.
+//! Names and their order are those of Caffe's `examples/finetune_flickr_style/style_names.txt`. If
+//! a name means a procedure (HDR, long exposure, noir), the style is that procedure. If it means a
+//! mood or a subject (serene, horror, macro, minimal, geometric composition), it is an
+//! approximation that works with any photograph. Parameters that a photographer would choose by eye
+//! are drawn at random within limits, so that no two pictures of a style are processed alike.
 
 mod detail;
 mod film;
@@ -20,7 +20,7 @@ use crate::random::Random;
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
     label: u8,
-    /// As Flickr Style calls it.
+    /// Its name in Flickr Style.
     pub name: &'static str,
     procedure: fn(&mut Picture, &mut Random),
 }
@@ -59,12 +59,21 @@ impl Style {
         self.label
     }
 
-    /// The name as a folder's: small letters and dashes.
+    /// Its folder name: the name in lower case with dashes.
     pub fn folder(self) -> String {
         self.name.to_lowercase().replace(' ', "-")
     }
 
-    /// Gives a picture the style.
+    /// Applies the style to a picture, with random parameters from `random`.
+    ///
+    /// ```
+    /// use flexmac_imagestyle::{Picture, Random, Style};
+    ///
+    /// let mut picture = Picture::from_image(&image::RgbImage::new(32, 32));
+    /// let noir = Style::ALL[3];
+    /// noir.apply(&mut picture, &mut Random::new(1, 0));
+    /// assert_eq!((noir.name, picture.to_image().dimensions()), ("Noir", (32, 32)));
+    /// ```
     pub fn apply(self, picture: &mut Picture, random: &mut Random) {
         (self.procedure)(picture, random);
     }
@@ -139,7 +148,7 @@ mod tests {
         assert_eq!(Style::ALL[17].folder(), "geometric-composition");
     }
 
-    /// Styles do what their procedures promise, in numbers that photographers would look at.
+    /// Styles have the measurable effects that their names promise.
     #[test]
     fn procedures_do_what_they_are_named_after() {
         let mean = |picture: &Picture| {

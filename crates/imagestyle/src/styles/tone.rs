@@ -1,17 +1,17 @@
-//! Styles that are a tone curve and a balance of colours.
+//! Styles made by tone curves and colour balance.
 
 use crate::filter::guided;
 use crate::picture::{Picture, s_curve, screen};
 use crate::random::Random;
 
-/// High key: the picture screened with itself, which lifts the middle and keeps white white.
+/// High key: the picture screened with itself, which lifts the middle tones and keeps white.
 pub(super) fn bright(picture: &mut Picture, random: &mut Random) {
     let share = random.range(0.75, 1.0);
     picture.curve(|value| value + (screen(value, value) - value) * share);
     picture.saturate(random.range(1.0, 1.2));
 }
 
-/// Faded blacks and weak colours.
+/// Faded blacks, weak colours.
 pub(super) fn pastel(picture: &mut Picture, random: &mut Random) {
     let black = random.range(0.36, 0.48);
     picture.curve(|value| black + (0.98 - black) * value);
@@ -19,7 +19,7 @@ pub(super) fn pastel(picture: &mut Picture, random: &mut Random) {
     picture.tone([0.02, 0.0, 0.03], [0.0; 3]);
 }
 
-/// A mood: dark, weak in contrast and colour, blue in the shadows.
+/// A mood: dark, low contrast, little colour, blue shadows.
 pub(super) fn melancholy(picture: &mut Picture, random: &mut Random) {
     let light = random.range(0.5, 0.65);
     picture.saturate(random.range(0.25, 0.45));
@@ -28,7 +28,7 @@ pub(super) fn melancholy(picture: &mut Picture, random: &mut Random) {
     picture.vignette(random.range(0.4, 0.6), [0.03, 0.04, 0.07]);
 }
 
-/// Black and white through a red filter, hard contrast, dark corners, fine grain.
+/// Black and white through a red filter: high contrast, dark corners, fine grain.
 pub(super) fn noir(picture: &mut Picture, random: &mut Random) {
     let bias = random.range(-0.06, 0.06);
     picture.each(|[red, green, blue]| {
@@ -39,7 +39,8 @@ pub(super) fn noir(picture: &mut Picture, random: &mut Random) {
     picture.grain(random, 0.05, 1);
 }
 
-/// A mood: edges kept, everything finer smoothed away (guided filter), soft contrast, cool and light.
+/// A mood: the guided filter keeps edges and smooths everything finer; low contrast, cool and
+/// light.
 pub(super) fn serene(picture: &mut Picture, random: &mut Random) {
     let radius = picture.length(random.range(0.025, 0.035));
     *picture = guided(&guided(picture, radius, 0.03), radius, 0.03);

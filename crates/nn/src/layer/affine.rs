@@ -1,8 +1,9 @@
-//! Weight, bias and the three products shared by convolution and inner product.
+//! Weight, bias and the three GEMMs that convolution and inner product share.
 //!
-//! Rows of the operand A are patches (convolution) or images (inner product):
+//! A row of the matrix A is a patch (convolution) or an image (inner product), W is the weight, Y
+//! the output, and d marks a gradient:
 //!
-//! | product | A on the rows | B on the columns | result |
+//! | GEMM | operand on array rows | operand on array columns | result |
 //! | --- | --- | --- | --- |
 //! | forward | A (M, K) | W^T (K, N) | Y (M, N) |
 //! | input gradient | dY (M, N) | W (N, K) | dA (M, K) |
@@ -22,11 +23,11 @@ use crate::param::Param;
 use crate::pass::{LayerId, Pass, wide_format};
 use crate::plan::LayerPlan;
 
-/// Integer bits that a weight gradient has beyond the weight's own. Gradients that large would
-/// move a weight across its whole range in one step, so this never is the bottleneck.
+/// Integer bits of a weight gradient beyond the weight's own. A gradient that overflows this would
+/// move the weight across its whole range in one step, so the limit does not matter in practice.
 const GRADIENT_HEADROOM: i32 = 8;
 
-/// Some of the filters that are multiplied on their own: a group's number and its rows of the weight.
+/// A group of filters with GEMMs of its own: the group's number and its rows of the weight.
 pub(super) type Block = (usize, Range<usize>);
 
 #[derive(Debug)]
@@ -68,14 +69,14 @@ impl<T: Number> Affine<T> {
         self.forward_block(&self.whole(), a, pass)
     }
 
-    /// All filters.
+    /// The only group of an ungrouped layer: all filters.
     fn whole(&self) -> Block {
         (0, 0..self.weight.values().nrows())
     }
 
-    /// Where a block's products draw their random words: a stream of its own for each.
+    /// The layer's name, with a number of its own for each group, so that each has its own streams.
     fn id(&self, number: usize) -> LayerId {
-        // Layers number fewer than 2^32.
+        // There are fewer than 2^32 layers.
         LayerId { index: self.id.index | number << 32, name: self.id.name.clone() }
     }
 
@@ -102,7 +103,7 @@ impl<T: Number> Affine<T> {
         Ok(values)
     }
 
-    /// Leaves the gradients of weight and bias in their parameters.
+    /// Computes the gradients of weight and bias and stores them in the parameters.
     pub fn parameter_gradients(
         &mut self,
         a: ArrayView2<'_, T>,
@@ -115,13 +116,13 @@ impl<T: Number> Affine<T> {
         Ok(())
     }
 
-    /// Leaves the bias's gradient in it.
+    /// Computes the gradient of the bias and stores it.
     pub fn bias_gradient(&mut self, gradient: ArrayView2<'_, T>, pass: &Pass<'_, T>) {
         let format = pass.formats[self.output_tensor].backward;
         self.bias.set_gradient(column_sums(gradient, format));
     }
 
-    /// The gradient of a block's weights, from its A and dY.
+    /// The gradient of a group's weights, from its A and dY, as real numbers row by row.
     pub fn weight_gradient(
         &self,
         number: usize,
@@ -138,7 +139,7 @@ impl<T: Number> Affine<T> {
         Ok(real(&values, out))
     }
 
-    /// The gradient with respect to A, in `out`.
+    /// The gradient with respect to A, in format `out`.
     pub fn input_gradient(
         &self,
         gradient: ArrayView2<'_, T>,
@@ -148,7 +149,7 @@ impl<T: Number> Affine<T> {
         self.input_gradient_block(&self.whole(), gradient, out, pass)
     }
 
-    /// The gradient with respect to a block's A, from its dY.
+    /// The gradient with respect to a group's A, from its dY, in format `out`.
     pub fn input_gradient_block(
         &self,
         (number, filters): &Block,
@@ -165,8 +166,8 @@ impl<T: Number> Affine<T> {
     }
 }
 
-/// The bias on a grid the sums can take it on: rounded to nearest where it is finer than 2^-frac,
-/// `None` where it may stay. What is lost lies below every bit the array computes.
+/// Rounds the bias to nearest multiples of 2^-frac, the units of the array's sums. `None` if it has
+/// no finer bits. The bits it loses are below all bits of the sums.
 fn on_grid<T: Number>(bias: Operand<'_, T>, frac: i32) -> Option<(Format, Array2<T>)> {
     if !T::FIXED || bias.format.frac() <= frac {
         return None;
@@ -180,7 +181,7 @@ fn on_grid<T: Number>(bias: Operand<'_, T>, frac: i32) -> Option<(Format, Array2
     Some((to, rounded))
 }
 
-/// Exact sums over the rows.
+/// Sums of the columns, exact.
 fn column_sums<T: Number>(gradient: ArrayView2<'_, T>, format: Format) -> Vec<f64> {
     let mut sums = vec![T::Sum::default(); gradient.ncols()];
     for row in gradient.axis_iter(Axis(0)) {

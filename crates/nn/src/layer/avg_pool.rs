@@ -1,28 +1,28 @@
-//! Mean over square windows.
+//! Average pooling.
 
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::window::Window;
-use super::{HostLayer, Layer, Misfit, Place, real};
+use super::{HostLayer, Layer, LayerContext, Misfit, real};
 use crate::element::Number;
 use crate::error::NnError;
 use crate::host::Part;
 use crate::pass::Pass;
 use crate::spec::Shape;
 
-/// Mean over square windows, which lie as for the maximum; padding counts as zeros.
+/// Average over square windows. Windows are placed as for max pooling; padding counts as zeros.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AvgPoolSpec {
     /// The layer's name.
     pub name: String,
-    /// Rows and columns of a window.
+    /// Height and width of a window.
     pub kernel: usize,
-    /// Step of the window.
+    /// Distance between windows.
     pub stride: usize,
-    /// How far the first window begins before the image.
+    /// How far the first window extends beyond the image's edge.
     #[serde(default)]
     pub padding: usize,
 }
@@ -42,17 +42,18 @@ impl HostLayer for AvgPoolSpec {
         self.window().pooled(input)
     }
 
-    fn build<T: Number>(&self, place: Place) -> Box<dyn Layer<T>> {
-        let shapes = (place.input, place.output);
-        Box::new(AvgPool::new((place.index, place.tensor), shapes, self.window()))
+    fn build<T: Number>(&self, context: LayerContext) -> Box<dyn Layer<T>> {
+        let shapes = (context.input, context.output);
+        Box::new(AvgPool::new((context.index, context.tensor), shapes, self.window()))
     }
 }
 
-/// Average pooling over Caffe's windows: padding counts as zeros, what hangs over does not count.
+/// Average pooling as in Caffe (`pooling_layer.cpp`): padding counts as zeros; the part of the last
+/// window beyond the padding does not count.
 ///
 /// # Format
-/// Output and gradient keep the input's formats: a mean never leaves the range of what it is made
-/// of. Sums are exact, the quotient is taken in double precision and rounded once.
+/// Output and gradient keep the input's formats: a mean is within the range of its values. Sums are
+/// exact; the quotient is computed in double precision and rounded once.
 #[derive(Debug)]
 pub struct AvgPool {
     index: usize,
@@ -72,7 +73,7 @@ impl AvgPool {
         Self { index, tensor, input, output, window }
     }
 
-    /// Every window: number of its first output element, its places in the image, its divisor.
+    /// For each window: its first output element, its input elements (first channel), its divisor.
     fn windows(&self) -> impl Iterator<Item = (usize, impl Iterator<Item = usize>, f64)> {
         let (window, input, output) = (self.window, self.input, self.output);
         (0..output.height * output.width).map(move |cell| {

@@ -1,4 +1,4 @@
-//! Convolution: patches as rows, then the products of an inner product.
+//! Convolution: copies patches to the rows of a matrix, then runs the GEMMs of an inner product.
 
 use flexmac_fxp::{Counters, Format};
 use ndarray::Array2;
@@ -14,29 +14,30 @@ use crate::param::Param;
 use crate::pass::{LayerId, Pass};
 use crate::plan::LayerPlan;
 
-/// Bits kept below the gradient's last place while patches are added up on the host.
+/// Fraction bits beyond the gradient's own while the host sums patches.
 const GUARD_BITS: u32 = 8;
 
 /// A convolution with square filters.
 ///
 /// # Shapes
-/// Weight (channels out, kernel * kernel * channels in): filter row, filter column, channel. With
-/// images in the same order (NHWC) the product's rows are the output as it is, and patches are
-/// copied a filter row at a time; Caffe's order (channel first) would need a transposition each way.
+/// Weight: (channels out, kernel * kernel * channels in), in the order filter row, filter column,
+/// channel. Images have the same order (NHWC), so the rows of the GEMM's result are the output
+/// without rearrangement, and a patch is copied one filter row at a time. Caffe's order (channels
+/// first) would need a transposition each way.
 #[derive(Debug)]
 pub struct Conv<T> {
     affine: Affine<T>,
     patches: Patches,
     channels_out: usize,
     input_gradient: bool,
-    /// Patches of the last batch; the memory stays for the next.
+    /// Patches of the last batch. The memory is reused for the next batch.
     cols: Array2<T>,
-    /// Whether they belong to a training step whose backward is still to come.
+    /// Whether the last forward was a training step without a backward yet.
     trained: bool,
 }
 
 impl<T: Number> Conv<T> {
-    /// The layer of `plan`; `input_gradient` says whether anything before it learns.
+    /// The layer of `plan`; `input_gradient` says whether an earlier layer has parameters.
     pub(crate) fn new(
         id: LayerId,
         plan: &LayerPlan,
@@ -90,15 +91,15 @@ impl<T: Number> Layer<T> for Conv<T> {
     }
 }
 
-/// What the array returns of a patch gradient: 32 bits, with as many guard bits as fit without
-/// costing integer length.
+/// The format of patch gradients as they leave the array: 32 bits, with as many guard bits (at most
+/// 8) as fit without shortening the integer part.
 pub(super) fn patch_format(gradient: Format) -> Format {
     let guard = GUARD_BITS.min(flexmac_fxp::MAX_BITS - gradient.bits());
     // At most 8.
     Format::new(flexmac_fxp::MAX_BITS, gradient.frac() + guard as i32).expect("32 bits are legal")
 }
 
-/// The gradient of the input from its patches' sums, which are in [`patch_format`].
+/// The gradient of the input: the sums of patches, in [`patch_format`], rounded to its own format.
 pub(super) fn round_sums<T: Number>(
     affine: &Affine<T>,
     sums: &[T::Sum],
@@ -115,8 +116,8 @@ pub(super) fn round_sums<T: Number>(
     input
 }
 
-/// A patch that saturated in the array is an overflow of the input's gradient too; its other counts
-/// are on another grid.
+/// Counts patch gradients that saturated in the array as overflows of the input's gradient. The
+/// other counters refer to another format.
 pub(super) fn count_overflows<T: Number>(
     affine: &Affine<T>,
     in_array: &Counters,

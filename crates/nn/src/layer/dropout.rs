@@ -1,9 +1,9 @@
-//! Dropout: in training some activations are silenced, the others made up for it.
+//! Dropout.
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::{HostLayer, Layer, Misfit, NO_FORWARD, Place, real};
+use super::{HostLayer, Layer, LayerContext, Misfit, NO_FORWARD, real};
 use crate::element::Number;
 use crate::error::NnError;
 use crate::host::Part;
@@ -11,13 +11,13 @@ use crate::pass::Pass;
 use crate::random::{Purpose, SplitMix};
 use crate::spec::Shape;
 
-/// In training drops inputs at random and scales up the others.
+/// Dropout: training sets random inputs to zero and scales up the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DropoutSpec {
     /// The layer's name.
     pub name: String,
-    /// Probability of being dropped.
+    /// Probability that an input is set to zero.
     pub ratio: f64,
 }
 
@@ -33,20 +33,20 @@ impl HostLayer for DropoutSpec {
         Ok(input)
     }
 
-    fn build<T: Number>(&self, place: Place) -> Box<dyn Layer<T>> {
-        Box::new(Dropout::new((place.index, place.tensor), self.ratio))
+    fn build<T: Number>(&self, context: LayerContext) -> Box<dyn Layer<T>> {
+        Box::new(Dropout::new((context.index, context.tensor), self.ratio))
     }
 }
 
-/// Drops each activation with probability `ratio` and multiplies the rest by 1 / (1 - ratio);
-/// outside training it does nothing.
+/// Dropout as in Caffe (`dropout_layer.cpp`): sets each activation to zero with probability `ratio`
+/// and multiplies the others by 1 / (1 - ratio). Evaluation passes inputs through unchanged.
 ///
-/// The mask is a function of run seed, iteration and layer alone: it is the same on every engine,
-/// with any number of threads, and after a resume.
+/// The mask depends only on run seed, iteration and layer: it is the same on every engine, with any
+/// number of threads, and after a resume.
 ///
 /// # Format
-/// Output and gradient keep the input's formats. What the factor lifts beyond them saturates and is
-/// counted, so that a policy moves the point.
+/// Output and gradient keep the input's formats. Values that the factor moves out of range saturate
+/// and count as overflows, so that a policy can lengthen the integer part.
 #[derive(Debug)]
 pub struct Dropout {
     index: usize,
@@ -69,7 +69,7 @@ impl Dropout {
     }
 }
 
-/// The stream of one layer in one iteration; there are fewer than 2^16 layers.
+/// The stream of one layer in one iteration. There are fewer than 2^16 layers.
 fn stream(run: u64, iteration: u64, layer: usize) -> SplitMix {
     SplitMix::new(run, Purpose::Dropout, iteration << 16 | layer as u64)
 }

@@ -1,4 +1,4 @@
-//! Convolution in groups: each group of filters sees its own channels of the input.
+//! Grouped convolution: each group of filters reads its own channels of the input.
 
 use std::ops::Range;
 
@@ -15,27 +15,28 @@ use crate::param::Param;
 use crate::pass::{LayerId, Pass};
 use crate::plan::LayerPlan;
 
-/// A convolution whose channels are cut into groups, each with its own three products. Apart from
-/// [`super::Conv`], which needs no copies of channels.
+/// A convolution whose channels are divided into groups, each with its own three GEMMs. A type of
+/// its own because [`super::Conv`] does not need to copy channels.
 ///
 /// # Shapes
-/// Weight (channels out, kernel * kernel * channels in / groups), group by group.
+/// Weight: (channels out, kernel * kernel * channels in / groups), group by group.
 #[derive(Debug)]
 pub struct GroupedConv<T> {
     affine: Affine<T>,
-    /// Of one group.
+    /// The patches of one group.
     patches: Patches,
     groups: usize,
     channels_out: usize,
     input_gradient: bool,
-    /// Patches of the last batch, by group; the memory stays for the next.
+    /// Patches of the last batch, by group. The memory is reused for the next batch.
     cols: Vec<Array2<T>>,
-    /// Whether they belong to a training step whose backward is still to come.
+    /// Whether the last forward was a training step without a backward yet.
     trained: bool,
 }
 
 impl<T: Number> GroupedConv<T> {
-    /// The layer of `plan`; `patches` are those of one group.
+    /// The layer of `plan`; `patches` describes one group, `input_gradient` says whether an earlier
+    /// layer has parameters.
     pub(crate) fn new(
         id: LayerId,
         plan: &LayerPlan,
@@ -109,7 +110,7 @@ impl<T: Number> Layer<T> for GroupedConv<T> {
                     self.affine.input_gradient_block(&block, own, from, pass)?;
                 let part = col2im(&patches, &self.patches);
                 let part = Array2::from_shape_vec((part.len() / channels, channels), part)
-                    .expect("whole places");
+                    .expect("whole pixels");
                 sums.slice_mut(s![.., self.channels(group)]).assign(&part);
                 count_overflows(&self.affine, &in_array, pass);
             }

@@ -1,4 +1,4 @@
-//! Host layers in fixed point: one rounding of the exact result, the same with any threads.
+//! Host layers in fixed point: the exact result is rounded once, with any number of threads.
 
 use flexmac_array::ArraySpec;
 use flexmac_dps::{FormatTable, Formats, TensorCounters, TensorRole, TensorSpec};
@@ -52,7 +52,7 @@ fn shape(height: usize, width: usize, channels: usize) -> Shape {
 
 #[test]
 fn an_average_is_rounded_once() {
-    // 3x3 by 2/2: the right and lower windows hang over, and divide by what there is.
+    // 3x3, kernel 2, stride 2: right and lower windows extend beyond the edge and divide by less.
     let window = Window { kernel: 2, stride: 2, padding: 0 };
     let mut pool = AvgPool::new((4, 0), (shape(3, 3, 1), shape(2, 2, 1)), window);
     let input = array![[1, 2, 7, 4, 4, -8, 511, 510, -512]];
@@ -132,7 +132,7 @@ fn normalization_is_rounded_once() {
     let raw = |value: f64| (value * 64.0 + 0.5).floor() as i32;
     let first = [raw(s.powf(-0.75) - pull), raw(2.0 * pull), 0];
     assert_eq!(back.as_slice().unwrap()[..3], first);
-    // Channel 1 of the second place is 0, so nothing but its own scale pulls: 1 + 0.25 * 31^2.
+    // Channel 1 of the second pixel is 0, so only its own scale matters: 1 + 0.25 * 31^2.
     let own = raw((1.0 + 0.25 * 961.0_f64).powf(-0.75));
     assert_eq!(back.as_slice().unwrap()[3..], [0, own, 0]);
 }

@@ -1,4 +1,4 @@
-//! Patches of images as rows of a matrix, and the exact adjoint.
+//! Copies patches of images to the rows of a matrix (im2col), and sums them back (col2im).
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -6,37 +6,37 @@ use rayon::prelude::*;
 use crate::element::Number;
 use crate::spec::Shape;
 
-/// How a filter walks over an image.
+/// The patches of an image that a convolution's filter covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patches {
     /// Shape of the image.
     pub input: Shape,
-    /// Rows and columns of the filter.
+    /// Height and width of the filter.
     pub kernel: usize,
-    /// Its step.
+    /// Distance between filter positions.
     pub stride: usize,
-    /// Zeros on each side.
+    /// Zeros added on each side of the image.
     pub padding: usize,
 }
 
 impl Patches {
-    /// Rows and columns of the output.
+    /// Height and width of the output.
     pub fn output(&self) -> (usize, usize) {
         let steps = |size: usize| (size + 2 * self.padding - self.kernel) / self.stride + 1;
         (steps(self.input.height), steps(self.input.width))
     }
 
-    /// Elements of one patch: kernel x kernel x channels, in the order of [`Shape`]. This is the
-    /// order of K in a convolution's weights.
+    /// Number of elements of a patch: kernel * kernel * channels, in the order of [`Shape`]. A
+    /// convolution's weights have the same order.
     pub fn patch_len(&self) -> usize {
         self.kernel * self.kernel * self.input.channels
     }
 
-    /// Runs of elements that are contiguous in both a patch and the image, one per filter row: calls
-    /// `run(patch start, image start, length)` for the patch at output (y, x), padding left out.
+    /// Calls `run(start in patch, start in image, length)` for each filter row of the patch at
+    /// output (y, x): a run of elements that is contiguous in both. Skips padding.
     fn runs(&self, (y, x): (usize, usize), mut run: impl FnMut(usize, usize, usize)) {
         let channels = self.input.channels;
-        // Filter columns that lie inside the image.
+        // The filter columns first..last lie inside the image.
         let left = x * self.stride;
         let first = self.padding.saturating_sub(left);
         let last = (self.input.width + self.padding).saturating_sub(left).min(self.kernel);
@@ -60,16 +60,16 @@ impl Patches {
     }
 }
 
-/// One row per patch: image by image, then output row, then output column. Writes into `cols`,
-/// which is made anew only when its shape differs: kept from one batch to the next, it costs no
-/// memory traffic beyond the copies.
+/// Copies every patch to a row of `cols`: image by image, then by output row, then by output
+/// column. Allocates `cols` only if its shape differs, so reuse it from batch to batch. It must be
+/// empty or come from an earlier call with the same `patches`, because padding is not written
+/// again.
 ///
 /// # Shapes
-/// (batch, input length) to (batch * rows out * columns out, patch length).
+/// `images`: (batch, input length). `cols`: (batch * height out * width out, patch length).
 ///
 /// # Panics
-/// When a row of `images` is not one image of the stated shape, in row order. `cols` must be empty
-/// or come from an earlier call with the same patches, whose padding is still zero.
+/// If a row of `images` is not one image of shape `patches.input`.
 pub fn im2col<T: Number>(images: &Array2<T>, patches: &Patches, cols: &mut Array2<T>) {
     let (rows, columns) = patches.output();
     let patch_len = patches.patch_len();
@@ -92,13 +92,15 @@ pub fn im2col<T: Number>(images: &Array2<T>, patches: &Patches, cols: &mut Array
     );
 }
 
-/// The adjoint of [`im2col`]: adds each patch back to where it came from, exactly.
+/// The adjoint of [`im2col`]: adds each element of a patch to the image element it was copied from.
+/// Sums are exact.
 ///
 /// # Shapes
-/// (batch * rows out * columns out, patch length) to batch * input length sums, image by image.
+/// `cols`: (batch * height out * width out, patch length). Result: batch * input length sums, image
+/// by image.
 ///
 /// # Panics
-/// When `cols` does not hold whole images' patches, in row order.
+/// If `cols` does not hold the patches of a whole number of images.
 pub fn col2im<T: Number>(cols: &Array2<T>, patches: &Patches) -> Vec<T::Sum> {
     let (rows, columns) = patches.output();
     let patch_len = patches.patch_len();
@@ -136,7 +138,7 @@ mod tests {
         Array2::from_shape_fn((count, 60), |(b, i)| ((b * 60 + i) * 2_654_435 % 2001) as i32 - 1000)
     }
 
-    /// Element by element, padding by comparison.
+    /// im2col by its definition: element by element, with a comparison for padding.
     fn naive(images: &Array2<i32>, p: &Patches) -> Array2<i32> {
         let (rows, columns) = p.output();
         let c = p.input.channels;
@@ -161,7 +163,7 @@ mod tests {
             let mut cols = Array2::zeros((0, 0));
             im2col(&images(2), &p, &mut cols);
             assert_eq!(cols, naive(&images(2), &p), "{geometry:?}");
-            // Into the same memory again, with other images.
+            // Reuse the memory for other images.
             let other = images(2).map(|v| 3 - v);
             im2col(&other, &p, &mut cols);
             assert_eq!(cols, naive(&other, &p), "{geometry:?}");

@@ -1,4 +1,4 @@
-//! Inner product over all inputs of an image.
+//! Inner product over all inputs of an image (fully connected layer).
 
 use ndarray::Array2;
 
@@ -11,10 +11,10 @@ use crate::param::Param;
 use crate::pass::{LayerId, Pass};
 use crate::plan::LayerPlan;
 
-/// A fully connected layer.
+/// A fully connected layer, Caffe's `InnerProduct`.
 ///
 /// # Shapes
-/// Weight (outputs, inputs), inputs in the order of [`crate::Shape`].
+/// Weight: (outputs, inputs), with inputs in the order of [`crate::Shape`].
 #[derive(Debug)]
 pub struct InnerProduct<T> {
     affine: Affine<T>,
@@ -23,7 +23,7 @@ pub struct InnerProduct<T> {
 }
 
 impl<T: Number> InnerProduct<T> {
-    /// The layer of `plan`; `input_gradient` says whether anything before it learns.
+    /// The layer of `plan`; `input_gradient` says whether an earlier layer has parameters.
     pub(crate) fn new(
         id: LayerId,
         plan: &LayerPlan,

@@ -6,30 +6,30 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{HostLayer, Layer, Misfit, NO_FORWARD, Place, real};
+use super::{HostLayer, Layer, LayerContext, Misfit, NO_FORWARD, real};
 use crate::element::Number;
 use crate::error::NnError;
 use crate::host::Part;
 use crate::pass::Pass;
 use crate::spec::Shape;
 
-/// Local response normalization across channels: x (k + alpha / size * sum of x^2)^-beta. The defaults
-/// are AlexNet's, as Caffe trains it.
+/// Local response normalization across channels: x (k + alpha / size * sum of x^2)^-beta. The
+/// defaults are those of Caffe's AlexNet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LrnSpec {
     /// The layer's name.
     pub name: String,
-    /// Channels in the sum, odd.
+    /// Number of channels in the sum, odd.
     #[serde(default = "size")]
     pub size: usize,
-    /// Factor of the mean square.
+    /// Factor of the sum of squares, divided by `size`.
     #[serde(default = "alpha")]
     pub alpha: f64,
     /// Exponent.
     #[serde(default = "beta")]
     pub beta: f64,
-    /// What the sum is added to.
+    /// Constant term, above 0.
     #[serde(default = "k")]
     pub k: f64,
 }
@@ -70,19 +70,19 @@ impl HostLayer for LrnSpec {
         Ok(input)
     }
 
-    fn build<T: Number>(&self, place: Place) -> Box<dyn Layer<T>> {
+    fn build<T: Number>(&self, context: LayerContext) -> Box<dyn Layer<T>> {
         let Self { size, alpha, beta, k, .. } = *self;
         let constants = LrnConstants { size, alpha, beta, k };
-        Box::new(Lrn::new((place.index, place.tensor), place.input.channels, constants))
+        Box::new(Lrn::new((context.index, context.tensor), context.input.channels, constants))
     }
 }
 
-/// y = x s^-beta with s = k + alpha / size * (sum of x^2 over the `size` channels around), Caffe's
-/// formula; channels past the ends count as zero.
+/// y = x s^-beta with s = k + alpha / size * (sum of x^2 over the `size` channels centred on x's),
+/// as in Caffe (`lrn_layer.cpp`). Channels beyond the first and the last count as zero.
 ///
 /// # Format
-/// Output and gradient keep the input's formats: with k of at least 1 no value grows. All in double
-/// precision, then one rounding.
+/// Output and gradient keep the input's formats: with k of at least 1 the output is not larger than
+/// the input. Everything is computed in double precision and rounded once.
 #[derive(Debug)]
 pub struct Lrn<T> {
     index: usize,
@@ -95,13 +95,13 @@ pub struct Lrn<T> {
 /// The constants of the formula.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LrnConstants {
-    /// Channels in a sum, odd.
+    /// Number of channels in a sum, odd.
     pub size: usize,
-    /// Factor of the mean square.
+    /// Factor of the sum of squares, divided by `size`.
     pub alpha: f64,
     /// Exponent.
     pub beta: f64,
-    /// What a silent neighbourhood divides by, before the exponent.
+    /// Constant term, above 0.
     pub k: f64,
 }
 
@@ -112,11 +112,11 @@ impl LrnConstants {
     }
 
     fn alpha_over_size(&self) -> f64 {
-        // A few channels.
+        // `size` is small, so the conversion is exact.
         self.alpha / self.size as f64
     }
 
-    /// s of every channel at one place.
+    /// s of every channel at one pixel.
     fn scales(&self, x: &[f64]) -> Vec<f64> {
         let sum = |channel| -> f64 { x[self.around(channel, x.len())].iter().map(|x| x * x).sum() };
         (0..x.len()).map(|channel| self.k + self.alpha_over_size() * sum(channel)).collect()
@@ -128,7 +128,7 @@ impl LrnConstants {
         }
     }
 
-    /// dx_i = dy_i s_i^-beta - 2 beta alpha / size x_i sum over j around i of dy_j y_j / s_j.
+    /// dx_i = dy_i s_i^-beta - (2 beta alpha / size) x_i * (sum of dy_j y_j / s_j over j around i).
     fn backward(&self, x: &[f64], dy: &[f64], dx: &mut [f64]) {
         let scales = self.scales(x);
         let ratios: Vec<f64> = scales

@@ -1,28 +1,28 @@
-//! Maximum over square windows.
+//! Max pooling.
 
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::window::Window;
-use super::{HostLayer, Layer, Misfit, NO_FORWARD, Place};
+use super::{HostLayer, Layer, LayerContext, Misfit, NO_FORWARD};
 use crate::element::Number;
 use crate::error::NnError;
 use crate::host::Part;
 use crate::pass::Pass;
 use crate::spec::Shape;
 
-/// Maximum over square windows; the last window may hang over the edge (Caffe's rule).
+/// Maximum over square windows; the last window may extend beyond the edge (Caffe's rule).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MaxPoolSpec {
     /// The layer's name.
     pub name: String,
-    /// Rows and columns of a window.
+    /// Height and width of a window.
     pub kernel: usize,
-    /// Step of the window.
+    /// Distance between windows.
     pub stride: usize,
-    /// How far the first window begins before the image.
+    /// How far the first window extends beyond the image's edge.
     #[serde(default)]
     pub padding: usize,
 }
@@ -42,18 +42,18 @@ impl HostLayer for MaxPoolSpec {
         self.window().pooled(input)
     }
 
-    fn build<T: Number>(&self, place: Place) -> Box<dyn Layer<T>> {
-        let shapes = (place.input, place.output);
-        Box::new(MaxPool::new((place.index, place.tensor), shapes, self.window()))
+    fn build<T: Number>(&self, context: LayerContext) -> Box<dyn Layer<T>> {
+        let shapes = (context.input, context.output);
+        Box::new(MaxPool::new((context.index, context.tensor), shapes, self.window()))
     }
 }
 
-/// Max pooling. Padding and what hangs over an edge is not looked at; of equal maxima the first in row
-/// order wins, as in Caffe.
+/// Max pooling as in Caffe (`pooling_layer.cpp`). Ignores everything outside the image. Of equal
+/// maxima the first in row order wins.
 ///
 /// # Format
-/// Output and gradient keep the input's formats. Where windows overlap, gradients meeting in one
-/// element are added exactly and saturate, counted in the input tensor's backward counters.
+/// Output and gradient keep the input's formats. Where windows overlap, the gradients of an element
+/// are summed exactly and saturate; the input tensor's backward counters count overflows.
 #[derive(Debug)]
 pub struct MaxPool {
     index: usize,
@@ -61,7 +61,7 @@ pub struct MaxPool {
     input: Shape,
     output: Shape,
     window: Window,
-    /// Index within its image of each output's maximum.
+    /// For each output, the index of its maximum within the image.
     winners: Option<Vec<u32>>,
 }
 
@@ -94,7 +94,7 @@ impl MaxPool {
                     } else {
                         let best = output.iter_mut().zip(winners.iter_mut());
                         for ((best, value), at) in best.zip(values).zip(place..) {
-                            // Selections, which vectors have.
+                            // Selections instead of a branch, so that the loop is vectorized.
                             let wins = *value > *best.0;
                             *best.0 = if wins { *value } else { *best.0 };
                             *best.1 = if wins { at } else { *best.1 };

@@ -1,7 +1,7 @@
-//! Layers: one per file, written once for raw integers and for real numbers.
+//! Layers, one per file, generic over raw integers and real numbers.
 //!
-//! A batch travels as a matrix, one image per row, each row in the order of [`Shape`]. Layers take
-//! their matrices by value, so that ReLU works in place and inner product reshapes nothing.
+//! A batch is a matrix with one image per row, each row in the order of [`Shape`]. Layers take
+//! matrices by value, so that ReLU works in place and inner product need not copy.
 //!
 //! [`Shape`]: crate::spec::Shape
 
@@ -30,7 +30,7 @@ pub use conv::Conv;
 pub use dropout::Dropout;
 pub use grouped_conv::GroupedConv;
 pub(crate) use host_layer::at_least_one;
-pub use host_layer::{HostLayer, Misfit, Place};
+pub use host_layer::{HostLayer, LayerContext, Misfit};
 pub use im2col::{Patches, col2im, im2col};
 pub use inner_product::InnerProduct;
 pub use lrn::{Lrn, LrnConstants};
@@ -45,24 +45,24 @@ use crate::pass::Pass;
 
 /// One layer of a network.
 pub trait Layer<T: Number>: Send {
-    /// Output of a batch.
+    /// Computes the output of a batch.
     ///
     /// # Shapes
     /// (batch, input length) to (batch, output length).
     ///
     /// # Errors
-    /// [`NnError::Engine`] when the engine refuses a product.
+    /// [`NnError::Engine`] when the engine refuses a GEMM.
     fn forward(&mut self, input: Array2<T>, pass: &mut Pass<'_, T>) -> Result<Array2<T>, NnError>;
 
-    /// Gradients of the loss: with respect to the parameters, which keep theirs, and to the input,
-    /// which is returned unless nothing before it learns. Follows a training `forward`, whose
-    /// intermediates it consumes.
+    /// Computes the gradients of the loss: stores those of the parameters in them, and returns that
+    /// of the input, or `None` if no earlier layer has parameters. Uses up what the `forward`
+    /// before it kept, which must have been a training pass.
     ///
     /// # Shapes
     /// (batch, output length) to (batch, input length).
     ///
     /// # Errors
-    /// [`NnError::Engine`] when the engine refuses a product.
+    /// [`NnError::Engine`] when the engine refuses a GEMM.
     fn backward(
         &mut self,
         gradient: Array2<T>,
@@ -80,17 +80,19 @@ pub trait Layer<T: Number>: Send {
     }
 }
 
-/// The same elements in another shape.
+/// The same elements as a matrix of another shape.
 fn reshape<T>(array: Array2<T>, shape: (usize, usize)) -> Array2<T> {
-    array.into_shape_with_order(shape).expect("matrices lie row by row, shapes are of one plan")
+    array
+        .into_shape_with_order(shape)
+        .expect("matrices are stored row by row, shapes come from one plan")
 }
 
-/// The real numbers that elements of a format stand for, row by row.
+/// The values of elements in a format, row by row.
 fn real<T: Number>(values: &Array2<T>, format: Format) -> Vec<f64> {
     let unit = T::unit(format);
     let values = values.as_slice().expect("batches are stored row by row");
     values.par_iter().map(|value| value.units() * unit).collect()
 }
 
-/// What a backward step says when there was no training forward step before it.
+/// Panic message of a backward step without a training forward step before it.
 const NO_FORWARD: &str = "backward follows a training forward step";

@@ -1,15 +1,15 @@
-//! max(x, 0), in place.
+//! Rectified linear unit, max(x, 0), in place.
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::{HostLayer, Layer, Misfit, NO_FORWARD, Place};
+use super::{HostLayer, Layer, LayerContext, Misfit, NO_FORWARD};
 use crate::element::Number;
 use crate::error::NnError;
 use crate::pass::Pass;
 use crate::spec::Shape;
 
-/// max(x, 0).
+/// Rectified linear unit, max(x, 0).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReluSpec {
@@ -26,12 +26,13 @@ impl HostLayer for ReluSpec {
         Ok(input)
     }
 
-    fn build<T: Number>(&self, _place: Place) -> Box<dyn Layer<T>> {
+    fn build<T: Number>(&self, _context: LayerContext) -> Box<dyn Layer<T>> {
         Box::new(Relu::default())
     }
 }
 
-/// Rectified linear unit. Selects, so formats stay the input's; the gradient at 0 is 0.
+/// Rectified linear unit, max(x, 0). Output and gradient keep the input's formats. The gradient at
+/// 0 is 0.
 #[derive(Debug, Default)]
 pub struct Relu {
     /// Which inputs were above zero.
@@ -46,7 +47,7 @@ impl<T: Number> Layer<T> for Relu {
     ) -> Result<Array2<T>, NnError> {
         let zero = T::default();
         self.positive = pass.training.then(|| input.iter().map(|value| *value > zero).collect());
-        // Written so that a NaN of a float run passes and shows in the loss.
+        // A NaN of a float run passes this comparison unchanged, so that it reaches the loss.
         input.mapv_inplace(|value| if value < zero { zero } else { value });
         Ok(input)
     }

@@ -1,4 +1,4 @@
-//! Where the windows of a pool lie: Caffe's rule.
+//! The positions of pooling windows, by Caffe's rule (`pooling_layer.cpp`).
 
 use std::ops::Range;
 
@@ -6,30 +6,30 @@ use super::{Misfit, at_least_one};
 use crate::plan::MOST_ELEMENTS;
 use crate::spec::Shape;
 
-/// Square windows over one direction of an image, walked in steps.
+/// Square windows, described along one direction of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// Rows and columns of a window.
+    /// Height and width of a window.
     pub kernel: usize,
-    /// Its step.
+    /// Distance between windows.
     pub stride: usize,
-    /// How far the first window begins before the image. Nothing is read there.
+    /// How far the first window extends beyond the image's edge. Nothing is read there.
     pub padding: usize,
 }
 
 impl Window {
-    /// Windows along `size` elements: as many as reach the last element, the last one perhaps
-    /// hanging over the edge, but none that begins past the padded edge.
+    /// Number of windows along `size` elements: enough to cover the last element. The last window
+    /// may extend beyond the edge, but none starts beyond the trailing padding.
     pub fn count(&self, size: usize) -> usize {
         let count = (size + 2 * self.padding - self.kernel).div_ceil(self.stride) + 1;
         let past = self.padding > 0 && (count - 1) * self.stride >= size + self.padding;
         count - usize::from(past)
     }
 
-    /// The input with its padding, if the window fits into it.
+    /// Shape of the input with its padding.
     ///
     /// # Errors
-    /// A key out of range, or an input that is too small.
+    /// A key is out of range, or the window does not fit into the padded input.
     pub(crate) fn padded(&self, input: Shape) -> Result<Shape, Misfit> {
         let Self { kernel, stride, padding } = *self;
         if padding >= kernel.max(1) {
@@ -37,7 +37,7 @@ impl Window {
         }
         at_least_one("kernel", kernel)?;
         at_least_one("stride", stride)?;
-        // So that the sums below cannot overflow.
+        // With these limits the sums below cannot overflow.
         for (what, number) in [("kernel", kernel), ("stride", stride)] {
             if number > MOST_ELEMENTS {
                 return Err(Misfit::new(format!("{what} of at most {MOST_ELEMENTS}"), number));
@@ -52,10 +52,10 @@ impl Window {
         Ok(padded)
     }
 
-    /// Shape of what a pool makes of `input`.
+    /// Shape of the output of a pool over `input`.
     ///
     /// # Errors
-    /// A key out of range, or an input that is too small.
+    /// As [`Window::padded`]; also a stride larger than the kernel.
     pub(crate) fn pooled(&self, input: Shape) -> Result<Shape, Misfit> {
         self.padded(input)?;
         if self.stride > self.kernel {
@@ -65,14 +65,14 @@ impl Window {
         Ok(Shape { height: self.count(input.height), width: self.count(input.width), ..input })
     }
 
-    /// The elements of window `index` that there are.
+    /// The elements of window `index` that lie inside the image of `size` elements.
     pub fn range(&self, index: usize, size: usize) -> Range<usize> {
         let start = index * self.stride;
         let end = (start + self.kernel).saturating_sub(self.padding);
         start.saturating_sub(self.padding)..end.min(size)
     }
 
-    /// The length an average divides by: padding counts, what hangs over the padded edge does not.
+    /// The length that an average divides by: counts padding, but nothing beyond it.
     pub fn divisor(&self, index: usize, size: usize) -> usize {
         let start = index * self.stride;
         (start + self.kernel).min(size + 2 * self.padding) - start
@@ -83,7 +83,7 @@ impl Window {
 mod tests {
     use super::*;
 
-    /// Caffe's `pooling_layer.cpp` in its own terms, signed.
+    /// The formulas of Caffe's `pooling_layer.cpp`, with signed integers.
     fn caffe(window: Window, size: usize) -> Vec<(i64, i64, i64)> {
         let Window { kernel, stride, padding } = window;
         let [k, s, p, n] = [kernel, stride, padding, size].map(|value| value as i64);

@@ -3,7 +3,7 @@
 use flexmac_power::Gates;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use verilated::{BuildSpec, BusIn, BusOut, Cache, InPort, Model, PowerUp};
+use verilated::{BuildSpec, BusIn, BusOut, InPort, Model, PowerUp};
 
 use crate::Result;
 use crate::design::{Base, Design};
@@ -102,7 +102,7 @@ impl Bench {
         for file in gates.model(true)? {
             spec = spec.source(file.path, file.text);
         }
-        let library = spec.build(&Cache::from_env()?)?;
+        let library = spec.build(&flexmac_cosim::model_cache()?)?;
         // Registers start at random: none is reset, and none may matter.
         let model = library.model(PowerUp::Random(SEED))?;
         Ok(Self {

@@ -1,7 +1,7 @@
 //! Ways to share multipliers between precisions, PE against PE: area x period x energy per product.
 //!
 //! ```text
-//! cargo run --release -p power --example trials -- [--search] [--out DIR] [LIBERTY ...]
+//! cargo run --release -p flexmac-power --example trials -- [--search] [--out DIR] [LIBERTY ...]
 //! ```
 //!
 //! Every PE takes 32 bits of A and of B a cycle, sits behind the same registers and goes through
@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use design::{DESIGNS, Design};
 use drive::{Bench, K, Mismatch, Operands, RESULTS};
-use flexmac_power::{Gates, Mode, Role, Run, Settings};
+use flexmac_power::{Gates, Mode, Run, Settings};
+use flexmac_record::OperandRole;
 use flexmac_synth::netlist::Netlist;
 use flexmac_synth::{OSU018_LIBERTY, SynthConfig, Target};
 
@@ -117,7 +118,7 @@ fn trial(design: Design, library: &Path, folder: &Path, search: bool) -> Result<
             let share = |net: &(u64, u64)| (net.0 as f64 / cycles, net.1 as f64 / cycles);
             runs.push(Run {
                 mode: Mode::Fixed(mode.0, mode.1),
-                role: Role::Given,
+                role: OperandRole::Given,
                 samples: Vec::new(),
                 activity: counted.nets.iter().map(share).collect(),
                 cycles,

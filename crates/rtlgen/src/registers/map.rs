@@ -1,6 +1,7 @@
 //! The registers themselves.
 
-use flexmac_array::parameters;
+use flexmac_array::{ArrayConfig, PARAMETERS, Parameter, Style, Value};
+use flexmac_fxp::Rounding;
 
 use crate::registers::{Access, Field, Group, NamedValue, Register, RegisterMap};
 
@@ -80,43 +81,13 @@ fn identification() -> Group {
     )
 }
 
+/// Parameters of the map's first version. The registers of later ones follow what is derived from the
+/// parameters, so that no address moves.
+const FIRST_PARAMETERS: usize = 11;
+
 fn parameter_values() -> Group {
-    let mut registers: Vec<_> = parameters()
-        .into_iter()
-        .map(|p| {
-            let about = format!("{}.", capital(p.meaning));
-            let name = format!("param_{}", p.name);
-            match p.name {
-                "rounding" => register(
-                    &name,
-                    Access::ReadOnly,
-                    &about,
-                    vec![
-                        field("nearest", 0, 1, ""),
-                        field("truncate", 1, 1, ""),
-                        field("stochastic", 2, 1, ""),
-                    ],
-                ),
-                "style" => register(
-                    &name,
-                    Access::ReadOnly,
-                    &about,
-                    vec![named(
-                        "value",
-                        0,
-                        32,
-                        "",
-                        vec![
-                            value(0, "flex", "flexible PE: plane-major passes"),
-                            value(1, "fixed", "fixed-width integer PE"),
-                            value(2, "fp32", "float PE"),
-                        ],
-                    )],
-                ),
-                _ => number(&name, Access::ReadOnly, &about),
-            }
-        })
-        .collect();
+    let mut registers: Vec<_> = PARAMETERS.iter().map(parameter_register).collect();
+    let later = registers.split_off(FIRST_PARAMETERS);
     registers.extend([
         number("param_sum_bits", Access::ReadOnly, "Bits of an exact sum."),
         number(
@@ -126,6 +97,7 @@ fn parameter_values() -> Group {
         ),
         number("param_queue", Access::ReadOnly, "Commands that wait before the banks, at most."),
     ]);
+    registers.extend(later);
     group(
         "Parameters",
         "Every parameter the array was generated with, and what software needs of what follows \
@@ -133,6 +105,45 @@ fn parameter_values() -> Group {
         0x010,
         registers,
     )
+}
+
+/// The register that reads a parameter back: [`Value::encoding`].
+fn parameter_register(parameter: &Parameter) -> Register {
+    let (name, about) = (parameter_name(parameter), format!("{}.", capital(parameter.meaning)));
+    match parameter.default() {
+        Value::Number(_) => number(&name, Access::ReadOnly, &about),
+        Value::Modes(_) => {
+            let bit = |mode: Rounding| field(mode.name(), mode.encoding().into(), 1, "");
+            register(&name, Access::ReadOnly, &about, Rounding::ALL.map(bit).to_vec())
+        }
+        Value::Style(_) => {
+            let number = |style: Style| {
+                let about = match style {
+                    Style::Flex => "flexible PE: plane-major passes",
+                    Style::Fixed => "fixed-width integer PE",
+                    Style::Fp32 => "float PE",
+                };
+                value(style.encoding().into(), style.name(), about)
+            };
+            let styles = named("value", 0, 32, "", Style::ALL.map(number).to_vec());
+            register(&name, Access::ReadOnly, &about, vec![styles])
+        }
+    }
+}
+
+fn parameter_name(parameter: &Parameter) -> String {
+    format!("param_{}", parameter.name)
+}
+
+/// What the field of a parameter's register reads in an array; `None` for other fields.
+pub(crate) fn parameter_value(
+    config: &ArrayConfig,
+    register: &Register,
+    field: &Field,
+) -> Option<u32> {
+    let parameter = PARAMETERS.iter().find(|known| parameter_name(known) == register.name)?;
+    let value = (parameter.get)(config.spec()).encoding() >> field.lsb;
+    Some(if field.bits < 32 { value & ((1 << field.bits) - 1) } else { value })
 }
 
 fn control() -> Group {

@@ -1,4 +1,4 @@
-//! The bytes of a checkpoint.
+//! The file format of checkpoints.
 //!
 //! ```text
 //! 8 bytes   FLEXMACK
@@ -6,10 +6,11 @@
 //! u64       length of the payload
 //! 32 bytes  SHA-256 of the payload
 //! payload   u64 length of the header, the header (JSON), then for each parameter of the header its
-//!           values and its momentum, 4 bytes an element
+//!           values and its momentum, 4 bytes per element
 //! ```
-//! Numbers are little-endian. JSON holds what is small and grows with versions, bytes what is large
-//! and must be exact; a general archive format would add a dependency and no safety.
+//! Numbers are little-endian. The small parts, which may change with versions, are JSON; the large
+//! parts, which must be exact, are binary. A general archive format would add a dependency and no
+//! safety.
 
 use std::io::{self, Write};
 
@@ -38,7 +39,8 @@ struct Header {
     policy: PolicyState,
     average: LossAverage,
     totals: Totals,
-    marks: Vec<Offset>,
+    #[serde(rename = "marks")]
+    offsets: Vec<Offset>,
     train_seconds: f64,
 }
 
@@ -64,7 +66,7 @@ pub(super) fn write<T: Number>(
         policy: state.policy.clone(),
         average: state.average.clone(),
         totals: state.totals.clone(),
-        marks: checkpoint.marks.clone(),
+        offsets: checkpoint.offsets.clone(),
         train_seconds: checkpoint.train_seconds,
     };
     let header = serde_json::to_vec(&header)?;
@@ -86,10 +88,10 @@ fn param_header<T>(param: &ParamState<T>) -> ParamHeader {
     ParamHeader { name, format, elements }
 }
 
-/// What was expected of a file, and what it holds instead.
+/// Why bytes are not a checkpoint: what was expected and what was found.
 pub(super) type Misfit = (String, String);
 
-/// Reads a checkpoint, trusting nothing before the checksum agrees.
+/// Reads a checkpoint. Parses the payload only after its checksum is verified.
 pub(super) fn read<T: Number>(bytes: &[u8]) -> Result<Checkpoint<T>, Misfit> {
     let refuse = |expected: &str, found: String| Err((expected.to_owned(), found));
     if !bytes.starts_with(MAGIC) {
@@ -115,7 +117,7 @@ pub(super) fn read<T: Number>(bytes: &[u8]) -> Result<Checkpoint<T>, Misfit> {
     if expected != found {
         return refuse(&format!("SHA-256 {expected}"), found);
     }
-    // From here on the bytes are those some flexmac wrote.
+    // The checksum agrees, so some flexmac wrote these bytes.
     parse(payload)
 }
 
@@ -142,9 +144,9 @@ fn parse<T: Number>(payload: &[u8]) -> Result<Checkpoint<T>, Misfit> {
         let (values, momentum) = (elements(count)?, elements(count)?);
         params.push(ParamState { name, format, values, momentum });
     }
-    let Header { seed, iteration, policy, average, totals, marks, train_seconds, .. } = header;
+    let Header { seed, iteration, policy, average, totals, offsets, train_seconds, .. } = header;
     let state = TrainerState { seed, iteration, params, policy, average, totals };
-    Ok(Checkpoint { state, marks, train_seconds })
+    Ok(Checkpoint { state, offsets, train_seconds })
 }
 
 #[cfg(test)]
@@ -164,8 +166,8 @@ mod tests {
         let (policy, totals) =
             (PolicyState::new("static", &serde_json::json!({})), Totals::default());
         let state = TrainerState { seed: 9, iteration: 4, params, policy, average, totals };
-        let mark = Offset { file: "history.csv".to_owned(), bytes: 5, sha256: "ab".to_owned() };
-        Checkpoint { state, marks: vec![mark], train_seconds: 0.25 }
+        let offset = Offset { file: "history.csv".to_owned(), bytes: 5, sha256: "ab".to_owned() };
+        Checkpoint { state, offsets: vec![offset], train_seconds: 0.25 }
     }
 
     fn bytes() -> Vec<u8> {
@@ -175,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_written_checkpoint_is_read_back() {
         assert_eq!(read(&bytes()).unwrap(), checkpoint());
     }
 
@@ -193,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_say_what_is_wrong() {
+    fn errors_say_what_is_wrong() {
         let found = |bytes: &[u8]| {
             let (expected, found) = read::<i32>(bytes).unwrap_err();
             format!("expected {expected}, found {found}")

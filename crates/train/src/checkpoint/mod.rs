@@ -1,8 +1,8 @@
-//! Checkpoints: all that the next iterations depend on, in one file each.
+//! Checkpoints: one file each with everything that the next iterations depend on.
 //!
-//! A run keeps its last two in `checkpoints/`, named by the iterations done. The data order follows
-//! from seed and iteration, random streams from seed, iteration and place, so neither needs a state
-//! of its own. Histories are not inside: a checkpoint marks how far they had come.
+//! A run keeps its last two in `checkpoints/`, named by the number of iterations done. The order of
+//! the images and all random streams depend only on seed, iteration and position, so they have no
+//! state to save. Histories are not in a checkpoint, only their lengths and checksums.
 
 mod file;
 mod store;
@@ -13,13 +13,13 @@ pub(crate) use store::{keep_two, save, set_aside_after};
 use crate::history_log::Offset;
 use crate::trainer::TrainerState;
 
-/// A run between two iterations.
+/// The state of a run between two iterations.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint<T> {
-    /// The trainer.
+    /// State of the trainer.
     pub state: TrainerState<T>,
-    /// How far the histories had come.
-    pub marks: Vec<Offset>,
-    /// Wall time of the training iterations so far.
+    /// Lengths and checksums of the histories.
+    pub offsets: Vec<Offset>,
+    /// Wall time of the training iterations so far, in seconds.
     pub train_seconds: f64,
 }

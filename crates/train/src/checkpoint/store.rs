@@ -1,4 +1,4 @@
-//! Where a run's checkpoints are: named by iteration, the last two kept.
+//! The checkpoint files of a run: named by iteration, the last two are kept.
 
 use std::fs;
 use std::io;
@@ -13,7 +13,7 @@ use crate::error::{Remedy, RunFolderError};
 const FOLDER: &str = "checkpoints";
 const EXTENSION: &str = "ckpt";
 
-fn place(run: &Path, iteration: u64) -> PathBuf {
+fn path_of(run: &Path, iteration: u64) -> PathBuf {
     run.join(FOLDER).join(format!("{iteration:08}.{EXTENSION}"))
 }
 
@@ -37,14 +37,14 @@ fn list(run: &Path) -> Result<Vec<(u64, PathBuf)>, RunFolderError> {
     Ok(found)
 }
 
-/// Writes a checkpoint into a run's folder.
+/// Writes a checkpoint to a run's folder.
 pub(crate) fn save<T: Number>(
     run: &Path,
     checkpoint: &Checkpoint<T>,
 ) -> Result<(), RunFolderError> {
     let folder = run.join(FOLDER);
     fs::create_dir_all(&folder).map_err(RunFolderError::io("create", &folder))?;
-    let path = place(run, checkpoint.state.iteration);
+    let path = path_of(run, checkpoint.state.iteration);
     atomic::write_with(&path, |out| file::write(checkpoint, out))
         .map_err(RunFolderError::io("write", path))
 }
@@ -58,7 +58,8 @@ pub(crate) fn keep_two(run: &Path) -> Result<(), RunFolderError> {
     Ok(())
 }
 
-/// Renames checkpoints of later iterations to `NAME.aside`: the run goes on from before them.
+/// Renames the checkpoints of later iterations to `NAME.aside`, because the run resumes before
+/// them.
 pub(crate) fn set_aside_after(run: &Path, iteration: u64) -> Result<(), RunFolderError> {
     for (_, path) in list(run)?.iter().filter(|(found, _)| *found > iteration) {
         let aside = path.with_extension(format!("{EXTENSION}.aside"));
@@ -67,11 +68,12 @@ pub(crate) fn set_aside_after(run: &Path, iteration: u64) -> Result<(), RunFolde
     Ok(())
 }
 
-/// The newest checkpoint of a run, or the one before it; none when the run was ended before its
-/// first.
+/// Reads the newest checkpoint of a run or, with `previous`, the one before it. `None` if the run
+/// was killed before its first checkpoint.
 ///
 /// # Errors
-/// [`RunFolderError::RunFile`] naming the file and what is wrong with it; [`RunFolderError::Io`].
+/// [`RunFolderError::RunFile`] for a damaged file, or if there is no previous one;
+/// [`RunFolderError::Io`].
 pub fn load_checkpoint<T: Number>(
     run: &Path,
     previous: bool,

@@ -1,10 +1,10 @@
-//! Weights out to other programs and in from them.
+//! Exports weights to other programs and imports weights from them.
 //!
-//! A tensor travels as real numbers under its name, with the format it was stored in beside it, so
-//! that `value * 2^frac` is the raw integer again: float32 where that is exact (25 bits and fewer),
-//! float64 beyond. Shapes are flexmac's: (channels out, row, column, channel in) for a convolution,
-//! (outputs, inputs) for an inner product, (outputs) for a bias. Raw integers instead would need
-//! every reader to know formats before the first number makes sense.
+//! A tensor is stored under its name as real numbers: float32 if that is exact (formats of at most
+//! 25 bits), else float64. Its format is stored too, so that `value * 2^frac` gives the raw integer
+//! again. Shapes: (channels out, kernel row, kernel column, channel in) for a convolution,
+//! (outputs, inputs) for an inner product, (outputs) for a bias. Raw integers would be of no use to
+//! a reader that does not know flexmac's formats.
 
 mod npz;
 mod safetensors;
@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{StateMismatch, WeightsError};
 use crate::trainer::ParamState;
 
-/// The key, or entry, that formats stand under.
+/// Key or entry name of the formats.
 const FORMATS: &str = "formats";
 
 /// Widest format whose values are exact in single precision.
@@ -30,35 +30,35 @@ const SINGLE_BITS: u32 = 25;
 /// A named tensor of real numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeightTensor {
-    /// `conv1.weight`.
+    /// Name, for example `conv1.weight`.
     pub name: String,
-    /// Its dimensions.
+    /// Dimensions.
     pub shape: Vec<usize>,
-    /// Its elements, the last dimension fastest.
+    /// Elements, with the last dimension varying fastest.
     pub values: Vec<f64>,
-    /// The format they were stored in; none in a float run or a file from elsewhere.
+    /// The storage format; `None` for a float run or a file from another program.
     pub format: Option<Format>,
 }
 
 impl WeightTensor {
-    /// Whether single precision holds every element.
+    /// Whether every element is exact in single precision.
     fn is_single(&self) -> bool {
         self.format.is_none_or(|format| format.bits() <= SINGLE_BITS)
     }
 }
 
-/// A file format.
+/// The format of a weights file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WeightsFormat {
-    /// Hugging Face's safetensors, formats as JSON in its metadata.
+    /// Hugging Face's safetensors, with the tensors' formats as JSON in its metadata.
     Safetensors,
-    /// NumPy's npz, formats as an entry of bytes holding JSON.
+    /// NumPy's npz, with the tensors' formats as JSON in an entry of bytes.
     Npz,
 }
 
 impl WeightsFormat {
-    /// What a file's name says it is.
+    /// The format that a file's extension names.
     fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "safetensors" => Some(Self::Safetensors),
@@ -71,7 +71,7 @@ impl WeightsFormat {
 /// The parameters of a saved state as real numbers, in the network's order.
 ///
 /// # Errors
-/// [`WeightsError::State`] when it is another network's.
+/// [`WeightsError::State`] when the state belongs to another network.
 pub fn named_weights<T: Number>(
     plan: &NetPlan,
     params: &[ParamState<T>],
@@ -92,10 +92,22 @@ pub fn named_weights<T: Number>(
     Ok(shapes.into_iter().zip(params).map(tensor).collect())
 }
 
-/// Writes a file of weights: whole or not at all.
+/// Writes a weights file, atomically.
 ///
 /// # Errors
-/// [`WeightsError::Io`] when the disk refuses.
+/// [`WeightsError::Io`].
+///
+/// ```
+/// use flexmac_train::{WeightTensor, WeightsFormat, read_weights, write_weights};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("weights.safetensors");
+/// let values = vec![0.5, -0.25];
+/// let bias = WeightTensor { name: "ip1.bias".to_owned(), shape: vec![2], values, format: None };
+/// write_weights(&path, WeightsFormat::Safetensors, std::slice::from_ref(&bias))?;
+/// assert_eq!(read_weights(&path)?.tensors, [bias]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn write_weights(
     path: &Path,
     format: WeightsFormat,
@@ -105,24 +117,25 @@ pub fn write_weights(
         WeightsFormat::Safetensors => safetensors::write(tensors),
         WeightsFormat::Npz => npz::write(tensors),
     };
-    let bytes = bytes.map_err(WeightsError::io("describe weights for", path))?;
+    let bytes = bytes.map_err(WeightsError::io("encode weights for", path))?;
     atomic::write(path, bytes).map_err(WeightsError::io("write", path))
 }
 
-/// Weights read from a file, and the SHA-256 of the file.
+/// The contents of a weights file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadWeights {
-    /// The tensors, by name.
+    /// The tensors.
     pub tensors: Vec<WeightTensor>,
-    /// Of the file, in hexadecimal.
+    /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
 }
 
-/// Reads a file of weights that ends in `.safetensors` or `.npz`.
+/// Reads a weights file whose name ends in `.safetensors` or `.npz`.
 ///
 /// # Errors
-/// [`WeightsError::Io`] when it cannot be read; [`WeightsError::File`] when it is not such a file;
-/// [`WeightsError::Tensor`] for a tensor of another element type.
+/// [`WeightsError::Io`] when it cannot be read; [`WeightsError::File`] when it has another name or
+/// contents of another format; [`WeightsError::Tensor`] for a tensor of another type than float32
+/// and float64.
 pub fn read_weights(path: &Path) -> Result<ReadWeights, WeightsError> {
     let refuse = |expected: &str, found: String| WeightsError::File {
         path: path.to_owned(),
@@ -152,20 +165,20 @@ pub fn read_weights(path: &Path) -> Result<ReadWeights, WeightsError> {
 
 /// Why a file's bytes are not weights.
 enum Misfit {
-    /// The file: what was expected and found.
+    /// The file is malformed: what was expected and found.
     File(&'static str, String),
-    /// A tensor: its name and element type.
+    /// A tensor has the wrong element type: its name and type.
     Tensor(String, String),
 }
 
-/// Formats of tensors as JSON, by name; in the order of names, so that reruns write the same bytes.
+/// Formats by tensor name as JSON, sorted so that reruns write the same bytes.
 fn formats_json(tensors: &[WeightTensor]) -> io::Result<String> {
     let formats: std::collections::BTreeMap<_, _> =
         tensors.iter().map(|tensor| (&tensor.name, tensor.format)).collect();
     Ok(serde_json::to_string(&formats)?)
 }
 
-/// Puts formats from JSON to the tensors they are of.
+/// Sets the tensors' formats from JSON.
 fn attach_formats(json: &[u8], tensors: &mut [WeightTensor]) -> Result<(), Misfit> {
     let formats: std::collections::BTreeMap<String, Option<Format>> = serde_json::from_slice(json)
         .map_err(|error| Misfit::File("formats by tensor as JSON", error.to_string()))?;
@@ -198,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn both_formats_keep_every_bit_and_repeat_theirs() {
+    fn both_file_formats_keep_every_bit_and_write_the_same_bytes_again() {
         let folder = tempfile::tempdir().unwrap();
         for (name, format) in
             [("w.safetensors", WeightsFormat::Safetensors), ("w.npz", WeightsFormat::Npz)]

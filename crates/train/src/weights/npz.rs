@@ -1,4 +1,4 @@
-//! Weights as NumPy's npz: an array under each name, and `formats`, bytes that hold JSON.
+//! Weights as NumPy's npz: one array per tensor, and the entry `formats`, JSON as bytes.
 
 use std::error::Error;
 use std::io::{self, Cursor};
@@ -16,7 +16,7 @@ pub(super) fn write(tensors: &[WeightTensor]) -> io::Result<Vec<u8>> {
         let values = ArrayD::from_shape_vec(IxDyn(&tensor.shape), tensor.values.clone())
             .map_err(io::Error::other)?;
         let written = if tensor.is_single() {
-            // Exact, by the format's width.
+            // Exact, because `is_single` checks the format's width.
             file.add_array(tensor.name.as_str(), &values.map(|value| *value as f32))
         } else {
             file.add_array(tensor.name.as_str(), &values)
@@ -33,7 +33,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<WeightTensor>, Misfit> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| refuse(&error))?;
     let mut tensors = Vec::new();
     let mut formats = None;
-    // Entries may lie over each other, so that all together hold more than the file.
+    // The entries of a zip file may overlap, so their sizes can add up to more than the file.
     let mut left = bounded::STATE;
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(|error| refuse(&error))?;
@@ -52,7 +52,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<WeightTensor>, Misfit> {
                 .map_err(|error| Misfit::Tensor(name.clone(), error.to_string()))?,
         };
         let shape = values.shape().to_vec();
-        // Arrays may have been written column by column.
+        // `iter` goes row by row, also over an array stored column by column.
         let values = values.iter().copied().collect();
         tensors.push(WeightTensor { name, shape, values, format: None });
     }

@@ -16,14 +16,14 @@ pub(super) fn write(tensors: &[WeightTensor]) -> io::Result<Vec<u8>> {
         let view = TensorView::new(dtype, tensor.shape.clone(), bytes).map_err(io::Error::other)?;
         views.push((tensor.name.clone(), view));
     }
-    // One key: with more, the order of a hash map would reach the file.
+    // A single key: with more, the random order of a hash map would show in the file.
     let metadata = HashMap::from([(FORMATS.to_owned(), formats_json(tensors)?)]);
     safetensors::serialize(views, Some(metadata)).map_err(io::Error::other)
 }
 
 fn bytes(tensor: &WeightTensor) -> Vec<u8> {
     if tensor.is_single() {
-        // Exact, by the format's width.
+        // Exact, because `is_single` checks the format's width.
         tensor.values.iter().flat_map(|value| (*value as f32).to_le_bytes()).collect()
     } else {
         tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect()

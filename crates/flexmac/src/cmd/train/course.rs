@@ -22,7 +22,7 @@ use crate::engines::{Manner, Replayed, array_engine};
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::replay;
-use crate::run_config::RunConfig;
+use crate::run_config::{self, RunConfig};
 
 /// Trains as planned.
 ///
@@ -137,7 +137,7 @@ where
     let policy = make_policy(args, &mut plan, &tensors)?;
     let init = args.init_weights.as_ref().map(|path| Some(path.display().to_string()));
     let init = plan.settings.take("init-weights", &init, None).map(PathBuf::from);
-    let mut config = RunConfig::new(plan.settings.effective()?, &plan, data);
+    let mut config = run_config::new(plan.settings.effective()?, &plan, data);
     let mut trainer = Trainer::<T>::new(net_plan, plan.trainer, policy, data)?;
     let checkpoint = match (&args.out, &plan.recorded) {
         (Some(run), Some(recorded)) => {
@@ -171,7 +171,7 @@ where
         (None, _) => None,
         (Some(run), None) => Some(RunFolder::create(run, args.force)?),
         (Some(run), Some(recorded)) => {
-            config.check_same_run(recorded, run)?;
+            run_config::check_same_run(&config, recorded, run)?;
             Some(RunFolder::resume(run, checkpoint.as_ref())?)
         }
     };
@@ -235,13 +235,13 @@ fn go_on<T: Number>(
     run: &Path,
     previous: bool,
 ) -> Result<Option<Checkpoint<T>>> {
-    config.check_same_run(recorded, run)?;
+    run_config::check_same_run(config, recorded, run)?;
     let checkpoint = flexmac_train::load_checkpoint::<T>(run, previous)?;
     match &checkpoint {
         Some(checkpoint) => {
             let place = || format!("go on with {}", run.display());
             trainer.restore(checkpoint.state.clone()).with_context(place)?;
-            config.check_iterations(trainer.iteration())?;
+            run_config::check_iterations(config, trainer.iteration())?;
             errln!("going on after iteration {}", trainer.iteration());
         }
         None => errln!("no checkpoint in {}: starting from the beginning", run.display()),

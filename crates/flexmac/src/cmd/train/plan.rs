@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use flexmac_array::{ArrayConfig, ArraySpec, Style};
-use flexmac_dataset::{DataSource, Dataset, Need};
+use flexmac_dataset::{DataSource, Dataset, InputSpec};
 use flexmac_nn::{NetPlan, NetSpec};
 use flexmac_train::{Solver, TrainerConfig, TrainingSchedule};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::TrainArgs;
 use crate::cmd::policy;
 use crate::engines::Design;
-use crate::run_config::RunConfig;
+use crate::run_config::{self, RunConfig};
 use crate::settings::Settings;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ impl Plan {
     pub(super) fn new(args: &TrainArgs) -> Result<(Self, Dataset)> {
         let resume = args.resume || args.resume_previous;
         let recorded = match &args.out {
-            Some(run) if resume => Some(RunConfig::read(run).context("--resume")?),
+            Some(run) if resume => Some(run_config::read(run).context("--resume")?),
             _ => None,
         };
         let mut settings = Settings::new(recorded.as_ref().map(|run| run.settings.clone()));
@@ -122,7 +122,7 @@ impl Plan {
         };
         let source = DataSource::parse(&source);
         let lists = args.lists.settle(&source, shape, &mut settings)?;
-        let data = source.load_for(trainer.seed, Need { shape, classes }, &lists)?;
+        let data = source.load_for(trainer.seed, InputSpec { shape, classes }, &lists)?;
         let all = data.test.len();
         let schedule = TrainingSchedule {
             iterations: settings.take("iters", &args.iters, 1000),

@@ -8,15 +8,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, Parser, ValueEnum};
-use flexmac_array::{ArrayConfig, Style};
+use clap::{Args, ValueEnum};
+use flexmac_array::{ArrayConfig, ArraySpec, Style};
 use flexmac_cosim::{CheckedEngine, FloatTrial, RtlEngine, SimulationError, Trial};
 use flexmac_engine::{Element, Engine, EngineError, Gemm, GemmError};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Serialize;
 
-use crate::config_args::ConfigArgs;
 use crate::engines::{Design, patiently};
 use crate::exit::Differs;
 
@@ -137,14 +136,6 @@ fn verify(args: &VerifyArgs, name: &str, folder: &Path, failed: &mut Vec<String>
     Ok(())
 }
 
-/// The flags of an array, as words of a line.
-#[derive(Debug, Parser)]
-#[command(no_binary_name = true)]
-struct Line {
-    #[command(flatten)]
-    array: ConfigArgs,
-}
-
 /// The supported configurations, or the one of a name.
 fn supported(only: Option<&str>) -> Result<Vec<(String, ArrayConfig)>> {
     let lines = flexmac_assets::text(SUPPORTED).lines().filter(|line| !line.starts_with('#'));
@@ -160,8 +151,9 @@ fn supported(only: Option<&str>) -> Result<Vec<(String, ArrayConfig)>> {
         );
     }
     let parse = |(name, flags): &&(&str, &str)| {
-        let line = Line::try_parse_from(flags.split_whitespace()).context("tests/configs.txt")?;
-        Ok(((*name).to_owned(), line.array.check()?))
+        let spec = ArraySpec::from_flags(flags.split_whitespace());
+        let config = spec.map_err(anyhow::Error::msg).and_then(|spec| Ok(spec.check()?));
+        Ok(((*name).to_owned(), config.with_context(|| format!("{SUPPORTED}: {name}"))?))
     };
     chosen.iter().map(parse).collect()
 }
@@ -176,18 +168,18 @@ fn simulate(args: &VerifyArgs, step: Step, design: &Design) -> Result<Found> {
     let mut compared = Compared { step, seed: args.seed, products: 0, results: 0 };
     match (config.style(), step) {
         (Style::Fp32, Step::Exhaustive) => {
-            compared.all(&mut engine, FloatTrial::exhaustive(), FloatTrial::product)
+            compared.all(&mut engine, FloatTrial::exhaustive(), FloatTrial::gemm)
         }
         (Style::Fp32, _) => {
             let trials = (0..args.cases).map(|_| FloatTrial::random(config, &mut random));
-            compared.all(&mut engine, trials, FloatTrial::product)
+            compared.all(&mut engine, trials, FloatTrial::gemm)
         }
         (_, Step::Exhaustive) => {
-            compared.all(&mut engine, Trial::exhaustive(config), Trial::product)
+            compared.all(&mut engine, Trial::exhaustive(config), Trial::gemm)
         }
         (_, _) => {
             let trials = (0..args.cases).map(|_| Trial::random(config, &mut random));
-            compared.all(&mut engine, trials, Trial::product)
+            compared.all(&mut engine, trials, Trial::gemm)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Some tiles of a product on their way through one model, every clock edge driven from here.
+//! Simulates some tiles of a GEMM on one model, clock edge by clock edge.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,22 +8,22 @@ use flexmac_fxp::{Counters, Rounding};
 
 use crate::driver::{Driver, Handshakes};
 use crate::error::SimulationError;
-use crate::pack::{Panel, Panels};
+use crate::pack::{OperandBank, OperandBanks};
 
-/// Cycles beyond the model's count after which a silent core counts as hung; random stalls make a
-/// run a few times longer, never this much.
-const PATIENCE: u64 = 64;
+/// A core counts as hung after this many times the cycles that the cycle model predicts. Random
+/// stalls make a simulation only a few times longer.
+const HANG_FACTOR: u64 = 64;
 
-/// A product made ready for the array: what all its parts share.
+/// A GEMM with its operands packed for the array, shared by all its parts.
 pub(crate) struct PackedGemm<'r, 'd> {
     pub config: &'r ArrayConfig,
     pub lowered: &'r IntegerGemm<'d>,
     pub stochastic: bool,
-    /// Numbers by which the tiles' random streams are named, by those of the schedule, where they
-    /// are others.
-    names: Option<&'r BTreeMap<u64, u64>>,
-    panels_a: Panels<'r>,
-    panels_b: Panels<'r>,
+    /// For each tile of the schedule, the tile number that selects its random streams, where they
+    /// differ.
+    stream_tiles: Option<&'r BTreeMap<u64, u64>>,
+    banks_a: OperandBanks<'r>,
+    banks_b: OperandBanks<'r>,
 }
 
 impl<'r, 'd: 'r> PackedGemm<'r, 'd> {
@@ -33,23 +33,24 @@ impl<'r, 'd: 'r> PackedGemm<'r, 'd> {
             config,
             lowered,
             stochastic: lowered.requantizer.rounding == Rounding::Stochastic,
-            names: None,
-            panels_a: Panels::of_a(config, &lowered.schedule, on_rows),
-            panels_b: Panels::of_b(config, &lowered.schedule, on_columns),
+            stream_tiles: None,
+            banks_a: OperandBanks::of_a(config, &lowered.schedule, on_rows),
+            banks_b: OperandBanks::of_b(config, &lowered.schedule, on_columns),
         }
     }
 
-    /// Gives the random streams of each tile that will be results another number to be named by.
-    pub fn named(self, names: &'r BTreeMap<u64, u64>) -> Self {
-        Self { names: Some(names), ..self }
+    /// Uses the random streams of other tile numbers: `tiles` maps each simulated tile to that
+    /// number.
+    pub fn with_stream_tiles(self, tiles: &'r BTreeMap<u64, u64>) -> Self {
+        Self { stream_tiles: Some(tiles), ..self }
     }
 
-    /// The number that names a tile's random streams.
-    fn name(&self, tile: u64) -> u64 {
-        self.names.map_or(tile, |names| names[&tile])
+    /// The tile number that selects the random streams of `tile`.
+    fn stream_tile(&self, tile: u64) -> u64 {
+        self.stream_tiles.map_or(tile, |tiles| tiles[&tile])
     }
 
-    /// Runs `tiles`, one after the other, on an idle core.
+    /// Simulates `tiles`, one after the other, on an idle core.
     pub fn simulate(
         &self,
         driver: &mut Driver,
@@ -58,54 +59,55 @@ impl<'r, 'd: 'r> PackedGemm<'r, 'd> {
         self.simulate_after(driver, None, tiles)
     }
 
-    /// Runs `tiles` on a core that has just taken the last capture of another tile, `before`: in
-    /// its place a tile of zeros with as many live rows and one word, whose results are dropped.
+    /// Simulates `tiles` on a core that still drains the last capture of the tile `before`. A tile
+    /// of zeros with as many live rows and one word stands in for that tile; its results are
+    /// dropped.
     pub fn simulate_after(
         &self,
         driver: &mut Driver,
         before: Option<usize>,
         tiles: &[usize],
     ) -> Result<TileResults, SimulationError> {
-        Run::new(self, before, tiles).simulate(driver)
+        Simulation::new(self, before, tiles).run(driver)
     }
 }
 
-/// What came of some tiles.
+/// What a model computed for some tiles.
 pub(crate) struct TileResults {
     /// Live results, tile by tile, row by row of the array.
     pub values: Vec<i32>,
-    /// Their exact sums, where asked for.
+    /// Their exact sums, if requested.
     pub sums: Vec<i128>,
-    /// Where there are waves, the time in them at which each result is on the pins to be taken.
+    /// The time in the waves at which each result is on the pins; empty without waves.
     pub value_times: Vec<u64>,
-    /// The same of each sum.
+    /// The same for each sum.
     pub sum_times: Vec<u64>,
-    /// As the core counted them, any tile of zeros included.
+    /// The core's counters, including a tile of zeros.
     pub counters: Counters,
-    /// As the core counted them, any tile of zeros included.
+    /// The core's cycle counts, including a tile of zeros.
     pub cycles: Cycles,
 }
 
-/// A command, and where in the part's results its tile begins; nowhere if they are dropped.
+/// A command, and the offset of its tile in the results; none if its results are dropped.
 #[derive(Debug, Clone, Copy)]
-struct Step {
+struct PlacedCommand {
     command: Command,
     offset: Option<usize>,
 }
 
-/// Rows of a tile that still have a beat to come on some channel.
-struct Beats {
-    tiles: VecDeque<Step>,
+/// The beats still to come on a channel: one per row of each tile.
+struct PendingBeats {
+    tiles: VecDeque<PlacedCommand>,
     row: usize,
 }
 
-impl Beats {
+impl PendingBeats {
     fn new() -> Self {
         Self { tiles: VecDeque::new(), row: 0 }
     }
 
     /// The tile and row of the next beat.
-    fn next(&self) -> Option<(Step, usize)> {
+    fn next(&self) -> Option<(PlacedCommand, usize)> {
         self.tiles.front().map(|tile| (*tile, self.row))
     }
 
@@ -119,45 +121,45 @@ impl Beats {
     }
 }
 
-/// Where each column is among the sums of the tiles emitted so far: columns run apart by the
-/// registers between their blocks.
+/// The position of each column among the sums of the tiles emitted so far. Columns differ, because
+/// there are registers between their blocks.
 struct SumBeats {
-    tiles: Vec<Step>,
+    tiles: Vec<PlacedCommand>,
     /// Tile and row of the next sum, by column.
-    next: Vec<(usize, usize)>,
+    positions: Vec<(usize, usize)>,
 }
 
 impl SumBeats {
     fn new(columns: usize) -> Self {
-        Self { tiles: Vec::new(), next: vec![(0, 0); columns] }
+        Self { tiles: Vec::new(), positions: vec![(0, 0); columns] }
     }
 
-    /// The tile and row of this column's next sum, which is taken.
-    fn take(&mut self, column: usize) -> Option<(Step, usize)> {
-        let (tile, row) = &mut self.next[column];
-        let taken = (*self.tiles.get(*tile)?, *row);
+    /// Returns the tile and row of this column's next sum, and advances the column.
+    fn next(&mut self, column: usize) -> Option<(PlacedCommand, usize)> {
+        let (tile, row) = &mut self.positions[column];
+        let next = (*self.tiles.get(*tile)?, *row);
         *row += 1;
-        if *row == taken.0.command.rows_live {
+        if *row == next.0.command.rows_live {
             (*tile, *row) = (*tile + 1, 0);
         }
-        Some(taken)
+        Some(next)
     }
 }
 
-/// Panels of A and B that the running command reads; none while it reads zeros.
-type Banks<'j> = Option<(&'j Panel, &'j Panel)>;
+/// The banks of A and B that the running command reads; none during a tile of zeros.
+type BankPair<'j> = Option<(&'j OperandBank, &'j OperandBank)>;
 
-/// Some tiles on their way through the array.
-struct Run<'j, 'r, 'd> {
+/// The state of a simulation of some tiles.
+struct Simulation<'j, 'r, 'd> {
     packed: &'j PackedGemm<'r, 'd>,
-    /// Commands not yet accepted; the first is on offer.
-    commands: VecDeque<Step>,
-    /// Cycles that the sequencer should need at most.
+    /// Commands not yet accepted; the first one is presented.
+    commands: VecDeque<PlacedCommand>,
+    /// Cycles according to the cycle model, as an upper bound.
     expected: u64,
-    preloads: Beats,
-    seeds: Beats,
+    preloads: PendingBeats,
+    seeds: PendingBeats,
     sum_beats: SumBeats,
-    results: Beats,
+    results: PendingBeats,
     values: Vec<i32>,
     sums: Vec<i128>,
     /// Empty without waves.
@@ -165,31 +167,32 @@ struct Run<'j, 'r, 'd> {
     sum_times: Vec<u64>,
 }
 
-impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
+impl<'j, 'r, 'd: 'r> Simulation<'j, 'r, 'd> {
     fn new(packed: &'j PackedGemm<'r, 'd>, before: Option<usize>, tiles: &[usize]) -> Self {
         let schedule = packed.lowered.schedule;
-        let lead_in = before.map(|tile| Step { command: zeros(&schedule, tile), offset: None });
+        let lead_in =
+            before.map(|tile| PlacedCommand { command: zeros(&schedule, tile), offset: None });
         let mut commands: VecDeque<_> = lead_in.into_iter().collect();
         let mut values = 0;
         for tile in tiles {
             let offset = Some(values);
             for command in schedule.tile_commands(*tile) {
-                commands.push_back(Step { command, offset });
+                commands.push_back(PlacedCommand { command, offset });
                 if command.last {
                     values += command.rows_live * command.cols_live;
                 }
             }
         }
-        // The tile of zeros takes at most what the one in whose place it stands takes.
+        // The tile of zeros takes at most as many cycles as the tile it stands in for.
         let all = before.into_iter().chain(tiles.iter().copied());
         Self {
             packed,
             commands,
             expected: schedule.cycles_of_tiles(packed.config, all).busy,
-            preloads: Beats::new(),
-            seeds: Beats::new(),
+            preloads: PendingBeats::new(),
+            seeds: PendingBeats::new(),
             sum_beats: SumBeats::new(packed.config.cols()),
-            results: Beats::new(),
+            results: PendingBeats::new(),
             values: vec![0; values],
             sums: vec![0; if packed.lowered.keep_sums { values } else { 0 }],
             value_times: Vec::new(),
@@ -197,24 +200,24 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
         }
     }
 
-    fn simulate(mut self, driver: &mut Driver) -> Result<TileResults, SimulationError> {
-        let (total, patience) = (self.commands.len(), self.expected * PATIENCE + 1000);
+    fn run(mut self, driver: &mut Driver) -> Result<TileResults, SimulationError> {
+        let (total, limit) = (self.commands.len(), self.expected * HANG_FACTOR + 1000);
         driver.start(&self.packed.lowered.requantizer)?;
         if driver.wave_time().is_some() {
             self.value_times = vec![0; self.values.len()];
             self.sum_times = vec![0; self.sums.len()];
         }
-        self.offer_command(driver);
+        self.present_command(driver);
         driver.drive();
         let mut banks = None;
         driver.restart_activity();
         for cycles in 0.. {
-            let fired = driver.settle()?;
+            let handshakes = driver.settle()?;
             driver.count_activity()?;
-            if self.commands.is_empty() && !fired.busy {
+            if self.commands.is_empty() && !handshakes.busy {
                 break;
             }
-            if cycles > patience {
+            if cycles > limit {
                 return Err(SimulationError::Hang {
                     cycles,
                     command: total - self.commands.len(),
@@ -222,28 +225,29 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
                     expected: self.expected,
                 });
             }
-            self.collect(driver, &fired);
+            self.collect(driver, &handshakes);
             driver.clock_edge()?;
-            if let Some((address_a, address_b)) = fired.read {
-                let word = |panel: Option<&'j Panel>, address| panel.and_then(|p| p.word(address));
+            if let Some((address_a, address_b)) = handshakes.read {
+                let word =
+                    |bank: Option<&'j OperandBank>, address| bank.and_then(|p| p.word(address));
                 let (a, b) = (banks.map(|banks: (_, _)| banks.0), banks.map(|banks| banks.1));
                 driver.answer_read(word(a, address_a), word(b, address_b));
             }
-            if fired.command
+            if handshakes.command
                 && let Some(step) = self.commands.pop_front()
             {
                 banks = self.accept(driver, step);
-                self.offer_command(driver);
+                self.present_command(driver);
             }
-            if fired.preload
+            if handshakes.preload
                 && let Some((tile, _)) = self.preloads.next()
             {
                 self.preloads.advance(tile.command.rows_live);
-                self.offer_preload(driver);
+                self.present_preload(driver);
             }
-            if fired.seed {
+            if handshakes.seed {
                 self.seeds.advance(1);
-                self.offer_seed(driver);
+                self.present_seed(driver);
             }
             driver.drive();
         }
@@ -252,20 +256,20 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
         Ok(TileResults { values, sums, value_times, sum_times, counters, cycles })
     }
 
-    /// Registers what an accepted command will ask for and bring; returns its panels.
-    fn accept(&mut self, driver: &mut Driver, step: Step) -> Banks<'j> {
+    /// Records the beats that an accepted command will request and emit. Returns its banks.
+    fn accept(&mut self, driver: &mut Driver, step: PlacedCommand) -> BankPair<'j> {
         let command = &step.command;
         if command.first && self.packed.lowered.is_preloaded() && step.offset.is_some() {
             self.preloads.tiles.push_back(step);
             if self.preloads.tiles.len() == 1 {
-                self.offer_preload(driver);
+                self.present_preload(driver);
             }
         }
         if command.last {
             if self.packed.stochastic {
                 self.seeds.tiles.push_back(step);
                 if self.seeds.tiles.len() == 1 {
-                    self.offer_seed(driver);
+                    self.present_seed(driver);
                 }
             }
             self.results.tiles.push_back(step);
@@ -277,60 +281,62 @@ impl<'j, 'r, 'd: 'r> Run<'j, 'r, 'd> {
         let schedule = &self.packed.lowered.schedule;
         let (rows, cols) = (schedule.band_rows(), self.packed.config.cols());
         let piece = schedule.piece(command);
-        let a = self.packed.panels_a.get(command.row / rows, piece);
-        Some((a, self.packed.panels_b.get(command.col / cols, piece)))
+        let a = self.packed.banks_a.get(command.row / rows, piece);
+        Some((a, self.packed.banks_b.get(command.col / cols, piece)))
     }
 
-    fn offer_command(&self, driver: &mut Driver) {
+    fn present_command(&self, driver: &mut Driver) {
         let next = self.commands.front();
         let bias = self.packed.lowered.is_preloaded() && next.is_some_and(|s| s.offset.is_some());
-        driver.offer_command(next.map(|step| &step.command), &self.packed.lowered.schedule, bias);
+        driver.present_command(next.map(|step| &step.command), &self.packed.lowered.schedule, bias);
     }
 
-    fn offer_preload(&self, driver: &mut Driver) {
+    fn present_preload(&self, driver: &mut Driver) {
         let lowered = self.packed.lowered;
-        driver.offer_preload(self.preloads.next().map(|(Step { command: tile, .. }, row)| {
-            let columns = tile.col..tile.col + tile.cols_live;
-            columns.map(move |column| lowered.preload(tile.row + row, column))
-        }));
+        driver.present_preload(self.preloads.next().map(
+            |(PlacedCommand { command: tile, .. }, row)| {
+                let columns = tile.col..tile.col + tile.cols_live;
+                columns.map(move |column| lowered.preload(tile.row + row, column))
+            },
+        ));
     }
 
-    fn offer_seed(&self, driver: &mut Driver) {
+    fn present_seed(&self, driver: &mut Driver) {
         let (path, cols) = (self.packed.lowered.seed, self.packed.config.cols() as u64);
-        driver.offer_seed(self.seeds.next().map(|(step, _)| {
-            let tile = self.packed.name(step.command.tile);
+        driver.present_seed(self.seeds.next().map(|(step, _)| {
+            let tile = self.packed.stream_tile(step.command.tile);
             (0..cols).map(move |column| path.column_seed(tile, column))
         }));
     }
 
-    /// Takes the result and sum beats of this cycle. A core with a fault may emit more than was
-    /// asked for: that is for the comparison to find, not a reason to stop here.
-    fn collect(&mut self, driver: &mut Driver, fired: &Handshakes) {
+    /// Stores the result and sum beats of this cycle. A faulty core may emit more than expected;
+    /// that is not an error here, because the comparison will find it.
+    fn collect(&mut self, driver: &mut Driver, handshakes: &Handshakes) {
         let time = driver.wave_time();
         if self.packed.lowered.keep_sums {
             for (column, sum) in driver.sums() {
-                if let Some((Step { command, offset: Some(offset) }, row)) =
-                    self.sum_beats.take(column)
+                if let Some((PlacedCommand { command, offset: Some(offset) }, row)) =
+                    self.sum_beats.next(column)
                     && column < command.cols_live
                 {
-                    let place = offset + row * command.cols_live + column;
-                    self.sums[place] = sum;
+                    let index = offset + row * command.cols_live + column;
+                    self.sums[index] = sum;
                     if let Some(time) = time {
-                        self.sum_times[place] = time;
+                        self.sum_times[index] = time;
                     }
                 }
             }
         }
-        if fired.result
-            && let Some((Step { command, offset }, row)) = self.results.next()
+        if handshakes.result
+            && let Some((PlacedCommand { command, offset }, row)) = self.results.next()
         {
             if let Some(offset) = offset {
                 let first = offset + row * command.cols_live;
-                let places = first..first + command.cols_live;
-                let line = &mut self.values[places.clone()];
+                let range = first..first + command.cols_live;
+                let line = &mut self.values[range.clone()];
                 line.iter_mut().zip(driver.results()).for_each(|(to, value)| *to = value);
                 if let Some(time) = time {
-                    self.value_times[places].fill(time);
+                    self.value_times[range].fill(time);
                 }
             }
             self.results.advance(command.rows_live);

@@ -1,20 +1,19 @@
-//! What a run measured, ready to be stored as JSON.
+//! `report.json`: what a synthesis measured.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 
-use flexmac_fileio::atomic;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, io_error};
+use crate::file::RecordFile;
+use crate::schema::Schema;
 
-/// A step of a run, reported through the caller's callback when it begins.
+/// A step of a synthesis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Stage {
-    /// Inputs are checked and staged, the library is read.
+    /// Inputs are checked and copied, the library is read.
     Prepare,
     /// Yosys maps the design.
     Synthesis,
@@ -35,29 +34,30 @@ impl fmt::Display for Stage {
     }
 }
 
-/// A stage, or a part of one that is kept or repeated by itself.
+/// A stage, or a part of one whose result is cached on its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageId {
     /// The stage.
     pub stage: Stage,
-    /// `elaborate`, a unit and how it is mapped, `link`, a try of a search; none for a whole stage.
+    /// Name of the part; none for a whole stage. `elaborate`, `link`, a module with its ABC recipe, or a try
+    /// of a period search.
     #[serde(default)]
     pub part: Option<String>,
 }
 
 impl StageId {
     /// `part` of `stage`.
-    pub(crate) fn new(stage: Stage, part: impl Into<String>) -> Self {
+    pub fn new(stage: Stage, part: impl Into<String>) -> Self {
         Self { stage, part: Some(part.into()) }
     }
 
-    /// All of `stage`.
-    pub(crate) fn whole(stage: Stage) -> Self {
+    /// The whole of `stage`.
+    pub fn whole(stage: Stage) -> Self {
         Self { stage, part: None }
     }
 
-    /// Plain name of the stamp.
-    pub(crate) fn file_name(&self) -> String {
+    /// The name as part of a file name: without slashes and blanks.
+    pub fn file_name(&self) -> String {
         match &self.part {
             Some(part) => format!("{}-{}", self.stage, part.replace(['/', ' '], "-")),
             None => self.stage.to_string(),
@@ -77,12 +77,12 @@ impl fmt::Display for StageId {
 /// Wall time of one stage or part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageTime {
-    /// Which.
+    /// The stage or part.
     #[serde(flatten)]
     pub id: StageId,
-    /// Wall seconds, of the run that made what is kept.
+    /// Wall time in seconds, of the synthesis that ran it.
     pub wall_s: f64,
-    /// Whether this run found it whole and did not repeat it.
+    /// Whether this synthesis reused an earlier result.
     #[serde(default)]
     pub kept: bool,
 }
@@ -92,48 +92,48 @@ pub struct StageTime {
 pub struct UnitReport {
     /// Module name as written in the source; parameterisations get a suffix `_2`, `_3`, ...
     pub unit: String,
-    /// Recipe: `small`, `quick`, `fast` or `fastest`.
+    /// ABC recipe: `small`, `quick`, `fast` or `fastest`.
     pub recipe: String,
-    /// ABC's longest path through its logic, in picoseconds, registers left out.
+    /// Longest path through its logic by ABC's estimate, in picoseconds, without registers.
     pub delay_ps: f64,
 }
 
-/// One netlist of a search for the best period.
+/// One netlist of a search for the shortest period.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TryReport {
     /// Period given to mapping and OpenSTA, in picoseconds.
     pub given_ps: f64,
     /// Whether the netlist meets it.
     pub met: bool,
-    /// Period that the netlist does meet, in picoseconds.
+    /// Shortest period that the netlist meets, in picoseconds.
     pub period_ps: f64,
     /// Cell area in um2.
     pub area_um2: f64,
-    /// How its units were mapped.
+    /// How its modules were mapped.
     pub units: Vec<UnitReport>,
     /// Its folder below the output folder.
     pub folder: String,
 }
 
-/// A tool that took part.
+/// A tool that was used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolVersion {
     /// Program name.
     pub name: String,
-    /// First line of what it says about itself.
+    /// First line that the tool prints about its version.
     pub version: String,
 }
 
-/// The cell library of a Liberty run.
+/// The cell library of a synthesis.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LibraryReport {
     /// Name in the library header.
     pub name: String,
-    /// The file that was given.
+    /// Path of the Liberty file, as given.
     pub path: String,
     /// SHA-256 of the uncompressed text (`zcat -f FILE | sha256sum`).
     pub sha256: String,
-    /// The library's own time unit in picoseconds; reports are normalised.
+    /// Time unit of the library, in picoseconds. Every time in reports is in picoseconds.
     pub time_unit_ps: f64,
     /// Operating conditions that were set in OpenSTA.
     pub operating_conditions: Option<String>,
@@ -143,7 +143,7 @@ pub struct LibraryReport {
     pub tie_low: Option<(String, String)>,
     /// Buffer that ABC assumes as driver of every input.
     pub buffer: Option<String>,
-    /// Cells withheld from mapping: `dont_use`, isolation, level shifters, always-on.
+    /// Cells that mapping may not use: `dont_use`, isolation, level shifters, always-on.
     pub excluded_cells: Vec<String>,
 }
 
@@ -158,16 +158,16 @@ pub struct ModuleReport {
     pub instances: u64,
     /// Leaf cells in one instance, without its submodules, by type.
     pub cells: BTreeMap<String, u64>,
-    /// Area in um2 of one instance without its submodules; none when the target defines no area.
+    /// Area of one instance without its submodules, in um2; none when the target defines no area.
     pub own_area_um2: Option<f64>,
-    /// Area in um2 of one instance with its submodules.
+    /// Area of one instance with its submodules, in um2.
     pub area_um2: Option<f64>,
 }
 
 /// Clock of the mapped netlist; see `crates/synth/scripts/README.md` for what it leaves out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TimingReport {
-    /// Period given to OpenSTA, in picoseconds; the nominal one when the caller set no target.
+    /// Period given to OpenSTA, in picoseconds.
     pub given_period_ps: f64,
     /// Shortest register-to-register period: given period minus worst slack, in picoseconds.
     pub period_ps: f64,
@@ -179,7 +179,7 @@ pub struct TimingReport {
     pub start: String,
     /// Register where the critical path ends.
     pub end: String,
-    /// Cells between the two registers, buffers included.
+    /// Number of cells between the two registers, buffers included.
     pub levels: usize,
     /// Largest delay of a single cell on that path, in picoseconds; a large share of the period
     /// means an unbuffered net with a high fan-out.
@@ -223,9 +223,12 @@ pub struct GateEstimate {
     pub nand2_equivalents: f64,
 }
 
-/// Everything a run measured.
+/// Everything that a synthesis measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SynthReport {
+    /// Schema version.
+    #[serde(default = "Schema::absent")]
+    pub schema: Schema,
     /// Top module.
     pub top: String,
     /// Target name: `generic`, `ice40`, `ecp5`, `xilinx` or `liberty`.
@@ -234,7 +237,7 @@ pub struct SynthReport {
     pub flatten: bool,
     /// Tools and their versions.
     pub tools: Vec<ToolVersion>,
-    /// Cell library of a Liberty run.
+    /// Cell library; none for other targets than `liberty`.
     pub library: Option<LibraryReport>,
     /// Leaf cells of the whole design by type.
     pub cells: BTreeMap<String, u64>,
@@ -248,41 +251,30 @@ pub struct SynthReport {
     pub combinational_area_um2: Option<f64>,
     /// Modules of the mapped hierarchy, top first; a single entry when flattened.
     pub modules: Vec<ModuleReport>,
-    /// Clock of a Liberty run.
+    /// Clock; none for other targets than `liberty`.
     pub timing: Option<TimingReport>,
-    /// How the modules of a Liberty run were mapped.
+    /// How the modules were mapped; empty for other targets than `liberty`.
     #[serde(default)]
     pub units: Vec<UnitReport>,
-    /// Tries of a search for the best period, in order; none without a search.
+    /// Tries of a search for the shortest period, in order; empty without a search.
     #[serde(default)]
     pub tries: Vec<TryReport>,
-    /// Resources of an FPGA run.
+    /// Resources of an FPGA target.
     pub fpga: Option<FpgaResources>,
-    /// Estimate of a generic run.
+    /// Size estimate of target `generic`.
     pub gates: Option<GateEstimate>,
-    /// Tool warnings worth reading, without repetition.
+    /// Warnings of the tools, each once; those that say nothing about the design are left out.
     pub warnings: Vec<String>,
-    /// Wall time by stage and part; the last stage ends before this report is written.
+    /// Wall time by stage and part. The last stage does not count the writing of this file.
     pub stages: Vec<StageTime>,
-    /// Scripts that were run, by name in the output folder.
+    /// Names of the scripts that were run, in the output folder.
     pub scripts: Vec<String>,
-    /// Logs, by name in the output folder.
+    /// Names of the logs, in the output folder.
     pub logs: Vec<String>,
-    /// Netlist, by name in the output folder.
+    /// Name of the netlist, in the output folder.
     pub netlist: String,
 }
 
-impl SynthReport {
-    /// Writes `report.json` into `dir`, whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Io`] when the file cannot be written or renamed.
-    pub(crate) fn write(&self, dir: &Path) -> Result<(), Error> {
-        let target = dir.join("report.json");
-        let mut text = serde_json::to_string_pretty(self)
-            .map_err(std::io::Error::other)
-            .map_err(io_error("serialise", &target))?;
-        text.push('\n');
-        atomic::write(&target, text).map_err(io_error("write", target))
-    }
+impl RecordFile for SynthReport {
+    const KIND: &'static str = "a synthesis report";
 }

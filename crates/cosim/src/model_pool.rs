@@ -1,18 +1,20 @@
-//! One product on several models: contiguous ranges of tiles, put together to what one model gives.
+//! Simulates one GEMM on several models of the same array in parallel. Each model runs a contiguous
+//! range of tiles; together they give what one model gives.
 //!
-//! Results and counters of a tile depend on nothing but the tile. Its cycles depend on the tile
-//! before as well, whose rows still drain while this one computes, and on nothing older. So every
-//! part but the first begins with a stand-in for the tile before it: a tile of zeros with as many
-//! live rows. It is then run once more, alone, and what the core counted for it is taken off:
+//! Results and counters of a tile depend on the tile alone. Its cycles also depend on the previous
+//! tile, whose rows still drain while this one computes, but on no earlier tile. Therefore every
+//! part except the first begins with a stand-in for the previous tile: a tile of zeros with as many
+//! live rows. The stand-in is also run alone, and its counts are subtracted:
 //!
-//! cycles of the product = cycles of the first part
-//!     + the others' sum of (cycles of stand-in and part - cycles of the stand-in alone)
+//! ```text
+//! cycles of the GEMM = cycles of the first part
+//!     + sum over the other parts of (cycles of stand-in and part - cycles of the stand-in alone)
+//! ```
 //!
-//! Both terms of a difference end with the latency that no schedule hides, so one of them is left
-//! in the sum, as on one model. All numbers in it are the RTL's own counters: the closed form of
-//! the cycle model is not used here, and a checked run compares the sum with it. The alternative,
-//! parts run by themselves and their seams calculated, would report calculated stalls as counted
-//! ones.
+//! Both terms of a difference end with the same latency, so the total contains this latency once,
+//! as on one model. All numbers are counters of the RTL. The cycle model is not used here; a
+//! checked run compares the total with it. The alternative, to run the parts without stand-ins and
+//! calculate the stalls between them, would report calculated stalls as counted ones.
 
 use flexmac_array::{Cycles, partition};
 use flexmac_fxp::Counters;
@@ -20,23 +22,23 @@ use rayon::prelude::*;
 
 use crate::driver::Driver;
 use crate::error::SimulationError;
-use crate::run::{PackedGemm, TileResults};
+use crate::simulate::{PackedGemm, TileResults};
 
-/// All tiles of a product, and what they took.
-pub(crate) struct Whole {
+/// The results, counters and cycles of all tiles of a GEMM.
+pub(crate) struct AllTiles {
     /// Tiles and results of each part, in the order of tiles.
     pub parts: Vec<(Vec<usize>, TileResults)>,
-    /// As one array counts them.
+    /// The counters of one array.
     pub counters: Counters,
-    /// As one array counts them; of several (group.rs), those of the slowest.
+    /// The cycles of one array, or those of the slowest of several (`sharding.rs`).
     pub cycles: Cycles,
 }
 
-/// Runs a whole product, on as many of the models as there are tiles for.
-pub(crate) fn whole(
+/// Simulates a whole GEMM, on all models or as many as there are tiles.
+pub(crate) fn simulate(
     packed: &PackedGemm<'_, '_>,
     drivers: &mut [Driver],
-) -> Result<Whole, SimulationError> {
+) -> Result<AllTiles, SimulationError> {
     let tiles: Vec<_> = (0..packed.lowered.schedule.tiles()).collect();
     let measured = on_each(drivers, &tiles, |driver, tiles| {
         let Some(before) = tiles[0].checked_sub(1) else {
@@ -47,14 +49,14 @@ pub(crate) fn whole(
         let alone = packed.simulate_after(driver, Some(before), &[])?;
         let results = packed.simulate_after(driver, Some(before), tiles)?;
         let counters = Counters {
-            // Zeros count as emitted and as nothing else.
+            // Results of the stand-in are zeros, which only count as emitted.
             emitted: results.counters.emitted.wrapping_sub(alone.counters.emitted),
             ..results.counters
         };
         let cycles = difference(&results.cycles, &alone.cycles);
         Ok((results, counters, cycles))
     })?;
-    let mut total = Whole {
+    let mut total = AllTiles {
         parts: Vec::with_capacity(measured.len()),
         counters: Counters::default(),
         cycles: Cycles::default(),
@@ -67,8 +69,8 @@ pub(crate) fn whole(
     Ok(total)
 }
 
-/// Calls `run` with each model and its part of `tiles`, at the same time; of several errors the one
-/// of the first part counts. Returns the parts in order.
+/// Calls `run` for each model with its part of `tiles`, in parallel. Returns the parts in order, or
+/// the error of the first part that failed.
 pub(crate) fn on_each<T: Send>(
     drivers: &mut [Driver],
     tiles: &[usize],
@@ -84,7 +86,8 @@ pub(crate) fn on_each<T: Send>(
     results.into_iter().collect()
 }
 
-/// A faulty core may count less for more work: such numbers wrap, and are seen to be wrong.
+/// The difference of cycle counts. It wraps if a faulty core counted less for more work; the
+/// comparison then finds the wrong number.
 fn difference(more: &Cycles, less: &Cycles) -> Cycles {
     Cycles {
         busy: more.busy.wrapping_sub(less.busy),

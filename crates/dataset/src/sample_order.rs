@@ -1,27 +1,35 @@
-//! The order images are trained in: one permutation per epoch, a function of seed and epoch only.
+//! The order in which training visits images: one permutation per epoch, which depends only on seed
+//! and epoch.
 //!
-//! Sample s of a run is image permutation[epoch][s mod images] of epoch s / images, and iteration i
-//! takes samples i * batch onwards. So a batch may span two epochs, every image is seen once per
-//! epoch whatever the batch, and where a run stands follows from its iteration alone.
+//! Sample s of a run is image `permutation[epoch][s mod images]` of epoch `s / images`. Iteration i
+//! takes the samples from `i * batch` on. So a batch may span two epochs, each epoch visits every
+//! image once for any batch size, and the iteration number is all the state there is.
 
 use flexmac_nn::{Purpose, SplitMix};
 
-/// Yields the images of any iteration.
+/// Computes which images an iteration uses.
+///
+/// ```
+/// let mut order = flexmac_dataset::SampleOrder::new(1, 10);
+/// let mut epoch: Vec<usize> = (0..2).flat_map(|iteration| order.batch(iteration, 5)).collect();
+/// epoch.sort_unstable();
+/// assert_eq!(epoch, (0..10).collect::<Vec<_>>());
+/// ```
 #[derive(Debug, Clone)]
-pub struct Order {
+pub struct SampleOrder {
     seed: u64,
     images: usize,
-    /// The permutation made last.
+    /// The permutation computed last, with its epoch.
     current: Option<(u64, Vec<u32>)>,
 }
 
-impl Order {
-    /// The order of `images` images (at least 1, fewer than 2^32) under a seed.
+impl SampleOrder {
+    /// The order of `images` images (at least 1, fewer than 2^32) for a seed.
     pub fn new(seed: u64, images: usize) -> Self {
         Self { seed, images, current: None }
     }
 
-    /// Image numbers of an iteration's batch.
+    /// Numbers of the `batch` images of an iteration.
     pub fn batch(&mut self, iteration: u64, batch: usize) -> Vec<usize> {
         let first = iteration * batch as u64;
         (first..first + batch as u64).map(|sample| self.image(sample)).collect()
@@ -37,7 +45,7 @@ impl Order {
     }
 }
 
-/// Fisher and Yates's shuffle.
+/// The Fisher-Yates shuffle.
 fn permutation(seed: u64, epoch: u64, images: usize) -> Vec<u32> {
     let mut random = SplitMix::new(seed, Purpose::Order, epoch);
     // Image counts are below 2^32.
@@ -54,7 +62,7 @@ mod tests {
 
     #[test]
     fn every_epoch_sees_every_image_once() {
-        let mut order = Order::new(1, 10);
+        let mut order = SampleOrder::new(1, 10);
         let samples: Vec<_> = (0..10).flat_map(|iteration| order.batch(iteration, 4)).collect();
         for epoch in samples.chunks(10) {
             let mut sorted = epoch.to_vec();
@@ -66,9 +74,9 @@ mod tests {
 
     #[test]
     fn an_iteration_does_not_depend_on_the_ones_before() {
-        let mut walked = Order::new(7, 50);
+        let mut walked = SampleOrder::new(7, 50);
         let all: Vec<_> = (0..20).map(|iteration| walked.batch(iteration, 16)).collect();
-        assert_eq!(Order::new(7, 50).batch(19, 16), all[19]);
-        assert_ne!(Order::new(8, 50).batch(19, 16), all[19]);
+        assert_eq!(SampleOrder::new(7, 50).batch(19, 16), all[19]);
+        assert_ne!(SampleOrder::new(8, 50).batch(19, 16), all[19]);
     }
 }

@@ -1,20 +1,20 @@
-//! Stochastic gradient descent with momentum and weight decay, as Caffe's solver does it.
+//! The constants of stochastic gradient descent, and the learning rate that follows from them.
 
-use flexmac_nn::UpdateStep;
 use serde::{Deserialize, Serialize};
 
-/// The solver's constants; defaults are Caffe's LeNet (`lenet_solver.prototxt`).
+/// Constants of stochastic gradient descent with momentum and weight decay, as Caffe's solver has them.
+/// The defaults are those of Caffe's LeNet (`lenet_solver.prototxt`).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Solver {
-    /// Learning rate at the start.
+    /// Learning rate of the first iteration.
     pub base_rate: f64,
-    /// Momentum.
+    /// Share of the last update that is added to the next.
     pub momentum: f64,
-    /// Weight decay, on weights and biases.
+    /// Weight decay, of weights and biases.
     pub decay: f64,
-    /// Of the `inv` rate schedule.
+    /// Constant of the learning rate, see [`Solver::rate`].
     pub gamma: f64,
-    /// Of the `inv` rate schedule.
+    /// Constant of the learning rate, see [`Solver::rate`].
     pub power: f64,
 }
 
@@ -25,19 +25,15 @@ impl Default for Solver {
 }
 
 impl Solver {
-    /// Learning rate at an iteration: base (1 + gamma it)^-power.
+    /// Learning rate of an iteration: `base_rate` (1 + `gamma` iteration)^-`power`, Caffe's policy `inv`.
     ///
     /// ```
-    /// let solver = flexmac_train::Solver::default();
+    /// let solver = flexmac_record::Solver::default();
     /// assert_eq!(solver.rate(0), 0.01);
     /// assert!((solver.rate(10_000) - 0.01 * 2_f64.powf(-0.75)).abs() < 1e-12);
     /// ```
     pub fn rate(&self, iteration: u64) -> f64 {
         // Iterations stay far below 2^53.
         self.base_rate * (1.0 + self.gamma * iteration as f64).powf(-self.power)
-    }
-
-    pub(crate) fn step(&self, iteration: u64) -> UpdateStep {
-        UpdateStep { rate: self.rate(iteration), momentum: self.momentum, decay: self.decay }
     }
 }

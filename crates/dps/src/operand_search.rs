@@ -1,88 +1,89 @@
-//! One operand's search for its range and width: what every use of a tensor shares under
-//! `planewise`.
+//! The search for the range and the width of one operand. `planewise` runs one for each use of each
+//! tensor.
 //!
-//! Range. An iteration that overflows more often than the limit moves the point up at once. Top
-//! bits that a whole window left unused move it down by all of them at once. The counters do not tell
-//! how many values a shorter range would cut off, so a shorter one is *tried* now and then, and
-//! taken back, with the wait before the next try doubled, when it overflows too often.
+//! Range: the integer length grows by a bit at once when an iteration overflows more often than the
+//! limit. It shrinks by all top bits that a whole window left unused. Counters do not say how many
+//! values a shorter range would cut off. So now and then a range shorter by one bit is *tried*. If
+//! it overflows too often, it is taken back, and the wait before the next trial doubles.
 //!
-//! Width. Values that spread over many last places lose 1/4 of one on average (1/3 under stochastic
-//! rounding); values far below one lose next to nothing of it, because they are nothing of it. So a
-//! mean rounding error that is *small* over a window says that a plane is missing. Its window runs
-//! apart from the range's, which restarts with every move: the range of a gradient in late training
-//! moves so often that few of its windows end. Planes are never given back.
+//! Width: values that spread over many LSBs have a mean rounding error of 1/4 LSB (1/3 with
+//! stochastic rounding). Values far below an LSB round to zero with an error as small as
+//! themselves. So a *small* mean rounding error over a window shows that most values are below the
+//! LSB, and a plane is added. This window is separate from the range's, which restarts whenever the
+//! range moves: late in training the range of a gradient moves so often that few of its windows
+//! end. Planes are never removed.
 
 use std::ops::RangeInclusive;
 
 use flexmac_fxp::{Counters, Format};
 use serde::{Deserialize, Serialize};
 
-/// Integer lengths the search stays within, so that a tensor of zeros does not run away.
+/// The integer lengths of the search. The limit stops the search of a tensor of zeros.
 const INTEGER_LENGTHS: RangeInclusive<i32> = crate::SHORTEST..=24;
 
-/// First wait between two tries, in windows; it doubles up to the longest.
+/// Initial wait between two trials, in windows. It doubles up to `LONGEST_WAIT`.
 const FIRST_WAIT: u32 = 1;
 const LONGEST_WAIT: u32 = 64;
 
-/// The width at which overflow limits are stated; see [`OperandRules::limit`].
+/// The width for which overflow limits are stated; see [`OperandRules::limit`].
 const LIMIT_BITS: i32 = 8;
 
-/// What does not change during a run.
+/// The constants of a search.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct OperandRules {
-    /// Bits of a plane; widths are multiples of it.
+    /// Width of a plane in bits; widths are multiples of it.
     pub chunk: u32,
-    /// Planes at the start.
+    /// Initial number of planes.
     pub planes: u32,
-    /// Most planes.
+    /// Largest number of planes.
     pub planes_max: u32,
-    /// Whether the range moves at all.
+    /// Whether the range can move.
     pub searches: bool,
-    /// Longest integer length, where values are bounded.
+    /// Longest integer length, for values with a known bound.
     pub bound: i32,
     /// Share of values that may overflow.
     pub overflow_limit: f64,
-    /// Whether the limit is that of 8 bits and doubles with each bit less: with coarser last places
-    /// the values in range lose more than the few beyond it.
+    /// Whether the limit is for 8 bits and doubles for every bit less: with a coarser LSB, rounding
+    /// the values in range costs more than cutting off a few.
     pub limit_by_width: bool,
-    /// Mean rounding error, in last places, below which a plane is missing.
+    /// Mean rounding error, in LSBs, below which a plane is added.
     pub resolution: f64,
     /// Iterations in a window.
     pub window: u32,
 }
 
-/// What the next decisions depend on.
+/// The state of a search: everything that later decisions depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperandState {
     /// Integer length, sign excluded.
     pub integer_length: i32,
     /// Planes in use.
     pub planes: u32,
-    /// Whether the range has met its limit once; before that it shrinks without waiting.
+    /// Whether the range has once been fully used. Before that, it shrinks after every iteration.
     pub settled: bool,
-    /// Whether the present range is a try.
+    /// Whether the present range is a trial.
     pub trying: bool,
-    /// Windows before the next try.
+    /// Windows before the next trial.
     pub wait: u32,
-    /// The wait after a try that fails.
+    /// The wait, in windows, if the next trial fails.
     pub next_wait: u32,
-    /// Iterations of the range's window.
+    /// Iterations so far in the window of the range.
     pub iterations: u32,
-    /// What they counted.
+    /// Counters of these iterations.
     pub seen: Counters,
-    /// Iterations of the width's window.
+    /// Iterations so far in the window of the width.
     pub width_iterations: u32,
-    /// What they counted.
+    /// Counters of these iterations.
     pub width_seen: Counters,
 }
 
 impl OperandRules {
-    /// Width of so many planes.
+    /// Width in bits of `planes` planes.
     fn bits(&self, planes: u32) -> u32 {
         (planes * self.chunk).clamp(flexmac_fxp::MIN_BITS, flexmac_fxp::MAX_BITS)
     }
 
-    /// Share of values that may overflow at a width.
+    /// Share of values that may overflow at a width of `bits`.
     fn limit(&self, bits: u32) -> f64 {
         if self.limit_by_width {
             // Widths are at most 32.
@@ -92,7 +93,7 @@ impl OperandRules {
         }
     }
 
-    /// The start of a search.
+    /// The initial state of a search.
     pub(crate) fn start(&self, integer_length: i32) -> OperandState {
         OperandState {
             integer_length: integer_length.min(self.bound),
@@ -114,19 +115,19 @@ impl OperandRules {
             .expect("widths are kept legal")
     }
 
-    /// Takes one iteration into a state.
+    /// Updates a state with the counters of one iteration.
     pub(crate) fn step(&self, state: &mut OperandState, counters: &Counters) {
         if counters.emitted == 0 {
             return;
         }
         if self.searches {
-            self.follow(state, counters);
+            self.search_range(state, counters);
         }
-        self.resolve(state, counters);
+        self.search_width(state, counters);
     }
 
-    /// Adds a plane at the end of a window whose values lay below the last place.
-    fn resolve(&self, state: &mut OperandState, counters: &Counters) {
+    /// Adds a plane at the end of a window whose values were mostly below the LSB.
+    fn search_width(&self, state: &mut OperandState, counters: &Counters) {
         state.width_seen.merge(counters);
         state.width_iterations += 1;
         if state.width_iterations < self.window {
@@ -134,24 +135,24 @@ impl OperandRules {
         }
         if state.width_seen.mean_error() < self.resolution && state.planes < self.planes_max {
             state.planes += 1;
-            // What the range has seen was in the narrower format.
+            // The range's counters refer to the narrower format.
             state.clear();
         }
         (state.width_iterations, state.width_seen) = (0, Counters::default());
     }
 
-    /// Gives all planes there may be.
+    /// Sets the largest number of planes.
     pub(crate) fn widen(&self, state: &mut OperandState) {
         if state.planes < self.planes_max {
             state.planes = self.planes_max;
-            // What was seen was in the narrower format.
+            // All counters refer to the narrower format.
             state.clear();
             (state.width_iterations, state.width_seen) = (0, Counters::default());
         }
     }
 
-    /// Moves the range where the counters force it, or tries a shorter one.
-    fn follow(&self, state: &mut OperandState, counters: &Counters) {
+    /// Moves the range if the counters require it, or tries a shorter one.
+    fn search_range(&self, state: &mut OperandState, counters: &Counters) {
         state.seen.merge(counters);
         state.iterations += 1;
         let due = state.iterations >= self.window;
@@ -180,7 +181,7 @@ impl OperandRules {
         state.clear();
     }
 
-    /// A window in which nothing was forced.
+    /// Ends a window in which the range did not have to move.
     fn end_window(&self, state: &mut OperandState) {
         state.clear();
         if state.trying {
@@ -220,7 +221,7 @@ mod tests {
         window: 5,
     };
 
-    /// 1,024 values with so many overflows, bits in use, and a mean error in 1/256 of a last place.
+    /// Counters of 1,024 values; `error` is the mean rounding error in 1/256 LSB.
     fn counters(overflows: u64, magnitude_bits: u32, error: u64) -> Counters {
         Counters {
             emitted: 1024,
@@ -257,14 +258,14 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_follows_the_width_where_told() {
+    fn the_limit_depends_on_the_width_if_the_rules_say_so() {
         let share = |rules: OperandRules| [4, 8, 16].map(|bits| 1024.0 * rules.limit(bits));
         assert_eq!(share(RULES), [16.0, 1.0, 1.0 / 256.0]);
         assert_eq!(share(OperandRules { limit_by_width: false, ..RULES }), [1.0; 3]);
     }
 
     #[test]
-    fn unused_bits_go_after_a_window() {
+    fn unused_bits_are_removed_after_a_window() {
         let mut state = RULES.start(3);
         RULES.step(&mut state, &counters(0, 7, 64));
         steps(&RULES, &mut state, 4, &counters(0, 5, 64));
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shorter_range_that_does_is_kept() {
+    fn a_shorter_range_that_suffices_is_kept() {
         let mut state = RULES.start(3);
         steps(&RULES, &mut state, 15, &counters(1, 7, 64));
         assert_eq!((state.integer_length, state.trying), (2, false));
@@ -302,7 +303,8 @@ mod tests {
     #[test]
     fn a_small_rounding_error_adds_a_plane_up_to_the_most() {
         let mut state = RULES.start(3);
-        // Range and width have windows of their own: a range that moves all the time hides nothing.
+        // Range and width have separate windows, so a range that moves often does not delay the
+        // width.
         steps(&RULES, &mut state, 5, &counters(2, 7, 3));
         assert_eq!(state.integer_length, 8);
         state.integer_length = 3;
@@ -315,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_hold_and_silence_changes_nothing() {
+    fn bounds_hold_and_empty_counters_change_nothing() {
         let rules = OperandRules { bound: -6, ..RULES };
         let mut state = rules.start(0);
         rules.step(&mut state, &counters(500, 7, 64));

@@ -1,14 +1,15 @@
-//! Files of a design put into a folder, whole or not at all, in place of those of an earlier design.
+//! Installs the files of a design in a folder, completely or not at all, replacing those of an
+//! earlier design.
 //!
-//! A folder that is there stays: it may be a link, a mount point or where somebody's shell is. Its
-//! entries are swapped one by one, config.json first out and last in, so that a folder in between is no
-//! design; whoever comes next puts the earlier one back before it looks further. Swapping the whole
-//! folder by renaming was turned down for what it does to links, mount points and shells.
+//! An existing folder is kept, because it may be a link, a mount point or the current folder of a
+//! shell; renaming the whole folder would break these. Instead, its entries are exchanged one by
+//! one. config.json is removed first and written last, so that a half-exchanged folder is not a
+//! design. After a crash, the next call restores the earlier design before it does anything else.
 //!
 //! ```text
-//! OUT/.flexmac-gen/new/    the new design, until its entries are in OUT; config.json leaves last
-//! OUT/.flexmac-gen/had     names of the earlier design's entries
-//! OUT/.flexmac-gen/old/    those of them that were moved aside
+//! OUT/.flexmac-gen/new/    the new design, until its entries are moved to OUT, config.json last
+//! OUT/.flexmac-gen/had     the names of the earlier design's entries
+//! OUT/.flexmac-gen/old/    those entries of the earlier design that have been moved aside
 //! ```
 
 use std::collections::BTreeSet;
@@ -19,90 +20,95 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use flexmac_fileio::{atomic, bounded};
+use flexmac_record::{DesignConfig, RecordFile};
 
 use crate::error::RtlgenError;
-use crate::folder::{CONFIG_FILE, ConfigFile, FILE_LIST, io, read_record};
+use crate::folder::{CONFIG_FILE, FILE_LIST, io};
 use crate::render::{SourceFile, package};
 
-/// What a design has at the top of its folder.
+/// The entries of a design's folder.
 const ENTRIES: [&str; 7] =
     [CONFIG_FILE, FILE_LIST, "Bender.yml", "flexmac.core", "rtl", "sim", "sw"];
 
-/// Where a swap takes place, in the folder, and what is there.
+/// The folder for an exchange, and its entries.
 const STAGING: &str = ".flexmac-gen";
 const NEW: &str = "new";
 const HAD: &str = "had";
 const OLD: &str = "old";
 
-/// How often, and how far apart, a folder that another process writes to is tried.
+/// Number of attempts to lock a folder that another process writes to, and the pause between them.
 const TRIES: (u32, Duration) = (50, Duration::from_millis(100));
 
-/// Whose files may lie among a design's own.
+/// What to do if the folders of the earlier design contain files that are not part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Guests {
-    /// The user's, which must not be lost.
-    Kept,
-    /// Nobody's: the folder is a copy that a run made for itself.
+pub(crate) enum ForeignFiles {
+    /// Refuse to install: they may be the user's files.
+    Refused,
+    /// Remove them: the folder is a run's own copy of a design.
     Removed,
 }
 
-/// Puts files into `out`.
+/// Installs `files` in the folder `out`.
 ///
 /// # Errors
 /// As for [`crate::write`].
-pub(crate) fn place(files: &[SourceFile], out: &Path, guests: Guests) -> Result<(), RtlgenError> {
+pub(crate) fn install(
+    files: &[SourceFile],
+    out: &Path,
+    foreign: ForeignFiles,
+) -> Result<(), RtlgenError> {
     match fs::metadata(out) {
-        Ok(found) if found.is_dir() => replace(files, out, guests),
+        Ok(found) if found.is_dir() => replace(files, out, foreign),
         Ok(_) => Err(io("write", out)(Error::other("expected a folder, found a file"))),
-        Err(error) if error.kind() == ErrorKind::NotFound => create(files, out, guests),
+        Err(error) if error.kind() == ErrorKind::NotFound => create(files, out, foreign),
         Err(error) => Err(io("write", out)(error)),
     }
 }
 
-/// Writes a folder that is not there yet: staged beside it, then renamed.
-fn create(files: &[SourceFile], out: &Path, guests: Guests) -> Result<(), RtlgenError> {
+/// Creates the folder: writes the files to a staging folder beside it, which is then renamed.
+fn create(files: &[SourceFile], out: &Path, foreign: ForeignFiles) -> Result<(), RtlgenError> {
     let Some(name) = out.file_name() else {
         return Err(io("write", out)(Error::other("expected a folder with a name")));
     };
-    // So that the rename stays on one file system.
+    // Beside `out`, so that the rename stays on one file system.
     let name = format!(".{}.staging-{}", name.to_string_lossy(), std::process::id());
     let staging = out.with_file_name(name);
     remove(&staging)?;
     let written = stage(&staging, files).and_then(|()| match fs::rename(&staging, out) {
-        // Another process was first.
-        Err(_) if out.is_dir() => replace(files, out, guests),
+        // Another process has created the folder in the meantime.
+        Err(_) if out.is_dir() => replace(files, out, foreign),
         renamed => renamed.map_err(io("write", out)),
     });
-    // Best effort: nothing is left of it after a success, else another error matters.
+    // Best effort: after a success it no longer exists; otherwise another error is reported.
     let _ = fs::remove_dir_all(&staging);
     written
 }
 
-/// Replaces what a folder holds.
-fn replace(files: &[SourceFile], given: &Path, guests: Guests) -> Result<(), RtlgenError> {
-    // A path such as rtl/.. would lead nowhere once rtl is moved.
+/// Replaces the design in an existing folder.
+fn replace(files: &[SourceFile], given: &Path, foreign: ForeignFiles) -> Result<(), RtlgenError> {
+    // A path such as rtl/.. becomes invalid when rtl is moved.
     let out = &fs::canonicalize(given).map_err(io("resolve", given))?;
     let _lock = lock(out, given)?;
     let staging = out.join(STAGING);
     recover(&staging, out)?;
-    refuse_foreign(out, given, guests)?;
+    refuse_foreign(out, given, foreign)?;
     stage(&staging.join(NEW), files)
         .and_then(|()| swap(&staging, out))
-        // What cannot be put back now is by whoever comes next.
+        // If this fails too, the next call restores the earlier design.
         .inspect_err(|_| recover(&staging, out).unwrap_or_default())?;
-    // Best effort: the design is in place.
+    // Best effort: the design is installed.
     let _ = fs::remove_dir_all(&staging);
     Ok(())
 }
 
-/// Waits its turn for a folder, and holds it until the file is dropped.
+/// Locks a folder, waiting for other processes. The lock is released when the file is dropped.
 fn lock(out: &Path, given: &Path) -> Result<File, RtlgenError> {
     let lock = File::open(out).map_err(io("read", given))?;
     let (tries, pause) = TRIES;
     for _ in 0..tries {
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => sleep(pause),
-            // Some network file systems do not lock folders; that only loses this protection.
+            // Some network file systems cannot lock folders; then there is no lock.
             _ => return Ok(lock),
         }
     }
@@ -110,16 +116,16 @@ fn lock(out: &Path, given: &Path) -> Result<File, RtlgenError> {
     Err(io("write", given)(busy))
 }
 
-/// Ends what a process that was killed, or could not go on, had begun: with the new design if all of it
-/// is in place, else with what was there before.
+/// Completes an exchange that was interrupted: keeps the new design if all of it is installed, else
+/// restores the earlier one.
 fn recover(staging: &Path, out: &Path) -> Result<(), RtlgenError> {
     let had = bounded::text(&staging.join(HAD), bounded::TEXT).ok();
-    if let Some(had) = had.filter(|_| is_there(&staging.join(NEW).join(CONFIG_FILE))) {
+    if let Some(had) = had.filter(|_| exists(&staging.join(NEW).join(CONFIG_FILE))) {
         let had: Vec<_> = had.lines().collect();
-        // The reverse of the way out, so that config.json comes last.
+        // In reverse order, so that config.json comes last.
         for name in ENTRIES.iter().rev() {
             let (old, here) = (staging.join(OLD).join(name), out.join(name));
-            if is_there(&old) {
+            if exists(&old) {
                 remove(&here)?;
                 fs::rename(&old, &here).map_err(io("put back", &here))?;
             } else if !had.contains(name) {
@@ -130,26 +136,27 @@ fn recover(staging: &Path, out: &Path) -> Result<(), RtlgenError> {
     remove(staging)
 }
 
-/// Moves the earlier design aside and the staged one in.
+/// Moves the earlier design aside and the new one into the folder.
 fn swap(staging: &Path, out: &Path) -> Result<(), RtlgenError> {
     let (new, old, list) = (staging.join(NEW), staging.join(OLD), staging.join(HAD));
     fs::create_dir(&old).map_err(io("create", &old))?;
-    let had: Vec<_> = ENTRIES.into_iter().filter(|name| is_there(&out.join(name))).collect();
+    let had: Vec<_> = ENTRIES.into_iter().filter(|name| exists(&out.join(name))).collect();
     atomic::write(&list, had.join("\n")).map_err(io("write", &list))?;
-    // config.json, the first of the entries, is the first to go and the last to come.
+    // config.json is the first of the entries, so it is the first to go and the last to come.
     let aside = had.iter().map(|name| (out.join(name), old.join(name)));
     let into = ENTRIES.iter().rev().map(|name| (new.join(name), out.join(name)));
     aside
         .chain(into)
-        .filter(|(from, _)| is_there(from))
+        .filter(|(from, _)| exists(from))
         .try_for_each(|(from, to)| fs::rename(&from, &to).map_err(io("write", &to)))
 }
 
-/// Refuses a folder that holds anything but an earlier design: what would be lost is not ours.
-fn refuse_foreign(out: &Path, given: &Path, guests: Guests) -> Result<(), RtlgenError> {
-    let record = read_record(&out.join(CONFIG_FILE)).ok();
+/// Returns an error if the folder contains anything but an earlier design, so that no file of the
+/// user is lost.
+fn refuse_foreign(out: &Path, given: &Path, foreign: ForeignFiles) -> Result<(), RtlgenError> {
+    let record = DesignConfig::read(&out.join(CONFIG_FILE)).ok();
     let generated = record.as_ref().map(generated).unwrap_or_default();
-    // What an earlier version wrote stands in the list.
+    // The file list names the files that an earlier version of this program wrote.
     let listed = bounded::text(&out.join(FILE_LIST), bounded::TEXT).unwrap_or_default();
     let listed: BTreeSet<_> =
         listed.lines().map(|line| line.trim().trim_start_matches("./")).collect();
@@ -160,15 +167,15 @@ fn refuse_foreign(out: &Path, given: &Path, guests: Guests) -> Result<(), Rtlgen
     };
     for entry in list(out)? {
         let name = name(&entry);
-        let foreign = match () {
+        let found = match () {
             () if record.is_none() || !ENTRIES.contains(&name) => Some(entry),
-            () if guests == Guests::Kept && is_folder(&entry) => {
+            () if foreign == ForeignFiles::Refused && is_folder(&entry) => {
                 list(&entry)?.into_iter().find(|file| !is_ours(file))
             }
             () => None,
         };
-        if let Some(entry) = foreign {
-            // As the folder was named.
+        if let Some(entry) = found {
+            // Report the path as the caller named the folder.
             let entry = entry.strip_prefix(out).map_or(entry.clone(), |entry| given.join(entry));
             return Err(RtlgenError::ForeignFolder { path: given.to_owned(), entry });
         }
@@ -176,8 +183,8 @@ fn refuse_foreign(out: &Path, given: &Path, guests: Guests) -> Result<(), Rtlgen
     Ok(())
 }
 
-/// Names of the files of a design as this version writes it; none if its configuration is none.
-fn generated(record: &ConfigFile) -> BTreeSet<String> {
+/// The names of the files that this version writes for a configuration; empty if it is not valid.
+fn generated(record: &DesignConfig) -> BTreeSet<String> {
     let config = record.parameters.clone().check().ok();
     let files = config.and_then(|config| package(&config).ok()).unwrap_or_default();
     files.into_iter().map(|file| file.path).collect()
@@ -193,7 +200,7 @@ fn stage(staging: &Path, files: &[SourceFile]) -> Result<(), RtlgenError> {
     Ok(())
 }
 
-/// What a folder holds, by name.
+/// The entries of a folder, sorted by name.
 fn list(folder: &Path) -> Result<Vec<PathBuf>, RtlgenError> {
     let entries = fs::read_dir(folder).map_err(io("read", folder))?;
     let entries: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
@@ -202,7 +209,7 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, RtlgenError> {
     Ok(entries)
 }
 
-/// Removes a file, a link or a folder with what it holds, or nothing.
+/// Removes a file, a link, or a folder with its contents, if it exists.
 fn remove(path: &Path) -> Result<(), RtlgenError> {
     let removed = if is_folder(path) { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match removed {
@@ -211,17 +218,17 @@ fn remove(path: &Path) -> Result<(), RtlgenError> {
     }
 }
 
-/// Whether there is anything, a link to nothing included.
-fn is_there(path: &Path) -> bool {
+/// Whether a path exists. A broken link exists too.
+fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// Whether it is a folder itself, and not a link to one.
+/// Whether a path is a folder, and not a link to one.
 fn is_folder(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|found| found.is_dir())
 }
 
-/// Last part of a path; empty if it is no text.
+/// The last component of a path; empty if it is not valid UTF-8.
 fn name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }

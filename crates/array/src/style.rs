@@ -1,0 +1,89 @@
+//! The styles of processing element.
+
+use std::fmt;
+use std::str::FromStr;
+
+use flexmac_fxp::{Rounding, RoundingSet};
+use serde::{Deserialize, Serialize};
+
+use crate::parameters::ArraySpec;
+use crate::{fp32, integer};
+
+/// Which processing element fills the array. The discriminants are what `param_style` reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Style {
+    /// The flexible PE: plane-major passes, digit retirement.
+    Flex = 0,
+    /// One-pass integer PE of `max_bits` (baseline).
+    Fixed = 1,
+    /// IEEE binary32 multiply-add (baseline).
+    Fp32 = 2,
+}
+
+impl Style {
+    /// Every style.
+    pub const ALL: [Self; 3] = [Self::Flex, Self::Fixed, Self::Fp32];
+
+    /// The style's name, as flags and config.json write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flex => "flex",
+            Self::Fixed => "fixed",
+            Self::Fp32 => "fp32",
+        }
+    }
+
+    /// The style's number in the register `param_style`.
+    pub fn encoding(self) -> u8 {
+        self as u8
+    }
+
+    /// The multiplier width that goes with the style where none is asked for: the baselines
+    /// multiply whole operands.
+    pub fn default_chunk(self, max_bits: u32) -> u32 {
+        match self {
+            Self::Flex => ArraySpec::default().chunk,
+            Self::Fixed | Self::Fp32 => max_bits,
+        }
+    }
+
+    /// The rounding modes that go with the style where none are asked for: binary32 knows one here.
+    pub fn default_rounding(self) -> RoundingSet {
+        match self {
+            Self::Flex | Self::Fixed => RoundingSet::all(),
+            Self::Fp32 => nearest_only(),
+        }
+    }
+
+    /// Most pipeline registers on the way through a PE.
+    pub(crate) fn max_stages(self) -> u32 {
+        match self {
+            Self::Flex => 4,
+            Self::Fixed => integer::MAX_STAGES,
+            Self::Fp32 => fp32::MAX_STAGES,
+        }
+    }
+}
+
+pub(crate) fn nearest_only() -> RoundingSet {
+    RoundingSet::new([Rounding::Nearest]).expect("one mode is a set")
+}
+
+impl fmt::Display for Style {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Style {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|style| style.name() == name)
+            .ok_or_else(|| format!("expected flex, fixed or fp32, found {name:?}"))
+    }
+}
