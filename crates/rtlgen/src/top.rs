@@ -4,7 +4,7 @@ use flexmac_array::{ArrayConfig, ceil_log2};
 use flexmac_fxp::Rounding;
 
 use crate::design::{Values, values, with_values};
-use crate::registers::{Access, parameter_value, register_map};
+use crate::registers::{parameter_value, register_map};
 
 /// Widest k + lanes - 1 that the word count must be exact for: 2^18 + 15.
 const DIVIDEND_BITS: u32 = 19;
@@ -96,6 +96,7 @@ fn reciprocal(lanes: u32) -> (u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registers::Access;
     use flexmac_array::ArraySpec;
 
     #[test]
