@@ -4,7 +4,7 @@
 Without options: every proof that is not long, the bound of the accumulator, the period of the
 random stream, operands that reach the accumulator's last bit, and the parameter checks. --long adds
 the long proofs. --mutate seeds every fault that tests/faults has for the proofs and requires something to catch it.
---design DIR proves what holds of one design of `flexmac gen`, from the files in its folder
+--config DIR proves what holds of one design of `flexmac gen`, from the files in its folder
 (design.py). --table FILE writes what was done as Markdown. Exit 0 all holds, 1 something does not, 2 a tool is
 missing or failed.
 """
@@ -99,7 +99,7 @@ def run_proofs(arguments, chosen, work, designs, broken=None):
 
 def prove_design(arguments, work):
     """As prove_all, of one design's folder."""
-    folder = arguments.design.resolve()
+    folder = arguments.config.resolve()
     chosen = [p for p in design.proofs(folder, arguments.long) if arguments.only in p.name]
     rows = run_proofs(arguments, chosen, work, None, folder / "rtl")
     if not arguments.only:
@@ -118,7 +118,8 @@ def show(row):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--flexmac", type=Path, default=ROOT / "target" / "release" / "flexmac")
-    parser.add_argument("--design", type=Path, help="prove what is of this design alone")
+    parser.add_argument("--config", type=Path, metavar="DIR", help="only what holds of this generated design")
+    parser.add_argument("--design", type=Path, help=argparse.SUPPRESS)  # the name in 0.1.0
     parser.add_argument("--long", action="store_true", help="also the proofs that take minutes")
     parser.add_argument("--mutate", action="store_true", help="seed every fault instead of proving")
     parser.add_argument("--sample", type=int, default=0, help="seed only every n-th fault")
@@ -128,13 +129,17 @@ def main():
     parser.add_argument("--table", type=Path, help="write the results as Markdown")
     parser.add_argument("--keep", type=Path, help="work here and leave it")
     arguments = parser.parse_args()
+    if arguments.design:
+        print("note: --design is now --config; the former name will be refused in the next release",
+              file=sys.stderr)  # fmt: skip
+        arguments.config = arguments.config or arguments.design
     with tempfile.TemporaryDirectory(prefix="flexmac-proofs-") as scratch:
         work = (arguments.keep or Path(scratch)).resolve()
         work.mkdir(parents=True, exist_ok=True)
         designs = Designs(arguments.flexmac, work)
         if arguments.mutate:
             return faults.run(arguments, work, designs, run_proof)
-        rows = (prove_design(arguments, work) if arguments.design
+        rows = (prove_design(arguments, work) if arguments.config
                 else prove_all(arguments, work, designs))  # fmt: skip
     if arguments.table:
         report.write_proofs(arguments.table, rows)

@@ -12,6 +12,9 @@
 
 import json
 
+QUEUE_WORDS = 16  # commands that wait before the banks
+STYLES = ["flex", "fixed", "fp32"]
+
 PORTS = [("clk_i", 1), ("rst_ni", 1), ("clear_i", 1), ("write_i", 1), ("write_addr_i", 12),
          ("write_data_i", 32), ("write_mask_i", 32), ("read_i", 1), ("read_addr_i", 12)]  # fmt: skip
 ANSWERS = [("write_error_o", 1), ("read_data_o", 32), ("read_error_o", 1)]
@@ -28,6 +31,24 @@ def registers(rtl):
             yield register
 
 
+def constants(rtl):
+    """What fields read that the parameters or the generator fix, by port, from config.json."""
+    config = json.loads((rtl.parent / "config.json").read_text())
+    version = config["generator"].split()[-1].split(".")
+    sums = config["derived"]["sum_bits"]
+    known = {"id": int.from_bytes(b"FMAC", "big"), "param_sum_bits": sums,
+             "param_preload_bits": (sums + 31) // 32 * 32, "param_queue": QUEUE_WORDS}  # fmt: skip
+    for part, number in zip(("major", "minor", "patch"), version):
+        known[f"version_{part}"] = int(number)
+    for name, value in config["parameters"].items():
+        if name == "rounding":
+            modes = ("nearest", "truncate", "stochastic")
+            known.update({f"param_rounding_{mode}": int(mode in value) for mode in modes})
+        else:
+            known[f"param_{name}"] = STYLES.index(value) if name == "style" else value
+    return known
+
+
 def word(fields, suffix):
     """The fields side by side in 64 bits."""
     return " | ".join(f"({{64'd0, {f['port']}{suffix}}} << {f['lsb']})" for f in fields) or "64'd0"
@@ -37,13 +58,16 @@ def rules(rtl):
     """The module `regs`, around a flexmac_regs whose inputs may be anything."""
     inputs, outputs = list(PORTS), list(ANSWERS)
     state, checks, reads, writable, low = [], [], [], [], []
+    known = constants(rtl)
     for register in registers(rtl):
         name, fields, access = register["name"], register["fields"], register["access"]
         at = f"10'd{register['offset'] // 4}"
         mask = sum(((1 << f["bits"]) - 1) << f["lsb"] for f in fields)
         hit = f"(write_i && write_addr_i[11:2] == {at})"
         shown = f"m_{name}"
-        if access == "read-only":
+        if access == "read-only" and all(f["port"] in known for f in fields):
+            shown = f"64'd{sum(known[f['port']] << f['lsb'] for f in fields)}"
+        elif access == "read-only":
             inputs += [(f["port"] + "_i", f["bits"]) for f in fields]
             shown = f"({word(fields, '_i')})"
         else:

@@ -24,7 +24,6 @@
 //   MAX_K              longest dot product of one command
 //   ROUNDING           rounding modes built: bit 0 nearest, 1 truncate, 2 stochastic
 //   RECIPROCAL, RECIPROCAL_SHIFT  2^RECIPROCAL_SHIFT / LANES rounded up (flexmac_check)
-//   VERSION_*          what the version register reads
 //
 // No combinational path leads from an input to an output. Latency and throughput: docs/top.md.
 // Not handled: the baseline arrays; FIXED_PE and binary32 have no register map.
@@ -46,9 +45,6 @@ module flexmac_top #(
     parameter [3:0]  ROUNDING         = 4'b0111,
     parameter        RECIPROCAL       = 524288,
     parameter        RECIPROCAL_SHIFT = 19,
-    parameter [15:0] VERSION_MAJOR    = 0,
-    parameter [7:0]  VERSION_MINOR    = 0,
-    parameter [7:0]  VERSION_PATCH    = 0,
     // derived from those above: leave them as they are
     parameter        STREAM_A_WIDTH   = (ROWS * LANES * CHUNK + 7) / 8 * 8,
     parameter        STREAM_B_WIDTH   = (COLS * LANES * CHUNK + 7) / 8 * 8,
@@ -113,7 +109,6 @@ module flexmac_top #(
   localparam COLS_WIDTH = $clog2(COLS + 1);  // count of columns
   localparam COUNTER_WIDTH = 48;
   localparam QUEUE_ADDR_WIDTH = 4;  // address in the command queue
-  localparam [31:0] QUEUE_WORDS = 1 << QUEUE_ADDR_WIDTH;
   localparam MODE_WIDTH = 16;  // shift, result width, rounding mode
   localparam NUMBER_WIDTH = 16;  // number of a command
   // a command on its way to the core
@@ -121,9 +116,6 @@ module flexmac_top #(
       + 2 * PLANES_WIDTH;
   localparam [1:0] BASE_PRELOAD = 2'd1;
   localparam [7:0] QUEUE_FULL = 8'd1;
-  localparam [31:0] ID = 32'h464d4143;  // "FMAC"
-  localparam [31:0] STYLE_FLEX = 32'd0;
-  localparam [31:0] PRELOAD_BITS = PRELOAD_SLOT;  // as the register reads
 
   // registers, behind AXI4-Lite
   wire bus_write;
@@ -244,26 +236,6 @@ module flexmac_top #(
       .read_addr_i                (bus_read_addr),
       .read_data_o                (bus_read_data),
       .read_error_o               (bus_read_error),
-      .id_i                       (ID),
-      .version_patch_i            (VERSION_PATCH),
-      .version_minor_i            (VERSION_MINOR),
-      .version_major_i            (VERSION_MAJOR),
-      .param_rows_i               (ROWS),
-      .param_cols_i               (COLS),
-      .param_chunk_i              (CHUNK),
-      .param_lanes_i              (LANES),
-      .param_max_bits_i           (MAX_BITS),
-      .param_max_k_i              (MAX_K),
-      .param_stages_i             (STAGES),
-      .param_fanout_i             (FANOUT),
-      .param_depth_i              (DEPTH),
-      .param_rounding_nearest_i   (ROUNDING[0]),
-      .param_rounding_truncate_i  (ROUNDING[1]),
-      .param_rounding_stochastic_i(ROUNDING[2]),
-      .param_style_i              (STYLE_FLEX),
-      .param_sum_bits_i           (SUM_WIDTH),
-      .param_preload_bits_i       (PRELOAD_BITS),
-      .param_queue_i              (QUEUE_WORDS),
       .scratch_o                  (unused_scratch),
       .control_write_o            (control_write),
       .control_reset_o            (control_reset),

@@ -1,7 +1,7 @@
 //! The cost model against runs: the products it lists are the ones that training runs.
 
 use flexmac_array::{ArrayConfig, ArraySpec, Layout};
-use flexmac_cost::{Mix, group, work};
+use flexmac_cost::{PrecisionProfile, sharded, workloads};
 use flexmac_dataset::{DataSource, Dataset, InputSpec, ListOptions, Split};
 use flexmac_dps::{Static, StaticConfig};
 use flexmac_engine::ReferenceEngine;
@@ -29,25 +29,26 @@ fn model_equals_run(net: &NetSpec, batch: usize, config: &ArrayConfig) {
     let mut run = RunFolder::create(&folder.path().join("run"), false).expect("a run folder");
     run.append(&record, 0.0).expect("written");
     run.write_json("config.json", &settings_of(net, batch, &data)).expect("written");
-    let mix = Mix::read(&folder.path().join("run")).expect("a mix");
-    assert_eq!((mix.iterations, mix.policy.as_str()), (1, "static"));
+    let profile = PrecisionProfile::read(&folder.path().join("run")).expect("a profile");
+    assert_eq!((profile.iterations, profile.policy.as_str()), (1, "static"));
 
-    let works = work(&mix, config, Layout::Fastest).expect("fits");
-    for work in &works {
-        let runs = record.gemms.iter().filter(|g| g.layer == work.layer && g.role == work.role);
+    let all = workloads(&profile, config, Layout::Fastest).expect("fits");
+    for workload in &all {
+        let runs =
+            record.gemms.iter().filter(|g| g.layer == workload.layer && g.role == workload.role);
         let (mut macs, mut mac_passes, mut cycles) = (0, 0, flexmac_array::Cycles::default());
         for gemm in runs {
             macs += gemm.stats.macs;
             mac_passes += gemm.stats.mac_passes;
             cycles.add(&gemm.stats.cycles);
         }
-        let name = format!("{} {}", work.layer, work.role.name());
-        assert_eq!((work.macs, work.mac_passes), (macs, mac_passes), "{name}");
-        assert_eq!(work.cycles, cycles, "{name}");
+        let name = format!("{} {}", workload.layer, workload.role.name());
+        assert_eq!((workload.macs, workload.mac_passes), (macs, mac_passes), "{name}");
+        assert_eq!(workload.cycles, cycles, "{name}");
     }
-    let total: u64 = works.iter().map(|work| work.macs).sum();
+    let total: u64 = all.iter().map(|workload| workload.macs).sum();
     assert_eq!(total, record.total.macs);
-    assert_eq!(mix.macs(), total);
+    assert_eq!(profile.macs(), total);
 
     // What is costed for several arrays is what training on several arrays counts.
     for arrays in [1, 2, 5] {
@@ -56,7 +57,7 @@ fn model_equals_run(net: &NetSpec, batch: usize, config: &ArrayConfig) {
             .with_layout(Layout::Fastest)
             .with_arrays(arrays.try_into().unwrap());
         let shared = trainer.step(&mut engine, &data).expect("a step");
-        let costed = group(&mix, config, arrays).expect("fits");
+        let costed = sharded(&profile, config, arrays).expect("fits");
         assert_eq!(costed.cycles, shared.total.cycles.busy, "{arrays} arrays");
         assert_eq!(shared.tensors, record.tensors, "{arrays} arrays");
         if arrays == 1 {
@@ -132,9 +133,9 @@ layers = [
 #[test]
 fn a_run_that_is_not_whole_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
-    let error = Mix::read(folder.path()).expect_err("no run").to_string();
+    let error = PrecisionProfile::read(folder.path()).expect_err("no run").to_string();
     assert!(error.contains("config.json"), "{error}");
     std::fs::write(folder.path().join("config.json"), "{}").expect("written");
-    let error = Mix::read(folder.path()).expect_err("no settings").to_string();
+    let error = PrecisionProfile::read(folder.path()).expect_err("no settings").to_string();
     assert!(error.contains("expected the settings of a run"), "{error}");
 }

@@ -8,6 +8,7 @@ usage: tests/docs/extend.py --target DIR     third-party builds are taken over f
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DIFFS = ROOT / "docs/tutorials/extend"
-NAMES = ["policy", "layer", "library", "rounding"]
+NAMES = ["policy", "layer", "library", "rounding", "parameter"]
 
 NET = """name = "leaky"
 input = { height = 28, width = 28, channels = 1 }
@@ -103,6 +104,8 @@ def check(flexmac, library, folder):
         f"synth --config array --top flexmac_pe --liberty {library} --out gates --json"))
     assert report["library"]["name"] == "minimal" and report["area_um2"] > 0, report
 
+    check_parameter(flexmac, call, folder)
+
     a, b = list(range(-15, 15)), list(range(-9, 12))
     operand(folder / "a.npy", 10, 3, a)
     operand(folder / "b.npy", 3, 7, b)
@@ -111,6 +114,44 @@ def check(flexmac, library, folder):
     sums = [sum(a[3 * m + k] * b[7 * k + n] for k in range(3)) for m in range(10) for n in range(7)]
     assert read(folder / "c.npy") == [-(-value // 32) for value in sums]
     assert any(value % 32 for value in sums)
+
+
+def check_parameter(flexmac, call, folder):
+    """The one entry of parameter.diff is known wherever parameters are: the array made before it has its
+    default."""
+    [described] = [p for p in json.loads(call("describe --json")) if p["name"] == "spare_rows"]
+    assert (described["range"], described["default"]) == ("0..=4", "0"), described
+    assert "spare_rows  (integer; 0..=4; default 0)" in call("describe")
+    assert "| `spare_rows` | integer | 0..=4 | 0 | rows beside the array" in call("describe --markdown")
+    assert "--spare-rows <N>" in call("gen --help")
+
+    call("gen --rows 2 --cols 2 --lanes 1 --max-k 16 --depth 16 --spare-rows 3 --out spare")
+    config = folder / "spare/config.json"
+    parameters = json.loads(config.read_text())["parameters"]
+    assert parameters["spare_rows"] == 3 and list(parameters)[-1] == "spare_rows", parameters
+    assert ".param_spare_rows_i" in (folder / "spare/rtl/flexmac_top.v").read_text()
+    assert "32'd3" in re.search(r"\.param_spare_rows_i.*", (folder / "spare/rtl/flexmac_top.v").read_text())[0]
+    registers = (folder / "spare/sw/registers.md").read_text()
+    assert "| 0x048 | param_spare_rows | RO | Rows beside the array" in registers, registers
+    # No register of another parameter has moved.
+    assert "| 0x044 | param_queue |" in registers
+
+    words = "gen --spare-rows 5 --rows 0 --out refused".split()
+    refused = subprocess.run([flexmac, *words], cwd=folder, capture_output=True, text=True)
+    assert refused.returncode == 2 and not (folder / "refused").exists(), refused
+    assert refused.stderr == (
+        "error: gen: 2 illegal parameters:\n  rows: expected 1..=128, found 0\n"
+        "  spare_rows: expected 0..=4, found 5\n"
+    ), refused.stderr
+
+    # A design from before the parameter is read with its default.
+    text = config.read_text()
+    config.write_text(re.sub(r',\s*"spare_rows": 3', "", text))
+    assert config.read_text() != text
+    operand(folder / "one.npy", 1, 1, [1])
+    record = json.loads(call("gemm --config spare --engine reference --a one.npy --b one.npy --bits-a 8 "
+                             "--bits-b 8 --out c.npy --json"))
+    assert record["config"]["spare_rows"] == 0, record
 
 
 def main():
@@ -123,7 +164,7 @@ def main():
             check(flexmac, library, Path(folder))
         except subprocess.CalledProcessError as error:
             sys.exit(f"{error}\n{error.stdout}\n{error.stderr}")
-    print("4 extensions applied, built and run; the binary needed nothing of its tree")
+    print(f"{len(NAMES)} extensions applied, built and run; the binary needed nothing of its tree")
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ fn training_ends_in_the_same_bytes() {
 
 /// The smallest array that multiplies.
 const ONE: &str = "--rows 1 --cols 1 --chunk 4 --lanes 1 --max-bits 4 --max-k 4 --depth 4 --stages 1 \
-                   --rounding-modes truncate";
+                   --rounding truncate";
 
 fn report(bench: &Bench, out: &str) -> serde_json::Value {
     let text = fs::read_to_string(bench.path(out).join("report.json")).unwrap();

@@ -109,7 +109,7 @@ fn named_values_are_the_ones_that_gen_takes() {
     let bench = Bench::new();
     for parameter in parameters(&bench) {
         let flag = match field(&parameter, "name") {
-            "rounding" => "--rounding-modes",
+            "rounding" => "--rounding",
             "style" => "--style",
             _ => continue,
         };

@@ -24,7 +24,7 @@ const ONE: [&str; 18] = [
     "1",
     "--depth",
     "128",
-    "--rounding-modes",
+    "--rounding",
     "nearest",
 ];
 

@@ -58,7 +58,7 @@ fn fixtures() -> Bench {
     fs::remove_file(bench.path("no-list/flexmac.f")).unwrap();
     edited(&bench, "no-module", |text| text.to_owned());
     fs::remove_file(bench.path("no-module/rtl/flexmac_pe.v")).unwrap();
-    bench.run(&["gen", "--rounding-modes", "truncate,stochastic", "--out", "no-nearest"]);
+    bench.run(&["gen", "--rounding", "truncate,stochastic", "--out", "no-nearest"]);
 
     fs::create_dir(bench.path("foreign")).unwrap();
     file("foreign/notes.txt", b"mine".to_vec());

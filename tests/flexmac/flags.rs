@@ -13,17 +13,8 @@ const COMMANDS: [(&str, &[&str]); 10] = [
     (
         "gen --out new",
         &[
-            "rows",
-            "cols",
-            "chunk",
-            "lanes",
-            "max-bits",
-            "max-k",
-            "stages",
-            "fanout",
-            "depth",
-            "rounding-modes",
-            "style",
+            "rows", "cols", "chunk", "lanes", "max-bits", "max-k", "stages", "fanout", "depth",
+            "rounding", "style",
         ],
     ),
     (
@@ -52,8 +43,8 @@ const COMMANDS: [(&str, &[&str]); 10] = [
             "momentum",
             "weight-decay",
             "seed",
-            "rounding",
-            "forward-rounding",
+            "round",
+            "forward-round",
             "policy",
             "bits",
             "checkpoint-every",
@@ -126,7 +117,7 @@ const COMMANDS: [(&str, &[&str]); 10] = [
         // Not per-style, which may ask for two million pictures.
         &["size", "test-share", "seed", "photos", "format", "out"],
     ),
-    ("headline study", &["net", "batch", "baseline-widths", "memory-pj-per-bit", "run"]),
+    ("headline study", &["net", "batch", "baseline-bits", "memory-pj-per-bit", "run"]),
 ];
 
 const VALUES: [&str; 36] = [

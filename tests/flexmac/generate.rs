@@ -330,7 +330,7 @@ fn the_largest_array_generates_quickly() {
 #[test]
 fn a_mode_that_is_not_built_has_no_stream() {
     let bench = Bench::new();
-    bench.run(&["gen", "--rounding-modes", "truncate,nearest,truncate", "--out", "d"]);
+    bench.run(&["gen", "--rounding", "truncate,nearest,truncate", "--out", "d"]);
     let files = bench.files("d");
     let config: Value = serde_json::from_slice(&files["config.json"]).unwrap();
     let expected = serde_json::json!(["nearest", "truncate"]);

@@ -12,6 +12,7 @@ mod bundles;
 mod check_rate;
 mod describe;
 mod energy;
+mod former_flags;
 mod gemm;
 mod gemm_float;
 mod generate;

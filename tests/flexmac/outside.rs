@@ -18,7 +18,7 @@ const SHORT: &str = "--eval-images 2 --iters 2";
 
 #[test]
 fn refused_input_leaves_the_run_it_would_have_replaced() {
-    let bench = Bench::with_design(&["--rows", "1", "--cols", "1", "--rounding-modes", "nearest"]);
+    let bench = Bench::with_design(&["--rows", "1", "--cols", "1", "--rounding", "nearest"]);
     bench.run(&words("gen --rows 1 --cols 1 --chunk 2 --max-bits 4 --out narrow"));
     let quiet = bench.command(&words(&format!("{TRAIN} {SHORT} --out run"))).output().unwrap();
     assert!(quiet.status.success(), "{quiet:?}");
@@ -26,7 +26,7 @@ fn refused_input_leaves_the_run_it_would_have_replaced() {
     for (flags, expected) in [
         ("--iters 0 --eval-images 2", "iterations of at least 1, found 0"),
         ("--iters 2 --eval-images 0", "images to evaluate of at least 1, found 0"),
-        ("--iters 2 --config d", "--rounding: expected a mode of the array, one of nearest, found"),
+        ("--iters 2 --config d", "--round: expected a mode of the array, one of nearest, found"),
         ("--iters 2 --config narrow", "at most 4 bits, the array's widest operand, found 8"),
         ("--iters 2 --first-il 3", "--first-il: expected a policy that has it"),
     ] {
@@ -288,7 +288,7 @@ fn a_missing_home_is_looked_up_and_never_the_current_folder() {
     let output = list.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
-    let places = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let places = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let mnist = places.into_iter().find(|set| set["name"] == "mnist").unwrap();
     assert!(Path::new(mnist["place"].as_str().unwrap()).is_absolute(), "{mnist}");
 }

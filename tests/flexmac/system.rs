@@ -35,7 +35,7 @@ const ONE: [&str; 18] = [
     "4",
     "--stages",
     "1",
-    "--rounding-modes",
+    "--rounding",
     "truncate",
 ];
 

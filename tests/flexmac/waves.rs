@@ -1,7 +1,7 @@
 //! A mismatch leaves waves of the tile that differs, and says what is in them.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 

@@ -192,14 +192,17 @@ fn run(folder: &Path, config: &[u8], history: &[u8], result: &[u8]) -> Verdict {
     put(folder, "history.jsonl", history);
     put(folder, "result.json", result);
     // Either reader may refuse what the other takes.
-    let mix = flexmac_cost::Mix::read(folder).map(|mix| mix.shares()).map(|_| ()).map_err(words);
+    let profile = flexmac_cost::PrecisionProfile::read(folder)
+        .map(|profile| profile.shares())
+        .map(|_| ())
+        .map_err(words);
     let run = flexmac_report::Run::read(folder, true).map_err(words)?;
     let plots = flexmac_report::run_plots(&run, 0);
     assert!(!plots.is_empty());
     let page = flexmac_report::page(&[run.clone(), run], &flexmac_report::Hardware::default())
         .map_err(words)?;
     assert!(page.ends_with("</html>\n"), "a whole page");
-    mix
+    profile
 }
 
 fn run_config(folder: &Path, bytes: &[u8]) -> Verdict {

@@ -90,7 +90,7 @@ class Bench:
             flexmac, "gen", "--rows", str(rows), "--cols", str(cols), "--chunk", str(chunk),
             "--lanes", str(lanes), "--max-bits", str(max_bits), "--max-k", str(max_k),
             "--stages", str(stages), "--depth", str(depth), "--fanout", str(fanout),
-            "--rounding-modes", rounding, "--style", STYLES.get(name, "flex"),
+            "--rounding", rounding, "--style", STYLES.get(name, "flex"),
             "--out", str(folder / "design"),
         ])  # fmt: skip
         record = json.loads((folder / "design" / "config.json").read_text())

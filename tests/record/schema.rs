@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use flexmac_record::{
-    DesignConfig, HistoryReader, IterationRecord, NetworkName, PowerReport, RecordError,
-    RecordFile, RunConfig, RunResult, SCHEMA, Schema, SynthReport,
+    DesignConfig, HistoryReader, IterationRecord, PowerReport, RecordError, RecordFile, RunConfig,
+    RunResult, SCHEMA, Schema, SynthReport,
 };
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
-//! What can go wrong when a run is costed.
+//! Why a run could not be costed.
 
 use std::path::{Path, PathBuf};
 
-/// Anything that keeps a run from being costed.
+/// Why a run could not be costed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -25,24 +25,24 @@ pub enum Error {
     /// A file of a run, a synthesis or a measurement that cannot be read.
     #[error(transparent)]
     Record(#[from] flexmac_record::RecordError),
-    /// A file that is not what it should be.
+    /// A file without the expected content.
     #[error("{path}: expected {expected}, found {found}")]
     File {
         /// The file, and the line where there is one.
         path: String,
-        /// What belongs there.
+        /// What was expected.
         expected: String,
-        /// What is there.
+        /// What was found.
         found: String,
     },
     /// A run that does not fit the array.
     #[error("{what}: expected {expected}, found {found}")]
     Misfit {
-        /// Of which two.
+        /// What does not fit.
         what: String,
-        /// What would fit.
+        /// What was expected.
         expected: String,
-        /// What is there.
+        /// What was found.
         found: String,
     },
     /// A network that cannot be planned.

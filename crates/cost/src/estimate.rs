@@ -1,39 +1,39 @@
-//! A network's training on arrays of many sizes: cycles by the exact model, what the memories have to
-//! deliver, and by which of the two a product is bound.
+//! A network's training on arrays of many sizes: cycles by the exact model, the memory traffic, and which of
+//! the two limits each GEMM.
 
 use flexmac_array::{ArrayConfig, Cycles, Layout};
 use flexmac_fxp::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::mix::{Mix, Widths};
-use crate::work::work;
+use crate::precision_profile::{OperandWidths, PrecisionProfile};
+use crate::workload::workloads;
 
-/// A layer's product on an array, over all iterations and widths.
+/// One GEMM of a layer on an array, summed over all iterations and widths.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ProductEstimate {
+pub struct GemmEstimate {
     /// The layer.
     pub layer: String,
-    /// Which of its products.
+    /// Which of the layer's GEMMs.
     pub role: Role,
     /// Multiply-accumulates.
     pub macs: u64,
-    /// Mean passes of one.
+    /// Mean passes per multiply-accumulate.
     pub passes_per_mac: f64,
     /// Cycles.
     pub cycles: Cycles,
-    /// Share of busy cycles in which every lane of every PE works for the product.
+    /// Multiply-accumulate passes over those that all lanes of all PEs do in the busy cycles, 0 to 1.
     pub utilisation: f64,
-    /// Bits that enter the operand banks.
+    /// Bits written to the operand banks.
     pub loaded_bits: u64,
     /// Bits of results.
     pub result_bits: u64,
-    /// Words of a bank that its longest command needs.
+    /// Words of an operand bank that the longest command needs.
     pub bank_words: u64,
 }
 
-impl ProductEstimate {
-    /// Multiply-accumulates per byte that crosses the array's pins.
+impl GemmEstimate {
+    /// Multiply-accumulates per byte of operands and results that enters or leaves the array.
     pub fn intensity(&self) -> f64 {
         self.macs as f64 / ((self.loaded_bits + self.result_bits) as f64 / 8.0)
     }
@@ -49,54 +49,55 @@ impl ProductEstimate {
 pub struct Estimate {
     /// The array in words.
     pub config: String,
-    /// Rows and columns.
+    /// Rows.
     pub rows: usize,
     /// Columns.
     pub cols: usize,
     /// Iterations.
     pub iterations: u64,
-    /// All products.
-    pub total: ProductEstimate,
+    /// Sum of all GEMMs.
+    pub total: GemmEstimate,
     /// By layer and role, in the network's order.
-    pub products: Vec<ProductEstimate>,
-    /// Bits a cycle that keep the array busy: operands and results, mean of the run.
+    #[serde(rename = "products")]
+    pub gemms: Vec<GemmEstimate>,
+    /// Mean traffic of operands and results that keeps the array busy, in bits per cycle.
     pub bits_per_cycle: f64,
-    /// Most multiply-accumulates a cycle at one pass.
+    /// Most multiply-accumulates per cycle, at one pass each.
     pub peak: f64,
 }
 
-/// Costs a run on an array.
+/// Cycles and memory traffic of a run on an array.
 ///
 /// # Errors
 /// A run that does not fit the array.
-pub fn estimate(mix: &Mix, config: &ArrayConfig) -> Result<Estimate, Error> {
-    let mut products: Vec<ProductEstimate> = Vec::new();
+pub fn estimate(profile: &PrecisionProfile, config: &ArrayConfig) -> Result<Estimate, Error> {
+    let mut gemms: Vec<GemmEstimate> = Vec::new();
     let mut passes: Vec<u64> = Vec::new();
-    for work in work(mix, config, Layout::Fastest)? {
-        let at = products.iter().position(|p| p.layer == work.layer && p.role == work.role);
+    for workload in workloads(profile, config, Layout::Fastest)? {
+        let at = gemms.iter().position(|p| p.layer == workload.layer && p.role == workload.role);
         let at = at.unwrap_or_else(|| {
-            products.push(empty(&work.layer, work.role));
+            gemms.push(empty(&workload.layer, workload.role));
             passes.push(0);
-            products.len() - 1
+            gemms.len() - 1
         });
-        let product = &mut products[at];
-        product.macs += work.macs;
-        product.cycles.add(&work.cycles);
-        product.loaded_bits += work.loaded_bits;
-        product.result_bits += work.result_bits;
-        product.bank_words = product.bank_words.max(work.bank_words);
-        passes[at] += work.mac_passes;
+        let gemm = &mut gemms[at];
+        gemm.macs += workload.macs;
+        gemm.cycles.add(&workload.cycles);
+        gemm.loaded_bits += workload.loaded_bits;
+        gemm.result_bits += workload.result_bits;
+        gemm.bank_words = gemm.bank_words.max(workload.bank_words);
+        passes[at] += workload.mac_passes;
     }
     let pes = config.rows() * config.cols();
     let peak = (pes * config.lanes()) as f64;
     let mut total = empty("all", Role::Forward);
-    for (product, passes) in products.iter_mut().zip(&passes) {
-        finish(product, *passes, peak);
-        total.macs += product.macs;
-        total.cycles.add(&product.cycles);
-        total.loaded_bits += product.loaded_bits;
-        total.result_bits += product.result_bits;
-        total.bank_words = total.bank_words.max(product.bank_words);
+    for (gemm, passes) in gemms.iter_mut().zip(&passes) {
+        finish(gemm, *passes, peak);
+        total.macs += gemm.macs;
+        total.cycles.add(&gemm.cycles);
+        total.loaded_bits += gemm.loaded_bits;
+        total.result_bits += gemm.result_bits;
+        total.bank_words = total.bank_words.max(gemm.bank_words);
     }
     finish(&mut total, passes.iter().sum(), peak);
     let bits = (total.loaded_bits + total.result_bits) as f64;
@@ -104,16 +105,16 @@ pub fn estimate(mix: &Mix, config: &ArrayConfig) -> Result<Estimate, Error> {
         config: config.summary(),
         rows: config.rows(),
         cols: config.cols(),
-        iterations: mix.iterations,
+        iterations: profile.iterations,
         bits_per_cycle: bits / total.cycles.busy as f64,
         total,
-        products,
+        gemms,
         peak,
     })
 }
 
-fn empty(layer: &str, role: Role) -> ProductEstimate {
-    ProductEstimate {
+fn empty(layer: &str, role: Role) -> GemmEstimate {
+    GemmEstimate {
         layer: layer.to_owned(),
         role,
         macs: 0,
@@ -126,12 +127,12 @@ fn empty(layer: &str, role: Role) -> ProductEstimate {
     }
 }
 
-fn finish(product: &mut ProductEstimate, passes: u64, peak: f64) {
-    product.passes_per_mac = passes as f64 / product.macs as f64;
-    product.utilisation = passes as f64 / (product.cycles.busy as f64 * peak);
+fn finish(gemm: &mut GemmEstimate, passes: u64, peak: f64) {
+    gemm.passes_per_mac = passes as f64 / gemm.macs as f64;
+    gemm.utilisation = passes as f64 / (gemm.cycles.busy as f64 * peak);
 }
 
-/// The widths at which a product runs most often.
-pub fn commonest(mix: &Mix, product: usize) -> Widths {
-    mix.widths[product].iter().max_by_key(|(_, count)| **count).and_then(|(widths, _)| *widths)
+/// The widths that a GEMM has most often.
+pub fn commonest(profile: &PrecisionProfile, gemm: usize) -> OperandWidths {
+    profile.widths[gemm].iter().max_by_key(|(_, count)| **count).and_then(|(widths, _)| *widths)
 }

@@ -1,19 +1,19 @@
 //! A run on a flexible array against the same training on arrays without precision scaling.
 //!
 //! Speed-up is iso-area: (cycles x period x area) of the baseline over that of the flexible array.
-//! Two clock rules (docs/headline.md): *equal depth*, the baseline with as many pipeline stages
-//! as the flexible array, each at its own best clock; and *equal clock*, the baseline with the fewest
-//! stages that reach the flexible array's clock. Where none does, the fastest stands for it, and the
-//! comparison says so.
+//! There are two rules for the clock (docs/headline.md). *Equal depth*: the baseline has as many pipeline stages
+//! as the flexible array, and each has its own shortest period. *Equal clock*: the baseline has the fewest stages
+//! that reach the clock of the flexible array. If no baseline reaches it, the fastest one is taken, and
+//! [`Comparison::met`] is false.
 
 use serde::{Deserialize, Serialize};
 
-use crate::bill::Bill;
+use crate::array_model::ArrayModel;
+use crate::cost_report::CostReport;
 use crate::error::Error;
-use crate::machine::Machine;
-use crate::mix::{Mix, Widths};
+use crate::precision_profile::{OperandWidths, PrecisionProfile};
 
-/// How the baseline's pipeline is chosen.
+/// How the pipeline of the baseline is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
@@ -24,10 +24,10 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// Both.
+    /// Both rules.
     pub const ALL: [Self; 2] = [Self::EqualDepth, Self::EqualClock];
 
-    /// Its name in tables.
+    /// The rule's name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::EqualDepth => "equal depth",
@@ -41,87 +41,89 @@ impl Rule {
 pub struct Comparison {
     /// Cell library.
     pub library: String,
-    /// The run's policy.
+    /// Precision policy of the run.
     pub policy: String,
-    /// Its accuracy, where the run has ended.
+    /// Test accuracy of the run, 0 to 1; none while it has no result.
     pub accuracy: Option<f64>,
     /// The flexible array.
     pub flex: String,
-    /// The array it is held against.
+    /// The array it is compared with.
     pub baseline: String,
     /// How the baseline was chosen.
     pub rule: Rule,
     /// Whether the rule is met: the baseline has that depth, or that clock.
     pub met: bool,
     /// Widths of the baseline's operands; none for floats.
-    pub baseline_widths: Widths,
-    /// Baseline over flexible: cycles, clock period, area, and their product.
+    pub baseline_widths: OperandWidths,
+    /// Cycles on the baseline over those on the flexible array.
     pub cycles: f64,
-    /// The same of clock periods.
+    /// Clock period of the baseline over that of the flexible array.
     pub period: f64,
-    /// The same of areas.
+    /// Area of the baseline over that of the flexible array.
     pub area: f64,
-    /// Iso-area speed-up.
+    /// Iso-area speed-up: `cycles` x `period` x `area`.
     pub speed_up: f64,
     /// Energy of the flexible array over that of the baseline.
     pub energy: f64,
-    /// The flexible array's bill.
-    pub flex_bill: Bill,
-    /// The baseline's.
-    pub baseline_bill: Bill,
+    /// Cost on the flexible array.
+    #[serde(rename = "flex_bill")]
+    pub flex_cost: CostReport,
+    /// Cost on the baseline.
+    #[serde(rename = "baseline_bill")]
+    pub baseline_cost: CostReport,
 }
 
-/// The baseline that a rule chooses of `baselines`, all of one style, and whether it meets the rule.
+/// The one of `baselines`, all of one style, that a rule chooses, and whether it meets the rule.
 pub fn choose<'a>(
     rule: Rule,
-    flex: &Machine,
-    baselines: &[&'a Machine],
-) -> Option<(&'a Machine, bool)> {
-    let stages = |machine: &Machine| machine.config.spec().stages;
+    flex: &ArrayModel,
+    baselines: &[&'a ArrayModel],
+) -> Option<(&'a ArrayModel, bool)> {
+    let stages = |array: &ArrayModel| array.config.spec().stages;
     match rule {
         Rule::EqualDepth => baselines
             .iter()
-            .min_by_key(|machine| stages(machine).abs_diff(stages(flex)))
-            .map(|machine| (*machine, stages(machine) == stages(flex))),
+            .min_by_key(|array| stages(array).abs_diff(stages(flex)))
+            .map(|array| (*array, stages(array) == stages(flex))),
         Rule::EqualClock => {
-            let reach = |machine: &&&Machine| machine.period_ps <= flex.period_ps;
-            let first = baselines.iter().filter(reach).min_by_key(|machine| stages(machine));
+            let reach = |array: &&&ArrayModel| array.period_ps <= flex.period_ps;
+            let first = baselines.iter().filter(reach).min_by_key(|array| stages(array));
             let fastest = baselines.iter().min_by(|a, b| a.period_ps.total_cmp(&b.period_ps));
-            first.map(|machine| (*machine, true)).or(fastest.map(|machine| (*machine, false)))
+            first.map(|array| (*array, true)).or(fastest.map(|array| (*array, false)))
         }
     }
 }
 
-/// Holds a run on `flex` against its training on `baseline`: floats on a float array, else all
-/// operands at the array's full width, or at `widths`.
+/// Compares a run on `flex` with the same training on `baseline`: in floats on a float array, otherwise with
+/// all operands at the full width of the array, or at `widths`.
 ///
 /// # Errors
 /// A run that does not fit one of the two.
 pub fn compare(
-    mix: &Mix,
-    flex: &Machine,
-    (baseline, rule, met): (&Machine, Rule, bool),
+    profile: &PrecisionProfile,
+    flex: &ArrayModel,
+    (baseline, rule, met): (&ArrayModel, Rule, bool),
     widths: Option<(u32, u32)>,
 ) -> Result<Comparison, Error> {
     let full = (baseline.config.max_bits(), baseline.config.max_bits());
     let baseline_widths = (!baseline.is_float()).then_some(widths.unwrap_or(full));
-    let flex_bill = Bill::new(mix, flex, None)?;
-    let baseline_bill = Bill::new(mix, baseline, Some(baseline_widths))?;
+    let flex_cost = CostReport::new(profile, flex, None)?;
+    let baseline_cost = CostReport::new(profile, baseline, Some(baseline_widths))?;
     Ok(Comparison {
         library: flex.library.clone(),
-        policy: mix.policy.clone(),
-        accuracy: mix.accuracy,
+        policy: profile.policy.clone(),
+        accuracy: profile.accuracy,
         flex: flex.name.clone(),
         baseline: baseline.name.clone(),
         rule,
         met,
         baseline_widths,
-        cycles: baseline_bill.cycles.busy as f64 / flex_bill.cycles.busy as f64,
+        cycles: baseline_cost.cycles.busy as f64 / flex_cost.cycles.busy as f64,
         period: baseline.period_ps / flex.period_ps,
         area: baseline.area_um2 / flex.area_um2,
-        speed_up: baseline_bill.area_time / flex_bill.area_time,
-        energy: flex_bill.energy.total() / baseline_bill.energy.total(),
-        flex_bill,
-        baseline_bill,
+        speed_up: baseline_cost.area_time / flex_cost.area_time,
+        energy: flex_cost.energy.total() / baseline_cost.energy.total(),
+        flex_cost,
+        baseline_cost,
     })
 }

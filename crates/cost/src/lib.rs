@@ -1,29 +1,29 @@
-//! What a training run costs on an array that it need not have run on.
+//! What a training run costs on an array, which need not be the array that it ran on.
 //!
-//! Role: [`Mix`] is a run's precision history, [`Work`] what it comes to on a configuration by the
-//! exact cycle model, [`Machine`] a configuration's area, clock and energy as `flexmac synth` and
-//! `flexmac power` measured them, and [`Bill`] the run on the machine. Main decision: history and
-//! hardware meet here alone, and only as counts: a run is costed on any array without training
-//! again, because results do not depend on the array.
+//! Role: [`PrecisionProfile`] counts how often each GEMM of a run had which operand widths, [`Workload`] is what
+//! those GEMMs do on a configuration by the exact cycle model, [`ArrayModel`] is the measured area, clock and
+//! energy of an array, and [`CostReport`] the cost of a run on it. Main decision: histories and hardware meet
+//! only here, and only as counts. A run is costed on any array without training again, because results do not
+//! depend on the array.
 
-mod bill;
+mod array_model;
+mod cost_report;
 mod error;
 mod estimate;
-mod group;
 mod headline;
-mod machine;
-mod mix;
 mod plots;
+mod precision_profile;
+mod sharding;
 mod study;
-mod work;
+mod workload;
 
-pub use bill::{Bill, Joules};
+pub use array_model::{ArrayModel, MeasuredArray, MeasuredEnergy, read_config};
+pub use cost_report::{CostReport, EnergyBreakdown};
 pub use error::Error;
-pub use estimate::{Estimate, ProductEstimate, commonest, estimate};
-pub use group::{Group, group};
+pub use estimate::{Estimate, GemmEstimate, commonest, estimate};
 pub use headline::{Comparison, Rule, choose, compare};
-pub use machine::{Machine, Measured, Probe, read_config};
-pub use mix::{Mix, Widths};
 pub use plots::{Marks, Point, Roof, scatter};
+pub use precision_profile::{OperandWidths, PrecisionProfile};
+pub use sharding::{ShardedRun, sharded};
 pub use study::{Study, StudyRun};
-pub use work::{Work, work};
+pub use workload::{Workload, workloads};

@@ -1,4 +1,4 @@
-//! Drawings of a study for papers: SVG, by plotters.
+//! Scatter plots of a study for papers, as SVG.
 
 use std::path::Path;
 
@@ -11,29 +11,29 @@ use crate::error::Error;
 /// A point of a scatter plot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
-    /// Which drawing it belongs to: a cell library.
+    /// The panel that it is drawn in: a cell library.
     pub panel: String,
-    /// Which colour it has: a training run.
+    /// What its colour stands for: a training run.
     pub series: String,
-    /// What is written beside it: a design.
+    /// Text beside it: a design.
     pub label: String,
-    /// Position, both above 0.
+    /// Position (x, y), both above 0.
     pub at: (f64, f64),
 }
 
 /// A line that bounds points.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Roof {
-    /// What is written at its end.
+    /// Text at its end.
     pub label: String,
-    /// Its corners, from left to right; where it ends the label stands.
+    /// Its corners from left to right. The label is at the last one.
     pub path: Vec<(f64, f64)>,
 }
 
-/// What is drawn beside the points.
+/// What is drawn besides the points.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Marks {
-    /// Points that no other of their series beats both ways are filled: the Pareto front.
+    /// The Pareto front: points that no other of their series beats in both coordinates are filled.
     Front,
     /// Lines in every panel; all points are filled.
     Roofs(Vec<Roof>),
@@ -41,7 +41,7 @@ pub enum Marks {
 
 const PANEL: (u32, u32) = (640, 460);
 
-/// Draws one panel below the other, logarithmic both ways.
+/// Draws the panels below each other, with logarithmic axes.
 ///
 /// # Errors
 /// A file that cannot be written.
@@ -67,7 +67,7 @@ fn draw(
 ) -> Result<(), String> {
     let mut panels: Vec<&str> = points.iter().map(|point| point.panel.as_str()).collect();
     panels.dedup();
-    // Libraries number a handful.
+    // There are a few libraries, so the number fits.
     let height = PANEL.1 * panels.len().max(1) as u32;
     let root = SVGBackend::with_string(text, (PANEL.0, height)).into_drawing_area();
     let fail = |error: &dyn std::fmt::Display| error.to_string();

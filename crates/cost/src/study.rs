@@ -1,4 +1,4 @@
-//! A design-space study: what is built, measured and compared, and where in its folder it lies.
+//! A design-space study: what is built, measured and compared, and the layout of its folder.
 //!
 //! ```text
 //! STUDY/study.json                          the study, whole
@@ -17,20 +17,20 @@ use flexmac_fileio::bounded;
 use flexmac_record::{RecordFile, SynthReport};
 use serde::{Deserialize, Serialize};
 
+use crate::array_model::{ArrayModel, MeasuredArray, read_config};
 use crate::error::Error;
-use crate::machine::{Machine, Probe, read_config};
 
 /// A study, as `study.toml` or `study.json` describe it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Study {
-    /// Rows and columns of the arrays compared.
+    /// Rows of the arrays compared.
     pub rows: u32,
-    /// Columns.
+    /// Columns of the arrays compared.
     pub cols: u32,
     /// Rows and columns of the small arrays whose energy is measured, one or two, smaller first.
     pub probes: Vec<(u32, u32)>,
-    /// By design: a second small array, larger than that of `probes`.
+    /// A second small array of some designs, larger than that of `probes`, by name of the design.
     #[serde(default)]
     pub second_probes: BTreeMap<String, (u32, u32)>,
     /// Modes measured, as `flexmac power --modes` takes them; those an array has not are left out.
@@ -50,7 +50,7 @@ pub struct StudyRun {
     /// Flags of `flexmac train`, without `--out`.
     #[serde(default)]
     pub train: String,
-    /// A run that is there already, in place of one to make.
+    /// Folder of an existing run, used in place of a new one.
     #[serde(default)]
     pub folder: Option<String>,
     /// The design whose array it trains on, for policies that look at the array.
@@ -58,7 +58,7 @@ pub struct StudyRun {
     pub design: Option<String>,
 }
 
-/// Whether a shell takes a character as it is, within a word or between two.
+/// Whether a character has no special meaning to a shell, inside a word or between words.
 fn is_shell_plain(c: char) -> bool {
     c.is_alphanumeric() || " -._/,=:+@%".contains(c)
 }
@@ -78,7 +78,7 @@ impl Study {
         Ok(study)
     }
 
-    /// Refuses a study that nothing could be made of.
+    /// Checks that the study is complete and consistent.
     ///
     /// # Errors
     /// [`Error::File`] naming what is wrong.
@@ -137,7 +137,7 @@ impl Study {
         Ok(())
     }
 
-    /// Refuses a study whose words a shell would take for something else than its workflow means.
+    /// Checks that no word of the study has a special meaning to the shell that runs its workflow.
     ///
     /// # Errors
     /// [`Error::File`] naming what is wrong.
@@ -161,7 +161,7 @@ impl Study {
         Ok(())
     }
 
-    /// Where a run lies.
+    /// Folder of a run.
     pub fn run_folder(&self, folder: &Path, name: &str) -> PathBuf {
         match &self.runs[name].folder {
             Some(run) => folder.join(run),
@@ -174,11 +174,16 @@ impl Study {
         self.probes.iter().chain(self.second_probes.get(design)).copied().collect()
     }
 
-    /// Puts a design's machine together from what the workflow left.
+    /// The model of a design's array, from the files that the workflow wrote.
     ///
     /// # Errors
-    /// What is missing, or does not belong together.
-    pub fn machine(&self, folder: &Path, library: &str, design: &str) -> Result<Machine, Error> {
+    /// Files that are missing, or do not belong together.
+    pub fn array_model(
+        &self,
+        folder: &Path,
+        library: &str,
+        design: &str,
+    ) -> Result<ArrayModel, Error> {
         let generated = folder.join("designs").join(design);
         let measured = folder.join(library).join(design);
         let config = read_config(&generated.join("array"))?;
@@ -190,9 +195,9 @@ impl Study {
             .map(|(rows, cols)| {
                 let shape = format!("{rows}x{cols}");
                 let power = measured.join(format!("power-{shape}"));
-                Probe::read(&generated.join(&shape), &measured.join(&shape), &power)
+                MeasuredArray::read(&generated.join(&shape), &measured.join(&shape), &power)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Machine::new(design, config, &synth, &probes)
+        ArrayModel::new(design, config, &synth, &probes)
     }
 }

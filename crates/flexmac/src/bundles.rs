@@ -1,4 +1,4 @@
-//! A folder of bundles: made ready for training to write to, read for checking.
+//! The folder of the bundles of a run: prepared for training, read for checking.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,29 +8,29 @@ use anyhow::{Context, Result, bail};
 use flexmac_cosim::bundle::Bundle;
 use flexmac_fileio::bounded;
 
-use crate::engines::Design;
+use crate::engines::ArrayDesign;
 
-/// Where the design lies beside bundles.
+/// Name of the folder of the design, beside the bundles.
 pub const DESIGN: &str = "design";
 
-/// How a run comes to a folder of bundles.
+/// Where a run starts to write bundles.
 #[derive(Debug, Clone, Copy)]
 pub enum Start {
-    /// At its first iteration; over an earlier run's with `force`.
+    /// At its first iteration; with `force`, bundles of an earlier run are removed.
     First {
-        /// Whether bundles that are there may go.
+        /// Whether bundles in the folder may be removed.
         force: bool,
     },
-    /// At a later one; `had` says that it wrote bundles before.
+    /// At a later iteration.
     GoOn {
         /// The iteration.
         iteration: u64,
-        /// Whether those before are the run's own.
+        /// Whether the run wrote bundles of the iterations before.
         had: bool,
     },
 }
 
-/// Refuses a folder that the run cannot write its bundles to; touches nothing.
+/// Refuses a folder to which the run cannot write its bundles. Changes nothing.
 ///
 /// # Errors
 /// Bundles of another run, missing ones, no folder.
@@ -67,12 +67,12 @@ pub fn check(folder: &Path, start: Start) -> Result<()> {
     Ok(())
 }
 
-/// Makes a checked folder ready: the design as simulated in `design/`, no bundle of an iteration that
-/// is still to come.
+/// Prepares a checked folder: writes the design, as it is simulated, to `design/`, and removes
+/// bundles of iterations still to come.
 ///
 /// # Errors
 /// A disk that refuses.
-pub fn prepare(folder: &Path, design: &Design, start: Start) -> Result<()> {
+pub fn prepare(folder: &Path, design: &ArrayDesign, start: Start) -> Result<()> {
     let place = || format!("--bundles {}", folder.display());
     fs::create_dir_all(folder).with_context(place)?;
     let found = of_folder(folder).with_context(place)?;

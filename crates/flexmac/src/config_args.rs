@@ -1,6 +1,7 @@
 //! The flags that choose an array, shared by `gen` and by commands that make one on the fly.
 //!
-//! They follow from the table of parameters, so clap's derive, which needs a field for each, is not used.
+//! They follow from the table of parameters, so clap's derive, which needs a field for each, is not
+//! used.
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use flexmac_array::{ArrayConfig, ArraySpec, ConfigErrors, PARAMETERS, Parameter, Style, Value};

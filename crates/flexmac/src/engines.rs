@@ -1,4 +1,4 @@
-//! From an engine's name and a design to something that multiplies.
+//! Makes the engine that a command asks for, on a generated design.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -13,9 +13,9 @@ use flexmac_rtlgen::SourceFile;
 
 use crate::cmd::gemm::ArrayEngine;
 
-/// A configuration and the Verilog that implements it.
+/// A generated design: a configuration and the Verilog that implements it.
 #[derive(Debug, Clone)]
-pub struct Design {
+pub struct ArrayDesign {
     /// The checked configuration.
     pub config: ArrayConfig,
     /// The Verilog.
@@ -24,8 +24,8 @@ pub struct Design {
     pub gates: bool,
 }
 
-impl Design {
-    /// Reads a generated design from its folder, Verilog as it stands there.
+impl ArrayDesign {
+    /// Reads a generated design from its folder, with the Verilog as it is there.
     pub fn read(folder: &Path) -> Result<Self> {
         let hint = || format!("--config {}", folder.display());
         let config = flexmac_rtlgen::read(folder).with_context(hint)?;
@@ -49,24 +49,24 @@ impl Design {
     }
 }
 
-/// How an engine works, apart from what it computes.
+/// Options of an engine that change no result.
 #[derive(Debug, Clone, Copy)]
-pub struct Manner<'a> {
-    /// How products lie on the array.
+pub struct EngineOptions<'a> {
+    /// How GEMMs lie on the array.
     pub layout: Layout,
-    /// File of waves.
+    /// File for the waves of every cycle.
     pub trace: Option<&'a Path>,
-    /// Models that share a product's tiles; one per core if not given.
+    /// Models that share the tiles of a GEMM; one per core if not given.
     pub threads: Option<NonZeroUsize>,
-    /// Arrays that share each product, images dealt out among them.
+    /// Arrays that share each GEMM; the images of a batch are divided among them.
     pub arrays: NonZeroUsize,
-    /// Share of the tiles that the checked engine checks.
+    /// Share of the tiles that the checked engine runs on the RTL too.
     pub check_rate: f64,
-    /// File for the waves of a tile that the checked engine finds to differ.
+    /// File for the waves of a tile on which RTL and reference differ.
     pub waves: &'a Path,
 }
 
-/// Most models that share a product.
+/// Most models that share a GEMM.
 const MOST_MODELS: usize = 1024;
 
 /// Parses a number of models.
@@ -75,13 +75,13 @@ pub fn models(text: &str) -> Result<NonZeroUsize, String> {
     models.ok_or_else(|| format!("expected a number from 1 to {MOST_MODELS}"))
 }
 
-/// Refuses more threads than any machine has: Rayon starts as many as its variable says.
+/// Refuses more threads than any machine has: Rayon starts as many as RAYON_NUM_THREADS says.
 ///
 /// # Errors
 /// The variable's value.
 pub fn check_threads() -> Result<()> {
     let Ok(text) = std::env::var("RAYON_NUM_THREADS") else { return Ok(()) };
-    // Rayon leaves what is no number alone.
+    // Rayon ignores a value that is no number.
     match text.parse::<usize>() {
         Ok(threads) if threads > MOST_MODELS => {
             bail!("RAYON_NUM_THREADS: expected 0 to {MOST_MODELS}, 0 one a core, found {threads}")
@@ -90,12 +90,12 @@ pub fn check_threads() -> Result<()> {
     }
 }
 
-/// Makes an engine for the numbers that the design multiplies. `replay` is told of a product on
+/// Makes an engine for the numbers that the design multiplies. `replay` is called with a GEMM on
 /// which RTL and reference differ.
 pub fn array_engine<T: Replayed>(
     kind: ArrayEngine,
-    design: &Design,
-    manner: Manner<'_>,
+    design: &ArrayDesign,
+    options: EngineOptions<'_>,
     replay: ReplayHook<T>,
 ) -> Result<Box<dyn Engine<T>>>
 where
@@ -104,12 +104,12 @@ where
     CheckedEngine: Engine<T>,
 {
     let config = design.config.clone();
-    let Manner { layout, trace, threads, arrays, check_rate, waves } = manner;
+    let EngineOptions { layout, trace, threads, arrays, check_rate, waves } = options;
     if kind == ArrayEngine::Reference {
         let reference = ReferenceEngine::new(config).with_layout(layout).with_arrays(arrays);
         return Ok(Box::new(reference));
     }
-    let rtl = patiently(&config.summary(), || match design.gates {
+    let rtl = with_build_notice(&config.summary(), || match design.gates {
         false => RtlEngine::new(config.clone(), &design.sources, trace),
         true => RtlEngine::gates(config.clone(), &design.sources),
     })?
@@ -132,7 +132,7 @@ where
 }
 
 /// Waves, in `file`, of a tile on which RTL and reference differ.
-fn waves_of_a_tile(design: &Design, file: &Path) -> Waves {
+fn waves_of_a_tile(design: &ArrayDesign, file: &Path) -> Waves {
     let announce = |config: &ArrayConfig, file: &Path| {
         let (summary, file) = (config.summary(), file.display());
         errln!("rtl: building the model of {summary} with waves, to show a tile in {file}");
@@ -140,7 +140,7 @@ fn waves_of_a_tile(design: &Design, file: &Path) -> Waves {
     Waves { sources: design.sources.clone(), file: file.to_owned(), announce }
 }
 
-/// Numbers whose failing products the checked engine can hand to a hook.
+/// Element types for which the checked engine can call a hook with a GEMM that differs.
 pub trait Replayed: Element {
     /// Gives the engine the hook.
     fn attach(engine: CheckedEngine, replay: ReplayHook<Self>) -> CheckedEngine;
@@ -158,8 +158,8 @@ impl Replayed for f32 {
     }
 }
 
-/// Runs a build that is quick when cached, and says what it is when it is not.
-pub fn patiently<T>(summary: &str, build: impl FnOnce() -> T) -> T {
+/// Builds a model, and prints a notice if that takes longer than loading a cached one.
+pub fn with_build_notice<T>(summary: &str, build: impl FnOnce() -> T) -> T {
     let (done, waiting) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {

@@ -1,4 +1,4 @@
-//! One place that turns a command's outcome into an exit code.
+//! Turns the result of a command into an exit code and a message.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use crate::hint;
 #[error("{0}")]
 pub struct Differs(pub String);
 
-/// An interrupt ended a run that says so itself, with its results so far printed.
+/// An interrupt ended a run. Its results so far have been printed.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct Interrupted(pub String);
@@ -33,8 +33,8 @@ pub fn report(result: anyhow::Result<()>) -> ExitCode {
     if error.chain().any(is_mismatch) { ExitCode::from(1) } else { ExitCode::from(2) }
 }
 
-/// The error and its causes on one line. A cause that the text before it already names, as some
-/// libraries do, is not said twice.
+/// The error and its causes on one line. A cause that is already part of the text before it is left
+/// out.
 fn chain(error: &anyhow::Error) -> String {
     error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
         match (text.is_empty(), text.contains(&cause)) {
@@ -49,7 +49,7 @@ fn is_mismatch(cause: &(dyn std::error::Error + 'static)) -> bool {
     matches!(cause.downcast_ref(), Some(EngineError::Mismatch(_))) || cause.is::<Differs>()
 }
 
-/// A reader such as `head` that has seen enough is not an error.
+/// Whether the reader of the output, such as `head`, closed it. This is not an error.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause

@@ -1,4 +1,5 @@
-//! What to try after an error, in this program's flags. Libraries do not know them.
+//! Hints on what to try after an error, in terms of the flags of this program, which libraries do
+//! not know.
 
 use std::error::Error;
 
@@ -54,7 +55,7 @@ fn of_train(error: &TrainError) -> Option<String> {
 fn of_folder(error: &RunFolderError) -> Option<String> {
     let flags = match error {
         RunFolderError::InUse { .. } => {
-            "choose another --out, overwrite its run with --force, or go on with it with --resume"
+            "choose another --out, overwrite its run with --force, or continue it with --resume"
         }
         RunFolderError::RunFile { remedy, .. } => match remedy {
             Remedy::Earlier(_) => "--resume-previous resumes from there",
@@ -112,4 +113,27 @@ fn of_power(error: &flexmac_power::Error) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The hint after an error with some context.
+    fn hint(error: impl Error + Send + Sync + 'static) -> String {
+        of(&anyhow::Error::new(error).context("a command")).unwrap_or_default()
+    }
+
+    #[test]
+    fn errors_of_libraries_get_the_flags_that_help() {
+        let places = "here".to_owned();
+        let photos = hint(ImageStyleError::TooFewPhotos { found: 1, places });
+        assert!(photos.ends_with("--photos"), "{photos}");
+        let library = "l".to_owned();
+        let memory = flexmac_power::Error::MemoryScaling { library, expected: "an inverter" };
+        assert_eq!(hint(memory), "or give --memory-pj-per-bit");
+        let missing = |file| hint(ReportError::Missing { folder: "run".into(), file });
+        assert!(missing("config.json").contains("flexmac train --out"));
+        assert!(missing("result.json").contains("--unfinished"));
+    }
 }

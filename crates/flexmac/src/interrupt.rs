@@ -1,11 +1,11 @@
-//! Ctrl-C: the first is a wish that work looks at, the second ends the process at once.
+//! First Ctrl-C: stop after the current iteration. Second: exit at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 
-/// A flag that the first interrupt sets; `what` says what happens until then.
+/// A flag that the first interrupt sets; `what` says what is finished before the program stops.
 ///
 /// # Errors
 /// A system without signals, or a second handler.

@@ -3,7 +3,7 @@
 //! Results go to stdout, diagnostics to stderr. Exit 0 success, 1 a comparison or proof failed,
 //! 2 a usage, input or tool error, 130 an interrupt.
 
-/// `println!` that returns an error where a reader such as `head` has seen enough, and not a panic.
+/// `println!` that returns an error, and does not panic, when the reader has closed the output.
 macro_rules! outln {
     ($($arg:tt)*) => {
         std::io::Write::write_fmt(
@@ -13,7 +13,7 @@ macro_rules! outln {
     };
 }
 
-/// `eprintln!` that goes on where nobody listens any more: diagnostics are no reason to stop.
+/// `eprintln!` that ignores a closed stderr.
 macro_rules! errln {
     ($($arg:tt)*) => {{
         let line = format!("{}\n", format_args!($($arg)*));
@@ -26,6 +26,7 @@ mod cmd;
 mod config_args;
 mod engines;
 mod exit;
+mod former_flags;
 mod hint;
 mod interrupt;
 mod npy;
@@ -54,25 +55,26 @@ enum Command {
     Gen(cmd::generate::GenArgs),
     /// List every parameter of an array: type, range, default, meaning.
     Describe(cmd::describe::DescribeArgs),
-    /// Multiply two integer matrices on an array, its reference, or both compared.
+    /// Multiply two matrices on an array, on its reference, or on both and compare.
     Gemm(cmd::gemm::GemmArgs),
-    /// Train a network under a precision policy, on an array, its reference, or in float.
+    /// Train a network under a precision policy: on an array, on its reference, or in float.
     Train(Box<cmd::train::TrainArgs>),
-    /// Check bundles of a run's sampled tiles on the RTL, here or by a Snakemake workflow.
+    /// Check bundles of sampled tiles of a run on the RTL, here or by a Snakemake workflow.
     Check(Box<cmd::check::CheckArgs>),
-    /// Verify a generated design: lint, small and random products on the RTL, proofs.
+    /// Verify a generated design: lint, small and random GEMMs on the RTL, proofs.
     Verify(cmd::verify::VerifyArgs),
     /// Write a run's weights for other programs.
     Weights(cmd::weights::WeightsArgs),
     /// Map a generated design to gates: area and clock.
     Synth(cmd::synth::SynthArgs),
-    /// Run a netlist on training operands: agreement with the reference, energy per precision mode.
+    /// Simulate a netlist on training operands: compare it with the reference, measure energy per
+    /// precision mode.
     Power(Box<cmd::power::PowerArgs>),
-    /// Cycles, bandwidth and utilisation of training a network on arrays of many sizes.
+    /// Estimate cycles, bandwidth and utilisation of training a network on arrays of many sizes.
     Estimate(cmd::estimate::EstimateArgs),
     /// Run a design-space study as a Snakemake workflow.
     Sweep(cmd::sweep::SweepArgs),
-    /// What precision scaling buys: a study's runs on its arrays, flexible and baseline.
+    /// Compare the runs of a study on its flexible arrays with the same training on its baselines.
     Headline(cmd::headline::HeadlineArgs),
     /// Get and check data sets.
     Data(cmd::data::DataArgs),
@@ -85,14 +87,15 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let matches = with_negative_numbers(Cli::command()).get_matches();
+    let words = former_flags::rename(std::env::args_os(), former_flags::note);
+    let matches = with_negative_numbers(Cli::command()).get_matches_from(words);
     let command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
     let result = engines::check_threads().and_then(|()| run(command));
     exit::report(result)
 }
 
-/// Takes `-1` after an option as its value, so that the option says what it expects, and not as an
-/// option that nobody has.
+/// Takes `-1` after an option as its value, so that the error says what the option expects, and not
+/// that there is no option `-1`.
 fn with_negative_numbers(command: clap::Command) -> clap::Command {
     let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     let command = command.mut_args(|arg| match arg.is_positional() {

@@ -44,7 +44,7 @@ fn as_bias<T>(path: &Path, array: ArrayD<T>) -> Result<Array2<T>> {
 }
 
 /// A file's bytes, its header held against its length: readers take memory for what it declares.
-fn read_whole(path: &Path) -> Result<Vec<u8>> {
+fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let mut bytes =
         bounded::read(path, bounded::DATA).with_context(|| format!("read {}", path.display()))?;
     flexmac_fileio::check_npy(&bytes)
@@ -53,8 +53,8 @@ fn read_whole(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes the type of integers of one byte as NumPy does, without an order of bytes: others, such as
-/// cnpy, give one, and the reader wants none.
+/// Writes the type of integers of one byte as NumPy does, without an order of bytes: others, such
+/// as cnpy, give one, and the reader wants none.
 fn drop_order_of_bytes(file: &mut [u8]) {
     // A header is a line, behind its length; what follows are elements.
     let end = file.iter().skip(10).position(|byte| *byte == b'\n').map_or(0, |at| at + 10);
@@ -67,7 +67,7 @@ fn drop_order_of_bytes(file: &mut [u8]) {
 }
 
 fn read_floats(path: &Path) -> Result<ArrayD<f32>> {
-    let bytes = read_whole(path)?;
+    let bytes = read_bytes(path)?;
     match ArrayD::read_npy(Cursor::new(bytes)) {
         Ok(array) => Ok(array),
         Err(ReadNpyError::WrongDescriptor(_)) => bail!(
@@ -92,7 +92,7 @@ type Reader = fn(&[u8]) -> Result<Narrowed, ReadNpyError>;
 type Narrowed = Result<ArrayD<i32>, (Vec<usize>, i128)>;
 
 fn read_integers(path: &Path) -> Result<ArrayD<i32>> {
-    let bytes = read_whole(path)?;
+    let bytes = read_bytes(path)?;
     let readers: [Reader; 8] = [
         read_as::<i32>,
         read_as::<i64>,
@@ -133,7 +133,7 @@ where
     Ok(Ok(array.mapv(|value| value.try_into().unwrap_or_default())))
 }
 
-/// Writes a matrix, whole or not at all.
+/// Writes a matrix, atomically.
 pub fn write_matrix<T: WritableElement>(path: &Path, matrix: ArrayView2<'_, T>) -> Result<()> {
     let mut bytes = Vec::new();
     matrix.write_npy(&mut bytes).with_context(|| format!("write {}", path.display()))?;

@@ -1,4 +1,4 @@
-//! What a training run shows while it runs, on stderr.
+//! The progress of a training run, shown on stderr.
 
 use std::io::{self, IsTerminal};
 

@@ -1,4 +1,4 @@
-//! A product on which RTL and reference differ, saved so that it can be replayed alone.
+//! Saves a GEMM on which RTL and reference differ, so that it can be replayed alone.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use flexmac_cosim::ReplayHook;
 use flexmac_engine::Gemm;
 use ndarray::ArrayView2;
 
-use crate::engines::Design;
+use crate::engines::ArrayDesign;
 use crate::npy;
 use crate::shell::word;
 
-/// How training lays its products of integers on the array.
+/// How the GEMMs of integer training lie on the array.
 pub const LAYOUT: Layout = Layout::Fastest;
 
-/// Where training leaves what shows a mismatch: `RUN/mismatch`, or a folder of its own in the
+/// Where training saves a mismatch: `RUN/mismatch`, or a folder of its own in the
 /// system's temporary folder.
 pub fn folder(run: Option<&Path>) -> PathBuf {
     match run {
@@ -24,20 +24,20 @@ pub fn folder(run: Option<&Path>) -> PathBuf {
     }
 }
 
-/// A hook that writes the operands and the design of a failing product to [`folder`] and names the
+/// A hook that writes the operands and the design of a failing GEMM to [`folder`] and names the
 /// `flexmac gemm` command that replays it.
-pub fn save_product(design: Design, run: Option<&Path>) -> ReplayHook {
+pub fn save_gemm(design: ArrayDesign, run: Option<&Path>) -> ReplayHook {
     let folder = folder(run);
     Box::new(move |product| match save(&design, &folder, product, LAYOUT) {
         Ok(command) => Some(command),
-        // The difference itself is the news; say why it could not be saved and go on.
+        // The difference must be reported, even if its operands could not be saved.
         Err(error) => Some(format!("not available: {error:#}")),
     })
 }
 
-/// A hook for products on which a netlist and the reference differ: saves the operands to
+/// A hook for GEMMs on which a netlist and the reference differ: saves the operands to
 /// `OUT/mismatch` and names the command that replays them on the netlist.
-pub fn save_gate_product(design: Design, netlist: &Path, out: &Path) -> ReplayHook {
+pub fn save_gate_gemm(design: ArrayDesign, netlist: &Path, out: &Path) -> ReplayHook {
     let (netlist, folder) = (netlist.to_owned(), out.join("mismatch"));
     Box::new(move |product| match save(&design, &folder, product, Layout::AsGiven) {
         Ok(command) => Some(format!("{command} --netlist {}", word(&netlist))),
@@ -45,12 +45,17 @@ pub fn save_gate_product(design: Design, netlist: &Path, out: &Path) -> ReplayHo
     })
 }
 
-/// A hook for float products, which are named but not saved.
-pub fn name_product() -> ReplayHook<f32> {
+/// A hook for float GEMMs, which are reported but not saved.
+pub fn name_gemm() -> ReplayHook<f32> {
     Box::new(|_| None)
 }
 
-fn save(design: &Design, folder: &Path, product: &Gemm<'_, i32>, layout: Layout) -> Result<String> {
+fn save(
+    design: &ArrayDesign,
+    folder: &Path,
+    product: &Gemm<'_, i32>,
+    layout: Layout,
+) -> Result<String> {
     std::fs::create_dir_all(folder)?;
     flexmac_rtlgen::write_copy(&design.config, &design.sources, &folder.join("design"))?;
     let write = |name: &str, values: ArrayView2<'_, i32>| -> Result<PathBuf> {

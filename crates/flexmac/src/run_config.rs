@@ -11,10 +11,10 @@ use serde_json::{Map, Value, json};
 
 use crate::cmd::train::Plan;
 
-/// The settings of a run, with its network whole.
+/// The settings of a run, with its complete network.
 pub type RunConfig = flexmac_record::RunConfig<NetSpec>;
 
-/// Versions whose runs go on with this one: they give the same numbers.
+/// Versions whose runs this one can resume: they give the same numbers.
 const SAME_NUMBERS: [&str; 2] = ["0.1.0", env!("CARGO_PKG_VERSION")];
 
 /// The settings of a run of `plan` on `data`.

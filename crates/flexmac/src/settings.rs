@@ -1,4 +1,4 @@
-//! The effective settings of a run: flags, then what a resumed run recorded, then defaults.
+//! The settings of a run, from its flags, the record of a resumed run, and defaults, in this order.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ use serde_json::json;
 #[derive(Debug, Default)]
 pub struct Settings {
     effective: BTreeMap<String, Setting>,
-    /// Of the run that goes on.
+    /// Settings of the resumed run.
     recorded: Option<BTreeMap<String, Setting>>,
     may_change: &'static [&'static str],
     contradictions: Vec<String>,
 }
 
 impl Settings {
-    /// No settings yet; `recorded` are those of a run that goes on.
+    /// No settings yet; `recorded` are those of the resumed run.
     pub fn new(recorded: Option<BTreeMap<String, Setting>>) -> Self {
         Self { recorded, ..Self::default() }
     }
@@ -51,8 +51,9 @@ impl Settings {
                 } else {
                     if !self.may_change.contains(&name) {
                         let expected = &recorded.value;
+                        let flag = flexmac_report::flag_of(name);
                         self.contradictions
-                            .push(format!("--{name}: expected {expected}, found {asked}"));
+                            .push(format!("--{flag}: expected {expected}, found {asked}"));
                     }
                     (Setting { default: false, value: asked }, given.clone())
                 }

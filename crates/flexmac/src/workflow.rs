@@ -1,5 +1,5 @@
-//! Snakemake workflows that flexmac writes and runs: the same files run here, on SLURM or on
-//! Kubernetes, and what is done stays done.
+//! Snakemake workflows that flexmac writes and runs. The same files run here, on SLURM or on
+//! Kubernetes; finished steps are not repeated.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -11,8 +11,9 @@ use clap::Args;
 use flexmac_fileio::{atomic, bounded};
 use serde_json::json;
 
-/// What makes a step run again. Not code: another version of a rule, as another flexmac may write, is no
-/// reason to repeat days of work. The next flag ends the list.
+/// The changes that make Snakemake repeat a step. Code is not among them: a rule that another
+/// version of flexmac wrote differently is no reason to repeat days of work. The next flag ends the
+/// list.
 const TRIGGERS: [&str; 3] = ["mtime", "params", "input"];
 
 /// Flags of every command that has Snakemake do its work.
@@ -25,10 +26,10 @@ pub struct WorkflowArgs {
     /// Snakemake profile, such as one for SLURM, in place of this machine's cores
     #[arg(long, value_name = "DIR")]
     profile: Option<PathBuf>,
-    /// Say what would be run, and run nothing
+    /// Show what would be run, and run nothing
     #[arg(long)]
     dry_run: bool,
-    /// Write the workflow, and leave running it to snakemake
+    /// Write the workflow, and do not run it
     #[arg(long, conflicts_with_all = ["dry_run", "cores", "profile"])]
     write_only: bool,
     /// The snakemake program
@@ -50,8 +51,8 @@ impl WorkflowArgs {
     }
 
     /// Writes the workflow's files, and `workflow.json` with the place of this program, into `out`,
-    /// and has Snakemake run it there; `command` names itself in errors. Returns how Snakemake ended;
-    /// nothing where it was asked to run nothing.
+    /// and has Snakemake run it there; `command` names itself in errors. Returns how Snakemake
+    /// ended; nothing where it was asked to run nothing.
     pub fn run(
         &self,
         command: &str,
@@ -108,7 +109,8 @@ impl WorkflowArgs {
     }
 }
 
-/// Refuses a folder with somebody else's Snakefile: ours begins with the same line in every version.
+/// Refuses a folder with somebody else's Snakefile: ours begins with the same line in every
+/// version.
 fn refuse_foreign(command: &str, out: &Path, files: &[(&str, String)]) -> Result<()> {
     for (name, text) in files.iter().filter(|(name, _)| *name == "Snakefile") {
         let path = out.join(name);
@@ -125,8 +127,8 @@ fn refuse_foreign(command: &str, out: &Path, files: &[(&str, String)]) -> Result
     Ok(())
 }
 
-/// Makes the folder and takes its lock, which the system frees when the last process that holds it is
-/// gone: this one, Snakemake, or a step that outlived both.
+/// Makes the folder and takes its lock, which the system frees when the last process that holds it
+/// is gone: this one, Snakemake, or a step that outlived both.
 fn lock_folder(command: &str, out: &Path) -> Result<File> {
     fs::create_dir_all(out).with_context(|| format!("{command}: create {}", out.display()))?;
     let path = out.join(".lock");

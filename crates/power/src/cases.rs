@@ -1,4 +1,4 @@
-//! The netlist run on sampled operands, mode by mode and role by role, compared and counted.
+//! Simulation of the netlist on sampled operands, by mode and role: results compared, activity counted.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,10 +13,10 @@ use ndarray::Array2;
 use crate::error::Error;
 use crate::operands::{Sample, format, quantize};
 
-/// Widths of a product's operands.
+/// Operand widths of a GEMM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
-    /// Integers of so many bits, A and B.
+    /// Integers: bits of A and of B.
     Fixed(u32, u32),
     /// Single-precision floats.
     Float,
@@ -66,23 +66,22 @@ pub fn role_of(sample: &Sample) -> OperandRole {
     }
 }
 
-/// A mode and role, run.
+/// What the simulation of a mode and role counted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// Operand widths.
     pub mode: Mode,
-    /// What the products are.
+    /// Which GEMMs the operands are of.
     pub role: OperandRole,
-    /// The products.
+    /// The samples.
     pub samples: Vec<SampledGemm>,
-    /// Toggles per cycle and share of ones of each net, products weighted by their size.
+    /// For each net: toggles per cycle, and share of cycles at 1. Samples are weighted by the size of their GEMM.
     pub activity: Vec<(f64, f64)>,
-    /// Cycles, cycles that compute, multiply-accumulates, and these times passes: sums over the
-    /// products, weighted alike.
+    /// Cycles. This and the counts below are sums over the samples with the same weights.
     pub cycles: f64,
     /// Cycles that compute.
     pub compute_cycles: f64,
-    /// Rows that each column's requantizer took from its drain chain.
+    /// Rows that each column's requantizer accepted.
     pub drained: f64,
     /// Multiply-accumulates.
     pub macs: f64,
@@ -90,7 +89,7 @@ pub struct Run {
     pub mac_passes: f64,
 }
 
-/// Runs the samples of `role` in `mode` on the netlist; each is compared with the reference.
+/// Simulates the samples of `role` in `mode` on the netlist and compares each result with the reference.
 ///
 /// # Errors
 /// [`Error::Engine`] with a mismatch when the netlist is wrong.
@@ -213,9 +212,8 @@ fn largest_result(sample: &Sample) -> f64 {
     f64::from(result.iter().fold(0.0_f32, |largest, value| largest.max(value.abs())))
 }
 
-/// The modes an array can be measured in, of those asked for.
 impl Mode {
-    /// Whether the array multiplies in this mode.
+    /// Whether the array has this mode.
     pub fn fits(self, config: &ArrayConfig) -> bool {
         match (self, config.style()) {
             (Self::Float, style) => style == Style::Fp32,

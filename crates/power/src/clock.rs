@@ -1,11 +1,10 @@
-//! The clock tree, by a stated model: netlists have none before layout.
+//! A model of the clock tree: a netlist has none before layout.
 //!
-//! Buffers of one kind (the library's smallest plain buffer), each driving `fanout` clock pins or
-//! `fanout` further buffers, level over level up to one. Loads are the clock pins' and the buffers'
-//! own capacitances in the library; wires are left out. OpenSTA gives the energy of a buffer that
-//! drives pins and of one that drives buffers, internal and switching. What happens inside
-//! flip-flops at a clock edge is in the cells' internal energy already. Buffers behind a clock gate
-//! are the gate's (`gated.rs`).
+//! The buffers are of one kind, the library's smallest plain buffer. Each drives `fanout` clock pins or `fanout`
+//! further buffers, in levels up to a single one. Loads are the capacitances of clock pins and buffers in the
+//! library; wires are left out. OpenSTA gives the energy of a buffer that drives pins and of one that drives
+//! buffers, internal and switching. The energy inside flip-flops at a clock edge is part of the cells'
+//! internal energy. Buffers behind a clock gate count for the gate (`gated.rs`).
 
 use flexmac_record::ClockTree;
 use flexmac_synth::liberty::Library;
@@ -13,8 +12,8 @@ use flexmac_synth::netlist::{FlatNetlist, Signal};
 
 use crate::error::Error;
 
-/// A tree whose buffers' energy is not known yet, and the loads to measure it with.
-pub(crate) struct Plan {
+/// A tree before the energy of its buffers is measured, and the loads to measure it with.
+pub(crate) struct ClockTreePlan {
     pub tree: ClockTree,
     pub leaf_ff: f64,
     pub branch_ff: f64,
@@ -28,7 +27,7 @@ pub(crate) fn plan(
     library: &Library,
     clock: Signal,
     fanout: usize,
-) -> Result<Plan, Error> {
+) -> Result<ClockTreePlan, Error> {
     let missing = |expected| Error::Library { library: library.name.clone(), expected };
     let ((buffer, buffer_ff), (_, input, output)) = library
         .buffer()
@@ -46,7 +45,7 @@ pub(crate) fn plan(
         }
     }
     let (leaves, branches) = buffers(pins, fanout);
-    Ok(Plan {
+    Ok(ClockTreePlan {
         leaf_ff: pins_ff / leaves.max(1) as f64,
         branch_ff: buffer_ff * fanout as f64,
         buffer_pins,
@@ -75,7 +74,7 @@ pub(crate) fn buffers(pins: usize, fanout: usize) -> (usize, usize) {
     (leaves, branches)
 }
 
-impl Plan {
+impl ClockTreePlan {
     /// The two buffers to measure, and beside them `others`.
     pub fn verilog(&self, others: &str) -> String {
         let (input, output) = &self.buffer_pins;

@@ -1,15 +1,15 @@
-//! What clock gates hold back. OpenSTA 2.0.17 takes every pin that a clock reaches as clocked in
-//! every cycle, behind a closed gate too, whatever activity was set. So what it counts too much is
-//! taken off: of a flip-flop behind a gate, the energy at its clock pin in the cycles in which the
-//! gate is shut; of a gate, what it would have spent on charging its output.
+//! Corrects the energy of clock-gated cells. OpenSTA 2.0.17 counts a clock edge in every cycle at every pin that
+//! a clock reaches, also behind a closed gate and whatever activity was set. The surplus is subtracted: for a
+//! flip-flop behind a gate, the energy at its clock pin in the cycles in which the gate is closed; for a gate,
+//! the energy to charge its output in those cycles.
 //!
-//! The energy at a clock pin is measured by OpenSTA itself: a cell of each kind with a clock and
-//! everything else still. What a gate spends inside is counted as if it were open.
+//! The energy at a clock pin is measured with OpenSTA: one cell of each kind, with a clock and no other
+//! activity. The internal energy of a gate is counted as if it were open.
 //!
-//! In a netlist before layout a gate drives thousands of pins without a buffer. OpenSTA's slew on such
-//! a net would make every flip-flop behind it spend several times what others do, so it is given the
-//! clock's own, which is ideal (`Gated::pins`); and a gate of more pins than a buffer of the clock
-//! tree may drive is charged with the tree that stands there, whenever it is open.
+//! In a netlist before layout a gate drives thousands of pins without a buffer. With the slew of such a net,
+//! OpenSTA would give every flip-flop behind it several times the energy of others, so these pins get the
+//! ideal slew of the clock (`Gated::pins`). A gate with more pins than a buffer of the clock tree may drive is
+//! charged with the clock tree that would be there, in the cycles in which it is open.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,11 +20,11 @@ use flexmac_synth::netlist::{FlatNetlist, Signal};
 
 use crate::clock::buffers;
 
-/// Gates, and what is behind them.
+/// The clock gates of a netlist, and the cells behind them.
 pub(crate) struct Gated {
-    /// By cell: what opens its gate; none where the clock is not gated.
+    /// For each cell, the signals that open its gate; none where its clock is not gated.
     behind: Vec<Option<Opening>>,
-    /// By cell, flip-flops and latches that it clocks; none where it is no gate.
+    /// For each cell, the number of flip-flops and latches that it clocks; none where it is no gate.
     gate: Vec<Option<usize>>,
     /// Kinds of gated cells and their clock pins.
     kinds: BTreeMap<String, String>,
@@ -32,7 +32,7 @@ pub(crate) struct Gated {
     pub counts: ClockGates,
 }
 
-/// The signals of which one opens a gate: enable and test pin.
+/// The signals that open a gate: enable or test pin.
 #[derive(Debug, Clone, Copy)]
 struct Opening {
     enable: Signal,
@@ -40,7 +40,7 @@ struct Opening {
 }
 
 impl Opening {
-    /// Share of the cycles in which the clock passes.
+    /// Share of the cycles in which the gate is open.
     fn share(self, activity: &[(f64, f64)]) -> f64 {
         let ones = |signal| match signal {
             Signal::Constant(value) => f64::from(u8::from(value)),
@@ -106,8 +106,8 @@ impl Gated {
         text
     }
 
-    /// Cells to measure, one of each kind: instances for a netlist with a clock `clk_i`, and the
-    /// pins that have to be still, by name.
+    /// Cells to measure, one of each kind: their instances for a netlist with a clock `clk_i`, and the names of the
+    /// pins without activity.
     pub fn probes(&self, library: &Library) -> (String, String) {
         let (mut cells, mut still) = (String::new(), String::new());
         for (at, (kind, clock)) in self.kinds.iter().enumerate() {
@@ -128,9 +128,9 @@ impl Gated {
         (0..self.kinds.len()).map(|at| format!("g{at}")).collect()
     }
 
-    /// Takes off what OpenSTA counted too much and adds the buffers that it does not see. `clocked` is
-    /// the internal power of each probe; powers are internal, switching, leakage by cell. What it took
-    /// off is returned.
+    /// Subtracts the surplus that OpenSTA counts and adds the buffers that the netlist lacks. `clocked` is the
+    /// internal power of each probe; `powers` are internal, switching and leakage power by cell. Returns the
+    /// power subtracted.
     pub fn correct(
         &self,
         netlist: &FlatNetlist,
@@ -160,24 +160,24 @@ impl Gated {
     }
 }
 
-/// The clock tree behind a gate, whose own load the pins or buffers below it are.
+/// The clock tree behind a gate. The gate itself drives its first level.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GatedTree {
-    /// Pins or buffers to a buffer, and to a gate.
+    /// Pins or buffers that a buffer or a gate drives.
     pub fanout: usize,
-    /// Power of a buffer that drives pins: what is spent inside and on charging its input.
+    /// Power of a buffer that drives pins: internal, and to charge its input.
     pub leaf: f64,
-    /// The same of one that drives buffers.
+    /// Power of a buffer that drives buffers.
     pub branch: f64,
 }
 
 impl GatedTree {
-    /// Of the buffers between a gate and `pins`, clocked in every cycle.
+    /// Power of the buffers between a gate and `pins`, clocked in every cycle.
     fn power(&self, pins: usize) -> f64 {
         if pins <= self.fanout {
             return 0.0;
         }
-        // The gate stands where the tree would have its root.
+        // The gate takes the place of the root of the tree.
         let (leaves, branches) = buffers(pins, self.fanout);
         leaves as f64 * self.leaf + (branches - 1) as f64 * self.branch
     }

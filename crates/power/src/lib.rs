@@ -1,10 +1,9 @@
-//! Gate-level truth and energy of a mapped netlist on operands of real training.
+//! Equivalence of netlist and reference on operands of real training, and the energy of the netlist.
 //!
-//! Role: [`Gates`] reads what `flexmac synth` wrote, [`Recorder`] takes operands from a training
-//! run, [`simulate`] runs the netlist on them in Verilator, every result compared with the
-//! reference, while all nets' activity is counted, and [`measure`] turns activity into energy in
-//! OpenSTA. Main decision: activity is measured per net and per mode; an estimate from the inputs'
-//! switching alone, which OpenSTA makes by default, is only printed beside it.
+//! Role: [`Gates`] reads a synthesis, [`Recorder`] takes operands from a training run, [`simulate`] runs the
+//! netlist on them in Verilator, compares every result with the reference and counts the activity of every
+//! net, and [`measure`] turns activity into energy with OpenSTA. Main decision: activity is measured for each
+//! net and mode. OpenSTA's own estimate, from default activity at the inputs, is only reported beside it.
 
 mod cases;
 mod clock;

@@ -1,35 +1,35 @@
-//! Operands of real training products: recorded in a float run, quantized to the mode measured.
+//! Operands of training GEMMs: recorded in a float run, quantized to the widths of a mode.
 //!
-//! A float run is recorded, not one of some policy, so that all modes and all styles of PE multiply
-//! the same numbers. Each operand is scaled by its own largest magnitude to a power of two, as a
-//! dynamic fixed point would be, and rounded to nearest.
+//! The run is in float and not under a precision policy, so that all modes and all styles of PE multiply the
+//! same numbers. Each operand is scaled by a power of two to its own largest magnitude, as in dynamic fixed
+//! point, and rounded to nearest.
 
 use flexmac_engine::{Engine, EngineError, FloatEngine, Gemm, GemmResult};
 use flexmac_fxp::{Format, Role, Rounding};
 use ndarray::{Array2, ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
-/// Part of a training product.
+/// Part of a training GEMM.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    /// Number of the layer, and what the product is to it.
+    /// Number of the layer.
     pub layer: u64,
     /// Forward, input gradient or weight gradient.
     pub role: Role,
-    /// M, K and N of the whole product.
+    /// M, K and N of the whole GEMM.
     pub shape: [usize; 3],
     /// Part of A, (M, K).
     pub a: Array2<f32>,
-    /// Part of B, (K, N), for the same K.
+    /// Part of B, (K, N), with the same K.
     pub b: Array2<f32>,
-    /// Largest magnitudes in the whole operands.
+    /// Largest magnitude in the whole of A and of B.
     pub largest: [f32; 2],
-    /// Share of zeros in the whole operands.
+    /// Share of zeros in the whole of A and of B, 0 to 1.
     pub zeros: [f64; 2],
 }
 
 impl Sample {
-    /// A product taken whole.
+    /// A whole GEMM as one sample.
     pub fn whole(role: Role, a: Array2<f32>, b: Array2<f32>) -> Self {
         let shape = [a.nrows(), a.ncols(), b.ncols()];
         let views = [a.view(), b.view()];
@@ -37,14 +37,14 @@ impl Sample {
         Self { layer: 0, role, shape, a, b, largest, zeros }
     }
 
-    /// Multiply-accumulates of the whole product per one of the part.
+    /// Multiply-accumulates of the whole GEMM over those of the part.
     pub fn weight(&self) -> f64 {
         let whole: f64 = self.shape.iter().map(|n| *n as f64).product();
         whole / (self.a.len() as f64 * self.b.ncols() as f64)
     }
 }
 
-/// What is taken of each product.
+/// Size of the part that is taken of each GEMM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SampleSize {
     /// Rows of A.
@@ -55,17 +55,17 @@ pub struct SampleSize {
     pub cols: usize,
 }
 
-/// A float engine that keeps parts of the products it computes while `recording`.
+/// A float engine that keeps parts of the GEMMs that it computes while `recording` is set.
 pub struct Recorder {
     size: SampleSize,
-    /// Whether products are kept.
+    /// Whether parts are kept.
     pub recording: bool,
     /// The parts kept.
     pub samples: Vec<Sample>,
 }
 
 impl Recorder {
-    /// Keeps parts of `size`, from the middle of each product.
+    /// An engine that takes parts of `size` from the middle of each GEMM.
     pub fn new(size: SampleSize) -> Self {
         Self { size, recording: false, samples: Vec::new() }
     }

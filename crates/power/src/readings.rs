@@ -1,8 +1,8 @@
-//! OpenSTA's numbers read back and held against each other.
+//! Reads OpenSTA's numbers and checks them against each other.
 //!
-//! Role: text in, checked numbers out; `sta.rs` runs the tool. Main decision: nothing of a log is
-//! taken for granted. OpenSTA 2.0.17 goes on after an error and leaves exit code 0, so every number
-//! has a marker, is finite, and what can be added up must add up.
+//! Role: text in, checked numbers out; `sta.rs` runs the tool. Main decision: no number of a log is trusted
+//! unchecked. OpenSTA 2.0.17 continues after an error and exits with 0, so every number has a marker and must
+//! be finite, and parts must add up to their total.
 
 use std::path::{Path, PathBuf};
 
@@ -16,12 +16,12 @@ pub type Watts = [f64; 3];
 pub struct Log {
     /// Its text.
     pub text: String,
-    /// Where it lies, for messages.
+    /// Its path, for messages.
     pub path: PathBuf,
 }
 
 impl Log {
-    /// The log, if its script came to its end.
+    /// The log, if its script ran to the end.
     ///
     /// # Errors
     /// [`Error::Implausible`], as from all that follows.
@@ -40,7 +40,7 @@ impl Log {
         Error::Implausible { what, expected, found, log: self.path.clone() }
     }
 
-    /// The numbers behind a marker: at least `least`, all finite.
+    /// The numbers after a marker: at least `least`, all finite.
     ///
     /// # Errors
     /// No such line, or something else behind it.
@@ -54,7 +54,7 @@ impl Log {
         })
     }
 
-    /// Holds the clock's period against the one given.
+    /// Compares the period of the clock with the one given.
     ///
     /// # Errors
     /// Another period: another unit of time.
@@ -93,7 +93,7 @@ impl Log {
         }
     }
 
-    /// Holds the cells' sum against the total that OpenSTA states for case `index`.
+    /// Compares the sum over the cells with the total that OpenSTA prints for case `index`.
     ///
     /// # Errors
     /// A sum that is off by more than 0.2 %.

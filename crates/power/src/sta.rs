@@ -1,4 +1,4 @@
-//! From activity to energy: files for OpenSTA, runs of it, energies of cells, parts and modules.
+//! From activity to energy: files for OpenSTA, its runs, and energies by cell, part and module.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,16 +27,16 @@ const ESTIMATE: &str = include_str!("../scripts/estimate.tcl");
 const CLOCK: &str = include_str!("../scripts/clock.tcl");
 const CELLS: &str = "cells.lib";
 
-/// How to measure.
+/// Settings of a measurement.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The configuration in words, for the report.
     pub config: String,
-    /// Clock period; none for that of the synthesis.
+    /// Clock period in picoseconds; none for that of the synthesis.
     pub period_ps: Option<f64>,
-    /// Pins or buffers to a buffer of the clock tree.
+    /// Pins or buffers that a buffer of the clock tree drives.
     pub clock_fanout: usize,
-    /// Energy per bit read from operand memory; none to scale it to the library.
+    /// Energy per bit read from operand memory, in picojoules; none to scale a published figure to the library.
     pub memory_pj_per_bit: Option<f64>,
     /// Operand bits read in a pass-cycle.
     pub memory_bits: usize,
@@ -46,8 +46,8 @@ pub struct Settings {
     pub timeout: Duration,
 }
 
-/// Turns the runs' activity into energy; scripts, netlist, activities and logs stay in `out`, and
-/// `power.json` appears there at the end.
+/// Turns the activity of the runs into energy. Scripts, netlist, activities and logs stay in `out`, and
+/// `power.json` is written there at the end.
 ///
 /// # Errors
 /// A library that lacks a flip-flop, a buffer or an inverter; an OpenSTA run that fails; numbers
@@ -88,11 +88,11 @@ pub fn measure(
     let conditions = conditions.unwrap_or_default();
     let period = format!("{period_ps}");
 
-    // Loads and the memory first: what a library lacks shows before minutes of work.
+    // Loads and memory first: a library that lacks something is refused before minutes of work.
     let memory = memory::model(library, settings.memory_bits, settings.memory_pj_per_bit)?;
     let plan = clock::plan(&gates.netlist, library, clock, settings.clock_fanout)?;
     let stimulus = Stimulus::new(&gates.netlist, library, clock)
-        .ok_or_else(|| missing("a flip-flop of clock and data to stand where inputs were"))?;
+        .ok_or_else(|| missing("a flip-flop with clock and data to replace inputs"))?;
 
     write(CELLS, &gates.library_text)?;
     let gated = Gated::new(&gates.netlist, library);
@@ -205,9 +205,8 @@ pub fn measure(
 /// Writes a file of the output folder.
 type Write<'a> = &'a dyn Fn(&str, &[u8]) -> Result<(), Error>;
 
-/// OpenSTA's estimate from its default activity, on the netlist as synthesized; none where OpenSTA
-/// 2.0.17 does not live to tell: carrying its default activity onwards, it crashes on some netlists.
-/// It is there for comparison only.
+/// OpenSTA's estimate by its default activity, on the netlist as synthesized, for comparison. None where OpenSTA
+/// fails: version 2.0.17 crashes on some netlists while it propagates its default activity.
 fn estimate(
     gates: &Gates,
     write: Write<'_>,
@@ -250,14 +249,14 @@ fn run(out: &Path, name: &str, timeout: Duration) -> Result<Log, Error> {
     Log::finished(text, out.join(log))
 }
 
-/// The registers that stand where inputs and constants were; a clear or preset stays unconnected.
+/// Registers that replace inputs and constants. Their clear or preset stays unconnected.
 struct Stimulus {
     cell: String,
     clock: String,
     data: String,
     output: String,
     clock_net: Signal,
-    /// Nets driven, then the constants 0 and 1.
+    /// The nets they drive; two more drive the constants 0 and 1.
     nets: Vec<u32>,
 }
 
@@ -330,7 +329,7 @@ fn power_netlist(netlist: &FlatNetlist, stimulus: &Stimulus) -> String {
     text
 }
 
-/// Every pin off the clock and the signal that gives its activity.
+/// Every pin that is not on the clock, and the signal that gives its activity.
 fn pins(netlist: &FlatNetlist, stimulus: &Stimulus, clock: Signal) -> Vec<(String, Signal)> {
     let mut pins = Vec::new();
     for (register, signal) in stimulus.registers() {
@@ -350,7 +349,7 @@ fn energy(watts: &Watts, period_ps: f64) -> Energy {
     Energy { internal_pj, switching_pj, leakage_pj }
 }
 
-/// Sums the cells of a case; `complete` adds what does not come from cells.
+/// Sums the cells of a case. `complete` adds the energies that do not come from cells.
 fn case(
     gates: &Gates,
     run: &Run,
@@ -360,7 +359,7 @@ fn case(
 ) -> PowerCase {
     let netlist = &gates.netlist;
     let per_pass = run.cycles / run.compute_cycles;
-    let homes = Homes::new(netlist);
+    let part_of = PartOfInstance::new(netlist);
     let (mut sequential, mut combinational) = (Energy::default(), Energy::default());
     let mut parts: BTreeMap<&str, (Energy, u64)> = BTreeMap::new();
     let mut modules: BTreeMap<&str, (Energy, u64)> = BTreeMap::new();
@@ -377,7 +376,7 @@ fn case(
         let pins = cell.pins.iter().filter(|(_, signal)| Some(*signal) == clock).count() as u64;
         let module = source_name(&netlist.instances[cell.instance].module);
         for (sum, clock_pins) in [
-            parts.entry(homes.part[cell.instance]).or_default(),
+            parts.entry(part_of.part[cell.instance]).or_default(),
             modules.entry(module).or_default(),
         ] {
             sum.add(&energy);
@@ -428,11 +427,11 @@ fn case(
 }
 
 /// The part of the design that each module instance belongs to.
-struct Homes {
+struct PartOfInstance {
     part: Vec<&'static str>,
 }
 
-impl Homes {
+impl PartOfInstance {
     fn new(netlist: &FlatNetlist) -> Self {
         if netlist.instances.len() == 1 {
             return Self { part: vec!["core"] };

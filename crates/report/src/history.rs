@@ -14,7 +14,7 @@ use crate::error::ReportError;
 use crate::tensors::TensorTrack;
 use crate::track::Track;
 
-/// What products cost on the array.
+/// What GEMMs cost on the array.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Cost {
     /// Multiply-accumulates.
@@ -61,12 +61,12 @@ impl Cost {
     }
 }
 
-/// One of a layer's three products, summed over the run.
+/// One of a layer's three GEMMs, summed over the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Product {
+pub struct GemmCost {
     /// The layer.
     pub layer: String,
-    /// Which of its products.
+    /// Which of the layer's GEMMs.
     pub role: Role,
     /// What it cost.
     pub cost: Cost,
@@ -89,14 +89,15 @@ pub struct History {
     pub accuracy: Vec<(u64, f64)>,
     /// Stage of the policy.
     pub phase: Track<String>,
-    /// Cost of all products.
+    /// Cost of all GEMMs.
     pub cost: Track<Cost>,
     /// Widths in use; none in a float run.
     pub widths: Track<Option<Widths>>,
     /// Formats and overflows by tensor, in the network's order.
     pub tensors: Vec<TensorTrack>,
     /// Cost by layer and role, in the order of the first iteration.
-    pub products: Vec<Product>,
+    #[serde(rename = "products")]
+    pub gemms: Vec<GemmCost>,
     /// Sum of the cost of every iteration.
     pub total: Cost,
 }
@@ -116,7 +117,7 @@ impl History {
         Ok(history)
     }
 
-    /// Takes in an iteration, or says what was expected and what found.
+    /// Adds an iteration, or says what was expected and what was found.
     fn push(&mut self, line: IterationRecord) -> Result<(), (String, String)> {
         let IterationRecord { iteration, accuracy, .. } = line;
         if let Some(found) = accuracy.filter(|accuracy| !(0.0..=1.0).contains(accuracy)) {
@@ -137,11 +138,11 @@ impl History {
         let too_large = || ("counts whose sum fits 64 bits".to_owned(), "larger ones".to_owned());
         for gemm in line.gemms {
             let GemmRecord { layer, role, stats } = gemm;
-            let same = |product: &&mut Product| product.role == role && product.layer == layer;
-            if let Some(product) = self.products.iter_mut().find(same) {
-                product.cost = product.cost.checked_add(stats.into()).ok_or_else(too_large)?;
+            let same = |gemm: &&mut GemmCost| gemm.role == role && gemm.layer == layer;
+            if let Some(gemm) = self.gemms.iter_mut().find(same) {
+                gemm.cost = gemm.cost.checked_add(stats.into()).ok_or_else(too_large)?;
             } else {
-                self.products.push(Product { layer, role, cost: stats.into() });
+                self.gemms.push(GemmCost { layer, role, cost: stats.into() });
             }
         }
         self.total = self.total.checked_add(line.total.into()).ok_or_else(too_large)?;

@@ -71,7 +71,7 @@ pub fn overlay_plots(runs: &[Run]) -> Vec<Plot> {
         plot(
             "passes",
             "Passes per multiply-accumulate of all runs",
-            "Multiplier passes of a multiply-accumulate, mean over all products of an iteration.",
+            "Multiplier passes of a multiply-accumulate, mean over all GEMMs of an iteration.",
             ("passes per MAC", Ticks::FromZero),
             passes,
         ),

@@ -6,7 +6,7 @@ use crate::chart::{
     Axis, Bar, Bars, COLUMNS, Curves, Heat, HeatCell, HeatRow, Series, Side, Ticks,
 };
 use crate::downsample::{Cell, greatest};
-use crate::history::{Cost, History, Product};
+use crate::history::{Cost, GemmCost, History};
 use crate::number::{group, headline, percent, short};
 use crate::run::Run;
 use crate::svg::Svg;
@@ -50,9 +50,9 @@ pub fn run_plots(run: &Run, number: usize) -> Vec<Plot> {
         plots.push(format_map(&id("integer-length"), history, &LENGTH_MAP));
         plots.push(overflows(&id("overflows"), history));
     }
-    plots.push(products(&id("passes"), history, &PASSES));
+    plots.push(gemm_bars(&id("passes"), history, &PASSES));
     if history.total.cycles.busy > 0 {
-        plots.push(products(&id("cycles"), history, &CYCLES));
+        plots.push(gemm_bars(&id("cycles"), history, &CYCLES));
     }
     plots
 }
@@ -291,8 +291,8 @@ fn overflows(id: &str, history: &History) -> Plot {
     Plot::new(id, title, caption, || heat.draw())
 }
 
-/// What bars of products show.
-struct ProductBars {
+/// What bars of GEMMs show.
+struct GemmBars {
     title: &'static str,
     caption: &'static str,
     axis: &'static str,
@@ -300,16 +300,16 @@ struct ProductBars {
     value: fn(&Cost) -> u64,
 }
 
-const PASSES: ProductBars = ProductBars {
+const PASSES: GemmBars = GemmBars {
     title: "Passes by layer and product",
     caption: "Multiplier passes of the whole run: multiply-accumulates times the passes that their \
-              operand widths take. Every layer trains with three products.",
+              operand widths take. Every layer trains with three GEMMs.",
     axis: "multiplier passes (multiply-accumulates × passes)",
     unit: "passes",
     value: |cost| cost.mac_passes,
 };
 
-const CYCLES: ProductBars = ProductBars {
+const CYCLES: GemmBars = GemmBars {
     title: "Cycles by layer and product",
     caption: "Clock cycles that the array was busy, over the whole run: computing, waiting for \
               results to drain, filling and emptying the pipeline. A layer with many cycles for \
@@ -322,7 +322,7 @@ const CYCLES: ProductBars = ProductBars {
 /// The layers, first to last.
 pub(crate) fn layers(history: &History) -> Vec<&str> {
     let mut layers: Vec<&str> = Vec::new();
-    for Product { layer, .. } in &history.products {
+    for GemmCost { layer, .. } in &history.gemms {
         if !layers.contains(&layer.as_str()) {
             layers.push(layer);
         }
@@ -330,12 +330,12 @@ pub(crate) fn layers(history: &History) -> Vec<&str> {
     layers
 }
 
-fn products(id: &str, history: &History, what: &ProductBars) -> Plot {
+fn gemm_bars(id: &str, history: &History, what: &GemmBars) -> Plot {
     let whole = (what.value)(&history.total).max(1) as f64;
     let bar = |layer: &str| {
         let part = |(role, words): (flexmac_fxp::Role, &str)| {
-            let same = |product: &&Product| product.layer == layer && product.role == role;
-            let value = history.products.iter().find(same).map_or(0, |p| (what.value)(&p.cost));
+            let same = |gemm: &&GemmCost| gemm.layer == layer && gemm.role == role;
+            let value = history.gemms.iter().find(same).map_or(0, |p| (what.value)(&p.cost));
             let share = percent(value as f64 / whole);
             (value, format!("{layer}, {words}: {} {} ({share} of all)", group(value), what.unit))
         };
@@ -345,10 +345,10 @@ fn products(id: &str, history: &History, what: &ProductBars) -> Plot {
         Bar { label: layer.to_owned(), parts, end }
     };
     let bars = layers(history).into_iter().map(bar).collect();
-    let ProductBars { title, caption, axis, .. } = *what;
+    let GemmBars { title, caption, axis, .. } = *what;
     let bars = Bars { id, title, note: caption, axis, parts: &ROLES, bars };
     Plot::new(id, title, caption, || bars.draw())
 }
 
-/// Words for the three products, in the order of [`flexmac_fxp::Role::GEMMS`].
+/// Words for the three GEMMs, in the order of [`flexmac_fxp::Role::GEMMS`].
 pub(crate) const ROLES: [&str; 3] = ["forward", "input gradient", "weight gradient"];

@@ -14,12 +14,12 @@ fn shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
 }
 
-/// A run, as its folder tells it.
+/// A run, as its folder has it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Run {
-    /// Name to tell it from others by: the folder's.
+    /// Its name: that of the folder.
     pub name: String,
-    /// The folder, as given; in the page as far as it is text.
+    /// The folder, as given. Parts that are not text are replaced in the page.
     #[serde(serialize_with = "shown")]
     pub folder: PathBuf,
     /// Version of flexmac that trained.
@@ -28,18 +28,18 @@ pub struct Run {
     pub network: String,
     /// Every effective setting.
     pub settings: Vec<Setting>,
-    /// A command that trains the same again.
+    /// A command that repeats the run.
     pub command: String,
     /// The array's parameters.
     pub array: Map<String, Value>,
     /// The iterations.
     pub history: History,
-    /// How it ended; none for a run that has not.
+    /// How it ended; none for a run that has not ended.
     pub result: Option<RunResult>,
 }
 
 impl Run {
-    /// Reads a run. With `unfinished`, one without `result.json` will do.
+    /// Reads a run. With `unfinished`, `result.json` may be absent.
     ///
     /// # Errors
     /// [`ReportError`] naming the file, and the line where there is one: files that are missing,

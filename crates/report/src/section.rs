@@ -70,7 +70,7 @@ pub(crate) fn section<'a>(run: &'a Run, number: usize, synth: Option<&SynthRepor
         tiles: tiles(run, synth),
         figures: run_plots(run, number).iter().map(Figure::from).collect(),
         formats: formats(history),
-        products: products(history),
+        products: gemm_rows(history),
         accuracy: measured.collect(),
         settings: &run.settings,
         array: array.collect(),
@@ -169,7 +169,7 @@ fn tiles(run: &Run, synth: Option<&SynthReport>) -> Vec<Tile> {
         let checked = match tiles_checked {
             0 => {
                 "Tiles whose results from the Verilog were compared with the exact reference, bit \
-                  for bit. This engine compares none; --engine checked does."
+                  for bit. This engine compares none; the checked engine does."
                     .to_owned()
             }
             _ => format!(
@@ -257,8 +257,8 @@ fn formats(history: &History) -> Vec<Vec<String>> {
     table
 }
 
-/// Table of products: layer, role, multiply-accumulates, passes each, cycles.
-fn products(history: &History) -> Vec<Vec<String>> {
+/// Table of GEMMs: layer, role, multiply-accumulates, passes each, cycles.
+fn gemm_rows(history: &History) -> Vec<Vec<String>> {
     let words = |role| {
         let place = flexmac_fxp::Role::GEMMS.iter().position(|other| *other == role);
         place.map_or_else(|| role.name().to_owned(), |place| ROLES[place].to_owned())
@@ -273,7 +273,7 @@ fn products(history: &History) -> Vec<Vec<String>> {
             (group(cost.macs), group(cost.mac_passes), group(cost.cycles.busy));
         vec![layer.to_owned(), role, macs, passes, mac_passes, busy, per_cycle]
     };
-    let each = history.products.iter();
+    let each = history.gemms.iter();
     let mut table: Vec<_> = each.map(|p| row(&p.layer, words(p.role), &p.cost)).collect();
     table.push(row("all", "all".to_owned(), &history.total));
     table

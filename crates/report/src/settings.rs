@@ -9,7 +9,7 @@ use serde::Serialize;
 /// One effective setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Setting {
-    /// Its name: the flag of `flexmac train` without the dashes.
+    /// Its name in `config.json`.
     pub name: String,
     /// Its value.
     pub value: String,
@@ -27,11 +27,21 @@ pub(crate) fn settings(recorded: &BTreeMap<String, Recorded>) -> Vec<Setting> {
     recorded.iter().map(setting).collect()
 }
 
+/// The flag of `flexmac train` for a setting, without the dashes. Two flags have new names since 0.1.0,
+/// where `config.json` keeps the old ones.
+pub fn flag_of(setting: &str) -> &str {
+    match setting {
+        "rounding" => "round",
+        "forward-rounding" => "forward-round",
+        flag => flag,
+    }
+}
+
 /// The command: every setting that was given, and the seed whether given or not.
 pub(crate) fn command_line(settings: &[Setting], out: &str) -> String {
     let mut command = "flexmac train".to_owned();
     for setting in settings.iter().filter(|setting| !setting.default || setting.name == "seed") {
-        let _ = write!(command, " --{} {}", setting.name, quote(&setting.value));
+        let _ = write!(command, " --{} {}", flag_of(&setting.name), quote(&setting.value));
     }
     let _ = write!(command, " --out {}", quote(&format!("{out}-again")));
     command
@@ -60,10 +70,14 @@ mod tests {
         let settings = read(
             r#"{"batch": {"value": 16, "default": false}, "data": {"value": "my data",
             "default": false}, "lr": {"value": 0.01, "default": true},
+            "rounding": {"value": "nearest", "default": false},
             "seed": {"value": 1, "default": true}}"#,
         );
         let command = command_line(&settings, "run");
-        assert_eq!(command, "flexmac train --batch 16 --data 'my data' --seed 1 --out run-again");
+        assert_eq!(
+            command,
+            "flexmac train --batch 16 --data 'my data' --round nearest --seed 1 --out run-again"
+        );
         assert_eq!(quote("it's"), r"'it'\''s'");
     }
 }

@@ -56,7 +56,9 @@ fn float_values(config: &ArrayConfig) -> Values {
 /// The text of a module whose header gives its parameters these values. Parameters that are not
 /// among them follow from the others and stay as they are.
 pub(crate) fn with_values(text: &str, values: &Values) -> String {
-    text.lines().map(|line| with_value(line, values).unwrap_or_else(|| line.to_owned()) + "\n").collect()
+    text.lines()
+        .map(|line| with_value(line, values).unwrap_or_else(|| line.to_owned()) + "\n")
+        .collect()
 }
 
 /// A line of the header, `    parameter [range] NAME = value,`, with the value of the design.

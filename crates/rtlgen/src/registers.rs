@@ -11,10 +11,8 @@ mod verilog;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use map::constant;
 pub use map::register_map;
-#[cfg(test)]
-pub(crate) use map::ID;
-pub(crate) use map::parameter_value;
 pub use software::{c_header, json, markdown, rust_module};
 pub(crate) use verilog::regs_context;
 

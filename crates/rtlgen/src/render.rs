@@ -10,7 +10,7 @@ use tera::{Context, Tera};
 use crate::design::{Values, values, with_values};
 use crate::error::RtlgenError;
 use crate::registers::{c_header, json, markdown, register_map, regs_context, rust_module};
-use crate::top::{top_text, top_values};
+use crate::top::top_values;
 
 /// The array with plain handshakes, which the host plays banks for.
 pub const TOP: &str = "flexmac_core";
@@ -93,7 +93,7 @@ const FP32_MODULES: &[&str] =
     &["core/fp32/flexmac_column.v", "core/fp32/flexmac_array.v", "core/fp32/flexmac_core.v"];
 
 /// ... that puts the core behind buses.
-const BUS_MODULE: &str = "rtl/bus/flexmac_top.v";
+const BUS_MODULE: &str = "bus/flexmac_top.v";
 
 /// Leaf cells, and the modules above them, of a style.
 fn parts(style: Style) -> (Vec<&'static str>, &'static [&'static str]) {
@@ -118,15 +118,10 @@ fn module(config: &ArrayConfig, source: &str, values: &Values) -> SourceFile {
     SourceFile { path: format!("{folder}/{name}"), text: head(config, source) + &text }
 }
 
-fn top(config: &ArrayConfig) -> SourceFile {
-    let text = head(config, BUS_MODULE) + &top_text(config, flexmac_assets::text(BUS_MODULE));
-    SourceFile { path: format!("rtl/{BUS_TOP}.v"), text }
-}
-
 /// The one module that is rendered: its ports and cases follow from the register map.
 fn register_file(config: &ArrayConfig) -> Result<SourceFile, RtlgenError> {
     let source = "templates/flexmac_regs.v.tera";
-    let context = regs_context(&register_map(), head(config, source).trim_end().to_owned());
+    let context = regs_context(&register_map(), config, head(config, source).trim_end().to_owned());
     let text = render_text("flexmac_regs", flexmac_assets::text(source), &context)?;
     Ok(SourceFile { path: "rtl/flexmac_regs.v".to_owned(), text })
 }
@@ -158,7 +153,7 @@ pub fn verilog(config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
     if has_bus_top(config) {
         files.extend(BUS_LEAVES.iter().map(leaf));
         files.push(register_file(config)?);
-        files.push(top(config));
+        files.push(module(config, &format!("rtl/{BUS_MODULE}"), &top_values(config)));
     }
     Ok(files)
 }

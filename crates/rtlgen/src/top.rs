@@ -3,11 +3,13 @@
 use flexmac_array::{ArrayConfig, ceil_log2};
 use flexmac_fxp::Rounding;
 
-use crate::design::{Values, values, with_values};
-use crate::registers::{parameter_value, register_map};
+use crate::design::{Values, values};
 
 /// Widest k + lanes - 1 that the word count must be exact for: 2^18 + 15.
 const DIVIDEND_BITS: u32 = 19;
+
+/// Address bits of the command queue in `flexmac_top`: 16 commands.
+pub(crate) const QUEUE_ADDR_WIDTH: u32 = 4;
 
 /// Widths of the data pins of `flexmac_top`'s streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,31 +56,9 @@ pub(crate) fn top_values(config: &ArrayConfig) -> Values {
         ("ROUNDING", format!("4'b{modes:04b}")),
         ("RECIPROCAL", reciprocal.to_string()),
         ("RECIPROCAL_SHIFT", places.to_string()),
-        ("VERSION_MAJOR", env!("CARGO_PKG_VERSION_MAJOR").to_owned()),
-        ("VERSION_MINOR", env!("CARGO_PKG_VERSION_MINOR").to_owned()),
-        ("VERSION_PATCH", env!("CARGO_PKG_VERSION_PATCH").to_owned()),
         ("ROUND", first_mode(config).to_string()),
     ]);
     values
-}
-
-/// The text of `flexmac_top` with the values of a design. Parameters of the array that the module does
-/// not know by name are read back as well: their registers are tied to their values.
-pub(crate) fn top_text(config: &ArrayConfig, text: &str) -> String {
-    let mut tied = String::new();
-    for register in register_map().registers() {
-        for field in &register.fields {
-            let port = format!("{}_i", register.field_name(field));
-            if let Some(value) = parameter_value(config, register, field)
-                && !text.contains(&format!(".{port} "))
-                && !text.contains(&format!(".{port}("))
-            {
-                tied += &format!("      .{port}({}'d{value}),\n", field.bits);
-            }
-        }
-    }
-    let first_signal = "      .scratch_o ";
-    with_values(text, &top_values(config)).replacen(first_signal, &(tied + first_signal), 1)
 }
 
 /// The first rounding mode the design has: the test bench drops nothing, so every mode must agree.
@@ -96,8 +76,9 @@ fn reciprocal(lanes: u32) -> (u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registers::Access;
-    use flexmac_array::ArraySpec;
+    use flexmac_array::{ArraySpec, PARAMETERS};
+
+    use crate::registers::{Access, constant, register_map};
 
     #[test]
     fn reciprocals_divide_exactly() {
@@ -113,21 +94,21 @@ mod tests {
     }
 
     /// Names of ports and what they are connected to, of the register file in `flexmac_top`.
-    fn connections() -> Vec<(String, String)> {
-        let config = ArraySpec::default().check().unwrap();
-        let text = top_text(&config, flexmac_assets::rtl("flexmac_top.v"));
-        let (_, instance) = text.split_once("flexmac_regs u_regs (").expect("an instance");
+    fn connections() -> Vec<(&'static str, &'static str)> {
+        let (_, instance) = flexmac_assets::rtl("flexmac_top.v")
+            .split_once("flexmac_regs u_regs (")
+            .expect("an instance");
         let (instance, _) = instance.split_once(");\n\n").expect("its end");
-        let connection = |line: &str| {
-            let (port, net) = line.trim().strip_prefix('.')?.split_once('(')?;
-            Some((port.trim().to_owned(), net.trim_end_matches([',', ')']).to_owned()))
-        };
-        instance.lines().filter_map(connection).collect()
+        instance
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix('.')?.split_once('('))
+            .map(|(port, net)| (port.trim(), net.trim_end_matches([',', ')'])))
+            .collect()
     }
 
     #[test]
     fn the_top_connects_every_field_of_the_register_map_and_nothing_else() {
-        let map = register_map();
+        let (map, config) = (register_map(), ArraySpec::default().check().unwrap());
         assert_eq!(map.address_bits, 12, "ports of flexmac_top");
         let mut ports = Vec::new();
         for register in map.registers() {
@@ -136,6 +117,9 @@ mod tests {
             }
             for field in &register.fields {
                 let name = register.field_name(field);
+                if constant(&config, register, field).is_some() {
+                    continue;
+                }
                 if matches!(register.access, Access::ReadOnly | Access::WriteOneToClear) {
                     ports.push(format!("{name}_i"));
                 }
@@ -145,24 +129,23 @@ mod tests {
             }
         }
         let connected = connections();
-        let bus = connected.iter().take_while(|(port, _)| *port != "id_i").count();
-        let mut found: Vec<_> = connected[bus..].iter().map(|(port, _)| port.clone()).collect();
-        found.sort();
-        ports.sort();
-        assert_eq!(found, ports);
-        let id = format!("ID = 32'h{:08x};", crate::registers::ID);
-        assert!(flexmac_assets::rtl("flexmac_top.v").contains(&id));
+        let bus = connected.iter().position(|(port, _)| *port == ports[0]).expect("a field");
+        let connected: Vec<_> = connected[bus..].iter().map(|(port, _)| *port).collect();
+        assert_eq!(connected, ports);
+        let depth = format!("QUEUE_ADDR_WIDTH = {QUEUE_ADDR_WIDTH};");
+        assert!(flexmac_assets::rtl("flexmac_top.v").contains(&depth));
     }
 
     #[test]
     fn every_parameter_can_be_read_back() {
-        let connected = connections();
-        for parameter in flexmac_array::PARAMETERS {
-            let port = format!("param_{}", parameter.name);
-            assert!(connected.iter().any(|(name, _)| name.starts_with(&port)), "{port}");
-        }
-        for (port, net) in connected.iter().filter(|(port, _)| port.starts_with("param_")) {
-            assert!(!net.contains("status") && !net.ends_with("_i"), "{port} is constant: {net}");
+        let (map, config) = (register_map(), ArraySpec::default().check().unwrap());
+        for parameter in PARAMETERS {
+            let name = format!("param_{}", parameter.name);
+            let register =
+                map.registers().find(|register| register.name == name).expect("a register");
+            for field in &register.fields {
+                assert!(constant(&config, register, field).is_some(), "{name}");
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One synthesis run as the caller asks for it, and the checks before anything is written.
+//! The configuration of a synthesis, and the checks before anything is written.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,40 +18,40 @@ pub struct SynthConfig {
     pub target: Target,
     /// Clock port of the top module; default `clk_i`.
     pub clock: String,
-    /// Period to aim at, in picoseconds, given to OpenSTA and to the mapping of each module, which
-    /// takes the smallest recipe that fits; without one all take `fast`.
+    /// Target period in picoseconds. Each module is mapped with the smallest ABC recipe that fits; without a
+    /// period, every module is mapped with `fast`.
     pub period_ps: Option<f64>,
     /// Search for the shortest period; excludes `period_ps`.
     pub search_period: bool,
     /// Dissolve the hierarchy before optimising: one module, no per-module breakdown.
     pub flatten: bool,
-    /// Modules that stay modules in a hierarchical run, everything below them dissolved; empty: all
-    /// do. One that is instantiated often, and whose inside gains from being optimised as a whole.
+    /// Modules that stay modules in a hierarchical run; the hierarchy below them is dissolved. Empty: every
+    /// module stays. For modules that occur often and whose inside is optimised better as a whole.
     pub units: Vec<String>,
-    /// Give the modules that hold registers, and no other module that does, a buffer at every input but
-    /// `bare_ports`: nets that lead to many of them then carry one small load each. Not in flat runs.
+    /// Give a buffer at every input but `bare_ports` to the modules that hold registers and contain no other
+    /// such module. A net that leads to many of them then drives one small load in each. Not in flat runs.
     pub input_buffers: bool,
-    /// Ports that get no such buffer: the clock, and what leads from one module to one other.
+    /// Ports that get no such buffer: the clock, and connections between two modules.
     pub bare_ports: Vec<String>,
     /// Verilog macros defined while reading.
     pub defines: Vec<String>,
-    /// Use the library's clock gates, where it has any, for registers of four bits and more with an
-    /// enable; otherwise every such bit has a multiplexer.
+    /// Use the library's clock gates, if it has any, for registers of four or more bits with an enable.
+    /// Otherwise each bit gets a multiplexer.
     pub clock_gates: bool,
     /// Folder for scripts, logs, netlists and `report.json`; created when missing.
     pub out_dir: PathBuf,
-    /// Keep the working copy of the cell library (46 MB for ASAP7) so scripts can be run again.
+    /// Keep the working copy of the cell library (46 MB for ASAP7), so that the scripts can be run again.
     pub keep: bool,
     /// Time limit for each tool; default two hours.
     pub timeout: Duration,
-    /// Repeat every stage, whatever an earlier run left in the folder.
+    /// Repeat every stage, even if an earlier result is current.
     pub force: bool,
-    /// Modules mapped at a time; default: as many as there are cores.
+    /// Number of modules mapped at the same time; default: the number of cores.
     pub jobs: usize,
 }
 
 impl SynthConfig {
-    /// A hierarchical run without a period to aim at; add [`sources`](Self::sources).
+    /// A hierarchical run without a target period; add [`sources`](Self::sources).
     pub fn new(top: impl Into<String>, target: Target, out_dir: impl Into<PathBuf>) -> Self {
         Self {
             sources: Vec::new(),
@@ -83,7 +83,7 @@ impl SynthConfig {
 
     /// Checks everything that can be checked without running a tool.
     ///
-    /// Names go into scripts, so they are held to plain Verilog identifiers.
+    /// Names become part of scripts, so they must be plain Verilog identifiers.
     pub(crate) fn check(&self) -> Result<(), Error> {
         for (field, name) in [("top", &self.top), ("clock", &self.clock)] {
             if !is_identifier(name) {

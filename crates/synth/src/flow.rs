@@ -1,4 +1,4 @@
-//! One run from configuration to report.
+//! A synthesis from its configuration to its report.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use flexmac_record::{
 
 use crate::config::{SynthConfig, staged_name};
 use crate::error::{Error, io_error};
+use crate::exit_status::{sta_end, with_source_names, yosys_end};
 use crate::hierarchy::{Summary, summarise};
-use crate::judge::{sta_end, with_source_names, yosys_end};
 use crate::library::{CELLS, read_library, stage_library};
 use crate::mapping::{Mapped, Mapper, yosys_args};
-use crate::relay::{Tell, relay};
+use crate::progress::{OnProgress, Progress, with_progress};
 use crate::search::{Found, search};
-use crate::stage::{Ledger, Progress, Step, remove};
+use crate::stage_cache::{StageCache, ToolRun, remove};
 use crate::target::Target;
 use crate::tool::Tool;
 use crate::{sta, yosys};
@@ -27,21 +27,24 @@ const WARNINGS_MAX: usize = 50;
 
 /// Synthesises a design and reads the results back.
 ///
-/// `told` hears of each stage as it begins or is kept; nothing is printed. The output folder is
-/// created when missing and locked while the run lasts. Stages that an earlier run left whole, with
-/// inputs of the same content, are not repeated. `report.json` appears only at the end of a run
-/// that succeeded; an older one is removed once there is nothing more to refuse about the input.
+/// `on_progress` is called when a stage begins or its earlier result is reused; nothing is printed. The
+/// output folder is created when missing and locked while the run lasts. A stage whose earlier outputs are
+/// complete, and were made from the same inputs, is not repeated. `report.json` is written at the end of a run
+/// that succeeded; an older one is removed as soon as the input has been checked.
 ///
 /// # Errors
 /// A bad configuration, a missing tool, library or source, a tool that fails or runs too long, and
 /// any report that lacks a number; see [`Error`].
-pub fn run(config: &SynthConfig, told: &mut dyn FnMut(Progress)) -> Result<SynthReport, Error> {
-    relay(told, |tell| run_here(config, tell))
+pub fn run(
+    config: &SynthConfig,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<SynthReport, Error> {
+    with_progress(on_progress, |on_progress| run_here(config, on_progress))
 }
 
-/// What the tools made of a design, before it is a report.
+/// What the tools found, before it becomes a report.
 #[derive(Default)]
-struct Outcome {
+struct ToolResults {
     summary: Summary,
     timing: Option<TimingReport>,
     gates: Option<GateEstimate>,
@@ -51,12 +54,12 @@ struct Outcome {
     logs: Vec<String>,
 }
 
-fn run_here(config: &SynthConfig, tell: Tell) -> Result<SynthReport, Error> {
+fn run_here(config: &SynthConfig, on_progress: OnProgress) -> Result<SynthReport, Error> {
     let begin = Instant::now();
-    tell(Progress::Begin { id: StageId::whole(Stage::Prepare), why: None });
+    on_progress(Progress::Begin { id: StageId::whole(Stage::Prepare), why: None });
     config.check()?;
     let yosys = Tool::find("yosys", "-V", "apt-get install yosys")?;
-    // What can be refused is refused before the folder is touched.
+    // The input is checked before the folder is touched.
     let library = match &config.target {
         Target::Liberty { path } => {
             find_sta()?; // now, not after minutes of mapping
@@ -67,7 +70,7 @@ fn run_here(config: &SynthConfig, tell: Tell) -> Result<SynthReport, Error> {
     };
     let sources = read_sources(config)?;
     let dir = OutDir::prepare(&config.out_dir)?;
-    let ledger = Ledger::open(&dir.path, config.force)?;
+    let cache = StageCache::open(&dir.path, config.force)?;
     let mut names = Vec::new();
     for (name, path, text) in sources {
         dir.write(&name, text)?;
@@ -78,7 +81,7 @@ fn run_here(config: &SynthConfig, tell: Tell) -> Result<SynthReport, Error> {
         .transpose()?;
     let mut tools = vec![ToolVersion { name: "yosys".to_owned(), version: yosys.version()? }];
     let staged: Vec<String> = names.iter().map(|(name, _)| name.clone()).collect();
-    let design = yosys::Design {
+    let design = yosys::SourceDesign {
         sources: &staged,
         defines: &config.defines,
         top: &config.top,
@@ -87,36 +90,36 @@ fn run_here(config: &SynthConfig, tell: Tell) -> Result<SynthReport, Error> {
     };
     let prepared_s = begin.elapsed().as_secs_f64();
 
-    let outcome = match &library {
+    let results = match &library {
         Some(library) => {
             let sta = find_sta()?;
             tools.push(ToolVersion { name: "opensta".to_owned(), version: sta.version()? });
             let mapper = Mapper {
                 config,
-                ledger: &ledger,
+                cache: &cache,
                 yosys: &yosys,
                 sta: &sta,
                 library,
                 design,
                 names: &names,
-                tell,
+                on_progress,
             };
             map(&mapper, &dir)?
         }
-        None => one_script(config, &ledger, &yosys, &design, &names, &dir, tell)?,
+        None => one_script(config, &cache, &yosys, &design, &names, &dir, on_progress)?,
     };
 
     let begin = Instant::now();
-    tell(Progress::Begin { id: StageId::whole(Stage::Report), why: None });
+    on_progress(Progress::Begin { id: StageId::whole(Stage::Report), why: None });
     if library.as_ref().is_some_and(|library| library.is_copy) && !config.keep {
         remove(&dir.path.join(CELLS))?;
     }
-    ledger.sweep()?;
+    cache.sweep()?;
     let log = dir.read(yosys::LOG)?;
-    let summary = outcome.summary;
+    let summary = results.summary;
     let whole = |stage, wall_s| StageTime { id: StageId::whole(stage), wall_s, kept: false };
     let mut stages = vec![whole(Stage::Prepare, prepared_s)];
-    stages.extend(ledger.times());
+    stages.extend(cache.times());
     stages.push(whole(Stage::Report, begin.elapsed().as_secs_f64()));
     let report = SynthReport {
         schema: Schema::CURRENT,
@@ -135,14 +138,14 @@ fn run_here(config: &SynthConfig, tell: Tell) -> Result<SynthReport, Error> {
             _ => None,
         },
         modules: summary.modules,
-        timing: outcome.timing,
-        units: outcome.mapped.into_iter().map(|unit| unit.report).collect(),
-        tries: outcome.tries,
-        gates: outcome.gates,
+        timing: results.timing,
+        units: results.mapped.into_iter().map(|unit| unit.report).collect(),
+        tries: results.tries,
+        gates: results.gates,
         warnings: with_source_names(yosys::warnings(&log, WARNINGS_MAX), &names),
         stages,
-        scripts: outcome.scripts,
-        logs: outcome.logs,
+        scripts: results.scripts,
+        logs: results.logs,
         netlist: "netlist.v".to_owned(),
     };
     let path = dir.path.join("report.json");
@@ -150,53 +153,53 @@ fn run_here(config: &SynthConfig, tell: Tell) -> Result<SynthReport, Error> {
     Ok(report)
 }
 
-/// Standard cells: stage by stage, with a search or without.
-fn map(mapper: &Mapper, dir: &OutDir) -> Result<Outcome, Error> {
-    let mut outcome = Outcome { logs: vec![yosys::LOG.to_owned()], ..Outcome::default() };
-    let units = mapper.elaborate(&mut outcome.scripts)?;
+/// Maps to standard cells, stage by stage, with or without a period search.
+fn map(mapper: &Mapper, dir: &OutDir) -> Result<ToolResults, Error> {
+    let mut results = ToolResults { logs: vec![yosys::LOG.to_owned()], ..ToolResults::default() };
+    let units = mapper.elaborate(&mut results.scripts)?;
     let mut period_ps = mapper.config.period_ps;
-    outcome.mapped = if mapper.config.search_period {
+    results.mapped = if mapper.config.search_period {
         let Found { tries, mapped, period_ps: best_ps } =
             search(mapper, &units, sta::NOMINAL_PERIOD_PS)?;
         period_ps = Some(best_ps);
-        outcome.tries = tries;
+        results.tries = tries;
         mapped
     } else {
         mapper.map_all(&units, period_ps)?
     };
     let netlist =
-        mapper.finish(&outcome.mapped, "", period_ps.unwrap_or(sta::NOMINAL_PERIOD_PS))?;
+        mapper.finish(&results.mapped, "", period_ps.unwrap_or(sta::NOMINAL_PERIOD_PS))?;
     let mut chain =
         "# Maps and links again by hand what elaborate.ys made: yosys -s synth.ys\n".to_owned();
-    for unit in &outcome.mapped {
+    for unit in &results.mapped {
         let [script, abc] = unit.scripts();
         chain.push_str(&format!("script {script}\ndesign -reset\n"));
-        outcome.scripts.push(script);
-        if !outcome.scripts.contains(&abc) {
-            outcome.scripts.push(abc);
+        results.scripts.push(script);
+        if !results.scripts.contains(&abc) {
+            results.scripts.push(abc);
         }
-        outcome.logs.push(unit.log());
+        results.logs.push(unit.log());
     }
     chain.push_str("script link.ys\n");
     dir.write("synth.ys", &chain)?;
-    outcome.scripts.push("synth.ys".to_owned());
-    outcome.scripts.extend(netlist.scripts);
-    outcome.logs.extend(netlist.logs);
-    outcome.summary = netlist.summary;
-    outcome.timing = Some(netlist.timing);
-    Ok(outcome)
+    results.scripts.push("synth.ys".to_owned());
+    results.scripts.extend(netlist.scripts);
+    results.logs.extend(netlist.logs);
+    results.summary = netlist.summary;
+    results.timing = Some(netlist.timing);
+    Ok(results)
 }
 
-/// Gates without a technology and FPGAs: one script of Yosys' own steps.
+/// Maps to generic gates or an FPGA, with one of Yosys' own scripts.
 fn one_script(
     config: &SynthConfig,
-    ledger: &Ledger,
+    cache: &StageCache,
     yosys: &Tool,
-    design: &yosys::Design,
+    design: &yosys::SourceDesign,
     names: &[(String, String)],
     dir: &OutDir,
-    tell: Tell,
-) -> Result<Outcome, Error> {
+    on_progress: OnProgress,
+) -> Result<ToolResults, Error> {
     let script = match &config.target {
         Target::Ice40 { dsp } => yosys::ice40_script(design, *dsp),
         Target::Ecp5 => yosys::ecp5_script(design),
@@ -204,7 +207,7 @@ fn one_script(
         Target::Generic | Target::Liberty { .. } => yosys::generic_script(design),
     };
     dir.write("synth.ys", &script)?;
-    let step = Step {
+    let step = ToolRun {
         id: StageId::whole(Stage::Synthesis),
         tool: yosys,
         args: yosys_args("synth.ys"),
@@ -213,7 +216,7 @@ fn one_script(
         log: yosys::LOG.to_owned(),
         limit: config.timeout,
     };
-    ledger.run(&step, tell, &|end| yosys_end(end, names))?;
+    cache.run(&step, on_progress, &|end| yosys_end(end, names))?;
     let stat_json = dir.path.join("stat.json");
     let modules =
         yosys::parse_stat_json(&dir.read("stat.json")?).map_err(|error| error.at(&stat_json))?;
@@ -224,12 +227,12 @@ fn one_script(
         let nand2_equivalents = transistors as f64 / 4.0; // exact: counts stay far below 2^53
         gates = Some(GateEstimate { transistors, lower_bound, nand2_equivalents });
     }
-    Ok(Outcome {
+    Ok(ToolResults {
         summary: summarise(&modules, &config.top, None, &stat_json)?,
         gates,
         scripts: vec!["synth.ys".to_owned()],
         logs: vec![yosys::LOG.to_owned()],
-        ..Outcome::default()
+        ..ToolResults::default()
     })
 }
 
@@ -237,8 +240,8 @@ fn find_sta() -> Result<Tool, Error> {
     Tool::find("sta", "-version", "apt-get install opensta")
 }
 
-/// Cells of an FPGA by what they are; none for other targets. A prefix ends where digits or
-/// variants of the cell begin.
+/// Cells of an FPGA by kind; none for other targets. A prefix ends where the digits or variants of a cell
+/// begin.
 fn resources(target: &Target, summary: &Summary) -> Option<FpgaResources> {
     let count = |prefixes: &[&str]| {
         let wanted = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
@@ -271,7 +274,7 @@ fn resources(target: &Target, summary: &Summary) -> Option<FpgaResources> {
     })
 }
 
-/// Output folder, locked for the length of a run.
+/// Output folder, locked while a run lasts.
 struct OutDir {
     path: PathBuf,
     _lock: File,
@@ -283,8 +286,8 @@ impl OutDir {
         fs::create_dir_all(&input).map_err(io_error("create", &input))?;
         let lock_path = path.join(".lock");
         let lock = File::create(&lock_path).map_err(io_error("create", &lock_path))?;
-        // A tool that is being started when its run is killed has the lock until it has become
-        // itself.
+        // A tool that was being started when its run was killed holds the lock until it executes its own
+        // program.
         let mut attempts = 5;
         while let Err(error) = lock.try_lock() {
             attempts -= 1;
@@ -295,8 +298,8 @@ impl OutDir {
             }
         }
         let dir = Self { path: path.to_owned(), _lock: lock };
-        // Nothing of an earlier run may be taken for a result of this one. What its stages left is
-        // judged by their stamps.
+        // No result of an earlier run may pass for one of this run. The outputs of its stages are checked
+        // against their stamps.
         for name in ["report.json", "synth.ys", "elaborate.ys", "link.ys", "timing.tcl"] {
             remove(&path.join(name))?;
         }
@@ -318,7 +321,7 @@ impl OutDir {
     }
 }
 
-/// The sources under plain names: (name to stage it under, given path, text).
+/// The sources: (name in the output folder, path as given, text).
 fn read_sources(config: &SynthConfig) -> Result<Vec<(String, String, Vec<u8>)>, Error> {
     let read = |(index, source): (usize, &PathBuf)| {
         let text = fs::read(source).map_err(io_error("read", source))?;
@@ -327,7 +330,7 @@ fn read_sources(config: &SynthConfig) -> Result<Vec<(String, String, Vec<u8>)>, 
     config.sources.iter().enumerate().map(read).collect()
 }
 
-/// Runs OpenSTA in `dir` on a script there and gives its log and version.
+/// Runs OpenSTA in `dir` on a script there. Returns its log and version.
 ///
 /// # Errors
 /// A missing tool, a run that fails or takes longer than `limit`, a log that reports an error

@@ -1,12 +1,11 @@
 //! Yosys and OpenSTA runs, parsed into typed reports.
 //!
-//! Role: take generated Verilog-2005, give area, resources and clock. [`run`] stages its inputs in
-//! the output folder, renders the scripts of `crates/synth/scripts`, runs the tools there and reads their
-//! reports back. A run into a folder that holds an earlier one repeats only the stages whose inputs
-//! changed or whose outputs are not whole. Main decision: the tools are run as programs on plain
-//! script files that stay beside the results, so each number can be reproduced without this crate;
-//! a binding to Yosys' library interface was turned down for that reason. A number that is missing,
-//! zero or not finite is an error, never a default.
+//! Role: from Verilog-2005 to area, resources and clock. [`run`] copies its inputs to the output folder, renders
+//! the scripts of `crates/synth/scripts`, runs the tools there and reads their reports back. A second run in
+//! the same folder repeats only the stages whose inputs changed or whose outputs are incomplete. Main
+//! decision: the tools run as programs on plain script files that stay beside the results, so that each number
+//! can be reproduced without this crate; a binding to Yosys' library interface was turned down for that
+//! reason. A number that is missing, zero or not finite is an error, never a default.
 //!
 //! ```no_run
 //! use flexmac_synth::{SynthConfig, Target, run};
@@ -18,21 +17,21 @@
 //! # Ok::<(), flexmac_synth::Error>(())
 //! ```
 
+mod abc_recipe;
 mod config;
 mod error;
+mod exit_status;
 mod flow;
 mod hierarchy;
-mod judge;
 pub mod liberty;
 mod library;
 mod mapping;
 pub mod netlist;
-mod recipe;
-mod relay;
+mod progress;
 mod rtlil;
 mod search;
 pub mod sta;
-mod stage;
+mod stage_cache;
 mod target;
 mod tool;
 pub mod yosys;
@@ -41,5 +40,5 @@ pub use config::SynthConfig;
 pub use error::{Error, ParseError};
 pub use flow::{opensta, run};
 pub use library::{read_library, sha256};
-pub use stage::Progress;
+pub use progress::Progress;
 pub use target::{OSU018_LIBERTY, Target};

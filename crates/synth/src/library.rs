@@ -1,4 +1,4 @@
-//! A cell library on its way to the tools: found, decompressed, stripped, staged.
+//! The cell library as the tools read it: decompressed, and without cells that may not be used.
 
 use std::borrow::Cow;
 use std::fs;
@@ -9,16 +9,16 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, io_error};
 use crate::liberty::Library;
-use crate::stage::remove;
+use crate::stage_cache::remove;
 use crate::target::OSU018_LIBERTY;
 use flexmac_record::LibraryReport;
 
 /// Name of the library that the tools read.
 pub(crate) const CELLS: &str = "cells.lib";
 
-/// A library as the tools will see it.
-pub(crate) struct Staged {
-    /// What is known of its cells.
+/// A library as the tools read it.
+pub(crate) struct StagedLibrary {
+    /// Its cells.
     pub parsed: Library,
     /// For `report.json`.
     pub report: LibraryReport,
@@ -26,7 +26,7 @@ pub(crate) struct Staged {
     pub is_copy: bool,
 }
 
-/// Reads a cell library, `.lib` or `.lib.gz`, and gives its uncompressed text too.
+/// Reads a cell library, `.lib` or `.lib.gz`. Returns its uncompressed text too.
 ///
 /// # Errors
 /// No such file, or one that does not read as a library.
@@ -61,7 +61,7 @@ pub(crate) fn stage_library(
     parsed: Library,
     text: &[u8],
     dir: &Path,
-) -> Result<Staged, Error> {
+) -> Result<StagedLibrary, Error> {
     let kept = parsed.without_excluded(text);
     // Not compressed, whatever its name.
     let is_plain = || fs::read(path).is_ok_and(|bytes| bytes == text);
@@ -85,7 +85,7 @@ pub(crate) fn stage_library(
         buffer: parsed.buffer().map(|(name, _)| name.to_owned()),
         excluded_cells: parsed.excluded(),
     };
-    Ok(Staged { parsed, report, is_copy })
+    Ok(StagedLibrary { parsed, report, is_copy })
 }
 
 /// Links instead of copying where the system allows it.

@@ -1,54 +1,54 @@
 //! A design on standard cells: elaborated once, each module mapped by itself, linked, timed.
 //!
-//! Main decision: Yosys' one script is cut into stages that hand over RTLIL. What is mapped does
-//! not depend on how it is mapped elsewhere, so a module is a stage: a run that was killed goes on
-//! with the module it was at, modules are mapped on all cores, and a search for the best period
-//! maps no module twice the same way.
+//! Main decision: the work is cut into stages that exchange RTLIL, where Yosys' own flow is one script. A
+//! module's mapping does not depend on the other modules, so each module is a stage: a killed run resumes at
+//! the module that was interrupted, modules are mapped on all cores, and a period search maps no module twice
+//! the same way.
 
 use std::fs;
 
+use crate::abc_recipe::{AbcRecipe, DEFAULT, RECIPES, budget_ps};
 use crate::config::SynthConfig;
 use crate::error::{Error, io_error};
 use crate::hierarchy::{Summary, summarise};
-use crate::library::{CELLS, Staged};
-use crate::recipe::{DEFAULT, RECIPES, Recipe, budget_ps};
-use crate::relay::{Tell, for_each};
-use crate::stage::{Ledger, Step};
+use crate::library::{CELLS, StagedLibrary};
+use crate::progress::{OnProgress, for_each};
+use crate::stage_cache::{StageCache, ToolRun};
 use crate::tool::Tool;
-use crate::{judge, rtlil, sta, yosys};
+use crate::{exit_status, rtlil, sta, yosys};
 use flexmac_record::{Stage, StageId, TimingReport, UnitReport};
 
 const ELABORATED: &str = "elaborated.il";
 
-/// What all parts of a Liberty run share.
+/// What the stages of a mapping to standard cells share.
 pub(crate) struct Mapper<'a> {
     pub config: &'a SynthConfig,
-    pub ledger: &'a Ledger,
+    pub cache: &'a StageCache,
     pub yosys: &'a Tool,
     pub sta: &'a Tool,
-    pub library: &'a Staged,
-    pub design: yosys::Design<'a>,
-    /// Staged sources and the files they were copied from.
-    pub names: &'a judge::Names,
-    pub tell: Tell<'a>,
+    pub library: &'a StagedLibrary,
+    pub design: yosys::SourceDesign<'a>,
+    /// StagedLibrary sources and the files they were copied from.
+    pub names: &'a exit_status::Names,
+    pub on_progress: OnProgress<'a>,
 }
 
 /// A module of the elaborated design.
 pub(crate) struct Unit {
     name: String,
     has_registers: bool,
-    /// Many of it share nets: its inputs get buffers of their own.
+    /// Whether its inputs get buffers of their own, because nets lead to many instances.
     padded: bool,
 }
 
-/// A module as it was mapped.
+/// A mapped module.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Mapped {
     file: String,
     pub report: UnitReport,
 }
 
-/// A netlist that is linked and timed.
+/// A linked and timed netlist.
 pub(crate) struct Netlist {
     pub summary: Summary,
     pub timing: TimingReport,
@@ -62,7 +62,7 @@ impl Mapper<'_> {
         let path = self.config.out_dir.join(name);
         let parent = path.parent().expect("a name below the folder");
         fs::create_dir_all(parent).map_err(io_error("create", parent))?;
-        self.ledger.forget(name);
+        self.cache.forget(name);
         fs::write(&path, text).map_err(io_error("write", path))
     }
 
@@ -72,7 +72,7 @@ impl Mapper<'_> {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Everything up to registers; gives the modules to map.
+    /// Elaborates the design, registers included. Returns the modules to map.
     pub fn elaborate(&self, scripts: &mut Vec<String>) -> Result<Vec<Unit>, Error> {
         let library = &self.library.parsed;
         let mut inputs: Vec<String> = self.design.sources.to_vec();
@@ -90,7 +90,7 @@ impl Mapper<'_> {
             self.write("abc.constr", &yosys::abc_constraints(name, load_ff))?;
             scripts.push("abc.constr".to_owned());
         }
-        self.yosys(Step {
+        self.yosys(ToolRun {
             id: StageId::new(Stage::Synthesis, "elaborate"),
             tool: self.yosys,
             args: yosys_args("elaborate.ys"),
@@ -112,8 +112,8 @@ impl Mapper<'_> {
         for module in modules {
             self.write(&format!("units/{}.il", module.name), &module.text)?;
             let has_registers = registered.contains(&module.kind);
-            // ABC does not see that a net leads to many units: it sizes for one, so each gets a buffer
-            // behind the net. Not what holds others with registers, and hands its inputs on to them.
+            // ABC maps one module and does not see that a net leads to many of them, so each gets a buffer
+            // at its inputs. A module that only passes its inputs to modules with registers gets none.
             let padded = self.config.input_buffers
                 && has_registers
                 && !self.config.flatten
@@ -124,12 +124,12 @@ impl Mapper<'_> {
         Ok(units)
     }
 
-    fn yosys(&self, step: Step) -> Result<(), Error> {
-        self.ledger.run(&step, self.tell, &|end| judge::yosys_end(end, self.names))
+    fn yosys(&self, step: ToolRun) -> Result<(), Error> {
+        self.cache.run(&step, self.on_progress, &|end| exit_status::yosys_end(end, self.names))
     }
 
     /// Maps `unit` by `recipe`.
-    fn map(&self, unit: &Unit, recipe: &Recipe) -> Result<Mapped, Error> {
+    fn map(&self, unit: &Unit, recipe: &AbcRecipe) -> Result<Mapped, Error> {
         let recipe = recipe.name;
         let name = &unit.name;
         let abc = format!("abc_{recipe}.script");
@@ -143,7 +143,7 @@ impl Mapper<'_> {
         if constr {
             inputs.push("abc.constr".to_owned());
         }
-        self.yosys(Step {
+        self.yosys(ToolRun {
             id: StageId::new(Stage::Synthesis, format!("{name} {recipe}")),
             tool: self.yosys,
             args: yosys_args(&script),
@@ -164,8 +164,8 @@ impl Mapper<'_> {
         Some(yosys::Pads { buffer, bare: &self.config.bare_ports })
     }
 
-    /// Maps every unit by the smallest recipe that fits `period_ps`, else by the fastest; without a
-    /// period by the default one.
+    /// Maps every module with the smallest recipe that fits `period_ps`, or the fastest if none does. Without
+    /// a period, maps with the default recipe.
     pub fn map_all(&self, units: &[Unit], period_ps: Option<f64>) -> Result<Vec<Mapped>, Error> {
         for recipe in &RECIPES {
             let text = yosys::abc_script(recipe.restructure, recipe.map);
@@ -202,7 +202,7 @@ impl Mapper<'_> {
         self.write(&file("link.ys"), &script)?;
         let mut inputs = units;
         inputs.extend([file("link.ys"), CELLS.to_owned()]);
-        self.yosys(Step {
+        self.yosys(ToolRun {
             id: StageId::new(Stage::Synthesis, part("link").trim_end_matches('/')),
             tool: self.yosys,
             args: yosys_args(&file("link.ys")),
@@ -229,7 +229,7 @@ impl Mapper<'_> {
             "" => StageId::whole(Stage::Timing),
             dir => StageId::new(Stage::Timing, dir),
         };
-        let step = Step {
+        let step = ToolRun {
             id,
             tool: self.sta,
             args: sta::args(&file("timing.tcl")),
@@ -238,7 +238,7 @@ impl Mapper<'_> {
             log: log.clone(),
             limit: self.config.timeout,
         };
-        self.ledger.run(&step, self.tell, &judge::sta_end)?;
+        self.cache.run(&step, self.on_progress, &exit_status::sta_end)?;
         let timing =
             sta::parse(&self.read(&log)?, period_ps).map_err(|error| error.at(out.join(&log)))?;
         Ok(Netlist {
@@ -268,7 +268,7 @@ pub(crate) fn yosys_args(script: &str) -> Vec<String> {
     ["-Q", "-T", "-s", script].map(str::to_owned).to_vec()
 }
 
-/// Holds the area from cell counts against the one Yosys states.
+/// Compares the area by cell counts with the area that Yosys prints.
 fn check_area(summary: &Summary, stated: f64) -> Result<(), Error> {
     let counted = summary.area_um2.unwrap_or(f64::NAN);
     // Yosys prints six decimals of a sum in another order. NaN and zero fail as well.

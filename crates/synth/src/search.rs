@@ -1,12 +1,11 @@
 //! The shortest clock period, by bisection on the period that is given to mapping and timing.
 //!
-//! A try maps the design for a period and lets OpenSTA say which period the netlist meets. Mapping
-//! is no monotonous function of the period, so what is kept is the best netlist seen and not the
-//! last.
+//! Each try maps the design for a period, and OpenSTA finds the period that the netlist meets. The result
+//! is not monotonous in the period, so the best netlist is kept, not the last.
 
 use crate::error::Error;
 use crate::mapping::{Mapped, Mapper, Netlist, Unit};
-use crate::stage::Progress;
+use crate::progress::Progress;
 use flexmac_record::TryReport;
 
 /// The interval at which a search ends, as a part of the period.
@@ -25,7 +24,7 @@ pub(crate) struct Found {
 
 /// Searches from `start_ps`, the period of the first try.
 pub(crate) fn search(mapper: &Mapper, units: &[Unit], start_ps: f64) -> Result<Found, Error> {
-    let mut log = Log { mapper, tries: Vec::new(), netlists: Vec::new() };
+    let mut log = Tries { mapper, tries: Vec::new(), netlists: Vec::new() };
     bisect(start_ps, |given_ps| {
         let mapped = mapper.map_all(units, Some(given_ps))?;
         log.attempt(given_ps, mapped)
@@ -35,14 +34,14 @@ pub(crate) fn search(mapper: &Mapper, units: &[Unit], start_ps: f64) -> Result<F
     Ok(Found { mapped: log.netlists.swap_remove(best), period_ps, tries: log.tries })
 }
 
-/// What was tried.
-struct Log<'a> {
+/// The netlists tried so far.
+struct Tries<'a> {
     mapper: &'a Mapper<'a>,
     tries: Vec<TryReport>,
     netlists: Vec<Vec<Mapped>>,
 }
 
-impl Log<'_> {
+impl Tries<'_> {
     /// Links and times a netlist unless it is one of those before; gives the period that it meets.
     fn attempt(&mut self, given_ps: f64, mapped: Vec<Mapped>) -> Result<f64, Error> {
         let report = match self.netlists.iter().position(|earlier| *earlier == mapped) {
@@ -56,7 +55,7 @@ impl Log<'_> {
                 outcome(given_ps, &mapped, &netlist, folder)
             }
         };
-        (self.mapper.tell)(Progress::Note(line(self.tries.len() + 1, &report)));
+        (self.mapper.on_progress)(Progress::Note(line(self.tries.len() + 1, &report)));
         let period_ps = report.period_ps;
         self.tries.push(report);
         self.netlists.push(mapped);

@@ -19,16 +19,16 @@ pub(crate) struct Tool {
     pub name: &'static str,
     /// Where it was found.
     path: PathBuf,
-    /// Flag that makes it tell its version.
+    /// Flag that makes it print its version.
     version_flag: &'static str,
     version: OnceLock<String>,
 }
 
-/// A run that ended by itself.
+/// A run that ended on its own.
 pub(crate) struct Finished {
     /// Program name.
     pub tool: &'static str,
-    /// How it ended. Not judged here: OpenSTA leaves 0 after an error.
+    /// How it ended. See `exit_status` for what it means: OpenSTA exits with 0 after an error.
     pub status: ExitStatus,
     /// Its whole output.
     pub log: PathBuf,
@@ -127,8 +127,8 @@ fn is_executable(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|meta| meta.is_file())
 }
 
-/// Ends a child and its descendants (Yosys runs ABC). A process group would be simpler, but then
-/// Ctrl-C in the user's terminal would no longer reach the tools.
+/// Ends a child and its descendants (Yosys runs ABC). A process group would be simpler, but Ctrl-C in the
+/// user's terminal would not reach the tools.
 fn stop(child: &mut Child) {
     let descendants = descendants(child.id());
     // Failing to kill or reap means it has already ended.
@@ -139,7 +139,7 @@ fn stop(child: &mut Child) {
     }
 }
 
-/// Descendants by Linux' /proc; empty elsewhere.
+/// Descendants by Linux' /proc; empty on other systems.
 fn descendants(pid: u32) -> Vec<u32> {
     let children =
         fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
@@ -151,8 +151,8 @@ fn descendants(pid: u32) -> Vec<u32> {
     all
 }
 
-/// Ends tools that still run in `scratch`, which a run that was killed left behind. By Linux'
-/// /proc; elsewhere they go on, in a folder that is gone.
+/// Ends tools that a killed run left running in `scratch`. By Linux' /proc; elsewhere they run on in a folder
+/// that is removed.
 pub(crate) fn stop_left_over(scratch: &Path) {
     let Ok(scratch) = fs::canonicalize(scratch) else { return };
     let Ok(processes) = fs::read_dir("/proc") else { return };

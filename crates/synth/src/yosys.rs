@@ -45,7 +45,7 @@ pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
 
 /// What is read, and what of its hierarchy stays.
 #[derive(Debug, Clone, Copy)]
-pub struct Design<'a> {
+pub struct SourceDesign<'a> {
     /// Staged Verilog files.
     pub sources: &'a [String],
     /// Macros defined while reading.
@@ -58,7 +58,7 @@ pub struct Design<'a> {
     pub units: &'a [String],
 }
 
-impl Design<'_> {
+impl SourceDesign<'_> {
     /// Option of Yosys's `synth`, after a command that marks what stays.
     fn hierarchy(&self) -> (String, &'static str) {
         let whole = self.flatten || !self.units.is_empty();
@@ -72,7 +72,7 @@ impl Design<'_> {
     }
 }
 
-fn read(design: &Design) -> String {
+fn read(design: &SourceDesign) -> String {
     let defines: Vec<_> = design.defines.iter().map(|name| format!("-D{name}")).collect();
     let values = [
         ("DEFINES", defines.join(" ")),
@@ -83,33 +83,33 @@ fn read(design: &Design) -> String {
 }
 
 /// Script of a generic run.
-pub fn generic_script(design: &Design) -> String {
+pub fn generic_script(design: &SourceDesign) -> String {
     let (keep, flatten) = design.hierarchy();
     let values = [("TOP", design.top), ("KEEP", &keep), ("FLATTEN", flatten)];
     read(design) + &fill(GENERIC, &values)
 }
 
 /// Script of an iCE40 run.
-pub fn ice40_script(design: &Design, dsp: bool) -> String {
+pub fn ice40_script(design: &SourceDesign, dsp: bool) -> String {
     let flatten = if design.flatten { "" } else { "-noflatten" };
     let dsp = if dsp { "-dsp" } else { "" };
     read(design) + &fill(ICE40, &[("TOP", design.top), ("FLATTEN", flatten), ("DSP", dsp)])
 }
 
 /// Script of an ECP5 run.
-pub fn ecp5_script(design: &Design) -> String {
+pub fn ecp5_script(design: &SourceDesign) -> String {
     let flatten = if design.flatten { "" } else { "-noflatten" };
     read(design) + &fill(ECP5, &[("TOP", design.top), ("FLATTEN", flatten)])
 }
 
 /// Script of a Xilinx run.
-pub fn xilinx_script(design: &Design) -> String {
+pub fn xilinx_script(design: &SourceDesign) -> String {
     let flatten = if design.flatten { "-flatten" } else { "" };
     read(design) + &fill(XILINX, &[("TOP", design.top), ("FLATTEN", flatten)])
 }
 
 /// First script of a Liberty run; `clock_gates` tells whether `clock_gates.v` exists.
-pub fn elaborate_script(design: &Design, clock_gates: bool) -> String {
+pub fn elaborate_script(design: &SourceDesign, clock_gates: bool) -> String {
     let (keep, flatten) = design.hierarchy();
     let (gates, delete) =
         if clock_gates { (GATE_COMMANDS, "delete =A:blackbox") } else { ("", "") };
@@ -164,7 +164,7 @@ pub fn unit_script(
 /// Last script of a Liberty run, on `units`, outputs in `dir` (empty or with a slash at its end);
 /// tie cells are (cell, pin).
 pub fn link_script(
-    design: &Design,
+    design: &SourceDesign,
     units: &[String],
     dir: &str,
     tie_high: Option<(&str, &str)>,
@@ -372,8 +372,8 @@ mod tests {
         vec!["input/000_a.v".to_owned(), "input/001_b.v".to_owned()]
     }
 
-    fn design(sources: &[String], flatten: bool) -> Design<'_> {
-        Design { sources, defines: &[], top: "top", flatten, units: &[] }
+    fn design(sources: &[String], flatten: bool) -> SourceDesign<'_> {
+        SourceDesign { sources, defines: &[], top: "top", flatten, units: &[] }
     }
 
     #[test]
@@ -404,7 +404,7 @@ mod tests {
         let flat = elaborate_script(&design(&sources(), true), false);
         assert!(flat.contains("\nsynth -flatten -top top -run begin:fine\n"));
         let units = ["pe".to_owned()];
-        let by_unit = Design { units: &units, defines: &units, ..design(&[], false) };
+        let by_unit = SourceDesign { units: &units, defines: &units, ..design(&[], false) };
         let by_unit = elaborate_script(&by_unit, true);
         assert!(by_unit.contains("\nread_verilog -defer -Dpe\n"));
         assert!(by_unit.contains("\nsetattr -mod -set keep_hierarchy 1 *pe\nsynth -flatten "));

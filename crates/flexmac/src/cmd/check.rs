@@ -1,4 +1,4 @@
-//! `flexmac check`: bundles of a run's sampled tiles on the RTL, here or as jobs of a workflow.
+//! `flexmac check`: runs bundles of sampled tiles on the RTL, here or as jobs of a workflow.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -13,7 +13,7 @@ use flexmac_cosim::bundle::{BundleChecker, Merged, Verdict};
 use flexmac_fileio::bounded;
 
 use crate::bundles::{self, DESIGN};
-use crate::engines::{Design, patiently};
+use crate::engines::{ArrayDesign, with_build_notice};
 use crate::exit::Differs;
 use crate::workflow::WorkflowArgs;
 
@@ -104,7 +104,7 @@ fn check_all(
     config: &Path,
     threads: Option<NonZeroUsize>,
 ) -> Result<Vec<Verdict>> {
-    let design = Design::read(config)?;
+    let design = ArrayDesign::read(config)?;
     let summary = design.config.summary();
     if let Some(path) = paths.first() {
         // Before a model is built.
@@ -113,7 +113,7 @@ fn check_all(
     }
     let model = || RtlEngine::new(design.config.clone(), &design.sources, None);
     // Built once; the others come from the cache.
-    patiently(&summary, model)?;
+    with_build_notice(&summary, model)?;
     let threads = threads.map_or_else(std::thread::available_parallelism, Ok)?;
     let verdicts = Mutex::new(vec![None; paths.len()]);
     let next = AtomicUsize::new(0);
@@ -171,7 +171,7 @@ fn by_workflow(workflow: &WorkflowArgs, folder: &Path) -> Result<Option<Vec<Verd
             )
         });
         bail!(
-            "check: snakemake ended with {done}; the same command goes on where it stopped{}",
+            "check: snakemake ended with {done}; the same command continues where it stopped{}",
             failed.collect::<String>()
         );
     }
@@ -224,7 +224,7 @@ fn report(verdicts: &[Verdict], merged: &Merged, json: bool) -> Result<()> {
     print_tiles(merged.tiles, merged.tiles_checked, merged.mismatches, merged.wrong_tiles_bound)
 }
 
-/// What checking some tiles came to, as training prints it too.
+/// Prints how many tiles were checked, also for training.
 pub fn print_tiles(tiles: u64, checked: u64, mismatches: u64, bound: Option<f64>) -> Result<()> {
     outln!("tiles            {tiles}");
     outln!("tiles checked    {checked}, mismatches {mismatches}");

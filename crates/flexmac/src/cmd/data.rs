@@ -1,4 +1,4 @@
-//! `flexmac data`: get, make and check data sets.
+//! `flexmac data`: downloads, makes and checks data sets.
 
 use std::fs;
 use std::path::Path;

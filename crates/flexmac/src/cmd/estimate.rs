@@ -1,4 +1,5 @@
-//! `flexmac estimate`: what training a network costs on arrays, larger ones than can be simulated too.
+//! `flexmac estimate`: the cost of training a network on arrays, also on arrays too large to
+//! simulate.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -7,7 +8,10 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use flexmac_array::{ArrayConfig, Style};
 use flexmac_cosim::{CheckedEngine, RtlEngine};
-use flexmac_cost::{Bill, Estimate, Group, Machine, Mix, Study, commonest, estimate, group};
+use flexmac_cost::{
+    ArrayModel, CostReport, Estimate, PrecisionProfile, ShardedRun, Study, commonest, estimate,
+    sharded,
+};
 use flexmac_engine::{Engine, Gemm, Operand};
 use flexmac_fxp::{Format, Rounding, SeedPath};
 use flexmac_nn::NetSpec;
@@ -16,7 +20,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde::Serialize;
 
-use crate::engines::{Design, models, patiently};
+use crate::engines::{ArrayDesign, models, with_build_notice};
 use crate::replay;
 
 /// Flags of `flexmac estimate`.
@@ -25,24 +29,25 @@ pub struct EstimateArgs {
     /// Generated array (flexmac gen); its rows and columns are the first of --sizes
     #[arg(long, value_name = "DIR", required_unless_present = "study")]
     config: Option<PathBuf>,
-    /// A study that flexmac sweep filled, in place of --config: area, time and energy by its
+    /// Folder of a study (flexmac sweep), in place of --config: area, time and energy from its
     /// measurements of --design on --library
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "period_ps"], requires_all = ["design", "library"])]
     study: Option<PathBuf>,
-    /// A design of the study
+    /// Name of a design in the study; a folder of a design is --config
     #[arg(long, value_name = "NAME", requires = "study")]
     design: Option<String>,
-    /// A cell library of the study
+    /// Name of a cell library in the study
     #[arg(long, value_name = "NAME", requires = "study")]
     library: Option<String>,
-    /// Network: lenet, lenet-small, mlp, cifar, alexnet, alexnet-small, or a description of one [default: the run's]
+    /// Network: lenet, lenet-small, mlp, cifar, alexnet, alexnet-small, or a description of one
+    /// [default: the run's]
     #[arg(long, value_name = "NAME|FILE.toml")]
     net: Option<String>,
-    /// Training run whose precision history counts; with --net of another network, its widths are
-    /// carried over by role
+    /// Training run whose precision history gives the widths; with another network in --net, its
+    /// widths are carried over by role
     #[arg(long, value_name = "RUN")]
     run: Option<PathBuf>,
-    /// Widths of both operands of every product, such as 8x16, in place of a run's
+    /// Widths of both operands of every GEMM, such as 8x16, in place of those of a run
     #[arg(long, value_name = "AxB", conflicts_with = "run")]
     bits: Option<flexmac_power::Mode>,
     /// Images per iteration [default: the run's, or 64]
@@ -51,22 +56,23 @@ pub struct EstimateArgs {
     /// Iterations [default: the run's, or 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     iters: Option<u64>,
-    /// Arrays to cost: rows and columns, or one number for both, between commas [default: that of
-    /// --config, then 16, 32, 64, 128]
+    /// Sizes of the arrays: rows and columns, or one number for both, comma-separated [default:
+    /// that of --config, then 16, 32, 64, 128]
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
     sizes: Vec<(u32, u32)>,
-    /// Numbers of arrays of the first size that share each product, the images of a batch dealt out
-    /// among them, between commas
+    /// Numbers of arrays of the first size that share each GEMM, comma-separated; the images of a
+    /// batch are divided among them
     #[arg(long, value_name = "COUNTS", value_delimiter = ',', value_parser = models)]
     arrays: Vec<NonZeroUsize>,
     /// Clock period, for times and bandwidths in seconds
     #[arg(long, value_name = "PS")]
     period_ps: Option<f64>,
-    /// Hold the model against the RTL of --config: a few tiles of every layer and product, whole
-    /// in K, at the widths most used
+    /// Compare the cycle model with the RTL of --config on a few tiles of every layer and GEMM,
+    /// with all of K, at the most used widths
     #[arg(long)]
     check: bool,
-    /// Roofline of the first size: multiply-accumulates a cycle over those a byte
+    /// Draw the roofline of the first size: multiply-accumulates per cycle over
+    /// multiply-accumulates per byte
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
     /// Print one JSON record
@@ -94,7 +100,7 @@ struct Report {
     /// Area and cost by size, where the study measured the design.
     bills: Vec<Priced>,
     /// Several arrays of the first size.
-    groups: Vec<Group>,
+    groups: Vec<ShardedRun>,
     checked: Vec<Checked>,
 }
 
@@ -105,7 +111,7 @@ struct Priced {
     cols: u32,
     area_um2: f64,
     period_ps: f64,
-    bill: Bill,
+    bill: CostReport,
 }
 
 /// A product whose sampled tiles ran on the RTL.
@@ -124,8 +130,8 @@ pub fn run(args: &EstimateArgs) -> Result<()> {
     if let Some(period) = args.period_ps.filter(|period| !(period.is_finite() && *period > 0.0)) {
         bail!("estimate: --period-ps: expected a number above 0, found {period}");
     }
-    let (design, machine) = design(args)?;
-    let mix = mix(args, &design.config)?;
+    let (design, measured) = design(args)?;
+    let profile = profile(args, &design.config)?;
     let own = (design.config.spec().rows, design.config.spec().cols);
     let sizes = if args.sizes.is_empty() {
         let mut sizes = vec![own];
@@ -140,25 +146,25 @@ pub fn run(args: &EstimateArgs) -> Result<()> {
         spec.check().with_context(|| format!("estimate: --sizes {rows}x{cols}"))
     };
     let first = resized(sizes[0])?;
-    let groups = args.arrays.iter().map(|arrays| group(&mix, &first, arrays.get()));
+    let groups = args.arrays.iter().map(|arrays| sharded(&profile, &first, arrays.get()));
     let groups = groups.collect::<Result<_, _>>().context("estimate: --arrays")?;
     let (mut estimates, mut bills) = (Vec::new(), Vec::new());
     for (rows, cols) in sizes {
-        if let Some(machine) = &machine {
-            let machine = machine.resized(rows, cols).context("estimate: --sizes")?;
-            let bill = Bill::new(&mix, &machine, None).context("estimate")?;
-            let (area_um2, period_ps) = (machine.area_um2, machine.period_ps);
+        if let Some(measured) = &measured {
+            let measured = measured.resized(rows, cols).context("estimate: --sizes")?;
+            let bill = CostReport::new(&profile, &measured, None).context("estimate")?;
+            let (area_um2, period_ps) = (measured.area_um2, measured.period_ps);
             bills.push(Priced { rows, cols, area_um2, period_ps, bill });
         }
-        estimates.push(estimate(&mix, &resized((rows, cols))?).context("estimate")?);
+        estimates.push(estimate(&profile, &resized((rows, cols))?).context("estimate")?);
     }
-    let checked = if args.check { check(&mix, &design)? } else { Vec::new() };
+    let checked = if args.check { check(&profile, &design)? } else { Vec::new() };
     let report = Report {
-        network: mix.network.clone(),
-        widths: mix.policy.clone(),
-        batch: mix.batch,
-        iterations: mix.iterations,
-        period_ps: args.period_ps.or(machine.map(|machine| machine.period_ps)),
+        network: profile.network.clone(),
+        widths: profile.policy.clone(),
+        batch: profile.batch,
+        iterations: profile.iterations,
+        period_ps: args.period_ps.or(measured.map(|measured| measured.period_ps)),
         estimates,
         bills,
         groups,
@@ -175,9 +181,9 @@ pub fn run(args: &EstimateArgs) -> Result<()> {
 }
 
 /// The array, and what a study measured of it.
-fn design(args: &EstimateArgs) -> Result<(Design, Option<Machine>)> {
+fn design(args: &EstimateArgs) -> Result<(ArrayDesign, Option<ArrayModel>)> {
     if let Some(config) = &args.config {
-        return Ok((Design::read(config)?, None));
+        return Ok((ArrayDesign::read(config)?, None));
     }
     let (Some(folder), Some(name), Some(library)) = (&args.study, &args.design, &args.library)
     else {
@@ -193,25 +199,25 @@ fn design(args: &EstimateArgs) -> Result<(Design, Option<Machine>)> {
             bail!("estimate: {flag}: expected one of {}, found {name}", known.join(", "));
         }
     }
-    let machine = study.machine(folder, library, name).context("estimate: --study")?;
-    let design = Design::read(&folder.join("designs").join(name).join("array"))?;
-    Ok((design, Some(machine)))
+    let measured = study.array_model(folder, library, name).context("estimate: --study")?;
+    let design = ArrayDesign::read(&folder.join("designs").join(name).join("array"))?;
+    Ok((design, Some(measured)))
 }
 
 /// The widths of every product, from a run or a flag.
-fn mix(args: &EstimateArgs, config: &ArrayConfig) -> Result<Mix> {
+fn profile(args: &EstimateArgs, config: &ArrayConfig) -> Result<PrecisionProfile> {
     let batch = args.batch.map(|batch| batch as usize);
     if let Some(run) = &args.run {
-        let mix = Mix::read(run).context("estimate: --run")?;
+        let profile = PrecisionProfile::read(run).context("estimate: --run")?;
         if args.net.is_none() && args.batch.is_none() && args.iters.is_none() {
-            return Ok(mix);
+            return Ok(profile);
         }
         let Some(net) = &args.net else {
             bail!("estimate: --batch and --iters go with --net, found --run alone");
         };
-        let batch = batch.unwrap_or(mix.batch);
-        let iterations = args.iters.unwrap_or(mix.iterations);
-        return mix.carried_to(&NetSpec::load(net)?, batch, iterations).context("estimate");
+        let batch = batch.unwrap_or(profile.batch);
+        let iterations = args.iters.unwrap_or(profile.iterations);
+        return profile.transferred_to(&NetSpec::load(net)?, batch, iterations).context("estimate");
     }
     let net = args.net.as_deref().unwrap_or("lenet");
     if let (Some(bits @ flexmac_power::Mode::Fixed(..)), Style::Fp32) = (args.bits, config.style())
@@ -224,24 +230,25 @@ fn mix(args: &EstimateArgs, config: &ArrayConfig) -> Result<Mix> {
         (None, _) => bail!("estimate: expected --run or --bits, found neither"),
     };
     let (batch, iterations) = (batch.unwrap_or(64), args.iters.unwrap_or(1));
-    Mix::uniform(&NetSpec::load(net)?, batch, iterations, widths).context("estimate")
+    PrecisionProfile::uniform(&NetSpec::load(net)?, batch, iterations, widths).context("estimate")
 }
 
 /// Runs tiles of every product on the RTL: the checked engine compares every result and counter with
 /// the reference, and the cycles with the model.
-fn check(mix: &Mix, design: &Design) -> Result<Vec<Checked>> {
+fn check(profile: &PrecisionProfile, design: &ArrayDesign) -> Result<Vec<Checked>> {
     let config = &design.config;
     if config.style() == Style::Fp32 {
         bail!("estimate: --check: expected an array of integers, found {}", config.summary());
     }
-    let rtl =
-        patiently(&config.summary(), || RtlEngine::new(config.clone(), &design.sources, None))?
-            .with_layout(replay::LAYOUT);
+    let rtl = with_build_notice(&config.summary(), || {
+        RtlEngine::new(config.clone(), &design.sources, None)
+    })?
+    .with_layout(replay::LAYOUT);
     let mut engine = CheckedEngine::new(rtl);
     let mut random = SmallRng::seed_from_u64(1);
     let mut checked = Vec::new();
-    for (index, product) in mix.products.iter().enumerate() {
-        let widths = commonest(mix, index).unwrap_or((config.max_bits(), config.max_bits()));
+    for (index, product) in profile.gemms.iter().enumerate() {
+        let widths = commonest(profile, index).unwrap_or((config.max_bits(), config.max_bits()));
         let (m, k, n) = product.shape;
         // A whole band and one more line, where there are as many.
         let part = (m.min(config.rows() + 1), k, n.min(config.cols() + 1));
@@ -277,11 +284,11 @@ fn check(mix: &Mix, design: &Design) -> Result<Vec<Checked>> {
     Ok(checked)
 }
 
-/// The roofline: points below what the lanes multiply at so many passes, and below what streams of one
-/// word of A and of B a cycle bring, as wide as those of `flexmac_top`.
+/// The roofline: points below what the lanes multiply at so many passes, and below what streams of
+/// one word of A and of B a cycle bring, as wide as those of `flexmac_top`.
 fn plot(path: &std::path::Path, estimate: &Estimate, config: &ArrayConfig) -> Result<()> {
     let points: Vec<flexmac_cost::Point> = estimate
-        .products
+        .gemms
         .iter()
         .map(|product| flexmac_cost::Point {
             panel: format!("{}: at most {} a cycle at one pass", estimate.config, estimate.peak),
@@ -292,12 +299,12 @@ fn plot(path: &std::path::Path, estimate: &Estimate, config: &ArrayConfig) -> Re
         .collect();
     let bits = (estimate.rows + estimate.cols) * config.lanes() * config.chunk() as usize;
     let bytes = bits as f64 / 8.0;
-    let intensities = estimate.products.iter().map(|product| product.intensity());
+    let intensities = estimate.gemms.iter().map(|product| product.intensity());
     // Beyond the corner where streams no longer bound.
     let right = 3.0 * intensities.fold(estimate.peak / bytes, f64::max);
     let mut roofs = Vec::new();
     let mut passes: Vec<u64> =
-        estimate.products.iter().map(|p| p.passes_per_mac.round() as u64).collect();
+        estimate.gemms.iter().map(|p| p.passes_per_mac.round() as u64).collect();
     passes.push(1);
     passes.sort_unstable();
     passes.dedup();
@@ -412,7 +419,7 @@ fn print_report(report: &Report) -> Result<()> {
     outln!("{} by product:", first.config);
     outln!("| product | MACs | passes | busy cycles | utilisation | MACs a byte | MACs a cycle |");
     outln!("| --- | --- | --- | --- | --- | --- | --- |");
-    for product in &first.products {
+    for product in &first.gemms {
         outln!(
             "| {} {} | {:.3e} | {:.2} | {} | {:.1} % | {:.2} | {:.1} |",
             product.layer,

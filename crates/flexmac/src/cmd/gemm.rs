@@ -1,5 +1,5 @@
-//! `flexmac gemm`: one product on the reference, the RTL, or both compared. Here are the flags and
-//! what becomes of them on arrays of integers; `gemm_float.rs` has arrays of floats.
+//! `flexmac gemm`: one GEMM on the reference, on the RTL, or on both and compared. This file has
+//! the flags and the arrays of integers; `gemm_float.rs` has the arrays of floats.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use crate::cmd::gemm_float;
-use crate::engines::{Design, Manner, array_engine, models};
+use crate::engines::{ArrayDesign, EngineOptions, array_engine, models};
 use crate::npy;
 use crate::shell::word;
 
@@ -38,7 +38,7 @@ pub struct GemmArgs {
     /// Simulate its netlist, the folder that `flexmac synth` wrote, in place of the RTL
     #[arg(long, value_name = "DIR")]
     netlist: Option<PathBuf>,
-    /// What computes the product
+    /// What computes the GEMM
     #[arg(long, value_enum, default_value_t = ArrayEngine::Checked)]
     pub engine: ArrayEngine,
     /// A, (M, K): integers, or float32 on an array of style fp32
@@ -67,17 +67,17 @@ pub struct GemmArgs {
     /// Width of C's elements, sign included [default: 32]
     #[arg(long, value_name = "BITS")]
     bits_out: Option<u32>,
-    /// nearest, truncate or stochastic [default: nearest]
+    /// Rounding: nearest, truncate or stochastic [default: nearest]
     #[arg(long, value_name = "MODE")]
     round: Option<Rounding>,
     /// Run seed of the random streams [default: 0]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Seed path of a training product, as a replay command prints it: iteration,layer,role
+    /// Seed path of a GEMM of training, as a replay command prints it: iteration,layer,role
     #[arg(long, value_name = "PATH", hide = true)]
     seed_path: Option<String>,
-    /// How the product lies on the array, which decides cycles and random streams: rows of A on its
-    /// rows (as-given), or as training does (fastest) [default: as-given]
+    /// How the GEMM lies on the array, which decides cycles and random streams: with rows of A on its
+    /// rows (as-given), or as in training (fastest) [default: as-given]
     #[arg(long, value_name = "LAYOUT")]
     layout: Option<Layout>,
     /// C, (M, N), int32 or float32; a tile on which RTL and reference differ is shown in
@@ -90,17 +90,17 @@ pub struct GemmArgs {
     /// Write every cycle of the RTL to this .vcd or .fst file
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// Models that share the tiles, one thread each; changes no number [default: one per core, one
+    /// Models that share the tiles, one thread each; changes no result [default: one per core, one
     /// alone with --trace]
     #[arg(long, value_name = "N", value_parser = models)]
     threads: Option<NonZeroUsize>,
-    /// Print the result as one JSON record
+    /// Print one JSON record
     #[arg(long)]
     pub json: bool,
 }
 
 impl GemmArgs {
-    /// The flags that say how integers are meant, those that were given.
+    /// The flags for integers that were given.
     pub fn integer_flags(&self) -> Vec<&'static str> {
         [
             ("--bits-a", self.bits_a.is_some()),
@@ -119,9 +119,9 @@ impl GemmArgs {
         .collect()
     }
 
-    /// How the engine works on products of a layout. Waves of a tile that differs go to `waves`.
-    pub fn manner<'a>(&'a self, layout: Layout, waves: &'a Path) -> Manner<'a> {
-        Manner {
+    /// Options of the engine. Waves of a tile that differs go to `waves`.
+    pub fn options<'a>(&'a self, layout: Layout, waves: &'a Path) -> EngineOptions<'a> {
+        EngineOptions {
             layout,
             trace: self.trace.as_deref(),
             threads: self.threads,
@@ -205,8 +205,8 @@ pub struct Shape {
 /// Computes the product.
 pub fn run(args: &GemmArgs) -> Result<()> {
     let design = match &args.netlist {
-        None => Design::read(&args.config)?,
-        Some(netlist) => Design::read_netlist(&args.config, netlist)?,
+        None => ArrayDesign::read(&args.config)?,
+        Some(netlist) => ArrayDesign::read_netlist(&args.config, netlist)?,
     };
     if args.trace.is_some() && args.netlist.is_some() {
         bail!("gemm: --trace shows the RTL; it does not go with --netlist");
@@ -252,8 +252,8 @@ pub fn run(args: &GemmArgs) -> Result<()> {
         keep_sums: args.raw,
     };
     let waves = args.waves();
-    let manner = args.manner(numbers.layout, &waves);
-    let mut engine = array_engine(args.engine, &design, manner, same_command())?;
+    let options = args.options(numbers.layout, &waves);
+    let mut engine = array_engine(args.engine, &design, options, same_command())?;
     let outcome = engine.gemm(&product)?;
     write_result(&args.out, args.raw, &outcome)?;
     report(args, numbers, &design, engine.name(), &product, &outcome)
@@ -305,7 +305,7 @@ fn int64(sums: &Sums) -> Result<Array2<i64>> {
 fn report(
     args: &GemmArgs,
     numbers: Numbers,
-    design: &Design,
+    design: &ArrayDesign,
     engine: &'static str,
     product: &Gemm<'_, i32>,
     outcome: &GemmResult<i32>,

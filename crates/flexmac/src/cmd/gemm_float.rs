@@ -1,4 +1,4 @@
-//! `flexmac gemm` on an array of style fp32: float32 in, float32 out, nothing to say about widths.
+//! `flexmac gemm` on an array of style fp32: float32 in, float32 out; flags of widths are refused.
 
 use anyhow::{Result, bail};
 use flexmac_array::{ArraySpec, Cycles, Layout};
@@ -7,7 +7,7 @@ use flexmac_fxp::{Counters, Format, Role, Rounding, SeedPath};
 use serde::Serialize;
 
 use crate::cmd::gemm::{GemmArgs, Shape, print_cycles, same_command};
-use crate::engines::{Design, array_engine};
+use crate::engines::{ArrayDesign, array_engine};
 use crate::npy;
 
 #[derive(Serialize)]
@@ -24,7 +24,7 @@ struct Record<'a> {
 }
 
 /// Computes the product.
-pub fn run(args: &GemmArgs, design: &Design) -> Result<()> {
+pub fn run(args: &GemmArgs, design: &ArrayDesign) -> Result<()> {
     let flags = args.integer_flags();
     if !flags.is_empty() {
         bail!(
@@ -48,8 +48,8 @@ pub fn run(args: &GemmArgs, design: &Design) -> Result<()> {
         keep_sums: false,
     };
     let waves = args.waves();
-    let manner = args.manner(Layout::AsGiven, &waves);
-    let mut engine = array_engine::<f32>(args.engine, design, manner, same_command())?;
+    let options = args.options(Layout::AsGiven, &waves);
+    let mut engine = array_engine::<f32>(args.engine, design, options, same_command())?;
     let outcome = engine.gemm(&product)?;
     npy::write_matrix(&args.out, outcome.values.view())?;
 

@@ -17,7 +17,7 @@ pub struct GenArgs {
     /// Folder to write; an earlier design there is replaced, with edits to its files
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Print the result as one JSON record
+    /// Print one JSON record
     #[arg(long)]
     json: bool,
 }

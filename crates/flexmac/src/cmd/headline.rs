@@ -1,11 +1,13 @@
-//! `flexmac headline`: what precision scaling buys, from measurements alone.
+//! `flexmac headline`: speed-up and energy against baselines, from the measurements of a study.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use flexmac_array::Style;
-use flexmac_cost::{Bill, Comparison, Machine, Mix, Rule, Study, choose, compare};
+use flexmac_cost::{
+    ArrayModel, Comparison, CostReport, PrecisionProfile, Rule, Study, choose, compare,
+};
 use serde::Serialize;
 
 /// Flags of `flexmac headline`.
@@ -13,29 +15,29 @@ use serde::Serialize;
 pub struct HeadlineArgs {
     /// Folder of a study that flexmac sweep filled
     study: PathBuf,
-    /// Cell libraries of the study to tabulate [default: all]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    /// Names of cell libraries in the study, comma-separated [default: all]
+    #[arg(long = "library", value_name = "NAMES", value_delimiter = ',')]
     libraries: Vec<String>,
-    /// Another network in place of the runs' own: their widths are carried over by role
+    /// Another network in place of that of the runs; their widths are carried over by role
     #[arg(long, value_name = "NAME|FILE.toml")]
     net: Option<String>,
     /// Images per iteration of --net [default: the runs']
     #[arg(long, value_name = "N", requires = "net", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
-    /// Arrays of so many rows and columns in place of the study's: area as PEs and a line through what
-    /// the synthesized ones have beside them, clocks as they are
+    /// Rows and columns of the arrays, in place of those of the study: area is that of the PEs plus
+    /// a line fitted to the rest of the synthesized arrays, clocks do not change
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=128))]
     size: Option<u32>,
-    /// Feed baselines operands of these widths, such as 8x8, in place of their full width
-    #[arg(long, value_name = "AxB")]
+    /// Widths of the operands that baselines read, such as 8x8, in place of their full width
+    #[arg(long = "baseline-bits", value_name = "AxB")]
     baseline_widths: Option<flexmac_power::Mode>,
-    /// As if the runs had spent this share of their iterations, 0 to 1, at 32 x 32 bits
+    /// Share of the iterations, 0 to 1, to count as if they were at 32 x 32 bits
     #[arg(long, value_name = "SHARE")]
     wide_share: Option<f64>,
-    /// Energy per operand bit read, in picojoules, in place of that in the measurements
+    /// Energy per operand bit read, in picojoules, in place of the measured one
     #[arg(long, value_name = "PJ")]
     memory_pj_per_bit: Option<f64>,
-    /// Draw area-time against energy of every run on every array
+    /// Draw area-time over energy of every run on every array
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
     /// Print one JSON record
@@ -52,7 +54,7 @@ struct Report {
     bills: Vec<Line>,
 }
 
-/// A run held against its training on a baseline.
+/// A run compared with its training on a baseline.
 #[derive(Serialize)]
 struct Ratio {
     run: String,
@@ -71,7 +73,7 @@ struct Line {
     design: String,
     area_um2: f64,
     period_ps: f64,
-    bill: Bill,
+    bill: CostReport,
 }
 
 impl Report {
@@ -91,14 +93,14 @@ impl Report {
     }
 }
 
-/// Reads the study's measurements and runs, and prints what they come to.
+/// Reads the measurements and runs of a study, and prints the comparison.
 pub fn run(args: &HeadlineArgs) -> Result<()> {
     let folder = &args.study;
     let study = Study::read(folder).context("headline")?;
     let widths = match args.baseline_widths {
         Some(flexmac_power::Mode::Fixed(a, b)) => Some((a, b)),
         Some(flexmac_power::Mode::Float) => {
-            bail!("headline: --baseline-widths: expected two widths, found fp32")
+            bail!("headline: --baseline-bits: expected two widths, found fp32")
         }
         None => None,
     };
@@ -116,38 +118,42 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
     };
     let mut runs = Vec::new();
     for name in study.runs.keys() {
-        let mut mix = Mix::read(&study.run_folder(folder, name))
+        let mut profile = PrecisionProfile::read(&study.run_folder(folder, name))
             .with_context(|| format!("headline: run {name}"))?;
         if let Some(net) = &args.net {
-            let batch = args.batch.map_or(mix.batch, |batch| batch as usize);
-            mix = mix.carried_to(&flexmac_nn::NetSpec::load(net)?, batch, mix.iterations)?;
+            let batch = args.batch.map_or(profile.batch, |batch| batch as usize);
+            profile = profile.transferred_to(
+                &flexmac_nn::NetSpec::load(net)?,
+                batch,
+                profile.iterations,
+            )?;
         }
         if let Some(share) = args.wide_share {
-            mix = mix.with_wide_share(share);
+            profile = profile.with_wide_share(share);
         }
-        runs.push((name.as_str(), mix));
+        runs.push((name.as_str(), profile));
     }
     let (rows, cols) = args.size.map_or((study.rows, study.cols), |size| (size, size));
     let mut report = Report { rows, cols, comparisons: Vec::new(), bills: Vec::new() };
     for library in libraries {
         if !study.libraries.contains_key(library) {
             let known: Vec<&str> = study.libraries.keys().map(String::as_str).collect();
-            bail!("headline: --libraries: expected some of {}, found {library}", known.join(", "));
+            bail!("headline: --library: expected some of {}, found {library}", known.join(", "));
         }
-        let mut machines = Vec::new();
+        let mut arrays = Vec::new();
         for design in study.designs.keys() {
-            let mut machine = study
-                .machine(folder, library, design)
+            let mut array = study
+                .array_model(folder, library, design)
                 .with_context(|| format!("headline: {design} on {library}"))?;
-            machine.memory_pj_per_bit = memory.unwrap_or(machine.memory_pj_per_bit);
-            machine.library.clone_from(library);
+            array.memory_pj_per_bit = memory.unwrap_or(array.memory_pj_per_bit);
+            array.library.clone_from(library);
             if let Some(size) = args.size {
-                machine = machine.resized(size, size).context("headline: --size")?;
+                array = array.resized(size, size).context("headline: --size")?;
             }
-            machines.push(machine);
+            arrays.push(array);
         }
-        for (name, mix) in &runs {
-            let (comparisons, bills) = tabulate(name, mix, &machines, widths)?;
+        for (name, profile) in &runs {
+            let (comparisons, bills) = tabulate(name, profile, &arrays, widths)?;
             report.comparisons.extend(comparisons);
             report.bills.extend(bills);
         }
@@ -167,42 +173,42 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
 /// One run on every design of a library.
 fn tabulate(
     name: &str,
-    mix: &Mix,
-    machines: &[Machine],
+    profile: &PrecisionProfile,
+    arrays: &[ArrayModel],
     widths: Option<(u32, u32)>,
 ) -> Result<(Vec<Ratio>, Vec<Line>)> {
     let (mut comparisons, mut bills) = (Vec::new(), Vec::new());
-    for machine in machines {
-        let style = machine.config.style();
+    for array in arrays {
+        let style = array.config.style();
         // A float run has no widths to scale: it is what the baselines are for.
-        if (style == Style::Flex) == mix.is_float() {
+        if (style == Style::Flex) == profile.is_float() {
             continue;
         }
-        let bill = Bill::new(mix, machine, None)?;
+        let bill = CostReport::new(profile, array, None)?;
         bills.push(Line {
-            library: machine.library.clone(),
+            library: array.library.clone(),
             run: name.to_owned(),
-            policy: mix.policy.clone(),
-            accuracy: mix.accuracy,
+            policy: profile.policy.clone(),
+            accuracy: profile.accuracy,
             passes_per_mac: bill.mac_passes as f64 / bill.macs as f64,
-            design: machine.name.clone(),
-            area_um2: machine.area_um2,
-            period_ps: machine.period_ps,
+            design: array.name.clone(),
+            area_um2: array.area_um2,
+            period_ps: array.period_ps,
             bill,
         });
         if style != Style::Flex {
             continue;
         }
         for baseline in [Style::Fixed, Style::Fp32] {
-            let others: Vec<&Machine> = machines
+            let others: Vec<&ArrayModel> = arrays
                 .iter()
                 .filter(|other| other.config.style() == baseline)
-                .filter(|other| other.config.lanes() == machine.config.lanes())
+                .filter(|other| other.config.lanes() == array.config.lanes())
                 .collect();
             for rule in Rule::ALL {
-                if let Some((other, met)) = choose(rule, machine, &others) {
+                if let Some((other, met)) = choose(rule, array, &others) {
                     let widths = widths.filter(|_| baseline == Style::Fixed);
-                    let comparison = compare(mix, machine, (other, rule, met), widths)?;
+                    let comparison = compare(profile, array, (other, rule, met), widths)?;
                     comparisons.push(Ratio { run: name.to_owned(), comparison });
                 }
             }
@@ -211,8 +217,11 @@ fn tabulate(
     Ok((comparisons, bills))
 }
 
-fn print_report(report: &Report, runs: &[(&str, Mix)]) -> Result<()> {
-    let float = runs.iter().find(|(_, mix)| mix.is_float()).and_then(|(_, mix)| mix.accuracy);
+fn print_report(report: &Report, runs: &[(&str, PrecisionProfile)]) -> Result<()> {
+    let float = runs
+        .iter()
+        .find(|(_, profile)| profile.is_float())
+        .and_then(|(_, profile)| profile.accuracy);
     outln!(
         "{} x {} arrays; speed-up is baseline over flexible, energy flexible over baseline",
         report.rows,

@@ -1,4 +1,4 @@
-//! `flexmac data make image-style`: from flags to a set of pictures.
+//! `flexmac data make image-style`: makes a set of stylised pictures.
 
 use std::path::{Path, PathBuf};
 

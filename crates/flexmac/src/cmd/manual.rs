@@ -1,5 +1,5 @@
-//! `flexmac man` and `flexmac completions`: both from the definitions that parse the flags, so that
-//! neither can say what the program does not take.
+//! `flexmac man` and `flexmac completions`: made from the definitions that parse the flags, so that
+//! they always agree with the program.
 
 use std::fs;
 use std::io::Write;

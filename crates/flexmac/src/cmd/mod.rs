@@ -1,4 +1,4 @@
-//! One file per subcommand: its flags and what it does with them.
+//! One file per subcommand: its flags and its work.
 
 pub mod check;
 pub mod data;
@@ -8,8 +8,8 @@ pub mod gemm;
 pub mod gemm_float;
 pub mod generate;
 pub mod headline;
+pub mod image_list_args;
 pub mod image_style;
-pub mod listed;
 pub mod manual;
 pub mod policy;
 pub mod power;

@@ -1,4 +1,4 @@
-//! The flags of precision policies: one for each constant that the policies of `dps` have.
+//! The flags of precision policies: one for each constant of the policies in `flexmac-dps`.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,8 @@ impl PolicyArgs {
         self.counts.get("loss-window").copied()
     }
 
-    /// The policy of `kind` for `tensors` on `array`; every constant it uses is noted in `settings`.
+    /// The policy of `kind` for `tensors` on `array`; every constant it uses is noted in
+    /// `settings`.
     ///
     /// # Errors
     /// A constant out of range, or given and of another policy.
@@ -83,7 +84,7 @@ impl PolicyArgs {
     }
 }
 
-/// Constants as flags and, for a run that goes on, its record have them.
+/// Constants from flags and, for a resumed run, from its record.
 struct Taken<'a> {
     given: &'a PolicyArgs,
     settings: &'a mut Settings,

@@ -1,5 +1,5 @@
-//! `flexmac power`: the mapped netlist run on operands of real training, compared with the reference,
-//! and its energy per precision mode.
+//! `flexmac power`: simulates the mapped netlist on operands of training, compares it with the
+//! reference, and measures energy per precision mode.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use flexmac_record::{DefaultActivityEstimate, MemorySource, OperandRole, PowerCa
 use flexmac_train::{Trainer, TrainerConfig};
 use ndarray::Array2;
 
-use crate::engines::{Design, patiently};
+use crate::engines::{ArrayDesign, with_build_notice};
 use crate::npy;
 use crate::replay;
 
@@ -34,12 +34,12 @@ pub struct PowerArgs {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Network whose training gives the operands: a known one or a .toml file
-    #[arg(long, value_name = "NET", default_value = "lenet", conflicts_with_all = ["a", "b"])]
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "lenet", conflicts_with_all = ["a", "b"])]
     net: String,
-    /// Data it trains on
-    #[arg(long, value_name = "DATA", default_value = "fashion-mnist")]
+    /// Data that it trains on, as for flexmac train
+    #[arg(long, value_name = "NAME|DIR|FILES", default_value = "fashion-mnist")]
     data: String,
-    /// Float iterations before the one whose operands are taken
+    /// Float iterations before the one that gives the operands
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     iters: u64,
     /// Images per iteration
@@ -57,29 +57,30 @@ pub struct PowerArgs {
     /// Widths of A and B to measure [default: of 8x8,8x16,16x16,32x32 those the array has; fp32]
     #[arg(long, value_name = "MODES", value_delimiter = ',')]
     modes: Vec<Mode>,
-    /// Tiles of the array, down and across, taken from the middle of each product
+    /// Tiles of the array, down and across, taken from the middle of each GEMM
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     tiles: u32,
-    /// Longest piece of K taken
+    /// Longest part of K that is simulated
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=65536))]
     sample_k: u32,
-    /// Clock period in picoseconds, which leakage per cycle depends on [default: the netlist's best]
+    /// Clock period in picoseconds, which leakage per cycle depends on [default: the netlist's
+    /// best]
     #[arg(long, value_name = "PS")]
     period_ps: Option<f64>,
-    /// Energy per operand bit read, in picojoules [default: 8-kbyte memory of Horowitz 2014 scaled to
-    /// the library by C V^2]
+    /// Energy per operand bit read, in picojoules [default: 8-kbyte memory of Horowitz 2014 scaled
+    /// to the library by C V^2]
     #[arg(long, value_name = "PJ")]
     memory_pj_per_bit: Option<f64>,
     /// Clock pins, or buffers, to a buffer of the clock tree
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1024))]
     clock_fanout: u32,
-    /// Compare netlist and reference, and stop there
+    /// Only compare netlist and reference
     #[arg(long)]
     check_only: bool,
     /// Keep the cell library and the power of each cell
     #[arg(long)]
     keep: bool,
-    /// Print the report as one JSON record
+    /// Print one JSON record
     #[arg(long)]
     json: bool,
 }
@@ -90,7 +91,7 @@ const MODES: [Mode; 4] =
 
 /// Compares, counts and measures.
 pub fn run(args: &PowerArgs) -> Result<()> {
-    let design = Design::read(&args.config)?;
+    let design = ArrayDesign::read(&args.config)?;
     let config = &design.config;
     for (flag, value) in
         [("--period-ps", args.period_ps), ("--memory-pj-per-bit", args.memory_pj_per_bit)]
@@ -119,12 +120,12 @@ pub fn run(args: &PowerArgs) -> Result<()> {
             .with_context(|| format!("power: --out {}", args.out.display()))?;
     }
     let sources = gates.model(!args.check_only)?;
-    let rtl = patiently(&format!("the netlist of {}", config.summary()), || {
+    let rtl = with_build_notice(&format!("the netlist of {}", config.summary()), || {
         RtlEngine::gates(config.clone(), &sources)
     })?;
     let mut engine = CheckedEngine::new(rtl)
-        .with_replay(replay::save_gate_product(design.clone(), &args.netlist, &args.out))
-        .with_float_replay(replay::name_product());
+        .with_replay(replay::save_gate_gemm(design.clone(), &args.netlist, &args.out))
+        .with_float_replay(replay::name_gemm());
     let mut runs = Vec::new();
     let mut tiles = 0;
     for mode in &modes {
@@ -155,7 +156,12 @@ pub fn run(args: &PowerArgs) -> Result<()> {
     print_report(&report, tiles)
 }
 
-fn measure(args: &PowerArgs, design: &Design, gates: &Gates, runs: &[Run]) -> Result<PowerReport> {
+fn measure(
+    args: &PowerArgs,
+    design: &ArrayDesign,
+    gates: &Gates,
+    runs: &[Run],
+) -> Result<PowerReport> {
     errln!("power: energy");
     let config = &design.config;
     let settings = Settings {
@@ -170,7 +176,7 @@ fn measure(args: &PowerArgs, design: &Design, gates: &Gates, runs: &[Run]) -> Re
     flexmac_power::measure(gates, runs, &settings, &args.out).context("power")
 }
 
-fn modes(args: &PowerArgs, design: &Design) -> Result<Vec<Mode>> {
+fn modes(args: &PowerArgs, design: &ArrayDesign) -> Result<Vec<Mode>> {
     let config = &design.config;
     if let Some(mode) = args.modes.iter().find(|mode| !mode.fits(config)) {
         bail!("power: --modes: expected modes of {}, found {mode}", config.summary());
@@ -190,7 +196,7 @@ fn modes(args: &PowerArgs, design: &Design) -> Result<Vec<Mode>> {
 }
 
 /// Operands with their roles: given ones, or those of a training iteration.
-fn samples(args: &PowerArgs, design: &Design) -> Result<Vec<(OperandRole, Sample)>> {
+fn samples(args: &PowerArgs, design: &ArrayDesign) -> Result<Vec<(OperandRole, Sample)>> {
     if let (Some(a), Some(b)) = (&args.a, &args.b) {
         let (a, b) = (read_operand(a)?, read_operand(b)?);
         if a.is_empty() || b.is_empty() || a.ncols() != b.nrows() {

@@ -32,7 +32,7 @@ pub struct ReportArgs {
     /// Take runs that have not ended, and show the iterations done so far
     #[arg(long)]
     unfinished: bool,
-    /// Print what was written as one JSON record
+    /// Print one JSON record
     #[arg(long)]
     json: bool,
 }

@@ -1,8 +1,9 @@
 //! `flexmac sweep`: a design-space study as a Snakemake workflow.
 //!
-//! The folder says everything: the same files run here, on SLURM or on Kubernetes. What is done stays
-//! done, and a study that grows runs what is new.
+//! The folder holds the whole workflow, which runs here, on SLURM or on Kubernetes. Finished steps
+//! are not repeated: a study that grows runs only what is new.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use flexmac_fileio::bounded;
 use flexmac_record::{NetworkName, RecordFile, RunConfig};
 
 use crate::cmd::generate::GenArgs;
+use crate::former_flags;
 use crate::workflow::WorkflowArgs;
 
 /// The studies that are known by name.
@@ -31,7 +33,8 @@ pub struct SweepArgs {
     /// A cell library beside the study's own, .lib or .lib.gz; repeat for more
     #[arg(long, value_name = "NAME=FILE", value_parser = pair)]
     library: Vec<(String, String)>,
-    /// A finished training run in place of the study's of that name, or beside them; repeat for more
+    /// A finished training run in place of the study's of that name, or beside them; repeat for
+    /// more
     #[arg(long, value_name = "NAME=RUN", value_parser = pair)]
     run: Vec<(String, String)>,
     #[command(flatten)]
@@ -60,7 +63,7 @@ pub fn run(args: &SweepArgs, cli: &clap::Command) -> Result<()> {
     if !done.success() {
         bail!(
             "sweep: snakemake ended with {done}; {} holds a log of each step, and the same command \
-             goes on where it stopped",
+             continues where it stopped",
             args.out.join("logs").display()
         );
     }
@@ -111,8 +114,10 @@ fn read_study(args: &SweepArgs) -> Result<Study> {
 
 /// The command line of a step of the workflow, parsed.
 fn parse(cli: &clap::Command, command: &str, flags: &str) -> Result<clap::ArgMatches> {
-    let words = format!("flexmac {command} {flags} --out x");
-    cli.clone().try_get_matches_from(words.split_whitespace()).map_err(|error| {
+    let line = format!("flexmac {command} {flags} --out x");
+    // The step itself notes former names of flags.
+    let words = former_flags::rename(line.split_whitespace().map(OsString::from), |_, _| ());
+    cli.clone().try_get_matches_from(words).map_err(|error| {
         let text = error.render().to_string();
         let line = text.lines().next().unwrap_or_default().to_owned();
         anyhow!(line.trim_start_matches("error: ").to_owned())
@@ -152,8 +157,8 @@ fn check_flags(study: &Study, cli: &clap::Command) -> Result<()> {
     Ok(())
 }
 
-/// A run that is there is resumed with the settings it has: refuses one that was begun with others, or
-/// on another array.
+/// A run that is there is resumed with the settings it has: refuses one that was begun with others,
+/// or on another array.
 fn refuse_other_runs(study: &Study, out: &Path, cli: &clap::Command) -> Result<()> {
     let old = out.join("study.json").exists().then(|| Study::read(out)).transpose()?;
     for (name, run) in study.runs.iter().filter(|(_, run)| run.folder.is_none()) {
@@ -195,10 +200,14 @@ fn train_flags(run: &StudyRun) -> String {
     run.train.clone() + &array.unwrap_or_default()
 }
 
-/// Options with their values, in an order that does not depend on how they were written.
+/// Options of `flexmac train` with their values, by today's names, in an order that does not depend
+/// on how they were written.
 fn options(flags: &str) -> Vec<String> {
+    let words = ["flexmac", "train"].into_iter().chain(flags.split_whitespace());
+    let words = former_flags::rename(words.map(OsString::from), |_, _| ());
+    let words = words.iter().skip(2).filter_map(|word| word.to_str());
     let mut options: Vec<String> = Vec::new();
-    for word in flags.split_whitespace().flat_map(|word| word.split('=')) {
+    for word in words.flat_map(|word| word.split('=')) {
         match options.last_mut() {
             Some(option) if !word.starts_with("--") => *option += &format!(" {word}"),
             _ => options.push(word.to_owned()),

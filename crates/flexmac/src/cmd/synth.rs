@@ -9,7 +9,7 @@ use flexmac_record::SynthReport;
 use flexmac_rtlgen::{SourceFile, TOP};
 use flexmac_synth::{SynthConfig, Target};
 
-use crate::engines::Design;
+use crate::engines::ArrayDesign;
 
 /// Technologies without a cell library, and the one with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -72,12 +72,13 @@ pub struct SynthArgs {
     /// Modules mapped at a time [default: as many as there are cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// Print the report as one JSON record
+    /// Print one JSON record
     #[arg(long)]
     json: bool,
 }
 
-/// Modules that stay: what is mapped once and used often, and the array, for its share of the power.
+/// Modules that stay: what is mapped once and used often, and the array, for its share of the
+/// power.
 const UNITS: [&str; 6] = [
     "flexmac_array",
     "flexmac_column",
@@ -92,7 +93,7 @@ const LIGHT_INPUTS: [&str; 5] = ["chain_i", "preload_i", "seed_i", "out_of_range
 
 /// Synthesizes the design.
 pub fn run(args: &SynthArgs) -> Result<()> {
-    let design = Design::read(&args.config)?;
+    let design = ArrayDesign::read(&args.config)?;
     let target = match (args.target, &args.liberty) {
         (TargetKind::Liberty, Some(path)) => Target::Liberty { path: path.clone() },
         (TargetKind::Liberty, None) => Target::default_liberty(),
@@ -136,7 +137,7 @@ pub fn run(args: &SynthArgs) -> Result<()> {
 }
 
 /// Refuses a module that the design does not have.
-fn check_top(top: &str, design: &Design) -> Result<()> {
+fn check_top(top: &str, design: &ArrayDesign) -> Result<()> {
     // However an edited design writes it; what is none after all, Yosys refuses.
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     let is_declared = |file: &SourceFile| {
@@ -154,7 +155,7 @@ fn check_top(top: &str, design: &Design) -> Result<()> {
     Ok(())
 }
 
-fn print_report(report: &SynthReport, design: &Design) -> Result<()> {
+fn print_report(report: &SynthReport, design: &ArrayDesign) -> Result<()> {
     outln!("{}, top {}, target {}", design.config.summary(), report.top, report.target);
     if let Some(library) = &report.library {
         outln!("library   {} ({})", library.name, library.path);

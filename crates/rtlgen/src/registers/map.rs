@@ -4,10 +4,10 @@ use flexmac_array::{ArrayConfig, PARAMETERS, Parameter, Style, Value};
 use flexmac_fxp::Rounding;
 
 use crate::registers::{Access, Field, Group, NamedValue, Register, RegisterMap};
+use crate::top::{QUEUE_ADDR_WIDTH, StreamBits};
 
 /// "FMAC" in ASCII, the first letter highest.
-#[cfg(test)]
-pub(crate) const ID: u32 = 0x464d_4143;
+const ID: u32 = 0x464d_4143;
 
 fn value(value: u32, name: &str, about: &str) -> NamedValue {
     NamedValue { value, name: name.to_owned(), about: about.to_owned() }
@@ -135,12 +135,24 @@ fn parameter_name(parameter: &Parameter) -> String {
     format!("param_{}", parameter.name)
 }
 
-/// What the field of a parameter's register reads in an array; `None` for other fields.
-pub(crate) fn parameter_value(
-    config: &ArrayConfig,
-    register: &Register,
-    field: &Field,
-) -> Option<u32> {
+/// What a read-only field reads in an array, if the configuration or the generator fixes it; `None` if
+/// hardware does.
+pub(crate) fn constant(config: &ArrayConfig, register: &Register, field: &Field) -> Option<u32> {
+    let version = |part: &str| part.parse().expect("cargo versions are numbers");
+    Some(match register.field_name(field).as_str() {
+        "id" => ID,
+        "version_major" => version(env!("CARGO_PKG_VERSION_MAJOR")),
+        "version_minor" => version(env!("CARGO_PKG_VERSION_MINOR")),
+        "version_patch" => version(env!("CARGO_PKG_VERSION_PATCH")),
+        "param_sum_bits" => config.sum_bits(),
+        "param_preload_bits" => StreamBits::new(config).preload_slot,
+        "param_queue" => 1 << QUEUE_ADDR_WIDTH,
+        _ => return parameter_value(config, register, field),
+    })
+}
+
+/// What a field of a parameter's register reads in an array; `None` for other registers.
+fn parameter_value(config: &ArrayConfig, register: &Register, field: &Field) -> Option<u32> {
     let parameter = PARAMETERS.iter().find(|known| parameter_name(known) == register.name)?;
     let value = (parameter.get)(config.spec()).encoding() >> field.lsb;
     Some(if field.bits < 32 { value & ((1 << field.bits) - 1) } else { value })

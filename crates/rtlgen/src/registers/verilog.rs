@@ -1,8 +1,9 @@
 //! Context of `flexmac_regs.v.tera`: ports, cases and expressions, worked out.
 
+use flexmac_array::ArrayConfig;
 use serde::Serialize;
 
-use crate::registers::{Access, Field, Register, RegisterMap};
+use crate::registers::{Access, Field, Register, RegisterMap, constant};
 
 /// The whole decode.
 #[derive(Debug, Serialize)]
@@ -79,7 +80,9 @@ struct Case {
     name: String,
 }
 
-pub(crate) fn regs_context(map: &RegisterMap, head: String) -> RegsContext {
+/// The decode of `map` in an array. What the array or the generator fixes reads as a constant and has no
+/// port.
+pub(crate) fn regs_context(map: &RegisterMap, config: &ArrayConfig, head: String) -> RegsContext {
     let mut context = RegsContext {
         head,
         address_msb: map.address_bits - 1,
@@ -94,13 +97,13 @@ pub(crate) fn regs_context(map: &RegisterMap, head: String) -> RegsContext {
         written: Vec::new(),
     };
     for register in map.registers() {
-        context.add(register, map.address_bits - 2);
+        context.add(register, config, map.address_bits - 2);
     }
     context
 }
 
 impl RegsContext {
-    fn add(&mut self, register: &Register, word_bits: u32) {
+    fn add(&mut self, register: &Register, config: &ArrayConfig, word_bits: u32) {
         let word = |offset: u32| format!("{word_bits}'h{:03x}", offset / 4);
         let at = word(register.offset);
         let name = register.name.clone();
@@ -118,11 +121,13 @@ impl RegsContext {
             })
             .collect();
         let ports = |kind: &str, suffix: &str| -> Vec<Port> {
+            let is_port =
+                |(field, _): &(&Field, &Slice)| constant(config, register, field).is_none();
             let declare = |(field, slice): (&Field, &Slice)| Port {
                 declaration: format!("{kind}{} {}{suffix}", declared(field.bits), slice.name),
                 about: format!("0x{:03x}", register.offset),
             };
-            register.fields.iter().zip(&fields).map(declare).collect()
+            register.fields.iter().zip(&fields).filter(is_port).map(declare).collect()
         };
         let case = Case { word: at.clone(), name: name.clone() };
         match register.access {
@@ -166,7 +171,7 @@ impl RegsContext {
             };
             self.holds.push(Hold { word: at, data });
         } else {
-            self.reads.push(Read { word: at, data: read_data(register), name });
+            self.reads.push(Read { word: at, data: read_data(register, config), name });
         }
     }
 }
@@ -180,7 +185,7 @@ fn declared(bits: u32) -> String {
 }
 
 /// What a 32-bit register reads as: its fields, and zeros between them.
-fn read_data(register: &Register) -> String {
+fn read_data(register: &Register, config: &ArrayConfig) -> String {
     let suffix = match register.access {
         Access::ReadOnly => "_i",
         Access::ReadWrite | Access::WriteOneToClear => "_o",
@@ -192,7 +197,10 @@ fn read_data(register: &Register) -> String {
         if field.lsb > bit {
             parts.push(format!("{}'d0", field.lsb - bit));
         }
-        parts.push(format!("{}{suffix}", register.field_name(field)));
+        parts.push(match constant(config, register, field) {
+            Some(value) => format!("{}'d{value}", field.bits),
+            None => format!("{}{suffix}", register.field_name(field)),
+        });
         bit = field.lsb + field.bits;
     }
     if bit < 32 {

@@ -1,4 +1,4 @@
-//! The course of a run: engines made, a checkpoint restored, training until it ends or is interrupted.
+//! A run: makes its engines, restores its checkpoint, trains until the end or an interrupt.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ use super::plan::{EngineKind, Plan};
 use crate::bundles;
 use crate::cmd::gemm::ArrayEngine;
 use crate::cmd::policy;
-use crate::engines::{Manner, Replayed, array_engine};
+use crate::engines::{EngineOptions, Replayed, array_engine};
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::replay;
@@ -38,10 +38,10 @@ pub(super) fn train(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<RunR
         }
         _ if plan.bundles.is_some() => train_into_bundles(args, plan, data),
         _ if plan.design.config.style() == Style::Fp32 => {
-            train_on_array::<f32>(args, plan, data, replay::name_product())
+            train_on_array::<f32>(args, plan, data, replay::name_gemm())
         }
         _ => {
-            let replay = replay::save_product(plan.design.clone(), args.out.as_deref());
+            let replay = replay::save_gemm(plan.design.clone(), args.out.as_deref());
             train_on_array::<i32>(args, plan, data, replay)
         }
     }
@@ -83,7 +83,7 @@ where
         EngineKind::Rtl => ArrayEngine::Rtl,
         EngineKind::Checked => ArrayEngine::Checked,
     };
-    let manner = Manner {
+    let options = EngineOptions {
         layout: replay::LAYOUT,
         trace: None,
         threads: args.threads,
@@ -91,7 +91,7 @@ where
         check_rate: plan.check_rate,
         waves: &replay::folder(args.out.as_deref()).join("tile.fst"),
     };
-    let mut train = array_engine(kind, &plan.design, manner, replay)?;
+    let mut train = array_engine(kind, &plan.design, options, replay)?;
     let mut evaluate = ReferenceEngine::new(plan.design.config.clone()).with_layout(replay::LAYOUT);
     let engines = Engines { train: &mut *train, evaluate: &mut evaluate };
     train_on(args, plan, data, engines)
@@ -108,8 +108,7 @@ fn make_policy(
             bail!("--policy {policy}: expected integers, found {found}; leave it out");
         }
         args.policies.expect_taken(&plan.settings, found)?;
-        for (flag, mode) in
-            [("--rounding", args.rounding), ("--forward-rounding", args.forward_rounding)]
+        for (flag, mode) in [("--round", args.rounding), ("--forward-round", args.forward_rounding)]
         {
             if let Some(mode) = mode {
                 bail!("{flag} {mode}: expected integers, found {found}; leave it out");
@@ -202,7 +201,7 @@ fn check_array(plan: &Plan, tensors: &[TensorSpec], formats: &FormatTable) -> Re
     let config = &plan.design.config;
     let modes = &config.spec().rounding;
     let forward = plan.trainer.forward_rounding.unwrap_or(plan.trainer.rounding);
-    for (flag, mode) in [("--rounding", plan.trainer.rounding), ("--forward-rounding", forward)] {
+    for (flag, mode) in [("--round", plan.trainer.rounding), ("--forward-round", forward)] {
         if !modes.contains(mode) {
             bail!("{flag}: expected a mode of the array, one of {modes}, found {mode}");
         }
@@ -239,10 +238,10 @@ fn go_on<T: Number>(
     let checkpoint = flexmac_train::load_checkpoint::<T>(run, previous)?;
     match &checkpoint {
         Some(checkpoint) => {
-            let place = || format!("go on with {}", run.display());
+            let place = || format!("resume {}", run.display());
             trainer.restore(checkpoint.state.clone()).with_context(place)?;
             run_config::check_iterations(config, trainer.iteration())?;
-            errln!("going on after iteration {}", trainer.iteration());
+            errln!("resuming after iteration {}", trainer.iteration());
         }
         None => errln!("no checkpoint in {}: starting from the beginning", run.display()),
     }

@@ -13,7 +13,7 @@ use flexmac_record::RunResult;
 use plan::EngineKind;
 
 use crate::cmd::check::print_tiles;
-use crate::cmd::listed::ListArgs;
+use crate::cmd::image_list_args::ImageListArgs;
 use crate::cmd::policy::{self, PolicyArgs};
 use crate::engines::models;
 use crate::exit::Interrupted;
@@ -29,22 +29,22 @@ pub struct TrainArgs {
     #[arg(long, value_name = "NAME|FILE.toml")]
     net: Option<String>,
     /// Data: fashion-mnist, mnist, synthetic, a folder of IDX files or image lists (train.txt,
-    /// test.txt), or the files themselves, between commas [default: fashion-mnist]
+    /// test.txt), or the files themselves, comma-separated [default: fashion-mnist]
     #[arg(long, value_name = "NAME|DIR|FILES")]
     data: Option<String>,
-    /// What multiplies [default: reference]
+    /// What computes the GEMMs [default: reference]
     #[arg(long)]
     engine: Option<EngineKind>,
     /// Precision policy; float runs have none [default: na2016]
     #[arg(long, value_parser = policy::names())]
     policy: Option<String>,
-    /// Rounding of every product and of every host result: nearest, truncate or stochastic
+    /// Rounding of every GEMM and of every host result: nearest, truncate or stochastic
     /// [default: stochastic]
-    #[arg(long, value_name = "MODE")]
+    #[arg(long = "round", value_name = "MODE")]
     rounding: Option<Rounding>,
-    /// Rounding of the way forward alone: the input, layer outputs, and the copies of parameters
-    /// that enter the array [default: nearest under planewise, else that of --rounding]
-    #[arg(long, value_name = "MODE")]
+    /// Rounding of the forward pass: the input, the outputs of layers, and the copies of parameters
+    /// that enter the array [default: nearest under planewise, else that of --round]
+    #[arg(long = "forward-round", value_name = "MODE")]
     forward_rounding: Option<Rounding>,
     /// Iterations [default: 1000]
     #[arg(long, value_name = "N")]
@@ -73,12 +73,12 @@ pub struct TrainArgs {
     /// Write over an earlier run in --out
     #[arg(long, conflicts_with_all = ["resume", "resume_previous"])]
     force: bool,
-    /// Go on with the run in --out from its last checkpoint: settings are the run's own, and only
+    /// Resume the run in --out from its last checkpoint, with the settings of the run: only
     /// --iters (to more), --engine (not to or from float), --check-rate with it, --threads,
     /// --checkpoint-every and --data-memory may change; the version of flexmac must be the run's
     #[arg(long, requires = "out")]
     resume: bool,
-    /// Like --resume, from the checkpoint before the last
+    /// Like --resume, but from the checkpoint before the last
     #[arg(long, requires = "out")]
     resume_previous: bool,
     /// Iterations between checkpoints in --out; 0 for one at the end or an interrupt only
@@ -88,34 +88,34 @@ pub struct TrainArgs {
     /// Folder of a generated array (flexmac gen) [default: the parameters of flexmac describe]
     #[arg(long, value_name = "DIR")]
     config: Option<PathBuf>,
-    /// Models of the array that share the tiles of each product, one thread each; changes no number
+    /// Models of the array that share the tiles of each GEMM, one thread each; changes no result
     /// [default: one per core]
     #[arg(long, value_name = "N", value_parser = models)]
     threads: Option<NonZeroUsize>,
-    /// Arrays that share each product, the images of a batch dealt out among them: weights to the bit
-    /// as on one, cycles those of the slowest [default: 1]
+    /// Arrays that share each GEMM; the images of a batch are divided among them. Weights are those
+    /// of one array, bit for bit, cycles those of the slowest [default: 1]
     #[arg(long, value_name = "N", value_parser = models, conflicts_with = "threads")]
     arrays: Option<NonZeroUsize>,
-    /// Share of all tiles, drawn at random from the run's seed, that --engine checked runs on the
-    /// RTL as well and compares with the reference, which computes everything, or that go into
-    /// --bundles; above 0, 1 for every tile on the RTL [default: 1]
+    /// Share of all tiles, above 0 and at most 1, that --engine checked also runs on the RTL and
+    /// compares with the reference, or that --bundles keeps; drawn at random from the seed
+    /// [default: 1]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     check_rate: Option<f64>,
-    /// Leave the tiles that --check-rate draws in this folder, a bundle an iteration, for flexmac check
-    /// to run on the RTL later and elsewhere; with --engine reference
+    /// Write the tiles that --check-rate draws to this folder, one bundle per iteration; flexmac
+    /// check runs them on the RTL later, on this or another machine. Needs --engine reference
     #[arg(long, value_name = "DIR")]
     bundles: Option<PathBuf>,
     /// Iterations between evaluations, 0 for the end only [default: 0]
     #[arg(long, value_name = "N")]
     eval_every: Option<u64>,
-    /// Test images of an evaluation [default: 2000 on the way, all at the end]
+    /// Test images of an evaluation [default: 2000 during training, all at the end]
     #[arg(long, value_name = "N")]
     eval_images: Option<usize>,
-    /// The final summary as JSON
+    /// Print the final result as one JSON record
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    lists: ListArgs,
+    lists: ImageListArgs,
     #[command(flatten)]
     policies: PolicyArgs,
 }
@@ -139,7 +139,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     if summary.stopped {
         // Whoever started it must not take it for a run that ended, and may not read any more.
         let again = args.out.as_ref().map_or_else(String::new, |run| {
-            format!("; flexmac train --resume --out {} goes on", word(run))
+            format!("; flexmac train --resume --out {} continues it", word(run))
         });
         return Err(Interrupted(format!("interrupted{again}")).into());
     }

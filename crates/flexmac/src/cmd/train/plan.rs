@@ -1,4 +1,4 @@
-//! What the flags of a run, and the record of the one it goes on from, come to.
+//! The plan of a run, from its flags, the record of a resumed run, and defaults.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TrainArgs;
 use crate::cmd::policy;
-use crate::engines::Design;
+use crate::engines::ArrayDesign;
 use crate::run_config::{self, RunConfig};
 use crate::settings::Settings;
 
@@ -37,7 +37,7 @@ impl EngineKind {
     }
 }
 
-/// What the flags come to, apart from engine and policy.
+/// A checked run: everything but the engine and the policy.
 pub struct Plan {
     pub(super) settings: Settings,
     pub(super) engine: EngineKind,
@@ -48,18 +48,18 @@ pub struct Plan {
     /// Folder of the bundles.
     pub(super) bundles: Option<PathBuf>,
     /// The array.
-    pub design: Design,
+    pub design: ArrayDesign,
     /// The network.
     pub net: NetSpec,
     /// What changes the run's numbers.
     pub trainer: TrainerConfig,
     pub(super) schedule: TrainingSchedule,
-    /// Of the run to go on with.
+    /// Record of the run to resume.
     pub(super) recorded: Option<RunConfig>,
 }
 
 impl Plan {
-    /// What the flags come to, and the data that they name.
+    /// Makes the plan and loads its data.
     ///
     /// # Errors
     /// Settings out of range or not fitting together, a network or data that are missing or malformed.
@@ -74,7 +74,7 @@ impl Plan {
         let engine = settings.take("engine", &args.engine, EngineKind::Reference);
         let bundles = take_bundles(args, engine, recorded.as_ref(), &mut settings)?;
         let check_rate = match engine {
-            // Only where it means something: so a run that goes on with this engine can choose.
+            // Only where it means something: so a run that is resumed with this engine can choose.
             EngineKind::Checked => settings.take("check-rate", &args.check_rate, 1.0),
             _ if bundles.is_some() => settings.take("check-rate", &args.check_rate, 1.0),
             _ if args.check_rate.is_some() => bail!(
@@ -147,7 +147,7 @@ impl Plan {
     }
 }
 
-/// The folder of bundles: only where one is given, or the run that goes on has one.
+/// The folder of bundles: only where one is given, or the resumed run has one.
 fn take_bundles(
     args: &TrainArgs,
     engine: EngineKind,
@@ -164,7 +164,7 @@ fn take_bundles(
     let had = recorded.is_some_and(|run| run.settings.contains_key("bundles"));
     if let (Some(_), Some(folder), false) = (recorded, &args.bundles, had) {
         bail!(
-            "--bundles: expected none, as the run that goes on was started without, found {}; start \
+            "--bundles: expected none, as the resumed run was started without, found {}; start \
              another run",
             folder.display()
         );
@@ -201,11 +201,11 @@ fn check_arrays(
 }
 
 /// The array of a generated folder, or the default one.
-fn load_design(folder: Option<&Path>, settings: &mut Settings) -> Result<Design> {
+fn load_design(folder: Option<&Path>, settings: &mut Settings) -> Result<ArrayDesign> {
     let given = folder.map(|folder| folder.display().to_string());
     let name = settings.take("config", &given, "default array".to_owned());
     if settings.is_default("config") {
-        return Design::generate(ArraySpec::default().check()?);
+        return ArrayDesign::generate(ArraySpec::default().check()?);
     }
-    Design::read(Path::new(&name))
+    ArrayDesign::read(Path::new(&name))
 }

@@ -1,5 +1,5 @@
-//! Lint: three tools, all warnings on, with and without the bodies made for standard cells. Silence
-//! and success are both asked for.
+//! Lint: three tools, all warnings on, with and without the module bodies for standard cells. A
+//! tool must succeed and print nothing.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use flexmac_rtlgen::{BUS_TOP, TOP};
 
 use super::Found;
-use crate::engines::Design;
+use crate::engines::ArrayDesign;
 
 /// Defines the bodies for standard cells.
 const CELLS: &str = "-DFLEXMAC_CELLS";
@@ -21,7 +21,7 @@ const MOST_PES: usize = 1024;
 ///
 /// # Errors
 /// A tool that is missing or cannot be run.
-pub fn run(folder: &Path, design: &Design) -> Result<Found> {
+pub fn run(folder: &Path, design: &ArrayDesign) -> Result<Found> {
     let files: Vec<&str> = design.sources.iter().map(|file| file.path.as_str()).collect();
     // flexmac_core is below it, where there are buses.
     let has_bus = files.iter().any(|file| file.ends_with(&format!("/{BUS_TOP}.v")));
@@ -48,7 +48,7 @@ pub fn run(folder: &Path, design: &Design) -> Result<Found> {
     Ok(Ok(format!("{} files, top {top}: {tools} say nothing", files.len())))
 }
 
-/// Runs a tool, which must say nothing.
+/// Runs a tool, which must print nothing.
 fn tool(folder: &Path, words: &[&str]) -> Result<Found> {
     let run = Command::new(words[0]).args(&words[1..]).current_dir(folder).output();
     let output = match run {

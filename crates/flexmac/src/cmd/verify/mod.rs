@@ -1,5 +1,5 @@
-//! `flexmac verify`: whether a generated design, as it stands in its folder, is sound. Each step is a
-//! question of its own; all are asked, whatever the answer to one.
+//! `flexmac verify`: checks a generated design as it is in its folder. The steps are independent:
+//! when one fails, the others still run.
 
 mod lint;
 mod proofs;
@@ -16,49 +16,49 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Serialize;
 
-use crate::engines::{Design, patiently};
+use crate::engines::{ArrayDesign, with_build_notice};
 use crate::exit::Differs;
 
 /// Name and flags of `flexmac gen`, one configuration a line.
 const SUPPORTED: &str = "tests/configs.txt";
 
-/// What is asked of a design.
+/// A step of the verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Step {
-    /// No warning of Verilator, Icarus and Yosys
+pub enum VerifyStep {
+    /// Verilator, Icarus and Yosys give no warning
     Lint,
-    /// RTL and reference agree on every product of small operands
+    /// RTL and reference agree on every GEMM of small operands
     Exhaustive,
-    /// RTL and reference agree on random products
+    /// RTL and reference agree on random GEMMs
     Random,
-    /// The rules of its cells hold (needs python3, yosys, z3, iverilog)
+    /// The rules of its modules are proven (needs python3, yosys, z3, iverilog)
     Proofs,
 }
 
 /// Flags of `flexmac verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// Generated design: the folder that `flexmac gen` wrote, its Verilog as it stands there
+    /// Generated design: the folder that `flexmac gen` wrote, with its Verilog as it is there
     #[arg(long, value_name = "DIR", required_unless_present = "supported")]
     config: Option<PathBuf>,
-    /// In place of one design, each that ./scripts/test lints: hours
+    /// Verify every configuration that ./scripts/test lints, in place of one design; takes hours
     #[arg(long, conflicts_with = "config")]
     supported: bool,
-    /// Of --supported, the configuration of this name
+    /// Only the configuration of this name, of --supported
     #[arg(long, value_name = "NAME", requires = "supported")]
     name: Option<String>,
     /// Steps, comma-separated [default: all]
     #[arg(long, value_enum, value_delimiter = ',')]
-    only: Vec<Step>,
-    /// Random products
+    only: Vec<VerifyStep>,
+    /// Number of random GEMMs
     #[arg(long, value_name = "N", default_value_t = 200,
           value_parser = clap::value_parser!(u64).range(1..))]
     cases: u64,
-    /// Seed of the random products
+    /// Seed of the random GEMMs
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Also the proofs that take minutes each
+    /// Also run the proofs that take minutes each
     #[arg(long)]
     long: bool,
     /// Print a line of JSON for each step
@@ -66,12 +66,12 @@ pub struct VerifyArgs {
     json: bool,
 }
 
-/// What came of a step.
+/// The result of a step.
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
     /// Folder of the design, or name of the configuration.
     design: &'a str,
-    step: Step,
+    step: VerifyStep,
     passed: bool,
     /// What was compared, linted or proven.
     what: String,
@@ -80,10 +80,10 @@ struct Answer<'a> {
     seconds: f64,
 }
 
-/// A step's answer: what was looked at, or what was found there.
+/// What was checked, or what failed.
 type Found = Result<String, String>;
 
-/// Asks.
+/// Verifies the designs.
 ///
 /// # Errors
 /// [`Differs`] when a step failed; what is missing or did not run.
@@ -106,14 +106,14 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
 }
 
 fn verify(args: &VerifyArgs, name: &str, folder: &Path, failed: &mut Vec<String>) -> Result<()> {
-    let design = Design::read(folder)?;
-    let steps = Step::value_variants().iter().copied();
+    let design = ArrayDesign::read(folder)?;
+    let steps = VerifyStep::value_variants().iter().copied();
     for step in steps.filter(|step| args.only.is_empty() || args.only.contains(step)) {
         let begun = Instant::now();
         let found = match step {
-            Step::Lint => lint::run(folder, &design)?,
-            Step::Proofs => proofs::run(folder, args.long)?,
-            Step::Exhaustive | Step::Random => simulate(args, step, &design)?,
+            VerifyStep::Lint => lint::run(folder, &design)?,
+            VerifyStep::Proofs => proofs::run(folder, args.long)?,
+            VerifyStep::Exhaustive | VerifyStep::Random => simulate(args, step, &design)?,
         };
         let label = step.to_possible_value().map_or(String::new(), |v| v.get_name().to_owned());
         if found.is_err() {
@@ -159,22 +159,23 @@ fn supported(only: Option<&str>) -> Result<Vec<(String, ArrayConfig)>> {
 }
 
 /// Co-simulates trials, every bit, sum, counter and cycle compared.
-fn simulate(args: &VerifyArgs, step: Step, design: &Design) -> Result<Found> {
+fn simulate(args: &VerifyArgs, step: VerifyStep, design: &ArrayDesign) -> Result<Found> {
     let config = &design.config;
-    let rtl =
-        patiently(&config.summary(), || RtlEngine::new(config.clone(), &design.sources, None))?;
+    let rtl = with_build_notice(&config.summary(), || {
+        RtlEngine::new(config.clone(), &design.sources, None)
+    })?;
     let mut engine = CheckedEngine::new(rtl);
     let mut random = StdRng::seed_from_u64(args.seed);
     let mut compared = Compared { step, seed: args.seed, products: 0, results: 0 };
     match (config.style(), step) {
-        (Style::Fp32, Step::Exhaustive) => {
+        (Style::Fp32, VerifyStep::Exhaustive) => {
             compared.all(&mut engine, FloatTrial::exhaustive(), FloatTrial::gemm)
         }
         (Style::Fp32, _) => {
             let trials = (0..args.cases).map(|_| FloatTrial::random(config, &mut random));
             compared.all(&mut engine, trials, FloatTrial::gemm)
         }
-        (_, Step::Exhaustive) => {
+        (_, VerifyStep::Exhaustive) => {
             compared.all(&mut engine, Trial::exhaustive(config), Trial::gemm)
         }
         (_, _) => {
@@ -197,7 +198,7 @@ fn is_difference(error: &EngineError) -> bool {
 
 /// What was compared so far.
 struct Compared {
-    step: Step,
+    step: VerifyStep,
     seed: u64,
     products: u64,
     results: usize,
@@ -223,7 +224,7 @@ impl Compared {
                 Err(EngineError::Gemm(GemmError::SumRange { .. })) => {}
                 Err(error) if is_difference(&error) => {
                     let again = match self.step {
-                        Step::Random => format!(" of --seed {}, --cases {number}", self.seed),
+                        VerifyStep::Random => format!(" of --seed {}, --cases {number}", self.seed),
                         _ => String::new(),
                     };
                     return Ok(Err(format!("product {number}{again}: {error}")));

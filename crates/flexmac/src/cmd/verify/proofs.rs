@@ -1,4 +1,5 @@
-//! Proofs: the scripts of `proofs/`, which this program holds, on a design's folder.
+//! Proofs: runs the scripts of `proofs/`, which are embedded in this program, on the folder of a
+//! design.
 
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, IsTerminal};
@@ -9,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::Found;
 
-/// What `prove.py --design` needs: its modules, and what stands for a module below a cell.
+/// The files that `prove.py --config` needs.
 const HELD: [&str; 16] = [
     "bound.py",
     "cases.py",
@@ -29,7 +30,7 @@ const HELD: [&str; 16] = [
     "solver.py",
 ];
 
-/// Proves what is of the design in `folder`; what takes minutes if `long`.
+/// Runs the proofs of the design in `folder`, with `long` also those that take minutes.
 ///
 /// # Errors
 /// A tool that is missing or did not answer.
@@ -40,7 +41,7 @@ pub fn run(folder: &Path, long: bool) -> Result<Found> {
         fs::write(scratch.path().join(name), text).context("verify: write proofs")?;
     }
     let mut command = Command::new("python3");
-    command.arg(scratch.path().join("prove.py")).arg("--design").arg(folder);
+    command.arg(scratch.path().join("prove.py")).arg("--config").arg(folder);
     if long {
         command.arg("--long");
     }

@@ -1,30 +1,34 @@
-//! A run on several arrays that share each product, the images of a batch dealt out among them.
+//! A run on several arrays that share each GEMM: the images of a batch are partitioned among them.
 
 use flexmac_array::{ArrayConfig, Layout, Style};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::mix::Mix;
-use crate::work::{scheduled, too_large};
+use crate::precision_profile::PrecisionProfile;
+use crate::workload::{scheduled, too_large};
 
-/// A run on a group of equal arrays.
+/// A run on several equal arrays.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Group {
-    /// Arrays.
+pub struct ShardedRun {
+    /// Number of arrays.
     pub arrays: usize,
-    /// Busy cycles: product by product, those of the array that takes longest.
+    /// Busy cycles: for each GEMM, those of the array that takes longest.
     pub cycles: u64,
-    /// Busy cycles of one array over those, in arrays: 1 where all are always busy.
+    /// Busy cycles on one array, divided by `cycles` x `arrays`: 1 if all arrays are always busy.
     pub efficiency: f64,
-    /// Bits of exact sums that pass from array to array.
+    /// Bits of exact sums that arrays pass to each other.
     pub handed_on_bits: u64,
 }
 
-/// Costs a run on `arrays` arrays of `config`. Links between them never wait.
+/// Costs a run on `arrays` arrays of `config`. The links between the arrays are assumed never to wait.
 ///
 /// # Errors
 /// A run that does not fit the array; an array of floats, whose sums depend on their order.
-pub fn group(mix: &Mix, config: &ArrayConfig, arrays: usize) -> Result<Group, Error> {
+pub fn sharded(
+    profile: &PrecisionProfile,
+    config: &ArrayConfig,
+    arrays: usize,
+) -> Result<ShardedRun, Error> {
     if config.style() == Style::Fp32 {
         return Err(Error::Misfit {
             what: format!("{arrays} arrays, {}", config.summary()),
@@ -33,10 +37,10 @@ pub fn group(mix: &Mix, config: &ArrayConfig, arrays: usize) -> Result<Group, Er
         });
     }
     let (mut one, mut cycles, mut handed_on_bits) = (0_u64, 0_u64, 0_u64);
-    for (product, _, runs, schedule) in scheduled(mix, config, Layout::Fastest)? {
+    for (product, _, runs, schedule) in scheduled(profile, config, Layout::Fastest)? {
         let add = |sum: &mut u64, count: u64| {
             let sum_now = runs.checked_mul(count).and_then(|count| sum.checked_add(count));
-            *sum = sum_now.ok_or_else(|| too_large(mix, product))?;
+            *sum = sum_now.ok_or_else(|| too_large(profile, product))?;
             Ok::<_, Error>(())
         };
         add(&mut one, schedule.cycles(config).busy)?;
@@ -45,5 +49,5 @@ pub fn group(mix: &Mix, config: &ArrayConfig, arrays: usize) -> Result<Group, Er
         add(&mut handed_on_bits, sums.saturating_mul(config.sum_bits().into()))?;
     }
     let efficiency = one as f64 / (cycles as f64 * arrays as f64);
-    Ok(Group { arrays, cycles, efficiency, handed_on_bits })
+    Ok(ShardedRun { arrays, cycles, efficiency, handed_on_bits })
 }

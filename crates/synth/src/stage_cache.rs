@@ -1,13 +1,13 @@
-//! Stages that are not repeated: each tool run leaves a stamp that says what made its outputs.
+//! Stages whose earlier results are reused. Each tool run leaves a stamp: a file with digests of its inputs and
+//! outputs.
 //!
-//! Role: [`Ledger::run`] runs one tool on one script, unless its stamp in `stages/` shows that the
-//! same tool ran on inputs of the same content and that the outputs are still what it wrote.
-//! Options are part of the scripts and scripts are inputs, so nothing else can matter. Main
-//! decision: a tool runs in a folder of its own that holds links to the declared inputs only. So a
-//! stage cannot read what its stamp does not name, a killed one leaves nothing behind that looks
-//! like a result, and a tool that outlived its run writes where nobody looks. Times of change were
-//! turned down as keys: a copied or checked-out folder would repeat everything, a clock set back
-//! would repeat too little.
+//! Role: [`StageCache::run`] runs one tool on one script, unless the stamp in `stages/` shows that the same
+//! tool ran on the same inputs and that its outputs are unchanged. Options are part of the scripts, and
+//! scripts are inputs, so the digests cover everything. Main decision: a tool runs in a folder of its own that
+//! holds links to the declared inputs only. So a stage cannot read a file that its stamp does not name, a
+//! killed stage leaves nothing that looks like a result, and a tool that outlives its run writes into a folder
+//! that nobody reads. Modification times were turned down as keys: a copied folder would repeat
+//! everything, and a clock set back would repeat too little.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,16 +20,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, io_error};
 use crate::library::sha256;
+use crate::progress::Progress;
 use crate::tool::{Finished, Tool, stop_left_over};
 use flexmac_record::{StageId, StageTime};
 
 /// Folder of the stamps.
 const STAMPS: &str = "stages";
-/// Start of the names of folders that tools run in.
+/// Prefix of the folders that tools run in.
 const SCRATCH: &str = ".run-";
 
 /// One tool run. File names are relative to the output folder.
-pub(crate) struct Step<'a> {
+pub(crate) struct ToolRun<'a> {
     /// Stage and part, for messages and the stamp's name.
     pub id: StageId,
     /// The program.
@@ -38,48 +39,15 @@ pub(crate) struct Step<'a> {
     pub args: Vec<String>,
     /// Everything it reads.
     pub inputs: Vec<String>,
-    /// Everything it leaves, without the log.
+    /// Every file it writes, without the log.
     pub outputs: Vec<String>,
-    /// Its whole output.
+    /// File for everything it prints.
     pub log: String,
     /// Time limit.
     pub limit: Duration,
 }
 
-/// What a run tells its caller as it goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Progress {
-    /// A stage begins; `why` says what makes it necessary where an earlier run was there.
-    Begin {
-        /// The stage.
-        id: StageId,
-        /// Reason to repeat it; none when it was never run.
-        why: Option<String>,
-    },
-    /// A stage is not repeated.
-    Kept {
-        /// The stage.
-        id: StageId,
-        /// The stamp that vouches for it.
-        stamp: PathBuf,
-    },
-    /// Something to tell in between, such as the outcome of a try.
-    Note(String),
-}
-
-impl std::fmt::Display for Progress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Begin { id, why: None } => write!(f, "{id}"),
-            Self::Begin { id, why: Some(why) } => write!(f, "{id} again: {why}"),
-            Self::Kept { id, stamp } => write!(f, "{id}: kept from {}", stamp.display()),
-            Self::Note(text) => f.write_str(text),
-        }
-    }
-}
-
-/// What made the outputs of a stage, as stored.
+/// What the outputs of a stage were made from, as stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Stamp {
     /// Program and version.
@@ -90,23 +58,23 @@ struct Stamp {
     inputs: BTreeMap<String, String>,
     /// SHA-256 of each output, the log among them.
     outputs: BTreeMap<String, String>,
-    /// Wall seconds it took.
+    /// Wall time in seconds.
     wall_s: f64,
 }
 
-/// Stages of one output folder.
-pub(crate) struct Ledger {
+/// The stages of one output folder.
+pub(crate) struct StageCache {
     dir: PathBuf,
-    /// Digests of files that do not change while the run lasts.
+    /// Digests of files that stay the same during the run.
     known: Mutex<BTreeMap<PathBuf, String>>,
-    /// Stages that took part, as they ended.
+    /// Times of the stages of this run, in the order in which they ended.
     times: Mutex<Vec<StageTime>>,
-    /// Stamps that took part.
+    /// Outputs of the stages of this run, by stamp.
     used: Mutex<BTreeMap<PathBuf, Vec<PathBuf>>>,
 }
 
-impl Ledger {
-    /// Opens the stages in `dir`, whose lock the caller holds; `force` forgets them.
+impl StageCache {
+    /// Opens the stages in `dir`, which the caller has locked. `force` removes earlier results.
     pub fn open(dir: &Path, force: bool) -> Result<Self, Error> {
         let stamps = dir.join(STAMPS);
         for folder in [STAMPS, "units", "tries"] {
@@ -132,16 +100,16 @@ impl Ledger {
         })
     }
 
-    /// Runs `step` unless it is whole; `judge` accepts or refuses what the tool left.
+    /// Runs `step` unless it is whole; `check` accepts or refuses what the tool wrote.
     ///
     /// # Errors
     /// A missing input, a tool that cannot run or takes too long, an output that it did not write,
-    /// and what `judge` says.
+    /// and the errors of `check`.
     pub fn run(
         &self,
-        step: &Step,
-        tell: &dyn Fn(Progress),
-        judge: &dyn Fn(&Finished) -> Result<(), Error>,
+        step: &ToolRun,
+        on_progress: &dyn Fn(Progress),
+        check: &dyn Fn(&Finished) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let stamp_path = self.dir.join(STAMPS).join(format!("{}.json", step.id.file_name()));
         let tool = step.tool.version()?;
@@ -155,18 +123,18 @@ impl Ledger {
         let why = match self.stale(&stamp_path, &expected, &all) {
             Ok(stamp) => {
                 self.note(step, &stamp_path, stamp.wall_s, true);
-                tell(Progress::Kept { id: step.id.clone(), stamp: stamp_path });
+                on_progress(Progress::Kept { id: step.id.clone(), stamp: stamp_path });
                 return Ok(());
             }
             Err(why) => why,
         };
-        tell(Progress::Begin { id: step.id.clone(), why });
+        on_progress(Progress::Begin { id: step.id.clone(), why });
         let begin = Instant::now();
         remove(&stamp_path)?;
         for name in &all {
             remove(&self.dir.join(name))?;
         }
-        self.run_apart(step, judge)?;
+        self.run_apart(step, check)?;
         let mut stamp = Stamp { wall_s: begin.elapsed().as_secs_f64(), ..expected };
         for name in &all {
             self.forget(name);
@@ -180,11 +148,11 @@ impl Ledger {
         Ok(())
     }
 
-    /// Runs the tool in a folder of its own and moves its outputs out.
+    /// Runs the tool in a folder of its own and moves its outputs to the output folder.
     fn run_apart(
         &self,
-        step: &Step,
-        judge: &dyn Fn(&Finished) -> Result<(), Error>,
+        step: &ToolRun,
+        check: &dyn Fn(&Finished) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let scratch = self.dir.join(format!("{SCRATCH}{}", step.id.file_name()));
         for name in step.inputs.iter().chain(&step.outputs) {
@@ -200,7 +168,7 @@ impl Ledger {
         }
         let log = self.dir.join(&step.log);
         let result =
-            step.tool.run(&scratch, &step.args, &log, step.limit).and_then(|end| judge(&end));
+            step.tool.run(&scratch, &step.args, &log, step.limit).and_then(|end| check(&end));
         let result = result.and_then(|()| {
             for name in &step.outputs {
                 let (from, to) = (scratch.join(name), self.dir.join(name));
@@ -212,7 +180,8 @@ impl Ledger {
         result
     }
 
-    /// The stamp when it vouches for `outputs`, else what is wrong with it, if it is there at all.
+    /// The stamp, if it shows that `outputs` are current. Otherwise the reason why not; none where there is no
+    /// stamp.
     fn stale(
         &self,
         path: &Path,
@@ -262,20 +231,20 @@ impl Ledger {
         Ok(digest)
     }
 
-    /// Drops what is known of a file that has been written again.
+    /// Forgets the digest of a file that has been rewritten.
     pub fn forget(&self, name: &str) {
         self.known.lock().expect("no panic while held").remove(&self.dir.join(name));
     }
 
-    fn note(&self, step: &Step, stamp: &Path, wall_s: f64, kept: bool) {
+    fn note(&self, step: &ToolRun, stamp: &Path, wall_s: f64, kept: bool) {
         let outputs = step.outputs.iter().chain([&step.log]).map(|name| self.dir.join(name));
         self.used.lock().expect("no panic while held").insert(stamp.to_owned(), outputs.collect());
         let time = StageTime { id: step.id.clone(), wall_s, kept };
         self.times.lock().expect("no panic while held").push(time);
     }
 
-    /// Removes results of an earlier run of other stages from the folder itself. What is below it,
-    /// such as modules mapped in other ways, stays for a run that can use it.
+    /// Removes results of earlier runs from the folder itself. Files in its subfolders, such as modules mapped
+    /// with other recipes, stay for a run that can use them.
     pub fn sweep(&self) -> Result<(), Error> {
         let used = self.used.lock().expect("no panic while held");
         let outputs: Vec<_> = used.values().flatten().collect();
@@ -297,8 +266,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Stages that took part so far, in an order that does not depend on which of several ended
-    /// first.
+    /// Times of the stages of this run, in an order that does not depend on which ended first.
     pub fn times(&self) -> Vec<StageTime> {
         let mut times = self.times.lock().expect("no panic while held").clone();
         let part = |time: &StageTime| time.id.part.clone().unwrap_or_default();
@@ -323,7 +291,7 @@ pub(crate) fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Makes an input visible under another name; a copy where the system has no symbolic links.
+/// Links an input under another name; copies it where the system has no symbolic links.
 fn link(from: &Path, to: &Path) -> Result<(), Error> {
     let from = fs::canonicalize(from).map_err(io_error("read", from))?;
     #[cfg(unix)]

@@ -1,19 +1,19 @@
-//! A configuration with what `flexmac synth` and `flexmac power` measured of it.
+//! The measured area, clock and energy of an array.
 //!
-//! Area and clock are those of the whole array. Energy is measured on small arrays, since Verilator
-//! has to compile every cell of a netlist, and carried to the whole by what each part is there for:
+//! Area and clock are those of the whole array. Energy is measured on small arrays, because Verilator must
+//! compile every cell of a netlist, and is scaled to the whole array part by part:
 //!
-//! | part | scales with | per |
+//! | part | scales with | energy per |
 //! | --- | --- | --- |
 //! | PEs | rows x columns | cycle that multiplies |
 //! | operand registers of rows | rows | cycle that multiplies |
 //! | operand and control registers of columns | columns | cycle that multiplies |
 //! | requantizers | columns | row drained |
-//! | control | constant, or by columns as two small arrays say | cycle |
-//! | clock tree (model) | clock pins, as the parts | cycle |
+//! | control | constant, or linear in columns if two small arrays were measured | cycle |
+//! | clock tree (model) | clock pins, which scale as their parts do | cycle |
 //! | operand memory (model) | rows + columns | cycle that multiplies |
 //!
-//! PEs that have no work in a tile at the edge of a product count like the others.
+//! PEs that are idle in a tile at the edge of a GEMM count like the others.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,26 +23,26 @@ use flexmac_record::{OperandRole, PowerCase, PowerReport, RecordFile, SynthRepor
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::mix::Widths;
-use crate::work::Work;
+use crate::precision_profile::OperandWidths;
+use crate::workload::Workload;
 
 /// Energy of one mode and role, in picojoules; see the table above.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Measured {
-    /// A PE, a cycle that multiplies.
+pub struct MeasuredEnergy {
+    /// One PE, per cycle that multiplies.
     pub pe_pj: f64,
-    /// A row's operand registers, a cycle that multiplies.
+    /// The operand registers of one row, per cycle that multiplies.
     pub row_pj: f64,
-    /// A column's operand and control registers, a cycle that multiplies.
+    /// The operand and control registers of one column, per cycle that multiplies.
     pub col_pj: f64,
-    /// A requantizer, a row drained.
+    /// One requantizer, per row drained.
     pub drain_pj: f64,
-    /// Control, a cycle: constant, and by column.
+    /// Control, per cycle: the constant part, and the part per column.
     pub control_pj: (f64, f64),
 }
 
-impl Measured {
-    /// Control of an array of so many columns, a cycle.
+impl MeasuredEnergy {
+    /// Energy of control per cycle, in picojoules, of an array of `cols` columns.
     pub fn control(&self, cols: f64) -> f64 {
         self.control_pj.0 + self.control_pj.1 * cols
     }
@@ -51,35 +51,35 @@ impl Measured {
 /// The modules that are PEs, by style.
 const PES: [&str; 3] = ["flexmac_pe", "flexmac_fixed_pe", "flexmac_fp32_pe"];
 
-/// A synthesized array.
+/// Area, clock and energy of a synthesized array.
 #[derive(Debug, Clone)]
-pub struct Machine {
-    /// How tables call it.
+pub struct ArrayModel {
+    /// Its name in tables.
     pub name: String,
-    /// What it is.
+    /// Its configuration.
     pub config: ArrayConfig,
     /// The cell library's name.
     pub library: String,
-    /// Cells of the whole array.
+    /// Cell area of the whole array, in um2.
     pub area_um2: f64,
-    /// Its best clock.
+    /// Its shortest clock period, in picoseconds.
     pub period_ps: f64,
-    /// The clock tree of the whole array, a cycle.
+    /// Energy of the clock tree of the whole array per cycle, in picojoules.
     pub clock_pj: f64,
-    /// Operand memory, a bit read.
+    /// Energy of operand memory per bit read, in picojoules.
     pub memory_pj_per_bit: f64,
-    /// By widths and role.
-    energies: BTreeMap<(Widths, OperandRole), Measured>,
-    /// Layers whose forward products have sparse activations, by number.
+    /// Energies by widths and role.
+    energies: BTreeMap<(OperandWidths, OperandRole), MeasuredEnergy>,
+    /// Numbers of the layers whose forward GEMMs have sparse activations.
     sparse: Vec<u64>,
-    /// Measured small arrays, for the clock tree of another size.
+    /// MeasuredEnergy small arrays, for the clock tree of another size.
     pins: Pins,
-    /// Of a PE, and what squares of n x n have beside PEs, as a line in n; none where only one
-    /// square was synthesized.
+    /// Area of a PE, and of everything else in an n x n array as a line in n (constant, slope), in um2; none where
+    /// only one square array was synthesized.
     area: Option<(f64, (f64, f64))>,
 }
 
-/// Clock pins of the parts of an array, and the energy of one.
+/// Clock pins by part of an array, and the energy of one pin.
 #[derive(Debug, Clone, Copy)]
 struct Pins {
     pe: f64,
@@ -99,20 +99,21 @@ impl Pins {
 }
 
 /// A measured small array.
-pub struct Probe {
-    /// What it is.
+pub struct MeasuredArray {
+    /// Its configuration.
     pub config: ArrayConfig,
-    /// What was measured.
+    /// The measurement.
     pub report: PowerReport,
-    /// Its area, where its synthesis is at hand.
+    /// Its cell area in um2; none where the target has no area.
     pub area_um2: Option<f64>,
 }
 
-impl Probe {
-    /// Reads the folders that `flexmac gen`, `flexmac synth` and `flexmac power` wrote.
+impl MeasuredArray {
+    /// Reads a generated design, its synthesis and its energy measurement from their folders.
     ///
     /// # Errors
-    /// Folders that are not theirs.
+    /// [`Error::Record`] or [`Error::File`] for a file that cannot be read, [`Error::Misfit`] for a measurement of
+    /// another configuration.
     pub fn read(config: &Path, synth: &Path, power: &Path) -> Result<Self, Error> {
         let synth = SynthReport::read(&synth.join("report.json"))?;
         let report = PowerReport::read(&power.join("power.json"))?;
@@ -128,26 +129,25 @@ impl Probe {
     }
 }
 
-/// The configuration in a folder that `flexmac gen` wrote.
+/// Reads the configuration of a generated design from its folder.
 ///
 /// # Errors
-/// A folder without one.
+/// [`Error::File`]: a folder without one.
 pub fn read_config(folder: &Path) -> Result<ArrayConfig, Error> {
-    flexmac_rtlgen::read(folder)
-        .map_err(|error| Error::file(folder, "a generated array (flexmac gen)", error))
+    flexmac_rtlgen::read(folder).map_err(|error| Error::file(folder, "a generated array", error))
 }
 
-impl Machine {
-    /// Puts a machine together: the whole array's configuration and synthesis, and measurements of
-    /// one or two smaller ones that differ from it in rows and columns alone, the smaller first.
+impl ArrayModel {
+    /// Makes the model of an array from its configuration and synthesis, and from measurements of one or two
+    /// smaller arrays, the smaller first. These differ from it only in rows and columns.
     ///
     /// # Errors
-    /// Reports that do not belong together.
+    /// [`Error::Misfit`] for reports that do not belong together.
     pub fn new(
         name: &str,
         config: ArrayConfig,
         synth: &SynthReport,
-        probes: &[Probe],
+        probes: &[MeasuredArray],
     ) -> Result<Self, Error> {
         let misfit = |what: &str, expected: String, found: String| {
             Err(Error::Misfit { what: format!("{name}: {what}"), expected, found })
@@ -222,25 +222,25 @@ impl Machine {
         })
     }
 
-    /// Energy of a work's mode and role, and whether it was measured in just that mode. Of modes that
-    /// were not, the one nearest by the product of its widths stands in.
-    pub fn energy(&self, work: &Work) -> (Measured, bool) {
-        let role = match work.role {
+    /// Energy of a workload's mode and role, and whether that mode and role was measured. Where it was not, the
+    /// energy is that of the measured mode nearest by the product of its widths.
+    pub fn energy(&self, workload: &Workload) -> (MeasuredEnergy, bool) {
+        let role = match workload.role {
             flexmac_fxp::Role::InputGradient => OperandRole::InputGradient,
             flexmac_fxp::Role::WeightGradient => OperandRole::WeightGradient,
-            _ if self.sparse.contains(&work.layer_index) => OperandRole::ForwardSparse,
+            _ if self.sparse.contains(&workload.layer_index) => OperandRole::ForwardSparse,
             _ => OperandRole::Forward,
         };
-        let wanted = work.mode(&self.config);
+        let wanted = workload.mode(&self.config);
         let swapped = wanted.map(|(a, b)| (b, a));
         let exact = [wanted, swapped].into_iter().find_map(|mode| self.energies.get(&(mode, role)));
         if let Some(energy) = exact {
             return (*energy, true);
         }
-        // On a flexible array widths are whole planes, so this compares passes.
-        let size = |widths: Widths| widths.map_or(0.0, |(a, b)| f64::from(a * b).ln());
-        // The same role in another mode comes before another role: modes differ less per pass.
-        let distance = |key: &(Widths, OperandRole)| {
+        // Widths on a flexible array are whole planes, so their product compares passes.
+        let size = |widths: OperandWidths| widths.map_or(0.0, |(a, b)| f64::from(a * b).ln());
+        // Another mode of the same role is nearer than another role, because modes differ less per pass.
+        let distance = |key: &(OperandWidths, OperandRole)| {
             (size(key.0) - size(wanted)).abs() + f64::from(u8::from(key.1 != role)) * 100.0
         };
         let nearest = self
@@ -251,12 +251,12 @@ impl Machine {
         (*nearest.1, false)
     }
 
-    /// The same PEs in another number of rows and columns: energy by the table above; area as PEs and
-    /// a line through what two square arrays have beside them; the clock as it is, which takes
-    /// registers every few PEs (`fanout`) in large arrays.
+    /// The array with another number of rows and columns. Energy scales by the table above. Area is that of the
+    /// PEs plus a line through the rest of two square arrays. The clock period stays, which in large arrays
+    /// needs registers every few PEs (`fanout`).
     ///
     /// # Errors
-    /// Rows and columns out of range; fewer than two areas to go by.
+    /// [`Error::Misfit`]: rows or columns out of range, or fewer than two areas.
     pub fn resized(&self, rows: u32, cols: u32) -> Result<Self, Error> {
         let mut spec = self.config.spec().clone();
         (spec.rows, spec.cols) = (rows, cols);
@@ -279,19 +279,19 @@ impl Machine {
         Ok(Self { config, area_um2, clock_pj, ..self.clone() })
     }
 
-    /// Whether it computes in floats.
+    /// Whether the array computes in floats.
     pub fn is_float(&self) -> bool {
         self.config.style() == Style::Fp32
     }
 
-    /// Rows and columns, as numbers to multiply energies by.
+    /// Rows and columns, as floats to multiply energies by.
     pub fn shape(&self) -> (f64, f64) {
         (self.config.rows() as f64, self.config.cols() as f64)
     }
 }
 
-/// Reads a mode's name.
-fn widths(mode: &str) -> Option<Widths> {
+/// The widths in the name of a mode: `8x16`, or `fp32`.
+fn widths(mode: &str) -> Option<OperandWidths> {
     match mode.parse().ok()? {
         flexmac_power::Mode::Fixed(a, b) => Some(Some((a, b))),
         flexmac_power::Mode::Float => Some(None),
@@ -302,23 +302,23 @@ fn part(case: &PowerCase, name: &str) -> f64 {
     case.parts.iter().find(|part| part.name == name).map_or(0.0, |part| part.energy.total())
 }
 
-/// What a case says of one PE, one row, one column, one drained row; `first` is the same case on a
+/// Energy of one PE, one row, one column and one drained row by a measured case. `first` is the same case on a
 /// smaller array, where there is one.
 fn measured(
     first: Option<(&ArrayConfig, &PowerCase)>,
     (config, case): (&ArrayConfig, &PowerCase),
-) -> Measured {
+) -> MeasuredEnergy {
     let (rows, cols) = (config.rows() as f64, config.cols() as f64);
     let per_cycle = |case: &PowerCase| part(case, "control") * case.compute_share;
     let control_pj = match first {
-        // A line through both, by columns.
+        // A line in columns through both.
         Some((small, first)) if small.cols() != config.cols() => {
             line((small.cols() as f64, per_cycle(first)), (cols, per_cycle(case)))
         }
         _ => (per_cycle(case), 0.0),
     };
     let drained = case.drained_per_pass_cycle * cols;
-    Measured {
+    MeasuredEnergy {
         pe_pj: part(case, "PEs") / (rows * cols),
         row_pj: part(case, "rows") / rows,
         col_pj: part(case, "columns") / cols,
@@ -327,11 +327,11 @@ fn measured(
     }
 }
 
-/// Clock pins by part, of the last array; control's by column, where two say so.
-fn pins(probes: &[Probe]) -> Pins {
+/// Clock pins by part, of the last array. Those of control are a line in columns where two arrays were measured.
+fn pins(probes: &[MeasuredArray]) -> Pins {
     let last = &probes[probes.len() - 1];
     let tree = &last.report.clock_tree;
-    let pins = |probe: &Probe, name: &str| {
+    let pins = |probe: &MeasuredArray, name: &str| {
         let parts = &probe.report.cases[0].parts;
         parts.iter().find(|part| part.name == name).map_or(0.0, |part| part.clock_pins as f64)
     };

@@ -1,13 +1,13 @@
-//! What the end of a tool means: a result or an error, said in the caller's names.
+//! Whether a tool succeeded: its exit status and its log, with the caller's file names in errors.
 
 use crate::error::Error;
 use crate::tool::{Finished, describe};
 use crate::{sta, yosys};
 
-/// A staged source and the file that the caller gave.
+/// Names of staged sources, each with the path that the caller gave.
 pub(crate) type Names = [(String, String)];
 
-/// Yosys tells by its exit code.
+/// Yosys reports failure by its exit code.
 pub(crate) fn yosys_end(end: &Finished, names: &Names) -> Result<(), Error> {
     if end.status.success() {
         return Ok(());
@@ -15,7 +15,7 @@ pub(crate) fn yosys_end(end: &Finished, names: &Names) -> Result<(), Error> {
     Err(failed(end, with_source_names(yosys::error_lines(&end.text()?), names)))
 }
 
-/// OpenSTA leaves exit code 0 after an error, so its log is read.
+/// OpenSTA exits with 0 after an error, so its log is searched for errors.
 pub(crate) fn sta_end(end: &Finished) -> Result<(), Error> {
     let text = end.text()?;
     let errors = sta::error_lines(&text);
@@ -29,7 +29,7 @@ fn failed(end: &Finished, lines: Vec<String>) -> Error {
     Error::ToolFailed { tool: end.tool, status: describe(end.status), log: end.log.clone(), lines }
 }
 
-/// Messages speak of the files the caller gave, not of the staged copies.
+/// Replaces the names of staged copies by those of the files that the caller gave.
 pub(crate) fn with_source_names(mut lines: Vec<String>, names: &Names) -> Vec<String> {
     for line in &mut lines {
         for (staged, given) in names {

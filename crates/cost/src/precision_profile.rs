@@ -1,42 +1,42 @@
-//! A precision history as counts: how many iterations every product ran at which widths.
+//! A precision history as counts: how often each GEMM of a run had which operand widths.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use flexmac_nn::{LayerGemm, NetPlan, NetSpec, gemms};
+use flexmac_nn::{LayerGemm, NetPlan, NetSpec};
 use flexmac_record::{HistoryReader, RecordFile, RunConfig, RunResult};
 use serde_json::Value;
 
 use crate::error::Error;
 
-/// Widths of A and B of one product; none in a float run.
-pub type Widths = Option<(u32, u32)>;
+/// Widths of A and B of a GEMM, in bits; none in a float run.
+pub type OperandWidths = Option<(u32, u32)>;
 
-/// A training run's products, and how often each ran at which widths.
+/// The GEMMs of a training run, and in how many iterations each had which widths.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Mix {
+pub struct PrecisionProfile {
     /// The network's name.
     pub network: String,
     /// Images per iteration.
     pub batch: usize,
-    /// The policy, `float`, or how the widths were made up.
+    /// The precision policy, `float`, or a description of widths that come from no run.
     pub policy: String,
-    /// What it trained on; empty for a made-up mix.
+    /// The data set; empty for a profile that comes from no run.
     pub data: String,
-    /// The run's seed.
+    /// Seed of the run.
     pub seed: u64,
-    /// Iterations.
+    /// Number of iterations.
     pub iterations: u64,
-    /// Test accuracy at the end, where the run ended.
+    /// Test accuracy at the end, 0 to 1; none while the run has no result.
     pub accuracy: Option<f64>,
-    /// The products of an iteration.
-    pub products: Vec<LayerGemm>,
-    /// By product: iterations by widths.
-    pub widths: Vec<BTreeMap<Widths, u64>>,
+    /// The GEMMs of an iteration.
+    pub gemms: Vec<LayerGemm>,
+    /// For each GEMM, the number of iterations by widths.
+    pub widths: Vec<BTreeMap<OperandWidths, u64>>,
 }
 
-impl Mix {
-    /// A network whose every product has the same widths in every iteration.
+impl PrecisionProfile {
+    /// A profile in which every GEMM of a network has the same widths in every iteration.
     ///
     /// # Errors
     /// A network that cannot be planned, multiply-accumulates beyond 64 bits.
@@ -44,10 +44,10 @@ impl Mix {
         network: &NetSpec,
         batch: usize,
         iterations: u64,
-        widths: Widths,
+        widths: OperandWidths,
     ) -> Result<Self, Error> {
-        let products = gemms(&NetPlan::new(network, batch)?, batch);
-        let macs: u128 = products.iter().map(|product| u128::from(product.macs())).sum();
+        let gemms = flexmac_nn::gemms(&NetPlan::new(network, batch)?, batch);
+        let macs: u128 = gemms.iter().map(|gemm| u128::from(gemm.macs())).sum();
         if macs.saturating_mul(iterations.into()) > u64::MAX.into() {
             return Err(Error::Misfit {
                 what: format!("network {}", network.name),
@@ -67,16 +67,16 @@ impl Mix {
             seed: 0,
             iterations,
             accuracy: None,
-            widths: vec![BTreeMap::from([(widths, iterations)]); products.len()],
-            products,
+            widths: vec![BTreeMap::from([(widths, iterations)]); gemms.len()],
+            gemms,
         })
     }
 
-    /// Reads the run in a folder that `flexmac train --out` wrote; one that goes on counts as far as
-    /// its history reaches.
+    /// Reads the profile of the run in a folder. Of a run that has not ended, the iterations in its history
+    /// count.
     ///
     /// # Errors
-    /// A folder without a run, or with one whose files do not fit together.
+    /// [`Error::Record`]: a folder without a run, or a run whose files contradict each other.
     pub fn read(run: &Path) -> Result<Self, Error> {
         let path = run.join("config.json");
         let config = RunConfig::<NetSpec>::read(&path)?;
@@ -86,12 +86,12 @@ impl Mix {
                 .and_then(Value::as_u64)
                 .ok_or_else(|| Error::file(&path, &format!("a number as setting {name:?}"), "none"))
         };
-        // A batch fits memory.
+        // Images of a batch fit memory, so their number fits.
         let batch = number("batch")? as usize;
         let plan = NetPlan::new(&config.network, batch)?;
-        let products = gemms(&plan, batch);
+        let gemms = flexmac_nn::gemms(&plan, batch);
         let history = run.join("history.jsonl");
-        let (iterations, widths) = read_history(&history, plan.tensors().len(), &products)?;
+        let (iterations, widths) = read_history(&history, plan.tensors().len(), &gemms)?;
         let text = |name: &str| setting(name).and_then(Value::as_str).unwrap_or("").to_owned();
         let float = widths.iter().any(|widths| widths.contains_key(&None));
         let result = run.join("result.json");
@@ -105,17 +105,18 @@ impl Mix {
             seed: number("seed")?,
             iterations,
             accuracy,
-            products,
+            gemms,
             widths,
         })
     }
 
-    /// The same widths in the same proportions on another network: by role, each product of `self`
-    /// weighing its multiply-accumulates. For a network too large to have been trained.
+    /// The same widths in the same proportions on another network, which may be too large to train. GEMMs of the
+    /// other network get the widths of this network's GEMMs of the same role, weighted by their
+    /// multiply-accumulates.
     ///
     /// # Errors
     /// A network that cannot be planned.
-    pub fn carried_to(
+    pub fn transferred_to(
         &self,
         network: &NetSpec,
         batch: usize,
@@ -123,12 +124,12 @@ impl Mix {
     ) -> Result<Self, Error> {
         let other = Self::uniform(network, batch, iterations, None)?;
         let widths = other
-            .products
+            .gemms
             .iter()
-            .map(|product| {
-                let mut shares: BTreeMap<Widths, u64> = BTreeMap::new();
-                for (own, widths) in self.products.iter().zip(&self.widths) {
-                    if own.role == product.role {
+            .map(|gemm| {
+                let mut shares: BTreeMap<OperandWidths, u64> = BTreeMap::new();
+                for (own, widths) in self.gemms.iter().zip(&self.widths) {
+                    if own.role == gemm.role {
                         for (width, count) in widths {
                             *shares.entry(*width).or_default() += count * own.macs();
                         }
@@ -141,14 +142,14 @@ impl Mix {
         Ok(Self { policy, data: String::new(), accuracy: None, widths, seed: self.seed, ..other })
     }
 
-    /// The same products, all at the same widths.
-    pub fn with_widths(&self, widths: Widths) -> Self {
+    /// The same GEMMs, all with the same widths.
+    pub fn with_widths(&self, widths: OperandWidths) -> Self {
         let all = BTreeMap::from([(widths, self.iterations)]);
-        Self { widths: vec![all; self.products.len()], ..self.clone() }
+        Self { widths: vec![all; self.gemms.len()], ..self.clone() }
     }
 
-    /// The run with a share of its iterations at 32 x 32 bits, the others in the proportions they had.
-    /// A float run stays as it is.
+    /// The profile with a share of its iterations (0 to 1) at 32 x 32 bits and the others in their present
+    /// proportions. A float run stays as it is.
     pub fn with_wide_share(&self, share: f64) -> Self {
         if self.is_float() {
             return self.clone();
@@ -166,23 +167,23 @@ impl Mix {
         Self { widths: widths.collect(), ..self.clone() }
     }
 
-    /// Whether it has no widths: a float run.
+    /// Whether it is a float run, which has no widths.
     pub fn is_float(&self) -> bool {
         self.widths.iter().any(|widths| widths.contains_key(&None))
     }
 
     /// Multiply-accumulates of the whole run.
     pub fn macs(&self) -> u64 {
-        self.products.iter().map(LayerGemm::macs).sum::<u64>() * self.iterations
+        self.gemms.iter().map(LayerGemm::macs).sum::<u64>() * self.iterations
     }
 
-    /// The share of multiply-accumulates at each pair of widths.
-    pub fn shares(&self) -> BTreeMap<Widths, f64> {
+    /// The share of multiply-accumulates at each pair of widths, 0 to 1.
+    pub fn shares(&self) -> BTreeMap<OperandWidths, f64> {
         let mut shares = BTreeMap::new();
         let total = self.macs() as f64;
-        for (product, widths) in self.products.iter().zip(&self.widths) {
+        for (gemm, widths) in self.gemms.iter().zip(&self.widths) {
             for (width, count) in widths {
-                *shares.entry(*width).or_default() += (product.macs() * count) as f64 / total;
+                *shares.entry(*width).or_default() += (gemm.macs() * count) as f64 / total;
             }
         }
         shares
@@ -190,10 +191,10 @@ impl Mix {
 }
 
 /// `total` iterations in the proportions of `shares`, by largest remainder.
-fn apportion(shares: &BTreeMap<Widths, u64>, total: u64) -> BTreeMap<Widths, u64> {
+fn apportion(shares: &BTreeMap<OperandWidths, u64>, total: u64) -> BTreeMap<OperandWidths, u64> {
     let sum: u128 = shares.values().map(|share| u128::from(*share)).sum();
     let exact = |share: u64| u128::from(share) * u128::from(total);
-    let mut parts: Vec<(Widths, u64, u128)> = shares
+    let mut parts: Vec<(OperandWidths, u64, u128)> = shares
         .iter()
         // The quotient is at most `total`.
         .map(|(width, share)| (*width, (exact(*share) / sum) as u64, exact(*share) % sum))
@@ -206,10 +207,10 @@ fn apportion(shares: &BTreeMap<Widths, u64>, total: u64) -> BTreeMap<Widths, u64
     parts.into_iter().filter(|part| part.1 > 0).map(|part| (part.0, part.1)).collect()
 }
 
-type History = (u64, Vec<BTreeMap<Widths, u64>>);
+type History = (u64, Vec<BTreeMap<OperandWidths, u64>>);
 
-fn read_history(path: &Path, tensors: usize, products: &[LayerGemm]) -> Result<History, Error> {
-    let mut widths = vec![BTreeMap::new(); products.len()];
+fn read_history(path: &Path, tensors: usize, gemms: &[LayerGemm]) -> Result<History, Error> {
+    let mut widths = vec![BTreeMap::new(); gemms.len()];
     let mut iterations = 0;
     let mut history = HistoryReader::open(path, false)?;
     while let Some(line) = history.next().transpose()? {
@@ -217,11 +218,11 @@ fn read_history(path: &Path, tensors: usize, products: &[LayerGemm]) -> Result<H
             let expected = format!("the network's {tensors} tensors");
             return Err(history.refuse(expected, line.tensors.len()).into());
         }
-        for (product, widths) in products.iter().zip(&mut widths) {
+        for (gemm, widths) in gemms.iter().zip(&mut widths) {
             let bits = |source: flexmac_nn::OperandSource| {
                 line.tensors[source.tensor].formats.map(|formats| source.bits(&formats))
             };
-            *widths.entry(bits(product.a).zip(bits(product.b))).or_default() += 1;
+            *widths.entry(bits(gemm.a).zip(bits(gemm.b))).or_default() += 1;
         }
         iterations += 1;
     }
@@ -243,13 +244,13 @@ mod tests {
     #[test]
     fn a_mix_is_carried_to_another_network_by_role() {
         let lenet = NetSpec::lenet();
-        let mix = Mix::uniform(&lenet, 64, 10, Some((8, 16))).unwrap();
+        let profile = PrecisionProfile::uniform(&lenet, 64, 10, Some((8, 16))).unwrap();
         let other = NetSpec::load("mlp").unwrap();
-        let carried = mix.carried_to(&other, 32, 100).unwrap();
+        let carried = profile.transferred_to(&other, 32, 100).unwrap();
         assert_eq!((carried.batch, carried.iterations), (32, 100));
         assert!(carried.widths.iter().all(|w| *w == BTreeMap::from([(Some((8, 16)), 100)])));
         assert_eq!(carried.shares(), BTreeMap::from([(Some((8, 16)), 1.0)]));
-        let wide = mix.with_wide_share(0.3);
+        let wide = profile.with_wide_share(0.3);
         let expected = BTreeMap::from([(Some((8, 16)), 7), (Some((32, 32)), 3)]);
         assert!(wide.widths.iter().all(|widths| *widths == expected));
     }

@@ -1,4 +1,4 @@
-//! Flags of `flexmac train` for image lists: scaling, cutting, mirroring, mean, memory.
+//! Flags of `flexmac train` for image lists: scaling, cropping, mirroring, mean, memory.
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -13,28 +13,29 @@ const MIB: u64 = 1 << 20;
 /// How pictures of image lists become the network's input
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Image lists")]
-pub struct ListArgs {
-    /// Side that pictures are scaled to before they are cut [default: the input's times 256 / 227]
+pub struct ImageListArgs {
+    /// Side to which pictures are scaled before they are cropped [default: that of the input times
+    /// 256 / 227]
     #[arg(long, value_name = "PIXELS")]
     resize: Option<usize>,
-    /// Where training cuts a picture to the input: random or centre; tests cut the centre [default:
-    /// random]
+    /// Where training crops a picture to the input: random or centre; tests crop the centre
+    /// [default: random]
     #[arg(long, value_name = "WHERE")]
     crop: Option<Crop>,
     /// Whether training mirrors half of its pictures: true or false [default: true]
     #[arg(long, value_name = "BOOL")]
     mirror: Option<bool>,
-    /// What is subtracted from pixels: train (each channel's mean over the training pictures), none,
-    /// or numbers from 0 to 255, red,green,blue [default: train]
+    /// What is subtracted from pixels: train (each channel's mean over the training pictures),
+    /// none, or numbers from 0 to 255, red,green,blue [default: train]
     #[arg(long, value_name = "MEAN")]
     mean: Option<Mean>,
-    /// Memory for pictures; a list whose pictures do not fit is decoded batch by batch, with the same
-    /// results [default: 4096]
+    /// Memory for pictures; a list whose pictures do not fit is decoded batch by batch, with the
+    /// same results [default: 4096]
     #[arg(long, value_name = "MIB")]
     data_memory: Option<u64>,
 }
 
-impl ListArgs {
+impl ImageListArgs {
     /// Settles the options where the data are image lists.
     ///
     /// # Errors

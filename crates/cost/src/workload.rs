@@ -1,0 +1,181 @@
+//! The GEMMs of a run on an array, counted by the cycle model that equals the counters of the RTL.
+
+use flexmac_array::{ArrayConfig, Cycles, Layout, Schedule, Style};
+use flexmac_fxp::Role;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::precision_profile::{OperandWidths, PrecisionProfile};
+
+/// One GEMM of the network at one pair of widths, over the whole run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Workload {
+    /// The layer.
+    pub layer: String,
+    /// Number of the layer; layers without parameters count.
+    pub layer_index: u64,
+    /// Which of the layer's GEMMs.
+    pub role: Role,
+    /// Widths of A and B; none on a float array.
+    pub widths: OperandWidths,
+    /// Number of times it ran: iterations times groups of a convolution.
+    pub runs: u64,
+    /// Multiply-accumulates.
+    pub macs: u64,
+    /// Multiply-accumulates times passes.
+    pub mac_passes: u64,
+    /// Cycles on the array.
+    pub cycles: Cycles,
+    /// Rows that requantizers accepted from the drain chains, summed over the columns of the array.
+    pub drained: u64,
+    /// Operand bits read from the banks, by all rows and columns, in cycles that compute.
+    pub operand_bits: u64,
+    /// Operand bits written to the banks. Every tile writes its own.
+    pub loaded_bits: u64,
+    /// Words of an operand bank that the longest command needs: planes times words.
+    pub bank_words: u64,
+    /// Result bits that leave the array, counted as 32 bits a result. An upper bound: the next GEMM may read
+    /// fewer.
+    pub result_bits: u64,
+}
+
+impl Workload {
+    /// The mode in which the array runs it. A flexible array runs whole planes: 5 x 8 bits on chunk 8 give
+    /// `(8, 8)`. A fixed array runs the operands' widths. None on float arrays.
+    pub fn mode(&self, config: &ArrayConfig) -> OperandWidths {
+        let whole = |bits| match config.style() {
+            Style::Flex => config.planes(bits) * config.chunk(),
+            _ => bits,
+        };
+        self.widths.map(|(a, b)| (whole(a), whole(b)))
+    }
+}
+
+/// The workloads of a run on an array: one for each GEMM and pair of widths. A float array runs every profile;
+/// the widths are ignored.
+///
+/// # Errors
+/// [`Error::Misfit`]: widths above those of the array, a float run on a flexible array, or counts that exceed
+/// 64 bits.
+pub fn workloads(
+    profile: &PrecisionProfile,
+    config: &ArrayConfig,
+    layout: Layout,
+) -> Result<Vec<Workload>, Error> {
+    let all = scheduled(profile, config, layout)?;
+    let limit = u128::from(u64::MAX) / all.len().max(1) as u128;
+    let scaled = all.into_iter().map(|(gemm, width, runs, schedule)| {
+        scaled(gemm, width, runs, &schedule, config, limit).ok_or_else(|| too_large(profile, gemm))
+    });
+    scaled.collect()
+}
+
+/// The error for a run whose counts exceed 64 bits.
+pub(crate) fn too_large(profile: &PrecisionProfile, gemm: &flexmac_nn::LayerGemm) -> Error {
+    Error::Misfit {
+        what: format!("layer {}, {}", gemm.layer, gemm.role.name()),
+        expected: "counts of a run that fit 64 bits".to_owned(),
+        found: format!("more, in {} iterations of {} images", profile.iterations, profile.batch),
+    }
+}
+
+/// A GEMM, its widths, the number of times it runs at them, and its schedule.
+pub(crate) type Scheduled<'m> = (&'m flexmac_nn::LayerGemm, OperandWidths, u64, Schedule);
+
+/// Every GEMM of a run at each of its widths, as the array would run it.
+///
+/// # Errors
+/// As for [`workloads`].
+pub(crate) fn scheduled<'m>(
+    profile: &'m PrecisionProfile,
+    config: &ArrayConfig,
+    layout: Layout,
+) -> Result<Vec<Scheduled<'m>>, Error> {
+    let mut all = Vec::new();
+    for (gemm, widths) in profile.gemms.iter().zip(&profile.widths) {
+        for (width, iterations) in widths {
+            // A count that is too large is refused where it is used.
+            let runs = iterations.saturating_mul(gemm.count as u64);
+            let width = match (config.style(), width) {
+                (Style::Fp32, _) => None,
+                // GEMMs of a float run have the widest operands of the array.
+                (Style::Fixed, None) => Some((config.max_bits(), config.max_bits())),
+                (Style::Flex, None) => {
+                    return Err(Error::Misfit {
+                        what: format!("{} on {}", profile.policy, config.summary()),
+                        expected: "a run with widths".to_owned(),
+                        found: "a float run".to_owned(),
+                    });
+                }
+                (_, Some((a, b))) if (*a).max(*b) > config.max_bits() => {
+                    return Err(Error::Misfit {
+                        what: format!("layer {}, {}", gemm.layer, gemm.role.name()),
+                        expected: format!("at most {} bits", config.max_bits()),
+                        found: format!("{a} x {b}"),
+                    });
+                }
+                (_, width) => *width,
+            };
+            let bits = width.unwrap_or((config.max_bits(), config.max_bits()));
+            let layout = if config.style() == Style::Fp32 { Layout::AsGiven } else { layout };
+            let schedule = Schedule::laid_out(config, layout, gemm.shape, bits);
+            all.push((gemm, width, runs, schedule));
+        }
+    }
+    Ok(all)
+}
+
+/// None if a count exceeds `limit`.
+fn scaled(
+    gemm: &flexmac_nn::LayerGemm,
+    widths: OperandWidths,
+    runs: u64,
+    schedule: &Schedule,
+    config: &ArrayConfig,
+    limit: u128,
+) -> Option<Workload> {
+    let (m, k, n) = gemm.shape;
+    let once = schedule.cycles(config);
+    let times_runs = |a: u64, b: u64| {
+        let whole = u128::from(a).checked_mul(u128::from(b))?.checked_mul(u128::from(runs))?;
+        u64::try_from(whole).ok().filter(|_| whole <= limit)
+    };
+    let times = |count: u64| times_runs(count, 1);
+    let macs = (m * k * n) as u64;
+    let word_bits = |lines: usize| (lines * config.lanes()) as u64 * u64::from(config.chunk());
+    // The words of a command, each plane once: what a bank must hold.
+    let loaded: u64 = schedule
+        .tile_commands(0)
+        .map(|command| {
+            let words = schedule.words(command.k_len) as u64;
+            words
+                * (u64::from(schedule.planes_a) * word_bits(config.rows())
+                    + u64::from(schedule.planes_b) * word_bits(config.cols()))
+        })
+        .sum();
+    Some(Workload {
+        layer: gemm.layer.clone(),
+        layer_index: gemm.index as u64,
+        role: gemm.role,
+        widths,
+        runs,
+        macs: times(macs)?,
+        mac_passes: times_runs(macs, u64::from(schedule.passes()))?,
+        cycles: Cycles {
+            busy: times(once.busy)?,
+            compute: times(once.compute)?,
+            stall: times(once.stall)?,
+            load: 0,
+            blocked: 0,
+        },
+        drained: times_runs(schedule.captured_rows(config), config.cols() as u64)?,
+        operand_bits: times_runs(
+            once.compute,
+            word_bits(config.rows()) + word_bits(config.cols()),
+        )?,
+        loaded_bits: times_runs(loaded, schedule.tiles() as u64)?,
+        bank_words: u64::from(schedule.planes_a.max(schedule.planes_b))
+            * schedule.tile_commands(0).map(|c| schedule.words(c.k_len)).max().unwrap_or(0) as u64,
+        result_bits: times_runs((m * n) as u64, 32)?,
+    })
+}
