@@ -1,4 +1,4 @@
-//! `flexmac_top` over its pins, every channel late at random: products against the reference, the
+//! `flexmac_top` over its pins, every channel late at random: GEMMs against the reference, the
 //! time of equal tiles, and the faults it must survive.
 //!
 //! `FLEXMAC_TOP_SEED` and `FLEXMAC_TOP_CASES` choose another or a longer run.
@@ -107,7 +107,7 @@ fn works(engine: &mut TopEngine, config: &ArrayConfig, context: &str) {
 }
 
 #[test]
-fn products_equal_the_reference_under_random_stalls() {
+fn gemms_equal_the_reference_under_random_stalls() {
     let base = ArraySpec::default();
     let seed = variable("FLEXMAC_TOP_SEED", 1);
     for spec in [
