@@ -137,7 +137,7 @@ fn a_small_core_from_rtl_to_energy() {
     for (flags, expected) in [
         (
             format!("--config other {operands} --out q"),
-            "--netlist s: s: expected a finished `flexmac synth` of 2x1 ",
+            "--netlist s: s: expected a finished synthesis of 2x1 ",
         ),
         (format!("--config d {operands} --out file"), "power: --out file: "),
         (

@@ -45,7 +45,8 @@ fn is_reported() {
 #[test]
 fn is_costed() {
     let bench = bench();
-    let record = bench.run(&["estimate", "--run", "run", "--sizes", "8x8", "--json"]);
+    bench.run(&["gen", "--out", "d"]);
+    let record = bench.run(&words("estimate --run run --config d --sizes 8x8 --json"));
     let record: Value = serde_json::from_str(&record).unwrap();
     assert_eq!(
         record["estimates"][0]["total"]["macs"],

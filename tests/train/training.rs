@@ -259,7 +259,7 @@ fn a_folder_in_use_is_refused_unless_forced() {
     fs::write(folder.path().join("notes.txt"), "mine").unwrap();
     let error = RunFolder::create(folder.path(), false).unwrap_err();
     assert!(matches!(error, RunFolderError::InUse { .. }));
-    assert!(error.to_string().contains("--force"), "{error}");
+    assert!(error.to_string().contains("expected an empty or new folder, found"), "{error}");
     RunFolder::create(folder.path(), true).unwrap();
     assert!(!folder.path().join("result.json").exists(), "a stale result");
     assert_eq!(fs::read_to_string(folder.path().join("notes.txt")).unwrap(), "mine");

@@ -279,7 +279,6 @@ mod tests {
 
     /// A table of two, the second of which came later: an older file lacks it.
     mod extended {
-        use crate::parameter::parameter_table;
 
         parameter_table! {
             /// A table for tests.
