@@ -65,7 +65,8 @@ def stops(folder, root, cell, values, rule):
              if path.stem != "flexmac_top" and not (room == other and path.stem in WITH_VALUES)]  # fmt: skip
     sets = ", ".join(f".{name}({value})" for name, value in values.items())
     ports = "  // ports are left open: elaboration ends at the parameter\n"
-    top = f"module top;\n{ports}  flexmac_{cell.removeprefix('fp32/')} #({sets}) u_cell ();\nendmodule\n"
+    module = "flexmac_" + cell.removeprefix("fp32/")
+    top = f"module top;\n{ports}  {module} #({sets}) u_cell ();\nendmodule\n"
     (folder / "top.v").write_text(top)
     tools = {
         "verilator": ["verilator", "--lint-only", "-Wno-lint", "--top-module", "top", "top.v"],

@@ -149,7 +149,7 @@ def whole():
         Step("build", "the program and every test, release", Task("", f"{TESTS} --quiet", lock="cargo", first=0)),
         Step("faults", "every seeded fault fits its file",
              Task("", f"python3 tests/faults/seeding.py --flexmac {FLEXMAC}", needs=built)),
-        Step("lint", "Verilator, Icarus, Yosys on every configuration", *lint_tasks(["trials", *supported()])),
+        Step("lint", "Verilator, Icarus, Yosys on every configuration", *lint_tasks(["in_place", "trials", *supported()])),
         Step("clippy", "lints of the workspace and of fuzz/, none left",
              Task("workspace", f"cargo clippy {RELEASE} --workspace --all-targets -- -D warnings",
                   lock="cargo", first=4),
