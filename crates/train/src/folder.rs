@@ -192,7 +192,7 @@ impl RunFolder {
     {
         let folder = self.path.join("weights");
         fs::create_dir_all(&folder).map_err(RunFolderError::io("create", &folder))?;
-        // First: a run that is killed in between still says which files are its own.
+        // Written first: it lists the weight files, also if the run is killed while it writes them.
         let formats = (network.params())
             .map(|param| (param.name.clone(), T::FIXED.then(|| param.format())))
             .collect();
