@@ -49,7 +49,7 @@ PATHS = {
                    " preload_long_i",
     }),
     "results": ({"LAG": 1, "DEPTH": 2}, {
-        "take_o": "res_ready_i",
+        "accept_o": "res_ready_i",
         "full_o": "need_i res_ready_i",
         "late_o": "more_i res_ready_i",
     }),

@@ -67,7 +67,7 @@ fn gives_its_weights() {
 fn is_resumed() {
     let bench = bench();
     let before = fs::read_to_string(bench.path("run/history.jsonl")).unwrap();
-    bench.run(&words("train --resume --iters 5 --out run"));
+    bench.command(&words("train --resume --iters 5 --out run")).assert().success();
     let after = fs::read_to_string(bench.path("run/history.jsonl")).unwrap();
     // The last line of 0.1.0 has an accuracy, which a longer run need not measure there.
     assert!(after.starts_with(&before), "the history of 0.1.0 is kept");

@@ -93,7 +93,7 @@ fn rules_of_cells_are_proven_from_the_files_of_the_design() {
     let (code, output, errors) = verify(&bench, "--only proofs");
     assert_eq!(code, Some(1), "{output}{errors}");
     assert!(
-        output.contains("FAIL d  proofs") && output.contains("flexmac_counter W=8"),
+        output.contains("FAIL d  proofs") && output.contains("flexmac_counter WIDTH=8"),
         "{output}"
     );
 }

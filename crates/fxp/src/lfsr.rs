@@ -121,8 +121,8 @@ const fn bit_step(state: u32) -> u32 {
 /// streams.
 ///
 /// Let bit t of `out` be the bit shifted out at step t. Each such bit flips, among others, bits 0,
-/// 1 and 21, which are shifted out 1, 2 and 22 steps later. Hence out = state + u out, where u = z
-/// + z^2 + z^22 and z is a left shift. Over GF(2), 1/(1 + u) = (1 + u)(1 + u^2)(1 + u^4)...; five
+/// 1 and 21, which are shifted out 1, 2 and 22 steps later. Hence out = state + u out, where
+/// u = z + z^2 + z^22 and z is a left shift. Over GF(2), 1/(1 + u) = (1 + u)(1 + u^2)(1 + u^4)...; five
 /// factors suffice for 32 bits. After the last step, bit t has moved from its feedback positions
 /// 31, 21, 1 and 0 to t, t-10, t-30 and t-31.
 #[inline(always)]

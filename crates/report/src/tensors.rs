@@ -137,7 +137,8 @@ mod tests {
         let mut track = TensorTrack::new("ip1.weight".to_owned());
         let same = r#"{"name": "ip1.weight", "formats": {"forward": {"bits": 16, "frac": 15},
             "backward": {"bits": 32, "frac": 0}, "update": {"bits": 16, "frac": 15}},
-            "counters": {"update": {"overflow_low": 2, "overflow_high": 1}}}"#;
+            "counters": {"update": {"emitted": 9, "overflow_low": 2, "overflow_high": 1,
+            "magnitude_or": 0, "error_sum": 0}}}"#;
         track.push(0, &line(same)).unwrap();
         let rows = track.rows(Kind::Parameter);
         assert_eq!((rows.len(), rows[0].label.as_str()), (1, "ip1.weight"));
