@@ -83,7 +83,7 @@ fn is_resumed() {
     fs::copy(net, bench.path("tiny.toml")).unwrap();
     let flags = "train --net tiny.toml --data synthetic --batch 4 --checkpoint-every 2 \
                  --eval-images 20 --iters 5 --out whole";
-    bench.run(&words(flags));
+    bench.command(&words(flags)).assert().success();
     let whole = fs::read_to_string(bench.path("whole/history.jsonl")).unwrap();
     for (line, expected) in lines.iter().zip(whole.lines()) {
         let expected: Value = serde_json::from_str(expected).unwrap();
