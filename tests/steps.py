@@ -365,6 +365,8 @@ def main():
     os.environ["CARGO_TERM_COLOR"] = "never"
     # One folder for the models of all steps, keyed by content.
     os.environ["FLEXMAC_CACHE"] = f"{TARGET}/tmp/flexmac-models"
+    # Each model runs for seconds at most; to compile it with -O3 takes longer than that saves.
+    os.environ.setdefault("FLEXMAC_CXXFLAGS", "-O1")
     steps, again = whole(), "scripts/test"
     if arguments.steps[:1] == ["quick"]:
         steps, again, arguments.steps = quick(), "scripts/test quick", arguments.steps[1:]

@@ -55,8 +55,8 @@ fn eight_processes_build_once() {
         children.into_iter().map(|child| text(child.wait_with_output().unwrap())).collect();
     let count = |what: &str| outputs.iter().filter(|out| out.contains(what)).count();
     assert_eq!((count("origin Built"), count("origin Cached")), (1, 7), "{outputs:#?}");
-    // The model and Verilator's runtime, and nothing left over.
-    assert_eq!(entries(&Cache::at(root.path()).unwrap()).len(), 2);
+    // The model, Verilator's runtime and its header, and nothing left over.
+    assert_eq!(entries(&Cache::at(root.path()).unwrap()).len(), 3);
     for empty in ["building", "logs"] {
         assert_eq!(fs::read_dir(root.path().join(empty)).unwrap().count(), 0, "{empty}");
     }
@@ -97,6 +97,12 @@ fn threads_build_once_and_damage_is_repaired() {
     replace(&runtime.unwrap(), b"not an object");
     fs::remove_dir_all(object.parent().unwrap()).unwrap();
     rebuilt(&cache, "a damaged runtime object");
+
+    // And so is the precompiled header.
+    let header = entries(&cache).into_iter().map(|key| root.path().join(key).join("model.h.gch"));
+    replace(&header.into_iter().find(|path| path.is_file()).unwrap(), b"not a header");
+    fs::remove_dir_all(object.parent().unwrap()).unwrap();
+    rebuilt(&cache, "a damaged header");
 }
 
 /// Another file in its place, as a copy or a download would leave it.

@@ -2,7 +2,8 @@
 //!
 //! The compiler is called directly and not through Verilator's makefiles, because make cannot work
 //! in folders with spaces and these makefiles build no shared objects. Verilator's runtime does not
-//! depend on the design, so its objects are a separate cache entry, which all models share.
+//! depend on the design, so its objects are a separate cache entry, which all models share, and so is its
+//! header, precompiled.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -23,6 +24,9 @@ pub(crate) const SHIM: &str = include_str!("../shim/shim.cpp");
 /// The name of the shared object in a cache entry.
 pub(crate) const MODEL_FILE: &str = "model.so";
 
+/// The file that models include first; beside it is its precompiled form.
+const HEADER: &str = "model.h";
+
 /// Optimization of code that is rarely executed.
 const SLOW: &str = "-O1";
 /// Optimization of Verilator's runtime, which also writes waves.
@@ -39,7 +43,7 @@ pub(crate) struct ModelInfo {
     pub(crate) commands: Vec<Vec<String>>,
 }
 
-/// The information in the manifest of the runtime objects.
+/// The information in the manifest of the runtime objects or of the precompiled header.
 #[derive(Serialize, Deserialize)]
 struct RuntimeInfo {
     commands: Vec<Vec<String>>,
@@ -80,7 +84,9 @@ pub(crate) fn model(
     };
     let ports = header::parse(&spec.top, &read(format!("{prefix}.h"))?)?;
     let make = read(format!("{prefix}_classes.mk"))? + &read(format!("{prefix}.mk"))?;
-    let (fast, slow) = write_units(&generated, &make, &ports)?;
+    // Where both kinds of code get the same optimization, one file costs the headers once.
+    let together = spec.cxx_flags == [SLOW];
+    let (fast, slow) = write_units(&generated, &make, &ports, together)?;
 
     let mut common = tools.cxx_flags();
     let include = tools.runtime_folder()?;
@@ -93,6 +99,7 @@ pub(crate) fn model(
         format!("-DVM_PORTS_DIGEST=\"{}\"", header::digest(&ports)),
     ]);
     model_flags.extend(spec.cxx_flags.iter().cloned());
+    model_flags.extend(precompiled(spec, tools, cache, &include, &common)?);
     let line = |unit: &String, last: Option<&str>| {
         let flags = model_flags.iter().cloned().chain(last.map(Into::into));
         tools.cxx.line(flags.chain(["-c".into(), unit.clone(), "-o".into(), object_of(unit)]))
@@ -172,12 +179,13 @@ fn check_dependencies(spec: &BuildSpec, generated: &Path, prefix: &str) -> Resul
 /// Writes the shim, the port list and the files to compile. Returns the names of the files with
 /// fast and with slow (rarely executed) code.
 ///
-/// For small designs, there is one file of each kind, so that Verilator's headers are compiled only
-/// twice. With `--output-split`, the generated files are compiled separately, in parallel.
+/// For small designs, there is one file of each kind, or one file of both if they belong `together`: each
+/// costs the headers again. With `--output-split`, the generated files are compiled separately, in parallel.
 fn write_units(
     folder: &Path,
     make: &str,
     ports: &[Declared],
+    together: bool,
 ) -> Result<(Vec<String>, Vec<String>)> {
     let write = |name: &str, text: &str| {
         let path = folder.join(name);
@@ -197,13 +205,51 @@ fn write_units(
     fast.push("shim.cpp".into());
     let split = make.lines().any(|line| line.trim() == "VM_PARALLEL_BUILDS = 1");
     if !split {
+        if together {
+            fast.append(&mut slow);
+        }
         for (name, units) in [("vm_fast.cpp", &mut fast), ("vm_slow.cpp", &mut slow)] {
+            if units.is_empty() {
+                continue;
+            }
             let text: String = units.iter().map(|unit| format!("#include \"{unit}\"\n")).collect();
             write(name, &text)?;
             *units = vec![name.into()];
         }
     }
     Ok((fast, slow))
+}
+
+/// Flags that include Verilator's header in the form that the compiler has read already, which takes more
+/// time than the code of a small design. A compiler that cannot use that form for some file reads the header
+/// itself. All models with the same flags share one entry of the cache.
+fn precompiled(
+    spec: &BuildSpec,
+    tools: &Toolchain,
+    cache: &Cache,
+    include: &Path,
+    common: &[String],
+) -> Result<[String; 2]> {
+    let flags: Vec<String> = common.iter().chain(&spec.cxx_flags).cloned().collect();
+    let header = include.join("verilated.h");
+    let key = Fields::new("verilator header")
+        .field("verilator", &tools.verilator.version)
+        .field("cxx", &tools.cxx.version)
+        .list("compiler", &tools.cxx.argv)
+        .list("flags", &flags)
+        .field("header", fs::read(&header).map_err(failed("read", &header))?)
+        .hex();
+    let entry = cache.entry(&key, |work| {
+        let runner = Runner::new(&spec.top, work.log)?;
+        let path = work.output.join(HEADER);
+        fs::write(&path, "#include \"verilated.h\"\n").map_err(failed("write", &path))?;
+        let io = ["-x".into(), "c++-header".into(), HEADER.into()];
+        let output = ["-o".into(), format!("{HEADER}.gch")];
+        let line = tools.cxx.line(flags.iter().cloned().chain(io).chain(output));
+        runner.run("precompile Verilator's header", line, work.output)?;
+        Ok(RuntimeInfo { commands: runner.into_lines() })
+    })?;
+    Ok(["-include".into(), entry.folder.join(HEADER).to_string_lossy().into_owned()])
 }
 
 /// The object files of Verilator's runtime, taken from the cache or built.
