@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use flexmac_report::{
-    Hardware, Run, overlay_plots, page, read_design, read_synth, run_plots, tell_apart, write_page,
-    write_svgs,
+    Hardware, Run, disambiguate_names, overlay_plots, page, read_design, read_synth, run_plots,
+    write_page, write_svgs,
 };
 use serde_json::json;
 
@@ -52,7 +52,7 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     };
     let read = |folder: &PathBuf| Run::read(folder, args.unfinished);
     let mut runs = args.runs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    tell_apart(&mut runs);
+    disambiguate_names(&mut runs);
     let hardware = Hardware {
         design: args.config.as_deref().map(read_design).transpose()?,
         synth: args.synth.as_deref().map(read_synth).transpose()?,
