@@ -1,5 +1,5 @@
-//! Hints on what to try after an error, in terms of the flags of this program, which libraries do
-//! not know.
+//! Hints on what to try after an error. They name flags of this program, which libraries do not
+//! know.
 
 use std::error::Error;
 

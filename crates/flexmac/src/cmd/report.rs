@@ -59,7 +59,7 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     };
     let text = page(&runs, &hardware)?;
     if let Some(folder) = &args.svg {
-        // Before the page is there: no part of what was asked for without the other.
+        // Before the page is written: if this fails, there is no page either.
         fs::create_dir_all(folder).with_context(|| format!("--svg {}", folder.display()))?;
     }
     write_page(&out, &text)?;
@@ -73,7 +73,7 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     };
     if args.json {
         let names: Vec<_> = runs.iter().map(|run| &run.name).collect();
-        // As far as they are text.
+        // Bytes that are not UTF-8 are replaced.
         let shown = |path: &Path| path.display().to_string();
         let svg: Vec<_> = drawings.iter().map(|path| shown(path)).collect();
         outln!("{}", json!({"out": shown(&out), "runs": names, "svg": svg}));

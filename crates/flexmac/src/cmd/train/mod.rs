@@ -120,7 +120,7 @@ pub struct TrainArgs {
     policies: PolicyArgs,
 }
 
-/// A share of all, but not of none.
+/// Parses a share above 0 and at most 1.
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share| *share > 0.0 && *share <= 1.0);
     share.ok_or_else(|| "expected a number above 0 and at most 1".to_owned())
