@@ -73,19 +73,19 @@ pub fn check_same_run(now: &RunConfig, recorded: &RunConfig, run: &Path) -> Resu
         ("data", json!(now.data), json!(recorded.data)),
         ("first weights", json!(now.init_weights), json!(recorded.init_weights)),
     ];
-    let place = run.join("config.json");
-    let (mine, its) = (now.flexmac.as_str(), recorded.flexmac.as_str());
-    if mine != its && !SAME_NUMBERS.contains(&its) {
-        let place = place.display();
+    let file = run.join("config.json");
+    let (version, expected) = (now.flexmac.as_str(), recorded.flexmac.as_str());
+    if version != expected && !SAME_NUMBERS.contains(&expected) {
+        let file = file.display();
         bail!(
-            "--resume: expected the version of {place}, flexmac {its}, found {mine}, whose numbers \
-             may differ; resume it with that version"
+            "--resume: expected the version of {file}, flexmac {expected}, found {version}, whose \
+             numbers may differ; resume it with that version"
         );
     }
     for (part, found, expected) in parts {
         if found != expected {
-            let place = place.display();
-            bail!("--resume: {part}: expected {expected} as in {place}, found {found}");
+            let file = file.display();
+            bail!("--resume: {part}: expected {expected} as in {file}, found {found}");
         }
     }
     let (found, expected) = (value(now, "engine"), value(recorded, "engine"));
