@@ -67,12 +67,12 @@ pub struct EngineOptions<'a> {
 }
 
 /// Most models that share a GEMM.
-const MOST_MODELS: usize = 1024;
+const MAX_MODELS: usize = 1024;
 
 /// Parses a number of models.
 pub fn models(text: &str) -> Result<NonZeroUsize, String> {
-    let models = text.parse().ok().filter(|models: &NonZeroUsize| models.get() <= MOST_MODELS);
-    models.ok_or_else(|| format!("expected a number from 1 to {MOST_MODELS}"))
+    let models = text.parse().ok().filter(|models: &NonZeroUsize| models.get() <= MAX_MODELS);
+    models.ok_or_else(|| format!("expected a number from 1 to {MAX_MODELS}"))
 }
 
 /// Refuses a RAYON_NUM_THREADS above the cores of any machine: Rayon would start all those threads.
@@ -83,8 +83,8 @@ pub fn check_threads() -> Result<()> {
     let Ok(text) = std::env::var("RAYON_NUM_THREADS") else { return Ok(()) };
     // Rayon ignores a value that is not a number.
     match text.parse::<usize>() {
-        Ok(threads) if threads > MOST_MODELS => {
-            bail!("RAYON_NUM_THREADS: expected 0 to {MOST_MODELS}, 0 one a core, found {threads}")
+        Ok(threads) if threads > MAX_MODELS => {
+            bail!("RAYON_NUM_THREADS: expected 0 to {MAX_MODELS}, 0 one a core, found {threads}")
         }
         _ => Ok(()),
     }

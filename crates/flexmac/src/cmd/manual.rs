@@ -23,7 +23,7 @@ pub struct ManArgs {
 /// Flags of `flexmac completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
-    /// The shell that is to complete
+    /// The shell to write completions for
     shell: Shell,
 }
 

@@ -38,7 +38,7 @@ pub struct SynthArgs {
     /// Generated design: the folder that `flexmac gen` wrote
     #[arg(long, value_name = "DIR")]
     config: PathBuf,
-    /// What to map to
+    /// Technology to map to
     #[arg(long, value_enum, default_value_t = TargetKind::Liberty)]
     target: TargetKind,
     /// Cell library, .lib or .lib.gz [default: OSU 180 nm of Debian's qflow-tech-osu018]
@@ -66,10 +66,10 @@ pub struct SynthArgs {
     /// Keep the working copy of the cell library, so that the scripts can be run again
     #[arg(long)]
     keep: bool,
-    /// Repeat every stage, whatever an earlier run left in the folder
+    /// Repeat every stage, also those that an earlier run finished
     #[arg(long)]
     force: bool,
-    /// Modules mapped at a time [default: as many as there are cores]
+    /// Number of modules to map at a time [default: as many as there are cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// Print one JSON record

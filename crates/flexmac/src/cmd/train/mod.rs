@@ -70,7 +70,7 @@ pub struct TrainArgs {
     /// Folder for history, weights and results; without it they are not kept
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
-    /// Write over an earlier run in --out
+    /// Overwrite an earlier run in --out
     #[arg(long, conflicts_with_all = ["resume", "resume_previous"])]
     force: bool,
     /// Resume the run in --out from its last checkpoint, with the settings of the run: only
