@@ -1,9 +1,10 @@
-//! The program from outside: one binary, a module a subject. docs/testing.md says how to run one.
+//! Tests of the built binary: one test binary, one module for each subject. docs/testing.md says how to
+//! run one.
 //!
-//! Tests here run side by side in one process: none changes its environment, its current folder or its
-//! limits. What needs another environment starts a process of its own.
+//! Tests run in parallel in one process: no test changes its environment, its current folder or its
+//! limits. A test that needs others starts a process.
 
-// What the tests share.
+// Helpers.
 mod support;
 
 // Commands.
@@ -28,17 +29,17 @@ mod verify;
 mod waves;
 mod weights;
 
-// Committed output: Verilog, messages of bad input.
+// Committed output: Verilog, messages for bad input.
 mod errors;
 mod golden;
 
-// Faults of the RTL, of the machine, of its clock, of what surrounds a run.
+// Faults of the RTL, the machine, its clock and the environment of a run.
 mod clock;
 mod faults;
 mod outside;
 mod system;
 
-// Files and flags that mean harm.
+// Hostile files and flags.
 mod bombs;
 mod flags;
 mod hostile;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::{CONFIG, HISTORY, RESULT, data_of, fixture, write_run};
-use flexmac_report::{Hardware, Run, page, run_plots, tell_apart, write_page, write_svgs};
+use flexmac_report::{Hardware, Run, disambiguate_names, page, run_plots, write_page, write_svgs};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -16,11 +16,11 @@ fn fixture_page() -> String {
     page(&[Run::read(&run, false).unwrap()], &Hardware::default()).unwrap()
 }
 
-/// What a track of changes says of an iteration.
-fn at(track: &Value, iteration: u64) -> &Value {
-    let changes = track.as_array().unwrap();
-    let held = changes.iter().rev().find(|change| change[0].as_u64().unwrap() <= iteration);
-    &held.unwrap()[1]
+/// The value of a step series at an iteration.
+fn at(series: &Value, iteration: u64) -> &Value {
+    let changes = series.as_array().unwrap();
+    let last = changes.iter().rev().find(|change| change[0].as_u64().unwrap() <= iteration);
+    &last.unwrap()[1]
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn numbers_are_those_of_the_history() {
 }
 
 #[test]
-fn products_add_up() {
+fn gemms_add_up() {
     let page = fixture_page();
     let data = data_of(&page);
     let history = &data["runs"][0]["history"];
@@ -73,23 +73,23 @@ fn products_add_up() {
     let busy: u64 =
         lines().iter().map(|line| line["total"]["cycles"]["busy"].as_u64().unwrap()).sum();
     assert_eq!(history["total"]["cycles"]["busy"], busy);
-    assert!(page.contains("<td>960</td><td>12.00</td><td>11,520</td>"), "the table of products");
+    assert!(page.contains("<td>960</td><td>12.00</td><td>11,520</td>"), "the table of GEMMs");
 }
 
 #[test]
-fn headline_figures_are_right() {
+fn key_numbers_are_right() {
     let page = fixture_page();
-    let tile = |id: &str| {
+    let number = |id: &str| {
         let (_, rest) = page.split_once(&format!("data-tile=\"{id}\"")).expect(id);
         let (_, rest) = rest.split_once("class=\"value\">").unwrap();
         rest.split('<').next().unwrap().to_owned()
     };
-    assert_eq!(tile("accuracy"), "81.25 %");
-    assert_eq!(tile("iterations"), "6");
-    assert_eq!(tile("passes"), "12.00");
-    assert_eq!(tile("checked"), "12 of 24");
-    assert_eq!(tile("overflows"), "5");
-    assert_eq!(tile("time"), "0.5 s");
+    assert_eq!(number("accuracy"), "81.25 %");
+    assert_eq!(number("iterations"), "6");
+    assert_eq!(number("passes"), "12.00");
+    assert_eq!(number("checked"), "12 of 24");
+    assert_eq!(number("overflows"), "5");
+    assert_eq!(number("time"), "0.5 s");
     assert!(page.contains("Widest operand: 32 bits in 4, 16 bits in 2."));
     let command = "flexmac train --batch 2 --data &#39;a&lt;b&gt;&amp;&quot;c&quot;&#39; --engine \
                    checked --seed 7 --out tiny-again";
@@ -124,7 +124,7 @@ fn runs_side_by_side() {
     let other = CONFIG.replacen("\"value\": 7", "\"value\": 8", 1);
     let two = write_run(folder.path(), "b/run", [&other, HISTORY, RESULT]);
     let mut runs = [Run::read(&one, false).unwrap(), Run::read(&two, false).unwrap()];
-    tell_apart(&mut runs);
+    disambiguate_names(&mut runs);
     assert_eq!(runs[0].name, one.display().to_string());
     let page = page(&runs, &Hardware::default()).unwrap();
     let seeds = "<tr class=\"differs\"><th scope=\"row\">--seed</th><td>7</td><td>8</td></tr>";
@@ -157,7 +157,7 @@ fn a_float_run_has_no_formats_and_no_cycles() {
 }
 
 #[test]
-fn long_runs_are_thinned_in_drawings_alone() {
+fn long_runs_are_downsampled_in_drawings_only() {
     let mut line = lines().remove(0);
     let mut text = String::new();
     for iteration in 0..20_000_u32 {
@@ -214,7 +214,7 @@ fn hardware_is_shown_where_given() {
 }
 
 #[test]
-fn files_are_whole_or_not_there() {
+fn files_are_written_atomically() {
     let (folder, run) = fixture();
     let run = Run::read(&run, false).unwrap();
     let out = folder.path().join("new/page.html");

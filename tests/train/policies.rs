@@ -1,4 +1,5 @@
-//! Every dynamic policy trains a network, at what it costs, and goes on from a saved state.
+//! Every dynamic policy trains a network to an accuracy, at a number of passes, and resumes from a
+//! saved state.
 
 use flexmac_array::ArraySpec;
 use flexmac_dataset::{Dataset, synthetic};
@@ -16,7 +17,7 @@ use flexmac_train::{Solver, Trainer, TrainerConfig};
 const MLP_ACCURACY: f64 = 0.85;
 
 /// `taras2018` shortens the range of stored weights every other iteration and loses the largest:
-/// 0.764 where the others pass 0.85 (docs/policies.md, "What held and what did not").
+/// 0.764 where the others pass 0.85 (docs/policies.md, "Limits").
 const TARAS_ACCURACY: f64 = 0.70;
 
 type Make = fn(&[TensorSpec]) -> Box<dyn Policy>;

@@ -221,7 +221,7 @@ impl Probes {
         if !library.ports().iter().any(|port| port.name == PROBE_TRIGGER) {
             return Ok(None);
         }
-        let snapshot = library.port(PROBE_PICTURE)?.bus_output()?;
+        let snapshot = library.port(PROBE_SNAPSHOT)?.bus_output()?;
         Ok(Some(Self {
             trigger: library.port(PROBE_TRIGGER)?.input()?,
             snapshot,
@@ -567,7 +567,7 @@ fn check_ports(config: &ArrayConfig, library: &Library) -> Result<(), verilated:
 /// The input of a netlist with probes whose rising edge takes a snapshot of all nets.
 pub const PROBE_TRIGGER: &str = "flexmac_probe_i";
 /// The output of a netlist with probes that holds the snapshot.
-pub const PROBE_PICTURE: &str = "flexmac_probe_o";
+pub const PROBE_SNAPSHOT: &str = "flexmac_probe_o";
 
 /// An arbitrary, fixed seed, so that runs are repeatable.
 const POWER_UP_SEED: u64 = 2016;

@@ -55,7 +55,7 @@ mod waves;
 
 pub use activity::Activity;
 pub use checked::{CheckedEngine, ReplayHook};
-pub use driver::{PROBE_PICTURE, PROBE_TRIGGER, Stalls, model_cache};
+pub use driver::{PROBE_SNAPSHOT, PROBE_TRIGGER, Stalls, model_cache};
 pub use error::{BundleError, BusError, SimulationError};
 pub use rtl::RtlEngine;
 pub use trial::{FloatTrial, Trial};

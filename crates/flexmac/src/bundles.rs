@@ -13,15 +13,15 @@ use crate::engines::ArrayDesign;
 /// Name of the folder of the design, beside the bundles.
 pub const DESIGN: &str = "design";
 
-/// Where a run starts to write bundles.
+/// The iteration from which a run writes bundles.
 #[derive(Debug, Clone, Copy)]
 pub enum Start {
-    /// At its first iteration; with `force`, bundles of an earlier run are removed.
+    /// The first; with `force`, bundles of an earlier run are removed.
     First {
         /// Whether bundles in the folder may be removed.
         force: bool,
     },
-    /// At a later iteration.
+    /// A later one, of a resumed run.
     GoOn {
         /// The iteration.
         iteration: u64,
@@ -67,11 +67,11 @@ pub fn check(folder: &Path, start: Start) -> Result<()> {
     Ok(())
 }
 
-/// Prepares a checked folder: writes the design, as it is simulated, to `design/`, and removes
-/// bundles of iterations still to come.
+/// Prepares a checked folder: writes the simulated design to `design/`, and removes bundles of
+/// iterations that the run will repeat.
 ///
 /// # Errors
-/// A disk that refuses.
+/// A write or a removal that fails.
 pub fn prepare(folder: &Path, design: &ArrayDesign, start: Start) -> Result<()> {
     let place = || format!("--bundles {}", folder.display());
     fs::create_dir_all(folder).with_context(place)?;
@@ -81,7 +81,7 @@ pub fn prepare(folder: &Path, design: &ArrayDesign, start: Start) -> Result<()> 
         Start::GoOn { iteration, .. } => iteration,
     };
     let next = Bundle::file_name(first);
-    // Names are as long as each other and rise with the iteration.
+    // Names have one length and are in the order of iterations.
     for later in found.iter().filter(|path| path.file_name() >= Some(next.as_ref())) {
         fs::remove_file(later).with_context(place)?;
     }
@@ -107,7 +107,7 @@ pub fn with_extension(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
 /// Reads a bundle.
 ///
 /// # Errors
-/// A file that is not one, was cut or altered.
+/// A file that is not a bundle, is incomplete or was changed.
 pub fn read(path: &Path) -> Result<Bundle> {
     let place = || format!("bundle {}", path.display());
     let bytes = bounded::read(path, bounded::DATA).with_context(place)?;

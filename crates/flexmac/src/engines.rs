@@ -25,7 +25,7 @@ pub struct ArrayDesign {
 }
 
 impl ArrayDesign {
-    /// Reads a generated design from its folder, with the Verilog as it is there.
+    /// Reads a generated design and its Verilog files from a folder.
     pub fn read(folder: &Path) -> Result<Self> {
         let hint = || format!("--config {}", folder.display());
         let config = flexmac_rtlgen::read(folder).with_context(hint)?;
@@ -33,7 +33,7 @@ impl ArrayDesign {
         Ok(Self { config, sources, gates: false })
     }
 
-    /// Reads a generated design, and in place of its Verilog the netlist that `flexmac synth` made.
+    /// Reads a generated design, with the netlist of `flexmac synth` in place of its Verilog.
     pub fn read_netlist(folder: &Path, netlist: &Path) -> Result<Self> {
         let design = Self::read(folder)?;
         let hint = || format!("--netlist {}", netlist.display());
@@ -49,49 +49,49 @@ impl ArrayDesign {
     }
 }
 
-/// Options of an engine that change no result.
+/// Options of an engine. None changes a result.
 #[derive(Debug, Clone, Copy)]
 pub struct EngineOptions<'a> {
     /// How GEMMs lie on the array.
     pub layout: Layout,
-    /// File for the waves of every cycle.
+    /// File for the waveform of every cycle.
     pub trace: Option<&'a Path>,
     /// Models that share the tiles of a GEMM; one per core if not given.
     pub threads: Option<NonZeroUsize>,
     /// Arrays that share each GEMM; the images of a batch are divided among them.
     pub arrays: NonZeroUsize,
-    /// Share of the tiles that the checked engine runs on the RTL too.
+    /// Share of the tiles that the checked engine also runs on the RTL.
     pub check_rate: f64,
-    /// File for the waves of a tile on which RTL and reference differ.
+    /// File for the waveform of a tile on which RTL and reference differ.
     pub waves: &'a Path,
 }
 
 /// Most models that share a GEMM.
-const MOST_MODELS: usize = 1024;
+const MAX_MODELS: usize = 1024;
 
 /// Parses a number of models.
 pub fn models(text: &str) -> Result<NonZeroUsize, String> {
-    let models = text.parse().ok().filter(|models: &NonZeroUsize| models.get() <= MOST_MODELS);
-    models.ok_or_else(|| format!("expected a number from 1 to {MOST_MODELS}"))
+    let models = text.parse().ok().filter(|models: &NonZeroUsize| models.get() <= MAX_MODELS);
+    models.ok_or_else(|| format!("expected a number from 1 to {MAX_MODELS}"))
 }
 
-/// Refuses more threads than any machine has: Rayon starts as many as RAYON_NUM_THREADS says.
+/// Refuses a RAYON_NUM_THREADS above the cores of any machine: Rayon would start all those threads.
 ///
 /// # Errors
 /// The variable's value.
 pub fn check_threads() -> Result<()> {
     let Ok(text) = std::env::var("RAYON_NUM_THREADS") else { return Ok(()) };
-    // Rayon ignores a value that is no number.
+    // Rayon ignores a value that is not a number.
     match text.parse::<usize>() {
-        Ok(threads) if threads > MOST_MODELS => {
-            bail!("RAYON_NUM_THREADS: expected 0 to {MOST_MODELS}, 0 one a core, found {threads}")
+        Ok(threads) if threads > MAX_MODELS => {
+            bail!("RAYON_NUM_THREADS: expected 0 to {MAX_MODELS}, 0 one a core, found {threads}")
         }
         _ => Ok(()),
     }
 }
 
-/// Makes an engine for the numbers that the design multiplies. `replay` is called with a GEMM on
-/// which RTL and reference differ.
+/// Makes an engine for the element type of the design. `replay` is called with a GEMM on which RTL
+/// and reference differ.
 pub fn array_engine<T: Replayed>(
     kind: ArrayEngine,
     design: &ArrayDesign,
@@ -131,7 +131,7 @@ where
     Ok(Box::new(T::attach(checked, replay)))
 }
 
-/// Waves, in `file`, of a tile on which RTL and reference differ.
+/// Writes the waveform of a tile on which RTL and reference differ to `file`.
 fn waves_of_a_tile(design: &ArrayDesign, file: &Path) -> Waves {
     let announce = |config: &ArrayConfig, file: &Path| {
         let (summary, file) = (config.summary(), file.display());
@@ -158,7 +158,7 @@ impl Replayed for f32 {
     }
 }
 
-/// Builds a model, and prints a notice if that takes longer than loading a cached one.
+/// Builds a model. Prints a notice if this takes longer than to load a cached model.
 pub fn with_build_notice<T>(summary: &str, build: impl FnOnce() -> T) -> T {
     let (done, waiting) = mpsc::channel::<()>();
     std::thread::scope(|scope| {

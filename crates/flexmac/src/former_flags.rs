@@ -13,8 +13,8 @@ const FORMER: [(&str, &str, &str); 5] = [
     ("headline", "--baseline-widths", "--baseline-bits"),
 ];
 
-/// The words of a command line, program first, with today's flags; calls `on_former` with the
-/// former and today's name of each flag that was renamed.
+/// Replaces former flags on a command line, whose first word is the program. Calls `on_former` with
+/// the former and the current name of each replaced flag.
 pub fn rename(
     words: impl IntoIterator<Item = OsString>,
     mut on_former: impl FnMut(&str, &str),
@@ -42,7 +42,7 @@ pub fn rename(
     words
 }
 
-/// The note on a former name.
+/// The note about a former name.
 pub fn note(former: &str, name: &str) {
     errln!("note: {former} is now {name}; the former name will be refused in the next release");
 }

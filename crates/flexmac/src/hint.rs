@@ -1,5 +1,5 @@
-//! Hints on what to try after an error, in terms of the flags of this program, which libraries do
-//! not know.
+//! Hints on what to try after an error. They name flags of this program, which libraries do not
+//! know.
 
 use std::error::Error;
 
@@ -126,8 +126,8 @@ mod tests {
 
     #[test]
     fn errors_of_libraries_get_the_flags_that_help() {
-        let places = "here".to_owned();
-        let photos = hint(ImageStyleError::TooFewPhotos { found: 1, places });
+        let folders = "here".to_owned();
+        let photos = hint(ImageStyleError::TooFewPhotos { found: 1, folders });
         assert!(photos.ends_with("--photos"), "{photos}");
         let library = "l".to_owned();
         let memory = flexmac_power::Error::MemoryScaling { library, expected: "an inverter" };

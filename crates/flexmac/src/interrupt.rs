@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 
-/// A flag that the first interrupt sets; `what` says what is finished before the program stops.
+/// Returns a flag that the first interrupt sets. `what` names the work that the program completes
+/// before it stops.
 ///
 /// # Errors
 /// A system without signals, or a second handler.

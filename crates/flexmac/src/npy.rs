@@ -43,20 +43,21 @@ fn as_bias<T>(path: &Path, array: ArrayD<T>) -> Result<Array2<T>> {
     })
 }
 
-/// A file's bytes, its header held against its length: readers take memory for what it declares.
+/// Reads a file and checks its header against its length: readers allocate what the header
+/// declares.
 fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let mut bytes =
         bounded::read(path, bounded::DATA).with_context(|| format!("read {}", path.display()))?;
     flexmac_fileio::check_npy(&bytes)
         .map_err(|error| anyhow!("read {}: not a usable .npy file: {error}", path.display()))?;
-    drop_order_of_bytes(&mut bytes);
+    remove_byte_order(&mut bytes);
     Ok(bytes)
 }
 
-/// Writes the type of integers of one byte as NumPy does, without an order of bytes: others, such
-/// as cnpy, give one, and the reader wants none.
-fn drop_order_of_bytes(file: &mut [u8]) {
-    // A header is a line, behind its length; what follows are elements.
+/// Removes the byte order from the type of one-byte integers, as NumPy writes it. Other programs,
+/// such as cnpy, write an order, which the reader refuses.
+fn remove_byte_order(file: &mut [u8]) {
+    // The length of the header, the header on one line, the elements.
     let end = file.iter().skip(10).position(|byte| *byte == b'\n').map_or(0, |at| at + 10);
     let ordered = |found: &[u8]| {
         matches!(found, [b'\'' | b'"', b'<' | b'>' | b'=', b'i' | b'u', b'1', b'\'' | b'"'])
@@ -79,16 +80,16 @@ fn read_floats(path: &Path) -> Result<ArrayD<f32>> {
     }
 }
 
-/// A reader's error in one line; those of its parser draw where they are below it.
+/// A reader's error, first line only: its parser adds a drawing of the position below.
 fn unusable(error: &ReadNpyError) -> String {
     let text = error.to_string();
     format!("not a usable .npy file: {}", text.lines().next().unwrap_or_default())
 }
 
-/// Reads one element type, and says [`ReadNpyError::WrongDescriptor`] of any other.
+/// Reads one element type; [`ReadNpyError::WrongDescriptor`] for any other.
 type Reader = fn(&[u8]) -> Result<Narrowed, ReadNpyError>;
 
-/// An array of 32-bit integers, or the first element that is none, with its place.
+/// An array of 32-bit integers, or the first element that does not fit, with its index.
 type Narrowed = Result<ArrayD<i32>, (Vec<usize>, i128)>;
 
 fn read_integers(path: &Path) -> Result<ArrayD<i32>> {

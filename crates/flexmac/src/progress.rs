@@ -5,11 +5,11 @@ use std::io::{self, IsTerminal};
 use flexmac_record::IterationRecord;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar on a terminal, a line for about every tenth elsewhere.
+/// A bar on a terminal; otherwise about ten lines.
 pub enum Progress {
     /// On a terminal.
     Bar(ProgressBar),
-    /// Elsewhere.
+    /// Not on a terminal.
     Lines {
         /// Iterations between two lines.
         every: u64,
@@ -17,7 +17,7 @@ pub enum Progress {
 }
 
 impl Progress {
-    /// Nothing done of `iterations`.
+    /// The progress before the first of `iterations`.
     pub fn new(iterations: u64) -> Self {
         if io::stderr().is_terminal() {
             let style = ProgressStyle::with_template("{bar:30} {pos}/{len} [{eta} left] {msg}")
@@ -56,7 +56,7 @@ impl Progress {
         }
     }
 
-    /// Leaves the bar as it is.
+    /// Leaves the bar on the terminal.
     pub fn end(&self) {
         if let Self::Bar(bar) = self {
             bar.abandon();

@@ -12,11 +12,11 @@ use crate::engines::ArrayDesign;
 use crate::npy;
 use crate::shell::word;
 
-/// How the GEMMs of integer training lie on the array.
+/// Layout of the GEMMs of integer training on the array.
 pub const LAYOUT: Layout = Layout::Fastest;
 
-/// Where training saves a mismatch: `RUN/mismatch`, or a folder of its own in the
-/// system's temporary folder.
+/// The folder in which training saves a mismatch: `RUN/mismatch`, or a new folder in the system's
+/// temporary folder.
 pub fn folder(run: Option<&Path>) -> PathBuf {
     match run {
         Some(run) => run.join("mismatch"),
@@ -30,7 +30,7 @@ pub fn save_gemm(design: ArrayDesign, run: Option<&Path>) -> ReplayHook {
     let folder = folder(run);
     Box::new(move |product| match save(&design, &folder, product, LAYOUT) {
         Ok(command) => Some(command),
-        // The difference must be reported, even if its operands could not be saved.
+        // Report the difference even if its operands cannot be saved.
         Err(error) => Some(format!("not available: {error:#}")),
     })
 }

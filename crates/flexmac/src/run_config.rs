@@ -1,4 +1,4 @@
-//! `config.json` of a run: made from a plan, read back to resume the run.
+//! `config.json` of a run: made from a plan, and read to resume the run.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -48,7 +48,7 @@ fn parameters(plan: &Plan) -> Map<String, Value> {
 /// Reads the settings of the run in a folder.
 ///
 /// # Errors
-/// A folder without a run, or with one that is not readable.
+/// A folder without a run, or a run that cannot be read.
 pub fn read(run: &Path) -> Result<RunConfig> {
     let path = run.join("config.json");
     let read = RunConfig::read(&path);
@@ -60,8 +60,8 @@ pub fn read(run: &Path) -> Result<RunConfig> {
     Ok(read?)
 }
 
-/// Refuses to resume a run with another network, solver, array or data than it began with, or to
-/// change between integers and floats.
+/// Refuses to resume a run with another network, solver, array, data or number type (integers or
+/// floats).
 ///
 /// # Errors
 /// The first difference.
@@ -73,19 +73,19 @@ pub fn check_same_run(now: &RunConfig, recorded: &RunConfig, run: &Path) -> Resu
         ("data", json!(now.data), json!(recorded.data)),
         ("first weights", json!(now.init_weights), json!(recorded.init_weights)),
     ];
-    let place = run.join("config.json");
-    let (mine, its) = (now.flexmac.as_str(), recorded.flexmac.as_str());
-    if mine != its && !SAME_NUMBERS.contains(&its) {
-        let place = place.display();
+    let file = run.join("config.json");
+    let (version, expected) = (now.flexmac.as_str(), recorded.flexmac.as_str());
+    if version != expected && !SAME_NUMBERS.contains(&expected) {
+        let file = file.display();
         bail!(
-            "--resume: expected the version of {place}, flexmac {its}, found {mine}, whose numbers \
-             may differ; resume it with that version"
+            "--resume: expected the version of {file}, flexmac {expected}, found {version}, whose \
+             numbers may differ; resume it with that version"
         );
     }
     for (part, found, expected) in parts {
         if found != expected {
-            let place = place.display();
-            bail!("--resume: {part}: expected {expected} as in {place}, found {found}");
+            let file = file.display();
+            bail!("--resume: {part}: expected {expected} as in {file}, found {found}");
         }
     }
     let (found, expected) = (value(now, "engine"), value(recorded, "engine"));
@@ -100,7 +100,7 @@ pub fn check_same_run(now: &RunConfig, recorded: &RunConfig, run: &Path) -> Resu
     Ok(())
 }
 
-/// Refuses to end before the iterations that are done.
+/// Refuses fewer iterations than are already done.
 ///
 /// # Errors
 /// A setting `iters` below `done`.

@@ -29,8 +29,8 @@ impl Settings {
         self.may_change = names;
     }
 
-    /// Settles a setting. A flag that contradicts the recorded run is kept in mind for
-    /// [`Settings::effective`] to refuse, so that all of them are named together.
+    /// Decides the value of a setting. A flag that contradicts the recorded run is noted, and
+    /// [`Settings::effective`] refuses all of them together.
     pub fn take<V>(&mut self, name: &str, given: &Option<V>, default: V) -> V
     where
         V: Serialize + DeserializeOwned + Clone,
@@ -67,23 +67,23 @@ impl Settings {
         value
     }
 
-    /// Whether a settled setting was left to its default.
+    /// Whether a setting has its default value because no flag gave it.
     pub fn is_default(&self, name: &str) -> bool {
         self.effective.get(name).is_none_or(|setting| setting.default)
     }
 
-    /// Whether a setting was settled.
+    /// Whether the value of a setting is decided.
     pub fn has(&self, name: &str) -> bool {
         self.effective.contains_key(name)
     }
 
-    /// A settled setting, unless it was left to its default.
+    /// The value of a setting that a flag gave.
     pub fn given<V: DeserializeOwned>(&self, name: &str) -> Option<V> {
         let setting = self.effective.get(name).filter(|_| !self.is_default(name))?;
         serde_json::from_value(setting.value.clone()).ok()
     }
 
-    /// All settings, once all have been taken.
+    /// All settings. To be called after the last [`Settings::take`].
     ///
     /// # Errors
     /// Flags that contradict the recorded run.
@@ -98,7 +98,7 @@ impl Settings {
         Ok(self.effective.clone())
     }
 
-    /// One line per setting, as ibex's flow prints them.
+    /// Prints one line per setting.
     pub fn print(&self) {
         for (name, setting) in &self.effective {
             let mark = if setting.default { "  (default)" } else { "" };

@@ -2,8 +2,8 @@
 
 use std::ffi::OsStr;
 
-/// A path or an argument as one word of a POSIX shell, quoted where it needs to be. What is no text
-/// is shown as far as it is.
+/// A path or an argument as one word of a POSIX shell, with quotes if it needs them. Bytes that are
+/// not UTF-8 are replaced.
 pub fn word(text: impl AsRef<OsStr>) -> String {
     let text = text.as_ref().to_string_lossy().into_owned();
     // Only a NUL byte cannot be quoted, and neither path nor argument has one.

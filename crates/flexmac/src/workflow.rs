@@ -11,9 +11,8 @@ use clap::Args;
 use flexmac_fileio::{atomic, bounded};
 use serde_json::json;
 
-/// The changes that make Snakemake repeat a step. Code is not among them: a rule that another
-/// version of flexmac wrote differently is no reason to repeat days of work. The next flag ends the
-/// list.
+/// The changes for which Snakemake repeats a step. Code is not among them: a changed rule of a new
+/// version of flexmac must not repeat days of work. The next flag ends the list.
 const TRIGGERS: [&str; 3] = ["mtime", "params", "input"];
 
 /// Flags of every command that has Snakemake do its work.
@@ -50,9 +49,9 @@ impl WorkflowArgs {
         .find_map(|(flag, given)| given.then_some(flag))
     }
 
-    /// Writes the workflow's files, and `workflow.json` with the place of this program, into `out`,
-    /// and has Snakemake run it there; `command` names itself in errors. Returns how Snakemake
-    /// ended; nothing where it was asked to run nothing.
+    /// Writes the workflow's files and `workflow.json`, which has the path of this program, to
+    /// `out`, and runs Snakemake there. `command` is the name in errors. Returns the exit status of
+    /// Snakemake, or `None` if the flags ask not to run.
     pub fn run(
         &self,
         command: &str,
@@ -73,14 +72,15 @@ impl WorkflowArgs {
             );
             return Ok(None);
         }
-        // A path holds from here, a name is looked up on PATH; the workflow runs elsewhere.
+        // The workflow runs in another folder: a path is made absolute, a name is searched on PATH.
         let program = match fs::canonicalize(&self.snakemake) {
             Ok(path) if self.snakemake.components().count() > 1 => std::path::absolute(path)?,
             _ => self.snakemake.clone(),
         };
         unlock_snakemake(command, &program, out)?;
         let mut snakemake = Command::new(program);
-        // As its standard input Snakemake, and every step it starts, holds the lock too.
+        // The lock file is the standard input of Snakemake and its steps, so they hold the lock
+        // too.
         snakemake.current_dir(out).stdin(Stdio::from(lock));
         snakemake.args(["--rerun-incomplete", "--keep-going", "--rerun-triggers"]);
         snakemake.args(TRIGGERS);
@@ -109,7 +109,7 @@ impl WorkflowArgs {
     }
 }
 
-/// Refuses a folder with somebody else's Snakefile: ours begins with the same line in every
+/// Refuses a folder with a Snakefile of the user: flexmac's begins with the same line in every
 /// version.
 fn refuse_foreign(command: &str, out: &Path, files: &[(&str, String)]) -> Result<()> {
     for (name, text) in files.iter().filter(|(name, _)| *name == "Snakefile") {
@@ -127,8 +127,8 @@ fn refuse_foreign(command: &str, out: &Path, files: &[(&str, String)]) -> Result
     Ok(())
 }
 
-/// Makes the folder and takes its lock, which the system frees when the last process that holds it
-/// is gone: this one, Snakemake, or a step that outlived both.
+/// Creates the folder and locks it. The system releases the lock when the last process that holds
+/// it ends: this one, Snakemake, or a step that runs longer than both.
 fn lock_folder(command: &str, out: &Path) -> Result<File> {
     fs::create_dir_all(out).with_context(|| format!("{command}: create {}", out.display()))?;
     let path = out.join(".lock");
@@ -145,13 +145,13 @@ fn lock_folder(command: &str, out: &Path) -> Result<File> {
              wait for them or choose another folder",
             out.display()
         ),
-        // A file system without locks only loses this protection.
+        // On a file system without locks, this protection is missing.
         _ => Ok(lock),
     }
 }
 
-/// Removes the locks of a Snakemake that was killed: it keeps them as files, and would refuse. Its
-/// folder's lock, which is held here, says that none is alive.
+/// Removes the lock files of a Snakemake that was killed; a new one would refuse to start. No other
+/// Snakemake runs in the folder, because this process holds its lock.
 fn unlock_snakemake(command: &str, program: &Path, out: &Path) -> Result<()> {
     let stale =
         fs::read_dir(out.join(".snakemake/locks")).is_ok_and(|mut locks| locks.next().is_some());
@@ -174,7 +174,7 @@ fn unlock_snakemake(command: &str, program: &Path, out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Tries the program before anything is written.
+/// Checks that the program runs, before anything is written.
 fn find_snakemake(command: &str, program: &Path) -> Result<()> {
     let found = Command::new(program).arg("--version").output().with_context(|| {
         format!(
@@ -193,8 +193,8 @@ fn find_snakemake(command: &str, program: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes what Snakemake reads. Files that stay the same are not touched: their times decide what
-/// is done again.
+/// Writes the files that Snakemake reads. Unchanged files keep their modification times, which
+/// decide what Snakemake repeats.
 fn write_files(command: &str, out: &Path, files: &[(&str, String)]) -> Result<()> {
     let program =
         std::env::current_exe().with_context(|| format!("{command}: find this program"))?;

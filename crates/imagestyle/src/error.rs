@@ -25,12 +25,12 @@ pub enum ImageStyleError {
         missing: PathBuf,
     },
     /// Too few different photographs to have one for training and one for testing.
-    #[error("photographs: expected at least 2 different ones, found {found} in {places}")]
+    #[error("photographs: expected at least 2 different ones, found {found} in {folders}")]
     TooFewPhotos {
         /// Number of different photographs.
         found: usize,
         /// The folders searched.
-        places: String,
+        folders: String,
     },
     /// A photograph that cannot be decoded or is too small.
     #[error("photograph {path}: expected {expected}, found {found}")]

@@ -165,14 +165,14 @@ pub(crate) fn defocus(
     let stack: Vec<Picture> =
         (0..=LEVELS).map(|level| disc(picture, (radius * level).div_ceil(LEVELS))).collect();
     let mut out = picture.clone();
-    let mut places = Vec::with_capacity(out.pixels.len());
+    let mut positions = Vec::with_capacity(out.pixels.len());
     let side = picture.side;
-    let place = |index: usize| (2 * index + 1) as f32 / side as f32 - 1.0;
+    let coordinate = |index: usize| (2 * index + 1) as f32 / side as f32 - 1.0;
     for row in 0..side {
-        places.extend((0..side).map(|column| (place(column), place(row))));
+        positions.extend((0..side).map(|column| (coordinate(column), coordinate(row))));
     }
-    for (index, place) in places.into_iter().enumerate() {
-        let level = amount(place).clamp(0.0, 1.0) * LEVELS as f32;
+    for (index, position) in positions.into_iter().enumerate() {
+        let level = amount(position).clamp(0.0, 1.0) * LEVELS as f32;
         // At most LEVELS - 1.
         let below = (level as usize).min(LEVELS - 1);
         let share = level - below as f32;

@@ -112,13 +112,12 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<PhotoFile>, ImageStyleEr
     }
     all.sort_by(|a, b| a.sha256.cmp(&b.sha256));
     if all.len() < 2 {
+        let names = paths.iter().filter_map(|path| path.parent()).map(|f| f.display().to_string());
+        let mut names: Vec<_> = names.collect();
+        names.dedup();
         let folders =
-            paths.iter().filter_map(|path| path.parent()).map(|f| f.display().to_string());
-        let mut folders: Vec<_> = folders.collect();
-        folders.dedup();
-        let places =
-            if folders.is_empty() { "the folders given".to_owned() } else { folders.join(", ") };
-        return Err(ImageStyleError::TooFewPhotos { found: all.len(), places });
+            if names.is_empty() { "the folders given".to_owned() } else { names.join(", ") };
+        return Err(ImageStyleError::TooFewPhotos { found: all.len(), folders });
     }
     Ok(all)
 }

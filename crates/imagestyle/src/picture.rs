@@ -56,10 +56,10 @@ impl Picture {
     pub(crate) fn each_at(&mut self, change: impl Fn((f32, f32), Rgb) -> Rgb) {
         let side = self.side;
         // Small integers are exact in single precision.
-        let place = |index: usize| (2 * index + 1) as f32 / side as f32 - 1.0;
+        let coordinate = |index: usize| (2 * index + 1) as f32 / side as f32 - 1.0;
         for (row, pixels) in self.pixels.chunks_mut(side).enumerate() {
             for (column, pixel) in pixels.iter_mut().enumerate() {
-                *pixel = change((place(column), place(row)), *pixel);
+                *pixel = change((coordinate(column), coordinate(row)), *pixel);
             }
         }
     }

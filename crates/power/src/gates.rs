@@ -79,8 +79,10 @@ impl Gates {
     /// # Errors
     /// [`Error::Model`].
     pub fn model(&self, probes: bool) -> Result<Vec<SourceFile>, Error> {
-        let ports =
-            Probes { trigger: flexmac_cosim::PROBE_TRIGGER, picture: flexmac_cosim::PROBE_PICTURE };
+        let ports = Probes {
+            trigger: flexmac_cosim::PROBE_TRIGGER,
+            snapshot: flexmac_cosim::PROBE_SNAPSHOT,
+        };
         let text =
             self.netlist.simulation(&self.library, probes.then_some(ports)).map_err(|error| {
                 Error::Model {

@@ -1,23 +1,23 @@
-//! The table that sets runs side by side.
+//! The table that compares several runs.
 
 use serde::Serialize;
 
 use crate::number::{duration, group};
 use crate::run::Run;
-use crate::section::{final_accuracy, width_words};
+use crate::section::{final_accuracy, width_summary};
 
-/// A line: what is compared, and each run's.
+/// A row: what is compared, and the value of each run.
 #[derive(Debug, Serialize)]
-pub(crate) struct Line {
+pub(crate) struct ComparisonRow {
     name: String,
     values: Vec<String>,
-    /// Whether the runs differ in a setting, which is worth a mark.
+    /// Whether this is a setting in which the runs differ; the page marks such rows.
     differs: bool,
 }
 
 /// Results first, then every setting in which the runs differ.
-pub(crate) fn compare(runs: &[Run]) -> Vec<Line> {
-    let result = |name: &str, value: &dyn Fn(&Run) -> String| Line {
+pub(crate) fn compare(runs: &[Run]) -> Vec<ComparisonRow> {
+    let result = |name: &str, value: &dyn Fn(&Run) -> String| ComparisonRow {
         name: name.to_owned(),
         values: runs.iter().map(value).collect(),
         differs: false,
@@ -30,14 +30,14 @@ pub(crate) fn compare(runs: &[Run]) -> Vec<Line> {
         let total = run.history.total;
         format!("{} of {}", group(total.tiles_checked), group(total.tiles))
     };
-    let mut lines = vec![
+    let mut rows = vec![
         result("network", &|run| run.network.clone()),
         result("test accuracy", &|run| final_accuracy(run).0),
         result("smoothed loss", &|run| format!("{:.4}", smoothed(run))),
         result("iterations", &|run| group(run.history.iteration.len() as u64)),
         result("passes per MAC", &|run| format!("{:.2}", run.history.total.passes_per_mac())),
         result("cycles", &|run| group(run.history.total.cycles.busy)),
-        result("iterations by width", &|run| width_words(&run.history).unwrap_or("—".to_owned())),
+        result("iterations by width", &|run| width_summary(&run.history).unwrap_or("—".to_owned())),
         result("overflows", &|run| group(run.history.overflow_total())),
         result("tiles checked", &checked),
         result("training time", &time),
@@ -49,8 +49,8 @@ pub(crate) fn compare(runs: &[Run]) -> Vec<Line> {
         let value = |run: &Run| run.setting(name).unwrap_or("—").to_owned();
         let values: Vec<_> = runs.iter().map(value).collect();
         if values.windows(2).any(|pair| pair[0] != pair[1]) {
-            lines.push(Line { name: format!("--{name}"), values, differs: true });
+            rows.push(ComparisonRow { name: format!("--{name}"), values, differs: true });
         }
     }
-    lines
+    rows
 }

@@ -1,4 +1,4 @@
-//! The numbers behind the page, as JSON inside it.
+//! The JSON block inside the page: the numbers behind its drawings.
 
 use serde::Serialize;
 
@@ -13,8 +13,8 @@ struct Data<'a> {
     runs: &'a [Run],
 }
 
-/// The JSON text, safe inside a `script` element: no text in it can end the element or begin a
-/// comment, as every `<` is written as its escape.
+/// The JSON text. Every `<` is escaped, so that no text in it can end the `script` element or begin
+/// a comment.
 pub(crate) fn data(runs: &[Run]) -> String {
     let data = Data { flexmac: env!("CARGO_PKG_VERSION"), runs };
     let text = serde_json::to_string(&data).expect("keys are strings and numbers finite");

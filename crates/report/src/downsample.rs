@@ -1,25 +1,24 @@
-//! Fewer points for drawing, with every peak kept.
+//! Reduces the number of drawn points and keeps every peak.
 //!
-//! A curve has no use for more than a few points per pixel column. Keeping each column's first,
-//! least, greatest and last point draws the same ink as the whole curve; averaging or picking every
-//! n-th point would hide the spikes that a reader looks for.
+//! A curve needs only a few points per pixel column. The first, lowest, highest and last point of a
+//! column draw the same pixels as all its points. Averages, or every n-th point, would hide spikes.
 
-/// Points of `points`, which rise in x: all of them when few, otherwise at most four for each of
-/// `columns` equal parts of the x range.
-pub(crate) fn min_max(points: &[(f64, f64)], columns: usize) -> Vec<(f64, f64)> {
+/// Divides the x range into `columns` equal parts and keeps at most four points of each: first,
+/// lowest, highest, last. Few points are returned unchanged. `points` are in order of x.
+pub(crate) fn keep_extremes(points: &[(f64, f64)], columns: usize) -> Vec<(f64, f64)> {
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return Vec::new() };
     if points.len() <= 4 * columns || first.0 >= last.0 {
         return points.to_vec();
     }
     let width = (last.0 - first.0) / columns as f64;
-    // Never negative, as x rises.
+    // Never negative: x increases.
     let column = |x: f64| (((x - first.0) / width) as usize).min(columns - 1);
     let mut kept = Vec::with_capacity(4 * columns);
     for part in points.chunk_by(|a, b| column(a.0) == column(b.0)) {
         let by_y = |a: &usize, b: &usize| part[*a].1.total_cmp(&part[*b].1);
-        let least = (0..part.len()).min_by(by_y).unwrap_or(0);
-        let greatest = (0..part.len()).max_by(by_y).unwrap_or(0);
-        let mut picks = [0, least, greatest, part.len() - 1];
+        let lowest = (0..part.len()).min_by(by_y).unwrap_or(0);
+        let highest = (0..part.len()).max_by(by_y).unwrap_or(0);
+        let mut picks = [0, lowest, highest, part.len() - 1];
         picks.sort_unstable();
         for (place, pick) in picks.into_iter().enumerate() {
             if place == 0 || picks[place - 1] != pick {
@@ -30,13 +29,13 @@ pub(crate) fn min_max(points: &[(f64, f64)], columns: usize) -> Vec<(f64, f64)> 
     kept
 }
 
-/// A stretch of iterations, the second number excluded, and the value in it.
+/// A half-open range of iterations (start, end) and the value in it.
 pub(crate) type Cell<T> = (u64, u64, T);
 
-/// Cells, in order and without overlap, redrawn on a grid of at most `columns` columns over
-/// `span`: a column holds the greatest of the values that touch it; equal neighbours merge.
-/// Cells are returned as they are when the span has no more iterations than columns.
-pub(crate) fn greatest<T: Ord + Copy>(
+/// Divides `span` into `columns` columns and gives each the largest value of the cells that overlap
+/// it. Adjacent columns with equal values merge. If the span has no more iterations than columns,
+/// the cells are returned unchanged. `cells` are in order and do not overlap.
+pub(crate) fn column_maxima<T: Ord + Copy>(
     cells: &[Cell<T>],
     span: (u64, u64),
     columns: u64,
@@ -75,18 +74,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_curves_stay_whole() {
+    fn short_curves_are_unchanged() {
         let points = [(0.0, 1.0), (1.0, 5.0), (2.0, 3.0)];
-        assert_eq!(min_max(&points, 1), points);
-        assert_eq!(min_max(&[], 10), []);
+        assert_eq!(keep_extremes(&points, 1), points);
+        assert_eq!(keep_extremes(&[], 10), []);
     }
 
     #[test]
-    fn every_peak_and_both_ends_survive() {
+    fn peaks_and_ends_are_kept() {
         let value = |x: i32| if x == 617 { 9.0 } else { f64::from(x % 7) };
         let mut points: Vec<_> = (0..10_000).map(|x| (f64::from(x), value(x))).collect();
         points[4321].1 = -4.0;
-        let kept = min_max(&points, 50);
+        let kept = keep_extremes(&points, 50);
         assert!(kept.len() <= 200, "{}", kept.len());
         assert!(kept.is_sorted_by(|a, b| a.0 < b.0));
         assert!(kept.contains(&(617.0, 9.0)) && kept.contains(&(4321.0, -4.0)));
@@ -103,14 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn columns_hold_their_greatest() {
+    fn columns_hold_their_maximum() {
         let cells = [(0, 400, 16), (400, 401, 32), (401, 1000, 16)];
-        assert_eq!(greatest(&cells, (0, 1000), 1000), cells);
-        let drawn = greatest(&cells, (0, 1000), 10);
+        assert_eq!(column_maxima(&cells, (0, 1000), 1000), cells);
+        let drawn = column_maxima(&cells, (0, 1000), 10);
         assert_eq!(drawn, [(0, 400, 16), (400, 500, 32), (500, 1000, 16)]);
         // Gaps stay, at odd ratios too.
-        assert_eq!(greatest(&[(6, 7, 1)], (0, 7), 3), [(5, 7, 1)]);
+        assert_eq!(column_maxima(&[(6, 7, 1)], (0, 7), 3), [(5, 7, 1)]);
         let far = u64::MAX - 1;
-        assert_eq!(greatest(&[(0, 1, 1)], (0, far), 2), [(0, far / 2, 1)]);
+        assert_eq!(column_maxima(&[(0, 1, 1)], (0, far), 2), [(0, far / 2, 1)]);
     }
 }

@@ -1,26 +1,26 @@
-//! The crate's one error type.
+//! The error type of the crate.
 
 use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why a run could not be read or its page not written.
+/// Why a run could not be read, or a page could not be written.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReportError {
-    /// A file of the run that is not there.
+    /// A file of the run is missing.
     #[error("run {folder}: expected {file}, found no such file")]
     Missing {
         /// The folder given.
         folder: PathBuf,
-        /// The file looked for in it.
+        /// The missing file.
         file: &'static str,
     },
-    /// A file that cannot be read, or contradicts the rest of the run.
+    /// A file cannot be read, or contradicts the rest of the run.
     #[error(transparent)]
     Record(#[from] flexmac_record::RecordError),
-    /// A generated design that could not be read.
+    /// A generated design cannot be read.
     #[error("design {path}")]
     Design {
         /// Its folder.
@@ -28,26 +28,26 @@ pub enum ReportError {
         /// Why.
         source: flexmac_rtlgen::RtlgenError,
     },
-    /// A file or folder that could not be used.
+    /// An I/O operation failed.
     #[error("{action} {path}")]
     Io {
-        /// What was being done.
+        /// The operation.
         action: &'static str,
-        /// To what.
+        /// Its file or folder.
         path: PathBuf,
         /// Why it failed.
         source: io::Error,
     },
-    /// The page's template failed, a fault of this program.
+    /// The template of the page failed, which is a bug of this program.
     #[error("page template: {message}")]
     Template {
-        /// What the template engine says.
+        /// Message of the template engine.
         message: String,
     },
 }
 
 impl ReportError {
-    /// Wraps an I/O error with what was being done to which path.
+    /// Wraps an I/O error with the operation and the path.
     pub(crate) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,

@@ -1,4 +1,4 @@
-//! The array beside the run: a generated design, and what its synthesis measured.
+//! The generated design and its synthesis report, shown below the runs.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::error::ReportError;
 use crate::number::group;
 
-/// What is known of the hardware; sections of the page, each where it is given.
+/// The hardware to show. Each part that is given becomes a section of the page.
 #[derive(Debug, Clone, Default)]
 pub struct Hardware {
     /// A generated design.
@@ -18,22 +18,22 @@ pub struct Hardware {
     pub synth: Option<SynthReport>,
 }
 
-/// A line of a table: name, value, meaning.
+/// A row of a table: name, value, meaning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Fact {
+pub(crate) struct TableRow {
     pub(crate) name: String,
     pub(crate) value: String,
     pub(crate) meaning: String,
 }
 
-impl Fact {
+impl TableRow {
     pub(crate) fn new(name: &str, value: impl ToString, meaning: &str) -> Self {
         let (name, meaning) = (name.to_owned(), meaning.to_owned());
         Self { name, value: value.to_string(), meaning }
     }
 }
 
-/// Reads a synthesis report; `path` is the file or its folder.
+/// Reads a synthesis report. `path` is the file or its folder.
 ///
 /// # Errors
 /// [`ReportError::Record`].
@@ -52,57 +52,58 @@ pub fn read_design(path: &Path) -> Result<ArrayConfig, ReportError> {
 }
 
 /// The design's parameters.
-pub(crate) fn design_facts(config: &ArrayConfig) -> Vec<Fact> {
-    let fact = |parameter: &flexmac_array::Parameter| {
+pub(crate) fn design_rows(config: &ArrayConfig) -> Vec<TableRow> {
+    let row = |parameter: &flexmac_array::Parameter| {
         let value = (parameter.get)(config.spec()).to_string().replace(',', ", ");
-        Fact::new(parameter.name, value, parameter.meaning)
+        TableRow::new(parameter.name, value, parameter.meaning)
     };
-    PARAMETERS.iter().map(fact).collect()
+    PARAMETERS.iter().map(row).collect()
 }
 
-/// What synthesis measured.
-pub(crate) fn synth_facts(report: &SynthReport) -> Vec<Fact> {
-    let whole = |value: f64| format!("{value:.0}");
-    let mut facts = vec![
-        Fact::new("top", &report.top, "module that was mapped"),
-        Fact::new("target", &report.target, "technology"),
+/// The results of synthesis.
+pub(crate) fn synth_rows(report: &SynthReport) -> Vec<TableRow> {
+    let integer = |value: f64| format!("{value:.0}");
+    let mut rows = vec![
+        TableRow::new("top", &report.top, "module that was mapped"),
+        TableRow::new("target", &report.target, "technology"),
     ];
     if let Some(library) = &report.library {
-        facts.push(Fact::new("library", &library.name, "standard cells"));
+        rows.push(TableRow::new("library", &library.name, "standard cells"));
     }
-    facts.push(Fact::new("cells", group(report.cell_count), "leaf cells of the mapped design"));
+    rows.push(TableRow::new("cells", group(report.cell_count), "leaf cells of the mapped design"));
     if let Some(area) = report.area_um2 {
-        facts.push(Fact::new("area (µm²)", whole(area), "cell area before placement"));
+        rows.push(TableRow::new("area (µm²)", integer(area), "cell area before placement"));
     }
     if let Some(area) = report.sequential_area_um2 {
-        facts.push(Fact::new("flip-flop area (µm²)", whole(area), "part of the area above"));
+        rows.push(TableRow::new("flip-flop area (µm²)", integer(area), "part of the area above"));
     }
     if let Some(timing) = &report.timing {
         let path = format!("{} cells, from {} to {}", timing.levels, timing.start, timing.end);
-        facts.push(Fact::new(
+        rows.push(TableRow::new(
             "clock period (ps)",
-            whole(timing.period_ps),
+            integer(timing.period_ps),
             "shortest between registers, ideal clock, before placement",
         ));
-        facts.push(Fact::new("clock (MHz)", format!("{:.1}", timing.fmax_mhz), "1 / period"));
-        facts.push(Fact::new("critical path", path, "what the period is spent on"));
+        rows.push(TableRow::new("clock (MHz)", format!("{:.1}", timing.fmax_mhz), "1 / period"));
+        rows.push(TableRow::new("critical path", path, "the longest path between registers"));
     }
     if let Some(fpga) = &report.fpga {
-        facts.push(Fact::new("LUTs", group(fpga.luts), "4-input look-up tables"));
-        facts.push(Fact::new("carries", group(fpga.carries), "carry cells"));
-        facts.push(Fact::new("flip-flops", group(fpga.ffs), "registers"));
-        facts.push(Fact::new("block RAMs", group(fpga.brams), "4 kbit each"));
-        facts.push(Fact::new("DSP blocks", group(fpga.dsps), "hard multipliers"));
+        rows.push(TableRow::new("LUTs", group(fpga.luts), "4-input look-up tables"));
+        rows.push(TableRow::new("carries", group(fpga.carries), "carry cells"));
+        rows.push(TableRow::new("flip-flops", group(fpga.ffs), "registers"));
+        rows.push(TableRow::new("block RAMs", group(fpga.brams), "4 kbit each"));
+        rows.push(TableRow::new("DSP blocks", group(fpga.dsps), "hard multipliers"));
     }
     if let Some(gates) = &report.gates {
         let bound = if gates.lower_bound { "at least " } else { "" };
         let transistors = format!("{bound}{}", group(gates.transistors));
-        facts.push(Fact::new("transistors", transistors, "static CMOS estimate, not an area"));
+        rows.push(TableRow::new("transistors", transistors, "static CMOS estimate, not an area"));
     }
-    facts
+    rows
 }
 
-/// Time that a run takes on the synthesized array: cycles times its clock period.
+/// Time of `cycles` on the synthesized array: cycles times clock period. `None` without timing, or
+/// if something else than the whole core was synthesized.
 pub(crate) fn seconds_on_array(report: &SynthReport, cycles: u64) -> Option<f64> {
     let timing = report.timing.as_ref().filter(|_| report.top == flexmac_rtlgen::TOP)?;
     Some(cycles as f64 * timing.period_ps * 1e-12)

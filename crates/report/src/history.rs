@@ -1,6 +1,7 @@
 //! A run's iterations, read from `history.jsonl` into columns.
 //!
-//! A long history costs columns, not whole records: what seldom changes is kept as its changes ([`Track`]).
+//! Columns take less memory than whole records. Values that seldom change are stored as their
+//! changes ([`StepSeries`]).
 
 use std::path::Path;
 
@@ -11,17 +12,17 @@ use flexmac_record::{GemmRecord, HistoryReader, IterationRecord, Widths};
 use serde::Serialize;
 
 use crate::error::ReportError;
-use crate::tensors::TensorTrack;
-use crate::track::Track;
+use crate::step_series::StepSeries;
+use crate::tensors::TensorHistory;
 
-/// What GEMMs cost on the array.
+/// The cost of GEMMs on the array.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Cost {
     /// Multiply-accumulates.
     pub macs: u64,
-    /// Passes of the multipliers, summed over multiply-accumulates.
+    /// Multiplier passes of all multiply-accumulates.
     pub mac_passes: u64,
-    /// Tiles run.
+    /// Tiles computed.
     pub tiles: u64,
     /// Tiles compared bit for bit with the reference.
     pub tiles_checked: u64,
@@ -37,7 +38,7 @@ impl From<Stats> for Cost {
 }
 
 impl Cost {
-    /// The sum, unless a count passes 64 bits, which only an altered history makes it do.
+    /// The sum. `None` if a count exceeds 64 bits, which happens only with an edited history.
     pub(crate) fn checked_add(self, other: Self) -> Option<Self> {
         let (a, b) = (self.cycles, other.cycles);
         Some(Self {
@@ -55,7 +56,7 @@ impl Cost {
         })
     }
 
-    /// Mean passes per multiply-accumulate; 0 where nothing was multiplied.
+    /// Mean passes per multiply-accumulate; 0 if there were none.
     pub fn passes_per_mac(&self) -> f64 {
         if self.macs == 0 { 0.0 } else { self.mac_passes as f64 / self.macs as f64 }
     }
@@ -68,7 +69,7 @@ pub struct GemmCost {
     pub layer: String,
     /// Which of the layer's GEMMs.
     pub role: Role,
-    /// What it cost.
+    /// Its cost.
     pub cost: Cost,
 }
 
@@ -79,7 +80,7 @@ pub struct History {
     pub iteration: Vec<u64>,
     /// Mean loss of the batch, before the update.
     pub loss: Vec<f64>,
-    /// Mean of the last losses.
+    /// Mean of the most recent losses.
     pub smoothed_loss: Vec<f64>,
     /// Learning rate.
     pub rate: Vec<f64>,
@@ -88,13 +89,13 @@ pub struct History {
     /// Iteration after which test accuracy was measured, and the accuracy, 0 to 1.
     pub accuracy: Vec<(u64, f64)>,
     /// Stage of the policy.
-    pub phase: Track<String>,
+    pub phase: StepSeries<String>,
     /// Cost of all GEMMs.
-    pub cost: Track<Cost>,
+    pub cost: StepSeries<Cost>,
     /// Widths in use; none in a float run.
-    pub widths: Track<Option<Widths>>,
+    pub widths: StepSeries<Option<Widths>>,
     /// Formats and overflows by tensor, in the network's order.
-    pub tensors: Vec<TensorTrack>,
+    pub tensors: Vec<TensorHistory>,
     /// Cost by layer and role, in the order of the first iteration.
     #[serde(rename = "products")]
     pub gemms: Vec<GemmCost>,
@@ -103,7 +104,7 @@ pub struct History {
 }
 
 impl History {
-    /// Reads a history. With `unfinished`, a last line that was cut short is left out.
+    /// Reads a history. With `unfinished`, an incomplete last line is ignored.
     ///
     /// # Errors
     /// [`ReportError`] naming the file and the line.
@@ -117,7 +118,7 @@ impl History {
         Ok(history)
     }
 
-    /// Adds an iteration, or says what was expected and what was found.
+    /// Adds an iteration. The error is what was expected and what was found.
     fn push(&mut self, line: IterationRecord) -> Result<(), (String, String)> {
         let IterationRecord { iteration, accuracy, .. } = line;
         if let Some(found) = accuracy.filter(|accuracy| !(0.0..=1.0).contains(accuracy)) {
@@ -126,14 +127,14 @@ impl History {
         let first = self.iteration.is_empty();
         if first {
             let names = line.tensors.iter().map(|tensor| tensor.name.clone());
-            self.tensors = names.map(TensorTrack::new).collect();
+            self.tensors = names.map(TensorHistory::new).collect();
         }
         if line.tensors.len() != self.tensors.len() {
             let expected = format!("{} tensors as on the first line", self.tensors.len());
             return Err((expected, line.tensors.len().to_string()));
         }
-        for (track, tensor) in self.tensors.iter_mut().zip(&line.tensors) {
-            track.push(iteration, tensor)?;
+        for (history, tensor) in self.tensors.iter_mut().zip(&line.tensors) {
+            history.push(iteration, tensor)?;
         }
         let too_large = || ("counts whose sum fits 64 bits".to_owned(), "larger ones".to_owned());
         for gemm in line.gemms {
@@ -158,7 +159,7 @@ impl History {
         Ok(())
     }
 
-    /// First iteration and the one after the last.
+    /// The iterations as a half-open range: first, and last plus one.
     pub fn span(&self) -> (u64, u64) {
         let ends = self.iteration.first().zip(self.iteration.last());
         ends.map_or((0, 0), |(first, last)| (*first, last.saturating_add(1)))

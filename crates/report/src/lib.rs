@@ -1,10 +1,10 @@
 //! A training run as one self-contained HTML page, and its drawings as SVG files.
 //!
-//! A run folder is read and checked as a whole ([`Run::read`]), drawn ([`run_plots`],
-//! [`overlay_plots`]) and set into a page ([`page`]). Drawing and rendering are pure; files are
-//! written by [`write_page`] and [`write_svgs`] alone. The page needs no network, no other file and
-//! no JavaScript: drawings are inline SVG that take their colours from one style sheet, and the
-//! numbers behind them lie in a block of JSON for whoever wants to check or redraw them.
+//! [`Run::read`] reads and checks a run folder. [`run_plots`] and [`overlay_plots`] make drawings.
+//! [`page`] renders the page. Only [`write_page`] and [`write_svgs`] write files.
+//!
+//! The page needs no network, no other file and no JavaScript: drawings are inline SVG with one style
+//! sheet, and a block of JSON holds the numbers behind them.
 
 mod chart;
 mod compare;
@@ -22,10 +22,10 @@ mod run;
 mod scale;
 mod section;
 mod settings;
+mod step_series;
 mod svg;
 mod tensors;
 mod theme;
-mod track;
 
 pub use data::DATA_ID;
 pub use error::ReportError;
@@ -35,8 +35,8 @@ pub use output::{write_page, write_svgs};
 pub use overlay::overlay_plots;
 pub use page::page;
 pub use plots::{Plot, run_plots};
-pub use run::{Run, tell_apart};
+pub use run::{Run, disambiguate_names};
 pub use settings::{Setting, flag_of};
+pub use step_series::StepSeries;
 pub use svg::Svg;
-pub use tensors::TensorTrack;
-pub use track::Track;
+pub use tensors::TensorHistory;

@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Formats numbers for people.
 
-/// Digits in groups of three.
+/// All digits, with commas between thousands.
 pub(crate) fn group(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -13,7 +13,7 @@ pub(crate) fn group(value: u64) -> String {
     text
 }
 
-/// Three digits and a unit of a thousand: `123.9 M`, exact below a thousand.
+/// Three significant digits with a prefix: `124 M`. Exact below a thousand.
 pub(crate) fn short(value: u64) -> String {
     let mut scaled = value as f64;
     for unit in ["", " k", " M", " G", " T", " P"] {
@@ -32,17 +32,17 @@ pub(crate) fn short(value: u64) -> String {
     unreachable!("the loop returns at its last unit")
 }
 
-/// A headline figure: exact below a million.
+/// A key number: all digits below a million, [`short`] above.
 pub(crate) fn headline(value: u64) -> String {
     if value < 1_000_000 { group(value) } else { short(value) }
 }
 
-/// A share of one, in percent.
+/// A fraction as a percentage.
 pub(crate) fn percent(value: f64) -> String {
     format!("{:.2} %", 100.0 * value)
 }
 
-/// Milliseconds to hours.
+/// Seconds as milliseconds, seconds, minutes or hours.
 pub(crate) fn duration(seconds: f64) -> String {
     if seconds < 0.1 {
         format!("{:.2} ms", 1e3 * seconds)

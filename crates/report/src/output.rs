@@ -1,4 +1,4 @@
-//! Writing the page and the drawings.
+//! Writes the page and the drawings to files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use flexmac_fileio::atomic;
 use crate::error::ReportError;
 use crate::plots::Plot;
 
-/// Writes a page or drawing, whole or not at all, into a folder made where there is none.
+/// Writes a page or drawing atomically. Creates the folder if it does not exist.
 ///
 /// # Errors
-/// [`ReportError::Io`]; an earlier page is then as it was.
+/// [`ReportError::Io`]; an existing file is then unchanged.
 pub fn write_page(out: &Path, page: &str) -> Result<(), ReportError> {
     if let Some(parent) = out.parent() {
         fs::create_dir_all(parent).map_err(ReportError::io("create", parent))?;
@@ -19,8 +19,8 @@ pub fn write_page(out: &Path, page: &str) -> Result<(), ReportError> {
     atomic::write(out, page).map_err(ReportError::io("write", out))
 }
 
-/// Writes each drawing as a file of its own into `folder`, made where there is none; returns their
-/// paths.
+/// Writes each drawing to its own file in `folder` and returns the paths. Creates the folder if it
+/// does not exist.
 ///
 /// # Errors
 /// [`ReportError::Io`].

@@ -1,19 +1,19 @@
-//! Drawings that lay several runs over each other.
+//! Drawings that show several runs on the same axes.
 
-use crate::chart::{Axis, Curves, Series, Side, Ticks};
-use crate::plots::{Plot, accuracy_series, ends, points, stairs};
+use crate::chart::{Axis, LineChart, Series, Side, Ticks};
+use crate::plots::{Plot, accuracy_series, first_and_last, points, step_points};
 use crate::run::Run;
 use crate::theme;
 use flexmac_record::Widths;
 
-/// Drawings of all runs together.
+/// The drawings that compare the runs.
 pub fn overlay_plots(runs: &[Run]) -> Vec<Plot> {
     let line = |number: usize, run: &Run, points| Series {
         name: run.name.clone(),
         class: theme::series(number),
         side: Side::Left,
         points,
-        notes: Vec::new(),
+        tooltips: Vec::new(),
     };
     let each = |make: &dyn Fn(usize, &Run) -> Series| {
         let series = runs.iter().enumerate().map(|(number, run)| make(number, run));
@@ -22,35 +22,41 @@ pub fn overlay_plots(runs: &[Run]) -> Vec<Plot> {
     let loss = each(&|n, run| line(n, run, points(&run.history, &run.history.smoothed_loss)));
     let accuracy = each(&|n, run| accuracy_series(&run.history, &run.name, theme::series(n)));
     let widest = |widths: &Option<Widths>| widths.map(|w| f64::from(w.forward.max(w.backward)));
-    let width = each(&|n, run| line(n, run, stairs(&run.history, &run.history.widths, widest)));
+    let width =
+        each(&|n, run| line(n, run, step_points(&run.history, &run.history.widths, widest)));
     let passes = each(&|n, run| {
         let rate = |cost: &crate::history::Cost| Some(cost.passes_per_mac());
-        line(n, run, stairs(&run.history, &run.history.cost, rate))
+        line(n, run, step_points(&run.history, &run.history.cost, rate))
     });
 
     let mut span = (f64::MAX, f64::MIN);
     for run in runs {
-        let (first, last) = ends(&run.history);
+        let (first, last) = first_and_last(&run.history);
         span = (span.0.min(first), span.1.max(last));
     }
     let plot =
         |what: &str, title: &str, caption: &str, axis: (&str, Ticks), series: Vec<Series>| {
             let id = format!("all-{what}");
             let left = Axis { label: axis.0.to_owned(), ticks: axis.1 };
-            let note = caption;
             (!series.is_empty()).then(|| {
-                let draw = || {
-                    Curves { id: &id, title, note, height: 320.0, span, left, right: None, series }
-                        .draw()
+                let chart = LineChart {
+                    id: &id,
+                    title,
+                    description: caption,
+                    height: 320.0,
+                    span,
+                    left,
+                    right: None,
+                    series,
                 };
-                Plot::new(&id, title, caption, draw)
+                Plot::new(&id, title, caption, || chart.draw())
             })
         };
     [
         plot(
             "loss",
             "Smoothed loss of all runs",
-            "Mean of the last training losses of each run.",
+            "Mean of the most recent training losses of each run.",
             ("smoothed loss (nat)", Ticks::FromZero),
             loss,
         ),
@@ -58,13 +64,13 @@ pub fn overlay_plots(runs: &[Run]) -> Vec<Plot> {
             "accuracy",
             "Test accuracy of all runs",
             "Share of test images classified correctly, where it was measured.",
-            ("accuracy (%)", Ticks::Around),
+            ("accuracy (%)", Ticks::AroundData),
             accuracy,
         ),
         plot(
             "width",
             "Width of all runs",
-            "Widest operand of any product, in bits with the sign. Float runs have none.",
+            "Widest operand of any GEMM, in bits, sign included. Float runs have none.",
             ("width (bits)", Ticks::Every(8.0)),
             width,
         ),

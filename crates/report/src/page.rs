@@ -1,18 +1,18 @@
-//! The page: contexts gathered, template rendered.
+//! Renders the page: collects the template's context, then runs the template.
 
 use serde::Serialize;
 use tera::{Context, Tera};
 
-use crate::compare::{Line, compare};
+use crate::compare::{ComparisonRow, compare};
 use crate::data::{DATA_ID, data};
 use crate::error::ReportError;
-use crate::hardware::{Fact, Hardware, design_facts, synth_facts};
+use crate::hardware::{Hardware, TableRow, design_rows, synth_rows};
 use crate::overlay::overlay_plots;
 use crate::run::Run;
 use crate::section::{Figure, Section, section};
 use crate::theme;
 
-/// The page and its sections; names end in `.html`, so that Tera escapes what they print.
+/// The templates of the page and its sections. Tera escapes values because the names end in `.html`.
 const TEMPLATES: [&str; 5] =
     ["page.html", "comparison.html", "run.html", "tables.html", "hardware.html"];
 
@@ -27,23 +27,23 @@ struct Page<'a> {
     style: String,
     version: &'static str,
     names: Vec<&'a str>,
-    comparison: Vec<Line>,
+    comparison: Vec<ComparisonRow>,
     overlays: Vec<Figure>,
     runs: Vec<Section<'a>>,
     design_summary: Option<String>,
-    design: Vec<Fact>,
-    /// Runs whose array is not the design shown.
+    design: Vec<TableRow>,
+    /// Names of runs that trained on another array than the design shown.
     trained_elsewhere: Vec<&'a str>,
-    synth: Vec<Fact>,
+    synth: Vec<TableRow>,
     synth_warnings: &'a [String],
     data_id: &'static str,
     data: String,
 }
 
-/// Renders the page of one run, or of several side by side.
+/// Renders the page of one run, or of several to compare.
 ///
 /// # Errors
-/// [`ReportError::Template`], which would be a fault of this program.
+/// [`ReportError::Template`], which is a bug of this program.
 pub fn page(runs: &[Run], hardware: &Hardware) -> Result<String, ReportError> {
     let several = runs.len() > 1;
     let names: Vec<_> = runs.iter().map(|run| run.name.as_str()).collect();
@@ -59,13 +59,13 @@ pub fn page(runs: &[Run], hardware: &Hardware) -> Result<String, ReportError> {
         runs: sections.collect(),
         names,
         design_summary: hardware.design.as_ref().map(flexmac_array::ArrayConfig::summary),
-        design: hardware.design.as_ref().map(design_facts).unwrap_or_default(),
+        design: hardware.design.as_ref().map(design_rows).unwrap_or_default(),
         trained_elsewhere: hardware
             .design
             .as_ref()
             .map(|design| trained_elsewhere(runs, design))
             .unwrap_or_default(),
-        synth: synth.map(synth_facts).unwrap_or_default(),
+        synth: synth.map(synth_rows).unwrap_or_default(),
         synth_warnings: synth.map_or(&[], |report| &report.warnings),
         data_id: DATA_ID,
         data: data(runs),
@@ -77,7 +77,7 @@ pub fn page(runs: &[Run], hardware: &Hardware) -> Result<String, ReportError> {
     tera.render("page.html", &context).map_err(|error| failed(&error))
 }
 
-/// Names of the runs whose recorded array has other parameters than `design`.
+/// Names of the runs whose recorded array parameters differ from `design`.
 fn trained_elsewhere<'a>(runs: &'a [Run], design: &flexmac_array::ArrayConfig) -> Vec<&'a str> {
     let parameters = serde_json::to_value(design.spec()).unwrap_or_default();
     let differs = |run: &&Run| {

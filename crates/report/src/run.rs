@@ -1,4 +1,4 @@
-//! A run folder, read and checked as a whole.
+//! Reads a run folder and checks that its files agree.
 
 use std::path::{Path, PathBuf};
 
@@ -10,17 +10,17 @@ use crate::error::ReportError;
 use crate::history::History;
 use crate::settings::{Setting, command_line, settings};
 
-fn shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
 }
 
-/// A run, as its folder has it.
+/// A run, as read from its folder.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Run {
-    /// Its name: that of the folder.
+    /// Name of the run: that of its folder.
     pub name: String,
-    /// The folder, as given. Parts that are not text are replaced in the page.
-    #[serde(serialize_with = "shown")]
+    /// The folder, as given. The page replaces parts that are not UTF-8.
+    #[serde(serialize_with = "serialize_path")]
     pub folder: PathBuf,
     /// Version of flexmac that trained.
     pub version: String,
@@ -34,7 +34,7 @@ pub struct Run {
     pub array: Map<String, Value>,
     /// The iterations.
     pub history: History,
-    /// How it ended; none for a run that has not ended.
+    /// The final result; `None` for a run that has not ended.
     pub result: Option<RunResult>,
 }
 
@@ -82,7 +82,7 @@ impl Run {
         setting.map(|setting| setting.value.as_str())
     }
 
-    /// Passes per multiply-accumulate when both operands have the array's widest format.
+    /// Passes per multiply-accumulate if both operands have the array's widest format.
     pub fn widest_passes(&self) -> Option<u64> {
         let number = |name: &str| self.array.get(name)?.as_u64().filter(|value| *value > 0);
         let style = self.array.get("style")?.as_str()?;
@@ -91,7 +91,7 @@ impl Run {
     }
 }
 
-/// Reads the result and compares it with the history, which a later run may have replaced.
+/// Reads the result and compares it with the history, which may come from a later run.
 fn read_result(path: &Path, history: &History) -> Result<RunResult, ReportError> {
     let file = Document::<RunResult>::read(path)?;
     let result = &file.value;
@@ -121,8 +121,8 @@ fn folder_name(folder: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// Gives runs whose folders have the same name their whole paths as names.
-pub fn tell_apart(runs: &mut [Run]) {
+/// Renames runs whose folders have the same name to their full paths.
+pub fn disambiguate_names(runs: &mut [Run]) {
     let names: Vec<_> = runs.iter().map(|run| run.name.clone()).collect();
     for run in runs {
         if names.iter().filter(|name| **name == run.name).count() > 1 {

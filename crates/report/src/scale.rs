@@ -1,7 +1,7 @@
-//! From values to places on the page, with round tick values.
+//! Maps values to coordinates, and chooses round tick values.
 
-/// Most steps between ticks. Axes are made with a handful, or one for every 8 bits.
-const MOST_TICKS: f64 = 100.0;
+/// Most steps between ticks. Axes have a handful, or one for every 8 bits.
+const MAX_STEPS: f64 = 100.0;
 
 /// A linear axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,40 +26,40 @@ impl Scale {
         Self { domain, range, step }
     }
 
-    /// An axis from 0 to a little above `most`, with ticks at multiples of `step`: a line at the
-    /// greatest value stays clear of the frame.
-    pub(crate) fn from_zero(most: f64, step: f64, range: (f64, f64)) -> Self {
-        let end = (most / step).ceil().max(1.0) * step;
-        Self { domain: (0.0, end.max(most * 1.05)), range, step }
+    /// An axis from 0 to a little above `max`, with ticks at multiples of `step`. The margin keeps
+    /// a line at the largest value off the frame.
+    pub(crate) fn from_zero(max: f64, step: f64, range: (f64, f64)) -> Self {
+        let end = (max / step).ceil().max(1.0) * step;
+        Self { domain: (0.0, end.max(max * 1.05)), range, step }
     }
 
-    /// Ticks at whole numbers only, for axes that count.
-    pub(crate) fn whole(mut self) -> Self {
+    /// Ticks at integers only, for axes of counts.
+    pub(crate) fn integer_ticks(mut self) -> Self {
         self.step = self.step.max(1.0);
         self
     }
 
-    /// Where a value lies.
-    pub(crate) fn place(&self, value: f64) -> f64 {
+    /// The coordinate of a value.
+    pub(crate) fn position(&self, value: f64) -> f64 {
         let share = (value - self.domain.0) / (self.domain.1 - self.domain.0);
         self.range.0 + share * (self.range.1 - self.range.0)
     }
 
-    /// Tick values with their labels: at most [`MOST_TICKS`] and one more, whatever a history says;
-    /// none where the domain is beyond what numbers can tell apart.
+    /// Tick values with their labels: at most [`MAX_STEPS`] plus one, for any history.
+    /// None if floats cannot tell the ends of the domain apart.
     pub(crate) fn ticks(&self) -> Vec<(f64, String)> {
-        let places = |step: f64| {
+        let first_and_count = |step: f64| {
             let slack = step * 1e-6;
             let first = ((self.domain.0 - slack) / step).ceil();
             (first, ((self.domain.1 + slack) / step).floor() - first)
         };
         let mut step = self.step;
-        let crowd = places(step).1 / MOST_TICKS;
-        if crowd > 1.0 {
-            step *= crowd.ceil();
+        let excess = first_and_count(step).1 / MAX_STEPS;
+        if excess > 1.0 {
+            step *= excess.ceil();
         }
-        let (first, count) = places(step);
-        if !(first.is_finite() && (0.0..=MOST_TICKS).contains(&count)) {
+        let (first, count) = first_and_count(step);
+        if !(first.is_finite() && (0.0..=MAX_STEPS).contains(&count)) {
             return Vec::new();
         }
         // At most the bound above.
@@ -72,7 +72,7 @@ impl Scale {
     }
 }
 
-/// A domain of some length.
+/// Widens an empty domain.
 fn widen((low, high): (f64, f64)) -> (f64, f64) {
     if high > low {
         (low, high)
@@ -121,9 +121,9 @@ mod tests {
         assert_eq!(labels(scale), ["0", "0.5", "1.0", "1.5", "2.0", "2.5"]);
         let scale = Scale::from_zero(30.0, 8.0, (100.0, 0.0));
         assert_eq!(labels(scale), ["0", "8", "16", "24", "32"]);
-        assert_eq!(scale.place(16.0), 50.0);
+        assert_eq!(scale.position(16.0), 50.0);
         let full = Scale::from_zero(32.0, 8.0, (100.0, 0.0));
-        assert!(full.place(32.0) > 4.0 && labels(full).last().unwrap() == "32");
+        assert!(full.position(32.0) > 4.0 && labels(full).last().unwrap() == "32");
     }
 
     /// A history of a run with widths of 4294967295 bits took gigabytes for its axis.
@@ -140,16 +140,16 @@ mod tests {
     }
 
     #[test]
-    fn empty_domains_still_have_a_middle() {
+    fn empty_domains_are_widened() {
         let scale = Scale::exact((0.0, 0.0), (0.0, 100.0), 4);
-        assert_eq!(scale.place(0.0), 50.0);
+        assert_eq!(scale.position(0.0), 50.0);
         assert_eq!(Scale::round((5.0, 5.0), (0.0, 1.0), 4).ticks().len(), 3);
-        let few = Scale::exact((0.0, 2.0), (0.0, 1.0), 8).whole();
+        let few = Scale::exact((0.0, 2.0), (0.0, 1.0), 8).integer_ticks();
         assert_eq!(labels(few), ["0", "1", "2"]);
     }
 
     #[test]
-    fn far_and_tiny_values_get_powers() {
+    fn large_and_tiny_values_have_exponents() {
         assert_eq!(labels(Scale::exact((0.0, 2e8), (0.0, 1.0), 2)), ["0e0", "1e8", "2e8"]);
         assert_eq!(labels(Scale::exact((0.0, 2e-6), (0.0, 1.0), 2)), ["0e0", "1e-6", "2e-6"]);
     }

@@ -1,9 +1,9 @@
-//! A run's settings, and the command that gives the same run again.
+//! The settings of a run, and the command that repeats it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use flexmac_record::Setting as Recorded;
+use flexmac_record::Setting as RecordedSetting;
 use serde::Serialize;
 
 /// One effective setting.
@@ -13,13 +13,13 @@ pub struct Setting {
     pub name: String,
     /// Its value.
     pub value: String,
-    /// Whether it was not given, so that the default held.
+    /// Whether the value is the default: no flag gave it.
     pub default: bool,
 }
 
 /// The settings of a run as text.
-pub(crate) fn settings(recorded: &BTreeMap<String, Recorded>) -> Vec<Setting> {
-    let setting = |(name, recorded): (&String, &Recorded)| {
+pub(crate) fn settings(recorded: &BTreeMap<String, RecordedSetting>) -> Vec<Setting> {
+    let setting = |(name, recorded): (&String, &RecordedSetting)| {
         let value = recorded.value.as_str();
         let value = value.map_or_else(|| recorded.value.to_string(), str::to_owned);
         Setting { name: name.clone(), value, default: recorded.default }
@@ -27,8 +27,8 @@ pub(crate) fn settings(recorded: &BTreeMap<String, Recorded>) -> Vec<Setting> {
     recorded.iter().map(setting).collect()
 }
 
-/// The flag of `flexmac train` for a setting, without the dashes. Two flags have new names since 0.1.0,
-/// where `config.json` keeps the old ones.
+/// The flag of `flexmac train` for a setting, without the dashes. Two flags were renamed after
+/// 0.1.0; `config.json` keeps the old names.
 pub fn flag_of(setting: &str) -> &str {
     match setting {
         "rounding" => "round",
@@ -37,7 +37,7 @@ pub fn flag_of(setting: &str) -> &str {
     }
 }
 
-/// The command: every setting that was given, and the seed whether given or not.
+/// The command: every setting that was given, and always the seed.
 pub(crate) fn command_line(settings: &[Setting], out: &str) -> String {
     let mut command = "flexmac train".to_owned();
     for setting in settings.iter().filter(|setting| !setting.default || setting.name == "seed") {
@@ -47,7 +47,7 @@ pub(crate) fn command_line(settings: &[Setting], out: &str) -> String {
     command
 }
 
-/// A word that a shell hands on as it is.
+/// Quotes a word for a shell, if it needs quotes.
 fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

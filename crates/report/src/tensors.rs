@@ -1,26 +1,26 @@
-//! One tensor over a run: formats by use, overflows.
+//! The formats and overflows of one tensor during a run.
 
 use flexmac_dps::{Formats, TensorCounters};
 use flexmac_fxp::Format;
 use flexmac_record::TensorRecord;
 use serde::Serialize;
 
-use crate::track::Track;
+use crate::step_series::StepSeries;
 
 /// A tensor's formats and overflows over the iterations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TensorTrack {
+pub struct TensorHistory {
     /// Its name.
     pub name: String,
     /// Its formats; none in a float run.
-    pub formats: Track<Option<Formats>>,
-    /// Iterations with overflows, and how many.
+    pub formats: StepSeries<Option<Formats>>,
+    /// Iterations with overflows, and the number of overflows.
     pub overflows: Vec<(u64, u64)>,
 }
 
-/// What a tensor is, told by its name: histories record no role.
+/// What a tensor is. Histories do not record it; it follows from name and position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum TensorKind {
     Input,
     Parameter,
     Activation,
@@ -29,17 +29,17 @@ pub(crate) enum Kind {
 
 /// A tensor's format for one use.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Row {
+pub(crate) struct FormatRow {
     pub(crate) label: String,
-    pub(crate) formats: Track<Option<Format>>,
+    pub(crate) formats: StepSeries<Option<Format>>,
 }
 
-impl TensorTrack {
+impl TensorHistory {
     pub(crate) fn new(name: String) -> Self {
-        Self { name, formats: Track::new(), overflows: Vec::new() }
+        Self { name, formats: StepSeries::new(), overflows: Vec::new() }
     }
 
-    /// Takes in an iteration, or says what was expected and what found.
+    /// Adds an iteration. The error is what was expected and what was found.
     pub(crate) fn push(
         &mut self,
         iteration: u64,
@@ -78,22 +78,22 @@ impl TensorTrack {
         self.overflows.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
-    /// The uses that have a format of their own, merged where they never differ. `kind` tells which
-    /// uses there are: no format is ever used for the gradient of a parameter, the storage of an
-    /// activation, or the class scores themselves, which are real numbers.
-    pub(crate) fn rows(&self, kind: Kind) -> Vec<Row> {
-        let row = |suffix: &str, part: fn(&Formats) -> Format| Row {
+    /// One row for each use of the tensor, or one for both if their formats never differ. The uses
+    /// depend on `kind`: the gradient of a parameter, the storage of an activation and the class
+    /// scores are real numbers without a format.
+    pub(crate) fn rows(&self, kind: TensorKind) -> Vec<FormatRow> {
+        let row = |suffix: &str, part: fn(&Formats) -> Format| FormatRow {
             label: format!("{}{suffix}", self.name),
             formats: self.formats.map(|formats| formats.as_ref().map(part)),
         };
         let mut rows = match kind {
-            Kind::Input => vec![row("", |formats| formats.forward)],
-            Kind::Scores => vec![row(" gradient", |formats| formats.backward)],
-            Kind::Parameter => vec![
+            TensorKind::Input => vec![row("", |formats| formats.forward)],
+            TensorKind::Scores => vec![row(" gradient", |formats| formats.backward)],
+            TensorKind::Parameter => vec![
                 row(" stored", |formats| formats.update),
                 row(" operand", |formats| formats.forward),
             ],
-            Kind::Activation => vec![
+            TensorKind::Activation => vec![
                 row(" value", |formats| formats.forward),
                 row(" gradient", |formats| formats.backward),
             ],
@@ -106,19 +106,19 @@ impl TensorTrack {
     }
 }
 
-/// The kinds of a network's tensors: the input first, then weight, bias and output of each layer,
-/// the last output being the class scores.
-pub(crate) fn kinds(tensors: &[TensorTrack]) -> Vec<Kind> {
+/// The kinds of a network's tensors: first the input, then weight, bias and output of each layer.
+/// The last output is the class scores.
+pub(crate) fn tensor_kinds(tensors: &[TensorHistory]) -> Vec<TensorKind> {
     let last = tensors.len().saturating_sub(1);
-    let kind = |(index, tensor): (usize, &TensorTrack)| {
+    let kind = |(index, tensor): (usize, &TensorHistory)| {
         if tensor.name.ends_with(".weight") || tensor.name.ends_with(".bias") {
-            Kind::Parameter
+            TensorKind::Parameter
         } else if index == 0 {
-            Kind::Input
+            TensorKind::Input
         } else if index == last {
-            Kind::Scores
+            TensorKind::Scores
         } else {
-            Kind::Activation
+            TensorKind::Activation
         }
     };
     tensors.iter().enumerate().map(kind).collect()
@@ -133,22 +133,23 @@ mod tests {
     }
 
     #[test]
-    fn uses_merge_until_they_differ() {
-        let mut track = TensorTrack::new("ip1.weight".to_owned());
+    fn equal_uses_share_a_row() {
+        let mut history = TensorHistory::new("ip1.weight".to_owned());
         let same = r#"{"name": "ip1.weight", "formats": {"forward": {"bits": 16, "frac": 15},
             "backward": {"bits": 32, "frac": 0}, "update": {"bits": 16, "frac": 15}},
             "counters": {"update": {"emitted": 9, "overflow_low": 2, "overflow_high": 1,
             "magnitude_or": 0, "error_sum": 0}}}"#;
-        track.push(0, &line(same)).unwrap();
-        let rows = track.rows(Kind::Parameter);
+        history.push(0, &line(same)).unwrap();
+        let rows = history.rows(TensorKind::Parameter);
         assert_eq!((rows.len(), rows[0].label.as_str()), (1, "ip1.weight"));
         let narrow = same.replacen("\"bits\": 16", "\"bits\": 8", 1);
-        track.push(1, &line(&narrow)).unwrap();
-        let labels: Vec<_> = track.rows(Kind::Parameter).into_iter().map(|row| row.label).collect();
+        history.push(1, &line(&narrow)).unwrap();
+        let labels: Vec<_> =
+            history.rows(TensorKind::Parameter).into_iter().map(|row| row.label).collect();
         assert_eq!(labels, ["ip1.weight stored", "ip1.weight operand"]);
-        assert_eq!(track.overflows, [(0, 3), (1, 3)]);
+        assert_eq!(history.overflows, [(0, 3), (1, 3)]);
         let wide = same.replacen("\"bits\": 16", "\"bits\": 40", 1);
-        let (expected, found) = track.push(2, &line(&wide)).unwrap_err();
+        let (expected, found) = history.push(2, &line(&wide)).unwrap_err();
         assert_eq!(
             (expected.as_str(), found.as_str()),
             ("tensor ip1.weight: a width of 2 to 32 bits", "40")
@@ -156,11 +157,11 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_kinds() {
+    fn kinds_follow_from_names() {
         let names = ["data", "ip1.weight", "ip1.bias", "ip1", "ip2.weight", "ip2.bias", "ip2"];
-        let tensors: Vec<_> = names.map(|name| TensorTrack::new(name.to_owned())).into();
-        use Kind::{Activation, Input, Parameter, Scores};
+        let tensors: Vec<_> = names.map(|name| TensorHistory::new(name.to_owned())).into();
+        use TensorKind::{Activation, Input, Parameter, Scores};
         let expected = [Input, Parameter, Parameter, Activation, Parameter, Parameter, Scores];
-        assert_eq!(kinds(&tensors), expected);
+        assert_eq!(tensor_kinds(&tensors), expected);
     }
 }

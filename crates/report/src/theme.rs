@@ -1,18 +1,18 @@
 //! Colours of the drawings, in a light and a dark theme.
 //!
-//! Series and roles follow the palette of Okabe and Ito, which colour-blind readers can tell apart,
-//! darkened or lightened until lines stand out from the background; series also differ in dashes.
-//! Heat maps run from the background towards strong colours, and print their values besides.
+//! Series and roles use the palette of Okabe and Ito, which colour-blind readers can distinguish,
+//! darkened or lightened until lines contrast with the background. Series also differ in dashes.
+//! Heat maps range from the background to strong colours, and print their values.
 
 use std::fmt::Write;
 
-/// Number of series colours; dashes differ too, so that twelve series look different.
+/// Number of series colours. Dashes differ too, so that twelve series look different.
 pub(crate) const SERIES: usize = 6;
-/// Number of steps of the width scale, two bits each.
+/// Colours of the width scale, one for every two bits.
 pub(crate) const WIDTH_STEPS: usize = 16;
-/// Steps of the integer-length scale to either side of zero.
+/// Colours of the integer-length scale on each side of zero.
 pub(crate) const LENGTH_REACH: i32 = 8;
-/// Number of steps of the overflow scale, a power of ten each.
+/// Colours of the overflow scale, one for every power of ten.
 pub(crate) const OVERFLOW_STEPS: usize = 5;
 
 struct Theme {
@@ -51,37 +51,37 @@ const DARK: Theme = Theme {
     row: "#1e252e",
 };
 
-/// Dashes of series beyond colour.
+/// Dash patterns of series.
 const DASHES: [&str; 4] = ["none", "7 3", "2 3", "9 3 2 3"];
 
-/// The style sheet of a page: light, and dark where the reader prefers it.
+/// The style sheet of a page: the light theme, and the dark theme for readers who prefer it.
 pub(crate) fn page() -> String {
     let (common, light, dark) = (common(), rules(&LIGHT), rules(&DARK));
     format!("{common}{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n")
 }
 
-/// The style sheet of a drawing that stands alone: light.
+/// The style sheet of a separate SVG file: the light theme.
 pub(crate) fn standalone() -> String {
     common() + &rules(&LIGHT)
 }
 
-/// Class of the n-th series.
+/// CSS class of the n-th series.
 pub(crate) fn series(n: usize) -> String {
     format!("s{} d{}", n % SERIES, n % DASHES.len())
 }
 
-/// Class of a width.
+/// CSS class of a width.
 pub(crate) fn width_class(bits: u32) -> String {
     // 2..=32 bits, so 0..=15.
     format!("w{}", (bits.saturating_sub(2) as usize / 2).min(WIDTH_STEPS - 1))
 }
 
-/// Class of an integer length.
+/// CSS class of an integer length.
 pub(crate) fn length_class(integer_length: i32) -> String {
     format!("l{}", integer_length.clamp(-LENGTH_REACH, LENGTH_REACH) + LENGTH_REACH)
 }
 
-/// Class of a count of overflows.
+/// CSS class of a count of overflows.
 pub(crate) fn overflow_class(count: u64) -> String {
     // The logarithm of a u64 is below 20.
     format!("o{}", (count.max(1).ilog10() as usize).min(OVERFLOW_STEPS - 1))
@@ -124,7 +124,7 @@ fn rules(theme: &Theme) -> String {
     ];
     for (letter, stops, steps) in ramps {
         for n in 0..steps {
-            let colour = mix(stops, n as f64 / (steps - 1) as f64);
+            let colour = interpolate(stops, n as f64 / (steps - 1) as f64);
             let text = if luminance(colour) > 0.2 { "#10151b" } else { "#ffffff" };
             let _ = writeln!(
                 css,
@@ -136,7 +136,7 @@ fn rules(theme: &Theme) -> String {
 }
 
 /// The colour at `share` (0 to 1) of the way through evenly spaced stops.
-fn mix(stops: &[u32], share: f64) -> u32 {
+fn interpolate(stops: &[u32], share: f64) -> u32 {
     let place = share * (stops.len() - 1) as f64;
     // Not negative and at most the number of stops.
     let lower = (place as usize).min(stops.len() - 2);
@@ -185,7 +185,7 @@ mod tests {
             assert!(contrast(hex(theme.soft), ground) >= 4.5);
             for stops in [theme.width, theme.length, theme.overflow] {
                 for n in 0..=16 {
-                    let colour = mix(stops, f64::from(n) / 16.0);
+                    let colour = interpolate(stops, f64::from(n) / 16.0);
                     let text = if luminance(colour) > 0.2 { 0x10_151b } else { 0xff_ffff };
                     let found = contrast(text, colour);
                     assert!(found >= 4.0, "{colour:06x}: {found}");

@@ -46,7 +46,7 @@ pub struct CheckArgs {
 /// Checks, or merges.
 ///
 /// # Errors
-/// [`Differs`] when a tile does; bundles or verdicts that are not readable or not of one run.
+/// [`Differs`] if a tile differs; bundles or verdicts that cannot be read or are of several runs.
 pub fn run(args: &CheckArgs) -> Result<()> {
     if let (false, Some(flag)) = (args.workflow, args.snakemake.given()) {
         bail!("check: {flag}: expected --workflow with it, found none");
@@ -140,7 +140,7 @@ fn check(checker: &mut BundleChecker, path: &Path) -> Result<Verdict> {
     checker.check(&name, &bundle).with_context(|| format!("check: bundle {}", path.display()))
 }
 
-/// Has Snakemake check the folder; nothing where it was asked to run nothing.
+/// Checks the folder by a workflow. `None` if the flags ask not to run it.
 fn by_workflow(workflow: &WorkflowArgs, folder: &Path) -> Result<Option<Vec<Verdict>>> {
     let paths = bundles::of_folder(folder)?;
     if paths.is_empty() {
@@ -150,7 +150,7 @@ fn by_workflow(workflow: &WorkflowArgs, folder: &Path) -> Result<Option<Vec<Verd
         let name = bundle.file_stem().unwrap_or_default();
         folder.join("verdicts").join(name).with_extension("jsonl")
     };
-    // Verdicts of bundles that are gone would be merged too.
+    // Otherwise verdicts of removed bundles would be merged too.
     if let Ok(found) = bundles::with_extension(&folder.join("verdicts"), "jsonl") {
         let known: Vec<_> = paths.iter().map(|path| verdict(path)).collect();
         for stale in found.iter().filter(|found| !known.contains(found)) {
@@ -179,7 +179,7 @@ fn by_workflow(workflow: &WorkflowArgs, folder: &Path) -> Result<Option<Vec<Verd
     read_verdicts(&verdicts).map(Some)
 }
 
-/// The verdicts in files of lines of JSON; lines of merged verdicts are left out.
+/// Reads the verdicts from files with one JSON record per line. Skips merged verdicts.
 fn read_verdicts(paths: &[PathBuf]) -> Result<Vec<Verdict>> {
     let mut verdicts = Vec::new();
     for path in paths {
@@ -194,7 +194,7 @@ fn read_verdicts(paths: &[PathBuf]) -> Result<Vec<Verdict>> {
     Ok(verdicts)
 }
 
-/// A bundle that was lost must not go unseen: a folder holds those of a run without a gap.
+/// Refuses a folder that lacks the bundle of an iteration.
 fn expect_each_iteration(folder: &Path, verdicts: &[Verdict]) -> Result<()> {
     let mut iterations: Vec<_> = verdicts.iter().map(|verdict| verdict.iteration).collect();
     iterations.sort_unstable();

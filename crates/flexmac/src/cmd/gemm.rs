@@ -76,8 +76,8 @@ pub struct GemmArgs {
     /// Seed path of a GEMM of training, as a replay command prints it: iteration,layer,role
     #[arg(long, value_name = "PATH", hide = true)]
     seed_path: Option<String>,
-    /// How the GEMM lies on the array, which decides cycles and random streams: with rows of A on its
-    /// rows (as-given), or as in training (fastest) [default: as-given]
+    /// How the GEMM lies on the array, which decides cycles and random streams: with rows of A on
+    /// its rows (as-given), or as in training (fastest) [default: as-given]
     #[arg(long, value_name = "LAYOUT")]
     layout: Option<Layout>,
     /// C, (M, N), int32 or float32; a tile on which RTL and reference differ is shown in
@@ -119,7 +119,7 @@ impl GemmArgs {
         .collect()
     }
 
-    /// Options of the engine. Waves of a tile that differs go to `waves`.
+    /// Options of the engine. The waveform of a tile that differs goes to `waves`.
     pub fn options<'a>(&'a self, layout: Layout, waves: &'a Path) -> EngineOptions<'a> {
         EngineOptions {
             layout,
@@ -131,12 +131,12 @@ impl GemmArgs {
         }
     }
 
-    /// File for the waves of a tile that differs: C.mismatch.fst beside C.npy.
+    /// File for the waveform of a tile that differs: C.mismatch.fst beside C.npy.
     pub fn waves(&self) -> PathBuf {
         self.out.with_extension("mismatch.fst")
     }
 
-    /// The flags for integers with their defaults.
+    /// The values of the flags for integers.
     fn numbers(&self) -> Result<Numbers> {
         let width = |flag: &str, bits: Option<u32>| {
             bits.with_context(|| {
@@ -156,7 +156,7 @@ impl GemmArgs {
     }
 }
 
-/// How the integers of a product are meant.
+/// Formats, bias, rounding and seed of an integer GEMM.
 #[derive(Debug, Clone, Copy)]
 struct Numbers {
     bits_a: u32,
@@ -191,7 +191,7 @@ struct Record<'a> {
     mean_rounding_error: f64,
 }
 
-/// Shape of a product.
+/// Shape of a GEMM.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Shape {
     /// Rows of A.
@@ -202,7 +202,7 @@ pub struct Shape {
     pub n: usize,
 }
 
-/// Computes the product.
+/// Computes the GEMM.
 pub fn run(args: &GemmArgs) -> Result<()> {
     let design = match &args.netlist {
         None => ArrayDesign::read(&args.config)?,
@@ -219,8 +219,8 @@ pub fn run(args: &GemmArgs) -> Result<()> {
     {
         bail!("gemm: --trace: expected a .vcd or .fst file, found {}", file.display());
     }
-    let whole = |path: &PathBuf| std::path::absolute(path).ok();
-    if args.trace.as_ref().is_some_and(|trace| whole(trace) == whole(&args.out)) {
+    let absolute = |path: &PathBuf| std::path::absolute(path).ok();
+    if args.trace.as_ref().is_some_and(|trace| absolute(trace) == absolute(&args.out)) {
         bail!("gemm: --trace and --out: expected two files, found {} for both", args.out.display());
     }
     if let (Some(threads), true) = (args.threads, args.trace.is_some())
@@ -259,7 +259,7 @@ pub fn run(args: &GemmArgs) -> Result<()> {
     report(args, numbers, &design, engine.name(), &product, &outcome)
 }
 
-/// Replays a product by this very command.
+/// A hook that names this command as the replay.
 pub fn same_command<T>() -> ReplayHook<T> {
     let command = std::env::args_os().map(word).collect::<Vec<_>>().join(" ");
     Box::new(move |_| Some(command.clone()))
@@ -372,7 +372,7 @@ fn report(
     Ok(())
 }
 
-/// Where the cycles of a product went.
+/// Prints what the array did in the cycles of a GEMM.
 pub fn print_cycles(c: &Cycles) -> Result<()> {
     outln!(
         "cycles {}: compute {}, stall {}, load {}, blocked {}, drain {}",

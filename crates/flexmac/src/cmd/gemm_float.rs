@@ -23,7 +23,7 @@ struct Record<'a> {
     counters: Counters,
 }
 
-/// Computes the product.
+/// Computes the GEMM.
 pub fn run(args: &GemmArgs, design: &ArrayDesign) -> Result<()> {
     let flags = args.integer_flags();
     if !flags.is_empty() {
@@ -36,7 +36,7 @@ pub fn run(args: &GemmArgs, design: &ArrayDesign) -> Result<()> {
     let a = npy::read_float_matrix(&args.a)?;
     let b = npy::read_float_matrix(&args.b)?;
     let bias = args.bias.as_deref().map(npy::read_float_bias).transpose()?;
-    // Float engines look at no format, mode or seed.
+    // Float engines ignore format, rounding and seed.
     let format = Format::new(flexmac_fxp::MAX_BITS, 0).expect("32 bits are legal");
     let product = Gemm {
         a: Operand { values: a.view(), format },

@@ -41,7 +41,7 @@ pub fn run(args: &GenArgs) -> Result<()> {
     let config = args.check().context("gen")?;
     let files = flexmac_rtlgen::write(&config, &args.out).context("gen")?;
     if args.json {
-        // JSON is text; a path need not be.
+        // A path may not be UTF-8; JSON is.
         let shown = |path: &PathBuf| path.display().to_string();
         let files = files.iter().map(shown).collect();
         let written = Written { out: shown(&args.out), files, config: config.spec() };

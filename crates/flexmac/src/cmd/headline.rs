@@ -50,21 +50,22 @@ pub struct HeadlineArgs {
 struct Report {
     rows: u32,
     cols: u32,
-    comparisons: Vec<Ratio>,
-    bills: Vec<Line>,
+    comparisons: Vec<ComparedRun>,
+    #[serde(rename = "bills")]
+    costs: Vec<CostRow>,
 }
 
 /// A run compared with its training on a baseline.
 #[derive(Serialize)]
-struct Ratio {
+struct ComparedRun {
     run: String,
     #[serde(flatten)]
     comparison: Comparison,
 }
 
-/// A run on a design.
+/// The cost of a run on a design.
 #[derive(Serialize)]
-struct Line {
+struct CostRow {
     library: String,
     run: String,
     policy: String,
@@ -73,23 +74,24 @@ struct Line {
     design: String,
     area_um2: f64,
     period_ps: f64,
-    bill: CostReport,
+    #[serde(rename = "bill")]
+    cost: CostReport,
 }
 
 impl Report {
     /// Area-time and energy of a multiply-accumulate, by library, run and design.
     fn points(&self) -> Vec<flexmac_cost::Point> {
-        let point = |line: &Line| {
-            let macs = line.bill.macs as f64;
+        let point = |row: &CostRow| {
+            let macs = row.cost.macs as f64;
             flexmac_cost::Point {
-                panel: line.library.clone(),
-                series: line.run.clone(),
-                label: line.design.clone(),
+                panel: row.library.clone(),
+                series: row.run.clone(),
+                label: row.design.clone(),
                 // s mm2 = 1e15 ns um2
-                at: (line.bill.area_time * 1e15 / macs, line.bill.energy.total() * 1e12 / macs),
+                at: (row.cost.area_time * 1e15 / macs, row.cost.energy.total() * 1e12 / macs),
             }
         };
-        self.bills.iter().map(point).collect()
+        self.costs.iter().map(point).collect()
     }
 }
 
@@ -134,7 +136,7 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
         runs.push((name.as_str(), profile));
     }
     let (rows, cols) = args.size.map_or((study.rows, study.cols), |size| (size, size));
-    let mut report = Report { rows, cols, comparisons: Vec::new(), bills: Vec::new() };
+    let mut report = Report { rows, cols, comparisons: Vec::new(), costs: Vec::new() };
     for library in libraries {
         if !study.libraries.contains_key(library) {
             let known: Vec<&str> = study.libraries.keys().map(String::as_str).collect();
@@ -153,9 +155,9 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
             arrays.push(array);
         }
         for (name, profile) in &runs {
-            let (comparisons, bills) = tabulate(name, profile, &arrays, widths)?;
+            let (comparisons, costs) = tabulate(name, profile, &arrays, widths)?;
             report.comparisons.extend(comparisons);
-            report.bills.extend(bills);
+            report.costs.extend(costs);
         }
     }
     if let Some(path) = &args.plot {
@@ -170,31 +172,31 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
     print_report(&report, &runs)
 }
 
-/// One run on every design of a library.
+/// The costs of one run on every array, and its comparisons with the baselines.
 fn tabulate(
     name: &str,
     profile: &PrecisionProfile,
     arrays: &[ArrayModel],
     widths: Option<(u32, u32)>,
-) -> Result<(Vec<Ratio>, Vec<Line>)> {
-    let (mut comparisons, mut bills) = (Vec::new(), Vec::new());
+) -> Result<(Vec<ComparedRun>, Vec<CostRow>)> {
+    let (mut comparisons, mut costs) = (Vec::new(), Vec::new());
     for array in arrays {
         let style = array.config.style();
-        // A float run has no widths to scale: it is what the baselines are for.
+        // Fixed-point runs are costed on flexible arrays, float runs on baselines.
         if (style == Style::Flex) == profile.is_float() {
             continue;
         }
-        let bill = CostReport::new(profile, array, None)?;
-        bills.push(Line {
+        let cost = CostReport::new(profile, array, None)?;
+        costs.push(CostRow {
             library: array.library.clone(),
             run: name.to_owned(),
             policy: profile.policy.clone(),
             accuracy: profile.accuracy,
-            passes_per_mac: bill.mac_passes as f64 / bill.macs as f64,
+            passes_per_mac: cost.mac_passes as f64 / cost.macs as f64,
             design: array.name.clone(),
             area_um2: array.area_um2,
             period_ps: array.period_ps,
-            bill,
+            cost,
         });
         if style != Style::Flex {
             continue;
@@ -209,12 +211,12 @@ fn tabulate(
                 if let Some((other, met)) = choose(rule, array, &others) {
                     let widths = widths.filter(|_| baseline == Style::Fixed);
                     let comparison = compare(profile, array, (other, rule, met), widths)?;
-                    comparisons.push(Ratio { run: name.to_owned(), comparison });
+                    comparisons.push(ComparedRun { run: name.to_owned(), comparison });
                 }
             }
         }
     }
-    Ok((comparisons, bills))
+    Ok((comparisons, costs))
 }
 
 fn print_report(report: &Report, runs: &[(&str, PrecisionProfile)]) -> Result<()> {
@@ -231,7 +233,7 @@ fn print_report(report: &Report, runs: &[(&str, PrecisionProfile)]) -> Result<()
         "| library | run | accuracy | minus float | array | baseline | rule | cycles x period x area | speed-up | energy |"
     );
     outln!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-    for Ratio { run, comparison: line } in &report.comparisons {
+    for ComparedRun { run, comparison: line } in &report.comparisons {
         let run = match &line.policy {
             policy if policy.starts_with(run) => policy.clone(),
             policy => format!("{run} ({policy})"),
@@ -239,12 +241,12 @@ fn print_report(report: &Report, runs: &[(&str, PrecisionProfile)]) -> Result<()
         let percent = |value: f64| format!("{:.2} %", 100.0 * value);
         let gap =
             line.accuracy.zip(float).map(|(own, float)| format!("{:+.2}", 100.0 * (own - float)));
-        let fed = match line.baseline_widths {
+        let baseline = match line.baseline_widths {
             Some((a, b)) => format!("{} ({a} x {b} bits)", line.baseline),
             None => line.baseline.clone(),
         };
         outln!(
-            "| {} | {run} | {} | {} | {} | {fed} | {}{} | {:.2} x {:.2} x {:.2} | {:.2} | {:.1} % |",
+            "| {} | {run} | {} | {} | {} | {baseline} | {}{} | {:.2} x {:.2} x {:.2} | {:.2} | {:.1} % |",
             line.library,
             line.accuracy.map_or_else(|| "-".to_owned(), percent),
             gap.unwrap_or_default(),
@@ -266,11 +268,11 @@ fn print_report(report: &Report, runs: &[(&str, PrecisionProfile)]) -> Result<()
     outln!(
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     );
-    for line in &report.bills {
-        let bill = &line.bill;
-        let macs = bill.macs as f64;
+    for line in &report.costs {
+        let cost = &line.cost;
+        let macs = cost.macs as f64;
         let pj = |joules: f64| format!("{:.3}", joules * 1e12 / macs);
-        let energy = &bill.energy;
+        let energy = &cost.energy;
         outln!(
             "| {} | {} | {} | {:.0} | {:.0} | {:.2} | {:.2} | {:.1} | {} | {} | {} | {} | {} | {} | {} | {:.0} % |",
             line.library,
@@ -279,8 +281,8 @@ fn print_report(report: &Report, runs: &[(&str, PrecisionProfile)]) -> Result<()
             line.area_um2,
             line.period_ps,
             line.passes_per_mac,
-            bill.cycles.busy as f64 / bill.cycles.compute as f64,
-            bill.area_time * 1e15 / macs,
+            cost.cycles.busy as f64 / cost.cycles.compute as f64,
+            cost.area_time * 1e15 / macs,
             pj(energy.total()),
             pj(energy.pes),
             pj(energy.registers),
@@ -288,7 +290,7 @@ fn print_report(report: &Report, runs: &[(&str, PrecisionProfile)]) -> Result<()
             pj(energy.control),
             pj(energy.clock),
             pj(energy.memory),
-            100.0 * bill.measured
+            100.0 * cost.measured
         );
     }
     Ok(())

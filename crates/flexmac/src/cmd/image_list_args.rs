@@ -36,10 +36,10 @@ pub struct ImageListArgs {
 }
 
 impl ImageListArgs {
-    /// Settles the options where the data are image lists.
+    /// Decides the options, if the data are image lists.
     ///
     /// # Errors
-    /// Flags for data that are not.
+    /// Flags although the data are not image lists.
     pub fn settle(
         &self,
         source: &DataSource,

@@ -22,23 +22,23 @@ pub struct ImageStyleArgs {
     /// Side of a picture in pixels
     #[arg(long, value_name = "N", default_value_t = 256)]
     size: u32,
-    /// Pictures of each style, those for testing included
+    /// Pictures of each style, training and test together
     #[arg(long, value_name = "N", default_value_t = 500)]
     per_style: usize,
-    /// Share of photographs, and of pictures, that is for testing
+    /// Share of the photographs, and of the pictures, for testing
     #[arg(long, value_name = "F", default_value_t = 0.2)]
     test_share: f64,
-    /// Seed of everything random
+    /// Seed of all random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Folders of JPEG and PNG photographs [default: those of Debian's lomiri-wallpapers-16.04 and
     /// mate-backgrounds]
     #[arg(long, value_name = "DIR", num_args = 1..)]
     photos: Vec<PathBuf>,
-    /// How pictures are stored
+    /// File format of the pictures
     #[arg(long, value_name = "FORMAT", default_value = "jpeg")]
     format: Format,
-    /// What was made as JSON
+    /// Print one JSON record
     #[arg(long)]
     json: bool,
 }
@@ -47,14 +47,14 @@ pub struct ImageStyleArgs {
 enum Format {
     /// Quality 92
     Jpeg,
-    /// Without loss
+    /// Lossless
     Png,
 }
 
 /// Makes the set.
 ///
 /// # Errors
-/// Settings out of range, photographs that are missing or no pictures, an occupied folder.
+/// Settings out of range, photographs that are missing or cannot be decoded, an occupied folder.
 pub fn run(args: &ImageStyleArgs) -> Result<()> {
     let config = SetConfig {
         seed: args.seed,

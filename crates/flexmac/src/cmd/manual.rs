@@ -23,7 +23,7 @@ pub struct ManArgs {
 /// Flags of `flexmac completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
-    /// The shell that is to complete
+    /// The shell to write completions for
     shell: Shell,
 }
 
@@ -33,7 +33,7 @@ pub struct CompletionsArgs {
 /// A folder or file that cannot be written.
 pub fn man(args: &ManArgs, command: Command) -> Result<()> {
     let mut command = command.disable_help_subcommand(true);
-    // Settles what subcommands inherit, their full names among it.
+    // Gives subcommands their full names and inherited flags.
     command.build();
     match &args.out {
         None => std::io::stdout().write_all(&render(&command)?).map_err(Into::into),

@@ -30,7 +30,7 @@ pub fn by_name(name: &str) -> Result<&'static PolicyKind> {
     })
 }
 
-/// Constants of every policy that were given.
+/// The constants of policies that flags gave.
 #[derive(Debug, Default)]
 pub struct PolicyArgs {
     counts: BTreeMap<&'static str, u32>,
@@ -40,16 +40,16 @@ pub struct PolicyArgs {
 }
 
 impl PolicyArgs {
-    /// Losses in the smoothed loss, where given.
+    /// Number of losses in the smoothed loss, if given.
     pub fn loss_window(&self) -> Option<u32> {
         self.counts.get("loss-window").copied()
     }
 
-    /// The policy of `kind` for `tensors` on `array`; every constant it uses is noted in
+    /// Makes the policy of `kind` for `tensors` on `array`. Records every constant that it uses in
     /// `settings`.
     ///
     /// # Errors
-    /// A constant out of range, or given and of another policy.
+    /// A constant out of range, or a flag for a constant of another policy.
     pub fn make(
         &self,
         kind: &PolicyKind,
@@ -64,10 +64,10 @@ impl PolicyArgs {
         Ok(policy)
     }
 
-    /// Refuses constants that were given and that no setting has; `found` is what has none of them.
+    /// Refuses flags for constants that no setting uses. `found` names the policy in the message.
     ///
     /// # Errors
-    /// These constants.
+    /// The names of these flags.
     pub fn expect_taken(&self, settings: &Settings, found: &str) -> Result<()> {
         let counts = self.counts.keys().chain(self.iterations.keys());
         let given = counts.chain(self.integer_lengths.keys()).chain(self.shares.keys());
@@ -84,7 +84,7 @@ impl PolicyArgs {
     }
 }
 
-/// Constants from flags and, for a resumed run, from its record.
+/// Constants from flags, or from the record of a resumed run.
 struct Taken<'a> {
     given: &'a PolicyArgs,
     settings: &'a mut Settings,
@@ -119,7 +119,7 @@ fn flag(heading: &'static str, constant: &'static Constant) -> Arg {
         Unit::Bits => ("BITS", value_parser!(u32).into()),
         Unit::Count => ("N", value_parser!(u32).into()),
         Unit::Iterations => ("N", value_parser!(u64).into()),
-        // Wide of every sum that an array has.
+        // Beyond the widest sum of any array.
         Unit::IntegerLength => ("IL", value_parser!(i32).range(-128..=128).into()),
         Unit::Share => ("SHARE", value_parser!(f64).into()),
     };

@@ -89,7 +89,7 @@ pub struct PowerArgs {
 const MODES: [Mode; 4] =
     [Mode::Fixed(8, 8), Mode::Fixed(8, 16), Mode::Fixed(16, 16), Mode::Fixed(32, 32)];
 
-/// Compares, counts and measures.
+/// Compares the netlist with the reference, counts toggles and measures energy.
 pub fn run(args: &PowerArgs) -> Result<()> {
     let design = ArrayDesign::read(&args.config)?;
     let config = &design.config;
@@ -115,7 +115,7 @@ pub fn run(args: &PowerArgs) -> Result<()> {
     );
     let samples = samples(args, &design)?;
     if !args.check_only {
-        // Before minutes of simulation.
+        // Checks the folder before minutes of simulation.
         fs::create_dir_all(&args.out)
             .with_context(|| format!("power: --out {}", args.out.display()))?;
     }
@@ -195,7 +195,7 @@ fn modes(args: &PowerArgs, design: &ArrayDesign) -> Result<Vec<Mode>> {
     Ok(fitting)
 }
 
-/// Operands with their roles: given ones, or those of a training iteration.
+/// Operands with their roles, from files or from a training iteration.
 fn samples(args: &PowerArgs, design: &ArrayDesign) -> Result<Vec<(OperandRole, Sample)>> {
     if let (Some(a), Some(b)) = (&args.a, &args.b) {
         let (a, b) = (read_operand(a)?, read_operand(b)?);
@@ -235,7 +235,8 @@ fn samples(args: &PowerArgs, design: &ArrayDesign) -> Result<Vec<(OperandRole, S
 fn read_operand(path: &std::path::Path) -> Result<Array2<f32>> {
     let values = match npy::read_float_matrix(path) {
         Ok(values) => values,
-        // Integers of up to 24 bits are exact in a float; wider ones lose what no mode below 32 shows.
+        // Integers of up to 24 bits are exact in a float. Wider ones lose bits that only 32-bit
+        // modes use.
         Err(_) => npy::read_matrix(path)?.mapv(|value| value as f32),
     };
     if let Some((at, value)) = values.indexed_iter().find(|(_, value)| !value.is_finite()) {

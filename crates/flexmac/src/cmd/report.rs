@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use flexmac_report::{
-    Hardware, Run, overlay_plots, page, read_design, read_synth, run_plots, tell_apart, write_page,
-    write_svgs,
+    Hardware, Run, disambiguate_names, overlay_plots, page, read_design, read_synth, run_plots,
+    write_page, write_svgs,
 };
 use serde_json::json;
 
@@ -52,14 +52,14 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     };
     let read = |folder: &PathBuf| Run::read(folder, args.unfinished);
     let mut runs = args.runs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    tell_apart(&mut runs);
+    disambiguate_names(&mut runs);
     let hardware = Hardware {
         design: args.config.as_deref().map(read_design).transpose()?,
         synth: args.synth.as_deref().map(read_synth).transpose()?,
     };
     let text = page(&runs, &hardware)?;
     if let Some(folder) = &args.svg {
-        // Before the page is there: no part of what was asked for without the other.
+        // Before the page is written: if this fails, there is no page either.
         fs::create_dir_all(folder).with_context(|| format!("--svg {}", folder.display()))?;
     }
     write_page(&out, &text)?;
@@ -73,7 +73,7 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     };
     if args.json {
         let names: Vec<_> = runs.iter().map(|run| &run.name).collect();
-        // As far as they are text.
+        // Bytes that are not UTF-8 are replaced.
         let shown = |path: &Path| path.display().to_string();
         let svg: Vec<_> = drawings.iter().map(|path| shown(path)).collect();
         outln!("{}", json!({"out": shown(&out), "runs": names, "svg": svg}));

@@ -1,7 +1,7 @@
 //! `flexmac sweep`: a design-space study as a Snakemake workflow.
 //!
-//! The folder holds the whole workflow, which runs here, on SLURM or on Kubernetes. Finished steps
-//! are not repeated: a study that grows runs only what is new.
+//! The folder holds the complete workflow, which runs here, on SLURM or on Kubernetes. Snakemake
+//! does not repeat finished steps: after an addition to the study, it runs only the new steps.
 
 use std::ffi::OsString;
 use std::fs;
@@ -50,7 +50,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Writes the study's folder and has Snakemake fill it; `cli` is the program's own command line.
+/// Writes the folder of the study and runs Snakemake in it. `cli` is the program's command line
+/// definition.
 pub fn run(args: &SweepArgs, cli: &clap::Command) -> Result<()> {
     let study = read_study(args)?;
     check_flags(&study, cli).with_context(|| format!("sweep: --study {}", args.study))?;
@@ -97,7 +98,7 @@ fn read_study(args: &SweepArgs) -> Result<Study> {
         let run = StudyRun { train: String::new(), folder: Some(folder.clone()), design: None };
         study.runs.insert(name.clone(), run);
     }
-    // Paths hold wherever the workflow runs: it runs in the study's folder.
+    // The workflow runs in the folder of the study, so paths must be absolute.
     for (name, file) in &mut study.libraries {
         if file != "osu018" {
             *file = absolute(file).with_context(|| format!("sweep: library {name}"))?;
@@ -115,7 +116,7 @@ fn read_study(args: &SweepArgs) -> Result<Study> {
 /// The command line of a step of the workflow, parsed.
 fn parse(cli: &clap::Command, command: &str, flags: &str) -> Result<clap::ArgMatches> {
     let line = format!("flexmac {command} {flags} --out x");
-    // The step itself notes former names of flags.
+    // The step itself prints the note about former flags.
     let words = former_flags::rename(line.split_whitespace().map(OsString::from), |_, _| ());
     cli.clone().try_get_matches_from(words).map_err(|error| {
         let text = error.render().to_string();
@@ -141,7 +142,8 @@ fn array(
     check().with_context(|| format!("design {design}, {rows} x {cols}"))
 }
 
-/// Parses what the workflow's commands will be given, now and not in the step that fails.
+/// Parses the flags of all commands of the workflow, so that mistakes are found before the first
+/// step.
 fn check_flags(study: &Study, cli: &clap::Command) -> Result<()> {
     for name in study.designs.keys() {
         for shape in [vec![(study.rows, study.cols)], study.probes_of(name)].concat() {
@@ -157,8 +159,8 @@ fn check_flags(study: &Study, cli: &clap::Command) -> Result<()> {
     Ok(())
 }
 
-/// A run that is there is resumed with the settings it has: refuses one that was begun with others,
-/// or on another array.
+/// The workflow resumes a run in the folder with the settings it has. Refuses a run that was begun
+/// with other settings or on another array.
 fn refuse_other_runs(study: &Study, out: &Path, cli: &clap::Command) -> Result<()> {
     let old = out.join("study.json").exists().then(|| Study::read(out)).transpose()?;
     for (name, run) in study.runs.iter().filter(|(_, run)| run.folder.is_none()) {
@@ -167,7 +169,8 @@ fn refuse_other_runs(study: &Study, out: &Path, cli: &clap::Command) -> Result<(
         if !config.is_file() {
             continue;
         }
-        // What the workflow noted as the run began, or, if it was none that did, the study before.
+        // The flags that the workflow recorded at the start of the run, or those of the previous
+        // study.
         let noted = out.join("runs").join(format!(".{name}.flags"));
         let begun = bounded::text(&noted, bounded::TEXT).ok().or_else(|| {
             let before = old.as_ref()?.runs.get(name)?;
@@ -194,14 +197,13 @@ fn refuse_other_runs(study: &Study, out: &Path, cli: &clap::Command) -> Result<(
     Ok(())
 }
 
-/// What the workflow gives `flexmac train` for a run, its folder apart.
+/// The flags of `flexmac train` that the workflow uses for a run, without its folder.
 fn train_flags(run: &StudyRun) -> String {
     let array = run.design.as_ref().map(|design| format!(" --config designs/{design}/array"));
     run.train.clone() + &array.unwrap_or_default()
 }
 
-/// Options of `flexmac train` with their values, by today's names, in an order that does not depend
-/// on how they were written.
+/// Options of `flexmac train` with their values and current names, in alphabetical order.
 fn options(flags: &str) -> Vec<String> {
     let words = ["flexmac", "train"].into_iter().chain(flags.split_whitespace());
     let words = former_flags::rename(words.map(OsString::from), |_, _| ());

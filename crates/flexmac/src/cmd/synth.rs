@@ -11,7 +11,7 @@ use flexmac_synth::{SynthConfig, Target};
 
 use crate::engines::ArrayDesign;
 
-/// Technologies without a cell library, and the one with.
+/// Technologies to map to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum TargetKind {
     /// Simple gates: a transistor estimate
@@ -38,7 +38,7 @@ pub struct SynthArgs {
     /// Generated design: the folder that `flexmac gen` wrote
     #[arg(long, value_name = "DIR")]
     config: PathBuf,
-    /// What to map to
+    /// Technology to map to
     #[arg(long, value_enum, default_value_t = TargetKind::Liberty)]
     target: TargetKind,
     /// Cell library, .lib or .lib.gz [default: OSU 180 nm of Debian's qflow-tech-osu018]
@@ -66,10 +66,10 @@ pub struct SynthArgs {
     /// Keep the working copy of the cell library, so that the scripts can be run again
     #[arg(long)]
     keep: bool,
-    /// Repeat every stage, whatever an earlier run left in the folder
+    /// Repeat every stage, also those that an earlier run finished
     #[arg(long)]
     force: bool,
-    /// Modules mapped at a time [default: as many as there are cores]
+    /// Number of modules to map at a time [default: as many as there are cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// Print one JSON record
@@ -77,8 +77,8 @@ pub struct SynthArgs {
     json: bool,
 }
 
-/// Modules that stay: what is mapped once and used often, and the array, for its share of the
-/// power.
+/// Modules that keep their hierarchy: those with many instances, and the array, so that its power
+/// can be reported.
 const UNITS: [&str; 6] = [
     "flexmac_array",
     "flexmac_column",
@@ -88,7 +88,7 @@ const UNITS: [&str; 6] = [
     "flexmac_requant",
 ];
 
-/// Inputs of those modules that lead to a gate or two each: a buffer in front would drive nothing.
+/// Inputs of those modules that drive only one or two gates and need no buffer.
 const LIGHT_INPUTS: [&str; 5] = ["chain_i", "preload_i", "seed_i", "out_of_range_i", "limit_i"];
 
 /// Synthesizes the design.
@@ -117,7 +117,7 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     config.flatten = args.flatten;
     config.clock_gates = !args.no_clock_gates;
     if matches!(config.target, Target::Liberty { .. } | Target::Generic) {
-        // Gates have no multiplier blocks: products as carry-save trees (rtl/flexmac_dot.v).
+        // Cell libraries have no multiplier blocks: use carry-save trees.
         config.defines = vec!["FLEXMAC_CELLS".to_owned()];
         config.units = UNITS.map(str::to_owned).to_vec();
         config.input_buffers = true;
@@ -138,7 +138,7 @@ pub fn run(args: &SynthArgs) -> Result<()> {
 
 /// Refuses a module that the design does not have.
 fn check_top(top: &str, design: &ArrayDesign) -> Result<()> {
-    // However an edited design writes it; what is none after all, Yosys refuses.
+    // Any two such words count, for edited designs; Yosys refuses a name that is not a module.
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     let is_declared = |file: &SourceFile| {
         let words: Vec<_> = file.text.split(|c| !is_name(c)).filter(|w| !w.is_empty()).collect();

@@ -58,17 +58,18 @@ fn magnify(picture: &mut Picture, by: f32) {
     let side = picture.side;
     let source = picture.clone();
     let last = (side - 1) as f32;
-    let from = |index: usize| {
-        let place = (index as f32 - last / 2.0) / by + last / 2.0;
-        let place = place.clamp(0.0, last);
-        // `place` is not negative, and `whole + 1` is at most side - 1.
-        let whole = (place as usize).min(side - 2);
-        (whole, place - whole as f32)
+    // Index of the source pixel before the position, and the fraction to the next one.
+    let source_position = |index: usize| {
+        let position = (index as f32 - last / 2.0) / by + last / 2.0;
+        let position = position.clamp(0.0, last);
+        // `position` is not negative, and `before + 1` is at most side - 1.
+        let before = (position as usize).min(side - 2);
+        (before, position - before as f32)
     };
     for row in 0..side {
-        let (y, down) = from(row);
+        let (y, down) = source_position(row);
         for column in 0..side {
-            let (x, right) = from(column);
+            let (x, right) = source_position(column);
             let at = |x: usize, y: usize, c: usize| source.pixels[y * side + x][c];
             let pixel = [0, 1, 2].map(|c| {
                 let upper = at(x, y, c) + (at(x + 1, y, c) - at(x, y, c)) * right;

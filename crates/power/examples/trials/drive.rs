@@ -87,7 +87,7 @@ pub struct Bench {
     model: Model,
     clk: InPort,
     trigger: InPort,
-    picture: BusOut,
+    snapshot: BusOut,
     control: BusIn,
     a: BusIn,
     b: BusIn,
@@ -109,7 +109,7 @@ impl Bench {
             design,
             clk: model.port("clk_i")?.input()?,
             trigger: model.port(flexmac_cosim::PROBE_TRIGGER)?.input()?,
-            picture: model.port(flexmac_cosim::PROBE_PICTURE)?.bus_output()?,
+            snapshot: model.port(flexmac_cosim::PROBE_SNAPSHOT)?.bus_output()?,
             control: model.port("control_i")?.bus_input()?,
             a: model.port("a_i")?.bus_input()?,
             b: model.port("b_i")?.bus_input()?,
@@ -166,8 +166,8 @@ impl Bench {
             self.model.set(self.trigger, 1);
             self.model.eval()?;
             self.model.set(self.trigger, 0);
-            self.picture(&mut last);
-            counter.picture(&last);
+            self.read_snapshot(&mut last);
+            counter.count(&last);
             if let Some(whole) = cycle.checked_sub(3).and_then(capture) {
                 captured.push((self.chain(), whole));
             }
@@ -183,9 +183,9 @@ impl Bench {
         self.model.write_bus(port, &words[..port.words()]);
     }
 
-    fn picture(&self, picture: &mut Vec<u32>) {
-        picture.resize(self.picture.words(), 0);
-        self.model.read_bus(self.picture, picture);
+    fn read_snapshot(&self, nets: &mut Vec<u32>) {
+        nets.resize(self.snapshot.words(), 0);
+        self.model.read_bus(self.snapshot, nets);
     }
 
     /// What the chain shows, sign-extended.
@@ -231,7 +231,7 @@ impl Bench {
     }
 }
 
-/// Changes from picture to picture.
+/// Toggles of every net between snapshots, and cycles in which it is 1.
 #[derive(Default)]
 struct Counter {
     cycles: u64,
@@ -240,11 +240,11 @@ struct Counter {
 }
 
 impl Counter {
-    fn picture(&mut self, picture: &[u32]) {
+    fn count(&mut self, snapshot: &[u32]) {
         if !self.last.is_empty() {
             self.cycles += 1;
-            self.nets.resize(32 * picture.len(), (0, 0));
-            for (word, (now, last)) in picture.iter().zip(&self.last).enumerate() {
+            self.nets.resize(32 * snapshot.len(), (0, 0));
+            for (word, (now, last)) in snapshot.iter().zip(&self.last).enumerate() {
                 for bit in 0..32 {
                     let net = &mut self.nets[32 * word + bit];
                     net.0 += u64::from((now ^ last) >> bit & 1);
@@ -252,6 +252,6 @@ impl Counter {
                 }
             }
         }
-        self.last = picture.to_vec();
+        self.last = snapshot.to_vec();
     }
 }

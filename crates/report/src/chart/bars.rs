@@ -1,6 +1,6 @@
 //! Stacked horizontal bars.
 
-use crate::chart::{Entry, WIDTH, legend};
+use crate::chart::{LegendEntry, WIDTH, legend};
 use crate::number::short;
 use crate::scale::Scale;
 use crate::svg::{Anchor, Svg};
@@ -9,63 +9,63 @@ const LEFT: f64 = 150.0;
 const RIGHT: f64 = WIDTH - 120.0;
 const ROW: f64 = 30.0;
 
-/// One bar: a name, and a value with a note for each part.
+/// One bar: its label, and the value and tooltip of each part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Bar {
     pub(crate) label: String,
     pub(crate) parts: Vec<(u64, String)>,
-    /// Words at the bar's end.
-    pub(crate) end: String,
+    /// Text to the right of the bar.
+    pub(crate) end_label: String,
 }
 
-/// Bars in one frame; part n has class `r<n>`.
+/// A bar chart. Part n of each bar has class `r<n>`.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Bars<'a> {
+pub(crate) struct BarChart<'a> {
     pub(crate) id: &'a str,
     pub(crate) title: &'a str,
-    pub(crate) note: &'a str,
+    pub(crate) description: &'a str,
     /// Label of the value axis, with the unit.
     pub(crate) axis: &'a str,
-    /// Words of the parts.
-    pub(crate) parts: &'a [&'a str],
+    /// Legend labels of the parts.
+    pub(crate) part_labels: &'a [&'a str],
     pub(crate) bars: Vec<Bar>,
 }
 
-impl Bars<'_> {
+impl BarChart<'_> {
     pub(crate) fn draw(&self) -> Svg {
-        let classes: Vec<_> = (0..self.parts.len()).map(|n| format!("r{n}")).collect();
+        let classes: Vec<_> = (0..self.part_labels.len()).map(|n| format!("r{n}")).collect();
         let entries: Vec<_> = classes
             .iter()
-            .zip(self.parts)
-            .map(|(class, text)| Entry { class, filled: true, text })
+            .zip(self.part_labels)
+            .map(|(class, text)| LegendEntry { class, filled: true, text })
             .collect();
         let top = legend(None, LEFT - 10.0, &entries) + 2.0;
         let bottom = top + ROW * self.bars.len() as f64;
-        let mut svg = Svg::new(self.id, (WIDTH, bottom + 48.0), self.title, self.note);
+        let mut svg = Svg::new(self.id, (WIDTH, bottom + 48.0), self.title, self.description);
         legend(Some(&mut svg), LEFT - 10.0, &entries);
         let total =
             |bar: &Bar| bar.parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.0));
-        let most = self.bars.iter().map(total).max().unwrap_or(0).max(1);
-        let x = Scale::exact((0.0, most as f64), (LEFT, RIGHT), 6).whole();
+        let longest = self.bars.iter().map(total).max().unwrap_or(0).max(1);
+        let x = Scale::exact((0.0, longest as f64), (LEFT, RIGHT), 6).integer_ticks();
         for (value, _) in x.ticks() {
-            let place = x.place(value);
-            svg.line((place, top), (place, bottom), "grid");
-            // Ticks are whole and not negative.
+            let tick_x = x.position(value);
+            svg.line((tick_x, top), (tick_x, bottom), "grid");
+            // Ticks are non-negative integers.
             let text = short(value.round() as u64);
-            svg.label((place, bottom + 17.0), Anchor::Middle, "tick", &text);
+            svg.label((tick_x, bottom + 17.0), Anchor::Middle, "tick", &text);
         }
         for (index, bar) in self.bars.iter().enumerate() {
             let y = top + ROW * index as f64;
             svg.label((LEFT - 8.0, y + 19.0), Anchor::End, "ink", &bar.label);
-            let mut from = LEFT;
-            for ((value, note), class) in bar.parts.iter().zip(&classes) {
-                let width = x.place(*value as f64) - LEFT;
+            let mut left = LEFT;
+            for ((value, tooltip), class) in bar.parts.iter().zip(&classes) {
+                let width = x.position(*value as f64) - LEFT;
                 if *value > 0 {
-                    svg.rect((from, y + 4.0), (width.max(0.5), ROW - 8.0), class, note);
+                    svg.rect((left, y + 4.0), (width.max(0.5), ROW - 8.0), class, tooltip);
                 }
-                from += width;
+                left += width;
             }
-            svg.label((from + 8.0, y + 19.0), Anchor::Start, "tick", &bar.end);
+            svg.label((left + 8.0, y + 19.0), Anchor::Start, "tick", &bar.end_label);
         }
         svg.line((LEFT, top), (LEFT, bottom), "axis");
         svg.label(((LEFT + RIGHT) / 2.0, bottom + 36.0), Anchor::Middle, "ink", self.axis);
@@ -78,19 +78,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_follow_each_other() {
+    fn parts_are_stacked_left_to_right() {
         let part = |value| (value, format!("{value} cycles"));
         let bar = Bar {
             label: "conv1".to_owned(),
             parts: vec![part(10), part(0), part(30)],
-            end: "40".to_owned(),
+            end_label: "40".to_owned(),
         };
-        let bars = Bars {
+        let bars = BarChart {
             id: "b",
             title: "",
-            note: "",
+            description: "",
             axis: "cycles",
-            parts: &["a", "b", "c"],
+            part_labels: &["a", "b", "c"],
             bars: vec![bar],
         };
         let text = bars.draw().inline();

@@ -1,84 +1,87 @@
-//! Heat maps: rows of cells over iterations, each cell with its value where it fits.
+//! Heat maps: rows of cells over iterations. A cell prints its value if there is room.
 
-use crate::chart::{Entry, WIDTH, axis_below, legend};
+use crate::chart::{LegendEntry, WIDTH, axis_below, legend};
 use crate::scale::Scale;
 use crate::svg::{Anchor, Svg, text_width};
 
-/// Columns that a heat map can show; finer data are to be merged before.
-pub(crate) const COLUMNS: u64 = 740;
+/// Most columns that a heat map can show. The caller merges finer data (`downsample.rs`).
+pub(crate) const MAX_COLUMNS: u64 = 740;
 const LEFT: f64 = 150.0;
 const RIGHT: f64 = WIDTH - 70.0;
 const ROW: f64 = 22.0;
 
-/// A stretch of iterations, the second number excluded.
+/// One cell. `span` is a half-open range of iterations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HeatCell {
     pub(crate) span: (u64, u64),
     pub(crate) class: String,
     pub(crate) text: String,
-    pub(crate) note: String,
+    pub(crate) tooltip: String,
 }
 
-/// One row: a name, cells, and words at its end.
+/// One row: its label, its cells, and the text to their right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HeatRow {
     pub(crate) label: String,
     pub(crate) cells: Vec<HeatCell>,
-    pub(crate) end: String,
+    pub(crate) end_label: String,
 }
 
-/// Rows in one frame.
+/// A heat map.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Heat<'a> {
+pub(crate) struct HeatMap<'a> {
     pub(crate) id: &'a str,
     pub(crate) title: &'a str,
-    pub(crate) note: &'a str,
+    pub(crate) description: &'a str,
     /// First iteration and the one after the last.
     pub(crate) span: (u64, u64),
     pub(crate) rows: Vec<HeatRow>,
-    /// Classes and words of the legend.
+    /// Class and label of each legend entry.
     pub(crate) legend: Vec<(String, String)>,
-    /// Heading of the words at the rows' ends.
-    pub(crate) end: &'a str,
+    /// Heading of the column of end labels.
+    pub(crate) end_heading: &'a str,
 }
 
-impl Heat<'_> {
+impl HeatMap<'_> {
     pub(crate) fn draw(&self) -> Svg {
-        let entries: Vec<_> =
-            self.legend.iter().map(|(class, text)| Entry { class, filled: true, text }).collect();
+        let entries: Vec<_> = self
+            .legend
+            .iter()
+            .map(|(class, text)| LegendEntry { class, filled: true, text })
+            .collect();
         let top = legend(None, LEFT - 10.0, &entries) + 4.0;
         let bottom = top + ROW * self.rows.len() as f64;
-        let mut svg = Svg::new(self.id, (WIDTH, bottom + 48.0), self.title, self.note);
+        let mut svg = Svg::new(self.id, (WIDTH, bottom + 48.0), self.title, self.description);
         legend(Some(&mut svg), LEFT - 10.0, &entries);
-        svg.label((RIGHT + 8.0, top - 6.0), Anchor::Start, "tick", self.end);
+        svg.label((RIGHT + 8.0, top - 6.0), Anchor::Start, "tick", self.end_heading);
         let domain = (self.span.0 as f64, self.span.1 as f64);
-        let x = Scale::exact(domain, (LEFT, RIGHT), 8).whole();
+        let x = Scale::exact(domain, (LEFT, RIGHT), 8).integer_ticks();
         for (index, row) in self.rows.iter().enumerate() {
             let y = top + ROW * index as f64;
             svg.label((LEFT - 8.0, y + 15.0), Anchor::End, "ink", &shorten(&row.label));
             svg.rect((LEFT, y + 1.0), (RIGHT - LEFT, ROW - 2.0), "row", "");
-            for HeatCell { span, class, text, note } in &row.cells {
-                let (from, to) = (x.place(span.0 as f64), x.place(span.1 as f64));
-                svg.rect((from, y + 1.0), ((to - from).max(1.0), ROW - 2.0), class, note);
+            for HeatCell { span, class, text, tooltip } in &row.cells {
+                let (from, to) = (x.position(span.0 as f64), x.position(span.1 as f64));
+                svg.rect((from, y + 1.0), ((to - from).max(1.0), ROW - 2.0), class, tooltip);
                 if text_width(text) + 4.0 < to - from {
                     let middle = ((from + to) / 2.0, y + 15.0);
                     svg.label(middle, Anchor::Middle, &format!("cell {class}"), text);
                 }
             }
-            svg.label((RIGHT + 8.0, y + 15.0), Anchor::Start, "tick", &row.end);
+            svg.label((RIGHT + 8.0, y + 15.0), Anchor::Start, "tick", &row.end_label);
         }
         axis_below(&mut svg, &x, (LEFT, RIGHT), bottom, "iteration");
         svg
     }
 }
 
-/// A label that fits left of the rows.
+/// Cuts a label to fit left of the rows.
 fn shorten(label: &str) -> String {
-    const MOST: usize = 21;
-    if label.chars().count() <= MOST {
+    const MAX_CHARS: usize = 21;
+    if label.chars().count() <= MAX_CHARS {
         return label.to_owned();
     }
-    let kept: String = label.chars().take(MOST - 1).collect();
+    let kept: String = label.chars().take(MAX_CHARS - 1).collect();
     kept + "…"
 }
 
@@ -92,18 +95,29 @@ mod tests {
             span,
             class: "w3".to_owned(),
             text: text.to_owned(),
-            note: format!("note {text}"),
+            tooltip: format!("tooltip {text}"),
         };
         let row = HeatRow {
             label: "a-rather-long-tensor-name.weight".to_owned(),
             cells: vec![cell((0, 50), "16"), cell((50, 51), "32")],
-            end: "7".to_owned(),
+            end_label: "7".to_owned(),
         };
         let (legend, rows) = (vec![("w3".to_owned(), "8 bits".to_owned())], vec![row]);
-        let heat = Heat { id: "h", title: "", note: "", span: (0, 100), rows, legend, end: "sum" };
-        let text = heat.draw().inline();
+        let map = HeatMap {
+            id: "h",
+            title: "",
+            description: "",
+            span: (0, 100),
+            rows,
+            legend,
+            end_heading: "sum",
+        };
+        let text = map.draw().inline();
         assert!(text.contains("class=\"cell w3\">16</text>"), "{text}");
-        assert!(!text.contains(">32</text>") && text.contains("<title>note 32</title>"), "{text}");
+        assert!(
+            !text.contains(">32</text>") && text.contains("<title>tooltip 32</title>"),
+            "{text}"
+        );
         assert!(text.contains(">a-rather-long-tensor…</text>"), "{text}");
         assert!(text.contains(">sum</text>") && text.contains(">8 bits</text>"));
     }

@@ -14,17 +14,17 @@ use crate::liberty::model::ModelError;
 /// Names of the ports that let a simulation see all nets.
 #[derive(Debug, Clone, Copy)]
 pub struct Probes<'a> {
-    /// Input whose rising edge takes a picture of all nets.
+    /// Input whose rising edge takes a snapshot of all nets.
     pub trigger: &'a str,
-    /// Output that holds the picture: bit i is net i.
-    pub picture: &'a str,
+    /// Output that holds the snapshot: bit i is net i.
+    pub snapshot: &'a str,
 }
 
 /// Nets copied at a time: the words that Verilator stores a wide output in.
 const WORD: usize = 32;
 
 impl FlatNetlist {
-    /// The top module. With `probes`, it has two more ports: a picture on demand costs one copy of
+    /// The top module. With `probes`, it has two more ports: a snapshot on demand costs one copy of
     /// each net, where nets that are always readable would be copied wherever Verilator computes
     /// them.
     ///
@@ -44,7 +44,7 @@ impl FlatNetlist {
         let names: Vec<String> = self.ports.iter().map(|port| escaped(&port.name)).collect();
         let mut header = names.clone();
         if let Some(probes) = probes {
-            header.extend([probes.trigger, probes.picture].map(str::to_owned));
+            header.extend([probes.trigger, probes.snapshot].map(str::to_owned));
         }
         line(format_args!("module {} ({});", escaped(&self.top), header.join(", ")));
         for (port, name) in self.ports.iter().zip(&names) {
@@ -81,15 +81,15 @@ impl FlatNetlist {
             let body = library.model_body(&cell.kind, &format!("u{index}_"), &mut net)?;
             line(format_args!("{}", body.trim_end()));
         }
-        if let Some(Probes { trigger, picture }) = probes {
+        if let Some(Probes { trigger, snapshot }) = probes {
             line(format_args!("  input {trigger};"));
-            line(format_args!("  output reg [{}:0] {picture};", self.nets.max(1) - 1));
+            line(format_args!("  output reg [{}:0] {snapshot};", self.nets.max(1) - 1));
             line(format_args!("  always @(posedge {trigger}) begin"));
             for low in (0..self.nets).step_by(WORD) {
                 let high = self.nets.min(low + WORD);
                 let nets: Vec<String> = (low..high).rev().map(|net| format!("n{net}")).collect();
                 let nets = nets.join(", ");
-                line(format_args!("    {picture}[{}:{low}] = {{{nets}}};", high - 1));
+                line(format_args!("    {snapshot}[{}:{low}] = {{{nets}}};", high - 1));
             }
             line(format_args!("  end"));
         }
@@ -126,7 +126,7 @@ mod tests {
             pin (A) { direction : input; } pin (Y) { direction : output; function : \"!A\"; } } }";
         let library = Library::parse(cells.as_bytes()).expect("parses");
         let text = flat
-            .simulation(&library, Some(Probes { trigger: "go", picture: "nets" }))
+            .simulation(&library, Some(Probes { trigger: "go", snapshot: "nets" }))
             .expect("models");
         assert_eq!(
             text,

@@ -27,7 +27,7 @@ use crate::run_config::{self, RunConfig};
 /// Trains as planned.
 ///
 /// # Errors
-/// A folder that cannot be written or does not fit the plan, a diverged loss, a mismatch between RTL and
+/// A folder that cannot be written or does not match the plan, a diverged loss, a mismatch between RTL and
 /// reference.
 pub(super) fn train(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<RunResult> {
     match plan.engine {
@@ -47,7 +47,7 @@ pub(super) fn train(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<RunR
     }
 }
 
-/// Trains by the reference and leaves a sample of its tiles in bundles.
+/// Trains on the reference and saves a sample of the tiles in bundles.
 fn train_into_bundles(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<RunResult> {
     let config = &plan.design.config;
     if config.style() == Style::Fp32 {
@@ -64,8 +64,8 @@ fn train_into_bundles(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<Ru
     train_on::<i32>(args, plan, data, engines)
 }
 
-/// Trains on the array. What evaluates is always the reference, which gives the same scores as the
-/// model without its minutes.
+/// Trains on the array. Evaluation always uses the reference, which gives the same scores as the
+/// model minutes faster.
 fn train_on_array<T>(
     args: &TrainArgs,
     plan: Plan,
@@ -114,7 +114,7 @@ fn make_policy(
                 bail!("{flag} {mode}: expected integers, found {found}; leave it out");
             }
         }
-        // Formats are made but never looked at.
+        // A float run needs a policy but ignores its formats.
         return Ok(Box::new(Static::new(&StaticConfig::new(32, 32, tensors)?, tensors)));
     }
     let settings = &mut plan.settings;
@@ -141,7 +141,7 @@ where
     let checkpoint = match (&args.out, &plan.recorded) {
         (Some(run), Some(recorded)) => {
             config.init_weights.clone_from(&recorded.init_weights);
-            go_on(&mut trainer, &config, recorded, run, args.resume_previous)?
+            restore(&mut trainer, &config, recorded, run, args.resume_previous)?
         }
         _ => None,
     };
@@ -150,7 +150,7 @@ where
         trainer.set_weights(path, &weights.tensors)?;
         config.init_weights = Some(weights.sha256);
     }
-    // What can be refused is, before a folder is touched.
+    // All checks are before the first change to a folder.
     plan.schedule.check(trainer.iteration())?;
     if T::FIXED {
         check_array(&plan, &tensors, trainer.formats())?;
@@ -196,7 +196,7 @@ where
     Ok(summary?)
 }
 
-/// Whether the array rounds as the run does, and takes the first widths of what is multiplied.
+/// Checks that the array supports the rounding of the run and the first widths of all operands.
 fn check_array(plan: &Plan, tensors: &[TensorSpec], formats: &FormatTable) -> Result<()> {
     let config = &plan.design.config;
     let modes = &config.spec().rounding;
@@ -225,9 +225,9 @@ fn check_array(plan: &Plan, tensors: &[TensorSpec], formats: &FormatTable) -> Re
     Ok(())
 }
 
-/// Brings the trainer back to a checkpoint of a run of the same settings, if there is one. Nothing
-/// on the disk changes.
-fn go_on<T: Number>(
+/// Restores the trainer from a checkpoint of a run with the same settings, if there is one. Changes
+/// nothing on disk.
+fn restore<T: Number>(
     trainer: &mut Trainer<T>,
     config: &RunConfig,
     recorded: &RunConfig,

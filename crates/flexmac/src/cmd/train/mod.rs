@@ -70,7 +70,7 @@ pub struct TrainArgs {
     /// Folder for history, weights and results; without it they are not kept
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
-    /// Write over an earlier run in --out
+    /// Overwrite an earlier run in --out
     #[arg(long, conflicts_with_all = ["resume", "resume_previous"])]
     force: bool,
     /// Resume the run in --out from its last checkpoint, with the settings of the run: only
@@ -120,7 +120,7 @@ pub struct TrainArgs {
     policies: PolicyArgs,
 }
 
-/// A share of all, but not of none.
+/// Parses a share above 0 and at most 1.
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share| *share > 0.0 && *share <= 1.0);
     share.ok_or_else(|| "expected a number above 0 and at most 1".to_owned())

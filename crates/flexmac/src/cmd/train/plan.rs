@@ -31,7 +31,7 @@ pub(super) enum EngineKind {
 }
 
 impl EngineKind {
-    /// As the flag has it.
+    /// The name in the flag.
     fn name(self) -> String {
         self.to_possible_value().expect("no engine is hidden").get_name().to_owned()
     }
@@ -41,9 +41,9 @@ impl EngineKind {
 pub struct Plan {
     pub(super) settings: Settings,
     pub(super) engine: EngineKind,
-    /// Share of the tiles that engine checked checks, or that go into bundles.
+    /// Share of the tiles that engine `checked` compares, or that go into bundles.
     pub(super) check_rate: f64,
-    /// Arrays that share each product.
+    /// Arrays that share each GEMM.
     pub(super) arrays: NonZeroUsize,
     /// Folder of the bundles.
     pub(super) bundles: Option<PathBuf>,
@@ -51,7 +51,7 @@ pub struct Plan {
     pub design: ArrayDesign,
     /// The network.
     pub net: NetSpec,
-    /// What changes the run's numbers.
+    /// The settings that change numbers of the run.
     pub trainer: TrainerConfig,
     pub(super) schedule: TrainingSchedule,
     /// Record of the run to resume.
@@ -74,7 +74,7 @@ impl Plan {
         let engine = settings.take("engine", &args.engine, EngineKind::Reference);
         let bundles = take_bundles(args, engine, recorded.as_ref(), &mut settings)?;
         let check_rate = match engine {
-            // Only where it means something: so a run that is resumed with this engine can choose.
+            // Only with this engine: a run resumed with it can then still choose.
             EngineKind::Checked => settings.take("check-rate", &args.check_rate, 1.0),
             _ if bundles.is_some() => settings.take("check-rate", &args.check_rate, 1.0),
             _ if args.check_rate.is_some() => bail!(
@@ -85,7 +85,7 @@ impl Plan {
         };
         let net = settings.take("net", &args.net, "lenet".to_owned());
         let net = match &recorded {
-            // The description may have been edited since; the run's own is in its settings.
+            // The file may have been edited since; config.json has the network of the run.
             Some(run) if args.net.is_none() => run.network.clone(),
             _ => NetSpec::load(&net)?,
         };
@@ -147,7 +147,7 @@ impl Plan {
     }
 }
 
-/// The folder of bundles: only where one is given, or the resumed run has one.
+/// The folder of bundles, if one is given or the resumed run has one.
 fn take_bundles(
     args: &TrainArgs,
     engine: EngineKind,

@@ -14,8 +14,8 @@ use crate::engines::ArrayDesign;
 /// Defines the bodies for standard cells.
 const CELLS: &str = "-DFLEXMAC_CELLS";
 
-/// PEs beyond which Verilator alone is asked: the others take minutes and gigabytes.
-const MOST_PES: usize = 1024;
+/// Larger designs are linted by Verilator alone: Icarus and Yosys need minutes and gigabytes.
+const MAX_PES: usize = 1024;
 
 /// Lints the Verilog in a design's folder.
 ///
@@ -23,7 +23,7 @@ const MOST_PES: usize = 1024;
 /// A tool that is missing or cannot be run.
 pub fn run(folder: &Path, design: &ArrayDesign) -> Result<Found> {
     let files: Vec<&str> = design.sources.iter().map(|file| file.path.as_str()).collect();
-    // flexmac_core is below it, where there are buses.
+    // With buses, flexmac_core is below flexmac_top.
     let has_bus = files.iter().any(|file| file.ends_with(&format!("/{BUS_TOP}.v")));
     let top = if has_bus { BUS_TOP } else { TOP };
     let verilator = ["verilator", "--lint-only", "-Wall", "--top-module", top];
@@ -34,7 +34,7 @@ pub fn run(folder: &Path, design: &ArrayDesign) -> Result<Found> {
     );
     let yosys = ["yosys", "-q", "-p", &script];
     let mut runs = vec![[&verilator[..], &files].concat()];
-    if design.config.rows() * design.config.cols() <= MOST_PES {
+    if design.config.rows() * design.config.cols() <= MAX_PES {
         runs.push([&verilator[..], &[CELLS], &files].concat());
         runs.push([&icarus[..], &files].concat());
         runs.push(yosys.to_vec());

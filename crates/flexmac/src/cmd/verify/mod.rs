@@ -86,7 +86,7 @@ type Found = Result<String, String>;
 /// Verifies the designs.
 ///
 /// # Errors
-/// [`Differs`] when a step failed; what is missing or did not run.
+/// [`Differs`] if a step failed; a tool that is missing or did not run.
 pub fn run(args: &VerifyArgs) -> Result<()> {
     let mut failed = Vec::new();
     if let Some(folder) = &args.config {
@@ -185,7 +185,7 @@ fn simulate(args: &VerifyArgs, step: VerifyStep, design: &ArrayDesign) -> Result
     }
 }
 
-/// Whether the RTL gave something else than the reference, or nothing.
+/// Whether RTL and reference differ, or the RTL gave no result.
 fn is_difference(error: &EngineError) -> bool {
     match error {
         EngineError::Mismatch(_) => true,
@@ -196,7 +196,7 @@ fn is_difference(error: &EngineError) -> bool {
     }
 }
 
-/// What was compared so far.
+/// Counts of what was compared.
 struct Compared {
     step: VerifyStep,
     seed: u64,
@@ -220,7 +220,7 @@ impl Compared {
                     self.products += 1;
                     self.results += outcome.values.len();
                 }
-                // A random product may need a wider sum than the array has.
+                // A random GEMM may need a wider sum than the array has.
                 Err(EngineError::Gemm(GemmError::SumRange { .. })) => {}
                 Err(error) if is_difference(&error) => {
                     let again = match self.step {

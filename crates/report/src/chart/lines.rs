@@ -1,23 +1,23 @@
-//! Curves over iterations, with a second axis on the right where units differ.
+//! Line charts over iterations, with a second axis on the right if there are two units.
 
-use crate::chart::{Entry, WIDTH, axis_below, legend};
-use crate::downsample::min_max;
+use crate::chart::{LegendEntry, WIDTH, axis_below, legend};
+use crate::downsample::keep_extremes;
 use crate::scale::Scale;
 use crate::svg::{Anchor, Svg};
 
-/// The axis a series is read on.
+/// The axis that a series belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Left,
     Right,
 }
 
-/// How an axis is divided.
+/// How the ticks of an axis are chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Ticks {
-    /// Round numbers around the values.
-    Around,
-    /// Round numbers from zero.
+    /// Round numbers that enclose the values.
+    AroundData,
+    /// Round numbers, zero included.
     FromZero,
     /// Multiples of a number from zero.
     Every(f64),
@@ -33,23 +33,23 @@ pub(crate) struct Axis {
 /// One curve.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Series {
-    /// Words of the legend; a curve without is drawn but not listed.
+    /// Label in the legend; a curve without one is drawn but not listed.
     pub(crate) name: String,
     /// Colour and dashes.
     pub(crate) class: String,
     pub(crate) side: Side,
-    /// Points, rising in x.
+    /// Points, in order of x.
     pub(crate) points: Vec<(f64, f64)>,
-    /// Notes of the points; where there are any, the points are marked.
-    pub(crate) notes: Vec<String>,
+    /// One tooltip for each point, or none. Points with tooltips are marked with dots.
+    pub(crate) tooltips: Vec<String>,
 }
 
-/// Curves in one frame.
+/// A line chart.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Curves<'a> {
+pub(crate) struct LineChart<'a> {
     pub(crate) id: &'a str,
     pub(crate) title: &'a str,
-    pub(crate) note: &'a str,
+    pub(crate) description: &'a str,
     pub(crate) height: f64,
     /// First and last x.
     pub(crate) span: (f64, f64),
@@ -59,58 +59,59 @@ pub(crate) struct Curves<'a> {
     pub(crate) series: Vec<Series>,
 }
 
-impl Curves<'_> {
+impl LineChart<'_> {
     pub(crate) fn draw(&self) -> Svg {
-        let mut svg = Svg::new(self.id, (WIDTH, self.height), self.title, self.note);
+        let mut svg = Svg::new(self.id, (WIDTH, self.height), self.title, self.description);
         let (left, right) = (64.0, WIDTH - if self.right.is_some() { 64.0 } else { 16.0 });
         let entries: Vec<_> = self
             .series
             .iter()
             .filter(|series| !series.name.is_empty())
-            .map(|series| Entry { class: &series.class, filled: false, text: &series.name })
+            .map(|series| LegendEntry { class: &series.class, filled: false, text: &series.name })
             .collect();
         let top = legend(Some(&mut svg), left, &entries) + 2.0;
         let bottom = self.height - 48.0;
 
-        let x = Scale::exact(self.span, (left, right), 8).whole();
+        let x = Scale::exact(self.span, (left, right), 8).integer_ticks();
         let range = (bottom, top);
         let left_scale = self.scale(Side::Left, &self.left, range);
         for (value, text) in left_scale.ticks() {
-            let y = left_scale.place(value);
+            let y = left_scale.position(value);
             svg.line((left, y), (right, y), "grid");
             svg.label((left - 8.0, y + 4.0), Anchor::End, "tick", &text);
         }
         let middle = (top + bottom) / 2.0;
-        svg.label_up((16.0, middle), "ink", &self.left.label);
+        svg.vertical_label((16.0, middle), "ink", &self.left.label);
         let right_scale = self.right.as_ref().map(|axis| {
             let scale = self.scale(Side::Right, axis, range);
             svg.line((right, top), (right, bottom), "axis");
             for (value, text) in scale.ticks() {
-                let y = scale.place(value);
+                let y = scale.position(value);
                 svg.line((right, y), (right + 5.0, y), "axis");
                 svg.label((right + 9.0, y + 4.0), Anchor::Start, "tick", &text);
             }
-            svg.label_up((WIDTH - 10.0, middle), "ink", &axis.label);
+            svg.vertical_label((WIDTH - 10.0, middle), "ink", &axis.label);
             scale
         });
         axis_below(&mut svg, &x, (left, right), bottom, "iteration");
 
-        // As many columns as the plot is wide: 880 at most.
+        // One column for each unit of width: 880 at most.
         let columns = (right - left) as usize;
         for series in &self.series {
             let y = match (series.side, &right_scale) {
                 (Side::Right, Some(scale)) => scale,
                 _ => &left_scale,
             };
-            let place = |point: &(f64, f64)| (x.place(point.0), y.place(point.1));
-            let points: Vec<_> = min_max(&series.points, columns).iter().map(place).collect();
+            let position = |point: &(f64, f64)| (x.position(point.0), y.position(point.1));
+            let points: Vec<_> =
+                keep_extremes(&series.points, columns).iter().map(position).collect();
             if points.len() > 1 {
                 svg.polyline(&points, &series.class);
             }
-            for (point, note) in series.points.iter().zip(&series.notes) {
-                svg.circle(place(point), 3.5, &series.class, note);
+            for (point, tooltip) in series.points.iter().zip(&series.tooltips) {
+                svg.circle(position(point), 3.5, &series.class, tooltip);
             }
-            if let ([point], true) = (points.as_slice(), series.notes.is_empty()) {
+            if let ([point], true) = (points.as_slice(), series.tooltips.is_empty()) {
                 svg.circle(*point, 3.5, &series.class, "");
             }
         }
@@ -124,7 +125,7 @@ impl Curves<'_> {
             values.fold((f64::MAX, f64::MIN), |(low, high), y| (low.min(y), high.max(y)));
         let (low, high) = if low > high { (0.0, 1.0) } else { (low, high) };
         match axis.ticks {
-            Ticks::Around => Scale::round((low, high), range, 6),
+            Ticks::AroundData => Scale::round((low, high), range, 6),
             Ticks::FromZero => Scale::round((low.min(0.0), high), range, 6),
             Ticks::Every(step) => Scale::from_zero(high, step, range),
         }
@@ -135,26 +136,26 @@ impl Curves<'_> {
 mod tests {
     use super::*;
 
-    fn curves(points: Vec<(f64, f64)>, notes: Vec<String>) -> String {
+    fn chart(points: Vec<(f64, f64)>, tooltips: Vec<String>) -> String {
         let class = "s0 d0".to_owned();
-        let series = Series { name: "loss".to_owned(), class, side: Side::Left, points, notes };
+        let series = Series { name: "loss".to_owned(), class, side: Side::Left, points, tooltips };
         let left = Axis { label: "loss (nat)".to_owned(), ticks: Ticks::FromZero };
-        let curves = Curves {
+        let chart = LineChart {
             id: "c",
             title: "t",
-            note: "n",
+            description: "n",
             height: 300.0,
             span: (0.0, 4.0),
             left,
             right: Some(Axis { label: "width (bits)".to_owned(), ticks: Ticks::Every(8.0) }),
             series: vec![series],
         };
-        curves.draw().inline()
+        chart.draw().inline()
     }
 
     #[test]
     fn points_lie_on_their_axes() {
-        let text = curves(vec![(0.0, 0.0), (4.0, 2.0)], vec!["a".to_owned(), "b".to_owned()]);
+        let text = chart(vec![(0.0, 0.0), (4.0, 2.0)], vec!["a".to_owned(), "b".to_owned()]);
         // Below the legend at 36, above the axis at 252.
         assert!(text.contains("points=\"64,252 896,36\""), "{text}");
         assert!(text.contains("<title>b</title></circle>"), "{text}");
@@ -163,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_single_point_is_a_dot_and_none_is_empty() {
-        assert!(curves(vec![(2.0, 1.0)], Vec::new()).contains("<circle"));
-        assert!(!curves(Vec::new(), Vec::new()).contains("<circle"));
+        assert!(chart(vec![(2.0, 1.0)], Vec::new()).contains("<circle"));
+        assert!(!chart(Vec::new(), Vec::new()).contains("<circle"));
     }
 }
