@@ -47,7 +47,7 @@ module flexmac_requant #(
 ) (
     input  wire                                 clk_i,
     input  wire                                 rst_ni,
-    // mode, stable while busy
+    // mode, stable while busy; amount and the two masks come from flexmac_mode
     // 0 nearest, 1 truncate, 2 stochastic
     input  wire        [                   1:0] round_mode_i,
     input  wire        [                   7:0] amount_i,

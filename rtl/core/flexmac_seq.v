@@ -12,6 +12,8 @@
 // next significance or command. A capture waits until the chains have drained the one before (one
 // row per cycle); everything behind it waits too.
 //
+// A slot is a cycle with en_i high; in all others everything here holds its state.
+//
 // Outputs titled "operand stage" are registered: they are valid together with the operands that a
 // read returns one cycle later.
 //
@@ -47,8 +49,9 @@ module flexmac_seq #(
     input  wire [       WORDS_WIDTH-1:0] cmd_words_i,
     input  wire [        ROWS_WIDTH-1:0] cmd_rows_i,
     input  wire [        COLS_WIDTH-1:0] cmd_cols_i,
+    // sums start from: 0 nothing, 1 preload, 2 the memory of the requantizers
     input  wire [                   1:0] cmd_base_i,
-    input  wire                          cmd_emit_i,
+    input  wire                          cmd_emit_i,  // last piece of K: the sums are complete
     input  wire                          cmd_bank_i,
     // operand read
     output wire                          op_ren_o,

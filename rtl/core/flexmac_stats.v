@@ -1,4 +1,4 @@
-// Counters of what the requantizers emit: the precision controller reads them.
+// Counters of what the requantizers emit, for the precision policy on the host.
 //
 // A result beat brings COLS values, of which the first cols_i count. Their flags and errors are
 // added up across the columns, registered, and then accumulated.

@@ -1,7 +1,9 @@
 // Adds the carry-save pair of flexmac_dot to the accumulator and removes the pair's offset.
 //
-// The top bits of the pair's two words are never both set, so one of them is free. The ones that
-// subtract the offset, -2^(PAIR_WIDTH-1), go there and into all bits above the pair:
+// The pair is two words whose sum is the lanes' sum plus an offset of 2^(PAIR_WIDTH-1), which has
+// to be subtracted. In two's complement, -2^(PAIR_WIDTH-1) is a word with 1 in bit PAIR_WIDTH-1
+// and in all bits above it. The top bits of the pair's words are never both set, so s, their OR,
+// stands for both and the place of the other takes that 1:
 //
 //              ACC_WIDTH-1      PAIR_WIDTH-1 0
 //              +---------------+-+-----------+

@@ -15,9 +15,10 @@
 // A result digit is captured into chain_q. It shifts along the column towards row 0 while the next
 // significance computes.
 //
-// The PE has nine enable inputs: pipe_en_i (four), acc_en_i, acc_clear_i, acc_shift_i, cap_i with
-// cap_last_i, and drain_i. There is no stall signal: a PE holds its state while its enables are
-// low.
+// There is no stall signal: the PE holds its state while the enables pipe_en_i, acc_en_i, cap_i and
+// drain_i are low. acc_clear_i and acc_shift_i qualify acc_en_i; cap_last_i qualifies cap_i.
+//
+// s<i>.<f> is a signed number of 1 + i + f bits, f of them behind the binary point:
 //
 //   a_i, b_i          {signed, LANES slices of CHUNK bits}, lane 0 lowest; `signed` is high for the
 //                     top plane: its slices are s(CHUNK-1).0, those of other planes are unsigned

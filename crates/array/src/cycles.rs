@@ -16,7 +16,7 @@ use crate::fp32;
 use crate::schedule::Schedule;
 use crate::style::Style;
 
-/// Clock cycles of one GEMM, by activity, as the counters of the RTL module `flexmac_stats` report
+/// Clock cycles of one GEMM, by activity, as the counters of the RTL module `flexmac_core` report
 /// them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cycles {

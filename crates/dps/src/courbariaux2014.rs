@@ -2,9 +2,9 @@
 //! networks with low precision multiplications", 2014, arXiv:1412.7024).
 //!
 //! All operands have one width, and stored parameters a larger one. Each tensor, and each gradient,
-//! has a scaling factor, here an integer length. Every `interval` iterations it is updated: it
-//! doubles if the overflow rate is above the limit, and halves if half the range would keep the
-//! rate within the limit.
+//! has a scaling factor, a power of two that is kept as an integer length. Every `interval`
+//! iterations it is updated: it doubles (one bit more) if the overflow rate is above the limit, and
+//! halves (one bit less) if half the range would keep the rate within the limit.
 //!
 //! Differences from the paper:
 //! - The array counts overflows of the range in use, but not of half of it. Half the range is known

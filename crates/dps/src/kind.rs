@@ -2,8 +2,9 @@
 //!
 //! The file of each policy defines its [`PolicyKind`], and [`POLICIES`](crate::POLICIES) lists it.
 //! The program derives flags, help, completions and the recorded settings from that list, so a new
-//! policy changes nothing outside this crate. Constants therefore carry their help text. It names
-//! other constants without dashes: how a program spells them is not known here.
+//! policy changes nothing outside this crate. Constants therefore carry their help text. That
+//! text writes the name of another constant bare (`max-width`, not `--max-width`), because only the
+//! program knows how its flags are spelled.
 
 use flexmac_fxp::Rounding;
 

@@ -6,7 +6,11 @@
 //! of tensors ([`TensorSpec`]), so one policy works with any network. There is one file per policy;
 //! [`POLICIES`] lists them.
 //!
-//! All widths include the sign; integer lengths do not.
+//! Words: the *integer length* of a format is its number of bits before the binary point, without
+//! the sign; it may be negative. Widths include the sign: `s4.11` has integer length 4 and 16 bits.
+//! The *LSB* is the last place. A *plane* is a slice of `chunk` bits of an operand; the array takes
+//! a *pass* for each pair of planes, so a width costs by its planes. A *use* of a tensor is one of
+//! forward, backward and update, each with a format of its own ([`Formats`]).
 //!
 //! ```
 //! use flexmac_dps::{
@@ -62,7 +66,8 @@ pub const POLICIES: &[&PolicyKind] = &[
     &planewise::KIND,
 ];
 
-/// Shortest integer length that a search reaches. It stops the search of a tensor that stays zero.
+/// Shortest integer length that a search reaches, except that of `na2016`, which has no limit. It
+/// stops the search of a tensor that stays zero.
 pub(crate) const SHORTEST: i32 = -28;
 
 #[cfg(test)]

@@ -38,7 +38,9 @@ pub struct Na2016Config {
     pub step_bits: u32,
     /// An integer length shrinks after this many iterations plus one without overflow.
     pub isearch_window: u32,
-    /// How often the smoothed loss must be the maximum of its window before the width jumps.
+    /// Maxima of the smoothed loss that pass before the next one makes the width jump, while the
+    /// loss rises without a break. After a smoothed loss that is not the maximum of its window, the
+    /// next maximum jumps at once.
     pub dsearch_window: u32,
     /// Number of losses in the smoothed loss, and of smoothed losses in the window.
     pub loss_window: u32,
@@ -132,8 +134,8 @@ pub struct Na2016State {
     pub average: LossAverage,
     /// The window of smoothed losses, newest last.
     pub ring: VecDeque<f64>,
-    /// How often the smoothed loss was the maximum since the last jump; set to `dsearch_window`
-    /// when it is not, so that the next maximum jumps at once.
+    /// Maxima of the smoothed loss since the last jump or the start. A smoothed loss that is not
+    /// the maximum of its window sets this to `dsearch_window`, so that the next maximum jumps.
     pub increases: u32,
     /// The smallest smoothed loss in the window before the last jump.
     pub remembered: f64,

@@ -1,6 +1,8 @@
 //! The search for the range and the width of one operand. `planewise` runs one for each use of each
 //! tensor.
 //!
+//! A *window* is a number of iterations in a row (`OperandRules::window`) whose counters are added.
+//!
 //! Range: the integer length grows by a bit at once when an iteration overflows more often than the
 //! limit. It shrinks by all top bits that a whole window left unused. Counters do not say how many
 //! values a shorter range would cut off. So now and then a range shorter by one bit is *tried*. If

@@ -1,20 +1,21 @@
-//! `planewise`: flexmac's own policy. Each use of each tensor has as few planes as its counters
-//! allow, from the first iteration on.
+//! `planewise`: flexmac's own policy. Constants set how many planes (slices of `chunk` bits) each
+//! use of each tensor has, few from the first iteration on; its counters set the range.
 //!
 //! - Widths are multiples of the array's chunk, because a width in between costs as many passes as
 //!   the next multiple. Weights, activations and gradients have separate widths. Biases are added
 //!   to the array's sums, which costs no pass, and keep their storage format.
 //! - Parameters are stored with `storage_bits`; the array reads narrower copies.
 //! - Initial ranges follow from the role (pixels, loss gradient, Xavier weights). They shrink to
-//!   what the first iterations use, then follow overflow rates. A plane is added when the mean
-//!   rounding error shows that most values are below the LSB (`operand_search.rs`).
+//!   what the first iterations use, then follow overflow rates. If `resolution` is above 0 (the
+//!   default, 0, adds no planes), a plane is added when the mean rounding error shows that most
+//!   values are below the last place (`operand_search.rs`). `widen_at` adds all planes at once.
 //! - The loss plays no part.
 //!
 //! The policy is meant for nearest rounding in the forward pass, where a coarse weight or
 //! activation should be the nearest one, and for stochastic rounding of gradients and updates,
 //! whose rounding errors must average to zero. The alternative is a search from wide to narrow
 //! formats, as in `na2016`. Its first hundred iterations cost more than a thousand narrow ones, and
-//! find nothing that the counters do not show within five.
+//! find what the counters of narrow formats show within five.
 
 use serde::{Deserialize, Serialize};
 

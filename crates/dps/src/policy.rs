@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::error::DpsError;
 use crate::tensor::FormatTable;
 
-/// The counters of one tensor in one iteration, by use.
+/// The counters of one tensor in one iteration, for each of its uses: forward, backward, update.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TensorCounters {
     /// Of the values in the forward pass, or of a parameter's copy that the array reads.

@@ -1,7 +1,7 @@
 //! `static`: formats that never change. The baseline for dynamic policies.
 //!
 //! Activations and their gradients have separate integer lengths, and parameters are stored wider
-//! than the array reads them. Without both, a network does not learn with fixed formats of 8 bits.
+//! than the array reads them. With fixed formats of 8 bits a network needs both in order to learn.
 
 use flexmac_fxp::Format;
 use serde::{Deserialize, Serialize};

@@ -13,7 +13,7 @@
 //!
 //! let array = ArraySpec { rows: 2, cols: 2, ..ArraySpec::default() }.check()?;
 //! let (a, b) = (array![[1, -2], [3, 4]], array![[5], [6]]);
-//! let operand = Format::new(8, 0)?;
+//! let operand = Format::new(8, 0)?; // 8 bits, none behind the binary point
 //! let gemm = Gemm {
 //!     a: Operand { values: a.view(), format: operand },
 //!     b: Operand { values: b.view(), format: operand },

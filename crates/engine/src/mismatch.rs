@@ -154,7 +154,8 @@ pub enum WaveDump {
         file: PathBuf,
         /// The tile.
         tile: u64,
-        /// The tile run before it, if it does not differ when run alone.
+        /// The tile that was simulated just before `tile` in these waves, because `tile` alone
+        /// gives the expected results; none if `tile` ran alone.
         after: Option<u64>,
         /// The difference that the waves show; none if it does not occur again.
         reproduction: Option<Reproduction>,

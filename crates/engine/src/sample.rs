@@ -55,8 +55,9 @@ pub fn wrong_share_bound(checked: u64) -> f64 {
     -(0.05_f64.ln() / checked as f64).exp_m1()
 }
 
-/// The bound on the share of wrong tiles of a run without a mismatch: [`wrong_share_bound`], 0 if
-/// all tiles were checked, `None` if none was.
+/// The upper bound on the share of wrong tiles (0 to 1, not a number of tiles) of a run of `tiles`
+/// tiles of which `checked` were compared and none was wrong: [`wrong_share_bound`], 0 if all tiles
+/// were checked, `None` if no tile was.
 pub fn wrong_tiles_bound(tiles: u64, checked: u64) -> Option<f64> {
     match checked {
         0 => None,

@@ -2,8 +2,8 @@
 //!
 //! Stochastic rounding draws its random words from the same kind of streams as the array. A tensor
 //! is split into chunks of [`CHUNK`] elements; element i of a chunk uses stream i mod [`STREAMS`]
-//! of the chunk. Stream s of chunk c of tensor t is seeded as column `STREAMS c + s` of tile t
-//! would be ([`SeedPath::column_seed`]). So results do not depend on the number of threads, and all
+//! of the chunk. Stream s of chunk c of tensor t is seeded as column `2^40 part + STREAMS c + s`
+//! of tile t would be ([`SeedPath::column_seed`], [`Part`]). So results do not depend on the number of threads, and all
 //! streams of a chunk advance together.
 
 use flexmac_fxp::{Counters, Format, Lfsr, Role, Rounding, SeedPath};

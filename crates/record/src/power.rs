@@ -1,7 +1,8 @@
 //! `power.json`: the energy of a mapped netlist on training operands.
 //!
 //! A *pass-cycle* is a cycle in which a word of operands is multiplied, with its share of the cycles that fill
-//! and drain the array.
+//! and drain the array. A *mode* is a pair of operand widths. A *clock gate* is a cell that keeps the clock
+//! from flip-flops which hold their value; the *clock tree* is the buffers that bring the clock to all others.
 
 use serde::{Deserialize, Serialize};
 

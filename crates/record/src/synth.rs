@@ -1,4 +1,8 @@
 //! `report.json`: what a synthesis measured.
+//!
+//! Yosys turns Verilog into a netlist of *leaf cells*, the gates and flip-flops of a cell library (a *Liberty*
+//! file) or of an FPGA. ABC, a part of Yosys, chooses the gates; a *recipe* is the script that it runs. OpenSTA
+//! finds the *slack* of a path: the clock period that was given, minus what the path needs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -90,7 +94,8 @@ pub struct StageTime {
 /// How a module of the hierarchy was mapped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UnitReport {
-    /// Module name as written in the source; parameterisations get a suffix `_2`, `_3`, ...
+    /// Module name as written in the source, made a file name; parameterisations get a suffix `_2`, `_3`, ...
+    /// ([`ModuleReport::module`] has `#2`, `#3`, ... and numbers them on its own).
     pub unit: String,
     /// ABC recipe: `small`, `quick`, `fast` or `fastest`.
     pub recipe: String,
