@@ -12,6 +12,7 @@ mod arrays;
 mod bundles;
 mod check_rate;
 mod describe;
+mod doctor;
 mod energy;
 mod former_flags;
 mod gemm;

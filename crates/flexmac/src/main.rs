@@ -78,6 +78,8 @@ enum Command {
     Headline(cmd::headline::HeadlineArgs),
     /// Get and check data sets.
     Data(cmd::data::DataArgs),
+    /// Show which tools and data sets are here, and what a command misses.
+    Doctor(cmd::doctor::DoctorArgs),
     /// Show a run, or several side by side, as one HTML page with plots.
     Report(cmd::report::ReportArgs),
     /// Write the manual: one page, or one for each command.
@@ -120,6 +122,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Sweep(args) => cmd::sweep::run(&args, &Cli::command()),
         Command::Headline(args) => cmd::headline::run(&args),
         Command::Data(args) => cmd::data::run(&args),
+        Command::Doctor(args) => cmd::doctor::run(&args),
         Command::Report(args) => cmd::report::run(&args),
         Command::Man(args) => cmd::manual::man(&args, Cli::command()),
         Command::Completions(args) => cmd::manual::completions(&args, Cli::command()),

@@ -21,8 +21,8 @@ pub struct Gates {
     pub netlist: FlatNetlist,
     /// The cell library.
     pub library: Library,
-    /// The library's text, uncompressed.
-    pub library_text: Vec<u8>,
+    /// The library as tools read it: canonical Liberty.
+    pub canonical_library: String,
 }
 
 impl Gates {
@@ -39,20 +39,25 @@ impl Gates {
             let expected = format!("{TOP} on a cell library");
             return Err(Error::Netlist { path: report_path, expected, found });
         };
-        let (library, library_text) = flexmac_synth::read_library(Path::new(&used.path))?;
-        let found = flexmac_synth::sha256(&library_text);
-        if found != used.sha256 {
+        let library = flexmac_synth::read_library(Path::new(&used.path))?;
+        if library.sha256 != used.sha256 {
             return Err(Error::Netlist {
                 path: PathBuf::from(&used.path),
                 expected: format!("the library of sha256 {}", used.sha256),
-                found: format!("sha256 {found}"),
+                found: format!("sha256 {}", library.sha256),
             });
         }
         let path = folder.join(&report.netlist);
         let text = bounded::text(&path, bounded::DATA).map_err(io_error("read", &path))?;
         let netlist = Netlist::parse(&text).map_err(|error| error.at(&path))?;
         let netlist = netlist.flatten(TOP).map_err(|source| Error::Hierarchy { path, source })?;
-        Ok(Self { folder: folder.to_owned(), report, netlist, library, library_text })
+        Ok(Self {
+            folder: folder.to_owned(),
+            report,
+            netlist,
+            library: library.library,
+            canonical_library: library.canonical,
+        })
     }
 
     /// Refuses a netlist whose ports are not as wide as an array's.

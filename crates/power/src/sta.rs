@@ -94,7 +94,7 @@ pub fn measure(
     let stimulus = Stimulus::new(&gates.netlist, library, clock)
         .ok_or_else(|| missing("a flip-flop with clock and data to replace inputs"))?;
 
-    write(CELLS, &gates.library_text)?;
+    write(CELLS, gates.canonical_library.as_bytes())?;
     let gated = Gated::new(&gates.netlist, library);
     let (probes, still) = gated.probes(library);
     let names = gated.probe_names();

@@ -63,8 +63,7 @@ fn run_here(config: &SynthConfig, on_progress: OnProgress) -> Result<SynthReport
     let library = match &config.target {
         Target::Liberty { path } => {
             find_sta()?; // now, not after minutes of mapping
-            let (parsed, text) = read_library(path)?;
-            Some((path, parsed, text))
+            Some((path, read_library(path)?))
         }
         _ => None,
     };
@@ -76,9 +75,8 @@ fn run_here(config: &SynthConfig, on_progress: OnProgress) -> Result<SynthReport
         dir.write(&name, text)?;
         names.push((name, path));
     }
-    let library = library
-        .map(|(path, parsed, text)| stage_library(path, parsed, &text, &dir.path))
-        .transpose()?;
+    let library =
+        library.map(|(path, loaded)| stage_library(path, loaded, &dir.path)).transpose()?;
     let mut tools = vec![ToolVersion { name: "yosys".to_owned(), version: yosys.version()? }];
     let staged: Vec<String> = names.iter().map(|(name, _)| name.clone()).collect();
     let design = yosys::SourceDesign {
@@ -111,11 +109,13 @@ fn run_here(config: &SynthConfig, on_progress: OnProgress) -> Result<SynthReport
 
     let begin = Instant::now();
     on_progress(Progress::Begin { id: StageId::whole(Stage::Report), why: None });
-    if library.as_ref().is_some_and(|library| library.is_copy) && !config.keep {
+    if library.is_some() && !config.keep {
         remove(&dir.path.join(CELLS))?;
     }
     cache.sweep()?;
     let log = dir.read(yosys::LOG)?;
+    let notes = library.as_ref().map(|library| library.parsed.notes.clone()).unwrap_or_default();
+    let warnings = with_source_names(yosys::warnings(&log, WARNINGS_MAX), &names);
     let summary = results.summary;
     let whole = |stage, wall_s| StageTime { id: StageId::whole(stage), wall_s, kept: false };
     let mut stages = vec![whole(Stage::Prepare, prepared_s)];
@@ -142,7 +142,7 @@ fn run_here(config: &SynthConfig, on_progress: OnProgress) -> Result<SynthReport
         units: results.mapped.into_iter().map(|unit| unit.report).collect(),
         tries: results.tries,
         gates: results.gates,
-        warnings: with_source_names(yosys::warnings(&log, WARNINGS_MAX), &names),
+        warnings: notes.into_iter().chain(warnings).collect(),
         stages,
         scripts: results.scripts,
         logs: results.logs,

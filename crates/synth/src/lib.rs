@@ -39,6 +39,6 @@ pub mod yosys;
 pub use config::SynthConfig;
 pub use error::{Error, ParseError};
 pub use flow::{opensta, run};
-pub use library::{read_library, sha256};
+pub use library::{LoadedLibrary, read_library, sha256};
 pub use progress::Progress;
 pub use target::{OSU018_LIBERTY, Target};

@@ -1,6 +1,5 @@
-//! The cell library as the tools read it: decompressed, and without cells that may not be used.
+//! The cell library as the tools read it: decompressed, canonical, without cells that may not be used.
 
-use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 
@@ -16,24 +15,34 @@ use flexmac_record::LibraryReport;
 /// Name of the library that the tools read.
 pub(crate) const CELLS: &str = "cells.lib";
 
-/// A library as the tools read it.
+/// A library as flexmac understood it, and as every tool of a flow reads it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct LoadedLibrary {
+    /// Its units and cells.
+    pub library: Library,
+    /// Canonical Liberty without the cells that may not be used.
+    pub canonical: String,
+    /// SHA-256 of the file's uncompressed text, in hexadecimal.
+    pub sha256: String,
+}
+
+/// A library in the folder of a synthesis.
 pub(crate) struct StagedLibrary {
     /// Its cells.
     pub parsed: Library,
     /// For `report.json`.
     pub report: LibraryReport,
-    /// Whether `cells.lib` is a copy of its own.
-    pub is_copy: bool,
 }
 
-/// Reads a cell library, `.lib` or `.lib.gz`. Returns its uncompressed text too.
+/// Reads a cell library, `.lib` or `.lib.gz`.
 ///
 /// # Errors
-/// No such file, or one that does not read as a library.
-pub fn read_library(path: &Path) -> Result<(Library, Vec<u8>), Error> {
+/// No such file, or one that does not read as a library; [`Library::read`] lists what is refused.
+pub fn read_library(path: &Path) -> Result<LoadedLibrary, Error> {
     let text = library_text(path)?;
-    let library = Library::parse(&text).map_err(|error| error.at(path))?;
-    Ok((library, text))
+    let (library, canonical) = Library::read(&text).map_err(|error| error.at(path))?;
+    Ok(LoadedLibrary { library, canonical, sha256: sha256(&text) })
 }
 
 /// SHA-256 in hexadecimal, as [`LibraryReport::sha256`] has it.
@@ -55,29 +64,22 @@ fn library_text(path: &Path) -> Result<Vec<u8>, Error> {
     bounded::unzipped(bytes, bounded::DATA).map_err(io_error("decompress", path))
 }
 
-/// Puts the library into `dir` as `cells.lib`, without the cells that may not be used.
+/// Writes the library into `dir` as `cells.lib`.
 pub(crate) fn stage_library(
     path: &Path,
-    parsed: Library,
-    text: &[u8],
+    loaded: LoadedLibrary,
     dir: &Path,
 ) -> Result<StagedLibrary, Error> {
-    let kept = parsed.without_excluded(text);
-    // Not compressed, whatever its name.
-    let is_plain = || fs::read(path).is_ok_and(|bytes| bytes == text);
-    let unchanged = matches!(kept, Cow::Borrowed(_)) && is_plain();
+    let LoadedLibrary { library: parsed, canonical, sha256 } = loaded;
     let cells = dir.join(CELLS);
-    remove(&cells)?;
-    let is_copy = !(unchanged && link(path, &cells));
-    if is_copy {
-        fs::write(&cells, &kept).map_err(io_error("write", &cells))?;
-    }
+    remove(&cells)?; // an older version may have left a link
+    fs::write(&cells, canonical).map_err(io_error("write", &cells))?;
     let owned =
         |pair: Option<(&str, &str)>| pair.map(|(cell, pin)| (cell.to_owned(), pin.to_owned()));
     let report = LibraryReport {
         name: parsed.name.clone(),
         path: path.display().to_string(),
-        sha256: sha256(text),
+        sha256,
         time_unit_ps: parsed.time_unit_ps,
         operating_conditions: parsed.operating_conditions.clone(),
         tie_high: owned(parsed.tie(true)),
@@ -85,18 +87,5 @@ pub(crate) fn stage_library(
         buffer: parsed.buffer().map(|(name, _)| name.to_owned()),
         excluded_cells: parsed.excluded(),
     };
-    Ok(StagedLibrary { parsed, report, is_copy })
-}
-
-/// Links instead of copying where the system allows it.
-fn link(path: &Path, to: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        fs::canonicalize(path).is_ok_and(|path| std::os::unix::fs::symlink(path, to).is_ok())
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = (path, to);
-        false
-    }
+    Ok(StagedLibrary { parsed, report })
 }

@@ -138,7 +138,8 @@ impl Mapper<'_> {
         let constr = self.library.parsed.buffer().is_some();
         let (script, log) = (file("ys"), file("log"));
         let pads = self.pads().filter(|_| unit.padded);
-        self.write(&script, &yosys::unit_script((&input, &output), &abc, constr, pads))?;
+        let here = yosys::here(&self.config.out_dir);
+        self.write(&script, &yosys::unit_script(here, (&input, &output), &abc, constr, pads))?;
         let mut inputs = vec![input, script.clone(), abc.clone(), CELLS.to_owned()];
         if constr {
             inputs.push("abc.constr".to_owned());

@@ -291,12 +291,11 @@ pub(crate) fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Links an input under another name; copies it where the system has no symbolic links.
+/// Gives an input a second name, or copies it where the file system has no hard links. A symbolic link
+/// would not do: a tool in a sandbox, such as Yosys of PyPI, does not see what it points to.
 fn link(from: &Path, to: &Path) -> Result<(), Error> {
     let from = fs::canonicalize(from).map_err(io_error("read", from))?;
-    #[cfg(unix)]
-    let done = std::os::unix::fs::symlink(&from, to);
-    #[cfg(not(unix))]
-    let done = fs::copy(&from, to).map(|_| ());
-    done.map_err(io_error("link", to))
+    fs::hard_link(&from, to)
+        .or_else(|_| fs::copy(&from, to).map(drop))
+        .map_err(io_error("link", to))
 }

@@ -4,6 +4,7 @@
 //! Yosys itself states in `stat.txt` is read as an independent check.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::Deserialize;
 
@@ -142,19 +143,29 @@ impl Pads<'_> {
     }
 }
 
-/// Script that maps one module from `input` to `output`; `constr` tells whether `abc.constr` exists.
+/// How scripts name the folder they run in, `dir`: not at all, or by a path without blanks.
+pub(crate) fn here(dir: &Path) -> &'static str {
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let plain = |c: char| c.is_alphanumeric() || "/._-+@,=".contains(c);
+    if dir.to_str().is_some_and(|dir| dir.chars().all(plain)) { "" } else { "/proc/self/cwd/" }
+}
+
+/// Script that maps one module from `input` to `output`; `constr` tells whether `abc.constr` exists,
+/// `here` is what stands in front of file names.
 pub fn unit_script(
+    here: &str,
     (input, output): (&str, &str),
     abc_script: &str,
     constr: bool,
     pads: Option<Pads<'_>>,
 ) -> String {
-    let constr = if constr { "-constr /proc/self/cwd/abc.constr" } else { "" };
+    let constr = if constr { format!("-constr {here}abc.constr") } else { String::new() };
     let pads = pads.map_or_else(String::new, |pads| pads.commands());
     let values = [
+        ("HERE", here),
         ("IN", input),
         ("OUT", output),
-        ("CONSTR", constr),
+        ("CONSTR", &constr),
         ("SCRIPT", abc_script),
         ("PADS", &pads),
     ];
@@ -387,7 +398,7 @@ mod tests {
             ecp5_script(&design(&sources(), false)),
             xilinx_script(&design(&sources(), true)),
             elaborate_script(&design(&sources(), true), true),
-            unit_script(("a.il", "b.il"), "abc.script", true, Some(pads)),
+            unit_script("", ("a.il", "b.il"), "abc.script", true, Some(pads)),
             link_script(&design(&sources(), true), &sources(), "tries/1/", high, low),
             abc_script("if -g", "map"),
         ] {
@@ -411,13 +422,13 @@ mod tests {
         assert!(by_unit.contains("\ntechmap -map clock_gates.v\n"));
         assert!(by_unit.contains("\ndelete =A:blackbox\nwrite_rtlil elaborated.il\n"));
 
-        let unit = unit_script(("a.il", "b.il"), "s", false, None);
+        let unit = unit_script("/proc/self/cwd/", ("a.il", "b.il"), "s", false, None);
         assert!(unit.contains("\nread_rtlil a.il\nabc -liberty /proc/self/cwd/cells.lib "));
         assert!(unit.ends_with(" -script /proc/self/cwd/s\n\nwrite_rtlil b.il\n"));
         let bare = ["clk".to_owned()];
         let pads = Pads { buffer: ("BUF", "A", "Y"), bare: &bare };
-        let padded = unit_script(("a.il", "b.il"), "s", true, Some(pads));
-        assert!(padded.contains(" -constr /proc/self/cwd/abc.constr "));
+        let padded = unit_script("", ("a.il", "b.il"), "s", true, Some(pads));
+        assert!(padded.contains("\nabc -liberty cells.lib -constr abc.constr -script s\n"));
         assert!(padded.contains(" 1 w:clk\niopadmap -bits -inpad BUF Y:A\nwrite_rtlil b.il\n"));
 
         let link = link_script(&design(&[], false), &sources(), "d/", None, None);
@@ -427,6 +438,13 @@ mod tests {
         assert!(flat.contains("\nhilomap -hicell T Y\n") && flat.contains("; flatten\n"));
         assert!(abc_script("", "&nf").contains("\nstrash\n\n&nf\nbuffer\n"));
         assert!(abc_script("if -g", "&nf").contains("\nstrash\nif -g\n&nf\n"));
+    }
+
+    #[test]
+    fn a_folder_with_blanks_is_not_named() {
+        assert_eq!(here(Path::new("/tmp/a-b/c_1.d")), "");
+        assert_eq!(here(Path::new("/tmp/a b")), "/proc/self/cwd/");
+        assert_eq!(here(Path::new("/tmp/it's")), "/proc/self/cwd/");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod data;
 pub mod describe;
+pub mod doctor;
 pub mod estimate;
 pub mod gemm;
 pub mod gemm_float;

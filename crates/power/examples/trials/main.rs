@@ -105,8 +105,14 @@ fn trial(design: Design, library: &Path, folder: &Path, search: bool) -> Result<
     let path = config.out_dir.join(&report.netlist);
     let text = fs::read_to_string(&path)?;
     let netlist = Netlist::parse(&text).map_err(|error| error.at(&path))?.flatten(TOP)?;
-    let (cells, library_text) = flexmac_synth::read_library(library)?;
-    let gates = Gates { folder: config.out_dir, report, netlist, library: cells, library_text };
+    let library = flexmac_synth::read_library(library)?;
+    let gates = Gates {
+        folder: config.out_dir,
+        report,
+        netlist,
+        library: library.library,
+        canonical_library: library.canonical,
+    };
     let mut bench = Bench::new(design, &gates)?;
     let mut runs = Vec::new();
     for mode in MODES {

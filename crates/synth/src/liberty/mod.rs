@@ -4,16 +4,20 @@
 //! Liberty has no attribute for the unit of area. All libraries met here state it in um2, and so
 //! do these types.
 
+mod canonical;
+mod conditions;
 pub mod function;
 pub mod model;
 mod scan;
+mod units;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ops::Range;
 
+use canonical::Canonical;
+use conditions::Conditions;
 use function::Function;
-use scan::{Visitor, scan};
+use scan::{Text, Visitor, scan};
+use units::Units;
 
 use crate::error::ParseError;
 
@@ -27,12 +31,17 @@ pub struct Library {
     pub time_unit_ps: f64,
     /// The library's capacitance unit in femtofarads.
     pub capacitance_unit_ff: f64,
-    /// The default operating conditions, or else the first ones defined.
+    /// The conditions that the results hold for: the default ones, or the only ones, or those of the
+    /// library's nominal values; none if no group has these values.
     pub operating_conditions: Option<String>,
     /// `nom_voltage`: the supply the library is characterised at.
     pub voltage_v: Option<f64>,
     /// Cells by name.
     pub cells: BTreeMap<String, Cell>,
+    /// Some cell has a table of delays (`cell_rise`, `cell_fall`).
+    pub has_delays: bool,
+    /// What was assumed, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// A cell.
@@ -47,12 +56,13 @@ pub struct Cell {
     pub states: Vec<State>,
     /// Kind of an integrated clock gate, such as `latch_posedge_precontrol`.
     pub clock_gate: Option<String>,
-    /// Must not be mapped to: `dont_use`, isolation cell, level shifter, always-on cell.
+    /// Must not be mapped to: `dont_use`, isolation cell, level shifter, always-on cell, and cells with
+    /// buses, bundles or banks, which the tools cannot map to.
     pub excluded: bool,
+    /// Why it must not.
+    pub reasons: Vec<String>,
     /// Signal pins in file order; supply pins are left out.
     pub pins: Vec<Pin>,
-    /// Bytes of the cell's group in the library text.
-    pub span: Range<usize>,
 }
 
 /// A clock gate of the library and its pins.
@@ -117,31 +127,48 @@ impl Library {
     /// Reads a library from its text.
     ///
     /// # Errors
-    /// Broken syntax, no `library` group, no time or capacitance unit, no cells, or a number that
-    /// does not read as one.
+    /// Broken syntax, no `library` group, no capacitance unit, no cells, a number that does not read as
+    /// one, a unit that tools do not know, and what changes results but is not handled: a delay model
+    /// other than tables, included files, a cell that is there twice.
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
+        Ok(Self::read(text)?.0)
+    }
+
+    /// Reads a library from its text, and writes it as all tools of a flow read it: canonical Liberty
+    /// without the cells that may not be used.
+    ///
+    /// # Errors
+    /// As for [`Self::parse`].
+    pub fn read(text: &[u8]) -> Result<(Self, String), ParseError> {
         let mut builder = Builder::default();
         scan(text, &mut builder)?;
         let name = builder
             .name
             .ok_or_else(|| ParseError::new(1, "library (name) {", "no library group"))?;
-        let time_unit_ps = builder
-            .time_unit_ps
-            .ok_or_else(|| ParseError::new(builder.line, "time_unit in the library", "none"))?;
-        let capacitance_unit_ff = builder.capacitance_unit_ff.ok_or_else(|| {
+        let capacitance_unit_ff = builder.units.capacitance_ff().ok_or_else(|| {
             ParseError::new(builder.line, "capacitive_load_unit in the library", "none")
         })?;
         if builder.cells.is_empty() {
             return Err(ParseError::new(builder.line, "at least one cell in the library", "none"));
         }
-        Ok(Self {
+        let mut notes = Vec::new();
+        if !builder.units.states_time() {
+            notes.push("the library states no time_unit: 1ns, Liberty's default".to_owned());
+        }
+        let operating_conditions = builder.conditions.choose(&mut notes)?;
+        let canonical =
+            builder.canonical.finish(&name, &builder.units, operating_conditions.as_deref());
+        let library = Self {
             name,
-            time_unit_ps,
+            time_unit_ps: builder.units.time_ps(),
             capacitance_unit_ff,
-            operating_conditions: builder.default_conditions.or(builder.first_conditions),
-            voltage_v: builder.voltage_v,
+            voltage_v: builder.conditions.nominal_voltage(),
+            operating_conditions,
             cells: builder.cells,
-        })
+            has_delays: builder.has_delays,
+            notes,
+        };
+        Ok((library, canonical))
     }
 
     /// The smallest cell with an output that is always `value`, and that output.
@@ -262,28 +289,6 @@ impl Library {
         self.cells.iter().filter(|(_, cell)| cell.excluded).map(|(name, _)| name.clone()).collect()
     }
 
-    /// `text`, which this library was read from, without the excluded cells.
-    pub fn without_excluded<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
-        let mut spans: Vec<_> = self
-            .cells
-            .values()
-            .filter(|cell| cell.excluded)
-            .map(|cell| cell.span.clone())
-            .collect();
-        if spans.is_empty() {
-            return Cow::Borrowed(text);
-        }
-        spans.sort_by_key(|span| span.start);
-        let mut kept = Vec::with_capacity(text.len());
-        let mut at = 0;
-        for span in spans {
-            kept.extend_from_slice(text.get(at..span.start).unwrap_or_default());
-            at = span.end;
-        }
-        kept.extend_from_slice(text.get(at..).unwrap_or_default());
-        Cow::Owned(kept)
-    }
-
     fn usable(&self) -> impl Iterator<Item = (&str, &Cell)> {
         self.cells
             .iter()
@@ -292,7 +297,34 @@ impl Library {
     }
 }
 
+impl Cell {
+    fn exclude(&mut self, reason: String) {
+        self.excluded = true;
+        self.reasons.push(reason);
+    }
+}
+
 impl Pin {
+    fn attribute(&mut self, name: &str, value: &str, line: usize) -> Result<(), ParseError> {
+        match name {
+            "direction" => self.direction = value.to_owned(),
+            "function" => self.function = Some(value.to_owned()),
+            "three_state" => self.three_state = true,
+            "clock_gate_clock_pin"
+            | "clock_gate_enable_pin"
+            | "clock_gate_test_pin"
+            | "clock_gate_out_pin"
+                if value.eq_ignore_ascii_case("true") =>
+            {
+                let role = name.trim_start_matches("clock_gate_").trim_end_matches("_pin");
+                self.clock_gate_role = Some(role.to_owned());
+            }
+            "capacitance" => self.capacitance = Some(number(value, "capacitance", line)?),
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn function_is(&self, wanted: &str) -> bool {
         self.function.as_deref().is_some_and(|function| {
             function.trim_matches(|c: char| c.is_whitespace() || c == '(' || c == ')') == wanted
@@ -300,113 +332,141 @@ impl Pin {
     }
 }
 
+/// What is known of a library while it is read.
 #[derive(Default)]
 struct Builder {
     name: Option<String>,
     line: usize,
-    time_unit_ps: Option<f64>,
-    capacitance_unit_ff: Option<f64>,
-    default_conditions: Option<String>,
-    first_conditions: Option<String>,
-    voltage_v: Option<f64>,
+    units: Units,
+    conditions: Conditions,
+    voltages: BTreeMap<String, f64>,
     cells: BTreeMap<String, Cell>,
-    in_library: bool,
+    lines: BTreeMap<String, usize>,
     cell: Option<(String, Cell)>,
-    in_pin: bool,
+    /// Pins of the innermost pin group, at the end of the cell's.
+    pins: usize,
     in_state: bool,
+    /// Name of the voltage of the supply pin that is open, and whether it is a primary supply.
+    supply: Option<(String, bool)>,
+    has_delays: bool,
+    canonical: Canonical,
 }
 
 impl Visitor for Builder {
-    fn open(&mut self, depth: usize, name: &str, args: &[Cow<'_, str>], start: usize, line: usize) {
-        let first = || args.first().map(|arg| arg.to_string()).unwrap_or_default();
+    fn open(
+        &mut self,
+        depth: usize,
+        name: &str,
+        args: &[Text<'_>],
+        line: usize,
+    ) -> Result<(), ParseError> {
+        let arg = |at: usize| args.get(at).map(|arg| arg.to_string()).unwrap_or_default();
+        self.canonical.open(name, args);
         match (depth, name) {
+            (0, "library") if self.name.is_some() => {
+                return Err(ParseError::new(line, "one library in a file", "a second one"));
+            }
             (0, "library") => {
-                self.in_library = true;
                 self.line = line;
-                self.name = Some(first());
+                self.name = Some(arg(0));
             }
-            (1, "cell") if self.in_library => {
-                let cell = Cell { span: start..start, ..Cell::default() };
-                self.cell = Some((first(), cell));
+            (0, _) => return Err(ParseError::new(line, "library (name) {", name)),
+            (1, "cell") => {
+                let cell = arg(0);
+                if let Some(first) = self.lines.insert(cell.clone(), line) {
+                    let expected = format!("each cell once; {cell:.40} is on line {first} already");
+                    return Err(ParseError::new(line, expected, "it again"));
+                }
+                self.cell = Some((cell, Cell::default()));
             }
-            (1, "operating_conditions") if self.in_library && self.first_conditions.is_none() => {
-                self.first_conditions = Some(first());
-            }
-            (2, "ff" | "latch" | "ff_bank" | "latch_bank" | "statetable") => {
-                if let Some((_, cell)) = &mut self.cell {
-                    cell.sequential = true;
-                    if matches!(name, "ff" | "latch") {
-                        let node = |at: usize| args.get(at).map(|arg| arg.to_string());
+            (1, "operating_conditions") => self.conditions.open(&arg(0)),
+            (2, _) => {
+                let Some((_, cell)) = &mut self.cell else { return Ok(()) };
+                match name {
+                    "ff" | "latch" => {
+                        cell.sequential = true;
                         cell.states.push(State {
                             latch: name == "latch",
-                            nodes: [0, 1].map(|at| node(at).unwrap_or_default()),
+                            nodes: [arg(0), arg(1)],
                             ..State::default()
                         });
                         self.in_state = true;
                     }
+                    "ff_bank" | "latch_bank" | "statetable" => {
+                        cell.sequential = true;
+                        if name != "statetable" {
+                            cell.exclude(format!("{name} on line {line}"));
+                        }
+                    }
+                    "bus" | "bundle" => cell.exclude(format!("{name} {} on line {line}", arg(0))),
+                    "pg_pin" => self.supply = Some((String::new(), false)),
+                    "pin" => {
+                        let pin = |name: &Text| Pin { name: name.to_string(), ..Pin::default() };
+                        cell.pins.extend(args.iter().map(pin));
+                        self.pins = args.len();
+                    }
+                    _ => {}
                 }
             }
-            (2, "pin") => {
-                if let Some((_, cell)) = &mut self.cell {
-                    cell.pins.push(Pin { name: first(), ..Pin::default() });
-                    self.in_pin = true;
-                }
-            }
+            (4, "cell_rise" | "cell_fall") => self.has_delays = true,
             _ => {}
         }
+        Ok(())
     }
 
     fn simple(
         &mut self,
         depth: usize,
         name: &str,
-        value: &str,
+        value: &Text<'_>,
         line: usize,
     ) -> Result<(), ParseError> {
-        match (depth, name, &mut self.cell) {
-            (0, "time_unit", _) => {
-                self.time_unit_ps =
-                    Some(time_ps(value).ok_or_else(|| {
-                        ParseError::new(line, "time_unit such as 1ns or 1ps", value)
-                    })?);
+        let unquoted = if value.quoted { None } else { canonical::computed(value) };
+        let computed = match unquoted {
+            Some(Ok(number)) => Some(Text { text: number.to_string().into(), quoted: false }),
+            Some(Err(expected)) => return Err(ParseError::new(line, expected, value)),
+            None => None,
+        };
+        let value = computed.as_ref().unwrap_or(value);
+        if depth == 0 {
+            return self.library_attribute(name, value, line);
+        }
+        self.canonical.simple(name, value);
+        if depth == 1 && self.cell.is_none() {
+            return self.conditions.simple(name, value, line);
+        }
+        let Some((_, cell)) = &mut self.cell else { return Ok(()) };
+        match (depth, name) {
+            (1, "clock_gating_integrated_cell") => cell.clock_gate = Some(value.to_string()),
+            (1, "area") => cell.area_um2 = Some(number(value, "area", line)?),
+            (1, "dont_use" | "is_isolation_cell" | "is_level_shifter" | "always_on")
+                if value.eq_ignore_ascii_case("true") =>
+            {
+                cell.exclude(format!("{name} on line {line}"));
             }
-            (0, "default_operating_conditions", _) => {
-                self.default_conditions = Some(value.to_owned())
-            }
-            (0, "nom_voltage", _) => {
-                self.voltage_v = Some(number(value, "nom_voltage", line)?);
-            }
-            (1, "clock_gating_integrated_cell", Some((_, cell))) => {
-                cell.clock_gate = Some(value.to_owned());
-            }
-            (2, _, Some((_, cell))) if self.in_state => {
-                if let Some(state) = cell.states.last_mut() {
-                    state.attributes.insert(name.to_owned(), value.to_owned());
+            (2, _) if self.supply.is_some() => {
+                if let Some((voltage, primary)) = &mut self.supply {
+                    match name {
+                        "voltage_name" => *voltage = value.to_string(),
+                        "pg_type" => *primary = **value == *"primary_power",
+                        _ => {}
+                    }
                 }
             }
-            (1, "area", Some((_, cell))) => cell.area_um2 = Some(number(value, "area", line)?),
-            (
-                1,
-                "dont_use" | "is_isolation_cell" | "is_level_shifter" | "always_on",
-                Some((_, cell)),
-            ) => cell.excluded |= value.eq_ignore_ascii_case("true"),
-            (2, _, Some((_, cell))) if self.in_pin => {
-                let Some(pin) = cell.pins.last_mut() else { return Ok(()) };
-                match name {
-                    "direction" => pin.direction = value.to_owned(),
-                    "function" => pin.function = Some(value.to_owned()),
-                    "three_state" => pin.three_state = true,
-                    "clock_gate_clock_pin"
-                    | "clock_gate_enable_pin"
-                    | "clock_gate_test_pin"
-                    | "clock_gate_out_pin"
-                        if value.eq_ignore_ascii_case("true") =>
-                    {
-                        let role = name.trim_start_matches("clock_gate_").trim_end_matches("_pin");
-                        pin.clock_gate_role = Some(role.to_owned());
-                    }
-                    "capacitance" => pin.capacitance = Some(number(value, "capacitance", line)?),
-                    _ => {}
+            (2, _) if self.in_state => {
+                if let Some(state) = cell.states.last_mut() {
+                    state.attributes.insert(name.to_owned(), value.to_string());
+                }
+            }
+            (2, "pg_type") if self.pins > 0 => {
+                cell.pins.truncate(cell.pins.len() - self.pins);
+                self.pins = 0;
+                self.canonical.leave_out();
+            }
+            (2, _) => {
+                let first = cell.pins.len() - self.pins;
+                for pin in &mut cell.pins[first..] {
+                    pin.attribute(name, value, line)?;
                 }
             }
             _ => {}
@@ -418,36 +478,85 @@ impl Visitor for Builder {
         &mut self,
         depth: usize,
         name: &str,
-        args: &[Cow<'_, str>],
+        args: &[Text<'_>],
         line: usize,
     ) -> Result<(), ParseError> {
-        if depth == 0 && name == "capacitive_load_unit" {
-            let expected = "capacitive_load_unit such as (1, pf) or (1, ff)";
-            let [scale, unit] = args else {
-                return Err(ParseError::new(line, expected, &args.join(", ")));
-            };
-            let unit_ff = match unit.trim().to_ascii_lowercase().as_str() {
-                "ff" => 1.0,
-                "pf" => 1e3,
-                _ => return Err(ParseError::new(line, expected, unit)),
-            };
-            self.capacitance_unit_ff = Some(number(scale, expected, line)? * unit_ff);
+        if depth == 0 {
+            if self.units.complex(name, args, line)? {
+                return Ok(());
+            }
+            if let ("voltage_map", [supply, volts]) = (name, args) {
+                if let Ok(volts) = volts.trim().parse() {
+                    self.voltages.insert(supply.to_string(), volts);
+                }
+            }
+            if name == "include_file" {
+                let expected = "a library in one file: include_file is not followed";
+                return Err(ParseError::new(line, expected, name));
+            }
         }
+        self.canonical.complex(name, args);
         Ok(())
     }
 
-    fn close(&mut self, depth: usize, end: usize) {
+    fn close(&mut self, depth: usize, _: usize) -> Result<(), ParseError> {
         match depth {
-            0 => self.in_library = false,
             1 => {
-                if let Some((name, mut cell)) = self.cell.take() {
-                    cell.span.end = end;
+                self.conditions.close();
+                if let Some((name, cell)) = self.cell.take() {
+                    if cell.excluded {
+                        self.canonical.leave_out();
+                    }
                     self.cells.insert(name, cell);
                 }
             }
-            2 => (self.in_pin, self.in_state) = (false, false),
+            2 => {
+                self.check_supply();
+                (self.pins, self.in_state) = (0, false);
+            }
             _ => {}
         }
+        self.canonical.close();
+        Ok(())
+    }
+}
+
+impl Builder {
+    /// Excludes a cell with a supply of another voltage than the library's: the tools know one.
+    fn check_supply(&mut self) {
+        let Some((name, true)) = self.supply.take() else { return };
+        let nominal = self.conditions.nominal_voltage();
+        let (Some(own), Some(nominal)) = (self.voltages.get(&name), nominal) else { return };
+        if let Some((_, cell)) = &mut self.cell {
+            if *own != nominal {
+                cell.exclude(format!("supply {name} of {own} V in a library of {nominal} V"));
+            }
+        }
+    }
+
+    /// A simple attribute of the library itself.
+    fn library_attribute(
+        &mut self,
+        name: &str,
+        value: &Text<'_>,
+        line: usize,
+    ) -> Result<(), ParseError> {
+        match name {
+            "delay_model" if **value != *"table_lookup" => {
+                let expected =
+                    "delay_model : table_lookup, the one that the tools of the flow read";
+                return Err(ParseError::new(line, expected, value));
+            }
+            "default_operating_conditions" => {
+                self.conditions.default = Some((value.to_string(), line));
+            }
+            _ if self.units.simple(name, value, line)? => {}
+            _ => {
+                self.conditions.nominal(name, value, line)?;
+                self.canonical.simple(name, value);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -456,22 +565,6 @@ fn number(value: &str, what: &str, line: usize) -> Result<f64, ParseError> {
     parsed
         .filter(|number| number.is_finite() && *number >= 0.0)
         .ok_or_else(|| ParseError::new(line, format!("a number of 0 or more for {what}"), value))
-}
-
-/// `1ns`, `10ps`, ... in picoseconds.
-fn time_ps(value: &str) -> Option<f64> {
-    let value = value.trim();
-    let split = value.find(|c: char| c.is_ascii_alphabetic())?;
-    let (scale, unit) = value.split_at(split);
-    let unit_ps = match unit.trim().to_ascii_lowercase().as_str() {
-        "fs" => 1e-3,
-        "ps" => 1.0,
-        "ns" => 1e3,
-        "us" => 1e6,
-        _ => return None,
-    };
-    let scale: f64 = scale.trim().parse().ok()?;
-    (scale.is_finite() && scale > 0.0).then_some(scale * unit_ps)
 }
 
 #[cfg(test)]

@@ -1,23 +1,47 @@
 //! Walks Liberty text as nested groups and attributes, and hands them to a visitor.
 //!
-//! Only the outer syntax is understood: `name (args) { ... }`, `name : value ;`,
-//! `name (args) ;`, comments and strings. Values stay text. One pass over the bytes, because
-//! libraries run to tens of megabytes; a grammar crate was turned down for that reason.
+//! Only the outer syntax is understood: `name (args) { ... }`, `name : value ;`, `name (args) ;`,
+//! comments, strings and continued lines. Values stay text. One pass over the bytes, because libraries
+//! run to tens of megabytes and every tool of a flow must see the same reading of them.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 
 use crate::error::ParseError;
 
+/// An argument or a value: its text, and whether the file quotes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Text<'a> {
+    /// Without quotes, comments and continued lines.
+    pub text: Cow<'a, str>,
+    /// Stands in quotes.
+    pub quoted: bool,
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
 /// Receives what the scanner meets. Depth 0 is the outermost group, normally `library`.
 pub(crate) trait Visitor {
-    /// A group opens: its word begins at byte `start` on `line`.
-    fn open(&mut self, depth: usize, name: &str, args: &[Cow<'_, str>], start: usize, line: usize);
+    /// A group opens on `line`.
+    fn open(
+        &mut self,
+        depth: usize,
+        name: &str,
+        args: &[Text<'_>],
+        line: usize,
+    ) -> Result<(), ParseError>;
     /// `name : value` inside the innermost open group, which has depth `depth`.
     fn simple(
         &mut self,
         depth: usize,
         name: &str,
-        value: &str,
+        value: &Text<'_>,
         line: usize,
     ) -> Result<(), ParseError>;
     /// `name (args)` without a body.
@@ -25,12 +49,15 @@ pub(crate) trait Visitor {
         &mut self,
         depth: usize,
         name: &str,
-        args: &[Cow<'_, str>],
+        args: &[Text<'_>],
         line: usize,
     ) -> Result<(), ParseError>;
-    /// The innermost group closes; `end` is the byte after its brace.
-    fn close(&mut self, depth: usize, end: usize);
+    /// The innermost group closes on `line`.
+    fn close(&mut self, depth: usize, line: usize) -> Result<(), ParseError>;
 }
+
+/// Deepest nesting of groups; libraries have six.
+const DEPTH_MAX: usize = 64;
 
 /// Scans `text` and reports every group and attribute.
 ///
@@ -41,7 +68,7 @@ pub(crate) fn scan(text: &[u8], visitor: &mut impl Visitor) -> Result<(), ParseE
     let mut depth = 0_usize; // open groups
     loop {
         lexer.skip_blank()?;
-        let (start, line) = (lexer.at, lexer.line);
+        let line = lexer.line;
         match lexer.peek() {
             None if depth == 0 => return Ok(()),
             None => return Err(ParseError::new(line, "a closing brace", "the end of the file")),
@@ -52,7 +79,7 @@ pub(crate) fn scan(text: &[u8], visitor: &mut impl Visitor) -> Result<(), ParseE
                     return Err(ParseError::new(line, "a group", "a closing brace"));
                 }
                 depth -= 1;
-                visitor.close(depth, lexer.at);
+                visitor.close(depth, line)?;
             }
             Some(_) => {
                 let name = lexer.word();
@@ -72,7 +99,11 @@ pub(crate) fn scan(text: &[u8], visitor: &mut impl Visitor) -> Result<(), ParseE
                         lexer.skip_blank()?;
                         if lexer.peek() == Some(b'{') {
                             lexer.at += 1;
-                            visitor.open(depth, &name, &args, start, line);
+                            if depth == DEPTH_MAX {
+                                let expected = format!("at most {DEPTH_MAX} nested groups");
+                                return Err(ParseError::new(line, expected, "one more"));
+                            }
+                            visitor.open(depth, &name, &args, line)?;
                             depth += 1;
                         } else if depth > 0 {
                             visitor.complex(depth - 1, &name, &args, line)?;
@@ -104,6 +135,10 @@ impl<'a> Lexer<'a> {
         self.text.get(self.at).copied()
     }
 
+    fn rest(&self) -> &'a [u8] {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
     fn step(&mut self) {
         if self.peek() == Some(b'\n') {
             self.line += 1;
@@ -112,39 +147,49 @@ impl<'a> Lexer<'a> {
     }
 
     fn rest_of_line(&self) -> String {
-        let rest = self.text.get(self.at..).unwrap_or_default();
+        let rest = self.rest();
         let end = rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len());
         String::from_utf8_lossy(&rest[..end]).into_owned()
+    }
+
+    /// Skips a comment if one begins here. `//` is not in the standard, but tools accept it.
+    fn skip_comment(&mut self) -> Result<bool, ParseError> {
+        if self.rest().starts_with(b"/*") {
+            let line = self.line;
+            self.at += 2;
+            while !self.rest().starts_with(b"*/") {
+                if self.peek().is_none() {
+                    let found = "the end of the file";
+                    return Err(ParseError::new(line, "the end of a comment", found));
+                }
+                self.step();
+            }
+            self.at += 2;
+            return Ok(true);
+        }
+        if self.rest().starts_with(b"//") {
+            while self.peek().is_some_and(|b| b != b'\n') {
+                self.at += 1;
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Length of a line continuation that begins here: a backslash, blanks and the end of the line.
+    fn continuation(&self) -> Option<usize> {
+        let rest = self.rest().strip_prefix(b"\\")?;
+        let blanks = rest.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r')).count();
+        (rest.get(blanks) == Some(&b'\n')).then_some(blanks + 2)
     }
 
     /// Skips spaces, line continuations and comments.
     fn skip_blank(&mut self) -> Result<(), ParseError> {
         while let Some(byte) = self.peek() {
-            let next = self.text.get(self.at + 1).copied();
-            match (byte, next) {
-                (b'/', Some(b'*')) => {
-                    let line = self.line;
-                    self.at += 2;
-                    while !self.text.get(self.at..).unwrap_or_default().starts_with(b"*/") {
-                        if self.peek().is_none() {
-                            return Err(ParseError::new(
-                                line,
-                                "the end of a comment",
-                                "the end of the file",
-                            ));
-                        }
-                        self.step();
-                    }
-                    self.at += 2;
-                }
-                (b'/', Some(b'/')) => {
-                    while self.peek().is_some_and(|b| b != b'\n') {
-                        self.at += 1;
-                    }
-                }
-                (b'\\', _) => self.step(),
-                _ if byte.is_ascii_whitespace() => self.step(),
-                _ => break,
+            if byte.is_ascii_whitespace() || byte == b'\\' {
+                self.step();
+            } else if byte != b'/' || !self.skip_comment()? {
+                break;
             }
         }
         Ok(())
@@ -152,28 +197,48 @@ impl<'a> Lexer<'a> {
 
     fn word(&mut self) -> Cow<'a, str> {
         let start = self.at;
-        while self.peek().is_some_and(|b| !b.is_ascii_whitespace() && !b"(){}:;,\"".contains(&b)) {
+        while self.peek().is_some_and(|b| !b.is_ascii_whitespace() && !b"(){}:;,\"".contains(&b))
+            && !self.rest().starts_with(b"/*")
+            && self.continuation().is_none()
+        {
             self.at += 1;
         }
         String::from_utf8_lossy(&self.text[start..self.at])
     }
 
-    /// A quoted string, the opening quote being next.
-    fn string(&mut self) -> Result<Cow<'a, str>, ParseError> {
+    /// A quoted string, the opening quote being next. Continued lines are joined.
+    fn string(&mut self) -> Result<Text<'a>, ParseError> {
         let line = self.line;
         self.at += 1;
-        let start = self.at;
+        let mut start = self.at;
+        let mut joined: Option<Vec<u8>> = None;
         while let Some(byte) = self.peek() {
             match byte {
                 b'"' => {
-                    let text = &self.text[start..self.at];
+                    let last = &self.text[start..self.at];
                     self.at += 1;
-                    return Ok(String::from_utf8_lossy(text));
+                    let text = match joined {
+                        None => String::from_utf8_lossy(last),
+                        Some(mut text) => {
+                            text.extend_from_slice(last);
+                            Cow::Owned(String::from_utf8_lossy(&text).into_owned())
+                        }
+                    };
+                    return Ok(Text { text, quoted: true });
                 }
                 b'\\' => {
-                    self.step();
-                    if self.peek().is_some() {
+                    if let Some(length) = self.continuation() {
+                        joined
+                            .get_or_insert_default()
+                            .extend_from_slice(&self.text[start..self.at]);
+                        self.at += length;
+                        self.line += 1;
+                        start = self.at;
+                    } else {
                         self.step();
+                        if self.peek().is_some() {
+                            self.step();
+                        }
                     }
                 }
                 _ => self.step(),
@@ -183,26 +248,43 @@ impl<'a> Lexer<'a> {
     }
 
     /// The value of a simple attribute: a string, or text up to `;`, `}` or the end of the line.
-    fn value(&mut self) -> Result<Cow<'a, str>, ParseError> {
-        while self.peek().is_some_and(|b| b == b' ' || b == b'\t') {
-            self.at += 1;
+    fn value(&mut self) -> Result<Text<'a>, ParseError> {
+        loop {
+            match self.peek() {
+                Some(b' ' | b'\t' | b'\r') => self.at += 1,
+                Some(b'/') if self.skip_comment()? => {}
+                Some(b'\\') if self.continuation().is_some() => self.skip_blank()?,
+                Some(b'"') => return self.string(),
+                _ => break,
+            }
         }
-        if self.peek() == Some(b'"') {
-            return self.string();
+        let mut text = Cow::Borrowed("");
+        let mut start = self.at;
+        while let Some(byte) = self.peek() {
+            let end = self.at;
+            let gap = match byte {
+                b';' | b'}' | b'\n' => break,
+                b'/' => self.skip_comment()?,
+                b'\\' => self.continuation().is_some_and(|length| {
+                    self.at += length;
+                    self.line += 1;
+                    true
+                }),
+                _ => false,
+            };
+            if gap {
+                append(&mut text, &self.text[start..end]);
+                start = self.at;
+            } else {
+                self.at += 1;
+            }
         }
-        let start = self.at;
-        while self.peek().is_some_and(|b| !b";}\n".contains(&b)) {
-            self.at += 1;
-        }
-        let text = String::from_utf8_lossy(&self.text[start..self.at]);
-        Ok(match text {
-            Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-            Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
-        })
+        append(&mut text, &self.text[start..self.at]);
+        Ok(Text { text, quoted: false })
     }
 
     /// Arguments up to the closing parenthesis, the opening one being behind.
-    fn args(&mut self) -> Result<Vec<Cow<'a, str>>, ParseError> {
+    fn args(&mut self) -> Result<Vec<Text<'a>>, ParseError> {
         let line = self.line;
         let mut args = Vec::new();
         loop {
@@ -218,16 +300,31 @@ impl<'a> Lexer<'a> {
                 Some(_) => {
                     let word = self.word();
                     if word.is_empty() {
-                        return Err(ParseError::new(
-                            self.line,
-                            "an argument or ')'",
-                            &self.rest_of_line(),
-                        ));
+                        let found = self.rest_of_line();
+                        return Err(ParseError::new(self.line, "an argument or ')'", &found));
                     }
-                    args.push(word);
+                    args.push(Text { text: word, quoted: false });
                 }
                 None => return Err(ParseError::new(line, "')'", "the end of the file")),
             }
         }
+    }
+}
+
+/// Appends the part of a value in front of a gap; one space stands for the gap.
+fn append<'a>(text: &mut Cow<'a, str>, part: &'a [u8]) {
+    let part = String::from_utf8_lossy(part);
+    let part = match part {
+        Cow::Borrowed(part) => Cow::Borrowed(part.trim()),
+        Cow::Owned(part) => Cow::Owned(part.trim().to_owned()),
+    };
+    if part.is_empty() {
+        return;
+    }
+    if text.is_empty() {
+        *text = part;
+    } else {
+        text.to_mut().push(' ');
+        text.to_mut().push_str(&part);
     }
 }
