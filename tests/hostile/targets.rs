@@ -116,12 +116,22 @@ fn picture(folder: &Path, bytes: &[u8]) -> Verdict {
     lists(folder, b"picture.png 0\n", bytes)
 }
 
+/// Weights for the network of the seeds.
+fn weights(path: &Path) -> Verdict {
+    let wanted =
+        [("i1.weight", vec![10, 1]), ("i1.bias", vec![10])].map(|(name, s)| (name.to_owned(), s));
+    let read = flexmac_train::read_weights(path, &wanted).map_err(words)?;
+    let names: Vec<_> = read.tensors.iter().map(|tensor| &tensor.name).collect();
+    assert!(wanted.iter().all(|(name, _)| names.contains(&name)), "{names:?}");
+    Ok(())
+}
+
 fn weights_npz(folder: &Path, bytes: &[u8]) -> Verdict {
-    flexmac_train::read_weights(&put(folder, "w.npz", bytes)).map(|_| ()).map_err(words)
+    weights(&put(folder, "w.npz", bytes))
 }
 
 fn weights_safetensors(folder: &Path, bytes: &[u8]) -> Verdict {
-    flexmac_train::read_weights(&put(folder, "w.safetensors", bytes)).map(|_| ()).map_err(words)
+    weights(&put(folder, "w.safetensors", bytes))
 }
 
 fn checkpoint(folder: &Path, bytes: &[u8]) -> Verdict {

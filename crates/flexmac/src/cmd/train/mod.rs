@@ -10,6 +10,7 @@ use anyhow::Result;
 use clap::Args;
 use flexmac_fxp::Rounding;
 use flexmac_record::RunResult;
+use flexmac_train::FlattenOrder;
 use plan::EngineKind;
 
 use crate::cmd::check::print_tiles;
@@ -19,6 +20,7 @@ use crate::engines::models;
 use crate::exit::Interrupted;
 use crate::shell::word;
 
+pub(crate) use course::told_order;
 pub use plan::Plan;
 
 /// Train a network under a precision policy, on an array, its reference, or in float
@@ -67,6 +69,10 @@ pub struct TrainArgs {
     /// First weights, a .safetensors or .npz file (flexmac weights export) [default: random]
     #[arg(long, value_name = "FILE")]
     init_weights: Option<PathBuf>,
+    /// Order of the columns of an inner product behind a convolution in the file of --init-weights:
+    /// hwc (row, column, channel) or chw (channel, row, column; PyTorch, Caffe) [default: hwc]
+    #[arg(long, value_name = "ORDER", requires = "init_weights")]
+    init_order: Option<FlattenOrder>,
     /// Folder for history, weights and results; without it they are not kept
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
