@@ -11,7 +11,7 @@ use clap::Args;
 use flexmac_fxp::Rounding;
 use flexmac_record::RunResult;
 use flexmac_train::FlattenOrder;
-use plan::EngineKind;
+use plan::{EngineKind, Labels};
 
 use crate::cmd::check::print_tiles;
 use crate::cmd::image_list_args::ImageListArgs;
@@ -30,10 +30,14 @@ pub struct TrainArgs {
     /// [default: lenet]
     #[arg(long, value_name = "NAME|FILE.toml")]
     net: Option<String>,
-    /// Data: fashion-mnist, mnist, synthetic, a folder of IDX files or image lists (train.txt,
-    /// test.txt), or the files themselves, comma-separated [default: fashion-mnist]
+    /// Data: fashion-mnist, mnist, synthetic, a folder of IDX files, of CIFAR-10's or CIFAR-100's
+    /// binary version or of image lists (train.txt, test.txt), DIR/emnist-letters (one of several sets
+    /// in a folder), or the files themselves, comma-separated [default: fashion-mnist]
     #[arg(long, value_name = "NAME|DIR|FILES")]
     data: Option<String>,
+    /// Labels of CIFAR-100 [default: fine]
+    #[arg(long)]
+    labels: Option<Labels>,
     /// What computes the GEMMs [default: reference]
     #[arg(long)]
     engine: Option<EngineKind>,
