@@ -356,7 +356,7 @@ fn tensors_that_are_missing_or_of_another_type_or_shape_are_refused() {
         (name, npy("<f4", if name.contains('w') { "(10, 784)" } else { "(10,)" }, data))
     });
     let whole = zip(true, &good);
-    for at in [50, 200, 700] {
+    for at in [50, 100, 150] {
         let mut torn = whole.clone();
         torn[at] ^= 4;
         fs::write(&file, torn).unwrap();
