@@ -217,3 +217,144 @@ fn sides_follow_from_the_network() {
     };
     assert_eq!((side(227, 227), side(64, 64), side(28, 20), side(1, 1)), (256, 72, 32, 1));
 }
+
+/// Pictures of 24 x 20, as Pillow wrote them: noise, with Exif's orientation 6 in the first.
+const JPEGS: [(&str, &[u8]); 4] = [
+    ("turned", include_bytes!("../hostile/seeds/picture/turned.jpg")),
+    ("progressive", include_bytes!("../hostile/seeds/picture/progressive.jpg")),
+    ("grey", include_bytes!("../hostile/seeds/picture/grey.jpg")),
+    ("cmyk", include_bytes!("../hostile/seeds/picture/cmyk.jpg")),
+];
+
+/// The error of a set whose second training picture has these bytes, decoded at the start or not.
+fn second(picture: &[u8], memory: u64) -> Result<Vec<f64>, String> {
+    let folder = folder("# these\nc.png 0\np.jpg 1\n", "c.png 0\n");
+    fs::write(folder.path().join("p.jpg"), picture).unwrap();
+    let set = load(&folder, COLOUR, &ListOptions { memory, ..PLAIN });
+    let set = set.map_err(|error| error.to_string())?;
+    set.train.batch(&[1], BatchMode::Evaluation).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_jpeg_that_was_cut_short_is_refused_wherever_it_was_cut() {
+    for (name, whole) in JPEGS {
+        let pixels = second(whole, 1 << 20).unwrap();
+        assert_eq!(second(whole, 0).unwrap(), pixels, "{name}");
+        // What follows the end is no part of it, such as a second picture of a phone.
+        assert_eq!(second(&[whole, whole].concat(), 0).unwrap(), pixels, "{name}");
+        for length in (0..whole.len()).step_by(11) {
+            for memory in [0, 1 << 20] {
+                let error = second(&whole[..length], memory).unwrap_err();
+                let place = "train.txt, line 3: expected a PNG or JPEG picture, found ";
+                assert!(error.contains(place) && error.contains("p.jpg: "), "{name}: {error}");
+            }
+        }
+        let error = second(&whole[..whole.len() - 40], 0).unwrap_err();
+        let reason = format!("a JPEG file that was cut short after {} bytes", whole.len() - 40);
+        assert!(error.ends_with(&reason), "{name}: {error}");
+    }
+}
+
+#[test]
+fn jpeg_data_that_end_before_the_picture_does_are_refused() {
+    // All that `image` decodes of it is the first rows. A progressive file with fewer scans is one of
+    // lower quality, and valid.
+    for (name, whole) in [JPEGS[0], JPEGS[2], JPEGS[3]] {
+        let cut = [&whole[..whole.len() - 40], &[0xff, 0xd9]].concat();
+        assert!(image::load_from_memory(&cut).is_ok(), "{name}");
+        let error = second(&cut, 1 << 20).unwrap_err();
+        assert!(error.contains("train.txt, line 3: expected a PNG or JPEG"), "{name}: {error}");
+    }
+}
+
+#[test]
+fn whole_jpegs_have_the_pixels_that_image_decodes() {
+    for (name, whole) in JPEGS {
+        let expected = image::load_from_memory(whole).unwrap();
+        let found = flexmac_dataset::decode_picture(whole).unwrap();
+        let expected = if name == "turned" { expected.rotate90() } else { expected };
+        assert_eq!(found, expected, "{name}");
+        // Bytes between headers, which belong to none, are skipped as other decoders skip them.
+        let first = 4 + usize::from(u16::from_be_bytes([whole[4], whole[5]]));
+        let padded = [&whole[..first], b"some bytes", &whole[first..]].concat();
+        assert_eq!(flexmac_dataset::decode_picture(&padded).unwrap(), expected, "{name}");
+    }
+}
+
+/// A picture's file with an orientation in its Exif data.
+fn oriented(picture: &image::GrayImage, orientation: u8, format: image::ImageFormat) -> Vec<u8> {
+    let mut file = Vec::new();
+    picture.write_to(&mut std::io::Cursor::new(&mut file), format).unwrap();
+    let mut exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+    exif.extend([orientation, 0, 0, 0, 0, 0, 0]);
+    if format == image::ImageFormat::Jpeg {
+        let segment = [b"Exif\0\0", &exif[..]].concat();
+        let length = (segment.len() as u16 + 2).to_be_bytes();
+        file.splice(2..2, [&[0xff, 0xe1], &length[..], &segment].concat());
+    } else {
+        // Behind the header, which ends with its checksum.
+        let chunk = [b"eXIf", &exif[..]].concat();
+        let mut sum = flate2::Crc::new();
+        sum.update(&chunk);
+        let length = (exif.len() as u32).to_be_bytes();
+        file.splice(33..33, [&length[..], &chunk, &sum.sum().to_be_bytes()].concat());
+    }
+    file
+}
+
+/// Exif says which side of the upright picture the stored first row and first column are.
+#[test]
+fn pictures_are_turned_as_their_orientation_says() {
+    let (height, width) = (16, 24);
+    // Blocks of one level each, which JPEG keeps.
+    let level = |row: u32, column: u32| (row / 8 * 3 + column / 8) as u8 * 40 + 20;
+    let stored = image::GrayImage::from_fn(width, height, |x, y| image::Luma([level(y, x)]));
+    for format in [image::ImageFormat::Jpeg, image::ImageFormat::Png] {
+        for orientation in 0..=9 {
+            let upright = flexmac_dataset::decode_picture(&oriented(&stored, orientation, format));
+            let upright = upright.unwrap().into_luma8();
+            let turned = (5..=8).contains(&orientation);
+            let sides = if turned { (height, width) } else { (width, height) };
+            assert_eq!(upright.dimensions(), sides, "{orientation}");
+            for (row, column) in (0..height).flat_map(|r| (0..width).map(move |c| (r, c))) {
+                let (bottom, right) = (height - 1 - row, width - 1 - column);
+                let (y, x) = match orientation {
+                    2 => (row, right),
+                    3 => (bottom, right),
+                    4 => (bottom, column),
+                    5 => (column, row),
+                    6 => (column, bottom),
+                    7 => (right, bottom),
+                    8 => (right, row),
+                    _ => (row, column),
+                };
+                let found = upright.get_pixel(x, y).0[0];
+                assert!(found.abs_diff(level(row, column)) <= 2, "{orientation}: {row}, {column}");
+            }
+        }
+    }
+    // As a list takes it: 24 x 16 stand as 16 x 24 before they are scaled.
+    let folder = folder("p.jpg 0\n", "p.png 0\n");
+    for (name, format) in [("p.jpg", image::ImageFormat::Jpeg), ("p.png", image::ImageFormat::Png)]
+    {
+        fs::write(folder.path().join(name), oriented(&stored, 6, format)).unwrap();
+    }
+    let grey = InputSpec { shape: Shape { channels: 1, ..COLOUR.shape }, classes: 4 };
+    let set = load(&folder, grey, &PLAIN).unwrap();
+    for split in [&set.train, &set.test] {
+        let image = &bytes(split, BatchMode::Evaluation)[0];
+        // Its first row is the stored first column, from the bottom up.
+        assert!(image[0].abs_diff(140) <= 3 && image[5].abs_diff(20) <= 3, "{image:?}");
+        assert!(image[35].abs_diff(100) <= 3, "{image:?}");
+    }
+}
+
+#[test]
+fn grey_is_made_from_colour_by_rec_601() {
+    let folder = folder("red.png 0\n", "red.png 0\n");
+    let picture = image::RgbImage::from_pixel(6, 6, image::Rgb([255, 0, 0]));
+    picture.save(folder.path().join("red.png")).unwrap();
+    let grey = InputSpec { shape: Shape { channels: 1, ..COLOUR.shape }, classes: 4 };
+    let set = load(&folder, grey, &PLAIN).unwrap();
+    assert_eq!(bytes(&set.train, BatchMode::Evaluation), [vec![76; 36]]);
+}

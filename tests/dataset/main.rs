@@ -1,4 +1,6 @@
-//! Files of images: IDX, lists.
+//! Files of images: IDX, CIFAR, lists.
 
+mod cifar;
 mod idx;
+mod idx_names;
 mod image_list;

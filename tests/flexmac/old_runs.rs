@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Bench, words};
+use crate::support::{Bench, text, words};
 
 /// A folder with a copy of the run in `run`.
 fn bench() -> Bench {
@@ -57,7 +57,10 @@ fn is_costed() {
 #[test]
 fn gives_its_weights() {
     let bench = bench();
-    bench.run(&words("weights export run --format npz --out w.npz"));
+    let export = words("weights export run --format npz --out w.npz");
+    let output = bench.command(&export).assert().success().get_output().clone();
+    let told = text(&output.stderr);
+    assert!(told.contains("columns of ip1.weight (of 3x3x2) are ordered by row"), "{told}");
     assert!(bench.path("w.npz").is_file());
 }
 

@@ -10,7 +10,9 @@ use std::fs;
 use std::path::Path;
 
 use flexmac_cosim::bundle::{self, Bundle};
-use flexmac_dataset::{InputSpec, ListOptions, read_image_lists, read_images, read_labels};
+use flexmac_dataset::{
+    DataSource, InputSpec, ListOptions, read_image_lists, read_images, read_labels,
+};
 use flexmac_nn::{NetPlan, NetSpec, Shape};
 use flexmac_record::{PowerReport, RecordFile, WeightFormats};
 use flexmac_synth::liberty::Library;
@@ -26,9 +28,12 @@ pub type Verdict = Result<(), String>;
 pub type Read = fn(&Path, &[u8]) -> Verdict;
 
 /// Name, which is also that of its folder of valid files in `seeds/`, and reader.
-pub const TARGETS: [(&str, Read); 30] = [
+pub const TARGETS: [(&str, Read); 33] = [
     ("npy", npy),
     ("idx", idx),
+    ("idx-names", idx_names),
+    ("cifar-10", cifar_10),
+    ("cifar-100", cifar_100),
     ("image-list", image_list),
     ("picture", picture),
     ("weights-npz", weights_npz),
@@ -90,6 +95,58 @@ fn npy(folder: &Path, bytes: &[u8]) -> Verdict {
     integers.or(bias).or(floats).or(float_bias).map_err(|error| format!("{error:#}"))
 }
 
+/// A set in a folder whose files are all these bytes; the folder is made for one kind of set.
+fn set(folder: &Path, names: &[&str], shape: Shape, classes: usize, bytes: &[u8]) -> Verdict {
+    for name in names {
+        put(folder, name, bytes);
+    }
+    let spec = InputSpec { shape, classes };
+    let source = DataSource::Folder(folder.to_owned());
+    let set = source.load_for(1, spec, &ListOptions::default()).map_err(words)?;
+    let below = |label: u8| usize::from(label) < classes;
+    assert!((0..set.train.len()).all(|number| below(set.train.label(number))));
+    Ok(())
+}
+
+const COLOUR: Shape = Shape { height: 32, width: 32, channels: 3 };
+
+fn cifar_10(folder: &Path, bytes: &[u8]) -> Verdict {
+    let batches = [1, 2, 3, 4, 5].map(|batch| format!("data_batch_{batch}.bin"));
+    let names: Vec<_> = batches.iter().map(String::as_str).chain(["test_batch.bin"]).collect();
+    set(folder, &names, COLOUR, 10, bytes)
+}
+
+fn cifar_100(folder: &Path, bytes: &[u8]) -> Verdict {
+    let fine = set(folder, &["train.bin", "test.bin"], COLOUR, 100, bytes);
+    let spec = InputSpec { shape: COLOUR, classes: 20 };
+    let coarse = DataSource::CoarseCifar100(folder.to_owned());
+    let coarse = coarse.load_for(1, spec, &ListOptions::default()).map(|_| ()).map_err(words);
+    fine.or(coarse)
+}
+
+/// The bytes are images of EMNIST's letters in one set, labels of QMNIST in the other.
+fn idx_names(folder: &Path, bytes: &[u8]) -> Verdict {
+    let mut verdicts = Vec::new();
+    for (name, labels, [images, mut other]) in [
+        ("emnist-letters", "idx1-ubyte", [Some(bytes), None]),
+        ("qmnist", "idx2-int", [None, Some(bytes)]),
+    ] {
+        let place = folder.join(name);
+        fs::create_dir_all(&place).expect("the scratch folder is writable");
+        // One picture of a letter, for whichever of the two is not the input.
+        let picture = [&[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3][..], &[9; 6]].concat();
+        let one = [0, 0, 8, 1, 0, 0, 0, 1, 26];
+        let images = images.unwrap_or(&picture);
+        let labels_now = other.take().unwrap_or(&one);
+        for part in ["train", "test"] {
+            put(&place, &format!("{name}-{part}-images-idx3-ubyte"), images);
+            put(&place, &format!("{name}-{part}-labels-{labels}"), labels_now);
+        }
+        verdicts.push(set(&place, &[], Shape { height: 3, width: 2, channels: 1 }, 26, &[]));
+    }
+    verdicts.remove(0).or(verdicts.remove(0))
+}
+
 fn idx(folder: &Path, bytes: &[u8]) -> Verdict {
     let path = put(folder, "a.idx", bytes);
     let images = read_images(&path).map(|images| {
@@ -116,12 +173,22 @@ fn picture(folder: &Path, bytes: &[u8]) -> Verdict {
     lists(folder, b"picture.png 0\n", bytes)
 }
 
+/// Weights for the network of the seeds.
+fn weights(path: &Path) -> Verdict {
+    let wanted =
+        [("i1.weight", vec![10, 1]), ("i1.bias", vec![10])].map(|(name, s)| (name.to_owned(), s));
+    let read = flexmac_train::read_weights(path, &wanted).map_err(words)?;
+    let names: Vec<_> = read.tensors.iter().map(|tensor| &tensor.name).collect();
+    assert!(wanted.iter().all(|(name, _)| names.contains(&name)), "{names:?}");
+    Ok(())
+}
+
 fn weights_npz(folder: &Path, bytes: &[u8]) -> Verdict {
-    flexmac_train::read_weights(&put(folder, "w.npz", bytes)).map(|_| ()).map_err(words)
+    weights(&put(folder, "w.npz", bytes))
 }
 
 fn weights_safetensors(folder: &Path, bytes: &[u8]) -> Verdict {
-    flexmac_train::read_weights(&put(folder, "w.safetensors", bytes)).map(|_| ()).map_err(words)
+    weights(&put(folder, "w.safetensors", bytes))
 }
 
 fn checkpoint(folder: &Path, bytes: &[u8]) -> Verdict {

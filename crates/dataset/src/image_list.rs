@@ -3,19 +3,20 @@
 //!
 //! Each line is `path label`. The path is relative to the list's folder and may contain spaces; the
 //! label follows the last space. Empty lines and lines that begin with `#` are skipped. Pictures
-//! are PNG or JPEG, recognized by content. They are scaled as Caffe scales them: to the given
-//! height and width, without keeping their proportions.
+//! are PNG or JPEG, recognized by content, and are turned as their Exif orientation says. They are
+//! scaled as Caffe scales them: to the given height and width, without keeping their proportions.
+//! Grey is made from colour, behind scaling, with the weights of Rec. 601.
 
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use flexmac_fileio::bounded;
 use flexmac_nn::Shape;
+use image::DynamicImage;
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageReader};
 use sha2::{Digest, Sha256};
 
 use crate::error::DatasetError;
+use crate::picture::{check_picture, decode_picture, grey};
 
 /// The paths and labels of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +35,7 @@ struct Entry {
 /// How much of a picture to decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Inspect {
-    /// Only its header.
+    /// Only its headers, and of a JPEG file whether it reaches its end.
     Header,
     /// All its pixels.
     Pixels,
@@ -94,14 +95,13 @@ impl ImageList {
         let read = || -> Result<Inspected, String> {
             let bytes =
                 bounded::read(&entry.picture, bounded::DATA).map_err(|error| error.to_string())?;
-            let reader = ImageReader::new(Cursor::new(&bytes))
-                .with_guessed_format()
-                .map_err(|error| error.to_string())?;
             let pixels = match inspect {
-                Inspect::Header => reader.into_dimensions().map(|_| None),
-                Inspect::Pixels => reader.decode().map(|picture| Some(scaled(picture, shape))),
+                Inspect::Header => {
+                    check_picture(&bytes)?;
+                    None
+                }
+                Inspect::Pixels => Some(scaled(decode_picture(&bytes)?, shape)),
             };
-            let pixels = pixels.map_err(|error| error.to_string())?;
             Ok(Inspected { sha256: Sha256::digest(&bytes).into(), pixels })
         };
         read().map_err(|reason| DatasetError::Line {
@@ -155,9 +155,5 @@ fn scaled(picture: DynamicImage, shape: Shape) -> Vec<u8> {
         true => picture,
         false => picture.resize_exact(width, height, FilterType::Triangle),
     };
-    if shape.channels == 1 {
-        picture.into_luma8().into_raw()
-    } else {
-        picture.into_rgb8().into_raw()
-    }
+    if shape.channels == 1 { grey(picture).into_raw() } else { picture.into_rgb8().into_raw() }
 }

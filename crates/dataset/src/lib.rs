@@ -17,19 +17,24 @@
 //! ```
 
 mod augmentation;
+mod cifar;
 mod error;
 mod idx;
 mod image_list;
 mod image_list_dataset;
+mod picture;
 mod sample_order;
+mod set_folder;
 mod source;
 mod split;
 mod synthetic;
 
 pub use augmentation::{BatchMode, Crop, Mean};
+pub use cifar::{CifarLabels, read_cifar};
 pub use error::DatasetError;
 pub use idx::{Images, Labels, read_images, read_labels};
 pub use image_list_dataset::{DEFAULT_MEMORY, ListOptions, read_image_lists};
+pub use picture::decode_picture;
 pub use sample_order::SampleOrder;
 pub use source::{Checksum, DataSource, FILES, InputSpec, MNIST_SHA256, Status, data_folder};
 pub use split::Split;

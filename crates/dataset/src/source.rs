@@ -8,8 +8,10 @@ use flexmac_nn::Shape;
 use sha2::{Digest, Sha256};
 
 use crate::error::DatasetError;
+use crate::idx::{Convention, labels_from};
 use crate::image_list_dataset::{ListOptions, read_image_lists};
-use crate::{Dataset, Split, read_images, read_labels, synthetic};
+use crate::set_folder::SetFolder;
+use crate::{CifarLabels, Dataset, Split, read_cifar, read_images, synthetic};
 
 /// Folder of Debian's package `dataset-fashion-mnist`.
 const FASHION_MNIST: &str = "/usr/share/datasets/fashion-mnist";
@@ -70,8 +72,11 @@ pub enum DataSource {
     Mnist,
     /// Generated from the run's seed ([`synthetic()`]).
     Synthetic,
-    /// A folder with the four IDX files, gzipped or not, or with two image lists.
+    /// A folder with the four IDX files, gzipped or not, with two image lists, or with the files of
+    /// CIFAR-10 or CIFAR-100; or a set of a folder by its name, such as `FOLDER/emnist-letters`.
     Folder(PathBuf),
+    /// A folder with the files of CIFAR-100, whose coarse labels are the classes.
+    CoarseCifar100(PathBuf),
     /// Four IDX files: training images and labels, test images and labels.
     Files([PathBuf; 4]),
     /// Two image lists: training and test.
@@ -126,7 +131,7 @@ impl DataSource {
             Self::FashionMnist => "fashion-mnist".to_owned(),
             Self::Mnist => "mnist".to_owned(),
             Self::Synthetic => "synthetic".to_owned(),
-            Self::Folder(path) => path.display().to_string(),
+            Self::Folder(path) | Self::CoarseCifar100(path) => path.display().to_string(),
             Self::Files(paths) => join(paths),
             Self::Lists(paths) => join(paths),
         }
@@ -138,7 +143,7 @@ impl DataSource {
             Self::FashionMnist => Some(PathBuf::from(FASHION_MNIST)),
             Self::Mnist => Some(data_folder().join("mnist")),
             Self::Synthetic | Self::Files(_) | Self::Lists(_) => None,
-            Self::Folder(path) => Some(path.clone()),
+            Self::Folder(path) | Self::CoarseCifar100(path) => Some(path.clone()),
         }
     }
 
@@ -148,10 +153,10 @@ impl DataSource {
             Self::FashionMnist => "apt-get install dataset-fashion-mnist",
             Self::Mnist => "flexmac data fetch mnist",
             Self::Synthetic => "it is generated when needed",
-            Self::Folder(_) | Self::Files(_) | Self::Lists(_) => {
-                "give fashion-mnist, mnist, synthetic, a folder with the four IDX files or with \
-                 train.txt and test.txt, or such files themselves: TRAIN.txt,TEST.txt or \
-                 IMAGES,LABELS,TEST-IMAGES,TEST-LABELS"
+            Self::Folder(_) | Self::CoarseCifar100(_) | Self::Files(_) | Self::Lists(_) => {
+                "give fashion-mnist, mnist, synthetic, a folder with the four IDX files, with those \
+                 of CIFAR-10 or CIFAR-100 (.bin), or with train.txt and test.txt, or such files \
+                 themselves: TRAIN.txt,TEST.txt or IMAGES,LABELS,TEST-IMAGES,TEST-LABELS"
             }
         }
     }
@@ -206,7 +211,20 @@ impl DataSource {
             Self::Synthetic => return Ok(synthetic(seed, SYNTHETIC.0, SYNTHETIC.1)),
             Self::Lists(_) => unreachable!("lists are read above"),
             Self::Files(paths) => paths.clone(),
-            Self::Folder(folder) => self.locate(folder)?,
+            Self::Folder(folder) | Self::CoarseCifar100(folder) => match self.locate(folder) {
+                Ok(paths) => paths,
+                Err(missing) => match SetFolder::find(folder, self.hint())?.ok_or(missing)? {
+                    SetFolder::Idx(paths) => paths,
+                    SetFolder::Cifar10(files) => {
+                        return self.load_cifar(&files, CifarLabels::Ten, spec);
+                    }
+                    SetFolder::Cifar100(files) => {
+                        let coarse = matches!(self, Self::CoarseCifar100(_));
+                        let labels = if coarse { CifarLabels::Coarse } else { CifarLabels::Fine };
+                        return self.load_cifar(&files, labels, spec);
+                    }
+                },
+            },
             Self::Mnist | Self::FashionMnist => {
                 self.locate(&self.folder().expect("a named set has a folder"))?
             }
@@ -214,11 +232,39 @@ impl DataSource {
         if *self == Self::Mnist {
             check_sha256(&paths, &MNIST_SHA256)?;
         }
+        self.expect_cifar_100(false)?;
         let [train_images, train_labels, test_images, test_labels] = paths;
         Ok(Dataset {
             train: read_split(&train_images, &train_labels, spec.classes)?,
             test: read_split(&test_images, &test_labels, spec.classes)?,
         })
+    }
+
+    /// Reads files of CIFAR, of which the last is for testing.
+    fn load_cifar(
+        &self,
+        files: &[PathBuf],
+        labels: CifarLabels,
+        spec: InputSpec,
+    ) -> Result<Dataset, DatasetError> {
+        self.expect_cifar_100(labels != CifarLabels::Ten)?;
+        let (test, train) = files.split_last().expect("a set has files");
+        Ok(Dataset {
+            train: read_cifar(train, labels, spec.classes)?,
+            test: read_cifar(std::slice::from_ref(test), labels, spec.classes)?,
+        })
+    }
+
+    /// Refuses coarse labels of another set than CIFAR-100.
+    fn expect_cifar_100(&self, is: bool) -> Result<(), DatasetError> {
+        match self {
+            Self::CoarseCifar100(folder) if !is => Err(DatasetError::File {
+                path: folder.clone(),
+                expected: "CIFAR-100, which has coarse labels (train.bin, test.bin)".to_owned(),
+                found: "another set".to_owned(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the set exists and is valid. Reads all of it.
@@ -260,8 +306,10 @@ fn join(paths: &[PathBuf]) -> String {
 }
 
 fn read_split(images: &Path, labels: &Path, classes: usize) -> Result<Split, DatasetError> {
+    let convention = Convention::of(images);
     let read = read_images(images)?;
-    let found = read_labels(labels, classes)?;
+    let read = if convention.transposed { read.transposed() } else { read };
+    let found = labels_from(labels, convention.first_label, classes)?;
     if found.len() != read.count {
         return Err(DatasetError::File {
             path: labels.to_owned(),

@@ -1,6 +1,7 @@
 //! The settings of a run, from its flags, the record of a resumed run, and defaults, in this order.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use anyhow::{Result, bail};
 use flexmac_record::Setting;
@@ -65,6 +66,26 @@ impl Settings {
         };
         self.effective.insert(name.to_owned(), setting);
         value
+    }
+
+    /// Settles a setting that is recorded only where it is given, because runs from before it have
+    /// none. A resumed run has it if it was started with it.
+    ///
+    /// # Errors
+    /// A flag that the resumed run was started without.
+    pub fn take_given<V>(&mut self, name: &str, given: &Option<V>, default: V) -> Result<V>
+    where
+        V: Serialize + DeserializeOwned + Clone + Display,
+    {
+        let had = self.recorded.as_ref().map(|recorded| recorded.contains_key(name));
+        match (given, had) {
+            (None, None | Some(false)) => Ok(default),
+            (Some(given), Some(false)) => bail!(
+                "--{name}: expected none, as the resumed run was started without, found {given}; \
+                 start another run"
+            ),
+            _ => Ok(self.take(name, given, default)),
+        }
     }
 
     /// Whether a setting has its default value because no flag gave it.

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use flexmac_fileio::bounded;
+use image::RgbImage;
 use image::imageops::{self, FilterType};
-use image::{ImageReader, RgbImage};
 use sha2::{Digest, Sha256};
 
 use crate::error::ImageStyleError;
@@ -137,12 +137,8 @@ impl PhotoFile {
             expected: expected.to_owned(),
             found,
         };
-        let cursor = std::io::Cursor::new(&self.bytes);
-        let decoded = ImageReader::new(cursor)
-            .with_guessed_format()
-            .map_err(image::ImageError::IoError)
-            .and_then(ImageReader::decode)
-            .map_err(|error| refuse("a JPEG or PNG picture", error.to_string()))?;
+        let decoded = flexmac_dataset::decode_picture(&self.bytes)
+            .map_err(|error| refuse("a JPEG or PNG picture", error))?;
         let (width, height) = (decoded.width(), decoded.height());
         let shorter = width.min(height);
         if shorter < size {

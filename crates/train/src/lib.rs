@@ -43,7 +43,8 @@ pub use history_log::Offset;
 pub use session::{Engines, TrainingSchedule, run};
 pub use trainer::{ParamState, Totals, Trainer, TrainerConfig, TrainerState, check_data};
 pub use weights::{
-    ReadWeights, WeightTensor, WeightsFormat, named_weights, read_weights, write_weights,
+    FlattenOrder, ReadWeights, WeightTensor, WeightsFormat, named_weights, read_weights,
+    write_weights,
 };
 
 #[cfg(doctest)]

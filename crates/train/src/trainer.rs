@@ -288,7 +288,12 @@ impl<T: Number> Trainer<T> {
                 return refuse(name, format!("one of shape {shape:?}"), "none".to_owned());
             };
             if tensor.shape != *shape {
-                return refuse(name, format!("shape {shape:?}"), format!("{:?}", tensor.shape));
+                let order = match shape.len() {
+                    4 => " (channels out, row, column, channel in)",
+                    _ => "",
+                };
+                let expected = format!("shape {shape:?}{order}");
+                return refuse(name, expected, format!("{:?}", tensor.shape));
             }
             if let Some(index) = tensor.values.iter().position(|value| !value.is_finite()) {
                 let found = format!("{} at index {index}", tensor.values[index]);

@@ -86,7 +86,10 @@ fn fetch(set: &str) -> Result<()> {
             bail!("fashion-mnist is a Debian package: {}", source.hint())
         }
         DataSource::Synthetic => bail!("synthetic needs no fetching: {}", source.hint()),
-        DataSource::Folder(_) | DataSource::Files(_) | DataSource::Lists(_) => {
+        DataSource::Folder(_)
+        | DataSource::CoarseCifar100(_)
+        | DataSource::Files(_)
+        | DataSource::Lists(_) => {
             bail!("data fetch: expected mnist, found {set:?}")
         }
     }

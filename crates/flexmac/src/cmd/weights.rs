@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use flexmac_nn::{NetPlan, Number};
-use flexmac_train::{WeightTensor, WeightsFormat};
+use flexmac_train::{FlattenOrder, WeightTensor, WeightsFormat};
 
+use crate::cmd::train::order_note;
 use crate::run_config;
 
 /// A run's weights for other programs
@@ -28,6 +29,10 @@ enum WeightsCommand {
         /// The file to write; flexmac train --init-weights reads it
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// Order of the columns of an inner product behind a convolution: hwc (row, column, channel)
+        /// or chw (channel, row, column; PyTorch, Caffe) [default: hwc]
+        #[arg(long, value_name = "ORDER")]
+        order: Option<FlattenOrder>,
     },
 }
 
@@ -44,16 +49,21 @@ enum FormatName {
 /// # Errors
 /// A folder without a run or checkpoint, a file that cannot be written.
 pub fn run(args: &WeightsArgs) -> Result<()> {
-    let WeightsCommand::Export { run, format, out } = &args.command;
+    let WeightsCommand::Export { run, format, out, order } = &args.command;
+    let order = order.unwrap_or_default();
     let config = run_config::read(run).context("weights")?;
     let plan = NetPlan::new(&config.network, 1)?;
-    let (tensors, iteration) =
+    let (mut tensors, iteration) =
         if config.is_float() { load::<f32>(run, &plan)? } else { load::<i32>(run, &plan)? };
     let format = match format {
         FormatName::Safetensors => WeightsFormat::Safetensors,
         FormatName::Npz => WeightsFormat::Npz,
     };
+    order.export(&plan, &mut tensors);
     flexmac_train::write_weights(out, format, &tensors)?;
+    if let Some(flattened) = order_note(&plan, order) {
+        errln!("{}: {flattened}; --order chooses", out.display());
+    }
     let count = tensors.len();
     outln!("{}: {count} tensors as after {iteration} iterations", out.display());
     Ok(())

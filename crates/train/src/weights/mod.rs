@@ -1,12 +1,18 @@
 //! Exports weights to other programs and imports weights from them.
 //!
-//! A tensor is stored under its name as real numbers: float32 if that is exact (formats of at most
+//! Read is what other programs write: half, brain, single and double precision in either order of
+//! bytes, entries of npz stored or deflated, and files with more in them than a network wants, such
+//! as an optimizer's state or a count of epochs. That is skipped and told to the caller.
+//!
+//! A tensor is written under its name as real numbers: float32 if that is exact (formats of at most
 //! 25 bits), else float64. Its format is stored too, so that `value * 2^frac` gives the raw integer
 //! again. Shapes: (channels out, kernel row, kernel column, channel in) for a convolution,
 //! (outputs, inputs) for an inner product, (outputs) for a bias. Raw integers would be of no use to
 //! a reader that does not know flexmac's formats.
 
+mod float;
 mod npz;
+mod order;
 mod safetensors;
 
 use std::io;
@@ -20,6 +26,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{StateMismatch, WeightsError};
 use crate::trainer::ParamState;
+
+pub use order::FlattenOrder;
 
 /// Key or entry name of the formats.
 const FORMATS: &str = "formats";
@@ -105,7 +113,8 @@ pub fn named_weights<T: Number>(
 /// let values = vec![0.5, -0.25];
 /// let bias = WeightTensor { name: "ip1.bias".to_owned(), shape: vec![2], values, format: None };
 /// write_weights(&path, WeightsFormat::Safetensors, std::slice::from_ref(&bias))?;
-/// assert_eq!(read_weights(&path)?.tensors, [bias]);
+/// let wanted = [("ip1.bias".to_owned(), vec![2])];
+/// assert_eq!(read_weights(&path, &wanted)?.tensors, [bias]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn write_weights(
@@ -121,22 +130,29 @@ pub fn write_weights(
     atomic::write(path, bytes).map_err(WeightsError::io("write", path))
 }
 
-/// The contents of a weights file.
+/// What a network takes from a weights file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadWeights {
-    /// The tensors.
+    /// The tensors that were wanted.
     pub tensors: Vec<WeightTensor>,
+    /// Names of the file's other entries, whatever they hold.
+    pub skipped: Vec<String>,
     /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
 }
 
-/// Reads a weights file whose name ends in `.safetensors` or `.npz`.
+/// Reads the tensors `wanted` (names and shapes, as [`NetPlan::parameter_shapes`] gives them) from a
+/// weights file whose name ends in `.safetensors` or `.npz`. Whether their shapes are those wanted,
+/// [`crate::Trainer::set_weights`] checks.
 ///
 /// # Errors
 /// [`WeightsError::Io`] when it cannot be read; [`WeightsError::File`] when it has another name or
-/// contents of another format; [`WeightsError::Tensor`] for a tensor of another type than float32
-/// and float64.
-pub fn read_weights(path: &Path) -> Result<ReadWeights, WeightsError> {
+/// contents of another format; [`WeightsError::Tensor`] for a tensor that is wanted and missing, much
+/// too large, or not of floating-point numbers.
+pub fn read_weights(
+    path: &Path,
+    wanted: &[(String, Vec<usize>)],
+) -> Result<ReadWeights, WeightsError> {
     let refuse = |expected: &str, found: String| WeightsError::File {
         path: path.to_owned(),
         expected: expected.to_owned(),
@@ -147,28 +163,76 @@ pub fn read_weights(path: &Path) -> Result<ReadWeights, WeightsError> {
     };
     let bytes =
         bounded::read(path, bounded::STATE).map_err(WeightsError::io("read weights", path))?;
-    let tensors = match format {
-        WeightsFormat::Safetensors => safetensors::read(&bytes),
-        WeightsFormat::Npz => npz::read(&bytes),
+    let wanted = Wanted(wanted);
+    let contents = match format {
+        WeightsFormat::Safetensors => safetensors::read(&bytes, &wanted),
+        WeightsFormat::Npz => npz::read(&bytes, &wanted),
     };
-    let tensors = tensors.map_err(|misfit| match misfit {
+    let contents = contents.and_then(|contents| wanted.complete(contents));
+    let Contents { tensors, skipped } = contents.map_err(|misfit| match misfit {
         Misfit::File(expected, found) => refuse(expected, found),
-        Misfit::Tensor(tensor, found) => WeightsError::Tensor {
-            path: path.to_owned(),
-            tensor,
-            expected: "float32 or float64".to_owned(),
-            found,
-        },
+        Misfit::Tensor { tensor, expected, found } => {
+            WeightsError::Tensor { path: path.to_owned(), tensor, expected, found }
+        }
     })?;
-    Ok(ReadWeights { tensors, sha256: hex(&Sha256::digest(&bytes)) })
+    Ok(ReadWeights { tensors, skipped, sha256: hex(&Sha256::digest(&bytes)) })
 }
 
-/// Why a file's bytes are not weights.
+/// Names and shapes of the tensors that a reader looks for.
+struct Wanted<'a>(&'a [(String, Vec<usize>)]);
+
+impl Wanted<'_> {
+    /// The shape of a tensor, if it is wanted.
+    fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.0.iter().find(|(own, _)| own == name).map(|(_, shape)| &shape[..])
+    }
+
+    /// Refuses contents that lack one.
+    fn complete(&self, contents: Contents) -> Result<Contents, Misfit> {
+        let has = |name: &str| contents.tensors.iter().any(|tensor| tensor.name == name);
+        let Some((name, shape)) = self.0.iter().find(|(name, _)| !has(name)) else {
+            return Ok(contents);
+        };
+        let tensors = contents.tensors.iter().map(|tensor| &tensor.name);
+        let mut others: Vec<_> =
+            tensors.chain(&contents.skipped).map(|name| printable(name)).collect();
+        others.sort();
+        let found = match others.is_empty() {
+            true => "none".to_owned(),
+            false => format!("none of that name; the file has {}", others.join(", ")),
+        };
+        let expected = format!("one of shape {shape:?}");
+        Err(Misfit::Tensor { tensor: name.clone(), expected, found })
+    }
+}
+
+/// A name from a file, without what would act on a terminal.
+fn printable(name: &str) -> String {
+    name.chars().flat_map(char::escape_debug).collect()
+}
+
+/// What a reader found.
+#[derive(Default)]
+struct Contents {
+    /// Wanted tensors.
+    tensors: Vec<WeightTensor>,
+    /// Names of everything else.
+    skipped: Vec<String>,
+}
+
+/// Why a file's bytes are not the weights that are wanted.
 enum Misfit {
     /// The file is malformed: what was expected and found.
     File(&'static str, String),
-    /// A tensor has the wrong element type: its name and type.
-    Tensor(String, String),
+    /// A tensor cannot be used.
+    Tensor {
+        /// Its name.
+        tensor: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
 }
 
 /// Formats by tensor name as JSON, sorted so that reruns write the same bytes.
@@ -210,6 +274,10 @@ mod tests {
         ]
     }
 
+    fn wanted() -> Vec<(String, Vec<usize>)> {
+        tensors().into_iter().map(|tensor| (tensor.name, tensor.shape)).collect()
+    }
+
     #[test]
     fn both_file_formats_keep_every_bit_and_write_the_same_bytes_again() {
         let folder = tempfile::tempdir().unwrap();
@@ -219,18 +287,18 @@ mod tests {
             let path = folder.path().join(name);
             write_weights(&path, format, &tensors()).unwrap();
             let bytes = fs::read(&path).unwrap();
-            let mut read = read_weights(&path).unwrap();
+            let mut read = read_weights(&path, &wanted()).unwrap();
             read.tensors.sort_by(|a, b| a.name.cmp(&b.name));
             assert_eq!(read.tensors, tensors(), "{name}");
             write_weights(&path, format, &tensors()).unwrap();
             assert!(fs::read(&path).unwrap() == bytes, "{name}");
             fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
-            let error = read_weights(&path).unwrap_err();
+            let error = read_weights(&path, &wanted()).unwrap_err();
             assert!(matches!(error, WeightsError::File { .. }), "{error}");
         }
-        let error = read_weights(&folder.path().join("w.bin")).unwrap_err().to_string();
+        let error = read_weights(&folder.path().join("w.bin"), &[]).unwrap_err().to_string();
         assert!(error.contains("expected a name that ends in .safetensors or .npz"), "{error}");
-        let error = read_weights(&folder.path().join("no.npz")).unwrap_err().to_string();
+        let error = read_weights(&folder.path().join("no.npz"), &[]).unwrap_err().to_string();
         assert!(error.starts_with("read weights"), "{error}");
     }
 }

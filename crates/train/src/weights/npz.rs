@@ -1,14 +1,26 @@
 //! Weights as NumPy's npz: one array per tensor, and the entry `formats`, JSON as bytes.
+//!
+//! Entries may be stored or deflated, as `numpy.savez` and `numpy.savez_compressed` write them. Of
+//! an entry that is not wanted, only the name is looked at.
 
 use std::error::Error;
-use std::io::{self, Cursor};
+use std::io::{self, Cursor, ErrorKind};
 
 use flexmac_fileio::bounded;
-use ndarray::{Array1, ArrayD, IxDyn};
+use ndarray::{Array1, ArrayD, IxDyn, ShapeBuilder};
+use ndarray_npy::npy::header::Header;
 use ndarray_npy::{NpzWriter, ReadNpyExt};
 use zip::ZipArchive;
 
-use super::{FORMATS, Misfit, WeightTensor, attach_formats, formats_json};
+use super::float::FloatType;
+use super::{Contents, FORMATS, Misfit, Wanted, WeightTensor, attach_formats, formats_json};
+
+/// What an array may hold.
+const FLOATS: &str = "float16, float32 or float64";
+
+/// Least bound of an unpacked entry, in bytes, so that a tensor that is somewhat too large is refused
+/// by its shape.
+const LEAST_BOUND: u64 = 64 << 20;
 
 pub(super) fn write(tensors: &[WeightTensor]) -> io::Result<Vec<u8>> {
     let mut file = NpzWriter::new(Cursor::new(Vec::new()));
@@ -28,36 +40,86 @@ pub(super) fn write(tensors: &[WeightTensor]) -> io::Result<Vec<u8>> {
     Ok(file.finish().map_err(io::Error::other)?.into_inner())
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<WeightTensor>, Misfit> {
+pub(super) fn read(bytes: &[u8], wanted: &Wanted) -> Result<Contents, Misfit> {
     let refuse = |error: &dyn Error| Misfit::File("a whole npz file", error.to_string());
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| refuse(&error))?;
-    let mut tensors = Vec::new();
+    let mut contents = Contents::default();
     let mut formats = None;
     // The entries of a zip file may overlap, so their sizes can add up to more than the file.
     let mut left = bounded::STATE;
     for index in 0..archive.len() {
-        let entry = archive.by_index(index).map_err(|error| refuse(&error))?;
-        let name = entry.name().strip_suffix(".npy").unwrap_or(entry.name()).to_owned();
-        let array = bounded::take(entry, left).map_err(|error| refuse(&error))?;
-        left -= array.len() as u64;
-        flexmac_fileio::check_npy(&array).map_err(|found| Misfit::Tensor(name.clone(), found))?;
-        if name == FORMATS {
-            let json = Array1::<u8>::read_npy(&array[..]).map_err(|error| refuse(&error))?;
-            formats = Some(json.to_vec());
+        let name = archive.name_for_index(index).unwrap_or_default();
+        let name = name.strip_suffix(".npy").unwrap_or(name).to_owned();
+        let shape = wanted.shape(&name);
+        if shape.is_none() && name != FORMATS {
+            contents.skipped.push(name);
             continue;
         }
-        let values: ArrayD<f64> = match ArrayD::<f32>::read_npy(&array[..]) {
-            Ok(values) => values.map(|value| f64::from(*value)),
-            Err(_) => ArrayD::read_npy(&array[..])
-                .map_err(|error| Misfit::Tensor(name.clone(), error.to_string()))?,
-        };
-        let shape = values.shape().to_vec();
-        // `iter` goes row by row, also over an array stored column by column.
-        let values = values.iter().copied().collect();
-        tensors.push(WeightTensor { name, shape, values, format: None });
+        let entry = archive.by_index(index).map_err(|error| {
+            Misfit::File("entries that are stored or deflated", format!("{name}: {error}"))
+        })?;
+        let most = shape.map_or(bounded::TEXT, bound).min(left);
+        let array = bounded::take(entry, most).map_err(|error| match error.kind() {
+            ErrorKind::FileTooLarge => Misfit::Tensor {
+                tensor: name.clone(),
+                expected: format!("at most {most} bytes"),
+                found: "more".to_owned(),
+            },
+            _ => Misfit::File("a whole npz file", format!("{name}: {error}")),
+        })?;
+        left -= array.len() as u64;
+        if shape.is_none() {
+            // Another program's entry of this name holds something else.
+            let json = flexmac_fileio::check_npy(&array)
+                .ok()
+                .and_then(|()| Array1::<u8>::read_npy(&array[..]).ok());
+            match json {
+                Some(json) => formats = Some(json.to_vec()),
+                None => contents.skipped.push(name),
+            }
+            continue;
+        }
+        let tensor = tensor(&name, &array).map_err(|found| Misfit::Tensor {
+            tensor: name.clone(),
+            expected: FLOATS.to_owned(),
+            found,
+        })?;
+        contents.tensors.push(tensor);
     }
     if let Some(json) = formats {
-        attach_formats(&json, &mut tensors)?;
+        attach_formats(&json, &mut contents.tensors)?;
     }
-    Ok(tensors)
+    Ok(contents)
+}
+
+/// Most bytes of an entry for a tensor of this shape.
+fn bound(shape: &[usize]) -> u64 {
+    // A header has at most 10,000 bytes (`check_npy`), an element at most 8.
+    let elements = shape.iter().fold(1_u64, |product, n| product.saturating_mul(*n as u64));
+    elements.saturating_mul(8).saturating_add(1 << 14).max(LEAST_BOUND)
+}
+
+/// An array of floats, or what was found instead.
+fn tensor(name: &str, file: &[u8]) -> Result<WeightTensor, String> {
+    flexmac_fileio::check_npy(file)?;
+    let mut data = file;
+    let header = Header::from_reader(&mut data).map_err(|error| {
+        // The errors of the header's parser draw where they are in lines below.
+        error.to_string().lines().next().unwrap_or_default().to_owned()
+    })?;
+    let descriptor = header.type_descriptor.to_string();
+    let Some(float) = FloatType::of_numpy(descriptor.trim_matches('\'')) else {
+        return Err(format!("the element type {descriptor}"));
+    };
+    let elements = header.shape.iter().try_fold(1_usize, |product, n| product.checked_mul(*n));
+    if elements.and_then(|elements| elements.checked_mul(float.bytes())) != Some(data.len()) {
+        let shape = &header.shape;
+        return Err(format!("{} bytes for shape {shape:?} of {descriptor}", data.len()));
+    }
+    let values = float.values(data);
+    let shape = IxDyn(&header.shape).set_f(header.layout.is_fortran());
+    let values = ArrayD::from_shape_vec(shape, values).map_err(|error| error.to_string())?;
+    // `iter` goes row by row, also over an array stored column by column.
+    let values = values.iter().copied().collect();
+    Ok(WeightTensor { name: name.to_owned(), shape: header.shape, values, format: None })
 }

@@ -6,7 +6,11 @@ use std::io;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use super::{FORMATS, Misfit, WeightTensor, attach_formats, formats_json};
+use super::float::FloatType;
+use super::{Contents, FORMATS, Misfit, Wanted, WeightTensor, attach_formats, formats_json};
+
+/// What a tensor may hold.
+const FLOATS: &str = "float16, bfloat16, float32 or float64";
 
 pub(super) fn write(tensors: &[WeightTensor]) -> io::Result<Vec<u8>> {
     let bytes: Vec<Vec<u8>> = tensors.iter().map(bytes).collect();
@@ -30,32 +34,30 @@ fn bytes(tensor: &WeightTensor) -> Vec<u8> {
     }
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<WeightTensor>, Misfit> {
+pub(super) fn read(bytes: &[u8], wanted: &Wanted) -> Result<Contents, Misfit> {
     let refuse = |error: safetensors::SafeTensorError| {
         Misfit::File("a whole safetensors file", error.to_string())
     };
     let file = SafeTensors::deserialize(bytes).map_err(refuse)?;
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(refuse)?;
-    let mut tensors = Vec::new();
+    let mut contents = Contents::default();
     for (name, view) in file.tensors() {
-        let data = view.data();
-        let values = match view.dtype() {
-            Dtype::F32 => data
-                .chunks_exact(4)
-                .map(|four| f32::from_le_bytes(four.try_into().expect("four bytes")).into())
-                .collect(),
-            Dtype::F64 => data
-                .chunks_exact(8)
-                .map(|eight| f64::from_le_bytes(eight.try_into().expect("eight bytes")))
-                .collect(),
-            other => return Err(Misfit::Tensor(name, format!("{other:?}"))),
+        if wanted.shape(&name).is_none() {
+            contents.skipped.push(name);
+            continue;
+        }
+        let Some(float) = FloatType::of_safetensors(view.dtype()) else {
+            let (expected, found) = (FLOATS.to_owned(), format!("{:?}", view.dtype()));
+            return Err(Misfit::Tensor { tensor: name, expected, found });
         };
         let shape = view.shape().to_vec();
-        tensors.push(WeightTensor { name, shape, values, format: None });
+        let values = float.values(view.data());
+        contents.tensors.push(WeightTensor { name, shape, values, format: None });
     }
-    tensors.sort_by(|a, b| a.name.cmp(&b.name));
+    contents.tensors.sort_by(|a, b| a.name.cmp(&b.name));
+    contents.skipped.sort();
     if let Some(json) = header.metadata().as_ref().and_then(|metadata| metadata.get(FORMATS)) {
-        attach_formats(json.as_bytes(), &mut tensors)?;
+        attach_formats(json.as_bytes(), &mut contents.tensors)?;
     }
-    Ok(tensors)
+    Ok(contents)
 }

@@ -9,9 +9,9 @@ use flexmac_cosim::{CheckedEngine, ReplayHook, RtlEngine};
 use flexmac_dataset::Dataset;
 use flexmac_dps::{FormatTable, Policy, Static, StaticConfig, TensorRole, TensorSpec};
 use flexmac_engine::{Engine, FloatEngine, ReferenceEngine};
-use flexmac_nn::{NetPlan, Number};
+use flexmac_nn::{NetPlan, Number, Shape};
 use flexmac_record::RunResult;
-use flexmac_train::{Checkpoint, Engines, RunFolder, Trainer};
+use flexmac_train::{Checkpoint, Engines, FlattenOrder, RunFolder, Trainer};
 
 use super::TrainArgs;
 use super::plan::{EngineKind, Plan};
@@ -136,6 +136,8 @@ where
     let policy = make_policy(args, &mut plan, &tensors)?;
     let init = args.init_weights.as_ref().map(|path| Some(path.display().to_string()));
     let init = plan.settings.take("init-weights", &init, None).map(PathBuf::from);
+    let order =
+        plan.settings.take_given("init-order", &args.init_order, FlattenOrder::default())?;
     let mut config = run_config::new(plan.settings.effective()?, &plan, data);
     let mut trainer = Trainer::<T>::new(net_plan, plan.trainer, policy, data)?;
     let checkpoint = match (&args.out, &plan.recorded) {
@@ -146,9 +148,7 @@ where
         _ => None,
     };
     if let (Some(path), None) = (&init, &checkpoint) {
-        let weights = flexmac_train::read_weights(path)?;
-        trainer.set_weights(path, &weights.tensors)?;
-        config.init_weights = Some(weights.sha256);
+        config.init_weights = Some(set_weights(&mut trainer, path, order)?);
     }
     // All checks are before the first change to a folder.
     plan.schedule.check(trainer.iteration())?;
@@ -194,6 +194,42 @@ where
     );
     progress.end();
     Ok(summary?)
+}
+
+/// Starts from the weights of a file; returns its SHA-256.
+fn set_weights<T: Number>(
+    trainer: &mut Trainer<T>,
+    path: &Path,
+    order: FlattenOrder,
+) -> Result<String> {
+    let plan = trainer.plan();
+    let mut weights = flexmac_train::read_weights(path, &plan.parameter_shapes())?;
+    order.import(plan, &mut weights.tensors);
+    let flattened = order_note(plan, order);
+    trainer.set_weights(path, &weights.tensors)?;
+    if !weights.skipped.is_empty() {
+        let names: Vec<_> =
+            weights.skipped.iter().map(|name| name.escape_debug().to_string()).collect();
+        errln!("{}: skipped what the network has not: {}", path.display(), names.join(", "));
+    }
+    if let Some(flattened) = flattened {
+        errln!("{}: {flattened}; --init-order chooses", path.display());
+    }
+    Ok(weights.sha256)
+}
+
+/// Which order is taken for which tensors, if there are any to which it matters.
+pub(crate) fn order_note(plan: &NetPlan, order: FlattenOrder) -> Option<String> {
+    let tensors = FlattenOrder::matters(plan);
+    let one = |(name, input): &(String, Shape)| format!("{name} (of {input})");
+    let names: Vec<_> = tensors.iter().map(one).collect();
+    let (words, names) = (order.words(), names.join(", "));
+    let whose = match order {
+        FlattenOrder::Hwc => "flexmac's; PyTorch's is chw",
+        FlattenOrder::Chw => "PyTorch's; flexmac's is hwc",
+    };
+    let note = format!("columns of {names} are ordered by {words} ({order}, {whose})");
+    (!tensors.is_empty()).then_some(note)
 }
 
 /// Checks that the array supports the rounding of the run and the first widths of all operands.

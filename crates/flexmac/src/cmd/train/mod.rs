@@ -10,7 +10,8 @@ use anyhow::Result;
 use clap::Args;
 use flexmac_fxp::Rounding;
 use flexmac_record::RunResult;
-use plan::EngineKind;
+use flexmac_train::FlattenOrder;
+use plan::{EngineKind, Labels};
 
 use crate::cmd::check::print_tiles;
 use crate::cmd::image_list_args::ImageListArgs;
@@ -19,6 +20,7 @@ use crate::engines::models;
 use crate::exit::Interrupted;
 use crate::shell::word;
 
+pub(crate) use course::order_note;
 pub use plan::Plan;
 
 /// Train a network under a precision policy, on an array, its reference, or in float
@@ -28,10 +30,14 @@ pub struct TrainArgs {
     /// [default: lenet]
     #[arg(long, value_name = "NAME|FILE.toml")]
     net: Option<String>,
-    /// Data: fashion-mnist, mnist, synthetic, a folder of IDX files or image lists (train.txt,
-    /// test.txt), or the files themselves, comma-separated [default: fashion-mnist]
+    /// Data: fashion-mnist, mnist, synthetic, a folder of IDX files, of CIFAR-10's or CIFAR-100's
+    /// binary version or of image lists (train.txt, test.txt), DIR/emnist-letters (one of several sets
+    /// in a folder), or the files themselves, comma-separated [default: fashion-mnist]
     #[arg(long, value_name = "NAME|DIR|FILES")]
     data: Option<String>,
+    /// Labels of CIFAR-100 [default: fine]
+    #[arg(long)]
+    labels: Option<Labels>,
     /// What computes the GEMMs [default: reference]
     #[arg(long)]
     engine: Option<EngineKind>,
@@ -67,6 +73,10 @@ pub struct TrainArgs {
     /// First weights, a .safetensors or .npz file (flexmac weights export) [default: random]
     #[arg(long, value_name = "FILE")]
     init_weights: Option<PathBuf>,
+    /// Order of the columns of an inner product behind a convolution in the file of --init-weights:
+    /// hwc (row, column, channel) or chw (channel, row, column; PyTorch, Caffe) [default: hwc]
+    #[arg(long, value_name = "ORDER", requires = "init_weights")]
+    init_order: Option<FlattenOrder>,
     /// Folder for history, weights and results; without it they are not kept
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! The plan of a run, from its flags, the record of a resumed run, and defaults.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,25 @@ impl EngineKind {
     /// The name in the flag.
     fn name(self) -> String {
         self.to_possible_value().expect("no engine is hidden").get_name().to_owned()
+    }
+}
+
+/// Which of CIFAR-100's labels are the classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Labels {
+    /// A hundred
+    Fine,
+    /// Twenty
+    Coarse,
+}
+
+impl fmt::Display for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fine => "fine",
+            Self::Coarse => "coarse",
+        })
     }
 }
 
@@ -120,7 +140,15 @@ impl Plan {
             let plan = NetPlan::new(&net, trainer.batch)?;
             (plan.input(), plan.classes())
         };
-        let source = DataSource::parse(&source);
+        let labels = settings.take_given("labels", &args.labels, Labels::Fine)?;
+        let source = match (labels, DataSource::parse(&source)) {
+            (Labels::Fine, source) => source,
+            (Labels::Coarse, DataSource::Folder(folder)) => DataSource::CoarseCifar100(folder),
+            (Labels::Coarse, source) => bail!(
+                "--labels coarse: expected --data with a folder of CIFAR-100, found --data {}",
+                source.name()
+            ),
+        };
         let lists = args.lists.settle(&source, shape, &mut settings)?;
         let data = source.load_for(trainer.seed, InputSpec { shape, classes }, &lists)?;
         let all = data.test.len();
