@@ -38,6 +38,7 @@ mod policy;
 mod static_policy;
 mod taras2018;
 mod tensor;
+mod zero_search;
 
 pub use courbariaux2014::{
     Courbariaux2014, Courbariaux2014Config, Courbariaux2014State, ScalingFactorState,
@@ -52,6 +53,7 @@ pub use policy::{Observation, Policy, PolicyState, TensorCounters};
 pub use static_policy::{Static, StaticConfig};
 pub use taras2018::{Taras2018, Taras2018Config, Taras2018State};
 pub use tensor::{FormatTable, Formats, TensorRole, TensorSpec};
+pub use zero_search::ZeroSearch;
 
 /// All policies. A new policy is one file, its `mod` line above, and one line here.
 pub const POLICIES: &[&PolicyKind] = &[
@@ -62,7 +64,8 @@ pub const POLICIES: &[&PolicyKind] = &[
     &planewise::KIND,
 ];
 
-/// Shortest integer length that a search reaches. It stops the search of a tensor that stays zero.
+/// Shortest integer length that a search reaches. A tensor that shows no value there is taken for
+/// zeros.
 pub(crate) const SHORTEST: i32 = -28;
 
 #[cfg(test)]

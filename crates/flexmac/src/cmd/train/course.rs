@@ -137,7 +137,8 @@ where
     let init = args.init_weights.as_ref().map(|path| Some(path.display().to_string()));
     let init = plan.settings.take("init-weights", &init, None).map(PathBuf::from);
     let mut config = run_config::new(plan.settings.effective()?, &plan, data);
-    let mut trainer = Trainer::<T>::new(net_plan, plan.trainer, policy, data)?;
+    let mut trainer = Trainer::<T>::new(net_plan, plan.trainer.clone(), policy, data)?
+        .with_sum_bits(plan.design.config.sum_bits());
     let checkpoint = match (&args.out, &plan.recorded) {
         (Some(run), Some(recorded)) => {
             config.init_weights.clone_from(&recorded.init_weights);
