@@ -15,8 +15,8 @@ use flexmac_train::{Solver, TrainError, Trainer, TrainerConfig, WeightTensor};
 
 const ITERATIONS: usize = 130;
 
-/// No range of a run that has not diverged is outside.
-const SHORTEST: i32 = -30;
+/// No range is outside. Equal weights leave gradients of a few roundings, 2^-36, which `na2016` finds.
+const SHORTEST: i32 = -40;
 const LONGEST: i32 = 24;
 
 const SHAPE: Shape = Shape { height: 6, width: 6, channels: 1 };
@@ -161,35 +161,34 @@ fn of_kind(
     move |tensors| (kind.make)(&mut Short, &limits, tensors).unwrap()
 }
 
-/// Trains; checks every iteration, and that a restored state goes on to the same end.
-fn survives<T: Number>(
-    what: &str,
+/// Trains; checks every iteration, and that a restored state goes on to the same end. What is wrong
+/// is returned, so that one test shows all that is.
+fn survives<T: Number + serde::Serialize + serde::de::DeserializeOwned>(
     make: impl Fn() -> Trainer<T>,
     engine: &mut dyn Engine<T>,
     data: &Dataset,
-) -> Vec<IterationRecord> {
+) -> Result<Vec<IterationRecord>, String> {
     let mut trainer = make();
     let mut records = Vec::new();
     let mut saved = None;
     for iteration in 0..ITERATIONS {
-        let record = trainer.step(engine, data).unwrap_or_else(|error| {
-            panic!(
-                "{what}, iteration {iteration}: {error}: {:?}",
-                std::error::Error::source(&error).map(ToString::to_string)
-            )
-        });
-        assert!(record.loss.is_finite(), "{what}");
+        let cause = |error: TrainError| {
+            let source = std::error::Error::source(&error).map(ToString::to_string);
+            format!("iteration {iteration}: {error}: {source:?}")
+        };
+        let record = trainer.step(engine, data).map_err(cause)?;
+        assert!(record.loss.is_finite(), "an error otherwise");
         for tensor in &record.tensors {
             let Some(formats) = tensor.formats else { continue };
             for format in [formats.forward, formats.backward, formats.update] {
-                let length = format.integer_length();
-                let legal = (SHORTEST..=LONGEST).contains(&length);
-                assert!(legal, "{what}, iteration {iteration}: {} {format}", tensor.name);
+                if !(SHORTEST..=LONGEST).contains(&format.integer_length()) {
+                    return Err(format!("iteration {iteration}: {} is {format}", tensor.name));
+                }
             }
         }
         records.push(record);
         if iteration % 50 == 20 {
-            trainer.evaluate(engine, &data.test, usize::MAX).unwrap();
+            trainer.evaluate(engine, &data.test, usize::MAX).map_err(cause)?;
         }
         if iteration == 60 {
             saved = Some(serde_json::to_string(&trainer.state()).unwrap());
@@ -198,35 +197,36 @@ fn survives<T: Number>(
     let mut resumed = make();
     resumed.restore(serde_json::from_str(&saved.unwrap()).unwrap()).unwrap();
     for record in &records[61..] {
-        assert_eq!(resumed.step(engine, data).unwrap(), *record, "{what}, resumed");
+        if resumed.step(engine, data).unwrap() != *record {
+            return Err(format!("resumed: iteration {} differs", record.iteration));
+        }
     }
-    records
+    Ok(records)
 }
 
 #[test]
 fn every_policy_survives_every_data() {
+    let mut wrong = Vec::new();
     for case in cases() {
         let data = case.data();
-        for (rounding, forward) in
-            [(Rounding::Stochastic, None), (Rounding::Nearest, None), (Rounding::Truncate, None)]
-        {
-            let config =
-                TrainerConfig { rounding, forward_rounding: forward, ..TrainerConfig::default() };
+        for rounding in Rounding::ALL {
+            let config = TrainerConfig { rounding, ..TrainerConfig::default() };
             for spec in arrays() {
                 let array = spec.clone().check().unwrap();
                 for kind in POLICIES {
                     let make = of_kind(kind, &spec);
-                    let what = format!(
-                        "{} on {}, {rounding}, {} bits",
-                        kind.name, case.name, spec.max_bits
-                    );
                     let trainer = || {
                         case.trainer::<i32>(&make, config.clone()).with_sum_bits(array.sum_bits())
                     };
                     let mut engine = ReferenceEngine::new(array.clone());
-                    let records = survives(&what, trainer, &mut engine, &data);
-                    if kind.name == "na2016" {
-                        assert_eq!(records.last().unwrap().phase, "dsearch", "{what}");
+                    let run = survives(trainer, &mut engine, &data).and_then(|records| {
+                        let phase = &records[ITERATIONS - 1].phase;
+                        let ended = kind.name != "na2016" || phase == "dsearch";
+                        if ended { Ok(()) } else { Err(format!("still {phase}")) }
+                    });
+                    if let Err(error) = run {
+                        let (policy, name, bits) = (kind.name, case.name, spec.max_bits);
+                        wrong.push(format!("{policy} on {name}, {rounding}, {bits} bits: {error}"));
                     }
                 }
             }
@@ -235,8 +235,11 @@ fn every_policy_survives_every_data() {
             Box::new(Static::new(&StaticConfig::new(32, 32, tensors).unwrap(), tensors))
         };
         let make = || case.trainer::<f32>(&fixed, TrainerConfig::default());
-        survives(&format!("float on {}", case.name), make, &mut FloatEngine, &data);
+        if let Err(error) = survives(make, &mut FloatEngine, &data) {
+            wrong.push(format!("float on {}: {error}", case.name));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -246,14 +249,16 @@ fn a_search_that_finds_nothing_says_so_once() {
     let make = of_kind(POLICIES.iter().find(|kind| kind.name == "na2016").unwrap(), &spec);
     let trainer = || case.trainer::<i32>(&make, TrainerConfig::default());
     let mut engine = ReferenceEngine::new(spec.check().unwrap());
-    let records = survives("zeros", trainer, &mut engine, &case.data());
+    let records = survives(trainer, &mut engine, &case.data()).unwrap();
     let notes: Vec<_> = records.iter().flat_map(|record| &record.notes).collect();
     assert!(notes.iter().any(|note| note.contains("the search of tensor data ends")), "{notes:?}");
     let mut once = notes.clone();
+    once.sort();
     once.dedup();
-    assert_eq!(notes, once);
-    assert!(records[ITERATIONS - 1].tensors[0].formats.unwrap().forward.bits() < 32);
-    assert_eq!(records[ITERATIONS - 1].tensors[0].formats.unwrap().forward.integer_length(), 8);
+    assert_eq!(notes.len(), once.len(), "{notes:?}");
+    let input = |record: &IterationRecord| record.tensors[0].formats.unwrap().forward;
+    assert!(records.iter().any(|record| input(record).bits() < 32), "the search ended");
+    assert!(records.iter().all(|record| input(record).integer_length() == 8));
 }
 
 #[test]

@@ -146,7 +146,7 @@ impl ScalingFactorState {
             return;
         }
         if self.seen.overflow_rate() > limit {
-            self.integer_length = (self.integer_length + 1).min(bound);
+            self.integer_length = crate::lengthened(self.integer_length).min(bound);
         } else if self.seen.magnitude_bits() < bits - 1 && !self.seen.only_zeros() {
             self.integer_length = (self.integer_length - 1).max(crate::SHORTEST);
         }
@@ -159,14 +159,14 @@ impl ScalingFactorState {
         if self.seen.emitted == 0 {
             return;
         }
-        // At most 31.
-        let unused = (bits - 1 - self.seen.magnitude_bits()) as i32;
-        let by = match self.seen.overflows() {
-            0 if self.seen.only_zeros() => 0,
-            0 => -unused,
-            _ => 1,
+        // At most 31. The class scores have more bits than these: their format is not the policy's.
+        let unused = (bits - 1).saturating_sub(self.seen.magnitude_bits()) as i32;
+        let length = match self.seen.overflows() {
+            0 if self.seen.only_zeros() => self.integer_length,
+            0 => self.integer_length - unused,
+            _ => crate::lengthened(self.integer_length),
         };
-        self.integer_length = (self.integer_length + by).clamp(crate::SHORTEST, bound);
+        self.integer_length = length.clamp(crate::SHORTEST, bound);
         self.seen = Counters::default();
     }
 }

@@ -68,6 +68,15 @@ pub const POLICIES: &[&PolicyKind] = &[
 /// zeros.
 pub(crate) const SHORTEST: i32 = -28;
 
+/// Longest integer length that overflows lead to: values that need more are of a run that diverges,
+/// and a range that follows them would lead it on.
+pub(crate) const LONGEST: i32 = 24;
+
+/// The integer length after an overflow.
+pub(crate) fn lengthened(integer_length: i32) -> i32 {
+    if integer_length < LONGEST { integer_length + 1 } else { integer_length }
+}
+
 #[cfg(test)]
 mod policies_tests;
 

@@ -123,7 +123,6 @@ pub struct BinaryPointState {
 }
 
 /// Saved states of tensors that have values are those of versions that did not count zeros.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(count: &u32) -> bool {
     *count == 0
 }
@@ -200,7 +199,7 @@ impl Na2016 {
         for ((point, role), counters) in self.state.points.iter_mut().zip(&self.roles).zip(counters)
         {
             if !matches!(role, TensorRole::Logits { .. }) && counters.overflows() > 0 {
-                point.integer_length += 1;
+                point.integer_length = crate::lengthened(point.integer_length);
             }
         }
     }

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::zero_search::ZeroSearch;
 
 /// The integer lengths of the search. At the shortest, the search of a tensor of zeros ends.
-const INTEGER_LENGTHS: RangeInclusive<i32> = crate::SHORTEST..=24;
+const INTEGER_LENGTHS: RangeInclusive<i32> = crate::SHORTEST..=crate::LONGEST;
 
 /// Initial wait between two trials, in windows. It doubles up to `LONGEST_WAIT`.
 const FIRST_WAIT: u32 = 1;

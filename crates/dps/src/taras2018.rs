@@ -96,8 +96,9 @@ impl Taras2018Config {
         }
         let (mut integer_length, mut frac) = (now.integer_length(), now.frac());
         let overflowed = seen.overflow_rate() > self.overflow_limit;
-        let by = if overflowed { 1 } else { -1 };
-        integer_length = (integer_length + by).clamp(crate::SHORTEST, bound);
+        integer_length =
+            if overflowed { crate::lengthened(integer_length) } else { integer_length - 1 };
+        integer_length = integer_length.clamp(crate::SHORTEST, bound);
         let error = seen.mean_error() / f64::from(seen.magnitude_bits()).exp2();
         frac += if error > self.error_limit { 1 } else { -1 };
         let (min, max) = (self.bits_min as i32, self.bits_max as i32); // 2..=32
