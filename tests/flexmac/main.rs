@@ -26,6 +26,7 @@ mod resume;
 mod stochastic;
 mod threads;
 mod tools;
+mod training;
 mod verify;
 mod waves;
 mod weights;

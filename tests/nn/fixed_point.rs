@@ -167,8 +167,13 @@ fn two_layers() -> NetPlan {
             stride: STRIDE,
             padding: PADDING,
             groups: 1,
+            multipliers: flexmac_nn::Multipliers::ONE,
         },
-        LayerSpec::InnerProduct { name: name("b"), outputs: CLASSES },
+        LayerSpec::InnerProduct {
+            name: name("b"),
+            outputs: CLASSES,
+            multipliers: flexmac_nn::Multipliers::ONE,
+        },
     ];
     NetPlan::new(&NetSpec { name: name("two"), input: INPUT, layers }, BATCH).unwrap()
 }
@@ -234,6 +239,7 @@ fn a_convolutions_input_gradient_is_rounded_once_from_guarded_sums() {
             stride: 1,
             padding: 0,
             groups: 1,
+            multipliers: flexmac_nn::Multipliers::ONE,
         };
         let input = Shape { height: 4, width: 4, channels: 1 };
         let layers = vec![conv("first", 2), conv("second", 3)];
@@ -301,11 +307,16 @@ fn a_grouped_convolution_is_a_sparse_one() {
             stride: 2,
             padding: 1,
             groups,
+            multipliers: flexmac_nn::Multipliers::ONE,
         };
         let layers = vec![
             conv("first", 4, 1),
             conv("second", 6, groups),
-            LayerSpec::InnerProduct { name: "scores".to_owned(), outputs: 3 },
+            LayerSpec::InnerProduct {
+                name: "scores".to_owned(),
+                outputs: 3,
+                multipliers: flexmac_nn::Multipliers::ONE,
+            },
         ];
         let input = Shape { height: 9, width: 7, channels: 2 };
         NetPlan::new(&NetSpec { name: "groups".to_owned(), input, layers }, BATCH).unwrap()

@@ -41,11 +41,23 @@ fn conv(
     stride: usize,
     padding: usize,
 ) -> LayerSpec {
-    LayerSpec::Conv { name: name.to_owned(), channels_out, kernel, stride, padding, groups: 1 }
+    LayerSpec::Conv {
+        name: name.to_owned(),
+        channels_out,
+        kernel,
+        stride,
+        padding,
+        groups: 1,
+        multipliers: flexmac_nn::Multipliers::ONE,
+    }
 }
 
 fn inner_product(name: &str, outputs: usize) -> LayerSpec {
-    LayerSpec::InnerProduct { name: name.to_owned(), outputs }
+    LayerSpec::InnerProduct {
+        name: name.to_owned(),
+        outputs,
+        multipliers: flexmac_nn::Multipliers::ONE,
+    }
 }
 
 fn noise(index: usize) -> f32 {
@@ -225,6 +237,7 @@ fn convolution_in_groups() {
         stride: 1,
         padding,
         groups,
+        multipliers: flexmac_nn::Multipliers::ONE,
     };
     Case::new(input, vec![grouped("a", 6, 3, 1, 2), grouped("b", 3, 2, 0, 3)]).check();
 }

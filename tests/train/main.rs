@@ -1,4 +1,5 @@
 //! Training runs: engines, policies, what repeats and what fails.
 
 mod policies;
+mod survival;
 mod training;

@@ -163,7 +163,7 @@ fn an_mlp_learns_in_float_and_in_narrow_fixed_point() {
     let solver = Solver { base_rate: 0.05, ..Solver::default() };
     let config = TrainerConfig { solver, ..config(Rounding::Stochastic) };
 
-    let mut float = trainer::<f32>("mlp", config, fixed(32, 32), &data);
+    let mut float = trainer::<f32>("mlp", config.clone(), fixed(32, 32), &data);
     for _ in 0..150 {
         float.step(&mut FloatEngine, &data).unwrap();
     }
@@ -174,7 +174,7 @@ fn an_mlp_learns_in_float_and_in_narrow_fixed_point() {
     let policies: [(&str, Make<'_>); 3] =
         [("16", &fixed(16, 16)), ("8 stored as 16", &fixed(8, 16)), ("na2016", &hurried)];
     for (name, policy) in policies {
-        let mut trainer = trainer::<i32>("mlp", config, policy, &data);
+        let mut trainer = trainer::<i32>("mlp", config.clone(), policy, &data);
         for _ in 0..150 {
             trainer.step(&mut reference(), &data).unwrap();
         }
@@ -245,7 +245,11 @@ fn data_that_do_not_fit_the_network_are_named() {
     assert!(error.contains("expected images of 28x20x1, found training images of 28x28x1"));
     let mut spec = NetSpec::mlp();
     spec.layers.pop();
-    spec.layers.push(flexmac_nn::LayerSpec::InnerProduct { name: "ip2".to_owned(), outputs: 9 });
+    spec.layers.push(flexmac_nn::LayerSpec::InnerProduct {
+        name: "ip2".to_owned(),
+        outputs: 9,
+        multipliers: flexmac_nn::Multipliers::ONE,
+    });
     let error = check_data(&data, &NetPlan::new(&spec, 4).unwrap()).unwrap_err().to_string();
     assert!(error.contains("expected at least 10 outputs for the labels, found 9"), "{error}");
 }

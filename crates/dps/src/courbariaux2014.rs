@@ -14,6 +14,7 @@
 //!   starts again. Here the same run continues: in its first `calibration` iterations all widths
 //!   are `calibration_bits`, and each iteration removes all unused bits from the integer lengths.
 //! - A value of the array at a limit counts as an overflow, as everywhere in flexmac.
+//! - A tensor that showed only zeros keeps its scaling factor: zeros fit any range.
 //!
 //! All widths include the sign: the paper's 9 and 11 bits are 10 and 12 here.
 
@@ -145,22 +146,27 @@ impl ScalingFactorState {
             return;
         }
         if self.seen.overflow_rate() > limit {
-            self.integer_length = (self.integer_length + 1).min(bound);
-        } else if self.seen.magnitude_bits() < bits - 1 {
+            self.integer_length = crate::lengthened(self.integer_length).min(bound);
+        } else if self.seen.magnitude_bits() < bits - 1 && !self.seen.only_zeros() {
             self.integer_length = (self.integer_length - 1).max(crate::SHORTEST);
         }
         self.seen = Counters::default();
     }
 
-    /// Removes the bits that the last iteration left unused, or adds one if it overflowed.
+    /// Removes the bits that the last iteration left unused, or adds one if it overflowed. Zeros
+    /// leave no bits unused.
     fn calibrate(&mut self, bits: u32, bound: i32) {
         if self.seen.emitted == 0 {
             return;
         }
-        // At most 31.
-        let unused = (bits - 1 - self.seen.magnitude_bits()) as i32;
-        let by = if self.seen.overflows() > 0 { 1 } else { -unused };
-        self.integer_length = (self.integer_length + by).clamp(crate::SHORTEST, bound);
+        // At most 31. The class scores have more bits than these: their format is not the policy's.
+        let unused = (bits - 1).saturating_sub(self.seen.magnitude_bits()) as i32;
+        let length = match self.seen.overflows() {
+            0 if self.seen.only_zeros() => self.integer_length,
+            0 => self.integer_length - unused,
+            _ => crate::lengthened(self.integer_length),
+        };
+        self.integer_length = length.clamp(crate::SHORTEST, bound);
         self.seen = Counters::default();
     }
 }

@@ -108,9 +108,14 @@ fn calibration_is_wide_and_moves_by_all_unused_bits() {
 }
 
 #[test]
-fn a_tensor_of_zeros_stops_somewhere() {
+fn a_tensor_of_zeros_keeps_its_range_and_one_below_the_last_place_stops_somewhere() {
     let mut policy = policy(100);
+    let first = lengths(&policy);
     steps(&mut policy, 1000, counters(0, 0));
+    assert_eq!(lengths(&policy), first);
+    // Values that round to zero, but not exactly, need a shorter range.
+    let below = Counters { error_sum: 1, ..counters(0, 0) };
+    steps(&mut policy, 4000, below);
     assert_eq!(lengths(&policy), [crate::SHORTEST; 4]);
 }
 

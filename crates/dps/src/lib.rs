@@ -42,6 +42,7 @@ mod policy;
 mod static_policy;
 mod taras2018;
 mod tensor;
+mod zero_search;
 
 pub use courbariaux2014::{
     Courbariaux2014, Courbariaux2014Config, Courbariaux2014State, ScalingFactorState,
@@ -56,6 +57,7 @@ pub use policy::{Observation, Policy, PolicyState, TensorCounters};
 pub use static_policy::{Static, StaticConfig};
 pub use taras2018::{Taras2018, Taras2018Config, Taras2018State};
 pub use tensor::{FormatTable, Formats, TensorRole, TensorSpec};
+pub use zero_search::ZeroSearch;
 
 /// All policies. A new policy is one file, its `mod` line above, and one line here.
 pub const POLICIES: &[&PolicyKind] = &[
@@ -66,9 +68,18 @@ pub const POLICIES: &[&PolicyKind] = &[
     &planewise::KIND,
 ];
 
-/// Shortest integer length that a search reaches, except that of `na2016`, which has no limit. It
-/// stops the search of a tensor that stays zero.
+/// Shortest integer length that a search reaches. A tensor that shows no value there is taken for
+/// zeros.
 pub(crate) const SHORTEST: i32 = -28;
+
+/// Longest integer length that overflows lead to: values that need more are of a run that diverges,
+/// and a range that follows them would lead it on.
+pub(crate) const LONGEST: i32 = 24;
+
+/// The integer length after an overflow.
+pub(crate) fn lengthened(integer_length: i32) -> i32 {
+    if integer_length < LONGEST { integer_length + 1 } else { integer_length }
+}
 
 #[cfg(test)]
 mod policies_tests;

@@ -5,7 +5,9 @@
 //!
 //! There are two stages. In *I-search* all tensors have the maximum width while each searches for
 //! its shortest integer length: the length shrinks by a bit after every `isearch_window` + 1
-//! iterations without overflow, until the tensor overflows. When all tensors have finished,
+//! iterations without overflow, until the tensor overflows. Iterations in which a tensor showed only
+//! zeros move nothing, because zeros fit any range. When all tensors have finished, or have shown
+//! only zeros in their last `isearch_window` + 1 iterations and so have nothing to search for,
 //! *D-search* uses the target width, and jumps to the maximum width when the smoothed loss stops
 //! falling.
 //!
@@ -117,6 +119,14 @@ pub struct BinaryPointState {
     pub clean: u32,
     /// Whether I-search of this tensor has not ended yet. The logits' gradient has none.
     pub searching: bool,
+    /// The last iterations of I-search in a row in which the tensor showed only zeros.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub zeros: u32,
+}
+
+/// Saved states of tensors that have values are those of versions that did not count zeros.
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The policy's state: everything that later steps depend on.
@@ -145,9 +155,11 @@ pub struct Na2016State {
 #[derive(Debug, Clone)]
 pub struct Na2016 {
     config: Na2016Config,
+    names: Vec<String>,
     roles: Vec<TensorRole>,
     state: Na2016State,
     table: FormatTable,
+    notes: Vec<String>,
 }
 
 impl Na2016 {
@@ -158,6 +170,7 @@ impl Na2016 {
     pub fn new(config: Na2016Config, tensors: &[TensorSpec]) -> Result<Self, DpsError> {
         config.check()?;
         let roles: Vec<_> = tensors.iter().map(|tensor| tensor.role).collect();
+        let names = tensors.iter().map(|tensor| tensor.name.clone()).collect();
         let point = |role: &TensorRole| BinaryPointState {
             integer_length: match role {
                 TensorRole::Weight { .. } | TensorRole::Bias => config.parameter_integer_length,
@@ -166,6 +179,7 @@ impl Na2016 {
             },
             clean: 0,
             searching: !matches!(role, TensorRole::Logits { .. }),
+            zeros: 0,
         };
         let state = Na2016State {
             stage: SearchStage::ISearch,
@@ -178,7 +192,7 @@ impl Na2016 {
             remembered: NO_LOSS_YET,
         };
         let table = table(&state);
-        Ok(Self { config, roles, state, table })
+        Ok(Self { config, names, roles, state, table, notes: Vec::new() })
     }
 
     /// In either stage: an overflow lengthens the tensor's integer part by a bit.
@@ -187,7 +201,7 @@ impl Na2016 {
         for ((point, role), counters) in self.state.points.iter_mut().zip(&self.roles).zip(counters)
         {
             if !matches!(role, TensorRole::Logits { .. }) && counters.overflows() > 0 {
-                point.integer_length += 1;
+                point.integer_length = crate::lengthened(point.integer_length);
             }
         }
     }
@@ -198,6 +212,11 @@ impl Na2016 {
             if !point.searching {
                 continue;
             }
+            if counters.only_zeros() {
+                point.zeros = point.zeros.saturating_add(1);
+                continue;
+            }
+            point.zeros = 0;
             if counters.overflows() > 0 {
                 point.searching = false;
             } else if point.clean == self.config.isearch_window {
@@ -207,7 +226,19 @@ impl Na2016 {
                 point.clean += 1;
             }
         }
-        if self.state.points.iter().all(|point| !point.searching) {
+        let window = self.config.isearch_window;
+        let ended = |point: &BinaryPointState| !point.searching || point.zeros > window;
+        if self.state.points.iter().all(ended) {
+            for (point, name) in self.state.points.iter_mut().zip(&self.names) {
+                if point.searching {
+                    (point.searching, point.zeros) = (false, 0);
+                    let il = point.integer_length;
+                    self.notes.push(format!(
+                        "na2016: the search of tensor {name} ends at integer length {il} without an \
+                         overflow, because its values are all 0"
+                    ));
+                }
+            }
             self.state.stage = SearchStage::DSearch;
             self.state.width = self.state.target;
         }
@@ -279,6 +310,10 @@ impl Policy for Na2016 {
         }
         self.table = table(&self.state);
         &self.table
+    }
+
+    fn notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
     }
 
     fn state(&self) -> PolicyState {

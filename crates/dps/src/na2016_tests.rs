@@ -251,3 +251,65 @@ fn illegal_constants_are_named() {
     let error = Na2016::new(narrow, &tensors()).unwrap_err();
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("found 1"));
 }
+
+/// Counters of values that are all zero.
+fn zeros() -> TensorCounters {
+    let zeros = Counters { emitted: 10, ..Counters::default() };
+    TensorCounters { forward: zeros, backward: zeros, update: zeros }
+}
+
+fn step_with(bench: &mut Bench, counters: [TensorCounters; 3]) -> Vec<String> {
+    let (iteration, loss) = (bench.iteration, 1.0);
+    bench.policy.step(&Observation { iteration, loss, counters: &counters });
+    bench.iteration += 1;
+    bench.policy.notes()
+}
+
+#[test]
+fn zeros_move_no_point_and_end_their_search_with_the_others() {
+    let used = Counters { emitted: 10, magnitude_or: 1, ..Counters::default() };
+    let used = TensorCounters { forward: used, ..TensorCounters::default() };
+    let mut over = used;
+    over.forward.overflow_high = 1;
+    for window in [0, 1, 3, 20] {
+        let mut bench = Bench::new(Na2016Config { isearch_window: window, ..Default::default() });
+        for _ in 0..100 {
+            assert!(step_with(&mut bench, [used, zeros(), used]).is_empty());
+        }
+        assert_eq!(bench.integer_length(OUTPUT), 8, "window {window}");
+        assert!(bench.integer_length(WEIGHT) <= -4);
+        let notes = step_with(&mut bench, [over, zeros(), used]);
+        let note = "na2016: the search of tensor t1 ends at integer length 8 without an overflow, \
+                    because its values are all 0";
+        assert_eq!(
+            (notes, bench.width(), bench.policy.phase()),
+            (vec![note.to_owned()], 16, "dsearch")
+        );
+        assert!(step_with(&mut bench, [over, zeros(), used]).is_empty(), "said once");
+    }
+}
+
+#[test]
+fn a_tensor_that_wakes_before_the_others_end_searches_on() {
+    let used = Counters { emitted: 10, magnitude_or: 1, ..Counters::default() };
+    let used = TensorCounters { forward: used, ..TensorCounters::default() };
+    let mut over = used;
+    over.forward.overflow_high = 1;
+    let mut bench = Bench::new(Na2016Config { isearch_window: 1, ..Default::default() });
+    for _ in 0..10 {
+        step_with(&mut bench, [used, zeros(), used]);
+    }
+    step_with(&mut bench, [over, used, used]);
+    assert_eq!(bench.policy.phase(), "isearch", "its last iteration showed a value");
+    step_with(&mut bench, [used, used, used]);
+    assert_eq!(bench.integer_length(OUTPUT), 7);
+    assert!(step_with(&mut bench, [used, over, used]).is_empty());
+    assert_eq!((bench.integer_length(OUTPUT), bench.policy.phase()), (8, "dsearch"));
+    // A search in which every tensor is zero ends after one window.
+    let mut bench = Bench::new(Na2016Config { isearch_window: 4, ..Default::default() });
+    for _ in 0..4 {
+        assert!(step_with(&mut bench, [zeros(); 3]).is_empty());
+    }
+    assert_eq!(step_with(&mut bench, [zeros(); 3]).len(), 2, "the loss gradient has no search");
+    assert_eq!(bench.policy.phase(), "dsearch");
+}

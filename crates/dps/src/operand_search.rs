@@ -8,6 +8,8 @@
 //! values a shorter range would cut off. So now and then a range shorter by one bit is *tried*. If
 //! it overflows too often, it is taken back, and the wait before the next trial doubles.
 //!
+//! A window of zeros alone does not move a range that was once in use.
+//!
 //! Width: values that spread over many LSBs have a mean rounding error of 1/4 LSB (1/3 with
 //! stochastic rounding). Values far below an LSB round to zero with an error as small as
 //! themselves. So a *small* mean rounding error over a window shows that most values are below the
@@ -20,8 +22,10 @@ use std::ops::RangeInclusive;
 use flexmac_fxp::{Counters, Format};
 use serde::{Deserialize, Serialize};
 
-/// The integer lengths of the search. The limit stops the search of a tensor of zeros.
-const INTEGER_LENGTHS: RangeInclusive<i32> = crate::SHORTEST..=24;
+use crate::zero_search::ZeroSearch;
+
+/// The integer lengths of the search. At the shortest, the search of a tensor of zeros ends.
+const INTEGER_LENGTHS: RangeInclusive<i32> = crate::SHORTEST..=crate::LONGEST;
 
 /// Initial wait between two trials, in windows. It doubles up to `LONGEST_WAIT`.
 const FIRST_WAIT: u32 = 1;
@@ -77,6 +81,9 @@ pub struct OperandState {
     pub width_iterations: u32,
     /// Counters of these iterations.
     pub width_seen: Counters,
+    /// Before the range has been used: whether there were only zeros.
+    #[serde(default, skip_serializing_if = "ZeroSearch::is_values")]
+    pub zeros: ZeroSearch,
 }
 
 impl OperandRules {
@@ -108,6 +115,7 @@ impl OperandRules {
             seen: Counters::default(),
             width_iterations: 0,
             width_seen: Counters::default(),
+            zeros: ZeroSearch::Values,
         }
     }
 
@@ -160,6 +168,13 @@ impl OperandRules {
         let due = state.iterations >= self.window;
         let bits = self.bits(state.planes);
         let unused = bits - 1 - state.seen.magnitude_bits();
+        if !state.settled
+            && let Some(format) = state.zeros.step(counters, self.format(state))
+        {
+            state.integer_length = format.integer_length();
+            state.clear();
+            return;
+        }
         if counters.overflow_rate() > self.limit(bits) {
             if state.trying {
                 state.wait = state.next_wait;
@@ -167,6 +182,10 @@ impl OperandRules {
             }
             (state.settled, state.trying) = (true, false);
             self.shift(state, 1);
+        } else if state.settled && state.seen.only_zeros() {
+            if due {
+                state.clear();
+            }
         } else if unused > 0 && (due || !state.settled) {
             self.shift(state, -(unused as i32)); // at most 31
         } else {
@@ -328,7 +347,7 @@ mod tests {
         rules.step(&mut state, &Counters::default());
         assert_eq!(state, before);
         steps(&rules, &mut state, 1000, &counters(0, 0, 0));
-        assert_eq!(state.integer_length, *INTEGER_LENGTHS.start());
+        assert_eq!(state.integer_length, -6, "zeros fit any range");
         let fixed = OperandRules { searches: false, ..RULES };
         let mut state = fixed.start(0);
         steps(&fixed, &mut state, 100, &counters(500, 7, 64));

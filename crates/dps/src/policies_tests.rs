@@ -128,3 +128,68 @@ fn states_of_other_policies_and_networks_are_refused_by_name() {
         }
     }
 }
+
+/// Zeros fit any range: whatever the policy, a tensor that shows nothing else ends with the range
+/// that it began with, and its first value finds it.
+#[test]
+fn no_policy_collapses_on_zeros() {
+    let tensors = tensors();
+    let zeros = Counters { emitted: 100, ..Counters::default() };
+    let zeros = TensorCounters { forward: zeros, backward: zeros, update: zeros };
+    let lengths = |policy: &dyn Policy| {
+        let of = |formats: &Formats| {
+            [formats.forward, formats.backward, formats.update].map(|f| f.integer_length())
+        };
+        policy.formats().iter().map(of).collect::<Vec<_>>()
+    };
+    for mut policy in policies(&tensors) {
+        let first = lengths(&*policy);
+        for iteration in 0..500 {
+            let counters = vec![zeros; tensors.len()];
+            policy.step(&Observation { iteration, loss: 1.0, counters: &counters });
+            let deepest = lengths(&*policy).into_iter().flatten().min().unwrap();
+            assert!(deepest >= SHORTEST, "{}: {deepest}", policy.name());
+        }
+        assert_eq!(lengths(&*policy), first, "{}", policy.name());
+        // Not even for an iteration does it shrink again.
+        let counters = vec![zeros; tensors.len()];
+        for iteration in 500..600 {
+            policy.step(&Observation { iteration, loss: 1.0, counters: &counters });
+            assert_eq!(lengths(&*policy), first, "{}", policy.name());
+        }
+    }
+}
+
+/// Values far below the last place of the first format look like zeros when nothing rounds up.
+/// The searches that begin narrow find their range all the same.
+#[test]
+fn values_below_the_first_last_place_are_found() {
+    let tensors = tensors();
+    // Values of about 2^-19.
+    let seen = |format: flexmac_fxp::Format| {
+        let bits = (-19 + format.frac()).clamp(0, format.bits() as i32 - 1);
+        let over = u64::from(-19 > format.integer_length());
+        let error_sum = if -19 + format.frac() < -9 { 0 } else { 100 * 60 };
+        let magnitude_or = ((1_u64 << bits) - 1) as u32;
+        Counters {
+            emitted: 100,
+            overflow_low: 0,
+            overflow_high: 50 * over,
+            magnitude_or,
+            error_sum,
+        }
+    };
+    for mut policy in policies(&tensors).into_iter().skip(3) {
+        for iteration in 0..60 {
+            let counters: Vec<_> = (policy.formats().iter())
+                .map(|formats| TensorCounters {
+                    forward: seen(formats.forward),
+                    ..Default::default()
+                })
+                .collect();
+            policy.step(&Observation { iteration, loss: 1.0, counters: &counters });
+        }
+        let length = policy.formats()[3].forward.integer_length();
+        assert!((-21..=-17).contains(&length), "{}: {length}", policy.name());
+    }
+}

@@ -28,6 +28,13 @@ fn is_unused(counters: &Counters) -> bool {
 }
 
 impl TensorCounters {
+    /// Whether values were emitted, and no use tells any of them from zero.
+    pub fn only_zeros(&self) -> bool {
+        let uses = [&self.forward, &self.backward, &self.update];
+        uses.iter().any(|counters| counters.emitted > 0)
+            && uses.iter().all(|counters| counters.emitted == 0 || counters.only_zeros())
+    }
+
     /// Overflows of all uses.
     pub fn overflows(&self) -> u64 {
         self.forward.overflows() + self.backward.overflows() + self.update.overflows()
@@ -63,6 +70,12 @@ pub trait Policy: Send {
     /// # Panics
     /// If the observation does not have one set of counters per tensor.
     fn step(&mut self, observation: &Observation<'_>) -> &FormatTable;
+
+    /// What the last step decided that the user should know, as sentences without an end mark;
+    /// empty after most steps. A message is given once.
+    fn notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The state to save: everything that later steps depend on.
     fn state(&self) -> PolicyState;

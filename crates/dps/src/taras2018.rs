@@ -11,7 +11,8 @@
 //!   values. So the error here is relative to the largest magnitude of the iteration, 2^(magnitude
 //!   bits): it is smaller than the paper's for the same data.
 //! - Limits, initial formats and granularity (one format per tensor and use) are our choice.
-//! - The search of a tensor of zeros stops at the shortest integer length.
+//! - The search of a tensor of zeros ends at the shortest integer length: the tensor gets back the
+//!   format that it had, and keeps it until it has a value.
 //! - Widths stay within `bits_min` and `bits_max`. If both parts do not fit, the integer part does.
 
 use flexmac_fxp::{Counters, Format};
@@ -21,6 +22,7 @@ use crate::error::DpsError;
 use crate::kind::{ArrayLimits, Constants, PolicyKind, Unit, constant};
 use crate::policy::{Observation, Policy, PolicyState};
 use crate::tensor::{FormatTable, Formats, TensorRole, TensorSpec};
+use crate::zero_search::ZeroSearch;
 
 pub(crate) const NAME: &str = "taras2018";
 
@@ -85,14 +87,18 @@ impl Taras2018Config {
     }
 
     /// The format after an iteration with counters `seen`; `bound` is the longest integer length.
-    fn next(&self, now: Format, seen: &Counters, bound: i32) -> Format {
+    fn next(&self, now: Format, seen: &Counters, bound: i32, zeros: &mut ZeroSearch) -> Format {
         if seen.emitted == 0 {
             return now;
         }
+        if let Some(format) = zeros.step(seen, now) {
+            return format;
+        }
         let (mut integer_length, mut frac) = (now.integer_length(), now.frac());
         let overflowed = seen.overflow_rate() > self.overflow_limit;
-        let by = if overflowed { 1 } else { -1 };
-        integer_length = (integer_length + by).clamp(crate::SHORTEST, bound);
+        integer_length =
+            if overflowed { crate::lengthened(integer_length) } else { integer_length - 1 };
+        integer_length = integer_length.clamp(crate::SHORTEST, bound);
         let error = seen.mean_error() / f64::from(seen.magnitude_bits()).exp2();
         frac += if error > self.error_limit { 1 } else { -1 };
         let (min, max) = (self.bits_min as i32, self.bits_max as i32); // 2..=32
@@ -103,11 +109,15 @@ impl Taras2018Config {
     }
 }
 
-/// The policy's state: everything that later steps depend on, which is the formats.
+/// The policy's state: everything that later steps depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taras2018State {
     /// The formats, by tensor.
     pub formats: FormatTable,
+    /// Whether there were only zeros, by tensor: of forward (or stored) values and of gradients.
+    /// None where every tensor has values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zeros: Vec<[ZeroSearch; 2]>,
 }
 
 /// The policy `taras2018`.
@@ -116,6 +126,7 @@ pub struct Taras2018 {
     config: Taras2018Config,
     roles: Vec<TensorRole>,
     table: FormatTable,
+    zeros: Vec<[ZeroSearch; 2]>,
 }
 
 impl Taras2018 {
@@ -135,7 +146,8 @@ impl Taras2018 {
             ..Formats::uniform(format(i32::MAX))
         };
         let table = FormatTable::new(roles.iter().map(formats).collect());
-        Ok(Self { config, roles, table })
+        let zeros = vec![Default::default(); roles.len()];
+        Ok(Self { config, roles, table, zeros })
     }
 }
 
@@ -155,32 +167,40 @@ impl Policy for Taras2018 {
     fn step(&mut self, observation: &Observation<'_>) -> &FormatTable {
         let counters = observation.counters;
         assert_eq!(counters.len(), self.roles.len(), "one counter set per tensor");
-        let tensors = self.roles.iter().zip(self.table.iter()).zip(counters);
-        let next = |((role, now), seen): ((&TensorRole, &Formats), &crate::TensorCounters)| {
+        let (config, mut next) = (self.config, Vec::new());
+        let tensors = self.roles.iter().zip(self.table.iter()).zip(counters).zip(&mut self.zeros);
+        for (((role, now), seen), [forward_zeros, backward_zeros]) in tensors {
             if role.is_parameter() {
                 // One format for storage and for GEMMs, as in the paper.
-                return Formats::uniform(self.config.next(now.update, &seen.update, i32::MAX));
+                let update = config.next(now.update, &seen.update, i32::MAX, forward_zeros);
+                next.push(Formats::uniform(update));
+                continue;
             }
-            let forward = self.config.next(now.forward, &seen.forward, i32::MAX);
+            let forward = config.next(now.forward, &seen.forward, i32::MAX, forward_zeros);
             let bound = role.gradient_bound();
-            Formats {
-                forward,
-                backward: self.config.next(now.backward, &seen.backward, bound),
-                update: forward,
-            }
-        };
-        self.table = FormatTable::new(tensors.map(next).collect());
+            let backward = config.next(now.backward, &seen.backward, bound, backward_zeros);
+            next.push(Formats { forward, backward, update: forward });
+        }
+        self.table = FormatTable::new(next);
         &self.table
     }
 
     fn state(&self) -> PolicyState {
-        PolicyState::new(NAME, &Taras2018State { formats: self.table.clone() })
+        let none = self.zeros.iter().flatten().all(ZeroSearch::is_values);
+        let zeros = if none { Vec::new() } else { self.zeros.clone() };
+        PolicyState::new(NAME, &Taras2018State { formats: self.table.clone(), zeros })
     }
 
     fn restore(&mut self, state: &PolicyState) -> Result<(), DpsError> {
         let saved: Taras2018State =
-            state.read(NAME, self.roles.len(), |state: &Taras2018State| [state.formats.len()])?;
+            state.read(NAME, self.roles.len(), |state: &Taras2018State| {
+                let zeros =
+                    if state.zeros.is_empty() { state.formats.len() } else { state.zeros.len() };
+                [state.formats.len(), zeros]
+            })?;
         self.table = saved.formats;
+        self.zeros = saved.zeros;
+        self.zeros.resize(self.roles.len(), Default::default());
         Ok(())
     }
 }

@@ -41,7 +41,7 @@ pub use engine::{Element, Engine, Gemm, GemmResult, Operand, Stats};
 pub use error::{EngineError, GemmError};
 pub use float::FloatEngine;
 pub use fp32::lower as lower_float;
-pub use lower::{IntegerGemm, check_sum_range, lower};
+pub use lower::{IntegerGemm, check_sum_range, lower, sum_bits_needed};
 pub use mismatch::{Difference, Mismatch, Reproduction, WaveDump};
 pub use reference::ReferenceEngine;
 pub use sample::{Sample, wrong_share_bound, wrong_tiles_bound};

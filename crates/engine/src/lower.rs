@@ -163,21 +163,31 @@ pub fn check_sum_range(
     bias: Option<&Start<'_>>,
 ) -> Result<(), GemmError> {
     let available = config.sum_bits();
+    let bias = bias
+        .map_or((0, 0), |&Start { values, shift }| (Start { values, shift: 0 }.magnitude(), shift));
+    let needed = sum_bits_needed(k, bits_a, bits_b, bias);
+    if needed > available {
+        Err(GemmError::SumRange { k, bits_a, bits_b, needed, available })
+    } else {
+        Ok(())
+    }
+}
+
+/// Bits that hold every possible sum of K products of operands of these widths and of a bias, which
+/// is given by its largest raw magnitude and its left shift onto the grid of the sums.
+///
+/// # Panics
+/// When a width is below 2, or the magnitude above 2^31.
+pub fn sum_bits_needed(k: usize, bits_a: u32, bits_b: u32, (bias, shift): (u128, u32)) -> u32 {
+    /// Wider than the sums of any array, and no overflow here.
+    const MOST_SHIFT: u32 = 95;
+    assert!(bias <= 1 << 31, "the magnitude of a raw value");
+    if bias > 0 && shift > MOST_SHIFT {
+        return shift.saturating_add(bits_of(bias));
+    }
     // No overflow: K is a length in memory, and K * 2^62 is below 2^126.
     let products = (k as u128) << (bits_a + bits_b - 2);
-    let refuse = |needed| GemmError::SumRange { k, bits_a, bits_b, needed, available };
-    let magnitude = match bias {
-        None => products,
-        Some(&Start { values, shift }) => {
-            let unshifted = Start { values, shift: 0 }.magnitude();
-            if unshifted > 0 && shift > available {
-                return Err(refuse(shift.saturating_add(bits_of(unshifted))));
-            }
-            products + (unshifted << shift.min(available))
-        }
-    };
-    let needed = bits_of(magnitude);
-    if needed > available { Err(refuse(needed)) } else { Ok(()) }
+    bits_of(products + (bias << shift.min(MOST_SHIFT)))
 }
 
 /// Bits of a two's complement number of this magnitude, of either sign.

@@ -54,6 +54,13 @@ impl Progress {
                 }
             }
         }
+        for note in &record.notes {
+            let note = format!("note: iteration {done}: {note}");
+            match self {
+                Self::Bar(bar) => bar.println(note),
+                Self::Lines { .. } => errln!("{note}"),
+            }
+        }
     }
 
     /// Leaves the bar on the terminal.

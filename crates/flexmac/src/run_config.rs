@@ -27,7 +27,7 @@ pub fn new(settings: BTreeMap<String, Setting>, plan: &Plan, data: &Dataset) -> 
         command: "train".to_owned(),
         settings,
         network: plan.net.clone(),
-        solver: plan.trainer.solver,
+        solver: plan.trainer.solver.clone(),
         array: parameters(plan),
         data: RunData {
             train: split(&data.train),

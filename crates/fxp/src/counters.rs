@@ -61,6 +61,14 @@ impl Counters {
         self.error_sum as f64 / (self.emitted as f64 * f64::from(1_u32 << ERROR_GRID_BITS))
     }
 
+    /// Whether values were emitted and nothing tells any of them from zero: no overflow, no bit of a
+    /// magnitude, no rounding error. Such counters say nothing about the range that values need.
+    ///
+    /// Values below 2^-9 of the last place count as zero too, because their error rounds to none.
+    pub fn only_zeros(&self) -> bool {
+        self.emitted > 0 && self.overflows() == 0 && self.magnitude_or == 0 && self.error_sum == 0
+    }
+
     /// Bits in use below the sign: 1 + the position of the highest set bit of `magnitude_or`, or 0.
     pub fn magnitude_bits(&self) -> u32 {
         u32::BITS - self.magnitude_or.leading_zeros()

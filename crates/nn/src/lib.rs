@@ -31,6 +31,7 @@ mod pass;
 mod plan;
 mod random;
 mod spec;
+mod sum_limit;
 
 pub use element::Number;
 pub use error::{EngineFailure, NnError};
@@ -47,7 +48,8 @@ pub use param::{Param, UpdateStep};
 pub use pass::{LOGITS_INTEGER_LENGTH, LayerId, Pass, Statistics, logits_format};
 pub use plan::{LayerPlan, NetPlan};
 pub use random::{Purpose, SplitMix};
-pub use spec::{LayerSpec, NetSpec, Shape};
+pub use spec::{LayerSpec, Multipliers, NetSpec, Shape};
+pub use sum_limit::{SumLimit, in_units_of};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

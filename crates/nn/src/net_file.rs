@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::Value;
 
 use crate::error::NnError;
-use crate::spec::{LayerSpec, NetSpec, Shape};
+use crate::spec::{LayerSpec, Multipliers, NetSpec, Shape};
 
 /// Name and text of each network in `nets/`.
 const SHIPPED: [(&str, &str); 6] = [
@@ -28,6 +28,21 @@ struct NetFile {
     name: String,
     input: Shape,
     layers: Vec<Value>,
+}
+
+/// Gathers the multipliers of a layer with parameters, which a file has beside its other keys, in
+/// the part that [`LayerSpec`] has for them.
+fn with_multipliers(mut layer: Value) -> Value {
+    let kind = layer.get("type").and_then(Value::as_str);
+    if let (Some("conv" | "inner-product"), Some(keys)) = (kind, layer.clone().as_table_mut()) {
+        let found = Multipliers::KEYS.into_iter().filter_map(|key| keys.remove_entry(key));
+        let found: toml::Table = found.collect();
+        if !found.is_empty() && !keys.contains_key("multipliers") {
+            keys.insert("multipliers".to_owned(), Value::Table(found));
+            layer = Value::Table(keys.clone());
+        }
+    }
+    layer
 }
 
 impl NetSpec {
@@ -54,6 +69,27 @@ impl NetSpec {
                 found: name.to_owned(),
             }),
         }
+    }
+
+    /// The shipped network of this name with the multipliers of its description in Caffe:
+    /// `lenet_train_test.prototxt`, `cifar10_quick_train_test.prototxt`, and `train_val.prototxt` of
+    /// `bvlc_alexnet`. Biases learn twice as fast as weights, and those of AlexNet do not decay.
+    ///
+    /// # Errors
+    /// [`NnError::NetworkName`] for a network that is not Caffe's, with the names of those that are.
+    pub fn by_name_with_caffe_multipliers(name: &str) -> Result<Self, NnError> {
+        let twice = Multipliers { bias_lr_mult: 2.0, ..Multipliers::ONE };
+        let multipliers = match name {
+            "lenet" | "cifar" => twice,
+            "alexnet" => Multipliers { bias_decay_mult: 0.0, ..twice },
+            _ => {
+                let expected = "lenet, cifar, alexnet".to_owned();
+                return Err(NnError::NetworkName { expected, found: name.to_owned() });
+            }
+        };
+        let mut spec = Self::by_name(name)?;
+        spec.set_multipliers(multipliers);
+        Ok(spec)
     }
 
     /// Loads a network: a file if `name` ends in `.toml`, else a shipped network.
@@ -86,7 +122,7 @@ impl NetSpec {
                 Some(name) => name.to_owned(),
                 None => format!("number {}", index + 1),
             };
-            LayerSpec::deserialize(layer)
+            LayerSpec::deserialize(with_multipliers(layer))
                 .map_err(|error| refuse(name, "a layer with the keys of its type", error))
         };
         let layers = file.layers.into_iter().enumerate().map(layer).collect::<Result<_, _>>()?;
@@ -159,6 +195,69 @@ mod tests {
             "1x1x20",
         ];
         assert_eq!(names.map(shape), expected);
+    }
+
+    #[test]
+    fn multipliers_are_keys_of_layers_with_parameters() {
+        let head = "name = 'n'\ninput = { height = 4, width = 4, channels = 1 }\n";
+        let layers = "layers = [
+            { type = 'conv', name = 'c', kernel = 3, channels_out = 2, bias_lr_mult = 2, bias_decay_mult = 0 },
+            { type = 'relu', name = 'r' },
+            { type = 'inner-product', name = 'i', outputs = 2, lr_mult = 0.5, decay_mult = 3 },
+            { type = 'inner-product', name = 'o', outputs = 2 },
+        ]";
+        let spec = NetSpec::parse(&format!("{head}{layers}"), "my.toml").unwrap();
+        let found: Vec<_> =
+            spec.layers.iter().map(|layer| layer.multipliers().map(Multipliers::all)).collect();
+        assert_eq!(
+            found,
+            [Some([1.0, 1.0, 2.0, 0.0]), None, Some([0.5, 3.0, 1.0, 1.0]), Some([1.0; 4])]
+        );
+        // A run's config.json holds them, and of a layer without any it is as it was.
+        let text = serde_json::to_string(&spec).unwrap();
+        assert_eq!(serde_json::from_str::<NetSpec>(&text).unwrap(), spec);
+        assert!(text.ends_with(r#"{"type":"inner-product","name":"o","outputs":2}]}"#), "{text}");
+        let error =
+            misfit(&format!("{head}layers = [{{ type = 'relu', name = 'r', lr_mult = 1 }}]"));
+        assert!(error.contains("unknown field `lr_mult`"), "{error}");
+        let error = misfit(&format!(
+            "{head}layers = [{{ type = 'inner-product', name = 'i', outputs = 1, lr_mult = 'x' }}]"
+        ));
+        assert!(error.contains("layer i") && error.contains("expected f64"), "{error}");
+        for (value, found) in [("-1", "-1"), ("nan", "NaN"), ("inf", "inf")] {
+            let text = format!(
+                "{head}layers = [{{ type = 'inner-product', name = 'i', outputs = 1, bias_lr_mult = {value} }}]"
+            );
+            let spec = NetSpec::parse(&text, "my.toml").unwrap();
+            let error = NetPlan::new(&spec, 1).unwrap_err().to_string();
+            let expected =
+                format!("network n, layer i: expected bias_lr_mult of at least 0, found {found}");
+            assert_eq!(error, expected);
+        }
+    }
+
+    #[test]
+    fn the_multipliers_of_caffe_are_those_of_its_prototxt() {
+        for (name, bias_decay) in [("lenet", 1.0), ("cifar", 1.0), ("alexnet", 0.0)] {
+            let spec = NetSpec::by_name_with_caffe_multipliers(name).unwrap();
+            let found: Vec<_> = spec.layers.iter().filter_map(LayerSpec::multipliers).collect();
+            assert!(found.len() >= 4);
+            assert!(found.iter().all(|of| of.all() == [1.0, 1.0, 2.0, bias_decay]), "{name}");
+            let plain = NetSpec::by_name(name).unwrap();
+            assert!(
+                plain
+                    .layers
+                    .iter()
+                    .filter_map(LayerSpec::multipliers)
+                    .all(|of| of.all() == [1.0; 4])
+            );
+        }
+        for name in ["mlp", "lenet-small", "my.toml"] {
+            let error = NetSpec::by_name_with_caffe_multipliers(name).unwrap_err().to_string();
+            let expected =
+                format!("network: expected one of lenet, cifar, alexnet, found {name:?}");
+            assert_eq!(error, expected);
+        }
     }
 
     fn misfit(text: &str) -> String {

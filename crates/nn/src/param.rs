@@ -29,6 +29,8 @@ pub struct Param<T> {
     pub tensor: usize,
     /// Number of the layer.
     pub layer: usize,
+    /// What this parameter multiplies the learning rate and the weight decay by.
+    multipliers: (f64, f64),
     /// The storage format, of values and momentum.
     format: Format,
     values: Array2<T>,
@@ -45,6 +47,7 @@ impl<T: Number> Param<T> {
         (name, tensor, layer): (String, usize, usize),
         values: &Array2<f64>,
         formats: &Formats,
+        multipliers: (f64, f64),
     ) -> Self {
         let format = formats.update;
         let real = values.as_slice().expect("made in row order");
@@ -54,6 +57,7 @@ impl<T: Number> Param<T> {
             name,
             tensor,
             layer,
+            multipliers,
             format,
             momentum: Array2::from_elem(values.dim(), T::default()),
             values: quantized,
@@ -118,6 +122,14 @@ impl<T: Number> Param<T> {
         Operand { values: values.view(), format }
     }
 
+    /// Format and largest raw magnitude of the operand.
+    pub(crate) fn largest_operand(&self) -> (Format, u32) {
+        let operand = self.operand();
+        let largest = operand.values.iter().map(|value| value.units().abs()).fold(0.0, f64::max);
+        // Exact for raw values, which are at most 2^31 in magnitude.
+        (operand.format, largest as u32)
+    }
+
     /// Applies the policy's formats before an iteration: converts values and momentum to the
     /// storage format, and makes the copy that the array reads, with rounding mode `forward`. Does
     /// nothing in a float run.
@@ -148,10 +160,10 @@ impl<T: Number> Param<T> {
 
     /// Makes the copy that the array reads again, from the present values. Changes nothing that is
     /// stored. For an evaluation between two iterations.
-    pub fn refresh_copy(&mut self, formats: &Formats, host: &HostRounding) {
-        if T::FIXED {
-            self.make_copy(formats.forward, host);
-        }
+    ///
+    /// Returns the counters of the copy.
+    pub fn refresh_copy(&mut self, formats: &Formats, host: &HostRounding) -> Counters {
+        if T::FIXED { self.make_copy(formats.forward, host) } else { Counters::default() }
     }
 
     /// Makes the copy that the array reads, if its format differs from the storage format.
@@ -171,12 +183,14 @@ impl<T: Number> Param<T> {
     }
 
     /// Updates the parameter as Caffe's SGD solver does (`sgd_solver.cpp`), in double precision:
-    /// v = momentum v + rate (g + decay w), then w = w - v. Rounds v and w to the storage format.
+    /// v = momentum v + rate (g + decay w), then w = w - v. Rate and decay are those of the step times
+    /// the parameter's multipliers. Rounds v and w to the storage format.
     ///
     /// Returns the counters of both roundings.
     pub fn update(&mut self, step: &UpdateStep, host: &HostRounding) -> Counters {
         let format = self.format;
         let unit = T::unit(format);
+        let (rate, decay) = (step.rate * self.multipliers.0, step.decay * self.multipliers.1);
         let values = elements_mut(&mut self.values).par_chunks_mut(CHUNK);
         let momentum = elements_mut(&mut self.momentum).par_chunks_mut(CHUNK);
         let gradient = self.gradient.par_chunks(CHUNK);
@@ -193,8 +207,7 @@ impl<T: Number> Param<T> {
             let new = new_values.iter_mut().zip(&mut new_momentum);
             for (((value, momentum), gradient), (new_value, new_momentum)) in old.zip(new) {
                 let w = value.units() * unit;
-                let v = step.momentum * momentum.units() * unit
-                    + step.rate * (gradient + step.decay * w);
+                let v = step.momentum * momentum.units() * unit + rate * (gradient + decay * w);
                 (*new_momentum, *new_value) = (v, w - v);
             }
             let mut counters = round(Part::Momentum, &new_momentum, momentum);

@@ -4,7 +4,7 @@ use flexmac_dps::{TensorRole, TensorSpec};
 
 use crate::error::NnError;
 use crate::layer::{Misfit, Window, at_least_one};
-use crate::spec::{LayerSpec, NetSpec, Shape};
+use crate::spec::{LayerSpec, Multipliers, NetSpec, Shape};
 
 /// A layer with its shapes and tensors.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,6 +106,7 @@ impl NetPlan {
             }
             let output = check.output(layer, shape)?;
             check.size(layer, shape, output, batch)?;
+            check.multipliers(layer)?;
             let input_tensor = tensor;
             if layer.has_parameters() {
                 let role = if Some(index) == last {
@@ -241,6 +242,16 @@ impl Check<'_> {
         }
     }
 
+    fn multipliers(&self, layer: &LayerSpec) -> Result<(), NnError> {
+        let values = layer.multipliers().map(Multipliers::all).into_iter().flatten();
+        for (key, value) in Multipliers::KEYS.into_iter().zip(values) {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(self.refuse(layer.name(), format!("{key} of at least 0"), value));
+            }
+        }
+        Ok(())
+    }
+
     fn output(&self, layer: &LayerSpec, input: Shape) -> Result<Shape, NnError> {
         let fit = match *layer {
             LayerSpec::Conv { channels_out, kernel, stride, padding, groups, .. } => {
@@ -319,6 +330,7 @@ mod tests {
             stride,
             padding,
             groups: 1,
+            multipliers: Multipliers::ONE,
         }
     }
 
@@ -341,6 +353,7 @@ mod tests {
             stride: 1,
             padding: 0,
             groups: 3,
+            multipliers: Multipliers::ONE,
         };
         assert!(misfit(vec![grouped]).contains("input channels that 3 groups share, found 2"));
         let lrn = |size, k| {
@@ -367,7 +380,11 @@ mod tests {
             let spec = NetSpec { name: "t".to_owned(), input, layers: vec![layer] };
             NetPlan::new(&spec, batch).unwrap_err().to_string()
         };
-        let full = |outputs| LayerSpec::InnerProduct { name: "i".to_owned(), outputs };
+        let full = |outputs| LayerSpec::InnerProduct {
+            name: "i".to_owned(),
+            outputs,
+            multipliers: Multipliers::ONE,
+        };
         assert_eq!(
             refuse((28, 28), full(1 << 40), 1),
             "network t, layer i: expected a batch's output of at most 1073741824 elements, found 1 \

@@ -41,6 +41,45 @@ impl fmt::Display for Shape {
     }
 }
 
+/// What the parameters of a layer multiply the solver's constants by, like `lr_mult` and `decay_mult`
+/// of Caffe's layers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Multipliers {
+    /// Of the learning rate, for the weight.
+    pub lr_mult: f64,
+    /// Of the weight decay, for the weight.
+    pub decay_mult: f64,
+    /// Of the learning rate, for the bias.
+    pub bias_lr_mult: f64,
+    /// Of the weight decay, for the bias.
+    pub bias_decay_mult: f64,
+}
+
+impl Multipliers {
+    /// All 1: the solver's constants as they are.
+    pub const ONE: Self =
+        Self { lr_mult: 1.0, decay_mult: 1.0, bias_lr_mult: 1.0, bias_decay_mult: 1.0 };
+
+    /// Their names in a description.
+    pub(crate) const KEYS: [&str; 4] = ["lr_mult", "decay_mult", "bias_lr_mult", "bias_decay_mult"];
+
+    /// The multipliers, in the order of [`Multipliers::KEYS`].
+    pub(crate) fn all(&self) -> [f64; 4] {
+        [self.lr_mult, self.decay_mult, self.bias_lr_mult, self.bias_decay_mult]
+    }
+
+    fn is_one(&self) -> bool {
+        *self == Self::ONE
+    }
+}
+
+impl Default for Multipliers {
+    fn default() -> Self {
+        Self::ONE
+    }
+}
+
 /// Defines [`LayerSpec`]: the layers with GEMMs, and from the list below the host layers, which
 /// have none.
 macro_rules! layers {
@@ -67,6 +106,9 @@ macro_rules! layers {
                 /// Groups of channels; each group of filters reads only its own input channels.
                 #[serde(default = "one")]
                 groups: usize,
+                /// Multipliers of the solver's constants.
+                #[serde(default, skip_serializing_if = "Multipliers::is_one")]
+                multipliers: Multipliers,
             },
             /// Inner product over all inputs (fully connected layer), with a bias.
             InnerProduct {
@@ -74,6 +116,9 @@ macro_rules! layers {
                 name: String,
                 /// Number of outputs.
                 outputs: usize,
+                /// Multipliers of the solver's constants.
+                #[serde(default, skip_serializing_if = "Multipliers::is_one")]
+                multipliers: Multipliers,
             },
             $($(#[$doc])* $variant($spec),)*
         }
@@ -132,6 +177,25 @@ impl LayerSpec {
     pub fn has_parameters(&self) -> bool {
         matches!(self, Self::Conv { .. } | Self::InnerProduct { .. })
     }
+
+    /// The multipliers of a layer with parameters.
+    pub fn multipliers(&self) -> Option<&Multipliers> {
+        match self {
+            Self::Conv { multipliers, .. } | Self::InnerProduct { multipliers, .. } => {
+                Some(multipliers)
+            }
+            _ => None,
+        }
+    }
+
+    fn multipliers_mut(&mut self) -> Option<&mut Multipliers> {
+        match self {
+            Self::Conv { multipliers, .. } | Self::InnerProduct { multipliers, .. } => {
+                Some(multipliers)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The description of a network.
@@ -144,6 +208,14 @@ pub struct NetSpec {
     pub input: Shape,
     /// The layers, first to last; the output of the last one is the class scores.
     pub layers: Vec<LayerSpec>,
+}
+
+impl NetSpec {
+    /// Sets the multipliers of every layer with parameters.
+    pub(crate) fn set_multipliers(&mut self, multipliers: Multipliers) {
+        let layers = self.layers.iter_mut().filter_map(LayerSpec::multipliers_mut);
+        layers.for_each(|layer| *layer = multipliers);
+    }
 }
 
 #[cfg(test)]

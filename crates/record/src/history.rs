@@ -80,6 +80,10 @@ pub struct IterationRecord {
     /// Share of test images classified correctly after this iteration, 0 to 1; none where it was not
     /// measured.
     pub accuracy: Option<f64>,
+    /// What the run had to decide in this iteration that its reader should know, in sentences without an end
+    /// mark: a policy's search that found nothing, formats that the array cannot sum. Mostly none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl IterationRecord {

@@ -52,7 +52,7 @@ pub use power::{
 pub use result::RunResult;
 pub use run::{NetworkName, RunConfig, RunData, Setting, SplitSummary};
 pub use schema::{SCHEMA, Schema};
-pub use solver::Solver;
+pub use solver::{RateSchedule, Solver};
 pub use synth::{
     FpgaResources, GateEstimate, LibraryReport, ModuleReport, Stage, StageId, StageTime,
     SynthReport, TimingReport, ToolVersion, TryReport, UnitReport,

@@ -35,6 +35,7 @@ pub(crate) fn record(
         tensors: tensors.iter().enumerate().map(record).collect(),
         gemms: statistics.gemms,
         accuracy: None,
+        notes: Vec::new(),
     }
 }
 

@@ -37,7 +37,7 @@ mod weights;
 
 pub use checkpoint::{Checkpoint, load_checkpoint};
 pub use error::{Remedy, RunFolderError, StateMismatch, TrainError, WeightsError};
-pub use flexmac_record::Solver;
+pub use flexmac_record::{RateSchedule, Solver};
 pub use folder::RunFolder;
 pub use history_log::Offset;
 pub use session::{Engines, TrainingSchedule, run};

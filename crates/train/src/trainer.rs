@@ -7,14 +7,16 @@
 use std::path::Path;
 
 use flexmac_dataset::{BatchMode, Dataset, SampleOrder, Split};
-use flexmac_dps::{FormatTable, LossAverage, Observation, Policy, PolicyState};
+use flexmac_dps::{
+    FormatTable, Formats, LossAverage, Observation, Policy, PolicyState, TensorCounters,
+};
 use flexmac_engine::{Engine, Stats};
 use flexmac_fxp::{Format, Role, Rounding};
 use flexmac_nn::{
     HostRounding, NetPlan, Network, NnError, Number, Part, Pass, Purpose, SplitMix, Statistics,
-    UpdateStep, correct, logits_format, softmax_loss,
+    SumLimit, UpdateStep, correct, in_units_of, logits_format, softmax_loss,
 };
-use flexmac_record::{IterationRecord, Solver};
+use flexmac_record::{IterationRecord, RateSchedule, Solver};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +25,7 @@ use crate::iteration::record;
 use crate::weights::WeightTensor;
 
 /// The settings of a run that affect its numerical results.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainerConfig {
     /// Images per iteration.
     pub batch: usize,
@@ -73,6 +75,7 @@ pub struct Trainer<T: Number> {
     average: LossAverage,
     iteration: u64,
     totals: Totals,
+    sum_limit: Option<SumLimit>,
 }
 
 /// Totals over all iterations so far.
@@ -88,6 +91,10 @@ pub struct Totals {
     pub loss: f64,
     /// Smoothed loss after it.
     pub smoothed_loss: f64,
+    /// Tensors whose formats were once coarser than the policy proposed, because the array could
+    /// not hold the sums. Each is said once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coarsened: Vec<String>,
 }
 
 /// Everything that the next iterations depend on, except the settings and the data.
@@ -139,7 +146,25 @@ impl<T: Number> Trainer<T> {
         let order = SampleOrder::new(config.seed, data.train.len());
         let average = LossAverage::new(config.loss_window);
         let totals = Totals::default();
-        Ok(Self { plan, config, network, policy, order, average, iteration: 0, totals })
+        Ok(Self {
+            plan,
+            config,
+            network,
+            policy,
+            order,
+            average,
+            iteration: 0,
+            totals,
+            sum_limit: None,
+        })
+    }
+
+    /// Keeps the formats that the policy proposes to those whose sums fit `sum_bits` bits, those of
+    /// the array. Without a limit, an engine refuses a GEMM whose sums do not fit.
+    #[must_use]
+    pub fn with_sum_bits(mut self, sum_bits: u32) -> Self {
+        self.sum_limit = Some(SumLimit::new(&self.plan, self.config.batch, sum_bits));
+        self
     }
 
     /// Iterations done.
@@ -162,7 +187,7 @@ impl<T: Number> Trainer<T> {
         &self.network
     }
 
-    /// The formats of the next iteration.
+    /// The formats of the next iteration, as the policy proposes them.
     pub fn formats(&self) -> &FormatTable {
         self.policy.formats()
     }
@@ -180,10 +205,18 @@ impl<T: Number> Trainer<T> {
         data: &Dataset,
     ) -> Result<IterationRecord, TrainError> {
         let iteration = self.iteration;
-        let formats = self.policy.formats().clone();
+        let proposed = self.policy.formats().clone();
         let phase = self.policy.phase();
-        let mut statistics = Statistics::new(formats.len());
-        self.apply_formats(&formats, &mut statistics);
+        let mut statistics = Statistics::new(proposed.len());
+        self.apply_formats(&proposed, &mut statistics);
+        let host = self.host(self.config.seed);
+        let (formats, mut notes) = match self.fit_sums(&proposed, host, Some(&mut statistics)) {
+            Some(fitted) => {
+                let notes = self.note_coarsened(&proposed, &fitted);
+                (fitted, notes)
+            }
+            None => (proposed.clone(), Vec::new()),
+        };
 
         let batch = self.order.batch(iteration, self.config.batch);
         let labels: Vec<_> = batch.iter().map(|image| data.train.label(*image)).collect();
@@ -213,14 +246,18 @@ impl<T: Number> Trainer<T> {
         self.network.backward(gradient, &mut pass)?;
         self.update(&mut statistics);
 
-        let observation = Observation { iteration, loss: loss.mean, counters: &statistics.tensors };
+        // A policy learns of the formats that it proposed.
+        let counters = in_proposed_units(&proposed, &formats, &statistics.tensors);
+        let observation = Observation { iteration, loss: loss.mean, counters: &counters };
         self.policy.step(&observation);
+        notes.extend(self.policy.notes());
         self.iteration += 1;
         let rate = self.config.solver.rate(iteration);
         let formats = T::FIXED.then_some(&formats);
         let losses = (loss.mean, smoothed_loss);
         let tensors = self.plan.tensors();
-        let record = record(iteration, losses, rate, phase, tensors, formats, statistics);
+        let mut record = record(iteration, losses, rate, phase, tensors, formats, statistics);
+        record.notes = notes;
         self.totals.gemms.add(&record.total);
         self.totals.overflows += record.overflows;
         (self.totals.loss, self.totals.smoothed_loss) = losses;
@@ -240,12 +277,15 @@ impl<T: Number> Trainer<T> {
         limit: usize,
     ) -> Result<f64, TrainError> {
         let images: Vec<_> = (0..split.len().min(limit)).collect();
-        let formats = self.policy.formats().clone();
+        let mut formats = self.policy.formats().clone();
         let run = SplitMix::new(self.config.seed, Purpose::Evaluation, self.iteration).next();
         let (host, rounding) = (self.host(run), self.config.forward());
         for param in self.network.params_mut() {
             let (tensor, host) = (param.tensor, HostRounding { rounding, ..host(param) });
             param.refresh_copy(&formats[tensor], &host);
+        }
+        if let Some(fitted) = self.fit_sums(&formats, self.host(run), None) {
+            formats = fitted;
         }
         let mut right = 0;
         for (number, batch) in images.chunks(self.config.batch).enumerate() {
@@ -395,6 +435,49 @@ impl<T: Number> Trainer<T> {
         }
     }
 
+    /// The formats with which the sums of all GEMMs fit, if they do not with those proposed. Then
+    /// the copies that the array reads are made again in these formats, and so are their counters.
+    fn fit_sums(
+        &mut self,
+        proposed: &FormatTable,
+        host: impl Fn(&flexmac_nn::Param<T>) -> HostRounding,
+        mut statistics: Option<&mut Statistics>,
+    ) -> Option<FormatTable> {
+        let limit = self.sum_limit.as_ref().filter(|_| T::FIXED)?;
+        let fitted = limit.fit(&self.network, proposed)?;
+        let rounding = self.config.forward();
+        for param in self.network.params_mut() {
+            let (tensor, host) = (param.tensor, HostRounding { rounding, ..host(param) });
+            if fitted[tensor].forward != proposed[tensor].forward {
+                let counters = param.refresh_copy(&fitted[tensor], &host);
+                if let Some(statistics) = statistics.as_deref_mut() {
+                    statistics.tensors[tensor].forward = counters;
+                }
+            }
+        }
+        Some(fitted)
+    }
+
+    /// What to say of the tensors that are coarser than proposed for the first time.
+    fn note_coarsened(&mut self, proposed: &FormatTable, fitted: &FormatTable) -> Vec<String> {
+        let mut notes = Vec::new();
+        let tensors = self.plan.tensors().iter().zip(proposed.iter().zip(fitted.iter()));
+        for (tensor, (proposed, fitted)) in tensors {
+            let name = &tensor.name;
+            if proposed == fitted || self.totals.coarsened.contains(name) {
+                continue;
+            }
+            let uses = [(proposed.forward, fitted.forward), (proposed.backward, fitted.backward)];
+            let (from, to) = uses.into_iter().find(|(from, to)| from != to).unwrap_or(uses[0]);
+            notes.push(format!(
+                "tensor {name} has format {to} instead of {from}, whose sums may be too wide for the \
+                 array"
+            ));
+            self.totals.coarsened.push(name.clone());
+        }
+        notes
+    }
+
     fn update(&mut self, statistics: &mut Statistics) {
         let step = update_step(&self.config.solver, self.iteration);
         let host = self.host(self.config.seed);
@@ -435,7 +518,7 @@ pub fn check_data(data: &Dataset, plan: &NetPlan) -> Result<(), TrainError> {
 }
 
 fn check_config(config: &TrainerConfig) -> Result<(), TrainError> {
-    let Solver { base_rate, momentum, decay, gamma, power } = config.solver;
+    let Solver { base_rate, momentum, decay, gamma, power, .. } = config.solver;
     let setting = |name, expected: &str, found: String| {
         Err(TrainError::Setting { name, expected: expected.to_owned(), found })
     };
@@ -453,7 +536,37 @@ fn check_config(config: &TrainerConfig) -> Result<(), TrainError> {
             return setting(name, "of at least 0", value.to_string());
         }
     }
-    Ok(())
+    match &config.solver.schedule {
+        RateSchedule::Step { every: 0 } => {
+            setting("step", "of at least 1 iteration", "0".to_owned())
+        }
+        RateSchedule::Multistep { at } if !at.is_sorted_by(|a, b| a < b) || at.is_empty() => {
+            setting("steps", "that ascend, at least one", format!("{at:?}"))
+        }
+        RateSchedule::Cosine { period: 0, .. } => {
+            setting("period", "of at least 1 iteration", "0".to_owned())
+        }
+        RateSchedule::Cosine { final_rate, .. } if !(0.0..=base_rate).contains(final_rate) => {
+            setting("final rate", "from 0 to the first rate", final_rate.to_string())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The counters as the formats that the policy proposed would have shown them.
+fn in_proposed_units(
+    proposed: &FormatTable,
+    used: &FormatTable,
+    seen: &[TensorCounters],
+) -> Vec<TensorCounters> {
+    let formats = proposed.iter().zip(used.iter()).zip(seen);
+    let tensor =
+        |((proposed, used), seen): ((&Formats, &Formats), &TensorCounters)| TensorCounters {
+            forward: in_units_of(proposed.forward, used.forward, &seen.forward),
+            backward: in_units_of(proposed.backward, used.backward, &seen.backward),
+            update: seen.update,
+        };
+    formats.map(tensor).collect()
 }
 
 /// Rounds images to the input's format.

@@ -50,13 +50,20 @@ impl<T: Number> Affine<T> {
     ) -> Self {
         let (weight_tensor, bias_tensor) = (plan.weight_tensor(), plan.bias_tensor());
         let named = |suffix: &str, tensor| (format!("{}.{suffix}", id.name), tensor, id.index);
+        let of = plan.spec.multipliers().copied().unwrap_or_default();
         let weight = Param::new(
             named("weight", weight_tensor),
             &initial.xavier(weight_tensor, (n, k)),
             &initial.formats[weight_tensor],
+            (of.lr_mult, of.decay_mult),
         );
         let zeros = Array2::zeros((1, n));
-        let bias = Param::new(named("bias", bias_tensor), &zeros, &initial.formats[bias_tensor]);
+        let bias = Param::new(
+            named("bias", bias_tensor),
+            &zeros,
+            &initial.formats[bias_tensor],
+            (of.bias_lr_mult, of.bias_decay_mult),
+        );
         let (input_tensor, output_tensor) = (plan.input_tensor, plan.output_tensor);
         Self { id, weight, bias, input_tensor, output_tensor }
     }

@@ -139,7 +139,8 @@ where
     let order =
         plan.settings.take_given("init-order", &args.init_order, FlattenOrder::default())?;
     let mut config = run_config::new(plan.settings.effective()?, &plan, data);
-    let mut trainer = Trainer::<T>::new(net_plan, plan.trainer, policy, data)?;
+    let mut trainer = Trainer::<T>::new(net_plan, plan.trainer.clone(), policy, data)?
+        .with_sum_bits(plan.design.config.sum_bits());
     let checkpoint = match (&args.out, &plan.recorded) {
         (Some(run), Some(recorded)) => {
             config.init_weights.clone_from(&recorded.init_weights);

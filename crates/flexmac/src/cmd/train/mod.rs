@@ -1,6 +1,7 @@
 //! `flexmac train`: its flags, and what it prints.
 
 mod course;
+mod learning_rate;
 mod plan;
 
 use std::num::NonZeroUsize;
@@ -11,7 +12,8 @@ use clap::Args;
 use flexmac_fxp::Rounding;
 use flexmac_record::RunResult;
 use flexmac_train::FlattenOrder;
-use plan::{EngineKind, Labels};
+use learning_rate::LearningRateArgs;
+use plan::{EngineKind, Labels, MultiplierSource};
 
 use crate::cmd::check::print_tiles;
 use crate::cmd::image_list_args::ImageListArgs;
@@ -58,15 +60,17 @@ pub struct TrainArgs {
     /// Images per iteration [default: 64]
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
-    /// Learning rate at the start [default: 0.01]
-    #[arg(long, value_name = "RATE")]
-    lr: Option<f64>,
     /// Momentum [default: 0.9]
     #[arg(long, value_name = "M")]
     momentum: Option<f64>,
     /// Weight decay [default: 0.0005]
     #[arg(long, value_name = "D")]
     weight_decay: Option<f64>,
+    /// Multipliers of the learning rate and the weight decay of each layer: those of the network's
+    /// description, which has 1 where it says nothing, or those of Caffe's prototxt for lenet, cifar
+    /// and alexnet, where the biases learn twice as fast [default: network]
+    #[arg(long, value_name = "WHOSE")]
+    multipliers: Option<MultiplierSource>,
     /// Seed of weights, image order and random streams [default: 1]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -126,6 +130,8 @@ pub struct TrainArgs {
     json: bool,
     #[command(flatten)]
     lists: ImageListArgs,
+    #[command(flatten)]
+    learning_rate: LearningRateArgs,
     #[command(flatten)]
     policies: PolicyArgs,
 }

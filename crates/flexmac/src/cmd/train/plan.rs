@@ -57,6 +57,16 @@ impl fmt::Display for Labels {
     }
 }
 
+/// Where the multipliers of the learning rate and the weight decay come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum MultiplierSource {
+    /// The network's description
+    Network,
+    /// Caffe's prototxt of the network
+    Caffe,
+}
+
 /// A checked run: everything but the engine and the policy.
 pub struct Plan {
     pub(super) settings: Settings,
@@ -104,21 +114,27 @@ impl Plan {
             _ => 1.0,
         };
         let net = settings.take("net", &args.net, "lenet".to_owned());
-        let net = match &recorded {
+        let source = MultiplierSource::Network;
+        let multipliers = settings.take("multipliers", &args.multipliers, source);
+        let net = match (&recorded, multipliers) {
             // The file may have been edited since; config.json has the network of the run.
-            Some(run) if args.net.is_none() => run.network.clone(),
-            _ => NetSpec::load(&net)?,
+            (Some(run), _) if args.net.is_none() => run.network.clone(),
+            (_, MultiplierSource::Network) => NetSpec::load(&net)?,
+            (_, MultiplierSource::Caffe) => {
+                NetSpec::by_name_with_caffe_multipliers(&net).context("--multipliers caffe")?
+            }
         };
         let source = settings.take("data", &args.data, "fashion-mnist".to_owned());
         let design = load_design(args.config.as_deref(), &mut settings)?;
         let arrays = settings.take("arrays", &args.arrays, NonZeroUsize::MIN);
         check_arrays(arrays, engine, (check_rate, bundles.is_some()), &design.config)?;
         let defaults = TrainerConfig::default();
+        let iterations = settings.take("iters", &args.iters, 1000);
+        let solver = args.learning_rate.settle(defaults.solver, iterations, &mut settings)?;
         let solver = Solver {
-            base_rate: settings.take("lr", &args.lr, defaults.solver.base_rate),
-            momentum: settings.take("momentum", &args.momentum, defaults.solver.momentum),
-            decay: settings.take("weight-decay", &args.weight_decay, defaults.solver.decay),
-            ..defaults.solver
+            momentum: settings.take("momentum", &args.momentum, solver.momentum),
+            decay: settings.take("weight-decay", &args.weight_decay, solver.decay),
+            ..solver
         };
         let rounding = settings.take("rounding", &args.rounding, defaults.rounding);
         let own = args.policy.as_deref().map(policy::by_name).transpose()?;
@@ -153,7 +169,7 @@ impl Plan {
         let data = source.load_for(trainer.seed, InputSpec { shape, classes }, &lists)?;
         let all = data.test.len();
         let schedule = TrainingSchedule {
-            iterations: settings.take("iters", &args.iters, 1000),
+            iterations,
             evaluate_every: settings.take("eval-every", &args.eval_every, 0),
             final_images: settings.take("eval-images", &args.eval_images, all),
             evaluate_images: settings.given("eval-images").unwrap_or(2000),
