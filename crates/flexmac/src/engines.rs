@@ -90,6 +90,13 @@ pub fn check_threads() -> Result<()> {
     }
 }
 
+/// Threads to use where the command line does not say: RAYON_NUM_THREADS, by which a workflow tells
+/// each of its jobs what share of the machine it has, or one a core.
+pub fn cores() -> std::io::Result<NonZeroUsize> {
+    let given = std::env::var("RAYON_NUM_THREADS").ok().and_then(|text| text.parse().ok());
+    given.map_or_else(std::thread::available_parallelism, Ok)
+}
+
 /// Makes an engine for the numbers that the design multiplies. `replay` is called with a GEMM on
 /// which RTL and reference differ.
 pub fn array_engine<T: Replayed>(
@@ -115,7 +122,7 @@ where
     })?
     .with_layout(layout);
     let rtl = match arrays.get() {
-        1 => rtl.with_models(threads.map_or_else(std::thread::available_parallelism, Ok)?)?,
+        1 => rtl.with_models(threads.map_or_else(cores, Ok)?)?,
         _ => rtl.with_arrays(arrays)?,
     };
     if kind == ArrayEngine::Rtl {

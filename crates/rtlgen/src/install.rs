@@ -13,13 +13,13 @@
 //! ```
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use flexmac_fileio::{atomic, bounded};
+use flexmac_fileio::{atomic, bounded, lock};
 use flexmac_record::{DesignConfig, RecordFile};
 
 use crate::error::RtlgenError;
@@ -103,14 +103,13 @@ fn replace(files: &[SourceFile], given: &Path, foreign: ForeignFiles) -> Result<
 
 /// Locks a folder, waiting for other processes. The lock is released when the file is dropped.
 fn lock(out: &Path, given: &Path) -> Result<File, RtlgenError> {
-    let lock = File::open(out).map_err(io("read", given))?;
+    let folder = File::open(out).map_err(io("read", given))?;
     let (tries, pause) = TRIES;
     for _ in 0..tries {
-        match lock.try_lock() {
-            Err(TryLockError::WouldBlock) => sleep(pause),
-            // Some network file systems cannot lock folders; then there is no lock.
-            _ => return Ok(lock),
+        if lock::try_lock(&folder, given).map_err(io("lock", given))? {
+            return Ok(folder);
         }
+        sleep(pause);
     }
     let busy = Error::new(ErrorKind::ResourceBusy, "another process is writing there; wait for it");
     Err(io("write", given)(busy))

@@ -6,7 +6,7 @@ use flexmac_array::ArrayConfig;
 use flexmac_rtlgen::{BUS_TOP, SourceFile, StreamBits};
 use verilated::{BuildSpec, InPort, Library, Model, OutPort, PowerUp, TraceKind};
 
-use crate::driver::{Stalls, model_cache};
+use crate::driver::{Stalls, compile_jobs, model_cache};
 use crate::error::{BusError, SimulationError};
 use crate::top::axil::{AxiLite, Response};
 use crate::top::stream::{Sink, Source};
@@ -51,7 +51,7 @@ impl TopDriver {
         trace: Option<&Path>,
     ) -> Result<Self, SimulationError> {
         let kind = if trace.is_some() { TraceKind::Fst } else { TraceKind::None };
-        let mut spec = BuildSpec::new(BUS_TOP).trace(kind);
+        let mut spec = BuildSpec::new(BUS_TOP).trace(kind).jobs(compile_jobs());
         for file in sources {
             let name = file.path.rsplit('/').next().unwrap_or(&file.path);
             spec = spec.source(name, &file.text);

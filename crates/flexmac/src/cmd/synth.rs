@@ -9,7 +9,7 @@ use flexmac_record::SynthReport;
 use flexmac_rtlgen::{SourceFile, TOP};
 use flexmac_synth::{SynthConfig, Target};
 
-use crate::engines::ArrayDesign;
+use crate::engines::{ArrayDesign, cores};
 
 /// Technologies without a cell library, and the one with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -125,7 +125,10 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     }
     config.keep = args.keep;
     config.force = args.force;
-    config.jobs = args.jobs.map_or(config.jobs, usize::from);
+    config.jobs = match args.jobs {
+        Some(jobs) => jobs.into(),
+        None => cores()?.get(),
+    };
     let report = flexmac_synth::run(&config, &mut |progress| errln!("synth: {progress}"))
         .context("synth")?;
     if args.json {
