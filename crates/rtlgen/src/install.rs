@@ -23,12 +23,12 @@ use flexmac_fileio::{atomic, bounded, lock};
 use flexmac_record::{DesignConfig, RecordFile};
 
 use crate::error::RtlgenError;
-use crate::folder::{CONFIG_FILE, FILE_LIST, io};
+use crate::folder::{CONFIG_FILE, FILE_LIST, io, prefix_of};
 use crate::render::{SourceFile, package};
 
 /// The entries of a design's folder.
-const ENTRIES: [&str; 7] =
-    [CONFIG_FILE, FILE_LIST, "Bender.yml", "flexmac.core", "rtl", "sim", "sw"];
+const ENTRIES: [&str; 8] =
+    [CONFIG_FILE, FILE_LIST, "flexmac-root.f", "Bender.yml", "flexmac.core", "rtl", "sim", "sw"];
 
 /// The folder for an exchange, and its entries.
 const STAGING: &str = ".flexmac-gen";
@@ -159,9 +159,11 @@ fn refuse_foreign(out: &Path, given: &Path, foreign: ForeignFiles) -> Result<(),
     let listed = bounded::text(&out.join(FILE_LIST), bounded::TEXT).unwrap_or_default();
     let listed: BTreeSet<_> =
         listed.lines().map(|line| line.trim().trim_start_matches("./")).collect();
+    let begin = record.as_ref().and_then(|record| prefix_of(record).ok()).unwrap_or_default();
+    let begin = format!("{begin}_");
     let is_ours = |file: &PathBuf| {
         let path = file.strip_prefix(out).ok().and_then(Path::to_str).unwrap_or_default();
-        let is_named = name(file).starts_with("flexmac_") && listed.contains(path);
+        let is_named = name(file).starts_with(&begin) && listed.contains(path);
         !is_folder(file) && (is_named || generated.contains(path))
     };
     for entry in list(out)? {
@@ -185,7 +187,8 @@ fn refuse_foreign(out: &Path, given: &Path, foreign: ForeignFiles) -> Result<(),
 /// The names of the files that this version writes for a configuration; empty if it is not valid.
 fn generated(record: &DesignConfig) -> BTreeSet<String> {
     let config = record.parameters.clone().check().ok();
-    let files = config.and_then(|config| package(&config).ok()).unwrap_or_default();
+    let prefix = prefix_of(record).unwrap_or_default();
+    let files = config.and_then(|config| package(&config, &prefix).ok()).unwrap_or_default();
     files.into_iter().map(|file| file.path).collect()
 }
 

@@ -105,13 +105,17 @@ pub fn run(args: &SynthArgs) -> Result<()> {
         (TargetKind::Xilinx, None) => Target::Xilinx,
         (TargetKind::Ice40, None) => Target::Ice40 { dsp: false },
     };
-    check_top(&args.top, &design)?;
+    let top = design.prefix.usual(&args.top);
+    check_top(&top, &design)?;
     let aims = [("--period-ps", args.period_ps.is_some()), ("--search-period", args.search_period)];
     if let Some((flag, _)) = aims.iter().find(|aim| aim.1 && args.target != TargetKind::Liberty) {
         bail!("synth: {flag} goes with --target liberty, found --target {}", args.target.name());
     }
-    let sources = design.sources.iter().map(|file| args.config.join(&file.path));
-    let mut config = SynthConfig::new(&args.top, target, &args.out).sources(sources);
+    let scratch = tempfile::tempdir().context("synth: make a folder")?;
+    let folder = design.usual_folder(&args.config, scratch.path()).context("synth")?;
+    let sources = flexmac_rtlgen::read_sources(&folder).context("synth")?;
+    let sources = sources.iter().map(|file| folder.join(&file.path));
+    let mut config = SynthConfig::new(&top, target, &args.out).sources(sources);
     config.period_ps = args.period_ps;
     config.search_period = args.search_period;
     config.flatten = args.flatten;
