@@ -150,7 +150,7 @@ async def parameters_read_back(dut):
 
 @cocotb.test()
 async def only_whole_words_are_written(dut):
-    """A byte or a half-word changes nothing and is refused; a write of no byte is let pass."""
+    """A byte or a half-word changes nothing and is refused."""
     accelerator = Accelerator(dut, 3)
     await accelerator.start()
     await accelerator.write("scratch", 0x11223344)
