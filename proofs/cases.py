@@ -147,7 +147,8 @@ PROOFS = [
            " issues, reduces or waits", {"ADDR_WIDTH": 3, "WORDS_WIDTH": 4, "ROWS_WIDTH": 2, "COLS_WIDTH": 2, "PARTIAL_SUMS": l, "REDUCTION_STEPS": r, "REDUCTION_CODES": ops},
            induction=4, covers=18) for l, r, ops in ((1, 0, 0), (3, 5, 0o54321))),
     # buses
-    cell("axil", "responses stay; every request done once, in order, answered within a bound",
+    cell("axil", "responses stay; every request done once, in order, answered within a bound; registers"
+         " written whole",
          {"ADDR_WIDTH": 4}, induction=4, covers=14),
     *(cell("skid", "order kept, no beat lost or doubled; offers stay; a beat inside is offered", {"WIDTH": w},
            induction=4, covers=8) for w in (1, 3)),
@@ -171,7 +172,7 @@ PROOFS = [
                                "flexmac_load", "flexmac_issue", "flexmac_error"),
             cut=("flexmac_regs", "*flexmac_counter*"), cycles=n, covers=n, defines=("F_PROGRAMS",),
             engine="abc", long=n > 12) for n in (12, 20)),
-    Proof("regs", "registers.json: fields read at their places and store what masks let through; events,"
+    Proof("regs", "registers.json: fields read at their places and store what is written; events,"
           " strobes, errors; high words held", SMALLEST, below=("flexmac_regs",), engine="abc", cycles=0,
           covers=8),
     cell("error", "the first error, and whose, until a clear", induction=4, covers=4),

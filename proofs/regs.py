@@ -1,8 +1,7 @@
 """Rules of flexmac_regs, made from the map that `flexmac gen` writes for software (registers.json).
 
-1. A write stores what its mask lets through in the fields of a read-write register, and nothing else;
-   a reset zeroes them. Fields of a write-only register are on show in the cycle of the write, with
-   its strobe.
+1. A write stores its data in the fields of a read-write register, and nothing else; a reset zeroes
+   them. Fields of a write-only register are on show in the cycle of the write, with its strobe.
 2. A bit of a write-one-to-clear register stands from its event on until a one is written to it, a
    reset or a clear; an event in that cycle wins.
 3. A read gives every field at its place and zeros between; the high word of a counter is that of the
@@ -16,7 +15,7 @@ QUEUE_WORDS = 16  # commands that wait before the banks
 STYLES = ["flex", "fixed", "fp32"]
 
 PORTS = [("clk_i", 1), ("rst_ni", 1), ("clear_i", 1), ("write_i", 1), ("write_addr_i", 12),
-         ("write_data_i", 32), ("write_mask_i", 32), ("read_i", 1), ("read_addr_i", 12)]  # fmt: skip
+         ("write_data_i", 32), ("read_i", 1), ("read_addr_i", 12)]  # fmt: skip
 ANSWERS = [("write_error_o", 1), ("read_data_o", 32), ("read_error_o", 1)]
 
 
@@ -73,13 +72,13 @@ def rules(rtl):
         else:
             outputs += [(f["port"] + "_o", f["bits"]) for f in fields]
             writable.append(f"write_addr_i[11:2] == {at}")
-            data = f"(write_data_i & write_mask_i & 32'd{mask})"
+            data = f"(write_data_i & 32'd{mask})"
         if access == "write-only":
             shown = "64'd0"
             outputs.append((f"{name}_write_o", 1))
             checks += [f"{name}_write_o == {hit}", f"!{hit} || ({word(fields, '_o')}) == {data}"]
         elif access == "read-write":
-            state.append((shown, "!rst_ni", f"{hit} ? (m_{name} & ~write_mask_i) | {data} : m_{name}"))
+            state.append((shown, "!rst_ni", f"{hit} ? {data} : m_{name}"))
             checks.append(f"!settled || ({word(fields, '_o')}) == m_{name}")
         elif access == "write-one-to-clear":
             inputs += [(f["port"] + "_i", f["bits"]) for f in fields]

@@ -1,8 +1,11 @@
 // AXI4-Lite slave in front of a register file: one transfer at a time per direction.
 //
 // Address and data of a write are accepted in either order. The write takes place in one cycle,
-// once both are there and the response before has been accepted. Byte strobes become a bit mask.
-// The register file answers in the same cycle; its error flag becomes SLVERR.
+// once both are there and the response before has been accepted. The register file answers in the
+// same cycle; its error flag becomes SLVERR.
+//
+// Registers are written whole: a write without strobes does nothing and answers OKAY, one with some
+// of the four does nothing and answers SLVERR. The register file sees neither.
 //
 // Every AXI output is a register or a function of registers alone.
 //
@@ -41,7 +44,6 @@ module flexmac_axil #(
     output wire                  write_o,
     output wire [ADDR_WIDTH-1:0] write_addr_o,
     output wire [          31:0] write_data_o,
-    output wire [          31:0] write_mask_o,
     input  wire                  write_error_i,
     output wire                  read_o,
     output wire [ADDR_WIDTH-1:0] read_addr_o,
@@ -61,16 +63,17 @@ module flexmac_axil #(
   reg aw_full_q, w_full_q, ar_full_q;
   reg [ADDR_WIDTH-1:0] aw_q, ar_q;
   reg [31:0] w_q;
-  reg [3:0] strobe_q;
+  reg all_q, some_q;  // strobes of the write
 
   assign awready_o = !aw_full_q;
   assign wready_o = !w_full_q;
   assign arready_o = !ar_full_q;
 
-  assign write_o = aw_full_q && w_full_q && !bvalid_o;
+  wire done = aw_full_q && w_full_q && !bvalid_o;  // with the write, whatever its strobes
+
+  assign write_o = done && all_q;
   assign write_addr_o = aw_q;
   assign write_data_o = w_q;
-  assign write_mask_o = {{8{strobe_q[3]}}, {8{strobe_q[2]}}, {8{strobe_q[1]}}, {8{strobe_q[0]}}};
   assign read_o = ar_full_q && !rvalid_o;
   assign read_addr_o = ar_q;
 
@@ -82,10 +85,10 @@ module flexmac_axil #(
       bvalid_o <= 1'b0;
       rvalid_o <= 1'b0;
     end else begin
-      aw_full_q <= aw_full_q ? !write_o : awvalid_i;
-      w_full_q <= w_full_q ? !write_o : wvalid_i;
+      aw_full_q <= aw_full_q ? !done : awvalid_i;
+      w_full_q <= w_full_q ? !done : wvalid_i;
       ar_full_q <= ar_full_q ? !read_o : arvalid_i;
-      bvalid_o <= bvalid_o ? !bready_i : write_o;
+      bvalid_o <= bvalid_o ? !bready_i : done;
       rvalid_o <= rvalid_o ? !rready_i : read_o;
     end
   end
@@ -94,10 +97,11 @@ module flexmac_axil #(
     if (awvalid_i && awready_o) aw_q <= awaddr_i;
     if (wvalid_i && wready_o) begin
       w_q <= wdata_i;
-      strobe_q <= wstrb_i;
+      all_q <= &wstrb_i;
+      some_q <= |wstrb_i;
     end
     if (arvalid_i && arready_o) ar_q <= araddr_i;
-    if (write_o) bresp_o <= write_error_i ? SLVERR : OKAY;
+    if (done) bresp_o <= some_q && (!all_q || write_error_i) ? SLVERR : OKAY;
     if (read_o) begin
       rdata_o <= read_data_i;
       rresp_o <= read_error_i ? SLVERR : OKAY;
@@ -105,19 +109,21 @@ module flexmac_axil #(
   end
 
 `ifdef FORMAL
-  // Rules; any stalls. Given for 4: a response is taken within F_WAIT cycles.
+  // Rules; any stalls. Given for 5: a response is taken within F_WAIT cycles.
   // 1. A response stays, unchanged, until it is taken.
-  // 2. Write n is done once, with the address, data and strobes taken n-th; it is answered once, in
-  //    the next cycle, with SLVERR where the register file said so. Reads likewise, with data.
+  // 2. Write n is done once, with the address and data taken n-th; it is answered once, in the next
+  //    cycle, with SLVERR where the register file said so. Reads likewise, with data.
   // 3. A request waits only behind one of its own channel; none is taken twice or dropped.
-  // 4. Bounded: F_WAIT cycles after address and data are there the write is done; reads likewise.
+  // 4. A write with less than all strobes never reaches the register file; with none it is answered
+  //    by OKAY, with some by SLVERR, whatever the register file says.
+  // 5. Bounded: F_WAIT cycles after address and data are there the write is done; reads likewise.
   localparam F_WAIT = 3;
   reg [31:0] f_aw, f_w, f_writes, f_b, f_ar, f_reads, f_r;  // transfers so far
   reg [ADDR_WIDTH-1:0] f_waddr, f_raddr;
-  reg [31:0] f_wdata, f_mask;
+  reg [31:0] f_wdata;
+  reg [3:0] f_strobes;
   reg [2:0] f_bstall, f_rstall, f_wdue, f_rdue;  // cycles waited in a row
   reg past_valid = 1'b0;
-  integer f_bit;
   initial assume (!rst_ni);
 
   always @(posedge clk_i) begin
@@ -128,21 +134,21 @@ module flexmac_axil #(
     end else begin
       f_aw <= f_aw + (awvalid_i && awready_o);
       f_w <= f_w + (wvalid_i && wready_o);
-      f_writes <= f_writes + write_o;
+      f_writes <= f_writes + done;
       f_b <= f_b + (bvalid_o && bready_i);
       f_ar <= f_ar + (arvalid_i && arready_o);
       f_reads <= f_reads + read_o;
       f_r <= f_r + (rvalid_o && rready_i);
       f_bstall <= bvalid_o && !bready_i ? f_bstall + 1 : 0;
       f_rstall <= rvalid_o && !rready_i ? f_rstall + 1 : 0;
-      f_wdue <= f_aw != f_writes && f_w != f_writes && !write_o ? f_wdue + 1 : 0;
+      f_wdue <= f_aw != f_writes && f_w != f_writes && !done ? f_wdue + 1 : 0;
       f_rdue <= f_ar != f_reads && !read_o ? f_rdue + 1 : 0;
     end
     if (awvalid_i && awready_o) f_waddr <= awaddr_i;
     if (arvalid_i && arready_o) f_raddr <= araddr_i;
     if (wvalid_i && wready_o) begin
       f_wdata <= wdata_i;
-      for (f_bit = 0; f_bit < 32; f_bit = f_bit + 1) f_mask[f_bit] <= wstrb_i[f_bit/8];
+      f_strobes <= wstrb_i;
     end
   end
 
@@ -153,17 +159,22 @@ module flexmac_axil #(
       assert (f_aw - f_writes == !awready_o && f_w - f_writes == !wready_o);
       assert (f_ar - f_reads == !arready_o);
       assert (f_writes - f_b == bvalid_o && f_reads - f_r == rvalid_o);
-      if (write_o) assert (f_aw != f_writes && f_w != f_writes);
+      if (done) assert (f_aw != f_writes && f_w != f_writes);
+      assert (write_o == (done && f_strobes == 4'b1111));
+      if (f_w != f_writes) assert (all_q == (f_strobes == 4'b1111));
+      if (f_w != f_writes) assert (some_q == (f_strobes != 4'b0000));
       if (f_aw != f_writes) assert (write_addr_o == f_waddr);
-      if (f_w != f_writes) assert (write_data_o == f_wdata && write_mask_o == f_mask);
+      if (f_w != f_writes) assert (write_data_o == f_wdata);
       if (f_ar != f_reads) assert (read_addr_o == f_raddr);
       if (read_o) assert (f_ar != f_reads);
       assert (f_bstall <= F_WAIT && f_rstall <= F_WAIT);
       assert (f_wdue <= (!bvalid_o ? F_WAIT : f_bstall == 0 ? 0 : f_bstall - 1));
       assert (f_rdue <= (!rvalid_o ? F_WAIT : f_rstall == 0 ? 0 : f_rstall - 1));
-      cover (write_o && f_writes == 1 && !f_mask[8] && f_mask[31]);
+      cover (done && !write_o && f_writes == 1 && f_strobes == 4'b1101);
+      cover (done && !write_o && f_writes == 1 && f_strobes == 4'b0000);
+      cover (write_o && f_writes == 1);
       cover (f_w == 2 && f_aw == 1);
-      cover (f_wdue == F_WAIT && write_o);
+      cover (f_wdue == F_WAIT && done);
       cover (rvalid_o && rresp_o == SLVERR && f_rstall == F_WAIT && f_ar == 3);
     end
   end
@@ -174,7 +185,10 @@ module flexmac_axil #(
       if ($past(bvalid_o && !bready_i)) assert (bvalid_o && bresp_o == $past(bresp_o));
       if ($past(rvalid_o && !rready_i))
         assert (rvalid_o && rresp_o == $past(rresp_o) && rdata_o == $past(rdata_o));
-      if ($past(write_o)) assert (bvalid_o && bresp_o == {$past(write_error_i), 1'b0});
+      if ($past(done)) assert (bvalid_o);
+      if ($past(write_o)) assert (bresp_o == {$past(write_error_i), 1'b0});
+      if ($past(done && f_strobes == 4'b0000)) assert (bresp_o == 2'b00);
+      if ($past(done && f_strobes != 4'b0000 && f_strobes != 4'b1111)) assert (bresp_o == 2'b10);
       if ($past(read_o)) begin
         assert (rvalid_o && rresp_o == {$past(read_error_i), 1'b0});
         assert (rdata_o == $past(read_data_i));

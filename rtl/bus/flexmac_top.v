@@ -121,7 +121,6 @@ module flexmac_top #(
   wire bus_write;
   wire [11:0] bus_write_addr;
   wire [31:0] bus_write_data;
-  wire [31:0] bus_write_mask;
   wire bus_write_error;
   wire bus_read;
   wire [11:0] bus_read_addr;
@@ -152,7 +151,6 @@ module flexmac_top #(
       .write_o      (bus_write),
       .write_addr_o (bus_write_addr),
       .write_data_o (bus_write_data),
-      .write_mask_o (bus_write_mask),
       .write_error_i(bus_write_error),
       .read_o       (bus_read),
       .read_addr_o  (bus_read_addr),
@@ -230,7 +228,6 @@ module flexmac_top #(
       .write_i                    (bus_write),
       .write_addr_i               (bus_write_addr),
       .write_data_i               (bus_write_data),
-      .write_mask_i               (bus_write_mask),
       .write_error_o              (bus_write_error),
       .read_i                     (bus_read),
       .read_addr_i                (bus_read_addr),

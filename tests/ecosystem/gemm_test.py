@@ -149,6 +149,24 @@ async def parameters_read_back(dut):
 
 
 @cocotb.test()
+async def only_whole_words_are_written(dut):
+    """A byte or a half-word changes nothing and is refused."""
+    accelerator = Accelerator(dut, 3)
+    await accelerator.start()
+    await accelerator.write("scratch", 0x11223344)
+    offset = REGISTERS["scratch"]["offset"]
+    for first, length in ((0, 1), (3, 1), (0, 2), (2, 2), (1, 3)):
+        reply = await accelerator.bus.write(offset + first, bytes([0xAA] * length))
+        assert reply.resp == AxiResp.SLVERR, (first, length)
+    start = REGISTERS["start"]["offset"]
+    reply = await accelerator.bus.write(start + 1, b"\x01")
+    assert reply.resp == AxiResp.SLVERR
+    assert await accelerator.read("scratch") == 0x11223344
+    assert await accelerator.read("submitted") == 0
+    assert await accelerator.read("error") == 0
+
+
+@cocotb.test()
 async def tiles_match_numpy(dut):
     """Random widths and shapes, K = 1, K off the lanes, extremes of the widest operands."""
     accelerator = Accelerator(dut, 2)

@@ -43,15 +43,15 @@ def run(what, command, folder):
     return done.stdout + done.stderr
 
 
-def fusesoc(name, design, work):
-    """The core file: lint without a warning, the testbench passes."""
+def fusesoc(name, folders, work, core="flexmac:flexmac:array"):
+    """The core file, among those of all folders: lint without a warning, the testbench passes."""
     tool = Path(sys.executable).with_name("fusesoc")
+    roots = [word for folder in folders for word in ("--cores-root", folder)]
     for target, wanted in (("lint", ""), ("sim", "PASS: ")):
         build = work / f"{name}-{target}"
         output = run(
             f"{name}: fusesoc {target}",
-            [tool, "--cores-root", design, "run", "--build-root", build, "--target", target,
-             "flexmac:flexmac:array"], work)
+            [tool, *roots, "run", "--build-root", build, "--target", target, core], work)
         if wanted not in output or "FAIL" in output or "%Warning" in output:
             fail(f"{name}: fusesoc {target}: expected {wanted!r} and no warning", output)
         print(f"ok   {name}: fusesoc run --target {target}")
@@ -114,11 +114,18 @@ def main():
             design = work / name
             run(f"{name}: generate", [flexmac, "gen", *flags.split(), "--out", design], work)
             bender(name, design)
-            fusesoc(name, design, work)
+            fusesoc(name, [design], work)
             tests, failed, log = cocotb(name, design, work)
             if failed or not tests:
                 fail(f"{name}: cocotb: {failed} of {tests} tests", log.read_text())
             print(f"ok   {name}: cocotb, {tests} tests against NumPy")
+        # Two designs in one system, told apart by their names.
+        both = [work / "npu", work / "one"]
+        run("npu: generate",
+            [flexmac, "gen", "--prefix", "npu", *DESIGNS["odd"].split(), "--out", both[0]], work)
+        bender("npu", both[0])
+        fusesoc("npu beside one", both, work, "flexmac:npu:array")
+        fusesoc("one beside npu", both, work)
         if arguments.mutate:
             mutate(work / "odd", work)
     print("ecosystem: all ok")

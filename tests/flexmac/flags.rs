@@ -106,7 +106,7 @@ const COMMANDS: [(&str, &[&str]); 10] = [
     ("report run --out page.html", &["svg", "synth", "config", "out"]),
     (
         "sweep --study smoke --write-only --out new",
-        &["study", "library", "run", "out", "cores", "profile", "snakemake"],
+        &["study", "library", "run", "out", "cores", "profile", "latency-wait", "snakemake"],
     ),
     (
         "synth --config d --target generic --top flexmac_lfsr --out new",

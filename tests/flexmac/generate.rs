@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::{Bench, ODD, SMALL, text};
+use crate::support::npy::Matrix;
+use crate::support::{Bench, ODD, SMALL, text, words};
 use serde_json::Value;
 
 /// Files of a design that the contract names; Verilog apart.
-const FIXED_FILES: [&str; 8] = [
+const FIXED_FILES: [&str; 9] = [
     "Bender.yml",
     "config.json",
+    "flexmac-root.f",
     "flexmac.core",
     "flexmac.f",
     "sw/flexmac_regs.h",
@@ -199,10 +202,19 @@ fn a_file_of_the_users_in_a_folder_of_ours_is_kept() {
 /// what was there before.
 #[test]
 fn what_a_killed_generator_left_is_undone() {
-    let entries = ["config.json", "flexmac.f", "Bender.yml", "flexmac.core", "rtl", "sim", "sw"];
+    let entries = [
+        "config.json",
+        "flexmac.f",
+        "flexmac-root.f",
+        "Bender.yml",
+        "flexmac.core",
+        "rtl",
+        "sim",
+        "sw",
+    ];
     let whole = Bench::with_design(&ODD).files("d");
     let float = ["--style", "fp32"];
-    for (start, moves) in [(&SMALL[..], 14), (&float[..], 12), (&[], 7)] {
+    for (start, moves) in [(&SMALL[..], 16), (&float[..], 14), (&[], 8)] {
         for done in 0..=moves {
             let bench = Bench::new();
             fs::create_dir(bench.path("d")).unwrap();
@@ -337,4 +349,175 @@ fn a_mode_that_is_not_built_has_no_stream() {
     assert_eq!(config["parameters"]["rounding"], expected, "sorted, without repeats");
     let rendered = text(&files["rtl/flexmac_core.v"]) + &text(&files["rtl/flexmac_column.v"]);
     assert!(rendered.contains("STOCHASTIC(0)") || rendered.contains("STOCHASTIC = 0"));
+}
+
+/// Runs a tool in a folder; it must succeed and say nothing.
+fn quiet(mut tool: Command, folder: &Path) {
+    let output = tool.current_dir(folder).output().unwrap();
+    let said = text(&[output.stdout, output.stderr].concat());
+    assert!(output.status.success() && said.is_empty(), "{tool:?}: {}\n{said}", output.status);
+}
+
+fn tool(line: &str) -> Command {
+    let line = words(line);
+    let mut tool = Command::new(&line[0]);
+    tool.args(&line[1..]);
+    tool
+}
+
+/// Paths of a design's Verilog from the folder above it.
+fn listed(bench: &Bench, design: &str) -> String {
+    let list = fs::read_to_string(bench.path(design).join("flexmac.f")).unwrap();
+    list.lines().map(|file| format!("{design}/{file} ")).collect()
+}
+
+#[test]
+fn the_file_lists_work_from_another_folder() {
+    let bench = Bench::with_design(&SMALL);
+    fs::create_dir(bench.path("away")).unwrap();
+    let away = &bench.path("away");
+    for root in ["../d".to_owned(), bench.path("d").display().to_string()] {
+        for line in [
+            "verilator --lint-only --top-module flexmac_top -f ../d/flexmac-root.f",
+            "iverilog -g2005 -s flexmac_top -o /dev/null -c ../d/flexmac-root.f",
+            "iverilog -g2005 -s flexmac_top -o /dev/null -f ../d/flexmac-root.f",
+        ] {
+            let mut run = tool(line);
+            run.env("FLEXMAC_ROOT", &root);
+            quiet(run, away);
+        }
+    }
+    quiet(tool("verilator --lint-only --top-module flexmac_top -F ../d/flexmac.f"), away);
+    // The comment's own words, for a tool that reads no lists.
+    let list = fs::read_to_string(bench.path("d/flexmac-root.f")).unwrap();
+    let line = list.lines().find_map(|line| line.strip_prefix("//   yosys -p ")).unwrap();
+    let line = format!("yosys -q -p {}", line.replace("DIR", "../d"));
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &line]);
+    quiet(shell, away);
+    let plain = fs::read_to_string(bench.path("d/flexmac.f")).unwrap();
+    let files: Vec<_> = list.lines().filter(|line| !line.starts_with("//")).collect();
+    let files: String =
+        files.iter().map(|line| line.replacen("$(FLEXMAC_ROOT)/", "", 1) + "\n").collect();
+    assert_eq!(files, plain);
+}
+
+/// Arrays of different parameters and styles, and one without a prefix, side by side.
+#[test]
+fn arrays_of_different_prefixes_fit_into_one_system() {
+    let bench = Bench::with_design(&SMALL);
+    let wide = "--rows 2 --cols 3 --lanes 2 --chunk 4 --max-bits 8 --max-k 32 --depth 16";
+    bench.run(&words(&format!("gen {wide} --prefix npu --out npu")));
+    let float = "--rows 1 --cols 1 --lanes 2 --style fp32 --max-k 16 --depth 16";
+    bench.run(&words(&format!("gen {float} --prefix vec_2 --out vec")));
+    let designs = ["d", "npu", "vec"];
+    let files: String = designs.map(|design| listed(&bench, design)).concat();
+    fs::write(
+        bench.path("soc.v"),
+        "module soc;\n  flexmac_top a ();\n  npu_top b ();\n  vec_2_core c ();\nendmodule\n",
+    )
+    .unwrap();
+    let here = &bench.path("");
+    quiet(
+        tool(&format!("verilator --lint-only -Wno-PINMISSING --top-module soc {files} soc.v")),
+        here,
+    );
+    quiet(tool(&format!("iverilog -g2005 -s soc -o /dev/null {files} soc.v")), here);
+    let mut yosys = Command::new("yosys");
+    yosys.args(["-q", "-p"]);
+    yosys
+        .arg(format!("read_verilog {files} soc.v; hierarchy -check -top soc; proc; check -assert"));
+    quiet(yosys, here);
+
+    // Software sees both, and a package manager tells them apart.
+    fs::write(
+        bench.path("both.c"),
+        "#include \"d/sw/flexmac_regs.h\"\n#include \"npu/sw/npu_regs.h\"\n\
+         int both[] = { FLEXMAC_START, NPU_START, NPU_ERROR_CODE_DEPTH };\n",
+    )
+    .unwrap();
+    quiet(tool("cc -Wall -Werror -fsyntax-only both.c"), here);
+    let named = |file: &str, begin: &str| -> Vec<String> {
+        let name = |design: &str| {
+            let text = fs::read_to_string(bench.path(design).join(file)).unwrap();
+            text.lines().find_map(|line| line.trim().strip_prefix(begin)).unwrap().to_owned()
+        };
+        designs.map(name).to_vec()
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let vlnv = |name: &str| format!("flexmac:{name}:array:{version}");
+    assert_eq!(named("flexmac.core", "name: "), ["flexmac", "npu", "vec_2"].map(vlnv));
+    assert_eq!(named("Bender.yml", "name: "), ["flexmac", "npu", "vec_2"]);
+    let files = bench.files("npu");
+    let others = names(&files).into_iter().filter(|name| name.contains('/'));
+    assert!(others.clone().count() > 30);
+    for name in others.filter(|name| !name.starts_with("sw/registers.")) {
+        assert!(name.split('/').nth(1).unwrap().starts_with("npu_"), "{name}");
+        let bytes = text(&files[name]);
+        let left = bytes.match_indices("flexmac_").next();
+        assert!(left.is_none(), "{name}: {left:?}");
+    }
+    // The testbench of the design runs.
+    let bench_files = listed(&bench, "npu") + "npu/sim/npu_top_tb.v";
+    quiet(tool(&format!("iverilog -g2005 -s npu_top_tb -o tile {bench_files}")), here);
+    let said = tool("vvp tile").current_dir(here).output().unwrap();
+    assert!(text(&said.stdout).contains("PASS"), "{said:?}");
+}
+
+/// A design with names of its own is simulated, linted and synthesized like any other.
+#[test]
+fn a_prefix_changes_names_and_nothing_else() {
+    let bench = Bench::with_design(&SMALL);
+    let plain = bench.files("d");
+    bench.run(&[&["gen", "--out", "p", "--prefix", "npu"], &SMALL[..]].concat());
+    bench.run(&[&["gen", "--out", "q", "--prefix", "flexmac"], &SMALL[..]].concat());
+    assert_eq!(bench.files("q"), plain, "the usual prefix");
+    bench.write("a.npy", &Matrix::new(1, 2, [3, -2]));
+    bench.write("b.npy", &Matrix::new(2, 1, [5, 7]));
+    let record = |design: &str| {
+        bench.run(&words(&format!(
+            "gemm --config {design} --engine checked --a a.npy --b b.npy --bits-a 4 --bits-b 4 --out c.npy \
+             --json"
+        )))
+    };
+    assert_eq!(record("p"), record("d"));
+    bench.run(&words("verify --config p --only lint"));
+    let report = |design: &str, top: &str| -> Value {
+        let line = format!("synth --config {design} --target generic --top {top} --out s-{design}");
+        bench.command(&words(&line)).assert().success();
+        let mut report: Value = serde_json::from_slice(
+            &fs::read(bench.path(&format!("s-{design}/report.json"))).unwrap(),
+        )
+        .unwrap();
+        let report = report.as_object_mut().unwrap();
+        report.retain(|name, _| ["top", "cells", "modules"].contains(&name.as_str()));
+        assert!(report.contains_key("top"));
+        Value::Object(report.clone())
+    };
+    assert_eq!(report("p", "npu_lfsr"), report("d", "flexmac_lfsr"));
+    // Written over by one of another prefix, whole.
+    bench.run(&[&["gen", "--out", "p", "--prefix", "vec"], &SMALL[..]].concat());
+    bench.run(&[&["gen", "--out", "fresh", "--prefix", "vec"], &SMALL[..]].concat());
+    assert_eq!(bench.files("p"), bench.files("fresh"));
+}
+
+#[test]
+fn prefixes_that_could_meet_are_refused() {
+    let bench = Bench::new();
+    for (prefix, expected) in [
+        ("NPU", "prefix: expected lower-case letters"),
+        ("0npu", "prefix: expected lower-case letters"),
+        ("my-npu", "prefix: expected lower-case letters"),
+        ("npu_fp32", "prefix: expected lower-case letters"),
+        ("cmd", "prefix cmd: expected one that no name of the design begins with, found cmd_"),
+    ] {
+        let error = bench.fail(2, &words(&format!("gen --prefix {prefix} --out d")));
+        assert!(error.contains(expected), "{error}");
+        assert!(!bench.path("d").exists(), "{prefix}");
+    }
+    bench.run(&words("gen --rows 1 --cols 1 --prefix npu --out d"));
+    let config = fs::read_to_string(bench.path("d/config.json")).unwrap();
+    fs::write(bench.path("d/config.json"), config.replace("\"npu\"", "\"../npu\"")).unwrap();
+    let error = bench.fail(2, &words("estimate --config d --net mlp"));
+    assert!(error.contains("prefix: expected lower-case letters"), "{error}");
 }

@@ -443,3 +443,51 @@ fn a_sweep_whose_snakemake_was_killed_recovers_its_lock() {
     assert!(!locked());
     assert_eq!(fs::read_to_string(bench.path("study/headline.md")).unwrap(), "table\n");
 }
+
+/// A stand-in for Snakemake that notes what it is told, in the folder it is told it in.
+#[test]
+fn snakemake_is_told_profile_cores_and_patience() {
+    let bench = Bench::new();
+    let script =
+        "#!/bin/sh\n[ $1 = --version ] && exit\necho \"$@\" >told; echo table >headline.md\n";
+    fs::write(bench.path("snakemake"), script).unwrap();
+    fs::set_permissions(bench.path("snakemake"), fs::Permissions::from_mode(0o755)).unwrap();
+    // A profile, also one named for a version of Snakemake; folders that are none.
+    for folder in ["here/v8", "logs", "deep/site"] {
+        fs::create_dir_all(bench.path(folder)).unwrap();
+    }
+    fs::write(bench.path("here/config.yaml"), "cores: 1\n").unwrap();
+    fs::write(bench.path("here/v8/config.v8+.yaml"), "cores: 1\n").unwrap();
+    let told = |flags: &str| {
+        bench.run(&words(&format!(
+            "sweep --study smoke --out study --snakemake ./snakemake {flags}"
+        )));
+        fs::read_to_string(bench.path("study/told")).unwrap().trim().to_owned()
+    };
+    let place = |path: &str| fs::canonicalize(bench.path(path)).unwrap().display().to_string();
+    let usual = "--rerun-incomplete --keep-going --rerun-triggers mtime params input";
+    for (flags, expected) in [
+        ("", "--cores all".to_owned()),
+        ("--cores 3 --latency-wait 60", "--cores 3 --latency-wait 60".to_owned()),
+        ("--profile slurm", "--profile slurm".to_owned()),
+        ("--profile logs", "--profile logs".to_owned()),
+        ("--profile here", format!("--profile {}", place("here"))),
+        ("--profile ./here", format!("--profile {}", place("here"))),
+        ("--profile here/v8", format!("--profile {}", place("here/v8"))),
+        ("--profile deep/site", format!("--profile {}", place("deep/site"))),
+        ("--profile here/config.yaml", format!("--profile {}", place("here/config.yaml"))),
+        ("--profile site/slurm", "--profile site/slurm".to_owned()),
+        ("--profile slurm --latency-wait 0", "--profile slurm --latency-wait 0".to_owned()),
+    ] {
+        assert_eq!(told(flags), format!("{usual} {expected}"), "{flags}");
+    }
+    for (flags, expected) in [
+        ("--cores 2 --profile slurm", "expected one of them, found both"),
+        ("--latency-wait soon", "invalid value 'soon'"),
+        ("--write-only --latency-wait 5", "cannot be used with"),
+    ] {
+        let line = format!("sweep --study smoke --out new --snakemake ./snakemake {flags}");
+        let error = bench.fail(2, &words(&line));
+        assert!(error.contains(expected), "{error}");
+    }
+}

@@ -38,6 +38,8 @@ fn names(value: &Value, skip: &[&str], found: &mut BTreeSet<String>) {
 fn samples() -> [(&'static str, Value, Vec<&'static str>); 6] {
     let mut config = RunConfig::<Value>::read(&v1("run/config.json")).unwrap();
     config.data.mean = Some(vec![1.0]);
+    let mut design = DesignConfig::read(&v1("design/config.json")).unwrap();
+    design.prefix = Some("npu".to_owned());
     let history = HistoryReader::open(&v1("run/history.jsonl"), false).unwrap().last();
     let mut synth = SynthReport::read(&v1("synth/report.json")).unwrap();
     let unit = UnitReport { unit: String::new(), recipe: String::new(), delay_ps: 1.0 };
@@ -57,11 +59,7 @@ fn samples() -> [(&'static str, Value, Vec<&'static str>); 6] {
         ("config.json of a run", json!(config), vec!["settings", "network"]),
         ("history.jsonl", json!(history.unwrap().unwrap()), vec![]),
         ("result.json", json!(RunResult::read(&v1("run/result.json")).unwrap()), vec![]),
-        (
-            "config.json of a design",
-            json!(DesignConfig::read(&v1("design/config.json")).unwrap()),
-            vec![],
-        ),
+        ("config.json of a design", json!(design), vec![]),
         // By type of cell.
         ("report.json", json!(synth), vec!["cells"]),
         ("power.json", json!(PowerReport::read(&v1("power/power.json")).unwrap()), vec![]),

@@ -46,6 +46,7 @@ def run_study(flexmac, snakemake, study):
     plan = call(flexmac, *sweep, "--dry-run")
     check("a dry run plans every step and makes none", plan.returncode == 0, plan.stderr)
     check("nothing is built by it", not (study / "designs").exists())
+    check_threads(snakemake, study)
     done = call(flexmac, *sweep)
     check("the study runs", done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:])
     if done.returncode:
@@ -65,6 +66,19 @@ def run_study(flexmac, snakemake, study):
     check("SLURM: its synthesis is not", "rule synth" not in text and "rule train" not in text, text)
     check("SLURM: the profile's partition is asked for", "short" in text, text[-1500:])
     check("it is measured again", call(flexmac, *sweep).returncode == 0)
+
+
+def check_threads(snakemake, study):
+    """Jobs keep to the threads of their rules, and those to the machine."""
+    for cores in (1, 8):
+        command = [snakemake, "--cores", str(cores), "--dry-run", "--printshellcmds"]
+        done = subprocess.run(command, cwd=study, capture_output=True, text=True, timeout=600, check=False)
+        text = done.stdout + done.stderr
+        told = [int(found) for found in re.findall(r"export RAYON_NUM_THREADS=(\d+);", text)]
+        want = {min(cores, threads) for threads in (1, 2, 4)}
+        check(f"{cores} cores: each job is told its threads", set(told) == want, text[-2000:])
+        jobs = set(map(int, re.findall(r"flexmac synth --jobs (\d+)", text)))
+        check(f"{cores} cores: so is a synthesis", jobs == {1, min(cores, 4)}, jobs)
 
 
 def check_kill(flexmac, sweep, study):

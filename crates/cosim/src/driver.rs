@@ -1,6 +1,7 @@
 //! Drives the pins of `flexmac_core`: clock, handshakes, operand banks. It handles single beats;
 //! what they mean is up to `simulate.rs`.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,6 +22,11 @@ use crate::pack::{DEAD, get_signed, put_bits};
 /// [`verilated::Error::NoCacheFolder`] if neither variable is set and there is no home folder.
 pub fn model_cache() -> Result<Cache, verilated::Error> {
     Cache::of_application("flexmac")
+}
+
+/// Compilers at a time for a model: as many as there are threads for the simulation.
+pub(crate) fn compile_jobs() -> NonZeroUsize {
+    NonZeroUsize::new(rayon::current_num_threads()).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// The kind of design that a model is built from.
@@ -268,7 +274,7 @@ impl Driver {
             }
             Some(_) => TraceKind::Fst,
         };
-        let mut spec = BuildSpec::new(TOP).trace(kind);
+        let mut spec = BuildSpec::new(TOP).trace(kind).jobs(compile_jobs());
         if matches!(build, Build::Gates) {
             // A netlist gives hundreds of bytes of C++ per cell: compile it in small files, and
             // with -O1, since there are no loops to optimize.

@@ -5,6 +5,8 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::lock;
+
 /// Puts `bytes` at `path`; see [`write_with`].
 ///
 /// # Errors
@@ -56,7 +58,7 @@ fn staged(path: &Path) -> PathBuf {
 fn open(staged: &Path) -> io::Result<File> {
     loop {
         let file = File::options().create(true).truncate(false).write(true).open(staged)?;
-        file.lock()?;
+        lock::lock(&file, staged.parent().unwrap_or(staged))?;
         // Whoever held it before may have renamed it: then it is a finished file now, not ours.
         let (opened, place) = (file.metadata()?, fs::metadata(staged));
         if place.is_ok_and(|place| (place.dev(), place.ino()) == (opened.dev(), opened.ino())) {

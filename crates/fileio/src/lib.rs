@@ -17,6 +17,7 @@
 pub mod atomic;
 pub mod bounded;
 mod hex;
+pub mod lock;
 mod npy;
 
 pub use hex::hex;

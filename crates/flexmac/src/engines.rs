@@ -1,7 +1,7 @@
 //! Makes the engine that a command asks for, on a generated design.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use flexmac_array::{ArrayConfig, Layout};
 use flexmac_cosim::{CheckedEngine, ReplayHook, RtlEngine, Waves};
 use flexmac_engine::{Element, Engine, ReferenceEngine};
-use flexmac_rtlgen::SourceFile;
+use flexmac_rtlgen::{Prefix, SourceFile};
 
 use crate::cmd::gemm::ArrayEngine;
 
@@ -18,8 +18,10 @@ use crate::cmd::gemm::ArrayEngine;
 pub struct ArrayDesign {
     /// The checked configuration.
     pub config: ArrayConfig,
-    /// The Verilog.
+    /// The Verilog, under the usual names.
     pub sources: Vec<SourceFile>,
+    /// What its names begin with in its folder.
+    pub prefix: Prefix,
     /// The Verilog is a mapped netlist with its cells' models, not RTL.
     pub gates: bool,
 }
@@ -30,7 +32,19 @@ impl ArrayDesign {
         let hint = || format!("--config {}", folder.display());
         let config = flexmac_rtlgen::read(folder).with_context(hint)?;
         let sources = flexmac_rtlgen::read_sources(folder).with_context(hint)?;
-        Ok(Self { config, sources, gates: false })
+        let prefix = flexmac_rtlgen::read_prefix(folder).with_context(hint)?;
+        Ok(Self { config, sources, prefix, gates: false })
+    }
+
+    /// The folder that the design was read from, or, if its names are not the usual ones, a copy of it in
+    /// `scratch` where they are.
+    pub fn usual_folder(&self, folder: &Path, scratch: &Path) -> Result<PathBuf> {
+        if self.prefix.is_usual() {
+            return Ok(folder.to_owned());
+        }
+        let copy = scratch.join("usual");
+        flexmac_rtlgen::write_copy(&self.config, &self.sources, &copy)?;
+        Ok(copy)
     }
 
     /// Reads a generated design, with the netlist of `flexmac synth` in place of its Verilog.
@@ -45,7 +59,7 @@ impl ArrayDesign {
     /// Generates a design in memory.
     pub fn generate(config: ArrayConfig) -> Result<Self> {
         let sources = flexmac_rtlgen::verilog(&config)?;
-        Ok(Self { config, sources, gates: false })
+        Ok(Self { config, sources, prefix: Prefix::default(), gates: false })
     }
 }
 
@@ -90,6 +104,13 @@ pub fn check_threads() -> Result<()> {
     }
 }
 
+/// Threads to use where the command line does not say: RAYON_NUM_THREADS, by which a workflow tells
+/// each of its jobs what share of the machine it has, or one a core.
+pub fn cores() -> std::io::Result<NonZeroUsize> {
+    let given = std::env::var("RAYON_NUM_THREADS").ok().and_then(|text| text.parse().ok());
+    given.map_or_else(std::thread::available_parallelism, Ok)
+}
+
 /// Makes an engine for the element type of the design. `replay` is called with a GEMM on which RTL
 /// and reference differ.
 pub fn array_engine<T: Replayed>(
@@ -115,7 +136,7 @@ where
     })?
     .with_layout(layout);
     let rtl = match arrays.get() {
-        1 => rtl.with_models(threads.map_or_else(std::thread::available_parallelism, Ok)?)?,
+        1 => rtl.with_models(threads.map_or_else(cores, Ok)?)?,
         _ => rtl.with_arrays(arrays)?,
     };
     if kind == ArrayEngine::Rtl {

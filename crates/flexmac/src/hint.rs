@@ -37,10 +37,13 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<flexmac_power::Error>() {
         return of_power(error);
     }
-    if let Some(RtlgenError::ForeignFolder { .. }) = cause.downcast_ref() {
-        return Some("choose another --out or remove it".to_owned());
+    match cause.downcast_ref() {
+        Some(RtlgenError::ForeignFolder { .. }) => {
+            Some("choose another --out or remove it".to_owned())
+        }
+        Some(RtlgenError::PrefixTaken { .. }) => Some("choose another --prefix".to_owned()),
+        _ => None,
     }
-    None
 }
 
 fn of_train(error: &TrainError) -> Option<String> {

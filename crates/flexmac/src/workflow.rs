@@ -1,14 +1,14 @@
 //! Snakemake workflows that flexmac writes and runs. The same files run here, on SLURM or on
 //! Kubernetes; finished steps are not repeated.
 
-use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use flexmac_fileio::{atomic, bounded};
+use flexmac_fileio::{atomic, bounded, lock};
 use serde_json::json;
 
 /// The changes for which Snakemake repeats a step. Code is not among them: a changed rule of a new
@@ -19,17 +19,21 @@ const TRIGGERS: [&str; 3] = ["mtime", "params", "input"];
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Workflow")]
 pub struct WorkflowArgs {
-    /// Jobs at a time on this machine [default: its cores]
+    /// Cores of this machine for the jobs, each of which has a number of threads [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     cores: Option<u32>,
-    /// Snakemake profile, such as one for SLURM, in place of this machine's cores
-    #[arg(long, value_name = "DIR")]
+    /// Snakemake profile, such as one for SLURM, in place of this machine's cores: a folder, or the
+    /// name of one that Snakemake knows
+    #[arg(long, value_name = "NAME|DIR")]
     profile: Option<PathBuf>,
+    /// Seconds to wait for a job's files, which a network file system may show late
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=86400))]
+    latency_wait: Option<u32>,
     /// Show what would be run, and run nothing
     #[arg(long)]
     dry_run: bool,
     /// Write the workflow, and do not run it
-    #[arg(long, conflicts_with_all = ["dry_run", "cores", "profile"])]
+    #[arg(long, conflicts_with_all = ["dry_run", "cores", "profile", "latency_wait"])]
     write_only: bool,
     /// The snakemake program
     #[arg(long, value_name = "PROGRAM", default_value = "snakemake")]
@@ -42,6 +46,7 @@ impl WorkflowArgs {
         [
             ("--cores", self.cores.is_some()),
             ("--profile", self.profile.is_some()),
+            ("--latency-wait", self.latency_wait.is_some()),
             ("--dry-run", self.dry_run),
             ("--write-only", self.write_only),
         ]
@@ -86,7 +91,7 @@ impl WorkflowArgs {
         snakemake.args(TRIGGERS);
         match (&self.profile, self.cores) {
             (Some(profile), None) => {
-                let profile = fs::canonicalize(profile)
+                let profile = resolved(profile)
                     .with_context(|| format!("{command}: --profile {}", profile.display()))?;
                 snakemake.arg("--profile").arg(profile);
             }
@@ -98,6 +103,9 @@ impl WorkflowArgs {
                 snakemake.args(["--cores", &cores]);
             }
         }
+        if let Some(seconds) = self.latency_wait {
+            snakemake.args(["--latency-wait", &seconds.to_string()]);
+        }
         if self.dry_run {
             snakemake.arg("--dry-run");
         }
@@ -106,6 +114,26 @@ impl WorkflowArgs {
             return Ok(None);
         }
         Ok(Some(status))
+    }
+}
+
+/// A profile as Snakemake finds it from the workflow's folder: a path from here holds there too; a
+/// name, which Snakemake looks up where profiles lie, stays one. A folder that is named like a
+/// profile, and holds none, does not hide it.
+fn resolved(profile: &Path) -> io::Result<PathBuf> {
+    let is_bare = profile.components().count() == 1 && profile.file_name().is_some();
+    let holds_one = || {
+        let mut entries = fs::read_dir(profile).into_iter().flatten().flatten();
+        entries.any(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let begins = name.starts_with("config") || name.starts_with("profile");
+            begins && (name.ends_with(".yaml") || name.ends_with(".yml"))
+        })
+    };
+    match profile.exists() && (!is_bare || holds_one()) {
+        true => fs::canonicalize(profile),
+        false => Ok(profile.to_owned()),
     }
 }
 
@@ -132,22 +160,23 @@ fn refuse_foreign(command: &str, out: &Path, files: &[(&str, String)]) -> Result
 fn lock_folder(command: &str, out: &Path) -> Result<File> {
     fs::create_dir_all(out).with_context(|| format!("{command}: create {}", out.display()))?;
     let path = out.join(".lock");
-    let lock = File::options()
+    let file = File::options()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .open(&path)
         .with_context(|| format!("{command}: open {}", path.display()))?;
-    match lock.try_lock() {
-        Err(TryLockError::WouldBlock) => bail!(
+    let free = lock::try_lock(&file, out)
+        .with_context(|| format!("{command}: lock {}", path.display()))?;
+    if !free {
+        bail!(
             "{command}: {} is in use by another {command}, or by steps that an ended one left running; \
              wait for them or choose another folder",
             out.display()
-        ),
-        // On a file system without locks, this protection is missing.
-        _ => Ok(lock),
+        );
     }
+    Ok(file)
 }
 
 /// Removes the lock files of a Snakemake that was killed; a new one would refuse to start. No other
@@ -208,4 +237,28 @@ fn write_files(command: &str, out: &Path, files: &[(&str, String)]) -> Result<()
             .with_context(|| format!("{command}: write {}", path.display()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    /// A workflow that is given N cores must not have more than N threads at work.
+    #[test]
+    fn jobs_keep_to_the_threads_of_their_rule() {
+        for workflow in ["sweep", "check"] {
+            let text = flexmac_assets::text(&format!("templates/{workflow}/Snakefile"));
+            let mut rules = 0;
+            for rule in text.split("\nrule ").skip(1).filter(|rule| rule.contains("    shell:")) {
+                let name = rule.lines().next().unwrap_or_default();
+                assert!(rule.contains("\n    threads: "), "{workflow}, {name}");
+                let (_, shell) = rule.split_once("    shell:").expect("found above");
+                let first = shell.lines().find(|line| line.trim_start().starts_with('"'));
+                let tells = first.is_some_and(|line| {
+                    line.trim_start().starts_with("\"export RAYON_NUM_THREADS={threads};")
+                });
+                assert!(tells, "{workflow}, {name}: {first:?}");
+                rules += 1;
+            }
+            assert!(rules > 1, "{workflow}");
+        }
+    }
 }

@@ -14,6 +14,9 @@ pub struct DesignConfig {
     pub schema: Schema,
     /// Program and version that generated the design: `flexmac 0.2.0`.
     pub generator: String,
+    /// What the names of the design begin with; absent where that is `flexmac`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
     /// The parameters, as given or by default. Not checked: see [`ArraySpec::check`].
     pub parameters: ArraySpec,
     /// Widths that follow from the parameters, for other programs. flexmac computes them again.
@@ -37,6 +40,7 @@ impl DesignConfig {
         Self {
             schema: Schema::CURRENT,
             generator,
+            prefix: None,
             parameters: config.spec().clone(),
             derived: DerivedWidths {
                 max_planes: config.max_planes(),

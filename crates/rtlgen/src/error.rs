@@ -35,6 +35,23 @@ pub enum RtlgenError {
         /// What it holds.
         entry: PathBuf,
     },
+    /// What the names of a design should begin with is no such name.
+    #[error(
+        "prefix: expected lower-case letters, digits and single underscores, at most 32, that begin with a \
+         letter, and end with none of the words that a module or a register begins with (fp32, irq), found {found:?}"
+    )]
+    Prefix {
+        /// What was given.
+        found: String,
+    },
+    /// Names of a design begin with the prefix already.
+    #[error("prefix {prefix}: expected one that no name of the design begins with, found {found}")]
+    PrefixTaken {
+        /// The prefix.
+        prefix: String,
+        /// A name of the design.
+        found: String,
+    },
     /// A template does not render: a fault of this program, not of its input.
     #[error("template {name}: {message}")]
     Template {

@@ -8,6 +8,7 @@ use flexmac_record::{DesignConfig, RecordFile};
 
 use crate::error::RtlgenError;
 use crate::install::{ForeignFiles, install};
+use crate::prefix::Prefix;
 use crate::render::{SourceFile, package};
 
 pub(crate) const CONFIG_FILE: &str = "config.json";
@@ -20,8 +21,20 @@ pub(crate) const FILE_LIST: &str = "flexmac.f";
 /// [`RtlgenError::ForeignFolder`] if `out` contains other files; [`RtlgenError::Io`] if writing
 /// fails or another process is writing there. In both cases, `out` is unchanged.
 pub fn write(config: &ArrayConfig, out: &Path) -> Result<Vec<PathBuf>, RtlgenError> {
-    let mut files = package(config)?;
-    files.push(config_file(config));
+    write_named(config, &Prefix::default(), out)
+}
+
+/// Writes the design to the folder `out` with names that begin with `prefix`.
+///
+/// # Errors
+/// As for [`write()`]; [`RtlgenError::PrefixTaken`].
+pub fn write_named(
+    config: &ArrayConfig,
+    prefix: &Prefix,
+    out: &Path,
+) -> Result<Vec<PathBuf>, RtlgenError> {
+    let mut files = package(config, prefix)?;
+    files.push(config_file(config, prefix));
     install(&files, out, ForeignFiles::Refused)?;
     Ok(files.iter().map(|file| out.join(&file.path)).collect())
 }
@@ -37,7 +50,8 @@ pub fn write_copy(
     sources: &[SourceFile],
     out: &Path,
 ) -> Result<(), RtlgenError> {
-    let mut files = package(config)?;
+    let usual = Prefix::default();
+    let mut files = package(config, &usual)?;
     files.retain(|file| !file.path.starts_with("rtl/") && file.path != FILE_LIST);
     let mut paths: Vec<String> = Vec::new();
     for (number, file) in sources.iter().enumerate() {
@@ -51,12 +65,13 @@ pub fn write_copy(
         paths.push(path);
     }
     files.push(SourceFile { path: FILE_LIST.to_owned(), text: paths.join("\n") + "\n" });
-    files.push(config_file(config));
+    files.push(config_file(config, &usual));
     install(&files, out, ForeignFiles::Removed)
 }
 
-fn config_file(config: &ArrayConfig) -> SourceFile {
-    let record = DesignConfig::new(config, format!("flexmac {}", env!("CARGO_PKG_VERSION")));
+fn config_file(config: &ArrayConfig, prefix: &Prefix) -> SourceFile {
+    let mut record = DesignConfig::new(config, format!("flexmac {}", env!("CARGO_PKG_VERSION")));
+    record.prefix = (!prefix.is_usual()).then(|| prefix.to_string());
     let text = record.to_json().expect("plain numbers and words");
     SourceFile { path: CONFIG_FILE.to_owned(), text }
 }
@@ -65,19 +80,40 @@ fn config_file(config: &ArrayConfig) -> SourceFile {
 /// config.json.
 ///
 /// # Errors
-/// [`RtlgenError::Record`] or [`RtlgenError::Config`].
+/// [`RtlgenError::Record`], [`RtlgenError::Config`] or [`RtlgenError::Prefix`].
 pub fn read(path: &Path) -> Result<ArrayConfig, RtlgenError> {
+    let record = read_record(path)?;
+    prefix_of(&record)?;
+    Ok(record.parameters.check()?)
+}
+
+/// Reads what the names of a generated design begin with. `path` is its folder or its config.json.
+///
+/// # Errors
+/// [`RtlgenError::Record`] or [`RtlgenError::Prefix`].
+pub fn read_prefix(path: &Path) -> Result<Prefix, RtlgenError> {
+    prefix_of(&read_record(path)?)
+}
+
+fn read_record(path: &Path) -> Result<DesignConfig, RtlgenError> {
     let path = if path.is_dir() { path.join(CONFIG_FILE) } else { path.to_owned() };
-    Ok(DesignConfig::read(&path)?.parameters.check()?)
+    Ok(DesignConfig::read(&path)?)
+}
+
+/// The prefix that a record has.
+pub(crate) fn prefix_of(record: &DesignConfig) -> Result<Prefix, RtlgenError> {
+    record.prefix.as_ref().map_or_else(|| Ok(Prefix::default()), |prefix| prefix.parse())
 }
 
 /// Reads the Verilog files of a generated design from disk, in the order of its file list, so that
-/// simulation and synthesis use the same files. `path` is its folder or its config.json.
+/// simulation and synthesis use the same files. `path` is its folder or its config.json. Names that
+/// begin with a prefix of the design's own begin with the usual one in the answer.
 ///
 /// # Errors
-/// [`RtlgenError::Io`], which names the file that cannot be read.
+/// [`RtlgenError::Io`], which names the file that cannot be read; as for [`read_prefix`].
 pub fn read_sources(path: &Path) -> Result<Vec<SourceFile>, RtlgenError> {
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
+    let prefix = read_prefix(path)?;
     let list = folder.join(FILE_LIST);
     let names = bounded::text(&list, bounded::TEXT).map_err(io("read", &list))?;
     names
@@ -87,7 +123,7 @@ pub fn read_sources(path: &Path) -> Result<Vec<SourceFile>, RtlgenError> {
         .map(|name| {
             let file = folder.join(name);
             let text = bounded::text(&file, bounded::TEXT).map_err(io("read", &file))?;
-            Ok(SourceFile { path: name.to_owned(), text })
+            Ok(SourceFile { path: prefix.usual(name), text: prefix.usual(&text) })
         })
         .collect()
 }

@@ -13,22 +13,22 @@
 //! ```
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use flexmac_fileio::{atomic, bounded};
+use flexmac_fileio::{atomic, bounded, lock};
 use flexmac_record::{DesignConfig, RecordFile};
 
 use crate::error::RtlgenError;
-use crate::folder::{CONFIG_FILE, FILE_LIST, io};
+use crate::folder::{CONFIG_FILE, FILE_LIST, io, prefix_of};
 use crate::render::{SourceFile, package};
 
 /// The entries of a design's folder.
-const ENTRIES: [&str; 7] =
-    [CONFIG_FILE, FILE_LIST, "Bender.yml", "flexmac.core", "rtl", "sim", "sw"];
+const ENTRIES: [&str; 8] =
+    [CONFIG_FILE, FILE_LIST, "flexmac-root.f", "Bender.yml", "flexmac.core", "rtl", "sim", "sw"];
 
 /// The folder for an exchange, and its entries.
 const STAGING: &str = ".flexmac-gen";
@@ -103,14 +103,13 @@ fn replace(files: &[SourceFile], given: &Path, foreign: ForeignFiles) -> Result<
 
 /// Locks a folder, waiting for other processes. The lock is released when the file is dropped.
 fn lock(out: &Path, given: &Path) -> Result<File, RtlgenError> {
-    let lock = File::open(out).map_err(io("read", given))?;
+    let folder = File::open(out).map_err(io("read", given))?;
     let (tries, pause) = TRIES;
     for _ in 0..tries {
-        match lock.try_lock() {
-            Err(TryLockError::WouldBlock) => sleep(pause),
-            // Some network file systems cannot lock folders; then there is no lock.
-            _ => return Ok(lock),
+        if lock::try_lock(&folder, given).map_err(io("lock", given))? {
+            return Ok(folder);
         }
+        sleep(pause);
     }
     let busy = Error::new(ErrorKind::ResourceBusy, "another process is writing there; wait for it");
     Err(io("write", given)(busy))
@@ -160,9 +159,11 @@ fn refuse_foreign(out: &Path, given: &Path, foreign: ForeignFiles) -> Result<(),
     let listed = bounded::text(&out.join(FILE_LIST), bounded::TEXT).unwrap_or_default();
     let listed: BTreeSet<_> =
         listed.lines().map(|line| line.trim().trim_start_matches("./")).collect();
+    let begin = record.as_ref().and_then(|record| prefix_of(record).ok()).unwrap_or_default();
+    let begin = format!("{begin}_");
     let is_ours = |file: &PathBuf| {
         let path = file.strip_prefix(out).ok().and_then(Path::to_str).unwrap_or_default();
-        let is_named = name(file).starts_with("flexmac_") && listed.contains(path);
+        let is_named = name(file).starts_with(&begin) && listed.contains(path);
         !is_folder(file) && (is_named || generated.contains(path))
     };
     for entry in list(out)? {
@@ -186,7 +187,8 @@ fn refuse_foreign(out: &Path, given: &Path, foreign: ForeignFiles) -> Result<(),
 /// The names of the files that this version writes for a configuration; empty if it is not valid.
 fn generated(record: &DesignConfig) -> BTreeSet<String> {
     let config = record.parameters.clone().check().ok();
-    let files = config.and_then(|config| package(&config).ok()).unwrap_or_default();
+    let prefix = prefix_of(record).unwrap_or_default();
+    let files = config.and_then(|config| package(&config, &prefix).ok()).unwrap_or_default();
     files.into_iter().map(|file| file.path).collect()
 }
 

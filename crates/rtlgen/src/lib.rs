@@ -17,13 +17,15 @@ mod design;
 mod error;
 mod folder;
 mod install;
+mod prefix;
 mod registers;
 mod render;
 mod top;
 
 pub use design::port_bits;
 pub use error::RtlgenError;
-pub use folder::{read, read_sources, write, write_copy};
+pub use folder::{read, read_prefix, read_sources, write, write_copy, write_named};
+pub use prefix::Prefix;
 pub use registers::{
     Access, Field, Group, NamedValue, Register, RegisterMap, c_header, json, markdown,
     register_map, rust_module,

@@ -9,6 +9,7 @@ use tera::{Context, Tera};
 
 use crate::design::{Values, values, with_values};
 use crate::error::RtlgenError;
+use crate::prefix::Prefix;
 use crate::registers::{c_header, json, markdown, register_map, regs_context, rust_module};
 use crate::top::top_values;
 
@@ -132,6 +133,7 @@ const TESTBENCH: &str = "sim/flexmac_top_tb.v";
 /// Context of the file list, the FuseSoC core and the Bender manifest.
 #[derive(Debug, Serialize)]
 struct Package {
+    name: String,
     version: &'static str,
     description: String,
     files: Vec<String>,
@@ -172,14 +174,15 @@ fn head(config: &ArrayConfig, source: &str) -> String {
     )
 }
 
-/// Everything `flexmac gen` writes apart from config.json: Verilog, a testbench, file list, FuseSoC
+/// Everything `flexmac gen` writes apart from config.json: Verilog, a testbench, file lists, FuseSoC
 /// core, Bender manifest, and the register map for software.
 ///
 /// # Errors
-/// [`RtlgenError::Template`], which would be a fault of this program.
-pub fn package(config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
+/// [`RtlgenError::PrefixTaken`]; [`RtlgenError::Template`], which would be a fault of this program.
+pub fn package(config: &ArrayConfig, prefix: &Prefix) -> Result<Vec<SourceFile>, RtlgenError> {
     let mut files = verilog(config)?;
     let package = Package {
+        name: prefix.to_string(),
         version: env!("CARGO_PKG_VERSION"),
         description: format!("flexmac array, {}", config.summary()),
         files: files.iter().map(|file| file.path.clone()).collect(),
@@ -187,7 +190,7 @@ pub fn package(config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
         has_testbench: has_bus_top(config),
         testbench: TESTBENCH,
     };
-    for name in ["flexmac.f", "flexmac.core", "Bender.yml"] {
+    for name in ["flexmac.f", "flexmac-root.f", "flexmac.core", "Bender.yml"] {
         let template = flexmac_assets::text(&format!("templates/{name}.tera"));
         let text = render_text(name, template, &package)?;
         files.push(SourceFile { path: name.to_owned(), text });
@@ -195,7 +198,24 @@ pub fn package(config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
     if has_bus_top(config) {
         files.extend(bus_extras(config)?);
     }
-    Ok(files)
+    prefix.rename_all(files)
+}
+
+/// Names of all modules of all styles, without what they begin with.
+pub(crate) fn module_names() -> Vec<&'static str> {
+    let mut files: Vec<_> = Style::ALL
+        .into_iter()
+        .flat_map(|style| {
+            let (leaves, modules) = parts(style);
+            leaves.into_iter().chain(modules.iter().copied())
+        })
+        .chain(BUS_LEAVES.iter().copied())
+        .chain([BUS_MODULE, "flexmac_regs.v"])
+        .filter_map(|path| path.rsplit('/').next()?.strip_prefix("flexmac_")?.strip_suffix(".v"))
+        .collect();
+    files.sort_unstable();
+    files.dedup();
+    files
 }
 
 /// What comes with `flexmac_top`: a testbench, and the register map for software.
@@ -238,7 +258,8 @@ mod tests {
     #[test]
     fn output_depends_on_the_configuration_alone() {
         let config = ArraySpec::default().check().unwrap();
-        assert_eq!(package(&config).unwrap(), package(&config).unwrap());
+        let prefix = Prefix::default();
+        assert_eq!(package(&config, &prefix).unwrap(), package(&config, &prefix).unwrap());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! A synthesis from its configuration to its report.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use flexmac_fileio::lock;
 use flexmac_record::{
     FpgaResources, GateEstimate, RecordFile, Schema, Stage, StageId, StageTime, SynthReport,
     TimingReport, ToolVersion, TryReport,
@@ -285,19 +286,18 @@ impl OutDir {
         let input = path.join("input");
         fs::create_dir_all(&input).map_err(io_error("create", &input))?;
         let lock_path = path.join(".lock");
-        let lock = File::create(&lock_path).map_err(io_error("create", &lock_path))?;
+        let file = File::create(&lock_path).map_err(io_error("create", &lock_path))?;
         // A tool that was being started when its run was killed holds the lock until it executes its own
         // program.
         let mut attempts = 5;
-        while let Err(error) = lock.try_lock() {
+        while !lock::try_lock(&file, path).map_err(io_error("lock", &lock_path))? {
             attempts -= 1;
-            match error {
-                TryLockError::WouldBlock if attempts > 0 => sleep(Duration::from_millis(100)),
-                TryLockError::WouldBlock => return Err(Error::Busy { path: lock_path }),
-                TryLockError::Error(error) => return Err(io_error("lock", lock_path)(error)),
+            if attempts == 0 {
+                return Err(Error::Busy { path: lock_path });
             }
+            sleep(Duration::from_millis(100));
         }
-        let dir = Self { path: path.to_owned(), _lock: lock };
+        let dir = Self { path: path.to_owned(), _lock: file };
         // No result of an earlier run may pass for one of this run. The outputs of its stages are checked
         // against their stamps.
         for name in ["report.json", "synth.ys", "elaborate.ys", "link.ys", "timing.tcl"] {

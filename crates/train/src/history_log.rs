@@ -6,11 +6,11 @@
 //! iterations write again. Storing the lines in checkpoints instead would make each checkpoint as
 //! long as the history.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use flexmac_fileio::hex;
+use flexmac_fileio::{hex, lock};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -46,11 +46,10 @@ impl HistoryLog {
             .truncate(false) // only after the lock is held
             .open(&path)
             .map_err(RunFolderError::io("open for writing", &path))?;
-        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-            let path = path.parent().unwrap_or(&path).to_owned();
-            return Err(RunFolderError::Locked { path });
+        let folder = path.parent().unwrap_or(&path);
+        if !lock::try_lock(&file, folder).map_err(RunFolderError::io("lock", &path))? {
+            return Err(RunFolderError::Locked { path: folder.to_owned() });
         }
-        // Other errors mean that the file system has no locks: then there is no such protection.
         Ok(Self { path, file: BufWriter::new(file), bytes: 0, digest: Sha256::new() })
     }
 

@@ -19,6 +19,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use flexmac_fileio::lock;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -142,9 +143,9 @@ impl Cache {
         let log = self.folder("logs")?.join(format!("{key}.log"));
 
         let lock_path = locks.join(format!("{key}.lock"));
-        let lock = File::create(&lock_path).map_err(failed("create", &lock_path))?;
-        // Released when `lock` goes out of scope, and by the system when the process dies.
-        lock.lock().map_err(failed("lock", &lock_path))?;
+        let file = File::create(&lock_path).map_err(failed("create", &lock_path))?;
+        // Released when `file` goes out of scope, and by the system when the process dies.
+        lock::lock(&file, &locks).map_err(failed("lock", &lock_path))?;
         if let Ok(info) = verify(&folder, key) {
             return Ok(Entry { folder, info, origin: Origin::Cached });
         }

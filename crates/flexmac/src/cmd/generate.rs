@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use flexmac_array::ArrayConfig;
+use flexmac_rtlgen::Prefix;
 use serde::Serialize;
 
 use crate::config_args::ConfigArgs;
@@ -17,6 +18,10 @@ pub struct GenArgs {
     /// Folder to write; an earlier design there is replaced, with edits to its files
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// What names of modules, files, packages and constants begin with, so that several arrays fit into
+    /// one system
+    #[arg(long, value_name = "NAME", default_value_t)]
+    prefix: Prefix,
     /// Print one JSON record
     #[arg(long)]
     json: bool,
@@ -39,7 +44,7 @@ impl GenArgs {
 /// Generates the design.
 pub fn run(args: &GenArgs) -> Result<()> {
     let config = args.check().context("gen")?;
-    let files = flexmac_rtlgen::write(&config, &args.out).context("gen")?;
+    let files = flexmac_rtlgen::write_named(&config, &args.prefix, &args.out).context("gen")?;
     if args.json {
         // A path may not be UTF-8; JSON is.
         let shown = |path: &PathBuf| path.display().to_string();

@@ -9,7 +9,7 @@ use flexmac_record::SynthReport;
 use flexmac_rtlgen::{SourceFile, TOP};
 use flexmac_synth::{SynthConfig, Target};
 
-use crate::engines::ArrayDesign;
+use crate::engines::{ArrayDesign, cores};
 
 /// Technologies to map to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -105,13 +105,17 @@ pub fn run(args: &SynthArgs) -> Result<()> {
         (TargetKind::Xilinx, None) => Target::Xilinx,
         (TargetKind::Ice40, None) => Target::Ice40 { dsp: false },
     };
-    check_top(&args.top, &design)?;
+    let top = design.prefix.usual(&args.top);
+    check_top(&top, &design)?;
     let aims = [("--period-ps", args.period_ps.is_some()), ("--search-period", args.search_period)];
     if let Some((flag, _)) = aims.iter().find(|aim| aim.1 && args.target != TargetKind::Liberty) {
         bail!("synth: {flag} goes with --target liberty, found --target {}", args.target.name());
     }
-    let sources = design.sources.iter().map(|file| args.config.join(&file.path));
-    let mut config = SynthConfig::new(&args.top, target, &args.out).sources(sources);
+    let scratch = tempfile::tempdir().context("synth: make a folder")?;
+    let folder = design.usual_folder(&args.config, scratch.path()).context("synth")?;
+    let sources = flexmac_rtlgen::read_sources(&folder).context("synth")?;
+    let sources = sources.iter().map(|file| folder.join(&file.path));
+    let mut config = SynthConfig::new(&top, target, &args.out).sources(sources);
     config.period_ps = args.period_ps;
     config.search_period = args.search_period;
     config.flatten = args.flatten;
@@ -125,7 +129,10 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     }
     config.keep = args.keep;
     config.force = args.force;
-    config.jobs = args.jobs.map_or(config.jobs, usize::from);
+    config.jobs = match args.jobs {
+        Some(jobs) => jobs.into(),
+        None => cores()?.get(),
+    };
     let report = flexmac_synth::run(&config, &mut |progress| errln!("synth: {progress}"))
         .context("synth")?;
     if args.json {

@@ -22,10 +22,14 @@ const MAX_PES: usize = 1024;
 /// # Errors
 /// A tool that is missing or cannot be run.
 pub fn run(folder: &Path, design: &ArrayDesign) -> Result<Found> {
-    let files: Vec<&str> = design.sources.iter().map(|file| file.path.as_str()).collect();
+    // As they are in the folder.
+    let files: Vec<_> =
+        design.sources.iter().map(|file| design.prefix.rename(&file.path)).collect();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let bus_top = &design.prefix.rename(BUS_TOP);
     // With buses, flexmac_core is below flexmac_top.
-    let has_bus = files.iter().any(|file| file.ends_with(&format!("/{BUS_TOP}.v")));
-    let top = if has_bus { BUS_TOP } else { TOP };
+    let has_bus = files.iter().any(|file| file.ends_with(&format!("/{bus_top}.v")));
+    let top = if has_bus { bus_top } else { &design.prefix.rename(TOP) };
     let verilator = ["verilator", "--lint-only", "-Wall", "--top-module", top];
     let icarus = ["iverilog", "-g2005", "-Wall", CELLS, "-s", top, "-o", "/dev/null"];
     let script = format!(

@@ -112,7 +112,7 @@ fn verify(args: &VerifyArgs, name: &str, folder: &Path, failed: &mut Vec<String>
         let begun = Instant::now();
         let found = match step {
             VerifyStep::Lint => lint::run(folder, &design)?,
-            VerifyStep::Proofs => proofs::run(folder, args.long)?,
+            VerifyStep::Proofs => proofs::run(folder, &design, args.long)?,
             VerifyStep::Exhaustive | VerifyStep::Random => simulate(args, step, &design)?,
         };
         let label = step.to_possible_value().map_or(String::new(), |v| v.get_name().to_owned());

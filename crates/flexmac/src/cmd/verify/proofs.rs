@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::Found;
+use crate::engines::ArrayDesign;
 
 /// The files that `prove.py --config` needs.
 const HELD: [&str; 16] = [
@@ -34,8 +35,9 @@ const HELD: [&str; 16] = [
 ///
 /// # Errors
 /// A tool that is missing or did not answer.
-pub fn run(folder: &Path, long: bool) -> Result<Found> {
+pub fn run(folder: &Path, design: &ArrayDesign, long: bool) -> Result<Found> {
     let scratch = tempfile::tempdir().context("verify: make a folder")?;
+    let folder = design.usual_folder(folder, scratch.path()).context("verify")?;
     for name in HELD {
         let text = flexmac_assets::text(&format!("proofs/{name}"));
         fs::write(scratch.path().join(name), text).context("verify: write proofs")?;

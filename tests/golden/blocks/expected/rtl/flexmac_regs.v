@@ -21,7 +21,6 @@ module flexmac_regs (
     input  wire write_i,
     input  wire [11:0] write_addr_i,
     input  wire [31:0] write_data_i,
-    input  wire [31:0] write_mask_i,
     output reg  write_error_o,
     input  wire read_i,
     input  wire [11:0] read_addr_i,
@@ -84,9 +83,7 @@ module flexmac_regs (
   wire [9:0] read_word = read_addr_i[11:2];
   wire unused_byte = &{1'b0, write_addr_i[1:0], read_addr_i[1:0]};
 
-  wire [31:0] data = write_data_i & write_mask_i;
-  wire [31:0] keep = ~write_mask_i;
-  wire unused_data = &{1'b0, data, keep};
+  wire unused_data = &{1'b0, write_data_i};
 
   always @* begin
     write_error_o = 1'b1;
@@ -106,13 +103,13 @@ module flexmac_regs (
 
   // what a write does once
   assign control_write_o = write_i && write_word == 10'h020;
-  assign control_reset_o = data[0];
-  assign control_flush_o = data[1];
-  assign control_clear_counters_o = data[2];
-  assign control_clear_error_o = data[3];
+  assign control_reset_o = write_data_i[0];
+  assign control_flush_o = write_data_i[1];
+  assign control_clear_counters_o = write_data_i[2];
+  assign control_clear_error_o = write_data_i[3];
   assign start_write_o = write_i && write_word == 10'h034;
-  assign start_base_o = data[7:0];
-  assign start_emit_o = data[8];
+  assign start_base_o = write_data_i[7:0];
+  assign start_emit_o = write_data_i[8];
 
   // what a write stores
   always @(posedge clk_i) begin
@@ -132,28 +129,28 @@ module flexmac_regs (
     end else if (write_i) begin
       case (write_word)
         10'h002: begin
-          scratch_o <= (scratch_o & keep[31:0]) | data[31:0];
+          scratch_o <= write_data_i[31:0];
         end
         10'h025: begin
-          irq_enable_result_o <= (irq_enable_result_o & keep[0]) | data[0];
-          irq_enable_idle_o <= (irq_enable_idle_o & keep[1]) | data[1];
-          irq_enable_error_o <= (irq_enable_error_o & keep[2]) | data[2];
+          irq_enable_result_o <= write_data_i[0];
+          irq_enable_idle_o <= write_data_i[1];
+          irq_enable_error_o <= write_data_i[2];
         end
         10'h030: begin
-          k_o <= (k_o & keep[31:0]) | data[31:0];
+          k_o <= write_data_i[31:0];
         end
         10'h031: begin
-          shape_rows_o <= (shape_rows_o & keep[15:0]) | data[15:0];
-          shape_cols_o <= (shape_cols_o & keep[31:16]) | data[31:16];
+          shape_rows_o <= write_data_i[15:0];
+          shape_cols_o <= write_data_i[31:16];
         end
         10'h032: begin
-          bits_a_o <= (bits_a_o & keep[7:0]) | data[7:0];
-          bits_b_o <= (bits_b_o & keep[15:8]) | data[15:8];
-          bits_out_o <= (bits_out_o & keep[23:16]) | data[23:16];
+          bits_a_o <= write_data_i[7:0];
+          bits_b_o <= write_data_i[15:8];
+          bits_out_o <= write_data_i[23:16];
         end
         10'h033: begin
-          mode_shift_o <= (mode_shift_o & keep[15:0]) | data[15:0];
-          mode_round_o <= (mode_round_o & keep[23:16]) | data[23:16];
+          mode_shift_o <= write_data_i[15:0];
+          mode_round_o <= write_data_i[23:16];
         end
         default: ;
       endcase
@@ -169,9 +166,9 @@ module flexmac_regs (
       irq_status_idle_o <= 1'b0;
       irq_status_error_o <= 1'b0;
     end else begin
-      irq_status_result_o <= irq_status_result_i || (irq_status_result_o && !(irq_status_hit && data[0]));
-      irq_status_idle_o <= irq_status_idle_i || (irq_status_idle_o && !(irq_status_hit && data[1]));
-      irq_status_error_o <= irq_status_error_i || (irq_status_error_o && !(irq_status_hit && data[2]));
+      irq_status_result_o <= irq_status_result_i || (irq_status_result_o && !(irq_status_hit && write_data_i[0]));
+      irq_status_idle_o <= irq_status_idle_i || (irq_status_idle_o && !(irq_status_hit && write_data_i[1]));
+      irq_status_error_o <= irq_status_error_i || (irq_status_error_o && !(irq_status_hit && write_data_i[2]));
     end
   end
 

@@ -1,0 +1,21 @@
+// The files of flexmac.f for tools that run in another folder: set FLEXMAC_ROOT to this one, then
+//   iverilog -g2005 -c DIR/flexmac-root.f    verilator -f DIR/flexmac-root.f
+// Without a variable: verilator -F DIR/flexmac.f, and for yosys, which reads no lists,
+//   yosys -p "read_verilog $(sed 's|^|DIR/|' DIR/flexmac.f | xargs)"
+$(FLEXMAC_ROOT)/rtl/flexmac_adder.v
+$(FLEXMAC_ROOT)/rtl/flexmac_adder_segment.v
+$(FLEXMAC_ROOT)/rtl/flexmac_counter.v
+$(FLEXMAC_ROOT)/rtl/flexmac_delay.v
+$(FLEXMAC_ROOT)/rtl/flexmac_drain.v
+$(FLEXMAC_ROOT)/rtl/flexmac_fp32_add.v
+$(FLEXMAC_ROOT)/rtl/flexmac_fp32_edge.v
+$(FLEXMAC_ROOT)/rtl/flexmac_fp32_mul.v
+$(FLEXMAC_ROOT)/rtl/flexmac_fp32_pe.v
+$(FLEXMAC_ROOT)/rtl/flexmac_fp32_seq.v
+$(FLEXMAC_ROOT)/rtl/flexmac_fp32_unit.v
+$(FLEXMAC_ROOT)/rtl/flexmac_lzc.v
+$(FLEXMAC_ROOT)/rtl/flexmac_pipe.v
+$(FLEXMAC_ROOT)/rtl/flexmac_stats.v
+$(FLEXMAC_ROOT)/rtl/flexmac_column.v
+$(FLEXMAC_ROOT)/rtl/flexmac_array.v
+$(FLEXMAC_ROOT)/rtl/flexmac_core.v
