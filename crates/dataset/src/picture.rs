@@ -2,7 +2,8 @@
 //!
 //! `image` decodes what it can of a JPEG file that was cut short and fills the rest with grey, as
 //! browsers do; here that would be half a picture with a whole label. So a JPEG file has to reach its
-//! end marker, as Pillow asks too, and its data are decoded by the same decoder in its strict mode. A
+//! end marker, as Pillow asks too, and its data are decoded by the same decoder in its strict mode, which
+//! refuses invalid codes. (Data that an end marker replaced are zeros to that decoder, in any mode.) A
 //! picture is turned or mirrored as its Exif orientation says, which viewers do before they show it.
 
 use std::io::Cursor;
