@@ -84,7 +84,7 @@ fn widths_stay_in_their_limits_and_the_integer_part_goes_first() {
         step_all(&mut policy, counters(9, 3, 128));
     }
     let format = policy.formats()[OUTPUT].forward;
-    assert_eq!((format.bits(), format.integer_length()), (32, 44));
+    assert_eq!((format.bits(), format.integer_length()), (32, crate::LONGEST));
     for _ in 0..200 {
         step_all(&mut policy, counters(0, 3, 0));
     }

@@ -27,6 +27,8 @@ const SUPPLY: [&str; 7] = [
 pub(crate) struct Canonical {
     body: String,
     open: Vec<OpenGroup>,
+    /// Most bytes that it may have.
+    limit: usize,
 }
 
 #[derive(Debug)]
@@ -41,6 +43,11 @@ struct OpenGroup {
 }
 
 impl Canonical {
+    /// A text for a library of `bytes`. Libraries grow by a quarter; only name lists could make more of them.
+    pub fn new(bytes: usize) -> Self {
+        Self { limit: bytes.saturating_mul(16).saturating_add(1 << 16), ..Self::default() }
+    }
+
     /// A group opens. The library's own head is written by [`Self::finish`].
     pub fn open(&mut self, name: &str, args: &[Text<'_>]) {
         let head = self.body.len();
@@ -63,19 +70,26 @@ impl Canonical {
     }
 
     /// The innermost group closes.
-    pub fn close(&mut self) {
-        let Some(group) = self.open.pop() else { return };
+    ///
+    /// # Errors
+    /// The most bytes that the text may have, if it has more.
+    pub fn close(&mut self) -> Result<(), usize> {
+        let Some(group) = self.open.pop() else { return Ok(()) };
         if self.open.is_empty() {
-            return;
+            return Ok(());
         }
         if group.left_out {
             self.body.truncate(group.head);
-            return;
+            return Ok(());
+        }
+        let copies = (self.body.len() - group.inside).saturating_mul(group.names.len());
+        if self.body.len().saturating_add(copies) > self.limit {
+            return Err(self.limit);
         }
         if group.names.is_empty() {
             self.indent();
             self.line("}");
-            return;
+            return Ok(());
         }
         let inside = self.body.split_off(group.inside);
         self.body.truncate(group.head);
@@ -86,6 +100,7 @@ impl Canonical {
             self.indent();
             self.line("}");
         }
+        Ok(())
     }
 
     /// `name : value`.
@@ -151,7 +166,7 @@ fn quoted_if_needed(text: &str) -> String {
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()
     } else {
-        format!("\"{text}\"")
+        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
     }
 }
 

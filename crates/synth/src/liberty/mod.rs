@@ -140,7 +140,8 @@ impl Library {
     /// # Errors
     /// As for [`Self::parse`].
     pub fn read(text: &[u8]) -> Result<(Self, String), ParseError> {
-        let mut builder = Builder::default();
+        let canonical = Canonical::new(text.len());
+        let mut builder = Builder { canonical, ..Builder::default() };
         scan(text, &mut builder)?;
         let name = builder
             .name
@@ -499,7 +500,7 @@ impl Visitor for Builder {
         Ok(())
     }
 
-    fn close(&mut self, depth: usize, _: usize) -> Result<(), ParseError> {
+    fn close(&mut self, depth: usize, line: usize) -> Result<(), ParseError> {
         match depth {
             1 => {
                 self.conditions.close();
@@ -516,8 +517,10 @@ impl Visitor for Builder {
             }
             _ => {}
         }
-        self.canonical.close();
-        Ok(())
+        self.canonical.close().map_err(|limit| {
+            let expected = format!("at most {limit} bytes once each pin has a group of its own");
+            ParseError::new(line, expected, "more")
+        })
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) trait Visitor {
 }
 
 /// Deepest nesting of groups; libraries have six.
-const DEPTH_MAX: usize = 64;
+const DEPTH_MAX: usize = 16;
 
 /// Scans `text` and reports every group and attribute.
 ///
