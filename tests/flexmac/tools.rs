@@ -121,8 +121,8 @@ fn a_compiler_that_only_fails_is_one_readable_error() {
 #[test]
 fn a_failing_compilation_shows_the_compiler_and_the_log() {
     let (bench, error) = fails_with("CXX", "g++ -fno-such-flag");
-    let expected = "error: cannot compile the model of `flexmac_core`: g++ failed (exit code 1); \
-                    full log: ";
+    let expected = "error: cannot precompile Verilator's header of `flexmac_core`: g++ failed (exit code \
+                    1); full log: ";
     assert!(error.starts_with(expected), "{error}");
     assert!(error.contains("-fno-such-flag"), "the compiler's own words: {error}");
     let log = error[expected.len()..].lines().next().unwrap();

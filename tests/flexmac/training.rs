@@ -71,10 +71,13 @@ fn black_images_train_under_every_policy() {
     }
 }
 
+/// The learning rate of an iteration.
+type Rate = fn(f64) -> f64;
+
 #[test]
 fn the_rate_follows_its_schedule_and_a_resumed_run_too() {
     let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-15, "{a} {b}");
-    let cases: [(&str, &str, fn(f64) -> f64); 7] = [
+    let cases: [(&str, &str, Rate); 7] = [
         ("inv", "", |i| 0.01 * (1.0 + 1e-4 * i).powf(-0.75)),
         ("inv", "--lr-gamma 0.5 --lr-power 2", |i| 0.01 / (1.0 + 0.5 * i).powi(2)),
         ("constant", "--lr 0.02", |_| 0.02),

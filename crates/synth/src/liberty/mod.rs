@@ -486,10 +486,10 @@ impl Visitor for Builder {
             if self.units.complex(name, args, line)? {
                 return Ok(());
             }
-            if let ("voltage_map", [supply, volts]) = (name, args) {
-                if let Ok(volts) = volts.trim().parse() {
-                    self.voltages.insert(supply.to_string(), volts);
-                }
+            if let ("voltage_map", [supply, volts]) = (name, args)
+                && let Ok(volts) = volts.trim().parse()
+            {
+                self.voltages.insert(supply.to_string(), volts);
             }
             if name == "include_file" {
                 let expected = "a library in one file: include_file is not followed";
@@ -530,10 +530,10 @@ impl Builder {
         let Some((name, true)) = self.supply.take() else { return };
         let nominal = self.conditions.nominal_voltage();
         let (Some(own), Some(nominal)) = (self.voltages.get(&name), nominal) else { return };
-        if let Some((_, cell)) = &mut self.cell {
-            if *own != nominal {
-                cell.exclude(format!("supply {name} of {own} V in a library of {nominal} V"));
-            }
+        if let Some((_, cell)) = &mut self.cell
+            && *own != nominal
+        {
+            cell.exclude(format!("supply {name} of {own} V in a library of {nominal} V"));
         }
     }
 
