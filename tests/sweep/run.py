@@ -92,6 +92,8 @@ def check_kill(flexmac, sweep, study):
     )  # fmt: skip
     locks = study / ".snakemake/locks"
     until(lambda: locks.is_dir() and any(locks.iterdir()))
+    # Stopped, its steps outlive it however fast they are.
+    os.killpg(killed.pid, signal.SIGSTOP)
     killed.kill()
     killed.wait()
     second = call(flexmac, *sweep)
