@@ -364,6 +364,18 @@ fn later_npy_versions_are_read() {
 }
 
 #[test]
+fn npy_files_of_python_2_are_read() {
+    let bench = Bench::with_design(SMALL_ARRAY.flags);
+    bench.write("b.npy", &Matrix::new(2, 1, [3, -5]));
+    for (version, shape) in [(1, "(1L, 2L)"), (1, "(1,2L)"), (2, "(1L, 2)"), (3, "(1L , 2L , )")] {
+        let file = npy::encode_as(version, "<i2", false, shape, &[7, 0, 0xff, 0xff]);
+        fs::write(bench.path("a.npy"), file).unwrap();
+        let args = words("--a a.npy --b b.npy --bits-a 8 --bits-b 8");
+        assert_eq!(bench.gemm("reference", &args).0.values, [26], "{shape}");
+    }
+}
+
+#[test]
 fn results_are_int32_and_exact_sums_int64() {
     let bench = Bench::with_design(SMALL_ARRAY.flags);
     bench.write("a.npy", &Matrix::filled(2, 1, 3));

@@ -21,4 +21,4 @@ pub mod lock;
 mod npy;
 
 pub use hex::hex;
-pub use npy::check_npy;
+pub use npy::prepare_npy;

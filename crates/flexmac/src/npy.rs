@@ -48,23 +48,9 @@ fn as_bias<T>(path: &Path, array: ArrayD<T>) -> Result<Array2<T>> {
 fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let mut bytes =
         bounded::read(path, bounded::DATA).with_context(|| format!("read {}", path.display()))?;
-    flexmac_fileio::check_npy(&bytes)
+    flexmac_fileio::prepare_npy(&mut bytes)
         .map_err(|error| anyhow!("read {}: not a usable .npy file: {error}", path.display()))?;
-    remove_byte_order(&mut bytes);
     Ok(bytes)
-}
-
-/// Removes the byte order from the type of one-byte integers, as NumPy writes it. Other programs,
-/// such as cnpy, write an order, which the reader refuses.
-fn remove_byte_order(file: &mut [u8]) {
-    // The length of the header, the header on one line, the elements.
-    let end = file.iter().skip(10).position(|byte| *byte == b'\n').map_or(0, |at| at + 10);
-    let ordered = |found: &[u8]| {
-        matches!(found, [b'\'' | b'"', b'<' | b'>' | b'=', b'i' | b'u', b'1', b'\'' | b'"'])
-    };
-    if let Some(at) = file[..end].windows(5).position(ordered) {
-        file[at + 1] = b'|';
-    }
 }
 
 fn read_floats(path: &Path) -> Result<ArrayD<f32>> {

@@ -59,7 +59,7 @@ pub(super) fn read(bytes: &[u8], wanted: &Wanted) -> Result<Contents, Misfit> {
             Misfit::File("entries that are stored or deflated", format!("{name}: {error}"))
         })?;
         let most = shape.map_or(bounded::TEXT, bound).min(left);
-        let array = bounded::take(entry, most).map_err(|error| match error.kind() {
+        let mut array = bounded::take(entry, most).map_err(|error| match error.kind() {
             ErrorKind::FileTooLarge => Misfit::Tensor {
                 tensor: name.clone(),
                 expected: format!("at most {most} bytes"),
@@ -70,7 +70,7 @@ pub(super) fn read(bytes: &[u8], wanted: &Wanted) -> Result<Contents, Misfit> {
         left -= array.len() as u64;
         if shape.is_none() {
             // Another program's entry of this name holds something else.
-            let json = flexmac_fileio::check_npy(&array)
+            let json = flexmac_fileio::prepare_npy(&mut array)
                 .ok()
                 .and_then(|()| Array1::<u8>::read_npy(&array[..]).ok());
             match json {
@@ -79,7 +79,7 @@ pub(super) fn read(bytes: &[u8], wanted: &Wanted) -> Result<Contents, Misfit> {
             }
             continue;
         }
-        let tensor = tensor(&name, &array).map_err(|found| Misfit::Tensor {
+        let tensor = tensor(&name, &mut array).map_err(|found| Misfit::Tensor {
             tensor: name.clone(),
             expected: FLOATS.to_owned(),
             found,
@@ -94,15 +94,15 @@ pub(super) fn read(bytes: &[u8], wanted: &Wanted) -> Result<Contents, Misfit> {
 
 /// Most bytes of an entry for a tensor of this shape.
 fn bound(shape: &[usize]) -> u64 {
-    // A header has at most 10,000 bytes (`check_npy`), an element at most 8.
+    // A header has at most 10,000 bytes (`prepare_npy`), an element at most 8.
     let elements = shape.iter().fold(1_u64, |product, n| product.saturating_mul(*n as u64));
     elements.saturating_mul(8).saturating_add(1 << 14).max(LEAST_BOUND)
 }
 
 /// An array of floats, or what was found instead.
-fn tensor(name: &str, file: &[u8]) -> Result<WeightTensor, String> {
-    flexmac_fileio::check_npy(file)?;
-    let mut data = file;
+fn tensor(name: &str, file: &mut [u8]) -> Result<WeightTensor, String> {
+    flexmac_fileio::prepare_npy(file)?;
+    let mut data = &*file;
     let header = Header::from_reader(&mut data).map_err(|error| {
         // The errors of the header's parser draw where they are in lines below.
         error.to_string().lines().next().unwrap_or_default().to_owned()
