@@ -71,6 +71,45 @@ fn label_list(split: &Split) -> Vec<u8> {
     (0..split.len()).map(|number| split.label(number)).collect()
 }
 
+/// Some archives unpack to `train-images.idx3-ubyte`.
+#[test]
+fn names_may_have_a_dot_before_idx() {
+    let dotted = |folder: &Path| {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().replace("-idx", ".idx");
+            fs::rename(&path, folder.join(name)).unwrap();
+        }
+    };
+    for packed in [false, true] {
+        for set in ["emnist-digits", "kmnist"] {
+            let folder = TempDir::new().unwrap();
+            let place = folder.path().to_str().unwrap();
+            write(folder.path(), set, &labels(&[1, 9, 2]), &labels(&[3, 0]), packed);
+            let expected = load(place, 10).unwrap();
+            dotted(folder.path());
+            assert_eq!(load(place, 10).unwrap(), expected);
+            assert_eq!(load(&format!("{place}/{set}"), 10).unwrap(), expected);
+        }
+        // A folder of MNIST's four names.
+        let folder = TempDir::new().unwrap();
+        let place = folder.path().to_str().unwrap();
+        write(folder.path(), "set", &labels(&[1, 9, 2]), &labels(&[3, 0]), packed);
+        for entry in fs::read_dir(folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().replace("set-", "");
+            fs::rename(&path, folder.path().join(name.replace("test-", "t10k-"))).unwrap();
+        }
+        let expected = load(place, 10).unwrap();
+        dotted(folder.path());
+        assert_eq!(load(place, 10).unwrap(), expected);
+        fs::remove_file(folder.path().join("t10k-labels.idx1-ubyte")).ok();
+        fs::remove_file(folder.path().join("t10k-labels.idx1-ubyte.gz")).ok();
+        let error = load(place, 10).unwrap_err().to_string();
+        assert!(error.contains("t10k-labels-idx1-ubyte"), "{error}");
+    }
+}
+
 #[test]
 fn emnist_is_transposed_and_its_letters_begin_with_one() {
     for packed in [false, true] {

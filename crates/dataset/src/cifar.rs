@@ -4,14 +4,14 @@
 //! (coarse, then fine), and 3072 of pixels: 32 x 32 red ones row by row, then the green, then the
 //! blue. Source: <https://www.cs.toronto.edu/~kriz/cifar.html>.
 
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use flexmac_fileio::bounded;
 use flexmac_nn::Shape;
 
 use crate::Split;
 use crate::error::DatasetError;
+use crate::unpack::unpacked;
 
 /// Shape of a picture.
 const SHAPE: Shape = Shape { height: 32, width: 32, channels: 3 };
@@ -69,7 +69,7 @@ pub fn read_cifar(
         let refuse = |expected: String, found: String| {
             Err(DatasetError::File { path: path.clone(), expected, found })
         };
-        let bytes = read(path, left)?;
+        let bytes = unpacked(path, left)?;
         left -= bytes.len() as u64;
         if bytes.is_empty() || bytes.len() % record_bytes != 0 {
             let what = format!("records of {record_bytes} bytes (labels, then 32x32x3 pixels)");
@@ -89,18 +89,4 @@ pub fn read_cifar(
         }
     }
     Ok(Split::new(SHAPE, pixels, taken))
-}
-
-/// The contents of a file, unpacked, of at most `most` bytes.
-fn read(path: &Path, most: u64) -> Result<Vec<u8>, DatasetError> {
-    let bytes = bounded::read(path, most).map_err(DatasetError::io("read", path))?;
-    bounded::unzipped(bytes, most).map_err(|error| {
-        let (expected, found) = match error.kind() {
-            ErrorKind::FileTooLarge => {
-                (format!("at most {most} bytes unpacked"), "more".to_owned())
-            }
-            _ => ("a whole gzip stream".to_owned(), error.to_string()),
-        };
-        DatasetError::File { path: path.to_owned(), expected, found }
-    })
 }

@@ -6,13 +6,13 @@
 //! <http://yann.lecun.com/exdb/mnist/>, <https://www.nist.gov/itl/products-and-services/emnist-dataset>,
 //! <https://github.com/facebookresearch/qmnist>.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use flexmac_fileio::bounded;
 use flexmac_nn::Shape;
 
 use crate::error::DatasetError;
+use crate::unpack::unpacked;
 
 const UNSIGNED_BYTE: u8 = 8;
 const INTEGER: u8 = 12;
@@ -40,7 +40,7 @@ pub type Labels = Vec<u8>;
 /// [`DatasetError::Io`] when the file cannot be read; [`DatasetError::File`] when it is not an IDX
 /// file of images.
 pub fn read_images(path: &Path) -> Result<Images, DatasetError> {
-    let (dims, pixels) = parse(path, unpacked(path)?, (UNSIGNED_BYTE, 3), "images")?;
+    let (dims, pixels) = parse(path, unpacked(path, bounded::DATA)?, (UNSIGNED_BYTE, 3), "images")?;
     let shape = Shape { height: dims[1], width: dims[2], channels: 1 };
     if shape.is_empty() {
         return Err(misfit(path, "images of at least 1x1 pixels", shape));
@@ -95,7 +95,7 @@ pub fn read_labels(path: &Path, classes: usize) -> Result<Labels, DatasetError> 
 
 /// Reads labels from `first` to below `first + classes`, as numbers from 0.
 pub(crate) fn labels_from(path: &Path, first: u8, classes: usize) -> Result<Labels, DatasetError> {
-    let bytes = unpacked(path)?;
+    let bytes = unpacked(path, bounded::DATA)?;
     let (element, rank) = match bytes.get(..4) {
         Some([0, 0, INTEGER, rank @ (1 | 2)]) => (INTEGER, *rank),
         _ => (UNSIGNED_BYTE, 1),
@@ -138,11 +138,6 @@ fn misfit(path: &Path, expected: impl ToString, found: impl ToString) -> Dataset
     }
 }
 
-/// The contents of a file, unpacked.
-fn unpacked(path: &Path) -> Result<Vec<u8>, DatasetError> {
-    unzip(path, bounded::read(path, bounded::DATA).map_err(DatasetError::io("read", path))?)
-}
-
 /// Dimensions and elements of a file of this element type and number of dimensions, at most 3.
 fn parse(
     path: &Path,
@@ -174,13 +169,4 @@ fn parse(
         return Err(misfit(path, expected, format!("{found} bytes, {how}")));
     }
     Ok((dims, bytes.split_off(header)))
-}
-
-fn unzip(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, DatasetError> {
-    bounded::unzipped(bytes, bounded::DATA).map_err(|error| match error.kind() {
-        ErrorKind::FileTooLarge => {
-            misfit(path, format!("at most {} bytes unpacked", bounded::DATA), "more")
-        }
-        _ => misfit(path, "a whole gzip stream", error),
-    })
 }

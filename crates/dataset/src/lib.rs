@@ -28,6 +28,7 @@ mod set_folder;
 mod source;
 mod split;
 mod synthetic;
+mod unpack;
 
 pub use augmentation::{BatchMode, Crop, Mean};
 pub use cifar::{CifarLabels, read_cifar};

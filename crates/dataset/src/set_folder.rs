@@ -43,13 +43,14 @@ impl SetFolder {
     /// [`DatasetError::Missing`] for a set that is incomplete, [`DatasetError::File`] for a folder with
     /// several.
     pub fn find(path: &Path, hint: &str) -> Result<Option<Self>, DatasetError> {
+        let set = || path.display().to_string();
         let cifar = |names: &[&str]| {
             let found: Vec<_> = names.iter().map(|name| existing(path, &[name])).collect();
             if found.iter().all(Option::is_none) {
                 return Ok(None);
             }
             let name = |(name, found): (&&str, Option<PathBuf>)| {
-                found.ok_or_else(|| missing(path, path.join(name), hint))
+                found.ok_or_else(|| missing(set(), &path.join(name), hint))
             };
             names.iter().zip(found).map(name).collect::<Result<Vec<_>, _>>().map(Some)
         };
@@ -63,7 +64,7 @@ impl SetFolder {
         let file = |endings: &[&str]| {
             let names: Vec<_> = endings.iter().map(|ending| format!("{name}-{ending}")).collect();
             let names: Vec<_> = names.iter().map(String::as_str).collect();
-            existing(&folder, &names).ok_or_else(|| missing(path, folder.join(names[0]), hint))
+            existing(&folder, &names).ok_or_else(|| missing(set(), &folder.join(names[0]), hint))
         };
         Ok(Some(Self::Idx([
             file(&["train-images-idx3-ubyte"])?,
@@ -90,9 +91,11 @@ fn named(path: &Path) -> Result<Option<(PathBuf, String)>, DatasetError> {
     }
     let entries = fs::read_dir(path).map_err(DatasetError::io("read", path))?;
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let dotted = dotted(TRAIN_IMAGES);
     let set = |file: String| {
         let file = file.strip_suffix(".gz").unwrap_or(&file);
-        file.strip_suffix(TRAIN_IMAGES).map(str::to_owned)
+        let set = file.strip_suffix(TRAIN_IMAGES).or_else(|| file.strip_suffix(&dotted));
+        set.map(str::to_owned)
     };
     let mut sets: BTreeSet<_> = names.filter_map(set).collect();
     match sets.len() {
@@ -106,17 +109,23 @@ fn named(path: &Path) -> Result<Option<(PathBuf, String)>, DatasetError> {
     }
 }
 
-/// The first of these files that exists in a folder, plain or gzipped.
-fn existing(folder: &Path, names: &[&str]) -> Option<PathBuf> {
-    let paths =
-        names.iter().flat_map(|name| [folder.join(name), folder.join(format!("{name}.gz"))]);
+/// The first of these files that exists in a folder, plain or gzipped, with a dash or a dot before `idx`.
+pub(crate) fn existing(folder: &Path, names: &[&str]) -> Option<PathBuf> {
+    let spellings = names.iter().flat_map(|name| [(*name).to_owned(), dotted(name)]);
+    let paths = spellings.flat_map(|name| [folder.join(&name), folder.join(format!("{name}.gz"))]);
     paths.into_iter().find(|path| path.is_file())
 }
 
-fn missing(set: &Path, file: PathBuf, hint: &str) -> DatasetError {
+/// The name under which some archives unpack a file: `train-images.idx3-ubyte`.
+fn dotted(name: &str) -> String {
+    name.replace("-idx", ".idx")
+}
+
+/// The error for a file of a set that is there neither plain nor gzipped.
+pub(crate) fn missing(set: String, file: &Path, hint: &str) -> DatasetError {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     DatasetError::Missing {
-        name: set.display().to_string(),
+        name: set,
         expected: format!("{} or {name}.gz", file.display()),
         hint: hint.to_owned(),
     }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::error::DatasetError;
 use crate::idx::{Convention, labels_from};
 use crate::image_list_dataset::{ListOptions, read_image_lists};
-use crate::set_folder::SetFolder;
+use crate::set_folder::{SetFolder, existing, missing};
 use crate::{CifarLabels, Dataset, Split, read_cifar, read_images, synthetic};
 
 /// Folder of Debian's package `dataset-fashion-mnist`.
@@ -282,21 +282,11 @@ impl DataSource {
     }
 
     fn locate(&self, folder: &Path) -> Result<[PathBuf; 4], DatasetError> {
-        let mut paths = Vec::new();
-        for name in FILES {
-            let plain = folder.join(name);
-            let zipped = folder.join(format!("{name}.gz"));
-            match [&plain, &zipped].into_iter().find(|path| path.is_file()) {
-                Some(path) => paths.push(path.clone()),
-                None => {
-                    return Err(DatasetError::Missing {
-                        name: self.name(),
-                        expected: format!("{} or {name}.gz", plain.display()),
-                        hint: self.hint().to_owned(),
-                    });
-                }
-            }
-        }
+        let file = |name| {
+            let found = existing(folder, &[name]);
+            found.ok_or_else(|| missing(self.name(), &folder.join(name), self.hint()))
+        };
+        let paths = FILES.map(file).into_iter().collect::<Result<Vec<_>, _>>()?;
         Ok(paths.try_into().expect("one path for each of the four files"))
     }
 }
