@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use crate::engines::{ArrayDesign, with_build_notice};
 use crate::exit::Differs;
+use crate::shell::value_name;
 
 /// Name and flags of `flexmac gen`, one configuration a line.
 const SUPPORTED: &str = "tests/configs.txt";
@@ -115,7 +116,7 @@ fn verify(args: &VerifyArgs, name: &str, folder: &Path, failed: &mut Vec<String>
             VerifyStep::Proofs => proofs::run(folder, &design, args.long)?,
             VerifyStep::Exhaustive | VerifyStep::Random => simulate(args, step, &design)?,
         };
-        let label = step.to_possible_value().map_or(String::new(), |v| v.get_name().to_owned());
+        let label = value_name(&step);
         if found.is_err() {
             failed.push(format!("{label} of {name}"));
         }
