@@ -34,12 +34,14 @@ struct NetFile {
 /// the part that [`LayerSpec`] has for them.
 fn with_multipliers(mut layer: Value) -> Value {
     let kind = layer.get("type").and_then(Value::as_str);
-    if let (Some("conv" | "inner-product"), Some(keys)) = (kind, layer.clone().as_table_mut()) {
+    let has_parameters = matches!(kind, Some("conv" | "inner-product"));
+    if let Some(keys) = layer.as_table_mut().filter(|_| has_parameters)
+        && !keys.contains_key("multipliers")
+    {
         let found = Multipliers::KEYS.into_iter().filter_map(|key| keys.remove_entry(key));
         let found: toml::Table = found.collect();
-        if !found.is_empty() && !keys.contains_key("multipliers") {
+        if !found.is_empty() {
             keys.insert("multipliers".to_owned(), Value::Table(found));
-            layer = Value::Table(keys.clone());
         }
     }
     layer

@@ -187,15 +187,6 @@ impl LayerSpec {
             _ => None,
         }
     }
-
-    fn multipliers_mut(&mut self) -> Option<&mut Multipliers> {
-        match self {
-            Self::Conv { multipliers, .. } | Self::InnerProduct { multipliers, .. } => {
-                Some(multipliers)
-            }
-            _ => None,
-        }
-    }
 }
 
 /// The description of a network.
@@ -212,9 +203,14 @@ pub struct NetSpec {
 
 impl NetSpec {
     /// Sets the multipliers of every layer with parameters.
-    pub(crate) fn set_multipliers(&mut self, multipliers: Multipliers) {
-        let layers = self.layers.iter_mut().filter_map(LayerSpec::multipliers_mut);
-        layers.for_each(|layer| *layer = multipliers);
+    pub(crate) fn set_multipliers(&mut self, value: Multipliers) {
+        for layer in &mut self.layers {
+            if let LayerSpec::Conv { multipliers, .. }
+            | LayerSpec::InnerProduct { multipliers, .. } = layer
+            {
+                *multipliers = value;
+            }
+        }
     }
 }
 

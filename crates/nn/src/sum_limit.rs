@@ -73,26 +73,14 @@ impl SumLimit {
             if sum_bits_needed(gemm.shape.1, a.bits(), b.bits(), bias) <= self.sum_bits {
                 return;
             }
-            let finest = match (a.bits() > MIN_BITS, b.bits() > MIN_BITS) {
-                (true, false) => gemm.a,
-                (false, true) => gemm.b,
+            let is_a = match (a.bits() > MIN_BITS, b.bits() > MIN_BITS) {
+                (true, false) => true,
+                (false, true) => false,
                 // Without a bias only widths count.
-                _ if bias.0 == 0 && a.bits() != b.bits() => {
-                    if a.bits() > b.bits() {
-                        gemm.a
-                    } else {
-                        gemm.b
-                    }
-                }
-                _ => {
-                    if a.frac() >= b.frac() {
-                        gemm.a
-                    } else {
-                        gemm.b
-                    }
-                }
+                _ if bias.0 == 0 && a.bits() != b.bits() => a.bits() > b.bits(),
+                _ => a.frac() >= b.frac(),
             };
-            let format = format_of(finest, formats);
+            let format = format_of(if is_a { gemm.a } else { gemm.b }, formats);
             *format = coarser(*format);
         }
     }
@@ -124,8 +112,7 @@ pub fn in_units_of(proposed: Format, used: Format, seen: &Counters) -> Counters 
     let largest = proposed.max_raw().unsigned_abs();
     let magnitude = u64::from(seen.magnitude_or) << finer.min(32);
     Counters {
-        magnitude_or: u32::try_from(magnitude)
-            .map_or(largest, |bits| if bits > largest { largest } else { bits }),
+        magnitude_or: u32::try_from(magnitude).map_or(largest, |bits| bits.min(largest)),
         error_sum: seen.error_sum.saturating_mul(1 << finer.min(63)),
         ..*seen
     }

@@ -33,6 +33,7 @@ mod history_log;
 mod iteration;
 mod session;
 mod trainer;
+mod trainer_config;
 mod weights;
 
 pub use checkpoint::{Checkpoint, load_checkpoint};
@@ -41,7 +42,8 @@ pub use flexmac_record::{RateSchedule, Solver};
 pub use folder::RunFolder;
 pub use history_log::Offset;
 pub use session::{Engines, TrainingSchedule, run};
-pub use trainer::{ParamState, Totals, Trainer, TrainerConfig, TrainerState, check_data};
+pub use trainer::{ParamState, Totals, Trainer, TrainerState, check_data};
+pub use trainer_config::TrainerConfig;
 pub use weights::{
     FlattenOrder, ReadWeights, WeightTensor, WeightsFormat, named_weights, read_weights,
     write_weights,
