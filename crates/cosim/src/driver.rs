@@ -24,9 +24,15 @@ pub fn model_cache() -> Result<Cache, verilated::Error> {
     Cache::of_application("flexmac")
 }
 
-/// Compilers at a time for a model: as many as there are threads for the simulation.
-pub(crate) fn compile_jobs() -> NonZeroUsize {
-    NonZeroUsize::new(rayon::current_num_threads()).unwrap_or(NonZeroUsize::MIN)
+/// The build of a model of `top` from `sources`, with as many compilers at a time as there are threads for
+/// the simulation.
+pub(crate) fn model_spec(top: &str, trace: TraceKind, sources: &[SourceFile]) -> BuildSpec {
+    let jobs = NonZeroUsize::new(rayon::current_num_threads()).unwrap_or(NonZeroUsize::MIN);
+    // Verilator gets one flat folder, in which file names equal module names.
+    sources.iter().fold(BuildSpec::new(top).trace(trace).jobs(jobs), |spec, file| {
+        let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+        spec.source(name, &file.text)
+    })
 }
 
 /// The kind of design that a model is built from.
@@ -274,7 +280,7 @@ impl Driver {
             }
             Some(_) => TraceKind::Fst,
         };
-        let mut spec = BuildSpec::new(TOP).trace(kind).jobs(compile_jobs());
+        let mut spec = model_spec(TOP, kind, sources);
         if matches!(build, Build::Gates) {
             // A netlist gives hundreds of bytes of C++ per cell: compile it in small files, and
             // with -O1, since there are no loops to optimize.
@@ -284,11 +290,6 @@ impl Driver {
             spec = spec.cxx_flags(["-O1"]);
         } else {
             spec = with_flags_of_environment(spec);
-        }
-        for file in sources {
-            // Verilator gets one flat folder, in which file names equal module names.
-            let name = file.path.rsplit('/').next().unwrap_or(&file.path);
-            spec = spec.source(name, &file.text);
         }
         let library = spec.build(&model_cache()?)?;
         check_ports(config, &library).map_err(|source| SimulationError::Design {

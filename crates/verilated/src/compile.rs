@@ -220,6 +220,15 @@ fn write_units(
     Ok((fast, slow))
 }
 
+/// The part of a cache key that depends on the tools and the flags of the compiler, not on a design.
+fn shared_key(what: &str, tools: &Toolchain, flags: &[String]) -> Fields {
+    Fields::new(what)
+        .field("verilator", &tools.verilator.version)
+        .field("cxx", &tools.cxx.version)
+        .list("compiler", &tools.cxx.argv)
+        .list("flags", flags)
+}
+
 /// Flags that include Verilator's header in the form that the compiler has read already, which takes more
 /// time than the code of a small design. A compiler that cannot use that form for some file reads the header
 /// itself. All models with the same flags share one entry of the cache.
@@ -232,11 +241,7 @@ fn precompiled(
 ) -> Result<[String; 2]> {
     let flags: Vec<String> = common.iter().chain(&spec.cxx_flags).cloned().collect();
     let header = include.join("verilated.h");
-    let key = Fields::new("verilator header")
-        .field("verilator", &tools.verilator.version)
-        .field("cxx", &tools.cxx.version)
-        .list("compiler", &tools.cxx.argv)
-        .list("flags", &flags)
+    let key = shared_key("verilator header", tools, &flags)
         .field("header", fs::read(&header).map_err(failed("read", &header))?)
         .hex();
     let entry = cache.entry(&key, |work| {
@@ -267,12 +272,7 @@ fn runtime_objects(
     let hooks = ["FINISH", "STOP", "FATAL", "WARN"].map(|hook| format!("-DVL_USER_{hook}"));
     let flags: Vec<String> =
         common.iter().cloned().chain(hooks).chain([RUNTIME.to_owned()]).collect();
-    let mut fields = Fields::new("verilator runtime")
-        .field("verilator", &tools.verilator.version)
-        .field("cxx", &tools.cxx.version)
-        .list("compiler", &tools.cxx.argv)
-        .list("flags", &flags)
-        .list("files", &names);
+    let mut fields = shared_key("verilator runtime", tools, &flags).list("files", &names);
     for name in &names {
         let path = include.join(format!("{name}.cpp"));
         fields = fields.field(name, fs::read(&path).map_err(failed("read", &path))?);

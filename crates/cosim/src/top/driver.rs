@@ -4,9 +4,9 @@ use std::path::Path;
 
 use flexmac_array::ArrayConfig;
 use flexmac_rtlgen::{BUS_TOP, SourceFile, StreamBits};
-use verilated::{BuildSpec, InPort, Library, Model, OutPort, PowerUp, TraceKind};
+use verilated::{InPort, Library, Model, OutPort, PowerUp, TraceKind};
 
-use crate::driver::{Stalls, compile_jobs, model_cache, with_flags_of_environment};
+use crate::driver::{Stalls, model_cache, model_spec, with_flags_of_environment};
 use crate::error::{BusError, SimulationError};
 use crate::top::axil::{AxiLite, Response};
 use crate::top::stream::{Sink, Source};
@@ -51,12 +51,7 @@ impl TopDriver {
         trace: Option<&Path>,
     ) -> Result<Self, SimulationError> {
         let kind = if trace.is_some() { TraceKind::Fst } else { TraceKind::None };
-        let spec = BuildSpec::new(BUS_TOP).trace(kind).jobs(compile_jobs());
-        let mut spec = with_flags_of_environment(spec);
-        for file in sources {
-            let name = file.path.rsplit('/').next().unwrap_or(&file.path);
-            spec = spec.source(name, &file.text);
-        }
+        let spec = with_flags_of_environment(model_spec(BUS_TOP, kind, sources));
         let library = spec.build(&model_cache()?)?;
         check_ports(config, &library).map_err(|source| SimulationError::Design {
             summary: config.summary(),
