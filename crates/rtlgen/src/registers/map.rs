@@ -191,7 +191,7 @@ fn control() -> Group {
             register(
                 "status",
                 Access::ReadOnly,
-                "What goes on.",
+                "Activity flags.",
                 vec![
                     field("busy", 0, 1, "a command or a result is on its way"),
                     field("filling", 1, 1, "an operand bank is being filled"),
