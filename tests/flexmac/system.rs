@@ -444,7 +444,7 @@ fn a_sweep_whose_snakemake_was_killed_recovers_its_lock() {
     assert_eq!(fs::read_to_string(bench.path("study/headline.md")).unwrap(), "table\n");
 }
 
-/// A stand-in for Snakemake that notes what it is told, in the folder it is told it in.
+/// A stand-in for Snakemake that records its arguments in its working folder.
 #[test]
 fn snakemake_is_told_profile_cores_and_patience() {
     let bench = Bench::new();

@@ -103,7 +103,8 @@ fn the_rate_follows_its_schedule_and_a_resumed_run_too() {
         let config: Value = serde_json::from_str(&config).unwrap();
         assert_eq!(config["settings"]["lr-schedule"]["value"], *kind);
         assert_eq!(config["solver"]["schedule"].is_null(), kind == "inv");
-        // Resumed from iteration 8, to more iterations: the rate goes on, and cosine has arrived.
+        // Resumed from iteration 8, to more iterations: the rate continues, and cosine has reached
+        // its last rate.
         let resumed = format!("--resume-previous --iters 13 --out r{number}");
         train(&bench, &resumed);
         let longer = rates(&bench, &format!("r{number}"));

@@ -23,7 +23,7 @@ mod errno {
 
 /// What a failed attempt to lock a file means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+enum Refusal {
     /// Another process holds the lock.
     Busy,
     /// The file system has no locks.
@@ -36,7 +36,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// What the system's answer to an attempt to lock means.
-    pub fn of(error: &io::Error) -> Self {
+    fn of(error: &io::Error) -> Self {
         match (error.kind(), error.raw_os_error()) {
             (ErrorKind::WouldBlock, _) => Self::Busy,
             (ErrorKind::Interrupted, _) => Self::Interrupted,
@@ -74,7 +74,7 @@ pub fn lock(file: &File, folder: &Path) -> io::Result<()> {
 
 static WARNED: Once = Once::new();
 
-/// Tries `lock` until it is told something, and acts on that.
+/// Calls `lock` until no signal interrupts it, and acts on the answer.
 fn attempt(
     folder: &Path,
     errors: &mut impl Write,

@@ -1,6 +1,13 @@
-//! Quoting for commands in messages that people copy into a shell.
+//! Words of command lines in messages: names of values, and quoting for what people copy into a shell.
 
 use std::ffi::OsStr;
+
+use clap::ValueEnum;
+
+/// The name of a value as the command line has it.
+pub fn value_name(value: &impl ValueEnum) -> String {
+    value.to_possible_value().expect("no value is hidden").get_name().to_owned()
+}
 
 /// A path or an argument as one word of a POSIX shell, with quotes if it needs them. Bytes that are
 /// not UTF-8 are replaced.

@@ -10,6 +10,7 @@ use flexmac_rtlgen::{SourceFile, TOP};
 use flexmac_synth::{SynthConfig, Target};
 
 use crate::engines::{ArrayDesign, cores};
+use crate::shell::value_name;
 
 /// Technologies to map to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -24,12 +25,6 @@ enum TargetKind {
     Xilinx,
     /// Standard cells of --liberty: area and clock
     Liberty,
-}
-
-impl TargetKind {
-    fn name(self) -> String {
-        self.to_possible_value().expect("no value is skipped").get_name().to_owned()
-    }
 }
 
 /// Flags of `flexmac synth`.
@@ -98,7 +93,10 @@ pub fn run(args: &SynthArgs) -> Result<()> {
         (TargetKind::Liberty, Some(path)) => Target::Liberty { path: path.clone() },
         (TargetKind::Liberty, None) => Target::default_liberty(),
         (kind, Some(_)) => {
-            bail!("synth: --liberty goes with --target liberty, found --target {}", kind.name())
+            bail!(
+                "synth: --liberty goes with --target liberty, found --target {}",
+                value_name(&kind)
+            )
         }
         (TargetKind::Generic, None) => Target::Generic,
         (TargetKind::Ecp5, None) => Target::Ecp5,
@@ -109,7 +107,10 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     check_top(&top, &design)?;
     let aims = [("--period-ps", args.period_ps.is_some()), ("--search-period", args.search_period)];
     if let Some((flag, _)) = aims.iter().find(|aim| aim.1 && args.target != TargetKind::Liberty) {
-        bail!("synth: {flag} goes with --target liberty, found --target {}", args.target.name());
+        bail!(
+            "synth: {flag} goes with --target liberty, found --target {}",
+            value_name(&args.target)
+        );
     }
     let scratch = tempfile::tempdir().context("synth: make a folder")?;
     let folder = design.usual_folder(&args.config, scratch.path()).context("synth")?;

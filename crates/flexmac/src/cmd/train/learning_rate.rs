@@ -6,6 +6,7 @@ use flexmac_train::{RateSchedule, Solver};
 use serde::{Deserialize, Serialize};
 
 use crate::settings::Settings;
+use crate::shell::value_name;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -20,12 +21,6 @@ enum Schedule {
     Multistep,
     /// Half a cosine, from lr to --lr-final over --lr-period iterations
     Cosine,
-}
-
-impl Schedule {
-    fn name(self) -> String {
-        self.to_possible_value().expect("no schedule is hidden").get_name().to_owned()
-    }
 }
 
 /// The learning rate.
@@ -83,7 +78,7 @@ impl LearningRateArgs {
             solver.gamma = settings.take("lr-gamma", &self.lr_gamma, default);
         }
         let missing = |flag: &str, example: &str| {
-            let name = kind.name();
+            let name = value_name(&kind);
             format!(
                 "--lr-schedule {name}: expected {flag} with it, found none; for example {example}"
             )
@@ -136,8 +131,8 @@ impl LearningRateArgs {
         ];
         for (flag, given, of) in flags {
             if given && !of.contains(&kind) {
-                let of: Vec<_> = of.iter().map(|schedule| schedule.name()).collect();
-                let (of, found) = (of.join(" or "), kind.name());
+                let of: Vec<_> = of.iter().map(value_name).collect();
+                let (of, found) = (of.join(" or "), value_name(&kind));
                 bail!("{flag}: expected --lr-schedule {of} with it, found {found}");
             }
         }

@@ -17,6 +17,7 @@ use crate::cmd::policy;
 use crate::engines::ArrayDesign;
 use crate::run_config::{self, RunConfig};
 use crate::settings::Settings;
+use crate::shell::value_name;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -31,13 +32,6 @@ pub(super) enum EngineKind {
     Checked,
 }
 
-impl EngineKind {
-    /// The name in the flag.
-    fn name(self) -> String {
-        self.to_possible_value().expect("no engine is hidden").get_name().to_owned()
-    }
-}
-
 /// Which of CIFAR-100's labels are the classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -50,10 +44,7 @@ pub(super) enum Labels {
 
 impl fmt::Display for Labels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Fine => "fine",
-            Self::Coarse => "coarse",
-        })
+        f.write_str(&value_name(self))
     }
 }
 
@@ -109,13 +100,13 @@ impl Plan {
             _ if bundles.is_some() => settings.take("check-rate", &args.check_rate, 1.0),
             _ if args.check_rate.is_some() => bail!(
                 "--check-rate: expected --engine checked or --bundles with it, found --engine {}",
-                engine.name()
+                value_name(&engine)
             ),
             _ => 1.0,
         };
         let net = settings.take("net", &args.net, "lenet".to_owned());
-        let source = MultiplierSource::Network;
-        let multipliers = settings.take("multipliers", &args.multipliers, source);
+        let multipliers =
+            settings.take("multipliers", &args.multipliers, MultiplierSource::Network);
         let net = match (&recorded, multipliers) {
             // The file may have been edited since; config.json has the network of the run.
             (Some(run), _) if args.net.is_none() => run.network.clone(),
@@ -200,7 +191,7 @@ fn take_bundles(
 ) -> Result<Option<PathBuf>> {
     if engine != EngineKind::Reference {
         if args.bundles.is_some() {
-            let found = engine.name();
+            let found = value_name(&engine);
             bail!("--bundles: expected --engine reference with it, found --engine {found}");
         }
         return Ok(None);
