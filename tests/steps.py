@@ -29,8 +29,8 @@ ROOT = Path(__file__).resolve().parents[1]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
 CORES = len(os.sched_getaffinity(0))
 PAGE = ROOT / "docs/testing.md"
-FLEXMAC = f"{TARGET}/release/flexmac"
-RELEASE = "--release --locked --quiet"
+FLEXMAC = f"{TARGET}/ci/flexmac"
+PROFILE = "--profile ci --locked"  # of Cargo.toml
 LONG = ("flexmac-all", "cosim-all", "synth-all")  # the test binaries that take longest
 FUZZ = "--manifest-path fuzz/Cargo.toml"  # a workspace of its own; only running it needs nightly
 
@@ -92,7 +92,7 @@ def call(command, out, errors=subprocess.STDOUT):
 
 # The program and every test, in one build: with `-p flexmac` cargo picks fewer features of third-party
 # crates, and would build all of ours a second time for their tests.
-TESTS = "cargo test --release --locked --workspace --no-run"
+TESTS = f"cargo test {PROFILE} --workspace --no-run"
 
 
 def test_binaries(build, only=()):
@@ -146,25 +146,25 @@ def whole():
     built, prove = "build", f"scripts/prove --flexmac {FLEXMAC} --jobs 1"
     return [
         Step("format", "rustfmt", Task("", "cargo fmt --all --check", f"cargo fmt {FUZZ} --check")),
-        Step("build", "the program and every test, release", Task("", f"{TESTS} --quiet", lock="cargo", first=0)),
+        Step("build", "the program and every test, profile ci", Task("", f"{TESTS} --quiet", lock="cargo", first=0)),
         Step("faults", "every seeded fault fits its file",
              Task("", f"python3 tests/faults/seeding.py --flexmac {FLEXMAC}", needs=built)),
         Step("lint", "Verilator, Icarus, Yosys on every configuration", *lint_tasks(["in_place", "trials", *supported()])),
         Step("clippy", "lints of the workspace and of fuzz/, none left",
-             Task("workspace", f"cargo clippy {RELEASE} --workspace --all-targets -- -D warnings",
+             Task("workspace", f"cargo clippy {PROFILE} --quiet --workspace --all-targets -- -D warnings",
                   lock="cargo", first=4),
              Task("fuzz", f"[ -e {none} ] || touch {none}",
-                  f"CUSTOM_LIBFUZZER_PATH={none} cargo clippy {RELEASE} {FUZZ} --target-dir {TARGET} -- -D warnings",
+                  f"CUSTOM_LIBFUZZER_PATH={none} cargo clippy --release --locked --quiet {FUZZ} --target-dir {TARGET} -- -D warnings",
                   lock="cargo", first=4)),
         Step("docs", "rustdoc without a warning",
-             Task("", f"RUSTDOCFLAGS='-D warnings' cargo doc {RELEASE} --workspace --no-deps",
+             Task("", f"RUSTDOCFLAGS='-D warnings' cargo doc {PROFILE} --quiet --workspace --no-deps",
                   lock="cargo", first=4)),
         Step("rust", "unit and integration tests, examples in the documentation",
              Task("list", test_binaries(TESTS), needs=built, lock="cargo", first=1),
-             Task("doc", "cargo test --release --locked --workspace --doc", needs=built, lock="cargo", first=5)),
+             Task("doc", f"cargo test {PROFILE} --workspace --doc", needs=built, lock="cargo", first=5)),
         Step("sanitize", "where unsafe code is; models under valgrind",
-             Task("unsafe", "scripts/sanitize unsafe", lock="cargo", first=5),
-             Task("valgrind", "scripts/sanitize valgrind", lock="cargo", first=5)),
+             Task("unsafe", "FLEXMAC_PROFILE=ci scripts/sanitize unsafe", lock="cargo", first=5),
+             Task("valgrind", "FLEXMAC_PROFILE=ci scripts/sanitize valgrind", lock="cargo", first=5)),
         Step("prove", "rules of the RTL; a sixteenth of the faults",
              Task("proofs", f"{prove} --part proofs", needs=built, first=3),
              Task("checks", f"{prove} --part checks", needs=built, first=3),
@@ -178,6 +178,9 @@ def whole():
         Step("sweep", "studies and bundles through Snakemake", venv("sweep"),
              Task("run", python("sweep", f"tests/sweep/run.py --flexmac {FLEXMAC}"),
                   needs=f"{built} sweep/packages")),
+        Step("tools", "the tools of Debian 12 and current ones", venv("tools"),
+             Task("run", python("tools", f"tests/tools/run.py --flexmac {FLEXMAC}"),
+                  needs=f"{built} tools/packages")),
         Step("commands", "commands, links and names of the pages", venv("docs"),
              Task("run", python("docs", f"tests/docs/run.py --flexmac {FLEXMAC}"),
                   needs=f"{built} commands/packages")),

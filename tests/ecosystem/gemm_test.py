@@ -41,8 +41,19 @@ def pack(digits, bits):
     return word.to_bytes((len(digits) * bits + 7) // 8, "little")
 
 
+def padded(stream, data, beat, rng):
+    """A frame of whole beats; on a stream with TKEEP, with anything in the bytes that pad each of them."""
+    keep = getattr(stream.bus, "tkeep", None)
+    if keep is None:
+        return AxiStreamFrame(data)
+    padding = len(keep) - beat
+    assert padding >= 0 and len(keep) & (len(keep) - 1) == 0, f"{len(keep)} bytes in a beat"
+    beats = [data[at:at + beat] + rng.randbytes(padding) for at in range(0, len(data), beat)]
+    return AxiStreamFrame(b"".join(beats), tkeep=([1] * beat + [0] * padding) * len(beats))
+
+
 class Accelerator:
-    """Registers and streams of one flexmac_top."""
+    """Registers and streams of one flexmac_top, or flexmac_padded."""
 
     def __init__(self, dut, seed):
         self.dut = dut
@@ -60,7 +71,7 @@ class Accelerator:
             AxiStreamBus.from_prefix(dut, "m_axis_result"), clock, reset, **more)
         dut.s_axis_seed_tvalid.value = 0
         dut.s_axis_seed_tdata.value = 0
-        rng = random.Random(seed)
+        self.rng = rng = random.Random(seed)
         pauses = lambda: (rng.random() < 0.3 for _ in itertools.count())
         for stream in (self.a, self.b, self.preload, self.result):
             stream.set_pause_generator(pauses())
@@ -91,7 +102,7 @@ class Accelerator:
         (rows, k), cols = a.shape, b.shape[1]
         words = -(-k // lanes)
 
-        def operand(lines, ports, width):
+        def operand(stream, lines, ports, width):
             full = np.zeros((ports, words * lanes), dtype=np.int64)
             full[: lines.shape[0], :k] = lines
             beats = b""
@@ -99,7 +110,7 @@ class Accelerator:
                 for word in range(words):
                     part = full[:, word * lanes:(word + 1) * lanes] >> (plane * chunk)
                     beats += pack(part.flatten(), chunk)
-            return AxiStreamFrame(beats)
+            return padded(stream, beats, (ports * lanes * chunk + 7) // 8, self.rng)
 
         await self.write("k", k)
         await self.write("shape", field("shape", "rows", rows) | field("shape", "cols", cols))
@@ -112,10 +123,11 @@ class Accelerator:
             slot = await self.read("param_preload_bits")
             full = np.zeros((rows, PARAMETERS["cols"]), dtype=object)
             full[:, :cols] = bias
-            await self.preload.send(AxiStreamFrame(b"".join(pack(row, slot) for row in full)))
+            beats = [pack(row, slot) for row in full]
+            await self.preload.send(padded(self.preload, b"".join(beats), len(beats[0]), self.rng))
         await self.write("start", field("start", "base", base) | field("start", "emit", 1))
-        await self.a.send(operand(a, PARAMETERS["rows"], bits[0]))
-        await self.b.send(operand(b.T, PARAMETERS["cols"], bits[1]))
+        await self.a.send(operand(self.a, a, PARAMETERS["rows"], bits[0]))
+        await self.b.send(operand(self.b, b.T, PARAMETERS["cols"], bits[1]))
         frame = await with_timeout(self.result.recv(), 100, "us")
         values = np.frombuffer(bytes(frame.tdata), dtype="<i4")
         return values.reshape(rows, PARAMETERS["cols"])[:, :cols]

@@ -70,15 +70,15 @@ def bender(name, design):
     print(f"ok   {name}: Bender.yml")
 
 
-def cocotb(name, design, work):
+def cocotb(name, design, work, top="flexmac_top"):
     """An outside user's testbench, compared with NumPy: tests, failed ones, log."""
     runner = get_runner("icarus")
     build = work / f"{name}-cocotb"
     files = [design / file for file in (design / "flexmac.f").read_text().split()]
-    runner.build(sources=files, hdl_toplevel="flexmac_top", build_dir=build,
+    runner.build(sources=files, hdl_toplevel=top, build_dir=build,
                  timescale=("1ns", "1ps"), log_file=work / f"{name}-build.log")
     log = work / f"{name}-cocotb.log"
-    results = runner.test(hdl_toplevel="flexmac_top", test_module="gemm_test", build_dir=build,
+    results = runner.test(hdl_toplevel=top, test_module="gemm_test", build_dir=build,
                           test_dir=HERE, results_xml=build / "results.xml", log_file=log,
                           extra_env={"FLEXMAC_DESIGN": str(design), "PYTHONPATH": str(HERE),
                                      "PYTHONDONTWRITEBYTECODE": "1"})
@@ -93,7 +93,8 @@ def mutate(design, work):
         copy = work / name
         shutil.copytree(design, copy)
         fault.seed(copy / "rtl")
-        _, failed, _ = cocotb(name, copy, work)
+        top = "flexmac_padded" if fault.file == "flexmac_padded.v" else "flexmac_top"
+        _, failed, _ = cocotb(name, copy, work, top)
         if not failed:
             fail(name, f"{fault.name}: {fault.text!r} as {fault.wrong!r} passes every test")
     print(f"ok   {len(faults)} seeded faults are noticed")
@@ -119,6 +120,10 @@ def main():
             if failed or not tests:
                 fail(f"{name}: cocotb: {failed} of {tests} tests", log.read_text())
             print(f"ok   {name}: cocotb, {tests} tests against NumPy")
+            tests, failed, log = cocotb(f"{name}-padded", design, work, "flexmac_padded")
+            if failed or not tests:
+                fail(f"{name}: padded streams: {failed} of {tests} tests", log.read_text())
+            print(f"ok   {name}: padded streams, {tests} tests")
         # Two designs in one system, told apart by their names.
         both = [work / "npu", work / "one"]
         run("npu: generate",

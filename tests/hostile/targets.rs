@@ -18,7 +18,7 @@ use flexmac_record::{PowerReport, RecordFile, WeightFormats};
 use flexmac_synth::liberty::Library;
 use flexmac_synth::liberty::function::Function;
 use flexmac_synth::netlist::Netlist;
-use flexmac_synth::{sta, yosys};
+use flexmac_synth::{LibraryOptions, sta, yosys};
 use sha2::{Digest, Sha256};
 
 /// Taken, or why not.
@@ -28,7 +28,7 @@ pub type Verdict = Result<(), String>;
 pub type Read = fn(&Path, &[u8]) -> Verdict;
 
 /// Name, which is also that of its folder of valid files in `seeds/`, and reader.
-pub const TARGETS: [(&str, Read); 33] = [
+pub const TARGETS: [(&str, Read); 34] = [
     ("npy", npy),
     ("idx", idx),
     ("idx-names", idx_names),
@@ -53,6 +53,7 @@ pub const TARGETS: [(&str, Read); 33] = [
     ("power-report", power_report),
     ("liberty", liberty),
     ("liberty-gz", liberty_gz),
+    ("lef", lef),
     ("function", function),
     ("netlist", netlist),
     ("timing-log", timing_log),
@@ -327,7 +328,15 @@ fn liberty(_: &Path, bytes: &[u8]) -> Verdict {
 }
 
 fn liberty_gz(folder: &Path, bytes: &[u8]) -> Verdict {
-    flexmac_synth::read_library(&put(folder, "a.lib.gz", bytes)).map(|_| ()).map_err(words)
+    flexmac_synth::read_library(&put(folder, "a.lib.gz", bytes), &LibraryOptions::default())
+        .map(|_| ()).map_err(words)
+}
+
+fn lef(_: &Path, bytes: &[u8]) -> Verdict {
+    let areas =
+        flexmac_synth::lef::cell_areas(&String::from_utf8_lossy(bytes)).map_err(place)?;
+    assert!(areas.values().all(|area| *area > 0.0));
+    Ok(())
 }
 
 fn function(_: &Path, bytes: &[u8]) -> Verdict {

@@ -2,5 +2,6 @@
 
 mod errors;
 mod flow;
+mod libraries;
 mod ram;
 mod stages;

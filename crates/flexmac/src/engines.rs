@@ -12,6 +12,7 @@ use flexmac_engine::{Element, Engine, ReferenceEngine};
 use flexmac_rtlgen::{Prefix, SourceFile};
 
 use crate::cmd::gemm::ArrayEngine;
+use crate::tools;
 
 /// A generated design: a configuration and the Verilog that implements it.
 #[derive(Debug, Clone)]
@@ -130,6 +131,7 @@ where
         let reference = ReferenceEngine::new(config).with_layout(layout).with_arrays(arrays);
         return Ok(Box::new(reference));
     }
+    tools::warn_untried("rtl", &["verilator"]);
     let rtl = with_build_notice(&config.summary(), || match design.gates {
         false => RtlEngine::new(config.clone(), &design.sources, trace),
         true => RtlEngine::gates(config.clone(), &design.sources),

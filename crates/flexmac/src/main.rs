@@ -35,6 +35,7 @@ mod replay;
 mod run_config;
 mod settings;
 mod shell;
+mod tools;
 mod workflow;
 
 use std::process::ExitCode;

@@ -11,6 +11,8 @@ use clap::Args;
 use flexmac_fileio::{atomic, bounded, lock};
 use serde_json::json;
 
+use crate::tools;
+
 /// The changes for which Snakemake repeats a step. Code is not among them: a changed rule of a new
 /// version of flexmac must not repeat days of work. The next flag ends the list.
 const TRIGGERS: [&str; 3] = ["mtime", "params", "input"];
@@ -219,6 +221,7 @@ fn find_snakemake(command: &str, program: &Path) -> Result<()> {
             found.status
         );
     }
+    tools::warn_of_version(command, "snakemake", &String::from_utf8_lossy(&found.stdout));
     Ok(())
 }
 

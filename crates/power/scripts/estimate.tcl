@@ -1,6 +1,6 @@
 # Power of a netlist under OpenSTA's default activity: every input changes once in ten cycles, and all
 # other activities follow from the functions of the cells.
-# Placeholders: @TOP@, @CLOCK@, @PERIOD_PS@, @CONDITIONS@.
+# Placeholders: @TOP@, @CLOCK@, @VERSIONS@ (versions.tcl), @PERIOD_PS@, @CONDITIONS@.
 read_liberty cells.lib
 read_verilog netlist_sta.v
 link_design @TOP@
@@ -14,7 +14,7 @@ foreach port [all_inputs] {
 # Sums cells instead of using report_power. OpenSTA weights the internal energies of a cell by the share of
 # each input in the changes of its output. For a cell whose output never changes this is 0 / 0, give or take
 # the smallest number; such a cell uses no energy.
-set corner [sta::cmd_corner]
+@VERSIONS@
 set sums {0.0 0.0 0.0}
 set still 0
 foreach instance [sta::network_leaf_instances] {

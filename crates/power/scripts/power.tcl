@@ -6,7 +6,7 @@
 # right one.
 # Clock pins behind gates get the ideal slew of the clock. Before layout a gate drives thousands of them,
 # and the slew of that net would distort the energy of every flip-flop.
-# Placeholders: @CASES@, @PERIOD_PS@, @CONDITIONS@ (set_operating_conditions or nothing).
+# Placeholders: @CASES@, @VERSIONS@ (versions.tcl), @PERIOD_PS@, @CONDITIONS@ (set_operating_conditions or nothing).
 read_liberty cells.lib
 read_verilog power.v
 link_design flexmac_power
@@ -29,12 +29,12 @@ while {[gets $file name] >= 0} {
   lappend pins $pin
 }
 close $file
-set corner [sta::cmd_corner]
+@VERSIONS@
 for {set case 0} {$case < @CASES@} {incr case} {
   set file [open activity_$case.txt]
   foreach pin $pins {
     gets $file line
-    sta::set_power_pin_activity $pin [lindex $line 0] [lindex $line 1]
+    sta::set_power_pin_activity $pin [expr {[lindex $line 0] * $activity_unit}] [lindex $line 1]
   }
   close $file
   puts "FLEXMAC begin $case"

@@ -8,6 +8,7 @@ use flexmac_record::{RecordFile, SynthReport};
 use flexmac_rtlgen::{SourceFile, TOP};
 use flexmac_synth::liberty::Library;
 use flexmac_synth::netlist::{FlatNetlist, Netlist, Probes};
+use flexmac_synth::{CellSizes, LibraryOptions};
 
 use crate::error::{Error, io_error};
 
@@ -39,7 +40,12 @@ impl Gates {
             let expected = format!("{TOP} on a cell library");
             return Err(Error::Netlist { path: report_path, expected, found });
         };
-        let library = flexmac_synth::read_library(Path::new(&used.path))?;
+        let lef = used.lef.as_ref().map(PathBuf::from);
+        let options = LibraryOptions {
+            conditions: used.operating_conditions.clone(),
+            sizes: lef.map_or(CellSizes::Library, CellSizes::Lef),
+        };
+        let library = flexmac_synth::read_library(Path::new(&used.path), &options)?;
         if library.sha256 != used.sha256 {
             return Err(Error::Netlist {
                 path: PathBuf::from(&used.path),

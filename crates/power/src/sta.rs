@@ -25,6 +25,7 @@ use crate::readings::{Log, Watts, cell_powers};
 const POWER: &str = include_str!("../scripts/power.tcl");
 const ESTIMATE: &str = include_str!("../scripts/estimate.tcl");
 const CLOCK: &str = include_str!("../scripts/clock.tcl");
+const VERSIONS: &str = include_str!("../scripts/versions.tcl");
 const CELLS: &str = "cells.lib";
 
 /// Settings of a measurement.
@@ -100,8 +101,10 @@ pub fn measure(
     let names = gated.probe_names();
     write("clock.v", plan.verilog(&probes).as_bytes())?;
     let loads = [format!("{:.4}", plan.leaf_ff), format!("{:.4}", plan.branch_ff)];
+    let versions = versions(&period);
     let values = [
-        ("PERIOD_PS", period.as_str()),
+        ("VERSIONS", versions.as_str()),
+        ("PERIOD_PS", &period),
         ("CONDITIONS", &conditions),
         ("LEAF_FF", &loads[0]),
         ("BRANCH_FF", &loads[1]),
@@ -142,7 +145,12 @@ pub fn measure(
         write(&format!("activity_{index}.txt"), text.as_bytes())?;
     }
     let cases = format!("{}", runs.len());
-    let values = [("CASES", cases.as_str()), ("PERIOD_PS", &period), ("CONDITIONS", &conditions)];
+    let values = [
+        ("CASES", cases.as_str()),
+        ("VERSIONS", &versions),
+        ("PERIOD_PS", &period),
+        ("CONDITIONS", &conditions),
+    ];
     write("power.tcl", fill(POWER, &values).as_bytes())?;
     let log = run(out, "power", settings.timeout)?;
     log.check_period(period_ps)?;
@@ -221,6 +229,7 @@ fn estimate(
     let values = [
         ("TOP", gates.report.top.as_str()),
         ("CLOCK", "clk_i"),
+        ("VERSIONS", &versions(period)),
         ("PERIOD_PS", period),
         ("CONDITIONS", conditions),
     ];
@@ -241,6 +250,11 @@ fn estimate(
         found: format!("{}", cells.internal_pj),
         log: out.join("estimate.log"),
     })
+}
+
+/// Commands that make a script work with any version of OpenSTA: they define `corner` and `activity_unit`.
+fn versions(period_ps: &str) -> String {
+    fill(VERSIONS, &[("PERIOD_PS", period_ps)])
 }
 
 fn run(out: &Path, name: &str, timeout: Duration) -> Result<Log, Error> {

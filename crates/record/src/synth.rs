@@ -138,6 +138,9 @@ pub struct LibraryReport {
     pub path: String,
     /// SHA-256 of the uncompressed text (`zcat -f FILE | sha256sum`).
     pub sha256: String,
+    /// Path of the LEF file whose areas replace those of the library, where they differ by more than 1 %.
+    #[serde(default)]
+    pub lef: Option<String>,
     /// Time unit of the library, in picoseconds. Every time in reports is in picoseconds.
     pub time_unit_ps: f64,
     /// Operating conditions that were set in OpenSTA.

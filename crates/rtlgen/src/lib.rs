@@ -30,5 +30,5 @@ pub use registers::{
     Access, Field, Group, NamedValue, Register, RegisterMap, c_header, json, markdown,
     register_map, rust_module,
 };
-pub use render::{BUS_TOP, SourceFile, TOP, package, verilog};
+pub use render::{BUS_TOP, PADDED_TOP, SourceFile, TOP, package, verilog};
 pub use top::StreamBits;

@@ -16,8 +16,11 @@ use crate::top::top_values;
 /// The array with plain handshakes, which the host plays banks for.
 pub const TOP: &str = "flexmac_core";
 
-/// The accelerator behind buses, the last file of a design that has it.
+/// The accelerator behind buses.
 pub const BUS_TOP: &str = "flexmac_top";
+
+/// [`BUS_TOP`] with streams of a power of two of bytes, the last file of a design that has it.
+pub const PADDED_TOP: &str = "flexmac_padded";
 
 /// One file of a generated design.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,8 +96,8 @@ const MODULES: &[&str] = &["core/flexmac_column.v", "core/flexmac_array.v", "cor
 const FP32_MODULES: &[&str] =
     &["core/fp32/flexmac_column.v", "core/fp32/flexmac_array.v", "core/fp32/flexmac_core.v"];
 
-/// ... that puts the core behind buses.
-const BUS_MODULE: &str = "bus/flexmac_top.v";
+/// ... that put the core behind buses.
+const BUS_MODULES: &[&str] = &["bus/flexmac_top.v", "bus/flexmac_padded.v"];
 
 /// Leaf cells, and the modules above them, of a style.
 fn parts(style: Style) -> (Vec<&'static str>, &'static [&'static str]) {
@@ -155,7 +158,8 @@ pub fn verilog(config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
     if has_bus_top(config) {
         files.extend(BUS_LEAVES.iter().map(leaf));
         files.push(register_file(config)?);
-        files.push(module(config, &format!("rtl/{BUS_MODULE}"), &top_values(config)));
+        let values = top_values(config);
+        files.extend(BUS_MODULES.iter().map(|path| module(config, &format!("rtl/{path}"), &values)));
     }
     Ok(files)
 }
@@ -210,7 +214,8 @@ pub(crate) fn module_names() -> Vec<&'static str> {
             leaves.into_iter().chain(modules.iter().copied())
         })
         .chain(BUS_LEAVES.iter().copied())
-        .chain([BUS_MODULE, "flexmac_regs.v"])
+        .chain(BUS_MODULES.iter().copied())
+        .chain(["flexmac_regs.v"])
         .filter_map(|path| path.rsplit('/').next()?.strip_prefix("flexmac_")?.strip_suffix(".v"))
         .collect();
     files.sort_unstable();

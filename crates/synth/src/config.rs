@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::library::LibraryOptions;
 use crate::target::Target;
 
 /// A synthesis run.
@@ -16,6 +17,8 @@ pub struct SynthConfig {
     pub top: String,
     /// Technology.
     pub target: Target,
+    /// How the cell library is read.
+    pub library: LibraryOptions,
     /// Clock port of the top module; default `clk_i`.
     pub clock: String,
     /// Target period in picoseconds. Each module is mapped with the smallest ABC recipe that fits; without a
@@ -57,6 +60,7 @@ impl SynthConfig {
             sources: Vec::new(),
             top: top.into(),
             target,
+            library: LibraryOptions::default(),
             clock: "clk_i".to_owned(),
             period_ps: None,
             search_period: false,

@@ -64,7 +64,7 @@ fn run_here(config: &SynthConfig, on_progress: OnProgress) -> Result<SynthReport
     let library = match &config.target {
         Target::Liberty { path } => {
             find_sta()?; // now, not after minutes of mapping
-            Some((path, read_library(path)?))
+            Some((path, read_library(path, &config.library)?))
         }
         _ => None,
     };

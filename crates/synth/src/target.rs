@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 /// The library used when the user names none: OSU 180 nm, from Debian's `qflow-tech-osu018`.
 pub const OSU018_LIBERTY: &str = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib";
 
+/// The outlines of its cells, from the same package. Three areas in the library are not theirs.
+pub(crate) const OSU018_LEF: &str = "/usr/share/qflow/tech/osu018/osu018_stdcells.lef";
+
+/// Name of the library in [`OSU018_LIBERTY`].
+pub(crate) const OSU018_NAME: &str = "osu018_stdcells";
+
 /// Technology a design is mapped to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

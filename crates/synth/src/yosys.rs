@@ -263,6 +263,9 @@ pub fn parse_stat_json(text: &str) -> Result<ModuleCells, ParseError> {
     #[derive(Deserialize)]
     struct Module {
         num_cells: u64,
+        /// Instances of modules, which later versions do not count as cells.
+        #[serde(default)]
+        num_submodules: u64,
         num_cells_by_type: BTreeMap<String, u64>,
     }
     let start =
@@ -282,9 +285,10 @@ pub fn parse_stat_json(text: &str) -> Result<ModuleCells, ParseError> {
     let mut modules = ModuleCells::new();
     for (name, module) in stat {
         let sum: u64 = module.num_cells_by_type.values().fold(0, |sum, n| sum.saturating_add(*n));
-        if sum != module.num_cells {
+        let cells = module.num_cells.saturating_add(module.num_submodules);
+        if sum != cells {
             let found = format!("{sum}");
-            let expected = format!("{} cells by type in module {name}", module.num_cells);
+            let expected = format!("{cells} cells by type in module {name}");
             return Err(ParseError::new(0, expected, &found));
         }
         modules.insert(plain(&name).to_owned(), module.num_cells_by_type);
@@ -510,6 +514,18 @@ mod tests {
         assert_ne!(garbled, STAT_JSON);
         assert!(serde_json::from_str::<serde_json::Value>(&garbled).is_err());
         assert_eq!(parse_stat_json(&garbled), parse_stat_json(STAT_JSON));
+    }
+
+    /// Yosys 0.70 counts instances of modules apart, but lists them among the cells by type.
+    #[test]
+    fn stat_json_of_a_later_yosys_gives_the_same() {
+        let later = STAT_JSON
+            .replace("\"num_cells\":         22,", "\"num_cells\": 18,\n\"num_submodules\": 4,")
+            .replace("\"num_cells\":         28,", "\"num_cells\": 28,\n\"num_submodules\": 0,");
+        assert_eq!(parse_stat_json(&later), parse_stat_json(STAT_JSON));
+        let short = later.replace("\"num_submodules\": 4", "\"num_submodules\": 3");
+        let error = parse_stat_json(&short).expect_err("sum");
+        assert_eq!((error.expected.as_str(), error.found.as_str()), ("21 cells by type in module \\mac_array", "22"));
     }
 
     #[test]

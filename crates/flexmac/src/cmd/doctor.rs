@@ -1,16 +1,15 @@
 //! `flexmac doctor`: which tools and data sets are here, and what is missing for a command.
 
 use std::collections::BTreeSet;
-use std::env;
-use std::io::ErrorKind;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 use clap::Args;
 use flexmac_dataset::{DataSource, Status};
 use flexmac_synth::Target;
 use serde::Serialize;
+
+use crate::tools::{TOOLS, Tool};
 
 /// Flags of `flexmac doctor`.
 #[derive(Debug, Args)]
@@ -23,107 +22,6 @@ pub struct DoctorArgs {
     #[arg(long)]
     json: bool,
 }
-
-/// A program that flexmac runs.
-struct Tool {
-    name: &'static str,
-    /// Variable that holds another command line for it.
-    variable: Option<&'static str>,
-    /// Asks for its version.
-    asks: &'static str,
-    /// Versions that the tests of flexmac run with, as the tool states them.
-    tried: &'static [&'static str],
-    /// Commands that need it.
-    commands: &'static [&'static str],
-    /// Installs it on Debian.
-    install: &'static str,
-}
-
-/// Commands that drive the RTL.
-const DRIVES: [&str; 5] = ["gemm", "train", "check", "verify", "power"];
-
-const TOOLS: [Tool; 10] = [
-    Tool {
-        name: "verilator",
-        variable: Some("VERILATOR"),
-        asks: "--version",
-        tried: &["5.006"],
-        commands: &DRIVES,
-        install: "apt-get install verilator",
-    },
-    Tool {
-        name: "g++",
-        variable: Some("CXX"),
-        asks: "--version",
-        tried: &["12.2"],
-        commands: &DRIVES,
-        install: "apt-get install g++",
-    },
-    Tool {
-        name: "iverilog",
-        variable: None,
-        asks: "-V",
-        tried: &["11.0"],
-        commands: &["verify"],
-        install: "apt-get install iverilog",
-    },
-    Tool {
-        name: "yosys",
-        variable: None,
-        asks: "-V",
-        tried: &["0.23"],
-        commands: &["synth", "verify"],
-        install: "apt-get install yosys",
-    },
-    Tool {
-        name: "sta",
-        variable: None,
-        asks: "-version",
-        tried: &["2.0.17"],
-        commands: &["synth", "power"],
-        install: "apt-get install opensta",
-    },
-    Tool {
-        name: "z3",
-        variable: None,
-        asks: "--version",
-        tried: &["4.8.12"],
-        commands: &["verify"],
-        install: "apt-get install z3",
-    },
-    Tool {
-        name: "python3",
-        variable: None,
-        asks: "--version",
-        tried: &["3.11"],
-        commands: &["verify"],
-        install: "apt-get install python3",
-    },
-    Tool {
-        name: "snakemake",
-        variable: None,
-        asks: "--version",
-        tried: &["7.21.0"],
-        commands: &["sweep"],
-        install: "apt-get install snakemake",
-    },
-    Tool {
-        name: "npm",
-        variable: None,
-        asks: "--version",
-        tried: &["9.", "11."],
-        commands: &["data fetch"],
-        install: "apt-get install npm",
-    },
-    Tool {
-        name: "tar",
-        variable: None,
-        asks: "--version",
-        tried: &["1.34"],
-        commands: &["data fetch"],
-        install: "apt-get install tar",
-    },
-];
 
 /// Commands that need no tool.
 const NEED_NOTHING: [&str; 9] =
@@ -163,7 +61,7 @@ struct Diagnosis {
 /// # Errors
 /// A purpose that is no command and no data set; something that is asked for and not ready.
 pub fn run(args: &DoctorArgs) -> Result<()> {
-    let mut findings: Vec<_> = TOOLS.iter().map(Tool::find).collect();
+    let mut findings: Vec<_> = TOOLS.iter().map(tool).collect();
     findings.push(library());
     findings.extend(DataSource::NAMED.iter().map(data_set));
     check_purposes(&args.purposes, &findings)?;
@@ -230,54 +128,17 @@ fn show(diagnosis: &Diagnosis) -> Result<()> {
     Ok(())
 }
 
-impl Tool {
-    fn find(&self) -> Finding {
-        let (status, found) = self.ask();
-        let number = found.split(|c: char| c.is_whitespace() || c == '-' || c == 'v');
-        let is = |part: &str, tried: &str| {
-            let rest = part.strip_prefix(tried);
-            rest.is_some_and(|rest| {
-                tried.ends_with('.') || !rest.starts_with(|c: char| c.is_ascii_digit())
-            })
-        };
-        let is_tried = status == "ready"
-            && number.into_iter().any(|part| self.tried.iter().any(|tried| is(part, tried)));
-        Finding {
-            name: self.name.to_owned(),
-            kind: "tool",
-            status,
-            found,
-            tried: self.tried.iter().map(|tried| (*tried).to_owned()).collect(),
-            is_tried,
-            needed_for: self.commands.iter().map(|command| (*command).to_owned()).collect(),
-            install: self.install.to_owned(),
-        }
-    }
-
-    /// Runs it: its status, and the first line that it prints or what is wrong.
-    fn ask(&self) -> (&'static str, String) {
-        let line = self.variable.and_then(|variable| env::var(variable).ok()).unwrap_or_default();
-        let mut words = line.split_whitespace();
-        let program = words.next().unwrap_or(self.name);
-        let mut command = Command::new(program);
-        command.args(words).arg(self.asks).stdin(Stdio::null());
-        match command.output() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                ("missing", format!("{program} is not on PATH"))
-            }
-            Err(error) => ("broken", format!("{program}: {error}")),
-            Ok(output) => {
-                let text = [output.stdout, output.stderr].concat();
-                let text = String::from_utf8_lossy(&text);
-                let first = text.lines().map(str::trim).find(|line| !line.is_empty());
-                let first: String = first.unwrap_or("no version").chars().take(120).collect();
-                if output.status.success() {
-                    ("ready", first)
-                } else {
-                    ("broken", format!("{program} {}: {}: {first}", self.asks, output.status))
-                }
-            }
-        }
+fn tool(tool: &Tool) -> Finding {
+    let (status, found) = tool.ask();
+    Finding {
+        name: tool.name.to_owned(),
+        kind: "tool",
+        status,
+        is_tried: status == "ready" && tool.is_tried(&found),
+        found,
+        tried: tool.tried.iter().map(|tried| (*tried).to_owned()).collect(),
+        needed_for: tool.commands.iter().map(|command| (*command).to_owned()).collect(),
+        install: tool.install.to_owned(),
     }
 }
 

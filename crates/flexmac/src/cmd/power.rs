@@ -20,6 +20,7 @@ use ndarray::Array2;
 use crate::engines::{ArrayDesign, with_build_notice};
 use crate::npy;
 use crate::replay;
+use crate::tools;
 
 /// Flags of `flexmac power`.
 #[derive(Debug, Args)]
@@ -92,6 +93,7 @@ const MODES: [Mode; 4] =
 /// Compares the netlist with the reference, counts toggles and measures energy.
 pub fn run(args: &PowerArgs) -> Result<()> {
     let design = ArrayDesign::read(&args.config)?;
+    tools::warn_untried("power", &["verilator", "sta"]);
     let config = &design.config;
     for (flag, value) in
         [("--period-ps", args.period_ps), ("--memory-pj-per-bit", args.memory_pj_per_bit)]

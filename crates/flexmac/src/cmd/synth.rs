@@ -7,10 +7,11 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use flexmac_record::SynthReport;
 use flexmac_rtlgen::{SourceFile, TOP};
-use flexmac_synth::{SynthConfig, Target};
+use flexmac_synth::{CellSizes, LibraryOptions, SynthConfig, Target};
 
 use crate::engines::{ArrayDesign, cores};
 use crate::shell::value_name;
+use crate::tools;
 
 /// Technologies to map to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -39,6 +40,13 @@ pub struct SynthArgs {
     /// Cell library, .lib or .lib.gz [default: OSU 180 nm of Debian's qflow-tech-osu018]
     #[arg(long, value_name = "FILE")]
     liberty: Option<PathBuf>,
+    /// Operating conditions of the cell library [default: the library's own]
+    #[arg(long, value_name = "NAME")]
+    conditions: Option<String>,
+    /// Layouts whose areas replace those of the cell library, .lef or .lef.gz, or none [default: the LEF
+    /// file of the library's name beside it, if most areas agree]
+    #[arg(long, value_name = "FILE")]
+    lef: Option<PathBuf>,
     /// Module to synthesize, for a part of the design
     #[arg(long, value_name = "MODULE", default_value = TOP)]
     top: String,
@@ -105,18 +113,35 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     };
     let top = design.prefix.usual(&args.top);
     check_top(&top, &design)?;
-    let aims = [("--period-ps", args.period_ps.is_some()), ("--search-period", args.search_period)];
-    if let Some((flag, _)) = aims.iter().find(|aim| aim.1 && args.target != TargetKind::Liberty) {
+    let of_libraries = [
+        ("--period-ps", args.period_ps.is_some()),
+        ("--search-period", args.search_period),
+        ("--conditions", args.conditions.is_some()),
+        ("--lef", args.lef.is_some()),
+    ];
+    let given = of_libraries.iter().find(|flag| flag.1);
+    if let Some((flag, _)) = given.filter(|_| args.target != TargetKind::Liberty) {
         bail!(
             "synth: {flag} goes with --target liberty, found --target {}",
             value_name(&args.target)
         );
     }
+    let tools: &[&str] =
+        if args.target == TargetKind::Liberty { &["yosys", "sta"] } else { &["yosys"] };
+    tools::warn_untried("synth", tools);
     let scratch = tempfile::tempdir().context("synth: make a folder")?;
     let folder = design.usual_folder(&args.config, scratch.path()).context("synth")?;
     let sources = flexmac_rtlgen::read_sources(&folder).context("synth")?;
     let sources = sources.iter().map(|file| folder.join(&file.path));
     let mut config = SynthConfig::new(&top, target, &args.out).sources(sources);
+    config.library = LibraryOptions {
+        conditions: args.conditions.clone(),
+        sizes: match &args.lef {
+            None => CellSizes::Beside,
+            Some(none) if none.as_os_str() == "none" => CellSizes::Library,
+            Some(lef) => CellSizes::Lef(lef.clone()),
+        },
+    };
     config.period_ps = args.period_ps;
     config.search_period = args.search_period;
     config.flatten = args.flatten;

@@ -105,7 +105,7 @@ fn trial(design: Design, library: &Path, folder: &Path, search: bool) -> Result<
     let path = config.out_dir.join(&report.netlist);
     let text = fs::read_to_string(&path)?;
     let netlist = Netlist::parse(&text).map_err(|error| error.at(&path))?.flatten(TOP)?;
-    let library = flexmac_synth::read_library(library)?;
+    let library = flexmac_synth::read_library(library, &Default::default())?;
     let gates = Gates {
         folder: config.out_dir,
         report,

@@ -58,12 +58,25 @@ impl Conditions {
         }
     }
 
-    /// The default conditions; else the only ones; else those whose values are the nominal ones.
+    /// The wanted conditions; else the default ones; else the only ones; else those whose values are the
+    /// nominal ones.
     ///
     /// # Errors
-    /// Default conditions that no group defines.
-    pub fn choose(&self, notes: &mut Vec<String>) -> Result<Option<String>, ParseError> {
+    /// Wanted or default conditions that no group defines.
+    pub fn choose(
+        &self,
+        wanted: Option<&str>,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<String>, ParseError> {
         let names: Vec<_> = self.groups.iter().map(|(name, _)| name.as_str()).collect();
+        if let Some(wanted) = wanted {
+            if names.contains(&wanted) {
+                return Ok(Some(wanted.to_owned()));
+            }
+            let known = if names.is_empty() { "none".into() } else { names.join(", ") };
+            let expected = format!("operating conditions that the library defines: {known}");
+            return Err(ParseError::new(0, expected, wanted));
+        }
         if let Some((name, line)) = &self.default {
             if names.contains(&name.as_str()) {
                 return Ok(Some(name.clone()));

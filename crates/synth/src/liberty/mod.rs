@@ -44,6 +44,15 @@ pub struct Library {
     pub notes: Vec<String>,
 }
 
+/// What replaces statements of a library.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Settings {
+    /// Operating conditions in place of the default ones.
+    pub conditions: Option<String>,
+    /// Areas in um2 in place of those stated, by cell. A cell that states none gets none.
+    pub areas_um2: BTreeMap<String, f64>,
+}
+
 /// A cell.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
@@ -140,8 +149,17 @@ impl Library {
     /// # Errors
     /// As for [`Self::parse`].
     pub fn read(text: &[u8]) -> Result<(Self, String), ParseError> {
+        Self::read_with(text, &Settings::default())
+    }
+
+    /// As [`Self::read`], with other operating conditions and other areas.
+    ///
+    /// # Errors
+    /// As for [`Self::parse`]; operating conditions that the library does not define.
+    pub fn read_with(text: &[u8], settings: &Settings) -> Result<(Self, String), ParseError> {
         let canonical = Canonical::new(text.len());
-        let mut builder = Builder { canonical, ..Builder::default() };
+        let areas = settings.areas_um2.clone();
+        let mut builder = Builder { canonical, areas, ..Builder::default() };
         scan(text, &mut builder)?;
         let name = builder
             .name
@@ -156,7 +174,7 @@ impl Library {
         if !builder.units.states_time() {
             notes.push("the library states no time_unit: 1ns, Liberty's default".to_owned());
         }
-        let operating_conditions = builder.conditions.choose(&mut notes)?;
+        let operating_conditions = builder.conditions.choose(settings.conditions.as_deref(), &mut notes)?;
         let canonical =
             builder.canonical.finish(&name, &builder.units, operating_conditions.as_deref());
         let library = Self {
@@ -350,6 +368,8 @@ struct Builder {
     /// Name of the voltage of the supply pin that is open, and whether it is a primary supply.
     supply: Option<(String, bool)>,
     has_delays: bool,
+    /// Areas that replace those of the text.
+    areas: BTreeMap<String, f64>,
     canonical: Canonical,
 }
 
@@ -429,6 +449,12 @@ impl Visitor for Builder {
             None => None,
         };
         let value = computed.as_ref().unwrap_or(value);
+        let replaced = match &self.cell {
+            Some((cell, _)) if (depth, name) == (1, "area") => self.areas.get(cell),
+            _ => None,
+        };
+        let replaced = replaced.map(|area| Text { text: area.to_string().into(), quoted: false });
+        let value = replaced.as_ref().unwrap_or(value);
         if depth == 0 {
             return self.library_attribute(name, value, line);
         }

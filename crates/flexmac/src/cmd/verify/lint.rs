@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use flexmac_rtlgen::{BUS_TOP, TOP};
+use flexmac_rtlgen::{PADDED_TOP, TOP};
 
 use super::Found;
 use crate::engines::ArrayDesign;
@@ -26,10 +26,10 @@ pub fn run(folder: &Path, design: &ArrayDesign) -> Result<Found> {
     let files: Vec<_> =
         design.sources.iter().map(|file| design.prefix.rename(&file.path)).collect();
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
-    let bus_top = &design.prefix.rename(BUS_TOP);
-    // With buses, flexmac_core is below flexmac_top.
-    let has_bus = files.iter().any(|file| file.ends_with(&format!("/{bus_top}.v")));
-    let top = if has_bus { bus_top } else { &design.prefix.rename(TOP) };
+    let padded_top = &design.prefix.rename(PADDED_TOP);
+    // With buses, flexmac_core is below flexmac_top, which is below flexmac_padded.
+    let has_bus = files.iter().any(|file| file.ends_with(&format!("/{padded_top}.v")));
+    let top = if has_bus { padded_top } else { &design.prefix.rename(TOP) };
     let verilator = ["verilator", "--lint-only", "-Wall", "--top-module", top];
     let icarus = ["iverilog", "-g2005", "-Wall", CELLS, "-s", top, "-o", "/dev/null"];
     let script = format!(

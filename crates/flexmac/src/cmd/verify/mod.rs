@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::engines::{ArrayDesign, with_build_notice};
 use crate::exit::Differs;
 use crate::shell::value_name;
+use crate::tools;
 
 /// Name and flags of `flexmac gen`, one configuration a line.
 const SUPPORTED: &str = "tests/configs.txt";
@@ -35,6 +36,17 @@ pub enum VerifyStep {
     Random,
     /// The rules of its modules are proven (needs python3, yosys, z3, iverilog)
     Proofs,
+}
+
+impl VerifyStep {
+    /// The tools that it runs.
+    fn tools(self) -> &'static [&'static str] {
+        match self {
+            Self::Lint => &["verilator", "iverilog", "yosys"],
+            Self::Exhaustive | Self::Random => &["verilator"],
+            Self::Proofs => &["python3", "yosys", "z3", "iverilog"],
+        }
+    }
 }
 
 /// Flags of `flexmac verify`.
@@ -67,6 +79,14 @@ pub struct VerifyArgs {
     json: bool,
 }
 
+impl VerifyArgs {
+    /// The steps asked for, in their order.
+    fn steps(&self) -> Vec<VerifyStep> {
+        let steps = VerifyStep::value_variants().iter().copied();
+        steps.filter(|step| self.only.is_empty() || self.only.contains(step)).collect()
+    }
+}
+
 /// The result of a step.
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
@@ -89,6 +109,8 @@ type Found = Result<String, String>;
 /// # Errors
 /// [`Differs`] if a step failed; a tool that is missing or did not run.
 pub fn run(args: &VerifyArgs) -> Result<()> {
+    let steps = args.steps().into_iter().flat_map(VerifyStep::tools).copied();
+    tools::warn_untried("verify", &steps.collect::<Vec<_>>());
     let mut failed = Vec::new();
     if let Some(folder) = &args.config {
         verify(args, &folder.display().to_string(), folder, &mut failed)?;
@@ -108,8 +130,7 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
 
 fn verify(args: &VerifyArgs, name: &str, folder: &Path, failed: &mut Vec<String>) -> Result<()> {
     let design = ArrayDesign::read(folder)?;
-    let steps = VerifyStep::value_variants().iter().copied();
-    for step in steps.filter(|step| args.only.is_empty() || args.only.contains(step)) {
+    for step in args.steps() {
         let begun = Instant::now();
         let found = match step {
             VerifyStep::Lint => lint::run(folder, &design)?,
