@@ -1,8 +1,8 @@
-"""The accumulator's bound, worked out again from docs/arithmetic.md, against generated designs.
+"""Recomputes the accumulator bound of docs/arithmetic.md and compares it with generated designs.
 
 The proof of flexmac_pe shows that the accumulator stays within the intervals of what it adds. Here
-those intervals are added up word by word over every pair of plane counts at K = max_k, live lanes
-only, and must fit the ACC_WIDTH bits that `flexmac gen` gave. A shorter K adds less on either side.
+those intervals are added up for every pair of plane counts at K = max_k, for lanes in use only. The
+sums must fit the ACC_WIDTH bits that `flexmac gen` chose. A shorter K adds less on either side.
 """
 
 import time
@@ -21,7 +21,7 @@ def kind(index, count, chunk):
 
 
 def walk(na, nb, chunk, k):
-    """Smallest and largest value on the way through one command."""
+    """Smallest and largest accumulator value during one command."""
     low = high = least = most = 0
     for s in range(na + nb - 1):
         low, high = low >> chunk, high >> chunk
@@ -35,7 +35,7 @@ def walk(na, nb, chunk, k):
 
 
 def bits(chunk, max_bits, max_k):
-    """Bits that every pair of plane counts needs."""
+    """Bits that are enough for every pair of plane counts."""
     planes = range(1, -(-max_bits // chunk) + 1)
     need = 1
     for na in planes:
@@ -60,6 +60,6 @@ def run(_work, designs, _root):
                     failed = failed or (f"chunk {chunk} max_bits {max_bits} max_k {max_k} lanes"
                                         f" {lanes}: ACC_WIDTH {given}, the bound needs {need}")  # fmt: skip
     yield (
-        f"accumulator width, {count} designs", "ACC_WIDTH is what the bound over all plane counts at K ="
-        " max_k needs, and no bit more", "exact arithmetic", time.monotonic() - begun, failed,
+        f"accumulator width, {count} designs", "ACC_WIDTH is exactly what the bound over all plane counts"
+        " at K = max_k requires", "exact arithmetic", time.monotonic() - begun, failed,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Generated designs that proofs and faults work on, one folder per set of flags."""
+"""The generated designs for proofs and faults, one folder per set of flags."""
 
 import re
 import subprocess
@@ -33,9 +33,9 @@ class Designs:
         return self.made[flags]
 
 
-# folders of rtl/ that hold what a design is made of
+# folders of rtl/ with the modules of a design
 ROOMS = ("pe", "core", "core/fp32", "bus", "lib")
-# modules whose parameters take the values of a design; all others are copied as they are
+# modules rendered with a design's parameter values; all others are copied unchanged
 WITH_VALUES = ("flexmac_array", "flexmac_column", "flexmac_core", "flexmac_top")
 
 
@@ -48,7 +48,7 @@ def leaf(root, module):
 
 
 def constant(rtl, name):
-    """A parameter's value in the core of a design."""
+    """The value of a parameter in the core of a design."""
     text = (Path(rtl) / "flexmac_core.v").read_text()
     found = re.search(rf"parameter +{name} += (\d+)[,\n]", text)
     if not found:

@@ -1,7 +1,8 @@
-"""Operands at their ends, K = max_k: exact to the last digit, and the accumulator's last bit used.
+"""Extreme operands at K = max_k: the sum must be exact, and the accumulator's last bit must be used.
 
-One flexmac_pe in Icarus per design and pair of operands: all most negative, all most positive, and
-the top plane most negative above planes of ones, which is the largest plane by plane.
+Simulates one flexmac_pe in Icarus per design and pair of operands. The operands are the most negative
+value, the most positive value, and the most negative top plane above planes of ones, which has the
+largest magnitude in every plane.
 """
 
 import time
@@ -62,6 +63,6 @@ def run(work, designs, root):
                           f" {lanes} --max-bits {max(bits_a, bits_b)} --max-k {k}")  # fmt: skip
         failed = failed or check(folder, root, rtl, design)
     yield (
-        f"extreme operands, {len(DESIGNS)} designs", "exact at the ends of the operands with K ="
-        " max_k, in the accumulator's last bit", "simulation", time.monotonic() - begun, failed,
+        f"extreme operands, {len(DESIGNS)} designs", "exact for extreme operands at K = max_k;"
+        " the accumulator's last bit is used", "simulation", time.monotonic() - begun, failed,
     )  # fmt: skip

@@ -1,6 +1,7 @@
-"""The seeded faults of tests/faults/faults.toml, at least four in every module, and what catches each: the
-proofs and the table of paths first, then the test bench of tests/icarus; for what only float numbers
-tell, `flexmac gemm`. A fault that nothing catches means that a rule is missing.
+"""Seeds the faults of tests/faults/faults.toml, at least four in every module, and reports what catches each.
+
+Proofs and the table of paths are tried first, then the testbench of tests/icarus. `flexmac gemm` catches
+faults that show only in float results. A fault that nothing catches means that a rule is missing.
 """
 
 import shutil
@@ -17,18 +18,18 @@ from designs import ROOMS, leaf
 from float_bench import FloatBench
 from solver import ToolError, call
 
-# 3 x 5 with three lanes, where the texts of rendered modules are; then 1 x 1, whose tiles are so
-# short that seeds come late
+# 3 x 5 with three lanes, the design whose rendered text the faults replace; then 1 x 1, whose tiles
+# are so short that seeds arrive late
 BENCHES = ("odd", "one")
 
-# their arithmetic has no rules of its own
+# cells whose arithmetic has no rules
 FLOAT = ("flexmac_fp32_mul", "flexmac_fp32_add", "flexmac_fp32_pe")
 
 
 def relevant(module):
-    """Proofs of the module first, then those it is part of."""
+    """Proofs of the module first, then proofs that include it."""
     own = [p for p in PROOFS if module in (p.cell, *p.below) and not p.long]
-    if module == "flexmac_top":  # MiniSat seldom finds the end of an induction that fails
+    if module == "flexmac_top":  # MiniSat seldom finishes an induction that fails
         own = [p for p in own if p.engine == "abc"]
     return sorted(own, key=lambda p: p.cell.removeprefix("flexmac_") not in module)
 
@@ -41,7 +42,7 @@ def by_proof(fault, work, designs, root, run_proof):
         shutil.rmtree(broken, ignore_errors=True)
         broken.mkdir(parents=True)
         if fault.places(source.read_text()) == 0:
-            continue  # the text is of another number of lanes
+            continue  # the fault is for another number of lanes
         (broken / source.name).write_text(fault.apply(source.read_text(), source.name))
         verdict = run_proof(proof, broken / "run", designs, broken)
         if verdict.failed:
@@ -57,9 +58,9 @@ def by_bench(icarus, benches, fault):
     for bench in benches:
         source = bench.folder / "design" / "rtl" / fault.file
         if not source.exists():
-            continue  # of another style
+            continue  # a module of another style
         if fault.places(source.read_text()) != 1 and bench is not benches[0]:
-            continue  # a text of another shape of array
+            continue  # the fault is for another array shape
         found = icarus.caught(bench, fault)
         if found:
             return f"tests/icarus {bench.name}, {found.split(': ')[-1]}"
@@ -67,7 +68,7 @@ def by_bench(icarus, benches, fault):
 
 
 def by_testbench(work, design, fault):
-    """What the design's own testbench of flexmac_top says."""
+    """The failure that the design's own testbench of flexmac_top reports, or None."""
     broken = work / "testbench"
     shutil.rmtree(broken, ignore_errors=True)
     shutil.copytree(design, broken)
@@ -83,7 +84,7 @@ def by_testbench(work, design, fault):
 
 def run(arguments, work, designs, run_proof):
     root = Path(__file__).resolve().parent.parent
-    # Not among the scripts that `flexmac verify` holds.
+    # `flexmac verify` does not carry these modules.
     sys.path[:0] = [str(root / "tests" / "icarus"), str(root / "tests" / "faults")]
     import run as icarus
     import seeding

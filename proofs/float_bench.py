@@ -1,5 +1,5 @@
-"""Faults of the float cells that only numbers tell: `flexmac gemm --engine checked`, whose reference
-multiplies and adds in the host's own binary32, on a design with the fault in it.
+"""Faults of the float cells that show only in results. `flexmac gemm --engine checked` runs on a design
+with the fault and compares it with a reference that multiplies and adds in the host's own binary32.
 """
 
 import random
@@ -11,13 +11,13 @@ from solver import ToolError
 
 FLAGS = "--style fp32 --rows 2 --cols 3 --lanes 3 --max-k 100 --stages 4 --depth 16"
 ROWS, K, COLS = 8, 41, 10
-PAIRS = 4  # last rows and columns that are made for each other
-# of every kind, so that sums overflow, cancel, underflow and are NaN
+PAIRS = 4  # number of last rows of A and columns of B that are generated in pairs
+# one of each kind, so that sums overflow, cancel, underflow and become NaN
 SPECIAL = (0x00000000, 0x80000000, 0x00000001, 0x007FFFFF, 0x7F800000, 0x7FC00000)
 
 
 def number(draw, column):
-    """Column 0 has numbers near 1, column 1 small whole ones, the next small ones, the rest all kinds."""
+    """Column 0: numbers near 1; 1: small integers; 2: tiny numbers; 3: large numbers; others: all kinds."""
     if column == 0:
         return struct.pack("<f", draw.uniform(-2, 2))
     if column == 1:
@@ -32,13 +32,14 @@ def number(draw, column):
 
 
 def pair(draw, which, k, by_row):
-    """An element of the last rows of A and columns of B: 0, a zero meets a large number while the sum
-    is small; 1, once an infinity meets a zero; 2, subnormal numbers meet large ones; 3, sums that are
-    a tie but for something far below."""
+    """An element of pair `which` of the last rows of A and columns of B.
+
+    0: a zero times a large number while the sum is small; 1: infinity times zero, once; 2: subnormal
+    numbers times large ones; 3: a sum that is a tie except for a far smaller term."""
     if which == 3:  # two words of -2^-120, two of 1.5 + 1.5 * 2^-23, the rest zeros
         tiny, tie = (-(2.0**-60), 1 + 2.0**-23) if by_row else (2.0**-60, 1.5)
         return struct.pack("<f", tiny if k < 6 else tie if k < 12 else 0.0)
-    if which == 0 and k // 12 % 2:  # in the same partial sum as what came before
+    if which == 0 and k // 12 % 2:  # in the same partial sum as the elements before
         return struct.pack("<f", 2.0**120 if by_row else 0.0)
     if which == 0:
         return struct.pack("<f", draw.uniform(1, 2) * (2.0**-100 if by_row else 1))
@@ -50,7 +51,7 @@ def pair(draw, which, k, by_row):
 
 
 def npy(path, rows, cols, draw, by_row):
-    """Kinds by row of A and by column of B."""
+    """Writes an operand; the kind of number depends on the row of A or the column of B."""
     head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {cols}), }}".encode()
     head += b" " * (63 - (len(head) + 10) % 64) + b"\n"
     lines = rows if by_row else cols
@@ -84,7 +85,7 @@ class FloatBench:
         return done.returncode, done.stdout + done.stderr
 
     def caught(self, name, text):
-        """What `flexmac gemm` says of the design with this text as file `name`, or None."""
+        """What `flexmac gemm` prints for the design with this text as file `name`; None if it finds nothing."""
         broken = self.folder / "broken"
         shutil.rmtree(broken, ignore_errors=True)
         shutil.copytree(self.design, broken)

@@ -1,12 +1,12 @@
-"""The random stream has the full period 2^32 - 1: the order of its leap as a matrix over GF(2).
+"""Checks that the random stream has the full period 2^32 - 1, by the order of a matrix over GF(2).
 
-The logic of a leap (32 bit-steps, one word) is made of XORs alone, which Yosys is asked to check: so
-it is linear, and what it makes of the 32 states of one bit, taken from the register in simulation,
-is its matrix M. M has order 2^32 - 1 =
-3 * 5 * 17 * 257 * 65537 when M^(2^32-1) = I and M^((2^32-1)/p) != I for each p of these.
-65537 divides 2^d - 1 for no d below 32, so an M of that order has an irreducible characteristic
-polynomial, and every state but 0 lies on one cycle of 2^32 - 1 words. (One bit-step has the same
-order, as M is its 32nd power and 32 has no factor in common with 2^32 - 1.)
+One word takes 32 bit-steps. Their logic consists of XORs only, which Yosys checks, so a word is a
+linear function of the state. Its matrix M has as columns the successors of the 32 states with one bit
+set, which simulation reads from the register. M has order 2^32 - 1 = 3 * 5 * 17 * 257 * 65537 if
+M^(2^32-1) = I and M^((2^32-1)/p) != I for each of these primes p. 65537 divides 2^d - 1 for no d below
+32, so an M of that order has an irreducible characteristic polynomial, and every state except 0 lies
+on one cycle of 2^32 - 1 words. (One bit-step has the same order, because M is its 32nd power and 32
+has no common factor with 2^32 - 1.)
 """
 
 import time
@@ -63,7 +63,7 @@ def power(matrix, exponent):
 
 
 def columns(folder, cell):
-    """What one leap makes of each single bit, from the simulated register."""
+    """The state one word after each state with a single bit set, from simulation."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "bench.v").write_text(BENCH)
     code, text = call(["iverilog", "-g2005", "-o", "bench.vvp", "bench.v", cell], folder)
@@ -94,7 +94,7 @@ endmodule
 
 
 def linear(folder, cell):
-    """None when the gates of a step are XORs, at least one a bit, else Yosys's complaint."""
+    """None if a word's gates are XORs only, at least one per bit, else the error of Yosys."""
     (folder / "stepping.v").write_text(STEPPING)
     script = f"read_verilog {cell} stepping.v\nhierarchy -check -top stepping\n"
     script += "proc\nflatten\nopt\nsimplemap\nopt\n"
@@ -114,6 +114,6 @@ def run(work, _designs, root):
     begun = time.monotonic()
     failed = check(work / "lfsr", root / "rtl" / "core" / "flexmac_lfsr.v")
     yield (
-        "period of flexmac_lfsr", "a word is linear; every state but 0 on one cycle of 2^32 - 1"
-        " words", "order of its matrix", time.monotonic() - begun, failed,
+        "period of flexmac_lfsr", "a word is linear; all states but 0 lie on one cycle of"
+        " 2^32 - 1 words", "order of its matrix", time.monotonic() - begun, failed,
     )  # fmt: skip

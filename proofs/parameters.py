@@ -1,7 +1,7 @@
-"""Illegal parameters must stop Verilator, Icarus and Yosys, each naming the broken rule.
+"""Checks that illegal parameters stop Verilator, Icarus and Yosys, and that each names the broken rule.
 
-A leaf cell instantiates a module that does not exist, named after the rule, in a generate branch
-that only an illegal parameter takes. The legal side is scripts/lint-matrix.
+An illegal parameter selects a generate branch in which the cell instantiates a module that does not
+exist and is named after the rule. scripts/lint-matrix checks legal parameters.
 """
 
 import re
@@ -10,7 +10,7 @@ import time
 from designs import ROOMS, WITH_VALUES
 from solver import call
 
-# cell: for each of its rules, parameters that break this rule and no other
+# for each rule of a cell, parameters that break this rule only
 BROKEN = {
     "dot": [{"CHUNK": 33, "PAIR_WIDTH": 67}, {"LANES": 17, "PAIR_WIDTH": 22}, {"CHUNK": 4, "PAIR_WIDTH": 10}],
     "csa": [{"WORDS": 0}, {"WORDS": 2, "CUT": 1}, {"WIDTH": 1}],
@@ -58,8 +58,8 @@ def rules(text):
 
 
 def stops(folder, root, cell, values, rule):
-    """None when all three tools stop and name the rule."""
-    # the float modules have the names of the integer ones; flexmac_top needs a rendered module
+    """None if all three tools stop and name the rule."""
+    # float and integer modules share their names; flexmac_top needs a rendered module
     other = "core" if cell in FLOAT else "core/fp32"
     files = [path for room in ROOMS for path in sorted((root / "rtl" / room).glob("*.v"))
              if path.stem != "flexmac_top" and not (room == other and path.stem in WITH_VALUES)]  # fmt: skip

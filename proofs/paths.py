@@ -1,8 +1,8 @@
-"""Which inputs an output follows in the same cycle, read off the netlist bit by bit.
+"""Checks which inputs each output depends on in the same cycle, bit by bit in the netlist.
 
-A register slice promises none at all, other cells the few that PATHS names. More than those would
-let two cells close a loop between ready and valid; fewer mean that the table is stale. Loops inside
-a module stop the search, so there are none either.
+A register slice has no such path; other cells have only those that PATHS names. Any further path
+would let two cells close a loop between ready and valid; a missing one means that the table is stale.
+A combinational loop inside a module is reported as a failure.
 """
 
 import json
@@ -11,7 +11,7 @@ import time
 from designs import leaf
 from solver import ToolError, yosys
 
-# cell: parameters, and for each output the inputs it follows; an output not named follows none
+# cell: parameters, and for each output the inputs it depends on; an output not named depends on none
 PATHS = {
     "axil": ({"ADDR_WIDTH": 4}, {}),
     "skid": ({"WIDTH": 2}, {}),
@@ -58,7 +58,7 @@ BELOW = {
     "operand": ("packet", "bank"),
     "results": ("delay", "fifo"),
 }
-# of the buses, whatever the array: no output follows an input
+# no output of flexmac_top depends on an input in the same cycle, whatever the array
 TOPS = {
     "flexmac_top, 1 x 1": "--rows 1 --cols 1 --chunk 2 --lanes 1 --max-bits 4 --max-k 2 --stages 1"
                           " --depth 4",
@@ -80,7 +80,7 @@ def netlist(folder, files, top, parameters):
 
 
 def follows(module):
-    """For each output the inputs that reach it through logic alone, or a loop's ToolError."""
+    """For each output the inputs that reach it through logic alone; raises Loop at a loop."""
     sources, inputs = {}, {}
     for name, port in module["ports"].items():
         if port["direction"] == "input":
@@ -97,7 +97,7 @@ def follows(module):
     known = dict(inputs)
 
     def reach(start):
-        """Depth first with a stack of its own: netlists are deeper than Python's."""
+        """Depth-first search with an explicit stack: netlists are deeper than Python's recursion limit."""
         stack, open_ = [(start, iter(sources.get(start, ())))], {start}
         found = {start: set()}
         while stack:
@@ -129,11 +129,11 @@ def follows(module):
 
 
 class Loop(Exception):
-    """Logic that feeds itself."""
+    """A combinational loop."""
 
 
 def compare(found, expected):
-    """None, or the first output that follows other inputs than it may."""
+    """None, or the first output that depends on other inputs than expected."""
     for output, inputs in sorted(found.items()):
         may = set(expected.get(output, "").split())
         if inputs != may:
@@ -149,7 +149,7 @@ def check(folder, files, top, parameters, expected):
 
 
 def broken(module, folder, faulty, root):
-    """What the file of `module` in folder `faulty` does to the module's own paths, or None."""
+    """How the paths of the `module` in folder `faulty` differ from PATHS, or None."""
     cell = module.removeprefix("flexmac_")
     if cell not in PATHS:
         return None
@@ -165,8 +165,8 @@ def run(work, designs, root):
         found = broken(module, work / f"paths_{cell}", leaf(root, module).parent, root)
         failed = failed or (found and f"flexmac_{cell}: {found}")
     yield (
-        f"paths of {len(PATHS)} bus cells", "no output follows an input in the same cycle but those"
-        " named in proofs/paths.py; no loop", "netlist", time.monotonic() - begun, failed,
+        f"paths of {len(PATHS)} bus cells", "no output depends on an input in the same cycle, except"
+        " those named in proofs/paths.py; no loop", "netlist", time.monotonic() - begun, failed,
     )  # fmt: skip
     for name, flags in TOPS.items():
         begun = time.monotonic()
@@ -174,6 +174,6 @@ def run(work, designs, root):
         failed = check(work / f"paths_{name[-5:]}".replace(" ", ""), files, "flexmac_top", {},
                        {})  # fmt: skip
         yield (
-            f"paths of {name}", "no output follows an input in the same cycle; no loop", "netlist",
+            f"paths of {name}", "no output depends on an input in the same cycle; no loop", "netlist",
             time.monotonic() - begun, failed,
         )  # fmt: skip

@@ -1,5 +1,5 @@
-"""flexmac_dot where a solver gives up: both bodies in Icarus, every pair of 8-bit digits, and random
-digits and extremes in many lanes.
+"""Simulates both bodies of flexmac_dot in Icarus at sizes that no solver can prove: every pair of
+8-bit plane values, and random and extreme values in many lanes.
 """
 
 import time
@@ -7,7 +7,7 @@ import time
 from designs import leaf
 from solver import ToolError, call
 
-# CHUNK, LANES, random cases (0: every pair of digits and kinds)
+# CHUNK, LANES, random cases (0: every pair of plane values, signed and unsigned)
 CASES = ((2, 1, 0), (4, 1, 0), (8, 1, 0), (4, 7, 2000), (8, 4, 5000), (8, 16, 500),
          (16, 2, 2000), (16, 5, 500), (32, 3, 500))  # fmt: skip
 CELLS = ("dot", "csa", "pipe")
@@ -35,6 +35,6 @@ def run(work, _designs, root):
             values = {"CHUNK": p, "LANES": v, "RANDOM": random}
             failed = failed or play(folder, root, values, defines)
         yield (
-            f"products, {name}", "every pair of digits and kinds up to 8 bits, random ones and"
-            " extremes beyond, as integers", "simulation", time.monotonic() - begun, failed,
+            f"products, {name}", "every pair of plane values up to 8 bits, signed and unsigned;"
+            " random and extreme values beyond", "simulation", time.monotonic() - begun, failed,
         )  # fmt: skip

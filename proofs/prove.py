@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Proves the rules of rtl/ and of the rendered modules, and with --mutate that they bite.
+"""Proves the rules of rtl/ and of the rendered modules; with --mutate, checks that faults break them.
 
-Without options: every proof that is not long, the bound of the accumulator, the period of the
-random stream, operands that reach the accumulator's last bit, and the parameter checks. --long adds
-the long proofs. --mutate seeds every fault that tests/faults has for the proofs and requires something to catch it.
---config DIR proves what holds of one design of `flexmac gen`, from the files in its folder
-(design.py). --table FILE writes what was done as Markdown. Exit 0 all holds, 1 something does not, 2 a tool is
-missing or failed.
+Without options: every proof that is not long, combinational paths, the bound of the accumulator, the
+period of the random stream, operands that reach the accumulator's last bit, products in simulation,
+and the parameter checks. --long adds the long proofs. --mutate seeds every fault that tests/faults has
+for the proofs; something must catch each. --config DIR proves one design of `flexmac gen` from the
+files in its folder (design.py). --table FILE writes the results as Markdown. Exit 0: everything holds;
+1: something does not; 2: a tool is missing or failed.
 """
 
 import argparse
@@ -37,9 +37,9 @@ ROOT = HERE.parent
 
 
 def run_proof(proof, folder, designs, broken=None):
-    """`broken`: a folder whose files stand in front of the sound ones."""
+    """Runs one proof. Files in the folder `broken` replace the original ones."""
     rtl = ROOT / "rtl" if proof.how == "cells" else designs.get(proof.how)
-    # leaf cells come from the sources, modules with the design's values from the design
+    # leaf cells come from rtl/, rendered modules from the design
 
     def place(module):
         source = leaf(ROOT, module)
@@ -98,7 +98,7 @@ def run_proofs(arguments, chosen, work, designs, broken=None):
 
 
 def prove_design(arguments, work):
-    """As prove_all, of one design's folder."""
+    """Like prove_all, for one design's folder."""
     folder = arguments.config.resolve()
     chosen = [p for p in design.proofs(folder, arguments.long) if arguments.only in p.name]
     rows = run_proofs(arguments, chosen, work, None, folder / "rtl")
@@ -118,16 +118,16 @@ def show(row):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--flexmac", type=Path, default=ROOT / "target" / "release" / "flexmac")
-    parser.add_argument("--config", type=Path, metavar="DIR", help="only what holds of this generated design")
+    parser.add_argument("--config", type=Path, metavar="DIR", help="prove only this generated design")
     parser.add_argument("--design", type=Path, help=argparse.SUPPRESS)  # the name in 0.1.0
     parser.add_argument("--long", action="store_true", help="also the proofs that take minutes")
     parser.add_argument("--mutate", action="store_true", help="seed every fault instead of proving")
     parser.add_argument("--sample", type=int, default=0, help="seed only every n-th fault")
-    parser.add_argument("--part", choices=["proofs", "checks"], help="the proofs, or what is beside them")
-    parser.add_argument("--only", default="", help="proofs or faults whose name holds this")
-    parser.add_argument("--jobs", type=int, default=2, help="solvers at a time")
+    parser.add_argument("--part", choices=["proofs", "checks"], help="only the proofs, or only the other checks")
+    parser.add_argument("--only", default="", help="proofs or faults whose name contains this")
+    parser.add_argument("--jobs", type=int, default=2, help="number of solvers at a time")
     parser.add_argument("--table", type=Path, help="write the results as Markdown")
-    parser.add_argument("--keep", type=Path, help="work here and leave it")
+    parser.add_argument("--keep", type=Path, help="work in this folder and keep it")
     arguments = parser.parse_args()
     if arguments.design:
         print("note: --design is now --config; the former name will be refused in the next release",

@@ -1,17 +1,19 @@
-"""Rules of flexmac_regs, made from the map that `flexmac gen` writes for software (registers.json).
+"""Rules of flexmac_regs, generated from the register map that `flexmac gen` writes (registers.json).
 
-1. A write stores its data in the fields of a read-write register, and nothing else; a reset zeroes
-   them. Fields of a write-only register are on show in the cycle of the write, with its strobe.
-2. A bit of a write-one-to-clear register stands from its event on until a one is written to it, a
-   reset or a clear; an event in that cycle wins.
-3. A read gives every field at its place and zeros between; the high word of a counter is that of the
-   cycle in which its low word was read.
-4. Errors are answered for words the map does not have and for writes to read-only ones, and only then.
+1. A write stores its data in the fields of a read-write register and changes nothing else; a reset
+   zeroes them. Fields of a write-only register appear at the output in the cycle of the write, with
+   its strobe.
+2. An event sets its bit of a write-one-to-clear register. The bit stays set until a one is written to
+   it, a reset or a clear; an event in that cycle wins.
+3. A read returns every field at its place and zeros between fields. The high word of a counter is the
+   one from the cycle in which its low word was read.
+4. A read or write of a word outside the map, or a write to a read-only word, is answered with an
+   error; no other access is.
 """
 
 import json
 
-QUEUE_WORDS = 16  # commands that wait before the banks
+QUEUE_WORDS = 16  # commands that the queue before the banks holds
 STYLES = ["flex", "fixed", "fp32"]
 
 PORTS = [("clk_i", 1), ("rst_ni", 1), ("clear_i", 1), ("write_i", 1), ("write_addr_i", 12),
@@ -20,7 +22,7 @@ ANSWERS = [("write_error_o", 1), ("read_data_o", 32), ("read_error_o", 1)]
 
 
 def registers(rtl):
-    """Registers of the design beside this rtl folder, their fields with the names of their ports."""
+    """Registers of the design that this rtl folder belongs to; each field gets the name of its port."""
     page = json.loads((rtl.parent / "sw" / "registers.json").read_text())
     for group in page["groups"]:
         for register in group["registers"]:
@@ -31,7 +33,7 @@ def registers(rtl):
 
 
 def constants(rtl):
-    """What fields read that the parameters or the generator fix, by port, from config.json."""
+    """Values of the fields that parameters or the generator fix, by port, from config.json."""
     config = json.loads((rtl.parent / "config.json").read_text())
     version = config["generator"].split()[-1].split(".")
     sums = config["derived"]["sum_bits"]
@@ -49,12 +51,12 @@ def constants(rtl):
 
 
 def word(fields, suffix):
-    """The fields side by side in 64 bits."""
+    """The fields at their places in 64 bits."""
     return " | ".join(f"({{64'd0, {f['port']}{suffix}}} << {f['lsb']})" for f in fields) or "64'd0"
 
 
 def rules(rtl):
-    """The module `regs`, around a flexmac_regs whose inputs may be anything."""
+    """The module `regs`: the rules, around a flexmac_regs with free inputs."""
     inputs, outputs = list(PORTS), list(ANSWERS)
     state, checks, reads, writable, low = [], [], [], [], []
     known = constants(rtl)

@@ -1,4 +1,4 @@
-"""Tables of docs/results/proofs.md and faults.md, between marks: text around them is by hand."""
+"""Writes the tables of docs/results/proofs.md and faults.md between their marks; the text around is manual."""
 
 from solver import ToolError
 
@@ -20,7 +20,7 @@ def write_proofs(path, rows):
 
 
 def write_faults(path, rows):
-    """Rows of faults that were not tried stay as they are; modules stand in alphabetical order."""
+    """Keeps the rows of faults that were not tried; sorts the rows by module."""
     lines = ["| module | fault | caught by |", "| --- | --- | --- |"]
     tried = {(module, what) for module, what, _ in rows}
     kept = path.read_text().partition("<!-- faults -->")[2].partition("<!-- end faults -->")[0]

@@ -1,9 +1,9 @@
-"""One proof obligation: Verilog in, verdict out, through Yosys and one of three engines: its own
-MiniSat, yosys-smtbmc with z3, or ABC.
+"""Runs one proof: Verilog in, verdict out, by Yosys and one of three engines: Yosys's MiniSat,
+yosys-smtbmc with z3, or ABC.
 
-The module under proof is read with `-formal`, which defines FORMAL and so brings in its rules; the
-modules below it are read without, so that their own assumptions cannot make a proof easier.
-Registers start anywhere unless the rules assume a reset.
+The module under proof is read with `-formal`, which defines FORMAL and so includes its rules. The
+modules below it are read without `-formal`, so that their own assumptions cannot weaken a proof.
+Registers start with any value unless the rules assume a reset.
 """
 
 import contextlib
@@ -18,20 +18,20 @@ TIMEOUT_SECONDS = 900
 
 
 class ToolError(Exception):
-    """A tool is missing, or failed for a reason that is not a verdict."""
+    """A tool is missing, or failed without giving a verdict."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`failed` is None when everything holds, else what did not."""
+    """`failed` is None if everything holds, else the first failure."""
 
     failed: str | None
     seconds: float
 
 
 def call(command, folder):
-    """Runs a command in its own process group, which ends with it: a solver outlives its caller
-    otherwise."""
+    """Runs a command in its own process group and ends the group with it. Otherwise a solver would
+    outlive the command that started it."""
     try:
         process = subprocess.Popen(
             [str(word) for word in command], cwd=folder, text=True, start_new_session=True,
@@ -51,14 +51,15 @@ def call(command, folder):
 
 
 def source(top, formal, plain, parameters, defines, within, cut):
-    """Yosys commands that read and flatten a design. The rules of modules `within` it are proven
-    along: what they are given becomes a rule of whoever gives it. Outputs of modules `cut` are free."""
+    """Yosys commands that read and flatten a design. The rules of the modules `within` it are proven
+    too, and their input assumptions become rules for the modules that drive them. Outputs of modules
+    `cut` are free."""
     script = "".join(f"verilog_defines -D{name}\n" for name in defines)
     script += "".join(f"read_verilog {path}\n" for path in plain)
     script += "".join(f"read_verilog -formal {path}\n" for path in [*within, *formal])
     script += "".join(f"chparam -set {name} {value} {top}\n" for name, value in parameters.items())
     script += f"hierarchy -check -top {top}\nproc\n"
-    for path in within:  # a module with parameters has its own name by now
+    for path in within:  # Yosys has renamed modules with parameters
         script += f"select -assert-any *{path.stem}*\nchformal -assume2assert *{path.stem}*\n"
         script += f"chformal -cover -remove *{path.stem}*\n"
     script += "".join(f"cutpoint {name}\n" for name in cut)
@@ -66,7 +67,7 @@ def source(top, formal, plain, parameters, defines, within, cut):
 
 
 def yosys(folder, name, script):
-    """None when Yosys is content, else its first complaint."""
+    """None if Yosys succeeds, else its first error."""
     (folder / name).write_text(script)
     code, text = call(["yosys", "-q", "-s", name], folder)
     if code == 0:
@@ -78,7 +79,7 @@ def yosys(folder, name, script):
 
 
 def ask(folder, what, arguments):
-    """None when yosys-smtbmc says PASSED, else what failed first."""
+    """None if yosys-smtbmc reports PASSED, else the first failure."""
     command = ["yosys-smtbmc", "-s", "z3", "--noprogress", "--dump-vcd", "trace.vcd", *arguments]
     _, text = call([*command, "model.smt2"], folder)
     if "Status: PASSED" in text:
@@ -93,7 +94,7 @@ def ask(folder, what, arguments):
     return f"{what}: {first[0] if first else 'fails'}"
 
 
-# A cover as the rule that it never happens.
+# Turns a cover into the rule that it is never reached.
 NEVER = r"""(* techmap_celltype = "$cover" *)
 module never (input A, input EN);
   \$assert never (.A(!A), .EN(EN));
@@ -102,7 +103,7 @@ endmodule
 
 
 def cover_names(folder):
-    """What Yosys found; rules without a cover could hold for want of cases."""
+    """Names of the covers that Yosys found. Without a cover, rules could hold because no case occurs."""
     names = (folder / "covers.txt").read_text().split()
     if not names:
         raise ToolError(f"{folder}: no cover, so nothing shows that the rules are not vacuous")
@@ -110,8 +111,8 @@ def cover_names(folder):
 
 
 def reach(folder, script, cycles):
-    """None when every cover is reached within `cycles`; each is asked for alone, and no rule is
-    assumed: a cover then is `never` disproved."""
+    """None if every cover is reached within `cycles`. Each cover is tried alone, without the rules: it is
+    reached if `never` is disproved."""
     (folder / "never.v").write_text(NEVER)
     prepare = "chformal -assert -remove\nopt\nrename -enumerate -pattern cover_% t:$cover\n"
     prepare += "design -save all\ntee -q -o covers.txt select -list t:$cover\nwrite_ilang all.il\n"
@@ -130,7 +131,7 @@ def reach(folder, script, cycles):
     return failed and f"one of {len(names)} covers is not reached in {cycles} cycles"
 
 
-# To and-gates: clock enables and resets as logic, registers without a first value anything.
+# To AND gates: clock enables and resets become logic, registers without initial value start free.
 AIGER = """async2sync
 setundef -undriven -anyseq
 dffunmap
@@ -146,9 +147,9 @@ write_aiger -zinit model.aig
 
 
 def abc(folder, name, script, cycles, every=False):
-    """Which outputs of a design, a rule each, ABC sees broken within `cycles` (0: in any state it can
-    reach): the first, or `every` one. Merging what is equal in all reachable states (`scorr`) is what
-    makes whole designs easy."""
+    """The outputs of a design, one per rule, that ABC finds broken within `cycles` (0: in any reachable
+    state): the first, or `every` one. Whole designs become easy because `scorr` merges signals that are
+    equal in all reachable states."""
     failed = yosys(folder, name, script + AIGER)
     if failed:
         raise ToolError(f"{folder}/{name}: {failed}")
@@ -163,7 +164,7 @@ def abc(folder, name, script, cycles, every=False):
 
 
 def reach_by_abc(folder, script, cycles):
-    """The same as `reach`, all covers at once."""
+    """Like `reach`, for all covers at once."""
     (folder / "never.v").write_text(NEVER)
     each = "chformal -assert -remove\nopt\ntee -q -o covers.txt select -list t:$cover\n"
     reached = abc(folder, "covers.ys", script + each + "techmap -map never.v t:$cover\n", cycles, True)
@@ -176,11 +177,11 @@ def prove(folder, top, formal, plain, parameters, depth, induction=0, covers=0, 
           defines=(), within=(), cut=()):  # fmt: skip
     """Checks every rule, and that every cover is reached within `covers` cycles.
 
-    Engine "sat" is Yosys's own MiniSat: `depth` cycles from the start where induction is 0 (one is
-    all there is where nothing is stored, else the proof is a bounded one), else temporal induction
-    of at most `induction` cycles with its base case. Engine "z3" is for products, "abc" for whole
-    designs, `depth` cycles from the start, or for any number by property-directed reachability
-    where `depth` is 0.
+    Engine "sat" is Yosys's own MiniSat. Without induction it checks `depth` cycles from the start: one
+    cycle is complete for combinational logic, otherwise the proof is bounded. With `induction` it
+    proves by temporal induction of at most so many cycles, base case included. Engine "z3" is for
+    products. Engine "abc" is for whole designs: `depth` cycles from the start, or any number of cycles
+    by property-directed reachability if `depth` is 0.
     """
     folder.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
@@ -190,7 +191,7 @@ def prove(folder, top, formal, plain, parameters, depth, induction=0, covers=0, 
         rules = f"chformal -cover -remove\nopt\nsat -verify -prove-asserts -set-assumes {kind}\n"
         failed = yosys(folder, "rules.ys", script + rules)
         if failed and "proof did fail" not in failed:
-            raise ToolError(f"{folder}/rules.ys: {failed}")  # the sources, not a rule
+            raise ToolError(f"{folder}/rules.ys: {failed}")  # an error in the sources, not a broken rule
         failed = failed and f"a rule of {top} fails; to see how: yosys {folder}/rules.ys"
     elif engine == "abc":
         rules = "chformal -cover -remove\nopt\n"
