@@ -1,6 +1,6 @@
 //! Measures one design: `measure TOP OUT_DIR generic|ice40|LIBRARY [flat] [period=PS] FILE.v...`.
 //!
-//! Prints one line, for tables in documents; the whole report is in OUT_DIR/report.json.
+//! Prints one line, for tables in documents. The full report is in OUT_DIR/report.json.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-// Maps a register with an enable to a clock gate and a register without an enable: one latch instead of
-// a multiplexer for each bit. Registers below four bits stay as they are: a gate would cost more.
+// Maps a register with an enable to a clock gate and a register without an enable. One latch replaces a
+// multiplexer for each bit. Registers below four bits are left unchanged: a gate would cost more.
 // Placeholders: @CELL@ and its pins @CLOCK@, @ENABLE@, @OUT@; @TEST@ ties its test pin, or nothing.
 (* techmap_celltype = "$dffe" *)
 module clock_gated #(
@@ -22,7 +22,7 @@ module clock_gated #(
 
 endmodule
 
-// The same with a synchronous reset that does not depend on the enable: either opens the gate.
+// The same for a synchronous reset that does not depend on the enable: either signal opens the gate.
 (* techmap_celltype = "$sdffe" *)
 module clock_gated_reset #(
     parameter WIDTH = 1,
@@ -50,7 +50,7 @@ module clock_gated_reset #(
 
 endmodule
 
-// The same with a synchronous reset that acts only while the register is enabled.
+// The same for a synchronous reset that acts only while the register is enabled.
 (* techmap_celltype = "$sdffce" *)
 module clock_gated_enabled_reset #(
     parameter WIDTH = 1,

@@ -1,4 +1,4 @@
-//! How ABC maps a module: four recipes from small to fast, and the longest path that a period allows.
+//! Four ABC recipes from small to fast, and the longest path that a period allows.
 //!
 //! Main decision: the period selects one of the recipes; ABC gets no delay target. On the netlists of this
 //! project `&nf -D` has no effect. A target for `upsize` and `dnsize` saves one or two per cent of area, and
@@ -31,18 +31,18 @@ pub(crate) const RECIPES: [AbcRecipe; 4] = [
     AbcRecipe { name: "fastest", restructure: "if -g -K 6\nstrash", map: DELAY },
 ];
 
-/// The recipe without a period: smaller than the result of Yosys 0.23's own script, and a quarter to a third
-/// faster (docs/results/mapping.md).
+/// The recipe without a period. Its results are smaller than those of Yosys 0.23's own script, and a quarter to
+/// a third faster (docs/results/mapping.md).
 pub(crate) const DEFAULT: AbcRecipe = RECIPES[2];
 
-/// Part of the period that the logic of a module with registers may take; the rest is for the
+/// Fraction of the period that the logic of a module with registers may take. The rest is for the
 /// registers: clock to output and set-up take 6 to 10 % on OSU 180 nm and sky130.
 const LOGIC_SHARE: f64 = 0.9;
 
 /// The same for a module without registers, which holds part of a path.
 const PART_SHARE: f64 = 0.45;
 
-/// Longest path that `period_ps` leaves to the logic of a module.
+/// Longest path through the logic of a module that `period_ps` allows.
 pub(crate) fn budget_ps(period_ps: f64, has_registers: bool) -> f64 {
     period_ps * if has_registers { LOGIC_SHARE } else { PART_SHARE }
 }

@@ -1,4 +1,4 @@
-//! The configuration of a synthesis, and the checks before anything is written.
+//! The configuration of a synthesis run, and its checks before anything is written.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::target::Target;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SynthConfig {
-    /// Verilog-2005 files; each must stand alone (no `include`, no `$readmemh` by relative path).
+    /// Verilog-2005 files; each must be self-contained (no `include`, no `$readmemh` by relative path).
     pub sources: Vec<PathBuf>,
     /// Top module.
     pub top: String,
@@ -26,22 +26,22 @@ pub struct SynthConfig {
     pub period_ps: Option<f64>,
     /// Search for the shortest period; excludes `period_ps`.
     pub search_period: bool,
-    /// Dissolve the hierarchy before optimising: one module, no per-module breakdown.
+    /// Flatten the hierarchy before optimising: one module, no breakdown by module.
     pub flatten: bool,
-    /// Modules that stay modules in a hierarchical run; the hierarchy below them is dissolved. Empty: every
-    /// module stays. For modules that occur often and whose inside is optimised better as a whole.
+    /// Modules that are kept in a hierarchical run; the hierarchy below them is flattened. Empty: every module
+    /// is kept. For modules that occur often and are better optimised flat.
     pub units: Vec<String>,
-    /// Give a buffer at every input but `bare_ports` to the modules that hold registers and contain no other
-    /// such module. A net that leads to many of them then drives one small load in each. Not in flat runs.
+    /// Add a buffer at every input except `bare_ports` to modules that contain registers but no other module
+    /// with registers. A net to many such modules then drives one small load in each. Not in flat runs.
     pub input_buffers: bool,
-    /// Ports that get no such buffer: the clock, and connections between two modules.
+    /// Ports without such a buffer: the clock, and connections between two modules.
     pub bare_ports: Vec<String>,
     /// Verilog macros defined while reading.
     pub defines: Vec<String>,
     /// Use the library's clock gates, if it has any, for registers of four or more bits with an enable.
     /// Otherwise each bit gets a multiplexer.
     pub clock_gates: bool,
-    /// Folder for scripts, logs, netlists and `report.json`; created when missing.
+    /// Folder for scripts, logs, netlists and `report.json`; created if missing.
     pub out_dir: PathBuf,
     /// Keep the working copy of the cell library (46 MB for ASAP7), so that the scripts can be run again.
     pub keep: bool,
@@ -140,7 +140,7 @@ fn is_identifier(name: &str) -> bool {
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Name of source `index` in the staging folder: ordered, unique, and plain enough for any tool.
+/// Name of source `index` in the staging folder: ordered, unique, and safe for every tool.
 pub(crate) fn staged_name(index: usize, source: &Path) -> String {
     let stem: String = source
         .file_stem()

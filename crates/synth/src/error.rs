@@ -1,4 +1,4 @@
-//! The crate's error: each variant names the operation, where it happened and what to try.
+//! The error type of the crate. Each variant names the operation, the place and what to try.
 
 use std::io;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub enum Error {
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the operating system.
         source: io::Error,
     },
 
@@ -48,10 +48,10 @@ pub enum Error {
         install: &'static str,
     },
 
-    /// The cell library is not there.
+    /// The cell library does not exist.
     #[error("no cell library at {}; {hint}", path.display())]
     MissingLibrary {
-        /// Where it was looked for.
+        /// The path that was tried.
         path: PathBuf,
         /// What to try.
         hint: &'static str,
@@ -77,16 +77,16 @@ pub enum Error {
         tool: &'static str,
         /// The limit.
         limit: Duration,
-        /// Complete output up to then.
+        /// Complete output until then.
         log: PathBuf,
     },
 
-    /// A file of a tool or a library does not read as expected.
+    /// A tool's output or a library cannot be parsed.
     #[error("{}:{line}: expected {expected}, found {found}", file.display())]
     Parse {
         /// The file.
         file: PathBuf,
-        /// Line, counted from 1; 0 when the file ended too early to name one.
+        /// Line, counted from 1; 0 if the file ended too early to name one.
         line: usize,
         /// What was expected.
         expected: String,
@@ -94,7 +94,7 @@ pub enum Error {
         found: String,
     },
 
-    /// The mapped netlist holds cells that the library does not define.
+    /// The mapped netlist has cells that the library does not define.
     #[error("{} unmapped cell types after synthesis: {}; see {}", cells.len(), cells.join(", "), report.display())]
     Unmapped {
         /// Cell types.
@@ -103,7 +103,7 @@ pub enum Error {
         report: PathBuf,
     },
 
-    /// Two independent sources of one number disagree.
+    /// Two independent sources disagree about a number.
     #[error("{what}: {first} by {first_source}, but {second} by {second_source}")]
     Disagree {
         /// The quantity and its unit.
@@ -119,7 +119,7 @@ pub enum Error {
     },
 }
 
-/// Attaches the operation and the path to an I/O error.
+/// Adds the operation and the path to an I/O error.
 pub(crate) fn io_error(
     action: &'static str,
     path: impl Into<PathBuf>,
@@ -128,10 +128,10 @@ pub(crate) fn io_error(
     move |source| Error::Io { action, path, source }
 }
 
-/// A parse failure before the file it concerns is known; parsers are pure functions over text.
+/// A parse error without its file: parsers are pure functions of text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
-    /// Line, counted from 1; 0 when the text ended too early to name one.
+    /// Line, counted from 1; 0 if the text ended too early to name one.
     pub line: usize,
     /// What was expected.
     pub expected: String,
@@ -140,7 +140,7 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    /// Builds a parse failure; long findings are shortened to stay on one line.
+    /// Builds a parse error. A long `found` is shortened to stay on one line.
     pub fn new(line: usize, expected: impl Into<String>, found: &str) -> Self {
         let mut shown: String = found.trim().chars().take(80).collect();
         if shown.is_empty() {
@@ -149,7 +149,7 @@ impl ParseError {
         Self { line, expected: expected.into(), found: shown }
     }
 
-    /// Names the file.
+    /// Adds the file.
     pub fn at(self, file: impl Into<PathBuf>) -> Error {
         Error::Parse {
             file: file.into(),

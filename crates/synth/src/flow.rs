@@ -1,4 +1,4 @@
-//! A synthesis from its configuration to its report.
+//! A synthesis run, from its configuration to its report.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -26,16 +26,16 @@ use crate::{sta, yosys};
 
 const WARNINGS_MAX: usize = 50;
 
-/// Synthesises a design and reads the results back.
+/// Synthesises a design and reads the results.
 ///
 /// `on_progress` is called when a stage begins or its earlier result is reused; nothing is printed. The
-/// output folder is created when missing and locked while the run lasts. A stage whose earlier outputs are
-/// complete, and were made from the same inputs, is not repeated. `report.json` is written at the end of a run
-/// that succeeded; an older one is removed as soon as the input has been checked.
+/// output folder is created if missing and locked during the run. A stage is not repeated if its earlier
+/// outputs are complete and were made from the same inputs. `report.json` is written at the end of a
+/// successful run; an older one is removed as soon as the input has been checked.
 ///
 /// # Errors
-/// A bad configuration, a missing tool, library or source, a tool that fails or runs too long, and
-/// any report that lacks a number; see [`Error`].
+/// An invalid configuration, a missing tool, library or source, a tool that fails or runs too long, and
+/// a report without an expected number; see [`Error`].
 pub fn run(
     config: &SynthConfig,
     on_progress: &mut dyn FnMut(Progress),
@@ -43,7 +43,7 @@ pub fn run(
     with_progress(on_progress, |on_progress| run_here(config, on_progress))
 }
 
-/// What the tools found, before it becomes a report.
+/// The results of the tools, before they become a report.
 #[derive(Default)]
 struct ToolResults {
     summary: Summary,
@@ -60,10 +60,10 @@ fn run_here(config: &SynthConfig, on_progress: OnProgress) -> Result<SynthReport
     on_progress(Progress::Begin { id: StageId::whole(Stage::Prepare), why: None });
     config.check()?;
     let yosys = Tool::find("yosys", "-V", "apt-get install yosys")?;
-    // The input is checked before the folder is touched.
+    // The input is checked before the folder is changed.
     let library = match &config.target {
         Target::Liberty { path } => {
-            find_sta()?; // now, not after minutes of mapping
+            find_sta()?; // fail now, not after minutes of mapping
             Some((path, read_library(path, &config.library)?))
         }
         _ => None,
@@ -241,8 +241,7 @@ fn find_sta() -> Result<Tool, Error> {
     Tool::find("sta", "-version", "apt-get install opensta")
 }
 
-/// Cells of an FPGA by kind; none for other targets. A prefix ends where the digits or variants of a cell
-/// begin.
+/// FPGA cells by kind; none for other targets. The prefixes cover all sizes and variants of a cell.
 fn resources(target: &Target, summary: &Summary) -> Option<FpgaResources> {
     let count = |prefixes: &[&str]| {
         let wanted = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
@@ -275,7 +274,7 @@ fn resources(target: &Target, summary: &Summary) -> Option<FpgaResources> {
     })
 }
 
-/// Output folder, locked while a run lasts.
+/// Output folder, locked during a run.
 struct OutDir {
     path: PathBuf,
     _lock: File,
@@ -287,8 +286,8 @@ impl OutDir {
         fs::create_dir_all(&input).map_err(io_error("create", &input))?;
         let lock_path = path.join(".lock");
         let file = File::create(&lock_path).map_err(io_error("create", &lock_path))?;
-        // A tool that was being started when its run was killed holds the lock until it executes its own
-        // program.
+        // If a run was killed while it started a tool, the new process holds the lock until it executes the
+        // tool.
         let mut attempts = 5;
         while !lock::try_lock(&file, path).map_err(io_error("lock", &lock_path))? {
             attempts -= 1;
@@ -298,8 +297,8 @@ impl OutDir {
             sleep(Duration::from_millis(100));
         }
         let dir = Self { path: path.to_owned(), _lock: file };
-        // No result of an earlier run may pass for one of this run. The outputs of its stages are checked
-        // against their stamps.
+        // A result of an earlier run must not be mistaken for one of this run. The outputs of stages are
+        // checked against their stamps.
         for name in ["report.json", "synth.ys", "elaborate.ys", "link.ys", "timing.tcl"] {
             remove(&path.join(name))?;
         }
@@ -321,7 +320,7 @@ impl OutDir {
     }
 }
 
-/// The sources: (name in the output folder, path as given, text).
+/// Reads the sources: (name in the output folder, path as given, text).
 fn read_sources(config: &SynthConfig) -> Result<Vec<(String, String, Vec<u8>)>, Error> {
     let read = |(index, source): (usize, &PathBuf)| {
         let text = fs::read(source).map_err(io_error("read", source))?;
@@ -334,7 +333,7 @@ fn read_sources(config: &SynthConfig) -> Result<Vec<(String, String, Vec<u8>)>, 
 ///
 /// # Errors
 /// A missing tool, a run that fails or takes longer than `limit`, a log that reports an error
-/// (OpenSTA's exit code does not).
+/// (the exit code of OpenSTA does not).
 pub fn opensta(
     dir: &Path,
     script: &str,

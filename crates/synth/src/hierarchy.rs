@@ -17,9 +17,9 @@ pub(crate) struct Summary {
     pub modules: Vec<ModuleReport>,
 }
 
-/// Sums `modules` from `top` down; with a library every leaf must be one of its cells.
+/// Sums `modules` from `top` down. With a library, every leaf must be one of its cells.
 ///
-/// `report` is the file the counts come from, named in errors.
+/// `report` is the file that the counts come from; errors name it.
 pub(crate) fn summarise(
     modules: &ModuleCells,
     top: &str,
@@ -80,13 +80,13 @@ pub(crate) fn summarise(
     Ok(summary)
 }
 
-/// Modules below and including `top`, each after all that it instantiates.
+/// `top` and the modules below it, each after all modules that it instantiates.
 fn children_first<'a>(modules: &'a ModuleCells, top: &str) -> Result<Vec<&'a str>, ParseError> {
     let (top, _) = modules.get_key_value(top).ok_or_else(|| {
         ParseError::new(0, format!("module {top} in Yosys' stat"), "no such module")
     })?;
     let children = |module: &str| modules[module].keys().filter(|cell| modules.contains_key(*cell));
-    // Kahn's algorithm: a module is ready when all its parents are placed.
+    // Kahn's algorithm: a module is ready when all its parents are in the order.
     let mut parents: BTreeMap<&str, usize> = BTreeMap::from([(top.as_str(), 0)]);
     let mut queue = VecDeque::from([top.as_str()]);
     while let Some(module) = queue.pop_front() {

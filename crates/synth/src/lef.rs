@@ -1,16 +1,16 @@
-//! Areas of cells from a LEF file, which holds their layouts' outlines.
+//! Reads the areas of cells from a LEF file, which contains the outlines of their layouts.
 //!
-//! Only `MACRO` and `SIZE` are read. Sizes are in micrometres whatever `UNITS` says, which is about the
-//! database. Source: LEF/DEF Language Reference, Macro.
+//! Only `MACRO` and `SIZE` are read. Sizes are always in micrometres; `UNITS` concerns the database. Source:
+//! LEF/DEF Language Reference, Macro.
 
 use std::collections::BTreeMap;
 
 use crate::error::ParseError;
 
-/// Areas in um2 by cell; empty for a file without cells, such as one of a technology.
+/// Areas in um2 by cell; empty for a file without cells, such as a technology LEF.
 ///
 /// # Errors
-/// A cell without a size, with two, or that is there twice; a size that does not read or is not above 0.
+/// A cell with no size or two sizes, a cell defined twice; a size that cannot be parsed or is not above 0.
 pub fn cell_areas(text: &str) -> Result<BTreeMap<String, f64>, ParseError> {
     let mut areas = BTreeMap::new();
     let mut open: Option<(&str, usize, Option<f64>)> = None; // cell, its line, its area
@@ -19,7 +19,7 @@ pub fn cell_areas(text: &str) -> Result<BTreeMap<String, f64>, ParseError> {
     while let Some((line, word)) = words.next() {
         let begins = before[1] == ";" || before[1] == "END" || ["MACRO", "END"].contains(&before[0]);
         match (word, &mut open) {
-            // Its statements may begin with the word MACRO.
+            // Statements inside may begin with the word MACRO.
             ("PROPERTYDEFINITIONS", None) if begins => {
                 let _ = words.by_ref().find(|(_, word)| *word == "END");
             }
@@ -73,7 +73,7 @@ fn length(word: &str) -> Option<f64> {
     word.parse().ok().filter(|length: &f64| length.is_finite() && *length > 0.0)
 }
 
-/// Words with their lines. A string in quotes is one word; a comment goes from `#` to the end of the line.
+/// Words with their line numbers. A quoted string is one word; a comment goes from `#` to the line's end.
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().enumerate();
     lines.flat_map(|(index, line)| {

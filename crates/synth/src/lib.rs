@@ -1,11 +1,11 @@
-//! Yosys and OpenSTA runs, parsed into typed reports.
+//! Runs Yosys and OpenSTA and parses their results into typed reports.
 //!
-//! Role: from Verilog-2005 to area, resources and clock. [`run`] copies its inputs to the output folder, renders
-//! the scripts of `crates/synth/scripts`, runs the tools there and reads their reports back. A second run in
+//! Role: from Verilog-2005 to area, resources and clock period. [`run`] copies its inputs to the output folder,
+//! renders the scripts of `crates/synth/scripts`, runs the tools there and reads their reports. A second run in
 //! the same folder repeats only the stages whose inputs changed or whose outputs are incomplete. Main
 //! decision: the tools run as programs on plain script files that stay beside the results, so that each number
-//! can be reproduced without this crate; a binding to Yosys' library interface was turned down for that
-//! reason. A number that is missing, zero or not finite is an error, never a default.
+//! can be reproduced without this crate. A binding to Yosys' library interface was rejected for that reason. A
+//! number that is missing, zero or not finite is an error, never a default.
 //!
 //! ```no_run
 //! use flexmac_synth::{SynthConfig, Target, run};

@@ -1,4 +1,4 @@
-//! The cell library as the tools read it: decompressed, canonical, without cells that may not be used.
+//! The cell library as the tools read it: decompressed, canonical, without cells that must not be used.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,17 +17,17 @@ use flexmac_record::LibraryReport;
 /// Name of the library that the tools read.
 pub(crate) const CELLS: &str = "cells.lib";
 
-/// A library as flexmac understood it, and as every tool of a flow reads it.
+/// A library as parsed by flexmac, and the text that every tool of a flow reads.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct LoadedLibrary {
     /// Its units and cells.
     pub library: Library,
-    /// Canonical Liberty without the cells that may not be used.
+    /// Canonical Liberty without the cells that must not be used.
     pub canonical: String,
-    /// SHA-256 of the file's uncompressed text, in hexadecimal.
+    /// SHA-256 of the uncompressed text of the file, in hexadecimal.
     pub sha256: String,
-    /// The LEF file that areas were compared with.
+    /// The LEF file that areas were compared with, if it was used.
     pub lef: Option<String>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct StagedLibrary {
     pub report: LibraryReport,
 }
 
-/// How a library is read.
+/// Options for reading a library.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LibraryOptions {
     /// Operating conditions in place of the library's default.
@@ -51,21 +51,21 @@ pub struct LibraryOptions {
 /// Where the areas of cells come from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum CellSizes {
-    /// A LEF file of the library's name beside it, or Debian's for OSU 180 nm, if at least three quarters of
-    /// the areas agree; else the library.
+    /// A LEF file beside the library with the same name, or Debian's for OSU 180 nm, if at least three
+    /// quarters of the areas agree. Otherwise the library.
     #[default]
     Beside,
     /// The library.
     Library,
-    /// A LEF file, `.lef` or `.lef.gz`; the library for cells that it does not have.
+    /// A LEF file, `.lef` or `.lef.gz`. Cells that it does not have take their areas from the library.
     Lef(PathBuf),
 }
 
 /// Reads a cell library, `.lib` or `.lib.gz`.
 ///
 /// # Errors
-/// No such file, or one that does not read as a library; [`Library::read`] lists what is refused. A LEF file
-/// that does not read.
+/// No such file, or a file that is not a valid library ([`Library::read`] lists what is refused); an invalid
+/// LEF file.
 pub fn read_library(path: &Path, options: &LibraryOptions) -> Result<LoadedLibrary, Error> {
     let text = library_text(path)?;
     let read = |settings: &Settings| {
@@ -101,7 +101,7 @@ pub fn read_library(path: &Path, options: &LibraryOptions) -> Result<LoadedLibra
     Ok(LoadedLibrary { library, canonical, sha256: sha256(&text), lef: used })
 }
 
-/// Areas that the library states against those of a LEF file.
+/// Compares the areas in the library with those in a LEF file.
 struct Comparison {
     same: usize,
     /// Cell, area in the LEF file, area in the library.
@@ -113,7 +113,7 @@ impl Comparison {
         let mut comparison = Self { same: 0, different: Vec::new() };
         for (name, cell) in &library.cells {
             let (Some(area), Some(stated)) = (areas.get(name), cell.area_um2) else { continue };
-            // Libraries round.
+            // Libraries round areas.
             if (area - stated).abs() <= 0.01 * area {
                 comparison.same += 1;
             } else {
@@ -123,7 +123,7 @@ impl Comparison {
         comparison
     }
 
-    /// The two speak of the same cells in the same unit.
+    /// Whether the LEF file seems to describe the same cells in the same unit.
     fn agrees(&self) -> bool {
         self.same > 0 && self.same >= 3 * self.different.len()
     }
@@ -152,7 +152,7 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// The LEF file that belongs to a library by its name.
+/// The LEF file that belongs to a library, found by its name.
 fn lef_beside(path: &Path, library: &str) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
     let stem = name.strip_suffix(".gz").unwrap_or(name);
@@ -171,7 +171,7 @@ fn lef_areas(path: &Path) -> Result<BTreeMap<String, f64>, Error> {
     lef::cell_areas(&String::from_utf8_lossy(&bytes)).map_err(|error| error.at(path))
 }
 
-/// SHA-256 in hexadecimal, as [`LibraryReport::sha256`] has it.
+/// SHA-256 in hexadecimal, as in [`LibraryReport::sha256`].
 pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,9 +1,9 @@
-//! A design on standard cells: elaborated once, each module mapped by itself, linked, timed.
+//! Maps a design to standard cells: elaborates it once, maps each module separately, links and times it.
 //!
-//! Main decision: the work is cut into stages that exchange RTLIL, where Yosys' own flow is one script. A
-//! module's mapping does not depend on the other modules, so each module is a stage: a killed run resumes at
-//! the module that was interrupted, modules are mapped on all cores, and a period search maps no module twice
-//! the same way.
+//! Main decision: the work is divided into stages that exchange RTLIL, whereas Yosys' own flow is one script.
+//! The mapping of a module does not depend on other modules, so each module is a stage. A killed run resumes
+//! at the interrupted module, modules are mapped on all cores, and a period search never repeats the mapping
+//! of a module with the same recipe.
 
 use std::fs;
 
@@ -20,7 +20,7 @@ use flexmac_record::{Stage, StageId, TimingReport, UnitReport};
 
 const ELABORATED: &str = "elaborated.il";
 
-/// What the stages of a mapping to standard cells share.
+/// Shared data of the stages that map to standard cells.
 pub(crate) struct Mapper<'a> {
     pub config: &'a SynthConfig,
     pub cache: &'a StageCache,
@@ -28,7 +28,7 @@ pub(crate) struct Mapper<'a> {
     pub sta: &'a Tool,
     pub library: &'a StagedLibrary,
     pub design: yosys::SourceDesign<'a>,
-    /// StagedLibrary sources and the files they were copied from.
+    /// Staged sources and the files from which they were copied.
     pub names: &'a exit_status::Names,
     pub on_progress: OnProgress<'a>,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Mapper<'a> {
 pub(crate) struct Unit {
     name: String,
     has_registers: bool,
-    /// Whether its inputs get buffers of their own, because nets lead to many instances.
+    /// Whether its inputs get buffers, because their nets connect many instances.
     padded: bool,
 }
 
@@ -112,8 +112,8 @@ impl Mapper<'_> {
         for module in modules {
             self.write(&format!("units/{}.il", module.name), &module.text)?;
             let has_registers = registered.contains(&module.kind);
-            // ABC maps one module and does not see that a net leads to many of them, so each gets a buffer
-            // at its inputs. A module that only passes its inputs to modules with registers gets none.
+            // ABC maps one module at a time and does not see the fan-out of a net between modules, so the
+            // inputs get buffers. A module that only passes its inputs to modules with registers gets none.
             let padded = self.config.input_buffers
                 && has_registers
                 && !self.config.flatten
@@ -128,7 +128,7 @@ impl Mapper<'_> {
         self.cache.run(&step, self.on_progress, &|end| exit_status::yosys_end(end, self.names))
     }
 
-    /// Maps `unit` by `recipe`.
+    /// Maps `unit` with `recipe`.
     fn map(&self, unit: &Unit, recipe: &AbcRecipe) -> Result<Mapped, Error> {
         let recipe = recipe.name;
         let name = &unit.name;
@@ -159,14 +159,14 @@ impl Mapper<'_> {
         Ok(Mapped { file: output, report })
     }
 
-    /// Buffers for the inputs of units, where the library has one.
+    /// Buffers for the inputs of units, if the library has a buffer.
     fn pads(&self) -> Option<yosys::Pads<'_>> {
         let buffer = self.library.parsed.buffer_pins()?;
         Some(yosys::Pads { buffer, bare: &self.config.bare_ports })
     }
 
-    /// Maps every module with the smallest recipe that fits `period_ps`, or the fastest if none does. Without
-    /// a period, maps with the default recipe.
+    /// Maps every module with the smallest recipe that meets `period_ps`, or the fastest if none does. Without
+    /// a period, uses the default recipe.
     pub fn map_all(&self, units: &[Unit], period_ps: Option<f64>) -> Result<Vec<Mapped>, Error> {
         for recipe in &RECIPES {
             let text = yosys::abc_script(recipe.restructure, recipe.map);
@@ -190,7 +190,7 @@ impl Mapper<'_> {
         })
     }
 
-    /// Links and times mapped units in `dir` (empty or with a slash at its end).
+    /// Links and times mapped units in `dir` (empty, or with a slash at its end).
     pub fn finish(&self, mapped: &[Mapped], dir: &str, period_ps: f64) -> Result<Netlist, Error> {
         let part = |what: &str| {
             if dir.is_empty() { what.to_owned() } else { format!("{what} {dir}") }
@@ -269,10 +269,10 @@ pub(crate) fn yosys_args(script: &str) -> Vec<String> {
     ["-Q", "-T", "-s", script].map(str::to_owned).to_vec()
 }
 
-/// Compares the area by cell counts with the area that Yosys prints.
+/// Compares the area computed from cell counts with the area that Yosys prints.
 fn check_area(summary: &Summary, stated: f64) -> Result<(), Error> {
     let counted = summary.area_um2.unwrap_or(f64::NAN);
-    // Yosys prints six decimals of a sum in another order. NaN and zero fail as well.
+    // Yosys adds in another order and prints six decimals. NaN and zero also fail.
     let agree = (stated - counted).abs() <= 1e-3 + 1e-6 * counted && counted > 0.0;
     if agree {
         return Ok(());

@@ -16,7 +16,7 @@ pub enum Progress {
     Begin {
         /// The stage.
         id: StageId,
-        /// Why it is repeated; none when there is no earlier result.
+        /// Why it is repeated; none if there is no earlier result.
         why: Option<String>,
     },
     /// The earlier result of a stage is reused.
@@ -26,7 +26,7 @@ pub enum Progress {
         /// The stamp of the result.
         stamp: PathBuf,
     },
-    /// A message in between, such as the result of a try.
+    /// Another message, such as the result of a try.
     Note(String),
 }
 
@@ -41,18 +41,18 @@ impl std::fmt::Display for Progress {
     }
 }
 
-/// The function that workers report progress to.
+/// The function to which workers report progress.
 pub(crate) type OnProgress<'a> = &'a (dyn Fn(Progress) + Sync);
 
-/// Runs `work` on another thread. Progress that it reports is passed to `on_progress` on this thread.
+/// Runs `work` on another thread, and calls `on_progress` on this thread with the progress it reports.
 pub(crate) fn with_progress<R: Send>(
     on_progress: &mut dyn FnMut(Progress),
     work: impl FnOnce(OnProgress) -> R + Send,
 ) -> R {
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
-        // The closure owns the sender, so the loop below ends with it. A receiver that is gone
-        // means that `on_progress` panicked, which the scope passes on.
+        // The closure owns the sender, so the loop below ends when the worker ends. If the receiver
+        // is gone, `on_progress` has panicked, and the scope propagates the panic.
         let worker = scope.spawn(move || work(&move |progress| drop(sender.send(progress))));
         for progress in receiver {
             on_progress(progress);
@@ -64,7 +64,7 @@ pub(crate) fn with_progress<R: Send>(
     })
 }
 
-/// Runs `work` for every item on up to `threads` threads. Results are in the order of the items.
+/// Runs `work` for every item on up to `threads` threads. Results have the order of the items.
 pub(crate) fn for_each<T: Sync, R: Send, E: Send>(
     threads: usize,
     items: &[T],

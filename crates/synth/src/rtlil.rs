@@ -1,4 +1,4 @@
-//! Yosys' RTLIL text cut into its modules, so that each can be mapped, kept and repeated by itself.
+//! Splits Yosys' RTLIL text into modules, so that each can be mapped and cached separately.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use crate::yosys::source_name;
 /// One module of a design.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Module {
-    /// Name as the source wrote it, made a plain file name; parameterisations get `_2`, `_3`, ...
+    /// Name in the source as a plain file name; further parameterisations get `_2`, `_3`, ...
     pub name: String,
     /// Its type, as cells of other modules name it.
     pub kind: String,
-    /// Types of its cells, and of the modules it instantiates.
+    /// Types of its cells and of the modules that it instantiates.
     pub cells: Vec<String>,
-    /// Its text, complete with a first line that keeps new names apart from its own.
+    /// Its text, with the `autoidx` line, which keeps generated names distinct.
     pub text: String,
 }
 
-/// Cuts a design. RTLIL has a statement a line, and those outside of modules are at the margin.
+/// Splits a design. RTLIL has one statement per line; those outside modules are not indented.
 pub(crate) fn split(text: &str) -> Result<Vec<Module>, ParseError> {
     let mut modules = Vec::new();
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
@@ -66,7 +66,7 @@ pub(crate) fn split(text: &str) -> Result<Vec<Module>, ParseError> {
     }
 }
 
-/// `$paramod$<hash>\pe` gives `pe`; what no file name should hold becomes `_`.
+/// `$paramod$<hash>\pe` gives `pe`; other characters than letters, digits and `_` become `_`.
 fn plain_name(name: &str) -> String {
     let name = source_name(name);
     let name = name.strip_prefix('\\').unwrap_or(name);

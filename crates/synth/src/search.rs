@@ -1,24 +1,24 @@
-//! The shortest clock period, by bisection on the period that is given to mapping and timing.
+//! Searches for the shortest clock period by bisection on the target period.
 //!
-//! Each try maps the design for a period, and OpenSTA finds the period that the netlist meets. The result
-//! is not monotonous in the period, so the best netlist is kept, not the last.
+//! Each try maps the design for a target period, and OpenSTA reports the period that the netlist meets. The
+//! result is not monotonic in the target, so the best netlist is kept, not the last.
 
 use crate::error::Error;
 use crate::mapping::{Mapped, Mapper, Netlist, Unit};
 use crate::progress::Progress;
 use flexmac_record::TryReport;
 
-/// The interval at which a search ends, as a part of the period.
+/// Width of the interval at which a search ends, as a fraction of the period.
 const RESOLUTION: f64 = 0.01;
 
-/// Tries after which it ends in any case.
+/// Most tries of a search.
 const TRIES_MAX: usize = 12;
 
-/// Tries in order, and how the best netlist was mapped.
+/// The tries in order, and the mapping of the best one.
 pub(crate) struct Found {
     pub tries: Vec<TryReport>,
     pub mapped: Vec<Mapped>,
-    /// Whole picoseconds that the best netlist meets.
+    /// Period that the best netlist meets, rounded up to a picosecond.
     pub period_ps: f64,
 }
 
@@ -42,7 +42,7 @@ struct Tries<'a> {
 }
 
 impl Tries<'_> {
-    /// Links and times a netlist unless it is one of those before; gives the period that it meets.
+    /// Links and times a netlist, unless an earlier one is equal; returns the period that it meets.
     fn attempt(&mut self, given_ps: f64, mapped: Vec<Mapped>) -> Result<f64, Error> {
         let report = match self.netlists.iter().position(|earlier| *earlier == mapped) {
             Some(index) => {
@@ -62,7 +62,7 @@ impl Tries<'_> {
         Ok(period_ps)
     }
 
-    /// Of netlists that meet the same whole picosecond, the smallest.
+    /// The try with the shortest period, rounded up to a picosecond; of equal ones, the smallest in area.
     fn best(&self) -> usize {
         let rank = |index: &usize| {
             let attempt = &self.tries[*index];
@@ -74,8 +74,8 @@ impl Tries<'_> {
     }
 }
 
-/// Bisects between a period that is met and one that is not. `attempt` gets a period and gives the
-/// one that the netlist mapped for it meets.
+/// Bisects between a period that is met and one that is not. `attempt` maps for a target period and
+/// returns the period that the netlist meets.
 fn bisect(start_ps: f64, mut attempt: impl FnMut(f64) -> Result<f64, Error>) -> Result<(), Error> {
     let mut met_ps = attempt(start_ps)?;
     let mut missed_ps = 0.0;
@@ -88,7 +88,7 @@ fn bisect(start_ps: f64, mut attempt: impl FnMut(f64) -> Result<f64, Error>) -> 
         if period_ps > given_ps {
             missed_ps = given_ps;
         }
-        // What a netlist meets counts, whatever it was mapped for.
+        // The period that a netlist meets counts, whatever its target was.
         met_ps = met_ps.min(period_ps);
     }
     Ok(())
@@ -116,7 +116,7 @@ fn line(number: usize, report: &TryReport) -> String {
 mod tests {
     use super::*;
 
-    /// Periods given, for a design that meets `best_ps` at the least.
+    /// The target periods of a search, if a netlist for target p meets `met(p)`.
     fn given(start_ps: f64, met: impl Fn(f64) -> f64) -> Vec<f64> {
         let mut given = Vec::new();
         bisect(start_ps, |period_ps| {

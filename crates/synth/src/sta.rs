@@ -1,6 +1,6 @@
-//! OpenSTA's script rendered, its log read.
+//! Renders OpenSTA's script and reads its log.
 //!
-//! OpenSTA 2.0.17 goes on after an error and leaves exit code 0, so a run counts only when its log
+//! OpenSTA 2.0.17 continues after an error and exits with 0. A run is therefore valid only if its log
 //! has every marker that `timing.tcl` prints and no line that reports an error or a black box.
 
 use crate::error::ParseError;
@@ -12,12 +12,11 @@ pub(crate) const LOG: &str = "sta.log";
 
 const TIMING: &str = include_str!("../scripts/timing.tcl");
 
-/// Period given to OpenSTA when the caller sets no target, in picoseconds. Its size does not
-/// matter: period minus slack is the same for every given period.
+/// Period given to OpenSTA if the caller sets no target, in picoseconds. Its value does not matter:
+/// period minus slack is the same for every given period.
 pub const NOMINAL_PERIOD_PS: f64 = 10_000.0;
 
-/// Script that times `netlist_sta.v` in `dir` (empty or with a slash at its end) against
-/// `cells.lib`.
+/// Script that times `netlist_sta.v` in `dir` (empty, or with a slash at its end) with `cells.lib`.
 pub fn script(
     top: &str,
     dir: &str,
@@ -36,7 +35,7 @@ pub fn script(
     fill(TIMING, &values)
 }
 
-/// Arguments that make OpenSTA run one script and end.
+/// Arguments that make OpenSTA run one script and exit.
 pub(crate) fn args(script: &str) -> Vec<String> {
     ["-no_init", "-no_splash", "-exit", script].map(str::to_owned).to_vec()
 }
@@ -50,18 +49,18 @@ pub struct Path {
     pub end: String,
     /// Path group: the clock's name, or `**async_default**` for recovery checks.
     pub group: String,
-    /// Instances along the path in order, start and end included where they are cells.
+    /// Instances along the path in order, including start and end if they are cells.
     pub instances: Vec<String>,
-    /// Largest delay between two points of the path, and the instance it ends at or in.
+    /// Largest delay between two points of the path, and the instance of the second point.
     pub slowest: (f64, String),
     /// Slack in the reported unit.
     pub slack: f64,
 }
 
-/// Reads a complete log of `timing.tcl`; `given_period_ps` is the period it was rendered with.
+/// Reads a complete log of `timing.tcl`; `given_period_ps` is the period in the script.
 ///
 /// # Errors
-/// A missing marker, no register-to-register path, a number that does not read or is not finite,
+/// A missing marker, no register-to-register path, a number that cannot be parsed or is not finite,
 /// a clock period other than the given one (wrong time unit), a resulting period that is not
 /// positive.
 pub fn parse(log: &str, given_period_ps: f64) -> Result<TimingReport, ParseError> {
@@ -105,7 +104,7 @@ pub fn parse(log: &str, given_period_ps: f64) -> Result<TimingReport, ParseError
     })
 }
 
-/// Worst path of a marked section outside the recovery group, with the section's first line.
+/// Worst path of a marked section outside the recovery group, and the first line of the section.
 fn worst(log: &str, section: &str) -> Result<(usize, Path), ParseError> {
     let (begin, end) = (format!("FLEXMAC begin {section}"), format!("FLEXMAC end {section}"));
     let position = |marker: &str| {
@@ -126,10 +125,10 @@ fn worst(log: &str, section: &str) -> Result<(usize, Path), ParseError> {
         .ok_or_else(|| ParseError::new(first + 1, "a timing path", "no constrained path"))
 }
 
-/// Reads the paths in the lines of `report_checks`, the first of them being `first_line`.
+/// Reads the paths in the output of `report_checks`; `first_line` is the number of its first line.
 ///
 /// # Errors
-/// A path that lacks its end, group or slack, or a slack that does not read.
+/// A path without end, group or slack, or a slack that cannot be parsed.
 fn parse_paths(lines: &[&str], first_line: usize) -> Result<Vec<Path>, ParseError> {
     let mut paths = Vec::new();
     let mut open: Option<(usize, Path, bool)> = None; // line, path so far, arrival seen
@@ -179,7 +178,7 @@ fn parse_paths(lines: &[&str], first_line: usize) -> Result<Vec<Path>, ParseErro
     }
 }
 
-/// `0.19  0.48 v u_pe/_203_/Y (AND2X2)` gives `u_pe/_203_`; ports and clock edges give nothing.
+/// `0.19  0.48 v u_pe/_203_/Y (AND2X2)` gives `u_pe/_203_`; ports and clock edges give none.
 fn instance(line: &str) -> Option<String> {
     let mut words = line.split_whitespace().rev();
     let cell = words.next()?.strip_prefix('(')?.strip_suffix(')')?;
@@ -207,7 +206,7 @@ fn finite(text: &str, line: usize) -> Result<f64, ParseError> {
         .ok_or_else(|| ParseError::new(line, "a finite number", text))
 }
 
-/// Lines of a log that mean the run cannot be trusted, at most five.
+/// Lines of a log that make the run invalid, at most five.
 pub fn error_lines(log: &str) -> Vec<String> {
     log.lines()
         .filter(|line| line.starts_with("Error") || line.contains("Creating black box"))

@@ -1,13 +1,13 @@
-//! Stages whose earlier results are reused. Each tool run leaves a stamp: a file with digests of its inputs and
+//! Reuses earlier results of stages. Each tool run leaves a stamp: a file with digests of its inputs and
 //! outputs.
 //!
 //! Role: [`StageCache::run`] runs one tool on one script, unless the stamp in `stages/` shows that the same
 //! tool ran on the same inputs and that its outputs are unchanged. Options are part of the scripts, and
 //! scripts are inputs, so the digests cover everything. Main decision: a tool runs in a folder of its own that
-//! holds links to the declared inputs only. So a stage cannot read a file that its stamp does not name, a
+//! contains only links to the declared inputs. So a stage cannot read a file that its stamp does not name, a
 //! killed stage leaves nothing that looks like a result, and a tool that outlives its run writes into a folder
-//! that nobody reads. Modification times were turned down as keys: a copied folder would repeat
-//! everything, and a clock set back would repeat too little.
+//! that nobody reads. Modification times were rejected as keys: a copied folder would repeat everything, and a
+//! clock set back would repeat too little.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,7 +31,7 @@ const SCRATCH: &str = ".run-";
 
 /// One tool run. File names are relative to the output folder.
 pub(crate) struct ToolRun<'a> {
-    /// Stage and part, for messages and the stamp's name.
+    /// Stage and part, for messages and the name of the stamp.
     pub id: StageId,
     /// The program.
     pub tool: &'a Tool,
@@ -39,7 +39,7 @@ pub(crate) struct ToolRun<'a> {
     pub args: Vec<String>,
     /// Everything it reads.
     pub inputs: Vec<String>,
-    /// Every file it writes, without the log.
+    /// Every file it writes, except the log.
     pub outputs: Vec<String>,
     /// File for everything it prints.
     pub log: String,
@@ -47,7 +47,7 @@ pub(crate) struct ToolRun<'a> {
     pub limit: Duration,
 }
 
-/// What the outputs of a stage were made from, as stored.
+/// What produced the outputs of a stage, as stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Stamp {
     /// Program and version.
@@ -56,7 +56,7 @@ struct Stamp {
     args: Vec<String>,
     /// SHA-256 of each input.
     inputs: BTreeMap<String, String>,
-    /// SHA-256 of each output, the log among them.
+    /// SHA-256 of each output and of the log.
     outputs: BTreeMap<String, String>,
     /// Wall time in seconds.
     wall_s: f64,
@@ -100,11 +100,11 @@ impl StageCache {
         })
     }
 
-    /// Runs `step` unless it is whole; `check` accepts or refuses what the tool wrote.
+    /// Runs `step` unless its earlier result is current. `check` decides whether the tool succeeded.
     ///
     /// # Errors
-    /// A missing input, a tool that cannot run or takes too long, an output that it did not write,
-    /// and the errors of `check`.
+    /// A missing input, a tool that cannot run or takes too long, a missing output, and the errors of
+    /// `check`.
     pub fn run(
         &self,
         step: &ToolRun,
@@ -180,8 +180,7 @@ impl StageCache {
         result
     }
 
-    /// The stamp, if it shows that `outputs` are current. Otherwise the reason why not; none where there is no
-    /// stamp.
+    /// The stamp, if it shows that `outputs` are current. Otherwise the reason why not; none without a stamp.
     fn stale(
         &self,
         path: &Path,
@@ -220,7 +219,7 @@ impl StageCache {
         Ok(stamp)
     }
 
-    /// SHA-256 of a file in the folder, read once.
+    /// SHA-256 of a file in the folder, computed once.
     fn digest(&self, name: &str) -> Result<String, Error> {
         let path = self.dir.join(name);
         if let Some(digest) = self.known.lock().expect("no panic while held").get(&path) {
@@ -244,7 +243,7 @@ impl StageCache {
     }
 
     /// Removes results of earlier runs from the folder itself. Files in its subfolders, such as modules mapped
-    /// with other recipes, stay for a run that can use them.
+    /// with other recipes, are kept for later runs.
     pub fn sweep(&self) -> Result<(), Error> {
         let used = self.used.lock().expect("no panic while held");
         let outputs: Vec<_> = used.values().flatten().collect();
@@ -266,7 +265,7 @@ impl StageCache {
         Ok(())
     }
 
-    /// Times of the stages of this run, in an order that does not depend on which ended first.
+    /// Times of the stages of this run, in an order that does not depend on timing.
     pub fn times(&self) -> Vec<StageTime> {
         let mut times = self.times.lock().expect("no panic while held").clone();
         let part = |time: &StageTime| time.id.part.clone().unwrap_or_default();
@@ -276,12 +275,12 @@ impl StageCache {
             _ => 1,
         };
         times.sort_by_key(|time| (time.id.stage, rank(&part(time)), part(time)));
-        times.dedup_by(|a, b| a.id == b.id); // a module that several tries of a search use
+        times.dedup_by(|a, b| a.id == b.id); // several tries of a search share a module
         times
     }
 }
 
-/// Removes a file that may be missing.
+/// Removes a file if it exists.
 pub(crate) fn remove(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -291,8 +290,8 @@ pub(crate) fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Gives an input a second name, or copies it where the file system has no hard links. A symbolic link
-/// would not do: a tool in a sandbox, such as Yosys of PyPI, does not see what it points to.
+/// Makes a hard link to an input, or a copy if the file system has no hard links. A symbolic link would not
+/// do: a sandboxed tool, such as Yosys from PyPI, cannot see its target.
 fn link(from: &Path, to: &Path) -> Result<(), Error> {
     let from = fs::canonicalize(from).map_err(io_error("read", from))?;
     fs::hard_link(&from, to)

@@ -1,13 +1,13 @@
-//! What a design is mapped to.
+//! The technology that a design is mapped to.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// The library used when the user names none: OSU 180 nm, from Debian's `qflow-tech-osu018`.
+/// The default library: OSU 180 nm, from Debian's `qflow-tech-osu018`.
 pub const OSU018_LIBERTY: &str = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib";
 
-/// The outlines of its cells, from the same package. Three areas in the library are not theirs.
+/// The LEF file of its cells, from the same package. Three areas in the library differ from it.
 pub(crate) const OSU018_LEF: &str = "/usr/share/qflow/tech/osu018/osu018_stdcells.lef";
 
 /// Name of the library in [`OSU018_LIBERTY`].
@@ -18,7 +18,7 @@ pub(crate) const OSU018_NAME: &str = "osu018_stdcells";
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Target {
-    /// Simple gates and plain flip-flops; gives a transistor estimate, no area and no clock.
+    /// Simple gates and plain flip-flops; gives an estimate of transistors, no area and no clock.
     Generic,
     /// Lattice iCE40; gives resources before placement, no clock.
     Ice40 {

@@ -1,4 +1,4 @@
-//! Finding and running a program with a time limit, its whole output in a log file.
+//! Finds a program and runs it with a time limit and a log file for all its output.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -24,13 +24,13 @@ pub(crate) struct Tool {
     version: OnceLock<String>,
 }
 
-/// A run that ended on its own.
+/// A run that was not stopped.
 pub(crate) struct Finished {
     /// Program name.
     pub tool: &'static str,
-    /// How it ended. See `exit_status` for what it means: OpenSTA exits with 0 after an error.
+    /// Exit status. `exit_status` interprets it: OpenSTA exits with 0 after an error.
     pub status: ExitStatus,
-    /// Its whole output.
+    /// Log of its output.
     pub log: PathBuf,
 }
 
@@ -43,7 +43,7 @@ impl Finished {
 }
 
 impl Tool {
-    /// Looks `name` up in PATH; `install` is the command that would install it.
+    /// Looks up `name` in PATH. `install` is the command that would install it.
     pub fn find(
         name: &'static str,
         version_flag: &'static str,
@@ -59,7 +59,7 @@ impl Tool {
         })
     }
 
-    /// First line the tool prints when asked for its version.
+    /// First line that the tool prints for its version flag.
     pub fn version(&self) -> Result<String, Error> {
         if let Some(version) = self.version.get() {
             return Ok(version.clone());
@@ -127,11 +127,11 @@ fn is_executable(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|meta| meta.is_file())
 }
 
-/// Ends a child and its descendants (Yosys runs ABC). A process group would be simpler, but Ctrl-C in the
+/// Kills a child and its descendants (Yosys runs ABC). A process group would be simpler, but Ctrl-C in the
 /// user's terminal would not reach the tools.
 fn stop(child: &mut Child) {
     let descendants = descendants(child.id());
-    // Failing to kill or reap means it has already ended.
+    // If killing or waiting fails, the process has already ended.
     let _ = child.kill();
     let _ = child.wait();
     for pid in descendants {
@@ -139,7 +139,7 @@ fn stop(child: &mut Child) {
     }
 }
 
-/// Descendants by Linux' /proc; empty on other systems.
+/// Descendants according to Linux' /proc; empty on other systems.
 fn descendants(pid: u32) -> Vec<u32> {
     let children =
         fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
@@ -151,8 +151,8 @@ fn descendants(pid: u32) -> Vec<u32> {
     all
 }
 
-/// Ends tools that a killed run left running in `scratch`. By Linux' /proc; elsewhere they run on in a folder
-/// that is removed.
+/// Kills tools that a killed run left running in `scratch`, found through Linux' /proc. On other systems they
+/// continue in a folder that is removed.
 pub(crate) fn stop_left_over(scratch: &Path) {
     let Ok(scratch) = fs::canonicalize(scratch) else { return };
     let Ok(processes) = fs::read_dir("/proc") else { return };

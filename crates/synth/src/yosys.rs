@@ -1,7 +1,7 @@
-//! Yosys scripts rendered, Yosys reports read.
+//! Renders Yosys scripts and reads Yosys reports.
 //!
-//! Cell counts come from `stat -json`, areas are computed from them and the library; the area that
-//! Yosys itself states in `stat.txt` is read as an independent check.
+//! Cell counts come from `stat -json`, and areas are computed from them and the library. The area that
+//! Yosys prints in `stat.txt` serves as an independent check.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::error::ParseError;
 use crate::liberty::ClockGate;
 
-/// The log of the run that reads the sources.
+/// Log of the run that reads the sources.
 pub(crate) const LOG: &str = "yosys.log";
 
 const READ: &str = include_str!("../scripts/read.ys");
@@ -25,7 +25,7 @@ const LINK: &str = include_str!("../scripts/link.ys");
 const CLOCK_GATES: &str = include_str!("../scripts/clock_gates.v");
 const ABC: &str = include_str!("../scripts/abc.script");
 
-/// Fills `@NAME@` placeholders; the comment lines that explain them are left out.
+/// Fills `@NAME@` placeholders and drops the comment lines that explain them.
 pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut text = String::new();
     for line in template.lines().filter(|line| !(line.starts_with('#') && line.contains('@'))) {
@@ -44,7 +44,7 @@ pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     text
 }
 
-/// What is read, and what of its hierarchy stays.
+/// The design to read, and the part of its hierarchy to keep.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceDesign<'a> {
     /// Staged Verilog files.
@@ -53,14 +53,14 @@ pub struct SourceDesign<'a> {
     pub defines: &'a [String],
     /// Top module.
     pub top: &'a str,
-    /// Dissolve the hierarchy.
+    /// Flatten the hierarchy.
     pub flatten: bool,
-    /// Modules that stay otherwise; empty: all.
+    /// Modules that are kept if `flatten` is false; empty: all.
     pub units: &'a [String],
 }
 
 impl SourceDesign<'_> {
-    /// Option of Yosys's `synth`, after a command that marks what stays.
+    /// The command that marks the modules to keep, and the option of Yosys' `synth`.
     fn hierarchy(&self) -> (String, &'static str) {
         let whole = self.flatten || !self.units.is_empty();
         let keep = if self.flatten || self.units.is_empty() {
@@ -109,7 +109,7 @@ pub fn xilinx_script(design: &SourceDesign) -> String {
     read(design) + &fill(XILINX, &[("TOP", design.top), ("FLATTEN", flatten)])
 }
 
-/// First script of a Liberty run; `clock_gates` tells whether `clock_gates.v` exists.
+/// First script of a Liberty run; `clock_gates` is true if `clock_gates.v` exists.
 pub fn elaborate_script(design: &SourceDesign, clock_gates: bool) -> String {
     let (keep, flatten) = design.hierarchy();
     let (gates, delete) =
@@ -129,7 +129,7 @@ pub fn elaborate_script(design: &SourceDesign, clock_gates: bool) -> String {
 pub struct Pads<'a> {
     /// Cell, input and output pin.
     pub buffer: (&'a str, &'a str, &'a str),
-    /// Ports left alone.
+    /// Ports without a buffer.
     pub bare: &'a [String],
 }
 
@@ -143,15 +143,15 @@ impl Pads<'_> {
     }
 }
 
-/// How scripts name the folder they run in, `dir`: not at all, or by a path without blanks.
+/// The prefix by which scripts name files of their folder `dir`: empty, or a path without blanks.
 pub(crate) fn here(dir: &Path) -> &'static str {
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     let plain = |c: char| c.is_alphanumeric() || "/._-+@,=".contains(c);
     if dir.to_str().is_some_and(|dir| dir.chars().all(plain)) { "" } else { "/proc/self/cwd/" }
 }
 
-/// Script that maps one module from `input` to `output`; `constr` tells whether `abc.constr` exists,
-/// `here` is what stands in front of file names.
+/// Script that maps one module from `input` to `output`. `constr` is true if `abc.constr` exists;
+/// `here` is the prefix of file names.
 pub fn unit_script(
     here: &str,
     (input, output): (&str, &str),
@@ -172,8 +172,8 @@ pub fn unit_script(
     fill(UNIT, &values)
 }
 
-/// Last script of a Liberty run, on `units`, outputs in `dir` (empty or with a slash at its end);
-/// tie cells are (cell, pin).
+/// Last script of a Liberty run: links `units`, with outputs in `dir` (empty, or with a slash at its
+/// end). Tie cells are (cell, pin).
 pub fn link_script(
     design: &SourceDesign,
     units: &[String],
@@ -204,11 +204,11 @@ pub fn link_script(
     fill(LINK, &values)
 }
 
-/// Memories become registers first, or the gates would miss them.
+/// Memories become registers first, so that these also get clock gates.
 const GATE_COMMANDS: &str = "opt -fast -full\nmemory_map\nopt -undriven -fine\n\
     read_liberty -lib -ignore_miss_func cells.lib\ntechmap -map clock_gates.v";
 
-/// Yosys rules that give a register with an enable a clock gate of the library.
+/// Yosys rules that map a register with an enable to a clock gate of the library.
 pub fn clock_gate_rules(gate: &ClockGate) -> String {
     let test = gate.test.map(|pin| format!(", .{pin}(1'b0)")).unwrap_or_default();
     fill(
@@ -223,16 +223,15 @@ pub fn clock_gate_rules(gate: &ClockGate) -> String {
     )
 }
 
-/// ABC's script; `restructure` are its commands before the mapping, `map` those that map.
+/// ABC's script. `restructure` are the commands before mapping, `map` those that map.
 pub fn abc_script(restructure: &str, map: &str) -> String {
     fill(ABC, &[("RESTRUCTURE", restructure), ("MAP", map)])
 }
 
-/// Longest path that ABC states at the end of a log, in picoseconds; 0 when there was nothing to
-/// map.
+/// Longest path that ABC prints at the end of a log, in picoseconds; 0 if there was nothing to map.
 ///
 /// # Errors
-/// A line of ABC's timer that has no delay.
+/// A line of ABC's timer without a delay.
 pub fn parse_abc_delay(log: &str) -> Result<f64, ParseError> {
     const HEAD: &str = "Delay =";
     let found = log.lines().enumerate().filter(|(_, line)| line.contains("ABC: WireLoad")).last();
@@ -243,21 +242,21 @@ pub fn parse_abc_delay(log: &str) -> Result<f64, ParseError> {
     delay.filter(|delay| delay.is_finite() && *delay >= 0.0).ok_or_else(error)
 }
 
-/// ABC's constraints: driver of every input, load of every output in femtofarads.
+/// ABC's constraints: the driver of every input, and the load of every output in femtofarads.
 pub fn abc_constraints(buffer: &str, load_ff: f64) -> String {
     format!("set_driving_cell {buffer}\nset_load {load_ff:.4}\n")
 }
 
-/// Cell counts by module, as Yosys names modules but without the leading backslash.
+/// Cell counts by module. Names are those of Yosys, without the leading backslash.
 pub type ModuleCells = BTreeMap<String, BTreeMap<String, u64>>;
 
 /// Reads `stat -json`.
 ///
-/// Only the `modules` object is read: in a design of three levels and more, Yosys 0.23 prints lines
-/// of its text report behind that object, so the whole is no JSON.
+/// Only the `modules` object is read. In a design of three or more levels, Yosys 0.23 prints lines of
+/// its text report after that object, so the file is not valid JSON.
 ///
 /// # Errors
-/// Text that is not such a report, or one without modules.
+/// Text that is not such a report, or a report without modules.
 pub fn parse_stat_json(text: &str) -> Result<ModuleCells, ParseError> {
     const HEAD: &str = "\"modules\":";
     #[derive(Deserialize)]
@@ -296,14 +295,14 @@ pub fn parse_stat_json(text: &str) -> Result<ModuleCells, ParseError> {
     Ok(modules)
 }
 
-/// Reads the area that `stat -liberty` states for the whole design, in the library's unit.
+/// Reads the area that `stat -liberty` prints for the whole design, in the library's unit.
 ///
 /// # Errors
-/// No such line, or one whose number does not read, is not finite or is negative.
+/// No such line, or a number that cannot be parsed, is not finite or is negative.
 pub fn parse_chip_area(text: &str, top: &str) -> Result<f64, ParseError> {
     let hierarchy = format!("Chip area for top module '\\{top}':");
     let single = format!("Chip area for module '\\{top}':");
-    // The line for the whole hierarchy is there only when the design has more than one module.
+    // Yosys prints the line for the hierarchy only if the design has more than one module.
     let line = [&hierarchy, &single].into_iter().find_map(|head| {
         text.lines()
             .enumerate()
@@ -316,11 +315,11 @@ pub fn parse_chip_area(text: &str, top: &str) -> Result<f64, ParseError> {
         .ok_or_else(|| ParseError::new(line, "an area", value))
 }
 
-/// Reads the transistors `stat -tech cmos` states for the whole design; the flag is true when
-/// Yosys marks the count as too small.
+/// Reads the number of transistors that `stat -tech cmos` prints for the whole design. The flag is true
+/// if Yosys marks the number as a lower bound.
 ///
 /// # Errors
-/// No such line, or one whose number does not read or is zero.
+/// No such line, or a number that cannot be parsed or is zero.
 pub fn parse_transistors(text: &str) -> Result<(u64, bool), ParseError> {
     const HEAD: &str = "Estimated number of transistors:";
     let (line, value) = text
@@ -336,7 +335,7 @@ pub fn parse_transistors(text: &str) -> Result<(u64, bool), ParseError> {
     }
 }
 
-/// Module name as the source wrote it: `$paramod$<hash>\pe` and `$paramod\pe\W=s32'1` give `pe`.
+/// Module name in the source: `$paramod$<hash>\pe` and `$paramod\pe\W=s32'1` give `pe`.
 pub fn source_name(yosys_name: &str) -> &str {
     match yosys_name.strip_prefix("$paramod") {
         Some(rest) => rest.split('\\').nth(1).unwrap_or(yosys_name),
@@ -348,7 +347,7 @@ fn plain(name: &str) -> &str {
     name.strip_prefix('\\').unwrap_or(name)
 }
 
-/// The first lines of a log that say why Yosys stopped; without any, the last lines.
+/// The first error lines of a Yosys log; without any, its last lines.
 pub fn error_lines(log: &str) -> Vec<String> {
     let errors: Vec<_> =
         log.lines().filter(|line| line.contains("ERROR:")).take(5).map(str::to_owned).collect();
@@ -363,8 +362,8 @@ pub(crate) fn last_lines(log: &str) -> Vec<String> {
 
 /// Distinct warnings of a log in order, at most `limit`.
 ///
-/// Left out are those that any library and design cause: functions of scan cells that Yosys does
-/// not map to, and ABC's remarks on adder cells and on the absence of registers.
+/// Leaves out warnings that occur with every library and design: functions of scan cells that Yosys
+/// does not map to, and ABC's remarks on adder cells and missing registers.
 pub(crate) fn warnings(log: &str, limit: usize) -> Vec<String> {
     const USUAL: [&str; 3] =
         ["unsupported expression", "multi-output gates", "network is combinational"];
@@ -516,7 +515,7 @@ mod tests {
         assert_eq!(parse_stat_json(&garbled), parse_stat_json(STAT_JSON));
     }
 
-    /// Yosys 0.70 counts instances of modules apart, but lists them among the cells by type.
+    /// Yosys 0.70 counts instances of modules separately, but lists them among the cells by type.
     #[test]
     fn stat_json_of_a_later_yosys_gives_the_same() {
         let later = STAT_JSON
@@ -532,7 +531,7 @@ mod tests {
     fn damaged_stat_json_is_an_error_with_a_line() {
         let modules_end = STAT_JSON.find("\"design\"").expect("design");
         for end in 0..modules_end {
-            // The one accepted cut stands right behind the modules.
+            // The only accepted cut is right after the modules.
             let cut = &STAT_JSON[..end];
             assert!(parse_stat_json(cut).is_err() || cut.ends_with("\n   }"), "{end}");
         }

@@ -1,17 +1,16 @@
-//! Writes a library again so that every tool reads the same from it.
+//! Rewrites a library so that every tool interprets it in the same way.
 //!
-//! Tools differ in what they accept and in what they take it for: `1000ps`, a name list, a comment in front
-//! of a semicolon, an unquoted expression, `dont_use : false`. What is written here has one spelling:
-//! units first, as `1ns` or `1ps` and `pf` or `ff`; one name to a pin group; numbers in place of arithmetic;
-//! quotes around all other expressions; no comments, no continued lines, no supply pins and no cell that may
-//! not be mapped to.
+//! Tools differ in what they accept and how they interpret it: `1000ps`, a list of names, a comment before a
+//! semicolon, an unquoted expression, `dont_use : false`. The canonical text has one spelling: units first, as
+//! `1ns` or `1ps` and `pf` or `ff`; one name per pin group; numbers in place of arithmetic; quotes around all
+//! other expressions; no comments, no continued lines, no supply pins and no cell that must not be used.
 
 use std::fmt::Write as _;
 
 use super::scan::Text;
 use super::units::Units;
 
-/// Attributes that speak of supply pins, which are left out.
+/// Attributes about supply pins, which are left out.
 const SUPPLY: [&str; 7] = [
     "related_power_pin",
     "related_ground_pin",
@@ -27,28 +26,28 @@ const SUPPLY: [&str; 7] = [
 pub(crate) struct Canonical {
     body: String,
     open: Vec<OpenGroup>,
-    /// Most bytes that it may have.
+    /// Most bytes of the text.
     limit: usize,
 }
 
 #[derive(Debug)]
 struct OpenGroup {
-    /// Where its head begins, and where what it contains begins.
+    /// Offsets of its head and of its contents.
     head: usize,
     inside: usize,
     name: String,
-    /// Names of a pin group that names several pins.
+    /// The names of a group that lists several pins.
     names: Vec<String>,
     left_out: bool,
 }
 
 impl Canonical {
-    /// A text for a library of `bytes`. Libraries grow by a quarter; only name lists could make more of them.
+    /// A text for a library of `bytes`. Libraries grow by a quarter; only lists of pins can reach the limit.
     pub fn new(bytes: usize) -> Self {
         Self { limit: bytes.saturating_mul(16).saturating_add(1 << 16), ..Self::default() }
     }
 
-    /// A group opens. The library's own head is written by [`Self::finish`].
+    /// Opens a group. [`Self::finish`] writes the head of the library itself.
     pub fn open(&mut self, name: &str, args: &[Text<'_>]) {
         let head = self.body.len();
         let list = matches!(name, "pin" | "bus" | "bundle") && args.len() > 1;
@@ -69,10 +68,10 @@ impl Canonical {
         }
     }
 
-    /// The innermost group closes.
+    /// Closes the innermost group.
     ///
     /// # Errors
-    /// The most bytes that the text may have, if it has more.
+    /// The limit in bytes, if the text exceeds it.
     pub fn close(&mut self) -> Result<(), usize> {
         let Some(group) = self.open.pop() else { return Ok(()) };
         if self.open.is_empty() {
@@ -103,7 +102,7 @@ impl Canonical {
         Ok(())
     }
 
-    /// `name : value`.
+    /// Writes `name : value`.
     pub fn simple(&mut self, name: &str, value: &Text<'_>) {
         let in_cell = self.open.len() == 2;
         let no = value.eq_ignore_ascii_case("false");
@@ -111,14 +110,14 @@ impl Canonical {
         {
             return;
         }
-        // Levels such as `0.3 * VDD` are arithmetic on names; no tool of the flow computes them.
+        // Voltage levels such as `0.3 * VDD` use names; no tool of the flow computes them.
         let levels = self.open.last().is_some_and(|group| group.name.ends_with("put_voltage"));
         let written = if levels && !value.quoted { value.to_string() } else { argument(value) };
         self.indent();
         self.line(&format!("{name} : {written};"));
     }
 
-    /// `name (args)`.
+    /// Writes `name (args)`.
     pub fn complex(&mut self, name: &str, args: &[Text<'_>]) {
         if SUPPLY.contains(&name) {
             return;
@@ -156,7 +155,7 @@ impl Canonical {
     }
 }
 
-/// An argument or value as the file quotes it, and in quotes where it is no plain word.
+/// An argument or value; quoted if the file quotes it or if it is not a plain word.
 fn argument(value: &Text<'_>) -> String {
     if value.quoted { format!("\"{}\"", value.text) } else { quoted_if_needed(value) }
 }
@@ -173,7 +172,7 @@ fn quoted_if_needed(text: &str) -> String {
 /// The value of unquoted arithmetic on numbers, such as `0.0100 + 0.0025`; none for anything else.
 ///
 /// # Errors
-/// Arithmetic that does not read, or has no finite value.
+/// Invalid arithmetic, or arithmetic without a finite value.
 pub(crate) fn computed(text: &str) -> Option<Result<f64, String>> {
     let arithmetic = |c: char| c.is_ascii_digit() || " \t.+-*/()eE".contains(c);
     let number = text.parse::<f64>().is_ok();
@@ -195,7 +194,7 @@ pub(crate) fn computed(text: &str) -> Option<Result<f64, String>> {
     Some(value)
 }
 
-/// Reads arithmetic; all of its text is ASCII.
+/// Parser for arithmetic; its text is ASCII.
 struct Arithmetic<'a> {
     text: &'a str,
     at: usize,

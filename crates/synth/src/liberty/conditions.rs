@@ -1,9 +1,9 @@
-//! Which operating conditions the results of a library hold for.
+//! Chooses the operating conditions for which a library's results hold.
 
 use super::scan::Text;
 use crate::error::ParseError;
 
-/// Process, temperature in degrees Celsius and voltage, each if it is stated.
+/// Process, temperature in degrees Celsius and voltage; none for values that are not stated.
 type Values = [Option<f64>; 3];
 
 const NAMES: [(&str, &str); 3] =
@@ -20,13 +20,13 @@ pub(crate) struct Conditions {
 }
 
 impl Conditions {
-    /// A group of conditions opens.
+    /// Opens a group of conditions.
     pub fn open(&mut self, name: &str) {
         self.groups.push((name.to_owned(), Values::default()));
         self.open = true;
     }
 
-    /// A group of the library closes.
+    /// Closes a group of the library.
     pub fn close(&mut self) {
         self.open = false;
     }
@@ -36,19 +36,19 @@ impl Conditions {
         self.nominal[2]
     }
 
-    /// Takes an attribute of the library.
+    /// Reads an attribute of the library.
     ///
     /// # Errors
-    /// A nominal value that is no number.
+    /// A nominal value that is not a number.
     pub fn nominal(&mut self, name: &str, value: &Text, line: usize) -> Result<(), ParseError> {
         let names = NAMES.map(|(nominal, _)| nominal);
         set(&mut self.nominal, &names, name, value, line)
     }
 
-    /// Takes an attribute of the group that is open, if one is.
+    /// Reads an attribute of the open group, if there is one.
     ///
     /// # Errors
-    /// A value that is no number.
+    /// A value that is not a number.
     pub fn simple(&mut self, name: &str, value: &Text, line: usize) -> Result<(), ParseError> {
         match self.groups.last_mut() {
             Some((_, values)) if self.open => {
@@ -58,11 +58,10 @@ impl Conditions {
         }
     }
 
-    /// The wanted conditions; else the default ones; else the only ones; else those whose values are the
-    /// nominal ones.
+    /// The wanted conditions; else the default ones; else the only ones; else those with the nominal values.
     ///
     /// # Errors
-    /// Wanted or default conditions that no group defines.
+    /// Wanted or default conditions that are not defined.
     pub fn choose(
         &self,
         wanted: Option<&str>,
@@ -102,7 +101,7 @@ impl Conditions {
         }
     }
 
-    /// All values that are stated in both places are the same, and one is.
+    /// Whether at least one value is stated in both places, and all such values agree.
     fn is_nominal(&self, values: &Values) -> bool {
         let both = || self.nominal.iter().zip(values).filter_map(|(a, b)| (*a).zip(*b));
         both().count() > 0 && both().all(|(a, b)| a == b)

@@ -1,8 +1,8 @@
-//! Boolean functions as Liberty writes them, read into a tree and written as Verilog.
+//! Reads Boolean functions in Liberty syntax into a tree and writes them as Verilog.
 //!
-//! Liberty has two spellings of everything: `!a` and `a'`, `a & b`, `a * b` and `a b`, `a | b` and
-//! `a + b`. Inversion binds strongest, then XOR, AND, OR; that XOR comes before AND is Liberty's own
-//! rule and not Verilog's, so the Verilog carries every parenthesis.
+//! Liberty has more than one spelling of each operator: `!a` and `a'`; `a & b`, `a * b` and `a b`; `a | b`
+//! and `a + b`. Inversion binds strongest, then XOR, AND, OR. XOR binds stronger than AND in Liberty but not
+//! in Verilog, so the Verilog is fully parenthesised.
 
 use std::fmt::Write as _;
 
@@ -19,16 +19,16 @@ pub enum Function {
     And(Box<Function>, Box<Function>),
     /// Disjunction.
     Or(Box<Function>, Box<Function>),
-    /// Difference.
+    /// Exclusive or.
     Xor(Box<Function>, Box<Function>),
 }
 
 impl Function {
-    /// Reads a function of at most 4096 bytes and 256 levels of inversions and parentheses: what
-    /// walks the tree calls itself.
+    /// Reads a function of at most 4096 bytes and 256 levels of inversions and parentheses; the limits
+    /// exist because the tree is walked recursively.
     ///
     /// # Errors
-    /// What was expected and what was there instead.
+    /// What was expected and what was found.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.len() > LONGEST {
             return Err(format!("expected at most {LONGEST} bytes, found {}", text.len()));
@@ -42,7 +42,7 @@ impl Function {
         }
     }
 
-    /// The function in Verilog; `name` says how a pin or node is called there.
+    /// The function as a Verilog expression; `name` gives the Verilog name of a pin or node.
     pub fn verilog(&self, name: &mut dyn FnMut(&str) -> String) -> String {
         let mut text = String::new();
         self.write(&mut text, name);
@@ -71,7 +71,7 @@ impl Function {
         }
     }
 
-    /// Every pin or node named, in order of appearance, repetitions included.
+    /// All pins and nodes in order of appearance, with repetitions.
     pub fn names(&self) -> Vec<&str> {
         match self {
             Self::Constant(_) => Vec::new(),
@@ -85,7 +85,7 @@ impl Function {
         }
     }
 
-    /// The value under an assignment.
+    /// The value for given values of the names.
     pub fn eval(&self, value: &dyn Fn(&str) -> bool) -> bool {
         match self {
             Self::Constant(constant) => *constant,
@@ -98,16 +98,16 @@ impl Function {
     }
 }
 
-/// Longest text of a function, in bytes; those of real cells have some hundreds.
+/// Longest text of a function, in bytes; real cells have some hundreds.
 const LONGEST: usize = 4096;
 
-/// Most inversions and parentheses around an operand.
+/// Deepest nesting of inversions and parentheses.
 const DEEPEST: usize = 256;
 
-/// Recursive descent over what is left of the text, which never starts with a blank.
+/// Recursive-descent parser. `rest` is the unread text and never starts with a blank.
 struct Reader<'a> {
     rest: &'a str,
-    /// Operands around the one being read.
+    /// Nesting depth of the operand being read.
     depth: usize,
 }
 
@@ -116,7 +116,7 @@ impl Reader<'_> {
         self.rest.chars().next()
     }
 
-    /// Takes the next character, which is ASCII, and the blanks behind it.
+    /// Skips the next character, which is ASCII, and the blanks after it.
     fn take(&mut self) {
         self.rest = self.rest[1..].trim_start();
     }
@@ -135,7 +135,7 @@ impl Reader<'_> {
         loop {
             match self.peek() {
                 Some('&' | '*') => self.take(),
-                // Two operands side by side.
+                // Two adjacent operands.
                 Some(c) if c == '!' || c == '(' || is_name(c) => {}
                 _ => return Ok(left),
             }
@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(majority.names(), ["A", "B", "C", "A", "B"]);
     }
 
-    /// Each of these overflowed the stack.
+    /// Each of these once overflowed the stack.
     #[test]
     fn towers_of_operators_are_refused() {
         for tower in ["(", "!", "(!"] {

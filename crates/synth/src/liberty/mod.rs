@@ -1,8 +1,8 @@
-//! What the flow needs to know about a cell library: units, cells, areas, tie cells, a buffer, and
-//! what each cell does.
+//! Reads what the flow needs from a cell library: units, cells, areas, tie cells, a buffer, and the
+//! function of each cell.
 //!
-//! Liberty has no attribute for the unit of area. All libraries met here state it in um2, and so
-//! do these types.
+//! Liberty has no attribute for the unit of area. All libraries used so far state it in um2, and so do
+//! these types.
 
 mod canonical;
 mod conditions;
@@ -31,25 +31,25 @@ pub struct Library {
     pub time_unit_ps: f64,
     /// The library's capacitance unit in femtofarads.
     pub capacitance_unit_ff: f64,
-    /// The conditions that the results hold for: the default ones, or the only ones, or those of the
+    /// The conditions for which the results hold: the default ones, the only ones, or those with the
     /// library's nominal values; none if no group has these values.
     pub operating_conditions: Option<String>,
-    /// `nom_voltage`: the supply the library is characterised at.
+    /// `nom_voltage`: the supply voltage at which the library is characterised.
     pub voltage_v: Option<f64>,
     /// Cells by name.
     pub cells: BTreeMap<String, Cell>,
-    /// Some cell has a table of delays (`cell_rise`, `cell_fall`).
+    /// Whether any cell has a delay table (`cell_rise`, `cell_fall`).
     pub has_delays: bool,
-    /// What was assumed, a sentence each.
+    /// Assumptions that were made, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// What replaces statements of a library.
+/// Values that replace those stated in a library.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
     /// Operating conditions in place of the default ones.
     pub conditions: Option<String>,
-    /// Areas in um2 in place of those stated, by cell. A cell that states none gets none.
+    /// Areas in um2 by cell, in place of those stated. A cell without a stated area gets none.
     pub areas_um2: BTreeMap<String, f64>,
 }
 
@@ -59,16 +59,16 @@ pub struct Settings {
 pub struct Cell {
     /// Area in um2.
     pub area_um2: Option<f64>,
-    /// Holds state: flip-flop, latch or state table.
+    /// Whether it holds state: flip-flop, latch or state table.
     pub sequential: bool,
-    /// The `ff` and `latch` groups, which say what the state is.
+    /// The `ff` and `latch` groups, which describe the state.
     pub states: Vec<State>,
     /// Kind of an integrated clock gate, such as `latch_posedge_precontrol`.
     pub clock_gate: Option<String>,
-    /// Must not be mapped to: `dont_use`, isolation cell, level shifter, always-on cell, and cells with
+    /// Whether it must not be used: `dont_use`, isolation cell, level shifter, always-on cell, and cells with
     /// buses, bundles or banks, which the tools cannot map to.
     pub excluded: bool,
-    /// Why it must not.
+    /// Why it must not be used.
     pub reasons: Vec<String>,
     /// Signal pins in file order; supply pins are left out.
     pub pins: Vec<Pin>,
@@ -102,13 +102,13 @@ pub struct FlipFlop<'a> {
     pub output: &'a str,
 }
 
-/// What holds a cell's state.
+/// An element that holds state in a cell.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct State {
-    /// A latch, else a flip-flop.
+    /// Whether it is a latch; otherwise a flip-flop.
     pub latch: bool,
-    /// Node that holds the state, and its inverse.
+    /// The node that holds the state, and its inverse.
     pub nodes: [String; 2],
     /// Its attributes (`next_state`, `clocked_on`, `clear`, ...), as written.
     pub attributes: BTreeMap<String, String>,
@@ -124,11 +124,11 @@ pub struct Pin {
     pub direction: String,
     /// Boolean function of an output, as written.
     pub function: Option<String>,
-    /// Can be switched off.
+    /// Whether it is a three-state output.
     pub three_state: bool,
     /// Capacitance in the library's unit.
     pub capacitance: Option<f64>,
-    /// What the pin is to an integrated clock gate: `clock`, `enable`, `test` or `out`.
+    /// Role of the pin in an integrated clock gate: `clock`, `enable`, `test` or `out`.
     pub clock_gate_role: Option<String>,
 }
 
@@ -136,15 +136,15 @@ impl Library {
     /// Reads a library from its text.
     ///
     /// # Errors
-    /// Broken syntax, no `library` group, no capacitance unit, no cells, a number that does not read as
-    /// one, a unit that tools do not know, and what changes results but is not handled: a delay model
-    /// other than tables, included files, a cell that is there twice.
+    /// Invalid syntax, no `library` group, no capacitance unit, no cells, an invalid number, a unit that
+    /// tools do not know, and unsupported features that would change results: a delay model other than
+    /// tables, included files, a cell defined twice.
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
         Ok(Self::read(text)?.0)
     }
 
-    /// Reads a library from its text, and writes it as all tools of a flow read it: canonical Liberty
-    /// without the cells that may not be used.
+    /// Reads a library from its text, and writes the text that all tools of a flow read: canonical Liberty
+    /// without the cells that must not be used.
     ///
     /// # Errors
     /// As for [`Self::parse`].
@@ -152,10 +152,10 @@ impl Library {
         Self::read_with(text, &Settings::default())
     }
 
-    /// As [`Self::read`], with other operating conditions and other areas.
+    /// Like [`Self::read`], with other operating conditions and areas.
     ///
     /// # Errors
-    /// As for [`Self::parse`]; operating conditions that the library does not define.
+    /// As for [`Self::parse`], and operating conditions that the library does not define.
     pub fn read_with(text: &[u8], settings: &Settings) -> Result<(Self, String), ParseError> {
         let canonical = Canonical::new(text.len());
         let areas = settings.areas_um2.clone();
@@ -204,7 +204,7 @@ impl Library {
 
     /// The smallest plain buffer and its input capacitance in femtofarads.
     ///
-    /// Cells called a buffer win over delay, hold and clock cells of the same function.
+    /// Cells named as buffers are preferred to delay, hold and clock cells of the same function.
     pub fn buffer(&self) -> Option<(&str, f64)> {
         self.usable()
             .filter_map(|(name, cell)| {
@@ -275,8 +275,8 @@ impl Library {
             .map(|(_, gate)| gate)
     }
 
-    /// The simplest flip-flop, of those the smallest: clock, data and outputs, and only where every
-    /// cell of the library has them, a clear or a preset as well.
+    /// The smallest flip-flop with only clock, data and outputs. If every flip-flop of the library has a
+    /// clear or a preset, the smallest with the fewest of these.
     pub fn flip_flop(&self) -> Option<FlipFlop<'_>> {
         self.usable()
             .filter_map(|(name, cell)| {
@@ -303,7 +303,7 @@ impl Library {
             .map(|(.., flip_flop)| flip_flop)
     }
 
-    /// Names of the cells that must not be mapped to.
+    /// Names of the cells that must not be used.
     pub fn excluded(&self) -> Vec<String> {
         self.cells.iter().filter(|(_, cell)| cell.excluded).map(|(name, _)| name.clone()).collect()
     }
@@ -351,7 +351,7 @@ impl Pin {
     }
 }
 
-/// What is known of a library while it is read.
+/// State while a library is read.
 #[derive(Default)]
 struct Builder {
     name: Option<String>,
@@ -362,10 +362,10 @@ struct Builder {
     cells: BTreeMap<String, Cell>,
     lines: BTreeMap<String, usize>,
     cell: Option<(String, Cell)>,
-    /// Pins of the innermost pin group, at the end of the cell's.
+    /// Number of pins of the innermost pin group; they are the last of the cell.
     pins: usize,
     in_state: bool,
-    /// Name of the voltage of the supply pin that is open, and whether it is a primary supply.
+    /// Voltage name of the open supply pin group, and whether it is a primary supply.
     supply: Option<(String, bool)>,
     has_delays: bool,
     /// Areas that replace those of the text.
@@ -551,7 +551,7 @@ impl Visitor for Builder {
 }
 
 impl Builder {
-    /// Excludes a cell with a supply of another voltage than the library's: the tools know one.
+    /// Excludes a cell whose supply voltage is not the library's: the tools support only one.
     fn check_supply(&mut self) {
         let Some((name, true)) = self.supply.take() else { return };
         let nominal = self.conditions.nominal_voltage();

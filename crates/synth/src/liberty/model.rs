@@ -1,8 +1,8 @@
-//! Cells as functional Verilog-2005 models: what a library says a cell computes, for simulation.
+//! Writes cells as functional Verilog-2005 models for simulation, from their descriptions in the library.
 //!
-//! No delays, no power pins. A flip-flop's clear and preset act at once, as in hardware; where both
-//! are on, `clear_preset_var1` and `clear_preset_var2` decide. Integrated clock gates, whose
-//! `statetable` is a latch, are written from their pins' roles; any other state table is refused.
+//! Models have no delays and no power pins. Clear and preset of a flip-flop are asynchronous, as in hardware;
+//! if both are active, `clear_preset_var1` and `clear_preset_var2` decide. Integrated clock gates, whose
+//! `statetable` is a latch, are modelled from the roles of their pins; any other state table is refused.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use super::function::Function;
 use super::{Cell, Library, Pin, State};
 
-/// Why a cell has no model.
+/// Why a cell cannot be modelled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelError {
     /// The cell.
@@ -23,8 +23,8 @@ impl Library {
     /// The Verilog module of a cell.
     ///
     /// # Errors
-    /// A cell that the library does not have, or one whose behaviour is not given by functions,
-    /// `ff` and `latch` groups or the roles of a clock gate's pins.
+    /// A cell that the library does not have, or whose behaviour is not given by functions, `ff` and
+    /// `latch` groups or the pin roles of a clock gate.
     pub fn model(&self, name: &str) -> Result<String, ModelError> {
         let cell = self.cell(name)?;
         let pins: Vec<&Pin> = cell.pins.iter().filter(|pin| pin.direction != "internal").collect();
@@ -39,11 +39,11 @@ impl Library {
         Ok(text)
     }
 
-    /// What stands between the ports of [`Self::model`], for writing in place of an instance: `net`
-    /// names what is at a pin (nothing where it is open), `prefix` keeps inner names apart.
+    /// The body of [`Self::model`], to be written in place of an instance. `net` names the net at a pin
+    /// (none if it is unconnected); `prefix` makes inner names unique.
     ///
     /// # Errors
-    /// As for [`Self::model`], and an input that is open.
+    /// As for [`Self::model`], and an unconnected input.
     pub fn model_body(
         &self,
         name: &str,
@@ -102,7 +102,7 @@ impl Writer<'_> {
         format!("{}{name}", self.prefix)
     }
 
-    /// State nodes get a word in front, since Liberty lets a node and a pin share a name.
+    /// State nodes get a prefix, because in Liberty a node and a pin may have the same name.
     fn node(&self, node: &str) -> String {
         self.inner(&format!("state_{node}"))
     }
@@ -125,7 +125,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A function of this cell in Verilog.
+    /// A function of this cell as a Verilog expression.
     fn expression(&mut self, function: &str, what: &str) -> Result<String, String> {
         let cell = self.cell;
         let tree = Function::parse(function).map_err(|reason| format!("{what}: {reason}"))?;
@@ -146,7 +146,7 @@ impl Writer<'_> {
         Ok(tree.verilog(&mut |name| nets[name].clone()))
     }
 
-    /// The expression of an attribute of a state, if it is there.
+    /// The expression of an attribute of a state, if the attribute exists.
     fn attribute(&mut self, state: &State, name: &str) -> Result<Option<String>, String> {
         state.attributes.get(name).map(|function| self.expression(function, name)).transpose()
     }
@@ -155,7 +155,7 @@ impl Writer<'_> {
         self.attribute(state, name)?.ok_or_else(|| format!("{name} is missing"))
     }
 
-    /// The name of a condition that an event control can watch: its own, or that of a new wire.
+    /// The name of a condition for an event control: the expression itself if it is a name, else a new wire.
     fn watched(&mut self, name: &str, expression: String) -> String {
         if expression.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             return expression;
@@ -213,7 +213,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A latch that is open while the clock is low, and an AND behind it.
+    /// A latch that is transparent while the clock is low, followed by an AND.
     fn clock_gate(&mut self, kind: &str) -> Result<(), String> {
         let cell = self.cell;
         let named = |role: &str| {
@@ -244,7 +244,7 @@ impl Writer<'_> {
     }
 }
 
-/// What a state or its inverse becomes while clear and preset are both on.
+/// The value of a state or its inverse while clear and preset are both active.
 fn contested(state: &State, variable: &str, hold: &str) -> Result<String, String> {
     match state.attributes.get(variable).map(String::as_str) {
         Some("L") => Ok("1'b0".to_owned()),

@@ -1,20 +1,20 @@
-//! Walks Liberty text as nested groups and attributes, and hands them to a visitor.
+//! Scans Liberty text as nested groups and attributes, and passes them to a visitor.
 //!
-//! Only the outer syntax is understood: `name (args) { ... }`, `name : value ;`, `name (args) ;`,
-//! comments, strings and continued lines. Values stay text. One pass over the bytes, because libraries
-//! run to tens of megabytes and every tool of a flow must see the same reading of them.
+//! Only the outer syntax is parsed: `name (args) { ... }`, `name : value ;`, `name (args) ;`, comments,
+//! strings and continued lines. Values stay text. The scanner makes one pass over the bytes, because
+//! libraries have tens of megabytes; all tools of a flow use its result.
 
 use std::borrow::Cow;
 use std::ops::Deref;
 
 use crate::error::ParseError;
 
-/// An argument or a value: its text, and whether the file quotes it.
+/// An argument or a value: its text, and whether it is quoted in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Text<'a> {
-    /// Without quotes, comments and continued lines.
+    /// The text without quotes, comments and line continuations.
     pub text: Cow<'a, str>,
-    /// Stands in quotes.
+    /// Whether it is quoted.
     pub quoted: bool,
 }
 
@@ -26,7 +26,7 @@ impl Deref for Text<'_> {
     }
 }
 
-/// Receives what the scanner meets. Depth 0 is the outermost group, normally `library`.
+/// Receives groups and attributes. Depth 0 is the outermost group, normally `library`.
 pub(crate) trait Visitor {
     /// A group opens on `line`.
     fn open(
@@ -36,7 +36,7 @@ pub(crate) trait Visitor {
         args: &[Text<'_>],
         line: usize,
     ) -> Result<(), ParseError>;
-    /// `name : value` inside the innermost open group, which has depth `depth`.
+    /// `name : value` in the innermost open group, which has depth `depth`.
     fn simple(
         &mut self,
         depth: usize,
@@ -206,7 +206,7 @@ impl<'a> Lexer<'a> {
         String::from_utf8_lossy(&self.text[start..self.at])
     }
 
-    /// A quoted string, the opening quote being next. Continued lines are joined.
+    /// Reads a quoted string; the opening quote is next. Continued lines are joined.
     fn string(&mut self) -> Result<Text<'a>, ParseError> {
         let line = self.line;
         self.at += 1;
@@ -247,7 +247,7 @@ impl<'a> Lexer<'a> {
         Err(ParseError::new(line, "the end of a string", "the end of the file"))
     }
 
-    /// The value of a simple attribute: a string, or text up to `;`, `}` or the end of the line.
+    /// Reads the value of a simple attribute: a string, or text up to `;`, `}` or the end of the line.
     fn value(&mut self) -> Result<Text<'a>, ParseError> {
         loop {
             match self.peek() {
@@ -283,7 +283,7 @@ impl<'a> Lexer<'a> {
         Ok(Text { text, quoted: false })
     }
 
-    /// Arguments up to the closing parenthesis, the opening one being behind.
+    /// Reads arguments up to the closing parenthesis, after the opening one.
     fn args(&mut self) -> Result<Vec<Text<'a>>, ParseError> {
         let line = self.line;
         let mut args = Vec::new();
@@ -311,7 +311,7 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Appends the part of a value in front of a gap; one space stands for the gap.
+/// Appends a part of a value; one space replaces the gap before it.
 fn append<'a>(text: &mut Cow<'a, str>, part: &'a [u8]) {
     let part = String::from_utf8_lossy(part);
     let part = match part {

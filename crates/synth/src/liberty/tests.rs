@@ -1,6 +1,6 @@
 use super::*;
 
-/// Cut from OSU 180 nm, sky130 and IHP: their quoting, spacing and missing semicolons.
+/// Excerpts from OSU 180 nm, sky130 and IHP, with their quoting, spacing and missing semicolons.
 const SAMPLE: &str = r#"/*
  delay model : typ
 */
@@ -162,7 +162,7 @@ fn canonical(text: &str) -> String {
     Library::read(text.as_bytes()).unwrap_or_else(|error| panic!("{error:?}")).1
 }
 
-/// A library of one cell around a text of its header and a text of its cell.
+/// A library with one cell, from the text of its header and the text of the cell.
 fn one_cell(header: &str, cell: &str) -> String {
     format!(
         "library (l) {{ capacitive_load_unit (1, pf); {header}\n cell (C) {{ area : 2; {cell} \

@@ -1,10 +1,9 @@
-//! A library's units, read in any spelling and written in one.
+//! The units of a library: read in any spelling, written in one.
 
 use super::scan::Text;
 use crate::error::ParseError;
 
-/// Units that are written as a number, a prefix and a symbol: attribute, symbol, legal values in the
-/// symbol's unit with their spelling.
+/// Units written as a number, a prefix and a symbol: attribute and symbol.
 const SPELLED: [(&str, &str); 4] = [
     ("voltage_unit", "V"),
     ("current_unit", "A"),
@@ -30,7 +29,7 @@ impl Units {
         self.time_ps.unwrap_or(1e3)
     }
 
-    /// The file states a time unit.
+    /// Whether the file states a time unit.
     pub fn states_time(&self) -> bool {
         self.time_ps.is_some()
     }
@@ -40,10 +39,10 @@ impl Units {
         self.capacitance_ff
     }
 
-    /// Takes a simple attribute of the library; false if it is no unit.
+    /// Reads a simple attribute of the library; returns false if it is not a unit.
     ///
     /// # Errors
-    /// A unit that does not read, or one that the tools do not all know.
+    /// A unit that cannot be parsed, or that some of the tools do not know.
     pub fn simple(&mut self, name: &str, value: &str, line: usize) -> Result<bool, ParseError> {
         if name == "time_unit" {
             let expected = "time_unit of 1ps, 10ps, 100ps or 1ns";
@@ -62,10 +61,10 @@ impl Units {
         Ok(true)
     }
 
-    /// Takes a complex attribute of the library; false if it is no unit.
+    /// Reads a complex attribute of the library; returns false if it is not a unit.
     ///
     /// # Errors
-    /// A unit that does not read.
+    /// A unit that cannot be parsed.
     pub fn complex(
         &mut self,
         name: &str,
@@ -92,7 +91,7 @@ impl Units {
         Ok(true)
     }
 
-    /// The units as attributes.
+    /// The units as Liberty attributes.
     pub fn lines(&self) -> Vec<String> {
         let time = match self.time_ps() {
             ps if ps >= 1e3 => "1ns".to_owned(),
@@ -112,7 +111,7 @@ fn close(a: f64, b: f64) -> bool {
     (a / b - 1.0).abs() < 1e-9
 }
 
-/// A number above 0 and the unit behind it.
+/// A number above 0 and the unit after it.
 fn split(value: &str) -> Option<(f64, &str)> {
     let value = value.trim();
     let end = value.find(|c: char| c.is_ascii_alphabetic())?;

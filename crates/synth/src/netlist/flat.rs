@@ -1,4 +1,4 @@
-//! The hierarchy dissolved: cells with the nets at their pins, and where each cell came from.
+//! A flattened netlist: cells with the nets at their pins, and the module instance of each cell.
 
 use std::collections::BTreeMap;
 
@@ -8,27 +8,27 @@ use super::parse::{Bit, Module, Netlist, PortDirection};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NetlistError {
-    /// The top module is not there.
+    /// The netlist has no such top module.
     #[error("expected module {top} in the netlist, found {found}")]
     NoTop {
-        /// The top asked for.
+        /// The top requested.
         top: String,
-        /// The modules there are.
+        /// The modules of the netlist.
         found: String,
     },
-    /// A module instantiates itself, directly or not.
+    /// A module instantiates itself, directly or indirectly.
     #[error("expected a hierarchy without cycles, found module {module} inside itself")]
     Cycle {
         /// The module.
         module: String,
     },
-    /// A hierarchy that comes to more than any design does: a short text can say one that doubles at
-    /// every level.
+    /// A hierarchy larger than any real design: a short text can describe one that doubles at every
+    /// level.
     #[error("expected a hierarchy of at most {expected}, found more at {instance}")]
     TooLarge {
         /// What is bounded, and its bound.
         expected: String,
-        /// Path of the instance where it passes it.
+        /// Path of the instance that exceeds the bound.
         instance: String,
     },
     /// A connection that does not fit the port.
@@ -55,16 +55,16 @@ pub enum NetlistError {
     },
 }
 
-/// What is at a pin.
+/// What is connected to a pin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Signal {
-    /// A constant; unknown bits are 0, as `setundef -zero` has it.
+    /// A constant; unknown bits are 0, as with `setundef -zero`.
     Constant(bool),
     /// A net.
     Net(u32),
 }
 
-/// A module instance of the dissolved hierarchy; the first is the top.
+/// A module instance of the original hierarchy; the first is the top.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
     /// Path from the top, joined by `/`; empty for the top itself.
@@ -80,9 +80,9 @@ pub struct FlatCell {
     pub kind: String,
     /// Name within its module instance.
     pub name: String,
-    /// Index of the module instance it lies in.
+    /// Index of the module instance that contains it.
     pub instance: usize,
-    /// Pins and what is at them; unconnected pins are left out.
+    /// Pins and their signals; unconnected pins are left out.
     pub pins: Vec<(String, Signal)>,
 }
 
@@ -113,7 +113,7 @@ pub struct FlatNetlist {
 }
 
 impl Netlist {
-    /// Dissolves the hierarchy below `top`; names that are no module are library cells.
+    /// Flattens the hierarchy below `top`. An instance of an unknown module is a library cell.
     ///
     /// # Errors
     /// [`NetlistError`].
@@ -179,7 +179,7 @@ impl Netlist {
     }
 }
 
-/// Most bits, cells and instances of a dissolved hierarchy, and its most levels.
+/// Limits of a flattened hierarchy: bits, cells, instances and levels.
 const MOST_BITS: usize = 1 << 27;
 const MOST_CELLS: usize = 1 << 24;
 const MOST_INSTANCES: usize = 1 << 20;
@@ -197,12 +197,12 @@ struct Flattener<'a> {
     nets: Joined,
     cells: Vec<RawCell>,
     instances: Vec<Instance>,
-    /// Modules being dissolved, outermost first.
+    /// Modules being flattened, outermost first.
     open: Vec<String>,
 }
 
 impl Flattener<'_> {
-    /// Refuses an instance of `child` for which there is no room.
+    /// Refuses an instance of `child` that would exceed a limit.
     fn check_size(&self, child: &Module, path: &str) -> Result<(), NetlistError> {
         let sizes = [
             ("levels", self.open.len() + 1, MOST_LEVELS),
@@ -219,7 +219,7 @@ impl Flattener<'_> {
         }
     }
 
-    /// Adds the cells of `module`, whose bits begin at `base`, as instance `instance`.
+    /// Adds the cells of `module` as instance `instance`. Its bits begin at `base`.
     fn dissolve(
         &mut self,
         module: &Module,
@@ -285,7 +285,7 @@ impl Flattener<'_> {
     }
 }
 
-/// Bits joined into nets: a forest with path halving.
+/// Joins bits into nets: a union-find forest with path halving.
 #[derive(Default)]
 struct Joined {
     parents: Vec<usize>,
@@ -363,7 +363,7 @@ module top (x, y);
 endmodule
 ";
 
-    /// 2^40 instances in forty lines, and a tower that overflowed the stack.
+    /// 2^40 instances in forty modules, and a deep hierarchy that overflowed the stack.
     #[test]
     fn hierarchies_beyond_memory_are_refused() {
         let module = |level: usize, times: usize| {

@@ -1,7 +1,7 @@
 //! A mapped netlist: read from the Verilog that Yosys writes, flattened to cells and nets.
 //!
-//! The text is read, not Yosys' JSON beside it, so that what is simulated and measured is the
-//! netlist a user can look at, edit and hand on.
+//! The Verilog is read and not Yosys' JSON, so that the netlist that is simulated and measured is the
+//! one that a user can read, edit and pass on.
 
 mod flat;
 mod parse;

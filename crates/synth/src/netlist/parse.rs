@@ -1,6 +1,5 @@
-//! Reads structural Verilog as `write_verilog -noexpr -noattr` makes it: modules, wires, assigns
-//! and instances with named connections; no expressions beyond bits, slices, concatenations and
-//! constants.
+//! Reads structural Verilog as `write_verilog -noexpr -noattr` writes it: modules, wires, assigns
+//! and instances with named connections. Expressions are bits, slices, concatenations and constants.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,11 +15,11 @@ pub struct Netlist {
 /// A module.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Module {
-    /// Ports in the header's order, as indices into `wires`.
+    /// Ports in the order of the header, as indices into `wires`.
     pub ports: Vec<usize>,
     /// Ports and wires.
     pub wires: Vec<Wire>,
-    /// Bits over all wires; bit i of wire w is `wires[w].base + i`, least significant first.
+    /// Number of bits of all wires; bit i of wire w is `wires[w].base + i`, least significant first.
     pub bits: usize,
     /// Pairs (driven, driver).
     pub assigns: Vec<(Bit, Bit)>,
@@ -33,11 +32,11 @@ pub struct Module {
 pub struct Wire {
     /// Name without the backslash of an escaped identifier.
     pub name: String,
-    /// Index of its least significant bit among the module's bits.
+    /// Index of its least significant bit among all bits of the module.
     pub base: usize,
-    /// Bits.
+    /// Number of bits.
     pub width: usize,
-    /// Declared index of the least significant bit, and whether indices fall from left to right.
+    /// Declared index of the least significant bit, and whether indices decrease from left to right.
     low: i64,
     falling: bool,
     /// Direction of a port.
@@ -56,7 +55,7 @@ pub enum PortDirection {
 /// One bit of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bit {
-    /// A constant; `x` and `z` are read as none.
+    /// A constant; none for `x` and `z`.
     Constant(Option<bool>),
     /// A bit of the module.
     Net(usize),
@@ -154,17 +153,17 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Most bits of all declarations, and of all expressions together: half a gigabyte of them.
+/// Most bits in the declarations of a module, and in all expressions together: half a gigabyte of memory.
 const MOST_BITS: usize = 1 << 25;
 
-/// Most braces around an expression.
+/// Deepest nesting of braces in an expression.
 const DEEPEST: usize = 64;
 
 struct Parser<'a> {
     lexer: Lexer<'a>,
     /// Braces around the expression being read.
     depth: usize,
-    /// Of all expressions so far.
+    /// Bits of all expressions so far.
     bits: usize,
 }
 
@@ -210,7 +209,7 @@ impl<'a> Parser<'a> {
         word.parse().map_err(|_| self.error("a number", word))
     }
 
-    /// `)` ends a list, `,` goes on; true at the end.
+    /// Reads the closing symbol (true) or a `,` (false) after an item of a list.
     fn list_ends(&mut self, close: char) -> Result<bool, ParseError> {
         match self.token()? {
             Token::Symbol(',') => Ok(false),
@@ -277,7 +276,7 @@ impl<'a> Parser<'a> {
         Ok((name, builder.module))
     }
 
-    /// `input [7:0] a;`, after its first word.
+    /// Reads a declaration such as `input [7:0] a;`, after its first word.
     fn declare(
         &mut self,
         builder: &mut Builder,
@@ -351,7 +350,7 @@ impl<'a> Parser<'a> {
         Ok(CellInst { kind: kind.to_owned(), name, pins })
     }
 
-    /// Counts bits of expressions before memory is taken for them.
+    /// Counts bits of expressions before memory is allocated for them.
     fn count(&mut self, bits: usize) -> Result<(), ParseError> {
         self.bits = self.bits.saturating_add(bits);
         if self.bits > MOST_BITS {
@@ -360,7 +359,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Bits of an expression, least significant first.
+    /// Reads an expression; returns its bits, least significant first.
     fn expression(&mut self, builder: &Builder) -> Result<Vec<Bit>, ParseError> {
         let (word, escaped) = match self.token()? {
             Token::Symbol('{') => {
@@ -422,7 +421,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// `4'b01x0` or `2'h3`, bits least significant first; at most [`MOST_BITS`].
+/// The bits of a constant such as `4'b01x0` or `2'h3`, least significant first; at most [`MOST_BITS`].
 fn constant(word: &str) -> Option<Vec<Bit>> {
     let (width, rest) = word.split_once('\'')?;
     let width: usize = width.parse().ok()?;
@@ -508,7 +507,7 @@ endmodule
         assert_eq!(top.cells[0].pins[0].1, [x, zero, one, x]);
     }
 
-    /// Each of these took memory without end, overflowed a number or the stack.
+    /// Each of these once exhausted memory, or overflowed a number or the stack.
     #[test]
     fn widths_and_braces_beyond_memory_are_refused() {
         let braces = "{".repeat(100_000);
@@ -534,7 +533,7 @@ endmodule
         }
     }
 
-    /// Sixteen lanes of 32 bits have registers of a thousand bits, and a line for each of them.
+    /// A core of sixteen 32-bit lanes has registers of a thousand bits, with one line for each bit.
     #[test]
     fn a_bit_of_a_wide_net_counts_as_one() {
         let pins = ".A(x[7]), ".repeat(100);

@@ -1,8 +1,8 @@
-//! A flat netlist as Verilog for a simulator: ports as written, each cell's model in its place, and
-//! on request every net within reach of the driver.
+//! Writes a flat netlist as Verilog for simulation: original ports, cell models inlined, and on request
+//! every net readable by the driver.
 //!
-//! Models stand in place of instances because Verilator, given 250,000 instances, takes twice as long
-//! and writes several times as much C++.
+//! Models are inlined because Verilator takes twice as long with 250,000 instances and writes several
+//! times as much C++.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use super::parse::PortDirection;
 use crate::liberty::Library;
 use crate::liberty::model::ModelError;
 
-/// Names of the ports that let a simulation see all nets.
+/// Names of the ports through which a simulation reads all nets.
 #[derive(Debug, Clone, Copy)]
 pub struct Probes<'a> {
     /// Input whose rising edge takes a snapshot of all nets.
@@ -20,13 +20,13 @@ pub struct Probes<'a> {
     pub snapshot: &'a str,
 }
 
-/// Nets copied at a time: the words that Verilator stores a wide output in.
+/// Nets copied at a time: bits of the words in which Verilator stores a wide output.
 const WORD: usize = 32;
 
 impl FlatNetlist {
-    /// The top module. With `probes`, it has two more ports: a snapshot on demand costs one copy of
-    /// each net, where nets that are always readable would be copied wherever Verilator computes
-    /// them.
+    /// The top module. With `probes` it has two more ports: a trigger, and a snapshot of all nets. A
+    /// snapshot on demand copies each net once; nets that were always readable would be copied
+    /// wherever Verilator computes them.
     ///
     /// # Errors
     /// A cell that the library cannot model.
@@ -105,7 +105,7 @@ fn value(signal: Signal) -> String {
     }
 }
 
-/// The name as Verilog takes it anywhere.
+/// The name, escaped if it is not a plain identifier.
 fn escaped(name: &str) -> String {
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if plain { name.to_owned() } else { format!("\\{name} ") }
