@@ -1,8 +1,8 @@
 # Power of two buffers of a clock tree, one that drives clock pins and one that drives buffers, and of
 # flip-flops whose clock runs while their other pins do not change. OpenSTA 2.0.17 counts this power for
 # flip-flops behind a clock gate, whether the gate is open or closed.
-# Placeholders: @VERSIONS@ (versions.tcl), @PERIOD_PS@, @CONDITIONS@, @LEAF_FF@, @BRANCH_FF@ (loads in femtofarads), @PROBES@
-# (the flip-flops), @STILL@ (their pins off the clock).
+# Placeholders: @VERSIONS@ (versions.tcl), @PERIOD_PS@, @CONDITIONS@, @LEAF_FF@, @BRANCH_FF@ (loads in
+# femtofarads), @PROBES@ (the flip-flops), @STILL@ (their pins other than the clock).
 read_liberty cells.lib
 read_verilog clock.v
 link_design flexmac_clock

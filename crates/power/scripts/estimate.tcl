@@ -1,5 +1,5 @@
-# Power of a netlist under OpenSTA's default activity: every input changes once in ten cycles, and all
-# other activities follow from the functions of the cells.
+# Power of a netlist with OpenSTA's default activity: every input changes once in ten cycles, and the
+# activity of all other nets follows from the functions of the cells.
 # Placeholders: @TOP@, @CLOCK@, @VERSIONS@ (versions.tcl), @PERIOD_PS@, @CONDITIONS@.
 read_liberty cells.lib
 read_verilog netlist_sta.v
@@ -7,13 +7,13 @@ link_design @TOP@
 @CONDITIONS@
 set_cmd_units -time ps
 create_clock -name clk -period @PERIOD_PS@ [get_ports @CLOCK@]
-# OpenSTA assumes one change per second for a cell that no clock reaches, so inputs are tied to the clock.
+# OpenSTA assumes one change per second for a cell without a clock, so inputs are related to the clock.
 foreach port [all_inputs] {
   if {[get_name $port] ne {@CLOCK@}} { set_input_delay 0 -clock clk $port }
 }
 # Sums cells instead of using report_power. OpenSTA weights the internal energies of a cell by the share of
-# each input in the changes of its output. For a cell whose output never changes this is 0 / 0, give or take
-# the smallest number; such a cell uses no energy.
+# each input in the changes of its output. For a cell whose output never changes this is (almost) 0 / 0;
+# such a cell uses no energy.
 @VERSIONS@
 set sums {0.0 0.0 0.0}
 set still 0

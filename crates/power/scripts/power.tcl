@@ -1,12 +1,13 @@
-# Power of a flat netlist under measured activity, case by case. Pins and activities are read from files
-# with one line for each pin: a command for each would take minutes to parse.
+# Power of a flat netlist with measured activity, case by case. Pins and activities are read from files
+# with one line per pin, because one command per pin would take minutes to parse.
 # OpenSTA 2.0.17 propagates activities from ports and from cells without inputs, and overwrites those that
-# were set. Therefore power.v has no input but the clock: registers replace its inputs and constants.
-# `set_power_activity -pins` of that version calls a procedure that does not exist; this script calls the
-# right one.
-# Clock pins behind gates get the ideal slew of the clock. Before layout a gate drives thousands of them,
-# and the slew of that net would distort the energy of every flip-flop.
-# Placeholders: @CASES@, @VERSIONS@ (versions.tcl), @PERIOD_PS@, @CONDITIONS@ (set_operating_conditions or nothing).
+# were set. Therefore the clock is the only input of power.v: registers replace inputs and constants.
+# `set_power_activity -pins` of that version calls a procedure that does not exist, so this script calls
+# the right one directly.
+# Clock pins behind gates get the ideal slew of the clock. Before layout a gate drives thousands of pins,
+# and the slew of such a net would distort the energy of every flip-flop.
+# Placeholders: @CASES@, @VERSIONS@ (versions.tcl), @PERIOD_PS@,
+# @CONDITIONS@ (set_operating_conditions or nothing).
 read_liberty cells.lib
 read_verilog power.v
 link_design flexmac_power

@@ -1,4 +1,4 @@
-//! Simulation of the netlist on sampled operands, by mode and role: results compared, activity counted.
+//! Simulates the netlist on sampled operands by mode and role, compares results and counts activity.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,7 +22,7 @@ pub enum Mode {
     Float,
 }
 
-/// A mode that cannot be read.
+/// An invalid mode.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected two widths of 2..=32 bits such as 8x16, found {0:?}")]
 pub struct ModeError(String);
@@ -53,10 +53,10 @@ impl fmt::Display for Mode {
     }
 }
 
-/// Share of zeros from which activations count as sparse.
+/// Least share of zeros for activations to count as sparse.
 const SPARSE: f64 = 0.3;
 
-/// The role that a recorded GEMM is measured under.
+/// The role under which a recorded GEMM is measured.
 pub fn role_of(sample: &Sample) -> OperandRole {
     match sample.role {
         Role::InputGradient => OperandRole::InputGradient,
@@ -66,22 +66,22 @@ pub fn role_of(sample: &Sample) -> OperandRole {
     }
 }
 
-/// What the simulation of a mode and role counted.
+/// Counts from the simulation of a mode and role.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// Operand widths.
     pub mode: Mode,
-    /// Which GEMMs the operands are of.
+    /// The role of the GEMMs that the operands are from.
     pub role: OperandRole,
     /// The samples.
     pub samples: Vec<SampledGemm>,
     /// For each net: toggles per cycle, and share of cycles at 1. Samples are weighted by the size of their GEMM.
     pub activity: Vec<(f64, f64)>,
-    /// Cycles. This and the counts below are sums over the samples with the same weights.
+    /// Cycles. This and the counts below are sums over the samples with these weights.
     pub cycles: f64,
     /// Cycles that compute.
     pub compute_cycles: f64,
-    /// Rows that each column's requantizer accepted.
+    /// Rows that the requantizer of each column accepted.
     pub drained: f64,
     /// Multiply-accumulates.
     pub macs: f64,
@@ -92,7 +92,7 @@ pub struct Run {
 /// Simulates the samples of `role` in `mode` on the netlist and compares each result with the reference.
 ///
 /// # Errors
-/// [`Error::Engine`] with a mismatch when the netlist is wrong.
+/// [`Error::Engine`] with a mismatch if the netlist is wrong.
 pub fn simulate(
     engine: &mut CheckedEngine,
     config: &ArrayConfig,
@@ -213,7 +213,7 @@ fn largest_result(sample: &Sample) -> f64 {
 }
 
 impl Mode {
-    /// Whether the array has this mode.
+    /// Whether the array supports this mode.
     pub fn fits(self, config: &ArrayConfig) -> bool {
         match (self, config.style()) {
             (Self::Float, style) => style == Style::Fp32,

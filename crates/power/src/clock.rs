@@ -1,10 +1,10 @@
-//! A model of the clock tree: a netlist has none before layout.
+//! A model of the clock tree, which a netlist does not have before layout.
 //!
-//! The buffers are of one kind, the library's smallest plain buffer. Each drives `fanout` clock pins or `fanout`
-//! further buffers, in levels up to a single one. Loads are the capacitances of clock pins and buffers in the
-//! library; wires are left out. OpenSTA gives the energy of a buffer that drives pins and of one that drives
-//! buffers, internal and switching. The energy inside flip-flops at a clock edge is part of the cells'
-//! internal energy. Buffers behind a clock gate count for the gate (`gated.rs`).
+//! All buffers are the library's smallest plain buffer. Each drives `fanout` clock pins or `fanout` further
+//! buffers, in levels down from a single root. Loads are the capacitances of clock pins and buffers in the
+//! library; wires are left out. OpenSTA gives the internal and switching energy of a buffer that drives pins and
+//! of one that drives buffers. The energy inside flip-flops at a clock edge is part of the cells' internal
+//! energy. Buffers behind a clock gate belong to the gate (`gated.rs`).
 
 use flexmac_record::ClockTree;
 use flexmac_synth::liberty::Library;
@@ -12,7 +12,7 @@ use flexmac_synth::netlist::{FlatNetlist, Signal};
 
 use crate::error::Error;
 
-/// A tree before the energy of its buffers is measured, and the loads to measure it with.
+/// A tree before the energy of its buffers is measured, and the loads for the measurement.
 pub(crate) struct ClockTreePlan {
     pub tree: ClockTree,
     pub leaf_ff: f64,
@@ -21,7 +21,7 @@ pub(crate) struct ClockTreePlan {
     pub buffer_pins: (String, String),
 }
 
-/// Plans the tree over the pins on `clock`.
+/// Plans the tree for the pins on net `clock`.
 pub(crate) fn plan(
     netlist: &FlatNetlist,
     library: &Library,
@@ -63,7 +63,7 @@ pub(crate) fn plan(
     })
 }
 
-/// Buffers that drive `pins` clock pins, and buffers that drive buffers.
+/// Numbers of buffers that drive `pins` clock pins, and of buffers that drive buffers.
 pub(crate) fn buffers(pins: usize, fanout: usize) -> (usize, usize) {
     let leaves = pins.div_ceil(fanout);
     let (mut branches, mut level) = (0, leaves);
@@ -75,7 +75,7 @@ pub(crate) fn buffers(pins: usize, fanout: usize) -> (usize, usize) {
 }
 
 impl ClockTreePlan {
-    /// The two buffers to measure, and beside them `others`.
+    /// A netlist with the two buffers to measure, and `others`.
     pub fn verilog(&self, others: &str) -> String {
         let (input, output) = &self.buffer_pins;
         let buffer = &self.tree.buffer;

@@ -1,4 +1,4 @@
-//! The crate's error.
+//! The error type of the crate.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,10 +14,10 @@ pub enum Error {
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A folder that is no finished synthesis of the whole core on a cell library.
+    /// A folder without a finished synthesis of the whole core on a cell library.
     #[error("{}: expected a finished synthesis of {expected}, found {found}", path.display())]
     Netlist {
         /// The folder or file.
@@ -30,7 +30,7 @@ pub enum Error {
     /// The report of the synthesis cannot be read.
     #[error(transparent)]
     Record(#[from] flexmac_record::RecordError),
-    /// A netlist whose hierarchy is broken.
+    /// A netlist with an invalid hierarchy.
     #[error("{}", path.display())]
     Hierarchy {
         /// The netlist.
@@ -51,7 +51,7 @@ pub enum Error {
         /// Why.
         reason: String,
     },
-    /// The cell library lacks something the measurement needs.
+    /// The cell library lacks something that the measurement needs.
     #[error("library {library}: expected {expected}, found none")]
     Library {
         /// The library.
@@ -59,7 +59,7 @@ pub enum Error {
         /// What is missing.
         expected: &'static str,
     },
-    /// The cell library lacks something that the energy of operand memory is scaled by.
+    /// The cell library lacks a value by which the energy of operand memory is scaled.
     #[error(
         "library {library}: expected {expected} to scale the energy of operand memory by, found none"
     )]
@@ -77,7 +77,7 @@ pub enum Error {
         /// What was there.
         found: String,
     },
-    /// OpenSTA's numbers cannot be right.
+    /// OpenSTA's numbers are implausible.
     #[error("{what}: expected {expected}, found {found}; log: {}", log.display())]
     Implausible {
         /// The quantity.
@@ -89,7 +89,7 @@ pub enum Error {
         /// OpenSTA's log.
         log: PathBuf,
     },
-    /// The netlist and the reference differ, or a product does not fit the array.
+    /// The netlist and the reference differ, or a GEMM does not fit the array.
     #[error("{0}")]
     Engine(#[from] flexmac_engine::EngineError),
     /// A tool or a library could not be used.
@@ -97,7 +97,7 @@ pub enum Error {
     Synth(#[from] flexmac_synth::Error),
 }
 
-/// Attaches the operation and the path to an I/O error.
+/// Adds the operation and the path to an I/O error.
 pub(crate) fn io_error(
     action: &'static str,
     path: impl Into<PathBuf>,

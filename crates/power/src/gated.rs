@@ -1,15 +1,15 @@
 //! Corrects the energy of clock-gated cells. OpenSTA 2.0.17 counts a clock edge in every cycle at every pin that
-//! a clock reaches, also behind a closed gate and whatever activity was set. The surplus is subtracted: for a
+//! a clock reaches, even behind a closed gate, and whatever activity was set. The surplus is subtracted: for a
 //! flip-flop behind a gate, the energy at its clock pin in the cycles in which the gate is closed; for a gate,
 //! the energy to charge its output in those cycles.
 //!
-//! The energy at a clock pin is measured with OpenSTA: one cell of each kind, with a clock and no other
-//! activity. The internal energy of a gate is counted as if it were open.
+//! OpenSTA measures the energy at a clock pin on one cell of each kind, with a clock and no other activity. The
+//! internal energy of a gate is counted as if it were always open.
 //!
-//! In a netlist before layout a gate drives thousands of pins without a buffer. With the slew of such a net,
-//! OpenSTA would give every flip-flop behind it several times the energy of others, so these pins get the
-//! ideal slew of the clock (`Gated::pins`). A gate with more pins than a buffer of the clock tree may drive is
-//! charged with the clock tree that would be there, in the cycles in which it is open.
+//! Before layout a gate drives thousands of pins without a buffer. With the slew of such a net, OpenSTA would
+//! give every flip-flop behind it several times the energy of others, so these pins get the ideal slew of the
+//! clock (`Gated::pins`). If a gate has more pins than a buffer of the clock tree may drive, the energy of the
+//! missing clock tree is added, for the cycles in which the gate is open.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,17 +22,17 @@ use crate::clock::buffers;
 
 /// The clock gates of a netlist, and the cells behind them.
 pub(crate) struct Gated {
-    /// For each cell, the signals that open its gate; none where its clock is not gated.
+    /// For each cell, the signals that open its clock gate; none if its clock is not gated.
     behind: Vec<Option<Opening>>,
-    /// For each cell, the number of flip-flops and latches that it clocks; none where it is no gate.
+    /// For each clock gate, the number of flip-flops and latches that it clocks; none for other cells.
     gate: Vec<Option<usize>>,
     /// Kinds of gated cells and their clock pins.
     kinds: BTreeMap<String, String>,
-    /// Counts for the report.
+    /// Numbers for the report.
     pub counts: ClockGates,
 }
 
-/// The signals that open a gate: enable or test pin.
+/// The signals that open a gate: the enable pin or the test pin.
 #[derive(Debug, Clone, Copy)]
 struct Opening {
     enable: Signal,
@@ -40,7 +40,7 @@ struct Opening {
 }
 
 impl Opening {
-    /// Share of the cycles in which the gate is open.
+    /// Share of cycles in which the gate is open.
     fn share(self, activity: &[(f64, f64)]) -> f64 {
         let ones = |signal| match signal {
             Signal::Constant(value) => f64::from(u8::from(value)),
@@ -94,7 +94,7 @@ impl Gated {
         Self { behind, gate, kinds, counts }
     }
 
-    /// The clock pins behind gates, one a line, of cells `u0`, `u1`, ...
+    /// The clock pins behind gates, one per line, of cells `u0`, `u1`, ...
     pub fn pins(&self, netlist: &FlatNetlist) -> String {
         let mut text = String::new();
         for (at, cell) in netlist.cells.iter().enumerate() {
@@ -106,8 +106,8 @@ impl Gated {
         text
     }
 
-    /// Cells to measure, one of each kind: their instances for a netlist with a clock `clk_i`, and the names of the
-    /// pins without activity.
+    /// Cells to measure, one of each kind: instances for a netlist with a clock `clk_i`, and the names of
+    /// their pins without activity.
     pub fn probes(&self, library: &Library) -> (String, String) {
         let (mut cells, mut still) = (String::new(), String::new());
         for (at, (kind, clock)) in self.kinds.iter().enumerate() {
@@ -165,7 +165,7 @@ impl Gated {
 pub(crate) struct GatedTree {
     /// Pins or buffers that a buffer or a gate drives.
     pub fanout: usize,
-    /// Power of a buffer that drives pins: internal, and to charge its input.
+    /// Power of a buffer that drives pins: internal power, and the power to charge its input.
     pub leaf: f64,
     /// Power of a buffer that drives buffers.
     pub branch: f64,

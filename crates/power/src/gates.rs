@@ -1,4 +1,4 @@
-//! A synthesized core, read back from the folder that `flexmac synth` wrote.
+//! A synthesized core, read from the output folder of `flexmac synth`.
 
 use std::path::{Path, PathBuf};
 
@@ -12,17 +12,17 @@ use flexmac_synth::{CellSizes, LibraryOptions};
 
 use crate::error::{Error, io_error};
 
-/// A mapped netlist and the cell library it is mapped to.
+/// A mapped netlist and its cell library.
 pub struct Gates {
-    /// The folder.
+    /// Folder of the synthesis.
     pub folder: PathBuf,
-    /// What synthesis reported.
+    /// Report of the synthesis.
     pub report: SynthReport,
-    /// The netlist, its hierarchy dissolved.
+    /// The flattened netlist.
     pub netlist: FlatNetlist,
     /// The cell library.
     pub library: Library,
-    /// The library as tools read it: canonical Liberty.
+    /// The library in the form that tools read: canonical Liberty.
     pub canonical_library: String,
 }
 
@@ -30,8 +30,8 @@ impl Gates {
     /// Reads `report.json`, `netlist.v` and the library they name.
     ///
     /// # Errors
-    /// A folder that is no finished synthesis of the whole core on a cell library; a library that
-    /// is no longer the one used; a netlist that does not read.
+    /// A folder without a finished synthesis of the whole core on a cell library; a library that has
+    /// changed since; an invalid netlist.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let report_path = folder.join("report.json");
         let report = SynthReport::read(&report_path)?;
@@ -66,10 +66,10 @@ impl Gates {
         })
     }
 
-    /// Refuses a netlist whose ports are not as wide as an array's.
+    /// Refuses a netlist whose ports do not have the widths of the array.
     ///
     /// # Errors
-    /// [`Error::Netlist`] naming the port.
+    /// [`Error::Netlist`], which names the port.
     pub fn check_array(&self, config: &ArrayConfig) -> Result<(), Error> {
         for (name, bits) in flexmac_rtlgen::port_bits(config) {
             let port = self.netlist.ports.iter().find(|port| port.name == name);

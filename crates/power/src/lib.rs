@@ -1,9 +1,9 @@
-//! Equivalence of netlist and reference on operands of real training, and the energy of the netlist.
+//! Equivalence of netlist and reference on operands from real training, and the energy of the netlist.
 //!
-//! Role: [`Gates`] reads a synthesis, [`Recorder`] takes operands from a training run, [`simulate`] runs the
-//! netlist on them in Verilator, compares every result with the reference and counts the activity of every
-//! net, and [`measure`] turns activity into energy with OpenSTA. Main decision: activity is measured for each
-//! net and mode. OpenSTA's own estimate, from default activity at the inputs, is only reported beside it.
+//! Role: [`Gates`] reads a synthesis, and [`Recorder`] takes operands from a training run. [`simulate`] runs the
+//! netlist on them in Verilator, compares every result with the reference and counts the activity of every net.
+//! [`measure`] converts activity into energy with OpenSTA. Main decision: activity is measured for each net and
+//! mode. OpenSTA's own estimate, from default activity at the inputs, is reported only for comparison.
 
 mod cases;
 mod clock;

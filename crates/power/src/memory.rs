@@ -1,8 +1,8 @@
-//! Operand memory, by a stated model: energy per bit read.
+//! A model of operand memory: energy per bit read.
 //!
 //! Source of the default: Horowitz, "Computing's energy problem (and what we can do about it)",
-//! ISSCC 2014, figure 1.1.9: 10 pJ to read 64 bits from an 8-kbyte cache in 45 nm at 0.9 V, 0.156 pJ
-//! a bit. It is scaled to the cell library by C V^2: the input capacitance of the library's
+//! ISSCC 2014, figure 1.1.9: 10 pJ to read 64 bits from an 8-kbyte cache in 45 nm at 0.9 V, which is
+//! 0.156 pJ per bit. It is scaled to the cell library by C V^2: the input capacitance of the library's
 //! smallest inverter over that of a 45 nm library (NanGate FreePDK45 INV_X1, 1.70 fF), and the
 //! square of the supply over 0.9 V.
 
@@ -11,18 +11,18 @@ use flexmac_synth::liberty::Library;
 
 use crate::error::Error;
 
-/// Energy of reading a bit at 45 nm and 0.9 V, in picojoules.
+/// Energy to read a bit at 45 nm and 0.9 V, in picojoules.
 const HOROWITZ_PJ: f64 = 10.0 / 64.0;
 /// Supply voltage of the source, in volts.
 const HOROWITZ_V: f64 = 0.9;
 /// Input capacitance of the smallest inverter at 45 nm, in femtofarads.
 const INVERTER_45NM_FF: f64 = 1.70;
 
-/// The memory of `bits` read in a pass-cycle, at `given` picojoules per bit. Without a number, the energy of
-/// the source is scaled to the library.
+/// The model for `bits` read in a pass-cycle, at `given` picojoules per bit. Without a given number, the energy
+/// of the source is scaled to the library.
 ///
 /// # Errors
-/// [`Error::MemoryScaling`] when there is no number and the library has no inverter or no supply.
+/// [`Error::MemoryScaling`] if no number is given and the library has no inverter or no supply.
 pub(crate) fn model(
     library: &Library,
     bits: usize,

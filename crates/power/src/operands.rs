@@ -1,8 +1,8 @@
 //! Operands of training GEMMs: recorded in a float run, quantized to the widths of a mode.
 //!
-//! The run is in float and not under a precision policy, so that all modes and all styles of PE multiply the
-//! same numbers. Each operand is scaled by a power of two to its own largest magnitude, as in dynamic fixed
-//! point, and rounded to nearest.
+//! The run uses floats and no precision policy, so that all modes and all styles of PE multiply the same
+//! numbers. As in dynamic fixed point, each operand is scaled by a power of two according to its own largest
+//! magnitude, and rounded to nearest.
 
 use flexmac_engine::{Engine, EngineError, FloatEngine, Gemm, GemmResult};
 use flexmac_fxp::{Format, Role, Rounding};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// Part of a training GEMM.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    /// Number of the layer.
+    /// Index of the layer.
     pub layer: u64,
     /// Forward, input gradient or weight gradient.
     pub role: Role,
@@ -22,9 +22,9 @@ pub struct Sample {
     pub a: Array2<f32>,
     /// Part of B, (K, N), with the same K.
     pub b: Array2<f32>,
-    /// Largest magnitude in the whole of A and of B.
+    /// Largest magnitudes of the whole A and the whole B.
     pub largest: [f32; 2],
-    /// Share of zeros in the whole of A and of B, 0 to 1.
+    /// Shares of zeros in the whole A and the whole B, 0 to 1.
     pub zeros: [f64; 2],
 }
 
@@ -37,35 +37,35 @@ impl Sample {
         Self { layer: 0, role, shape, a, b, largest, zeros }
     }
 
-    /// Multiply-accumulates of the whole GEMM over those of the part.
+    /// Multiply-accumulates of the whole GEMM divided by those of the part.
     pub fn weight(&self) -> f64 {
         let whole: f64 = self.shape.iter().map(|n| *n as f64).product();
         whole / (self.a.len() as f64 * self.b.ncols() as f64)
     }
 }
 
-/// Size of the part that is taken of each GEMM.
+/// Largest size of the part taken from each GEMM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SampleSize {
     /// Rows of A.
     pub rows: usize,
-    /// Longest piece of K.
+    /// Length along K.
     pub k: usize,
     /// Columns of B.
     pub cols: usize,
 }
 
-/// A float engine that keeps parts of the GEMMs that it computes while `recording` is set.
+/// A float engine that records parts of its GEMMs while `recording` is set.
 pub struct Recorder {
     size: SampleSize,
-    /// Whether parts are kept.
+    /// Whether parts are recorded.
     pub recording: bool,
-    /// The parts kept.
+    /// The recorded parts.
     pub samples: Vec<Sample>,
 }
 
 impl Recorder {
-    /// An engine that takes parts of `size` from the middle of each GEMM.
+    /// An engine that records parts of `size` from the middle of each GEMM.
     pub fn new(size: SampleSize) -> Self {
         Self { size, recording: false, samples: Vec::new() }
     }
@@ -110,13 +110,13 @@ fn zeros(values: ArrayView2<'_, f32>) -> f64 {
 
 /// The narrowest dynamic fixed point of `bits` that holds magnitudes up to `largest`.
 pub(crate) fn format(bits: u32, largest: f64) -> Format {
-    // An operand of zeros fits anywhere. Magnitudes of floats keep the exponent within 150 or so.
+    // An operand of zeros fits any format. Float exponents stay within about 150.
     let integer = if largest > 0.0 { largest.log2().floor() as i32 + 1 } else { 0 };
     // Widths come from checked modes; bits - 1 - integer stays near 0.
     Format::new(bits, bits as i32 - 1 - integer).expect("2..=32 bits and a small fraction length")
 }
 
-/// The operand in `bits`, rounded to nearest.
+/// The operand in `format`, rounded to nearest.
 pub(crate) fn quantize(values: &Array2<f32>, format: Format) -> Array2<i32> {
     values.mapv(|value| flexmac_fxp::quantize(f64::from(value), format, Rounding::Nearest, 0).raw)
 }

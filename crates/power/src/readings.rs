@@ -1,8 +1,8 @@
 //! Reads OpenSTA's numbers and checks them against each other.
 //!
-//! Role: text in, checked numbers out; `sta.rs` runs the tool. Main decision: no number of a log is trusted
-//! unchecked. OpenSTA 2.0.17 continues after an error and exits with 0, so every number has a marker and must
-//! be finite, and parts must add up to their total.
+//! Role: text in, checked numbers out; `sta.rs` runs the tool. Main decision: every number of a log is checked.
+//! OpenSTA 2.0.17 continues after an error and exits with 0. So every number has a marker and must be finite,
+//! and parts must add up to their total.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ impl Log {
     /// The log, if its script ran to the end.
     ///
     /// # Errors
-    /// [`Error::Implausible`], as from all that follows.
+    /// [`Error::Implausible`], as for all methods below.
     pub fn finished(text: String, path: PathBuf) -> Result<Self, Error> {
         let log = Self { text, path };
         if log.text.lines().any(|line| line.trim() == "FLEXMAC done") {
@@ -43,7 +43,7 @@ impl Log {
     /// The numbers after a marker: at least `least`, all finite.
     ///
     /// # Errors
-    /// No such line, or something else behind it.
+    /// No such line, or anything else after the marker.
     pub fn marked(&self, marker: &str, least: usize) -> Result<Vec<f64>, Error> {
         let line = self.text.lines().find_map(|line| line.strip_prefix(marker));
         let numbers: Option<Vec<f64>> =
@@ -57,7 +57,7 @@ impl Log {
     /// Compares the period of the clock with the one given.
     ///
     /// # Errors
-    /// Another period: another unit of time.
+    /// Another period, which means another unit of time.
     pub fn check_period(&self, period_ps: f64) -> Result<(), Error> {
         let found = self.marked("FLEXMAC period_ps ", 1)?[0];
         if (found - period_ps).abs() <= 1e-5 * period_ps {
@@ -114,12 +114,12 @@ impl Log {
     }
 }
 
-/// Power of each cell of `power.v` as power.tcl writes it to the file at `path`: cells `u0` to
-/// `u<cells - 1>` in order, then `registers` registers of the stimulus, whose names begin with `s`.
+/// Power of each cell of `power.v`, from the file at `path` that power.tcl writes: cells `u0` to
+/// `u<cells - 1>` in order, then the `registers` of the stimulus, whose names begin with `s`.
 ///
 /// # Errors
-/// [`Error::Implausible`]: a line that is not a name and four finite numbers, a cell twice, one that
-/// is missing.
+/// [`Error::Implausible`]: a line that is not a name and four finite numbers, a repeated or a missing
+/// cell.
 pub fn cell_powers(
     text: &str,
     cells: usize,
@@ -196,7 +196,7 @@ mod tests {
         assert!(end.contains("the end of power.tcl: expected FLEXMAC done"), "{end}");
         let period = message(log(POWER).check_period(3.449866));
         assert!(period.contains("expected 3.449866 ps, found 3449.866211"), "{period}");
-        // Case 0 without its row does not take that of case 1.
+        // If the row of case 0 is missing, the row of case 1 is not used instead.
         let row = POWER.replacen("Total    ", "Sum      ", 1);
         let missing = message(log(row).total(0));
         assert!(missing.contains("total power of case 0") && missing.contains("no such row"));
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn refuses_numbers_that_are_missing_or_none() {
-        // One number where two are added up: this was a panic.
+        // One number instead of the two that are added up: this once caused a panic.
         let line = CLOCK.lines().find(|line| line.starts_with("FLEXMAC leaf")).unwrap();
         for bad in ["FLEXMAC leaf 6.1e-5", "FLEXMAC leaf", "FLEXMAC leaf inf 1", "FLEXMAC leaf x 1"]
         {

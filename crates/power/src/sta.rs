@@ -1,4 +1,4 @@
-//! From activity to energy: files for OpenSTA, its runs, and energies by cell, part and module.
+//! Converts activity into energy: writes files for OpenSTA, runs it, and sums energy by cell, part and module.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -33,7 +33,7 @@ const CELLS: &str = "cells.lib";
 pub struct Settings {
     /// The configuration in words, for the report.
     pub config: String,
-    /// Clock period in picoseconds; none for that of the synthesis.
+    /// Clock period in picoseconds; none to use the period of the synthesis.
     pub period_ps: Option<f64>,
     /// Pins or buffers that a buffer of the clock tree drives.
     pub clock_fanout: usize,
@@ -47,12 +47,12 @@ pub struct Settings {
     pub timeout: Duration,
 }
 
-/// Turns the activity of the runs into energy. Scripts, netlist, activities and logs stay in `out`, and
+/// Converts the activity of the runs into energy. Scripts, netlist, activities and logs stay in `out`, and
 /// `power.json` is written there at the end.
 ///
 /// # Errors
-/// A library that lacks a flip-flop, a buffer or an inverter; an OpenSTA run that fails; numbers
-/// that cannot be right, an internal power of zero among them.
+/// A library that lacks a flip-flop, a buffer or an inverter; an OpenSTA run that fails; implausible
+/// numbers, such as an internal power of zero.
 pub fn measure(
     gates: &Gates,
     runs: &[Run],
@@ -89,7 +89,7 @@ pub fn measure(
     let conditions = conditions.unwrap_or_default();
     let period = format!("{period_ps}");
 
-    // Loads and memory first: a library that lacks something is refused before minutes of work.
+    // Loads and memory first, so that an incomplete library is refused before minutes of work.
     let memory = memory::model(library, settings.memory_bits, settings.memory_pj_per_bit)?;
     let plan = clock::plan(&gates.netlist, library, clock, settings.clock_fanout)?;
     let stimulus = Stimulus::new(&gates.netlist, library, clock)
@@ -117,7 +117,7 @@ pub fn measure(
     let both = |watts: &[f64]| (watts[0] + watts[1]) * period_ps; // W * ps = pJ
     let clock_tree = plan.with_energy(both(&leaf), both(&branch));
     let fanout = settings.clock_fanout;
-    let input = branch[1] / fanout as f64; // one of the buffers that a branch drives
+    let input = branch[1] / fanout as f64; // per buffer that a branch drives
     let gated_tree = GatedTree { fanout, leaf: leaf[0] + input, branch: branch[0] + input };
 
     let clocked = names
@@ -210,10 +210,10 @@ pub fn measure(
     Ok(report)
 }
 
-/// Writes a file of the output folder.
+/// A function that writes a file of the output folder.
 type Write<'a> = &'a dyn Fn(&str, &[u8]) -> Result<(), Error>;
 
-/// OpenSTA's estimate by its default activity, on the netlist as synthesized, for comparison. None where OpenSTA
+/// OpenSTA's estimate from its default activity, on the synthesized netlist, for comparison. None if OpenSTA
 /// fails: version 2.0.17 crashes on some netlists while it propagates its default activity.
 fn estimate(
     gates: &Gates,
@@ -252,7 +252,7 @@ fn estimate(
     })
 }
 
-/// Commands that make a script work with any version of OpenSTA: they define `corner` and `activity_unit`.
+/// Commands for any version of OpenSTA that define `corner` and `activity_unit`.
 fn versions(period_ps: &str) -> String {
     fill(VERSIONS, &[("PERIOD_PS", period_ps)])
 }
@@ -270,7 +270,7 @@ struct Stimulus {
     data: String,
     output: String,
     clock_net: Signal,
-    /// The nets they drive; two more drive the constants 0 and 1.
+    /// The nets that they drive. Two more registers drive the constants 0 and 1.
     nets: Vec<u32>,
 }
 
@@ -298,7 +298,7 @@ impl Stimulus {
         })
     }
 
-    /// Names of the registers and the signals they stand for.
+    /// Names of the registers and the signals that they replace.
     fn registers(&self) -> impl Iterator<Item = (String, Signal)> {
         let nets = self.nets.iter().map(|net| (format!("s{net}"), Signal::Net(*net)));
         nets.chain(
@@ -317,7 +317,7 @@ fn name(signal: Signal) -> String {
     }
 }
 
-/// The netlist as OpenSTA reads it: cells `u0`, `u1`, ..., registers for inputs, and a clock.
+/// The netlist for OpenSTA: cells `u0`, `u1`, ..., registers in place of inputs, and a clock.
 fn power_netlist(netlist: &FlatNetlist, stimulus: &Stimulus) -> String {
     let clock = stimulus.clock_net;
     let at = |signal: Signal| if signal == clock { "clk_i".to_owned() } else { name(signal) };
@@ -343,7 +343,7 @@ fn power_netlist(netlist: &FlatNetlist, stimulus: &Stimulus) -> String {
     text
 }
 
-/// Every pin that is not on the clock, and the signal that gives its activity.
+/// Every pin except those on the clock, and the signal whose activity it has.
 fn pins(netlist: &FlatNetlist, stimulus: &Stimulus, clock: Signal) -> Vec<(String, Signal)> {
     let mut pins = Vec::new();
     for (register, signal) in stimulus.registers() {

@@ -1,18 +1,18 @@
-//! The PEs compared: how each is built, and how operands of some widths are laid out for it.
+//! The PEs to compare: how each is built, and how operands of given widths are laid out for it.
 
 use flexmac_array::{ArraySpec, Style};
 
-/// Widest planes; also what trial PEs multiply whole.
+/// Bits of the widest planes, and of the words that trial PEs multiply in mode whole.
 const WIDE: u32 = 16;
 
 /// What is inside a PE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// `flexmac_pe`: planes of so many bits, so many lanes.
+    /// `flexmac_pe` with the given plane width and number of lanes.
     Shipped { chunk: u32, lanes: usize },
-    /// Two multipliers of 16 bits that split into two of 8, summed together.
+    /// Two 16-bit multipliers, each of which splits into two of 8 bits; all products are added.
     Split,
-    /// Four multipliers of 8 bits that join to two of 8x16 or one of 16x16.
+    /// Four 8-bit multipliers that join into two of 8x16 or one of 16x16.
     Fused,
 }
 
@@ -25,7 +25,7 @@ pub struct Design {
     pub kind: Kind,
 }
 
-/// All take 32 bits of A and of B a cycle; the first is what the others are held against.
+/// All PEs take 32 bits of A and of B per cycle. The first is the reference of the comparison.
 pub const DESIGNS: [Design; 5] = [
     Design {
         name: "chunk 8, 4 lanes",
@@ -46,18 +46,18 @@ pub const DESIGNS: [Design; 5] = [
     Design { name: "4 of 8, joining", folder: "fused", kind: Kind::Fused },
 ];
 
-/// Where a word's sum goes.
+/// What the sum of a word is added to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Base {
-    /// To the accumulator.
+    /// The accumulator.
     Acc,
-    /// To the accumulator shifted right by a plane: a new significance.
+    /// The accumulator shifted right by a plane: a new significance.
     Shift,
-    /// To zero: a new result.
+    /// Zero: a new result.
     Clear,
 }
 
-/// What a PE takes in a cycle.
+/// The input of a PE in one cycle.
 #[derive(Debug, Clone, Copy)]
 pub struct Word {
     pub a: u64,
@@ -66,7 +66,7 @@ pub struct Word {
 }
 
 impl Design {
-    /// Bits of a retired digit.
+    /// Bits of a result digit.
     pub fn plane(&self) -> u32 {
         match self.kind {
             Kind::Shipped { chunk, .. } => chunk,
@@ -74,7 +74,7 @@ impl Design {
         }
     }
 
-    /// Bits of the accumulator: the shipped PE's of the same planes and the same largest sum.
+    /// Bits of the accumulator: those of the shipped PE with the same planes and the same largest sum.
     pub fn acc_bits(&self) -> u32 {
         let (chunk, lanes) = match self.kind {
             Kind::Shipped { chunk, lanes } => (chunk, lanes as u32),
@@ -100,7 +100,7 @@ impl Design {
         }
     }
 
-    /// The PE with two stages behind registers for everything but the chain, as in an array.
+    /// The PE with two stages and registers at all inputs except the chain, as in an array.
     pub fn bench(&self, top: &str) -> String {
         let (parameters, a_bits) = match self.kind {
             Kind::Shipped { chunk, lanes } => (format!(".CHUNK({chunk}), .LANES({lanes})"), 33),
@@ -139,7 +139,7 @@ endmodule
         )
     }
 
-    /// The words of one dot product of `a` and `b`, and how many places its sum lies too high.
+    /// The words of the dot product of `a` and `b`, and the number of bits by which its sum is shifted left.
     pub fn words(&self, (bits_a, bits_b): (u32, u32), a: &[i64], b: &[i64]) -> (Vec<Word>, u32) {
         match self.kind {
             Kind::Shipped { chunk, lanes } => (planes(chunk, lanes, (bits_a, bits_b), a, b), 0),
@@ -165,13 +165,13 @@ fn digit(value: i64, low: u32, bits: u32) -> u64 {
     (value >> low) as u64 & ((1 << bits) - 1)
 }
 
-/// Fields of `bits` bits, the first lowest, and what stands above them.
+/// Packs fields of `bits` bits, the first lowest, and puts `above` at bit 32.
 fn pack(fields: impl IntoIterator<Item = u64>, bits: u32, above: u64) -> u64 {
     let word = fields.into_iter().zip(0..).map(|(field, at)| field << (at * bits)).sum::<u64>();
     word | above << 32
 }
 
-/// One pass for each pair of planes, by significance; the top planes are signed.
+/// One pass for each pair of planes, in order of significance. The top planes are signed.
 fn planes(chunk: u32, lanes: usize, bits: (u32, u32), a: &[i64], b: &[i64]) -> Vec<Word> {
     let (planes_a, planes_b) = (bits.0.div_ceil(chunk), bits.1.div_ceil(chunk));
     let mut words = Vec::new();
@@ -206,13 +206,13 @@ fn words(
     pieces.map(word).collect()
 }
 
-/// Signed words of 16 bits, mode whole of the splitting multiplier.
+/// Mode whole of the splitting multiplier: signed words of 16 bits.
 fn whole(lanes: usize, a: &[i64], b: &[i64]) -> Vec<Word> {
     let word = |values: &[i64]| pack(values.iter().map(|value| digit(*value, 0, 16)), 16, 1);
     words(lanes, a, b, |a, b| (word(a), word(b)))
 }
 
-/// Mode split: of two products in a lane, one has a's high and b's low half, one the others.
+/// Mode split: of the two products in a lane, one has a's high and b's low half, the other the rest.
 fn halves(a: &[i64], b: &[i64]) -> Vec<Word> {
     words(4, a, b, |a, b| {
         let low_first = |v: &[i64], order: [usize; 4]| order.map(|k| digit(v[k], 0, 8));
@@ -220,13 +220,13 @@ fn halves(a: &[i64], b: &[i64]) -> Vec<Word> {
     })
 }
 
-/// Mode quarters of the joining multipliers.
+/// Mode quarters of the joining multipliers: each multiplies its own pair.
 fn quarters(a: &[i64], b: &[i64]) -> Vec<Word> {
     let word = |v: &[i64], above| pack(v.iter().map(|value| digit(*value, 0, 8)), 8, above);
     words(4, a, b, |a, b| (word(a, 1), word(b, 1)))
 }
 
-/// Mode halves: each of a's digits meets both of b's.
+/// Mode halves: each slice of a is multiplied by both slices of b.
 fn pairs(a: &[i64], b: &[i64]) -> Vec<Word> {
     words(2, a, b, |a, b| {
         let twice = [a[0], a[0], a[1], a[1]].map(|value| digit(value, 0, 8));
@@ -234,7 +234,7 @@ fn pairs(a: &[i64], b: &[i64]) -> Vec<Word> {
     })
 }
 
-/// Mode whole: every digit of a meets every digit of b.
+/// Mode whole: every slice of a is multiplied by every slice of b.
 fn joined(a: &[i64], b: &[i64]) -> Vec<Word> {
     words(1, a, b, |a, b| {
         let [al, ah] = [0, 8].map(|low| digit(a[0], low, 8));

@@ -1,4 +1,4 @@
-//! A PE's netlist driven word after word: every result compared, every net's activity counted.
+//! Drives the netlist of a PE word by word, compares every result and counts the activity of every net.
 
 use flexmac_power::Gates;
 use rand::rngs::SmallRng;
@@ -8,7 +8,7 @@ use verilated::{BuildSpec, BusIn, BusOut, InPort, Model, PowerUp};
 use crate::Result;
 use crate::design::{Base, Design};
 
-/// Operands of dot products, as reals of which each mode takes so many bits.
+/// Operands of dot products, as real numbers that each mode quantizes to its width.
 pub struct Operands {
     pub name: &'static str,
     pub a: Vec<Vec<f64>>,
@@ -17,14 +17,14 @@ pub struct Operands {
 
 /// Length of a dot product.
 pub const K: usize = 256;
-/// Dot products of a measurement.
+/// Number of dot products in a measurement.
 pub const RESULTS: usize = 24;
-/// Standard deviation, of the largest value.
+/// Standard deviation, relative to the largest value.
 pub const SIGMA: f64 = 0.125;
 const SEED: u64 = 1;
 
 impl Operands {
-    /// Normal values; in the second, A comes out of a ReLU.
+    /// Normally distributed values; in the second set, A has passed a ReLU.
     pub fn measured() -> [Self; 2] {
         let mut random = SmallRng::seed_from_u64(SEED);
         let mut normal = || {
@@ -37,7 +37,7 @@ impl Operands {
         [Self { name: "normal", a, b: Vec::clone(&b) }, Self { name: "ReLU", a: sparse, b }]
     }
 
-    /// Values of every size, and the ends of the range: for comparison only.
+    /// Values of every size and the ends of the range, only to compare results.
     pub fn checked() -> Self {
         let mut random = SmallRng::seed_from_u64(SEED);
         let mut row = |kind: usize| -> Vec<f64> {
@@ -55,14 +55,14 @@ impl Operands {
     }
 }
 
-/// The nearest integer of so many bits; 1.0 is just beyond the largest.
+/// Rounds to the nearest integer of `bits` bits; 1.0 is just above the largest.
 fn quantize(values: &[f64], bits: u32) -> Vec<i64> {
     let end = 1_i64 << (bits - 1);
     let raw = |value: &f64| ((value * end as f64).round() as i64).clamp(-end, end - 1);
     values.iter().map(raw).collect()
 }
 
-/// A netlist whose sums are not those of its operands.
+/// A netlist that computes a wrong sum.
 #[derive(Debug)]
 pub struct Mismatch(String);
 
@@ -74,10 +74,10 @@ impl std::fmt::Display for Mismatch {
 
 impl std::error::Error for Mismatch {}
 
-/// A netlist's activity on some operands.
+/// The activity of a netlist on some operands.
 pub struct Counted {
     pub cycles: u64,
-    /// Changes of each net, and cycles in which it was 1.
+    /// For each net, its changes and the cycles in which it was 1.
     pub nets: Vec<(u64, u64)>,
 }
 
@@ -103,7 +103,7 @@ impl Bench {
             spec = spec.source(file.path, file.text);
         }
         let library = spec.build(&flexmac_cosim::model_cache()?)?;
-        // Registers start at random: none is reset, and none may matter.
+        // Registers start with random values: none is reset, and no result may depend on them.
         let model = library.model(PowerUp::Random(SEED))?;
         Ok(Self {
             design,
@@ -121,9 +121,9 @@ impl Bench {
 
     /// Runs all dot products back to back.
     ///
-    /// A word's registers are told with it, the accumulator a cycle later; a significance is
-    /// captured the cycle after its last sum, while the next one's first is added, and drained the
-    /// cycle after that.
+    /// The registers of a word are enabled with it, the accumulator one cycle later. A significance is
+    /// captured in the cycle after its last sum, while the first sum of the next is added, and drained
+    /// one cycle later.
     pub fn run(&mut self, bits: (u32, u32), operands: &Operands) -> Result<Counted> {
         let (mut words, mut wanted, mut scale) = (Vec::new(), Vec::new(), 0);
         for (a, b) in operands.a.iter().zip(&operands.b) {
@@ -136,7 +136,7 @@ impl Bench {
         let (mut captured, mut last) = (Vec::new(), Vec::new());
         let mut counter = Counter::default();
         let base = |at: usize| words.get(at).map(|word| word.base);
-        // a word's sum is captured where the next one is of another significance
+        // a sum is captured if the next word has another significance
         let capture = |next: usize| match base(next) {
             Some(Base::Acc) => None,
             Some(Base::Shift) => Some(false),
@@ -188,7 +188,7 @@ impl Bench {
         self.model.read_bus(self.snapshot, nets);
     }
 
-    /// What the chain shows, sign-extended.
+    /// The value at the end of the chain, sign-extended.
     fn chain(&self) -> i64 {
         let mut words = [0; 2];
         self.model.read_bus(self.chain_o, &mut words[..self.chain_o.words()]);
@@ -197,7 +197,7 @@ impl Bench {
         (value << unused) as i64 >> unused
     }
 
-    /// Digits at their places against the sums of products.
+    /// Compares result digits at their places with the sums of products.
     fn compare(
         &self,
         bits: (u32, u32),
@@ -231,7 +231,7 @@ impl Bench {
     }
 }
 
-/// Toggles of every net between snapshots, and cycles in which it is 1.
+/// Counts toggles of every net between snapshots, and cycles in which it is 1.
 #[derive(Default)]
 struct Counter {
     cycles: u64,

@@ -1,15 +1,15 @@
-//! Ways to share multipliers between precisions, PE against PE: area x period x energy per product.
+//! Compares PEs that share multipliers between precisions in different ways: area x period x energy per product.
 //!
 //! ```text
 //! cargo run --release -p flexmac-power --example trials -- [--search] [--out DIR] [LIBERTY ...]
 //! ```
 //!
-//! Every PE takes 32 bits of A and of B a cycle, sits behind the same registers and goes through
-//! the same flow as `flexmac synth`; `--search` looks for each one's shortest period. Its netlist
-//! then runs on the same operands in each mode, every result compared with the exact sum, every
-//! net's activity counted, and OpenSTA makes energy of that as in `flexmac power`. Without LIBERTY:
-//! OSU 180 nm. `experiments/trials` calls it; its tables are in docs/results. Exit 1 if a netlist is
-//! wrong, 2 on errors.
+//! Every PE takes 32 bits of A and of B per cycle, has the same registers at its inputs and is
+//! synthesized by the flow of `flexmac synth`; `--search` finds the shortest period of each. All
+//! netlists run on the same operands in each mode. Every result is compared with the exact sum, the
+//! activity of every net is counted, and OpenSTA converts it into energy as in `flexmac power`. The
+//! default library is OSU 180 nm. `experiments/trials` runs this program; its tables are in
+//! docs/results. Exit 1 if a netlist is wrong, 2 on errors.
 
 mod design;
 mod drive;
@@ -25,7 +25,7 @@ use flexmac_record::OperandRole;
 use flexmac_synth::netlist::Netlist;
 use flexmac_synth::{OSU018_LIBERTY, SynthConfig, Target};
 
-/// A message is all that a caller needs.
+/// Callers need only the message of an error.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const TOP: &str = "trial_bench";
@@ -37,7 +37,7 @@ struct Measured {
     design: Design,
     area_um2: f64,
     period_ps: f64,
-    /// Cycles and picojoules per product, by mode; energies by operands.
+    /// For each mode, cycles per product, and picojoules per product for each set of operands.
     modes: Vec<(f64, Vec<f64>)>,
 }
 
@@ -150,7 +150,7 @@ fn trial(design: Design, library: &Path, folder: &Path, search: bool) -> Result<
         .iter()
         .zip(&runs)
         .map(|(case, run)| {
-            // All below the top is the PE.
+            // Everything below the top is the PE.
             let pe = case.modules.iter().filter(|module| module.name != TOP);
             let cycle_pj: f64 = pe.map(|module| module.energy.total()).sum();
             (run.cycles / run.macs, cycle_pj * run.cycles / run.macs)
@@ -162,7 +162,7 @@ fn trial(design: Design, library: &Path, folder: &Path, search: bool) -> Result<
     Ok(Measured { design, area_um2, period_ps, modes })
 }
 
-/// The leaf cells: every Verilog file below `rtl/`, those of `rtl/trials` among them.
+/// The leaf cells: every Verilog file below `rtl/`, including `rtl/trials`.
 fn sources() -> Result<Vec<PathBuf>> {
     let (mut files, mut folders) = (Vec::new(), vec![Path::new(ROOT).join("rtl")]);
     while let Some(folder) = folders.pop() {
@@ -180,8 +180,8 @@ fn sources() -> Result<Vec<PathBuf>> {
 }
 
 impl Measured {
-    /// Area x period x cycles x energy per product where some share of them is of `mode`, the others
-    /// of the widest.
+    /// Area x period x cycles x energy per product if a share of the products has `mode` and the others
+    /// have the widest mode.
     fn cost(&self, mode: usize, share: f64, kind: usize) -> f64 {
         let (narrow, wide) = (&self.modes[mode], &self.modes[MODES.len() - 1]);
         let mean = |narrow: f64, wide: f64| share * narrow + (1.0 - share) * wide;
@@ -201,8 +201,8 @@ impl Measured {
     }
 }
 
-/// A row for each PE; cost is area x period x cycles x energy per product over the first one's. Of
-/// two numbers, the second is with A out of a ReLU.
+/// Prints a row for each PE. Cost is area x period x cycles x energy per product, relative to the first
+/// PE. Of two numbers, the second is for A after a ReLU.
 fn print_table(library: &str, measured: &[Measured]) {
     let mut head = "| PE | um2 | ps |".to_owned();
     for (bits_a, bits_b) in MODES {
