@@ -1,7 +1,7 @@
 //! The measured area, clock and energy of an array.
 //!
-//! Area and clock are those of the whole array. Energy is measured on small arrays, because Verilator must
-//! compile every cell of a netlist, and is scaled to the whole array part by part:
+//! Area and clock are those of the full array. Energy is measured on small arrays, because Verilator must
+//! compile every cell of a netlist, and is scaled to the full array part by part:
 //!
 //! | part | scales with | energy per |
 //! | --- | --- | --- |
@@ -10,10 +10,10 @@
 //! | operand and control registers of columns | columns | cycle that multiplies |
 //! | requantizers | columns | row drained |
 //! | control | constant, or linear in columns if two small arrays were measured | cycle |
-//! | clock tree (model) | clock pins, which scale as their parts do | cycle |
+//! | clock tree (model) | clock pins, which scale like their parts | cycle |
 //! | operand memory (model) | rows + columns | cycle that multiplies |
 //!
-//! PEs that are idle in a tile at the edge of a GEMM count like the others.
+//! PEs that are idle in a tile at the edge of a GEMM are counted like the others.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -60,22 +60,22 @@ pub struct ArrayModel {
     pub config: ArrayConfig,
     /// The cell library's name.
     pub library: String,
-    /// Cell area of the whole array, in um2.
+    /// Cell area of the full array, in um2.
     pub area_um2: f64,
     /// Its shortest clock period, in picoseconds.
     pub period_ps: f64,
-    /// Energy of the clock tree of the whole array per cycle, in picojoules.
+    /// Energy of the clock tree of the full array per cycle, in picojoules.
     pub clock_pj: f64,
     /// Energy of operand memory per bit read, in picojoules.
     pub memory_pj_per_bit: f64,
     /// Energies by widths and role.
     energies: BTreeMap<(OperandWidths, OperandRole), MeasuredEnergy>,
-    /// Numbers of the layers whose forward GEMMs have sparse activations.
+    /// Indices of the layers whose forward GEMMs have sparse activations.
     sparse: Vec<u64>,
-    /// MeasuredEnergy small arrays, for the clock tree of another size.
+    /// Clock pins of the measured arrays, to scale the clock tree to another size.
     pins: Pins,
-    /// Area of a PE, and of everything else in an n x n array as a line in n (constant, slope), in um2; none where
-    /// only one square array was synthesized.
+    /// Area of a PE, and of everything else in an n x n array as a linear function of n (constant, slope), in
+    /// um2; none if only one square array was synthesized.
     area: Option<(f64, (f64, f64))>,
 }
 
@@ -85,7 +85,7 @@ struct Pins {
     pe: f64,
     row: f64,
     col: f64,
-    /// Of control: constant, and by column.
+    /// Pins of control: the constant part, and the part per column.
     control: (f64, f64),
     pj: f64,
 }
@@ -104,7 +104,7 @@ pub struct MeasuredArray {
     pub config: ArrayConfig,
     /// The measurement.
     pub report: PowerReport,
-    /// Its cell area in um2; none where the target has no area.
+    /// Its cell area in um2; none if the target has no area.
     pub area_um2: Option<f64>,
 }
 
@@ -132,14 +132,14 @@ impl MeasuredArray {
 /// Reads the configuration of a generated design from its folder.
 ///
 /// # Errors
-/// [`Error::File`]: a folder without one.
+/// [`Error::File`]: a folder without a configuration.
 pub fn read_config(folder: &Path) -> Result<ArrayConfig, Error> {
     flexmac_rtlgen::read(folder).map_err(|error| Error::file(folder, "a generated array", error))
 }
 
 impl ArrayModel {
     /// Makes the model of an array from its configuration and synthesis, and from measurements of one or two
-    /// smaller arrays, the smaller first. These differ from it only in rows and columns.
+    /// smaller arrays, the smaller first. They may differ from it only in rows and columns.
     ///
     /// # Errors
     /// [`Error::Misfit`] for reports that do not belong together.
@@ -222,8 +222,8 @@ impl ArrayModel {
         })
     }
 
-    /// Energy of a workload's mode and role, and whether that mode and role was measured. Where it was not, the
-    /// energy is that of the measured mode nearest by the product of its widths.
+    /// Energy of a workload's mode and role, and whether that mode and role was measured. If not, it is the
+    /// energy of the nearest measured mode, by the product of its widths.
     pub fn energy(&self, workload: &Workload) -> (MeasuredEnergy, bool) {
         let role = match workload.role {
             flexmac_fxp::Role::InputGradient => OperandRole::InputGradient,
@@ -237,9 +237,9 @@ impl ArrayModel {
         if let Some(energy) = exact {
             return (*energy, true);
         }
-        // Widths on a flexible array are whole planes, so their product compares passes.
+        // Widths on a flexible array are multiples of a plane, so their product is proportional to passes.
         let size = |widths: OperandWidths| widths.map_or(0.0, |(a, b)| f64::from(a * b).ln());
-        // Another mode of the same role is nearer than another role, because modes differ less per pass.
+        // Another mode of the same role is nearer than another role: per pass, modes differ less than roles.
         let distance = |key: &(OperandWidths, OperandRole)| {
             (size(key.0) - size(wanted)).abs() + f64::from(u8::from(key.1 != role)) * 100.0
         };
@@ -252,8 +252,8 @@ impl ArrayModel {
     }
 
     /// The array with another number of rows and columns. Energy scales by the table above. Area is that of the
-    /// PEs plus a line through the rest of two square arrays. The clock period stays, which in large arrays
-    /// needs registers every few PEs (`fanout`).
+    /// PEs plus the rest, which is taken as linear from two square arrays. The clock period is unchanged, which
+    /// in large arrays requires registers every few PEs (`fanout`).
     ///
     /// # Errors
     /// [`Error::Misfit`]: rows or columns out of range, or fewer than two areas.
@@ -284,13 +284,13 @@ impl ArrayModel {
         self.config.style() == Style::Fp32
     }
 
-    /// Rows and columns, as floats to multiply energies by.
+    /// Rows and columns, as floats for arithmetic with energies.
     pub fn shape(&self) -> (f64, f64) {
         (self.config.rows() as f64, self.config.cols() as f64)
     }
 }
 
-/// The widths in the name of a mode: `8x16`, or `fp32`.
+/// The widths that a mode's name gives, such as `8x16`; none for `fp32`.
 fn widths(mode: &str) -> Option<OperandWidths> {
     match mode.parse().ok()? {
         flexmac_power::Mode::Fixed(a, b) => Some(Some((a, b))),
@@ -302,8 +302,8 @@ fn part(case: &PowerCase, name: &str) -> f64 {
     case.parts.iter().find(|part| part.name == name).map_or(0.0, |part| part.energy.total())
 }
 
-/// Energy of one PE, one row, one column and one drained row by a measured case. `first` is the same case on a
-/// smaller array, where there is one.
+/// Energy of one PE, one row, one column and one drained row from a measured case. `first` is the same case on a
+/// smaller array, if there is one.
 fn measured(
     first: Option<(&ArrayConfig, &PowerCase)>,
     (config, case): (&ArrayConfig, &PowerCase),
@@ -311,7 +311,7 @@ fn measured(
     let (rows, cols) = (config.rows() as f64, config.cols() as f64);
     let per_cycle = |case: &PowerCase| part(case, "control") * case.compute_share;
     let control_pj = match first {
-        // A line in columns through both.
+        // A linear function of the columns through both points.
         Some((small, first)) if small.cols() != config.cols() => {
             line((small.cols() as f64, per_cycle(first)), (cols, per_cycle(case)))
         }
@@ -327,7 +327,7 @@ fn measured(
     }
 }
 
-/// Clock pins by part, of the last array. Those of control are a line in columns where two arrays were measured.
+/// Clock pins by part of the last array. If two arrays were measured, those of control are linear in columns.
 fn pins(probes: &[MeasuredArray]) -> Pins {
     let last = &probes[probes.len() - 1];
     let tree = &last.report.clock_tree;

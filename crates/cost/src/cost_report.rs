@@ -1,4 +1,4 @@
-//! What a run costs on an array: cycles, time and energy.
+//! The cost of a run on an array: cycles, time and energy.
 
 use flexmac_array::{Cycles, Layout};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::workload::workloads;
 pub struct EnergyBreakdown {
     /// PEs.
     pub pes: f64,
-    /// Operand and control registers between the array's edge and its PEs.
+    /// Operand and control registers between the edge of the array and its PEs.
     pub registers: f64,
     /// Requantizers.
     pub edge: f64,
@@ -32,7 +32,7 @@ impl EnergyBreakdown {
     }
 }
 
-/// What a run costs on an array.
+/// The cost of a run on an array.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CostReport {
     /// Cycles of all GEMMs, one after the other.
@@ -47,16 +47,16 @@ pub struct CostReport {
     pub area_time: f64,
     /// Energy, in joules.
     pub energy: EnergyBreakdown,
-    /// Share of the multiply-accumulates whose own mode and role were measured, 0 to 1. The others take the
-    /// nearest measured one ([`ArrayModel::energy`]).
+    /// Share of the multiply-accumulates whose mode and role were measured, 0 to 1. For the others, the energy
+    /// of the nearest measured mode is used ([`ArrayModel::energy`]).
     pub measured: f64,
 }
 
 const PJ: f64 = 1e-12;
 
 impl CostReport {
-    /// Costs a run on an array. With `widths`, every GEMM has these widths, as on an array without precision
-    /// scaling.
+    /// Computes the cost of a run on an array. With `widths`, every GEMM has these widths, as on an array
+    /// without precision scaling.
     ///
     /// # Errors
     /// A run that does not fit the array.

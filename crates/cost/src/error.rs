@@ -1,8 +1,8 @@
-//! Why a run could not be costed.
+//! The error type of the crate.
 
 use std::path::{Path, PathBuf};
 
-/// Why a run could not be costed.
+/// Why the cost of a run could not be computed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -25,10 +25,10 @@ pub enum Error {
     /// A file of a run, a synthesis or a measurement that cannot be read.
     #[error(transparent)]
     Record(#[from] flexmac_record::RecordError),
-    /// A file without the expected content.
+    /// A file with unexpected content.
     #[error("{path}: expected {expected}, found {found}")]
     File {
-        /// The file, and the line where there is one.
+        /// The file, and the line if known.
         path: String,
         /// What was expected.
         expected: String,

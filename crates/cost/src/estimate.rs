@@ -1,5 +1,5 @@
-//! A network's training on arrays of many sizes: cycles by the exact model, the memory traffic, and which of
-//! the two limits each GEMM.
+//! Training of a network on arrays of many sizes: cycles by the exact model, memory traffic, and which of the
+//! two limits each GEMM.
 
 use flexmac_array::{ArrayConfig, Cycles, Layout};
 use flexmac_fxp::Role;
@@ -22,13 +22,13 @@ pub struct GemmEstimate {
     pub passes_per_mac: f64,
     /// Cycles.
     pub cycles: Cycles,
-    /// Multiply-accumulate passes over those that all lanes of all PEs do in the busy cycles, 0 to 1.
+    /// Multiply-accumulate passes, divided by those of all lanes of all PEs in the busy cycles, 0 to 1.
     pub utilisation: f64,
     /// Bits written to the operand banks.
     pub loaded_bits: u64,
     /// Bits of results.
     pub result_bits: u64,
-    /// Words of an operand bank that the longest command needs.
+    /// Words of an operand bank that the longest command uses.
     pub bank_words: u64,
 }
 
@@ -60,9 +60,9 @@ pub struct Estimate {
     /// By layer and role, in the network's order.
     #[serde(rename = "products")]
     pub gemms: Vec<GemmEstimate>,
-    /// Mean traffic of operands and results that keeps the array busy, in bits per cycle.
+    /// Mean traffic of operands and results while the array is busy, in bits per cycle.
     pub bits_per_cycle: f64,
-    /// Most multiply-accumulates per cycle, at one pass each.
+    /// Peak multiply-accumulates per cycle, at one pass each.
     pub peak: f64,
 }
 
@@ -132,7 +132,7 @@ fn finish(gemm: &mut GemmEstimate, passes: u64, peak: f64) {
     gemm.utilisation = passes as f64 / (gemm.cycles.busy as f64 * peak);
 }
 
-/// The widths that a GEMM has most often.
+/// The most frequent widths of a GEMM.
 pub fn commonest(profile: &PrecisionProfile, gemm: usize) -> OperandWidths {
     profile.widths[gemm].iter().max_by_key(|(_, count)| **count).and_then(|(widths, _)| *widths)
 }

@@ -1,9 +1,9 @@
-//! A run on a flexible array against the same training on arrays without precision scaling.
+//! Compares a run on a flexible array with the same training on arrays without precision scaling.
 //!
 //! Speed-up is iso-area: (cycles x period x area) of the baseline over that of the flexible array.
 //! There are two rules for the clock (docs/headline.md). *Equal depth*: the baseline has as many pipeline stages
-//! as the flexible array, and each has its own shortest period. *Equal clock*: the baseline has the fewest stages
-//! that reach the clock of the flexible array. If no baseline reaches it, the fastest one is taken, and
+//! as the flexible array, and each array has its own shortest period. *Equal clock*: the baseline has the fewest
+//! stages that reach the clock of the flexible array. If no baseline reaches it, the fastest one is used, and
 //! [`Comparison::met`] is false.
 
 use serde::{Deserialize, Serialize};
@@ -51,7 +51,7 @@ pub struct Comparison {
     pub baseline: String,
     /// How the baseline was chosen.
     pub rule: Rule,
-    /// Whether the rule is met: the baseline has that depth, or that clock.
+    /// Whether the rule is met: the baseline has the required depth or clock.
     pub met: bool,
     /// Widths of the baseline's operands; none for floats.
     pub baseline_widths: OperandWidths,
@@ -73,7 +73,7 @@ pub struct Comparison {
     pub baseline_cost: CostReport,
 }
 
-/// The one of `baselines`, all of one style, that a rule chooses, and whether it meets the rule.
+/// The baseline that a rule chooses, and whether it meets the rule. All `baselines` have the same style.
 pub fn choose<'a>(
     rule: Rule,
     flex: &ArrayModel,

@@ -1,10 +1,10 @@
-//! What a training run costs on an array, which need not be the array that it ran on.
+//! The cost of a training run on an array, which need not be the array that it ran on.
 //!
-//! Role: [`PrecisionProfile`] counts how often each GEMM of a run had which operand widths, [`Workload`] is what
-//! those GEMMs do on a configuration by the exact cycle model, [`ArrayModel`] is the measured area, clock and
-//! energy of an array, and [`CostReport`] the cost of a run on it. Main decision: histories and hardware meet
-//! only here, and only as counts. A run is costed on any array without training again, because results do not
-//! depend on the array.
+//! Role: [`PrecisionProfile`] counts how often each GEMM of a run had which operand widths. [`Workload`] gives
+//! the cycles and traffic of such a GEMM on a configuration, by the exact cycle model. [`ArrayModel`] is the
+//! measured area, clock and energy of an array, and [`CostReport`] the cost of a run on it. Main decision:
+//! histories and hardware are combined only here, and only as counts. The cost of a run on any array is computed
+//! without training again, because results do not depend on the array.
 
 mod array_model;
 mod cost_report;

@@ -1,4 +1,4 @@
-//! Scatter plots of a study for papers, as SVG.
+//! Scatter plots of a study, as SVG for papers.
 
 use std::path::Path;
 
@@ -11,29 +11,29 @@ use crate::error::Error;
 /// A point of a scatter plot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
-    /// The panel that it is drawn in: a cell library.
+    /// The panel in which it is drawn: a cell library.
     pub panel: String,
-    /// What its colour stands for: a training run.
+    /// The series that gives its colour: a training run.
     pub series: String,
-    /// Text beside it: a design.
+    /// Text next to it: a design.
     pub label: String,
     /// Position (x, y), both above 0.
     pub at: (f64, f64),
 }
 
-/// A line that bounds points.
+/// A line that bounds the points.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Roof {
     /// Text at its end.
     pub label: String,
-    /// Its corners from left to right. The label is at the last one.
+    /// Its corners from left to right. The label is at the last corner.
     pub path: Vec<(f64, f64)>,
 }
 
-/// What is drawn besides the points.
+/// What is drawn in addition to the points.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Marks {
-    /// The Pareto front: points that no other of their series beats in both coordinates are filled.
+    /// The Pareto front: points are filled if no other point of their series is better in both coordinates.
     Front,
     /// Lines in every panel; all points are filled.
     Roofs(Vec<Roof>),
@@ -67,7 +67,7 @@ fn draw(
 ) -> Result<(), String> {
     let mut panels: Vec<&str> = points.iter().map(|point| point.panel.as_str()).collect();
     panels.dedup();
-    // There are a few libraries, so the number fits.
+    // A study has few libraries, so the number fits.
     let height = PANEL.1 * panels.len().max(1) as u32;
     let root = SVGBackend::with_string(text, (PANEL.0, height)).into_drawing_area();
     let fail = |error: &dyn std::fmt::Display| error.to_string();
@@ -91,7 +91,7 @@ fn panel(
         Marks::Front => &[][..],
         Marks::Roofs(roofs) => roofs,
     };
-    // Whole decades, so that there are ticks however close the points are.
+    // Whole decades, so that there are ticks even if the points are close together.
     let range = |value: fn(&(f64, f64)) -> f64| {
         let corners = roofs.iter().flat_map(|roof| &roof.path);
         let all = points.iter().map(|point| &point.at).chain(corners).map(value);
@@ -161,7 +161,7 @@ fn panel(
         .map_err(|error| fail(&error))
 }
 
-/// A tick's number: 100, 2k, 3M.
+/// The label of a tick: 100, 2k, 3M.
 fn compact(value: &f64) -> String {
     let (scale, unit) = match *value {
         v if v >= 1e6 => (1e6, "M"),

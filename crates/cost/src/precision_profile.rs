@@ -12,22 +12,22 @@ use crate::error::Error;
 /// Widths of A and B of a GEMM, in bits; none in a float run.
 pub type OperandWidths = Option<(u32, u32)>;
 
-/// The GEMMs of a training run, and in how many iterations each had which widths.
+/// The GEMMs of a training run, and the number of iterations that each had at each pair of widths.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PrecisionProfile {
     /// The network's name.
     pub network: String,
     /// Images per iteration.
     pub batch: usize,
-    /// The precision policy, `float`, or a description of widths that come from no run.
+    /// The precision policy, `float`, or a description of widths if the profile does not come from a run.
     pub policy: String,
-    /// The data set; empty for a profile that comes from no run.
+    /// The data set; empty if the profile does not come from a run.
     pub data: String,
     /// Seed of the run.
     pub seed: u64,
     /// Number of iterations.
     pub iterations: u64,
-    /// Test accuracy at the end, 0 to 1; none while the run has no result.
+    /// Final test accuracy, 0 to 1; none while the run has no result.
     pub accuracy: Option<f64>,
     /// The GEMMs of an iteration.
     pub gemms: Vec<LayerGemm>,
@@ -39,7 +39,7 @@ impl PrecisionProfile {
     /// A profile in which every GEMM of a network has the same widths in every iteration.
     ///
     /// # Errors
-    /// A network that cannot be planned, multiply-accumulates beyond 64 bits.
+    /// A network that cannot be planned, or more multiply-accumulates than fit 64 bits.
     pub fn uniform(
         network: &NetSpec,
         batch: usize,
@@ -72,8 +72,8 @@ impl PrecisionProfile {
         })
     }
 
-    /// Reads the profile of the run in a folder. Of a run that has not ended, the iterations in its history
-    /// count.
+    /// Reads the profile of the run in a folder. For a run that has not ended, it covers the iterations in the
+    /// history.
     ///
     /// # Errors
     /// [`Error::Record`]: a folder without a run, or a run whose files contradict each other.
@@ -86,7 +86,7 @@ impl PrecisionProfile {
                 .and_then(Value::as_u64)
                 .ok_or_else(|| Error::file(&path, &format!("a number as setting {name:?}"), "none"))
         };
-        // Images of a batch fit memory, so their number fits.
+        // The images of a batch fit into memory, so their number fits `usize`.
         let batch = number("batch")? as usize;
         let plan = NetPlan::new(&config.network, batch)?;
         let gemms = flexmac_nn::gemms(&plan, batch);
@@ -110,9 +110,8 @@ impl PrecisionProfile {
         })
     }
 
-    /// The same widths in the same proportions on another network, which may be too large to train. GEMMs of the
-    /// other network get the widths of this network's GEMMs of the same role, weighted by their
-    /// multiply-accumulates.
+    /// A profile of another network, which may be too large to train, with widths in the same proportions. Each
+    /// GEMM gets the widths of this network's GEMMs of the same role, weighted by multiply-accumulates.
     ///
     /// # Errors
     /// A network that cannot be planned.
@@ -142,19 +141,19 @@ impl PrecisionProfile {
         Ok(Self { policy, data: String::new(), accuracy: None, widths, seed: self.seed, ..other })
     }
 
-    /// The same GEMMs, all with the same widths.
+    /// The profile with the given widths for every GEMM.
     pub fn with_widths(&self, widths: OperandWidths) -> Self {
         let all = BTreeMap::from([(widths, self.iterations)]);
         Self { widths: vec![all; self.gemms.len()], ..self.clone() }
     }
 
-    /// The profile with a share of its iterations (0 to 1) at 32 x 32 bits and the others in their present
-    /// proportions. A float run stays as it is.
+    /// The profile with a share of its iterations (0 to 1) at 32 x 32 bits; the others keep their proportions. A
+    /// float run is unchanged.
     pub fn with_wide_share(&self, share: f64) -> Self {
         if self.is_float() {
             return self.clone();
         }
-        // A share of a count of iterations.
+        // At most the number of iterations.
         let wide = (self.iterations as f64 * share).round() as u64;
         let widths = self.widths.iter().map(|widths| {
             let mut parts = apportion(widths, self.iterations - wide);
@@ -190,7 +189,7 @@ impl PrecisionProfile {
     }
 }
 
-/// `total` iterations in the proportions of `shares`, by largest remainder.
+/// Divides `total` iterations in the proportions of `shares`, by largest remainder.
 fn apportion(shares: &BTreeMap<OperandWidths, u64>, total: u64) -> BTreeMap<OperandWidths, u64> {
     let sum: u128 = shares.values().map(|share| u128::from(*share)).sum();
     let exact = |share: u64| u128::from(share) * u128::from(total);
@@ -237,7 +236,7 @@ mod tests {
     fn iterations_are_apportioned_whole() {
         let shares = BTreeMap::from([(Some((8, 8)), 5), (Some((8, 16)), 3), (None, 0)]);
         let parts = apportion(&shares, 7);
-        // 4.375 and 2.625: the larger remainder gets the one that is left.
+        // 4.375 and 2.625: the larger remainder gets the remaining iteration.
         assert_eq!(parts, BTreeMap::from([(Some((8, 8)), 4), (Some((8, 16)), 3)]));
     }
 

@@ -1,4 +1,4 @@
-//! A run on several arrays that share each GEMM: the images of a batch are partitioned among them.
+//! A run on several arrays. Each GEMM is sharded: the images of a batch are partitioned among the arrays.
 
 use flexmac_array::{ArrayConfig, Layout, Style};
 use serde::{Deserialize, Serialize};
@@ -7,12 +7,12 @@ use crate::error::Error;
 use crate::precision_profile::PrecisionProfile;
 use crate::workload::{scheduled, too_large};
 
-/// A run on several equal arrays.
+/// A run on several identical arrays.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ShardedRun {
     /// Number of arrays.
     pub arrays: usize,
-    /// Busy cycles: for each GEMM, those of the array that takes longest.
+    /// Busy cycles: for each GEMM, those of the slowest array.
     pub cycles: u64,
     /// Busy cycles on one array, divided by `cycles` x `arrays`: 1 if all arrays are always busy.
     pub efficiency: f64,
@@ -20,10 +20,10 @@ pub struct ShardedRun {
     pub handed_on_bits: u64,
 }
 
-/// Costs a run on `arrays` arrays of `config`. The links between the arrays are assumed never to wait.
+/// Cost of a run on `arrays` arrays of `config`. Links between the arrays are assumed never to stall.
 ///
 /// # Errors
-/// A run that does not fit the array; an array of floats, whose sums depend on their order.
+/// A run that does not fit the array; a float array, whose sums depend on the order of addition.
 pub fn sharded(
     profile: &PrecisionProfile,
     config: &ArrayConfig,

@@ -1,7 +1,7 @@
-//! A design-space study: what is built, measured and compared, and the layout of its folder.
+//! A design-space study: designs, measurements and comparisons, and the layout of its folder.
 //!
 //! ```text
-//! STUDY/study.json                          the study, whole
+//! STUDY/study.json                          the complete study
 //! STUDY/designs/DESIGN/PART/                a generated array (flexmac gen); PART is array or 1x1, ...
 //! STUDY/runs/RUN/                           a training run (flexmac train)
 //! STUDY/LIBRARY/DESIGN/PART/                synthesis (flexmac synth)
@@ -30,14 +30,14 @@ pub struct Study {
     pub cols: u32,
     /// Rows and columns of the small arrays whose energy is measured, one or two, smaller first.
     pub probes: Vec<(u32, u32)>,
-    /// A second small array of some designs, larger than that of `probes`, by name of the design.
+    /// For some designs, by name, a second small array, larger than the one in `probes`.
     #[serde(default)]
     pub second_probes: BTreeMap<String, (u32, u32)>,
-    /// Modes measured, as `flexmac power --modes` takes them; those an array has not are left out.
+    /// Modes to measure, as in `flexmac power --modes`; those that an array lacks are skipped.
     pub modes: Vec<String>,
     /// Cell libraries by name: a Liberty file, or `osu018` for Debian's.
     pub libraries: BTreeMap<String, String>,
-    /// Designs by name: flags of `flexmac gen` besides rows and columns.
+    /// Designs by name: flags of `flexmac gen` except rows and columns.
     pub designs: BTreeMap<String, String>,
     /// Training runs by name.
     pub runs: BTreeMap<String, StudyRun>,
@@ -53,12 +53,12 @@ pub struct StudyRun {
     /// Folder of an existing run, used in place of a new one.
     #[serde(default)]
     pub folder: Option<String>,
-    /// The design whose array it trains on, for policies that look at the array.
+    /// The design on whose array it trains, for policies that depend on the array.
     #[serde(default)]
     pub design: Option<String>,
 }
 
-/// Whether a character has no special meaning to a shell, inside a word or between words.
+/// Whether a character has no special meaning to a shell, in a word or between words.
 fn is_shell_plain(c: char) -> bool {
     c.is_alphanumeric() || " -._/,=:+@%".contains(c)
 }
@@ -81,7 +81,7 @@ impl Study {
     /// Checks that the study is complete and consistent.
     ///
     /// # Errors
-    /// [`Error::File`] naming what is wrong.
+    /// [`Error::File`], which names what is wrong.
     pub fn check(&self, path: &Path) -> Result<(), Error> {
         let refuse = |expected: &str, found: String| Err(Error::file(path, expected, found));
         if self.rows == 0 || self.cols == 0 {
@@ -137,10 +137,10 @@ impl Study {
         Ok(())
     }
 
-    /// Checks that no word of the study has a special meaning to the shell that runs its workflow.
+    /// Checks that no word of the study has a special meaning to the shell that runs the workflow.
     ///
     /// # Errors
-    /// [`Error::File`] naming what is wrong.
+    /// [`Error::File`], which names what is wrong.
     pub fn check_words(&self, path: &Path) -> Result<(), Error> {
         let names = self.libraries.keys().chain(self.designs.keys()).chain(self.runs.keys());
         for name in names {
@@ -169,7 +169,7 @@ impl Study {
         }
     }
 
-    /// The small arrays that are measured of a design, (rows, columns).
+    /// The small arrays that are measured for a design, as (rows, columns).
     pub fn probes_of(&self, design: &str) -> Vec<(u32, u32)> {
         self.probes.iter().chain(self.second_probes.get(design)).copied().collect()
     }
@@ -177,7 +177,7 @@ impl Study {
     /// The model of a design's array, from the files that the workflow wrote.
     ///
     /// # Errors
-    /// Files that are missing, or do not belong together.
+    /// Missing files, or files that do not belong together.
     pub fn array_model(
         &self,
         folder: &Path,

@@ -1,4 +1,4 @@
-//! The GEMMs of a run on an array, counted by the cycle model that equals the counters of the RTL.
+//! The GEMMs of a run on an array, counted by the cycle model, which agrees with the counters of the RTL.
 
 use flexmac_array::{ArrayConfig, Cycles, Layout, Schedule, Style};
 use flexmac_fxp::Role;
@@ -12,13 +12,13 @@ use crate::precision_profile::{OperandWidths, PrecisionProfile};
 pub struct Workload {
     /// The layer.
     pub layer: String,
-    /// Number of the layer; layers without parameters count.
+    /// Index of the layer; layers without parameters count too.
     pub layer_index: u64,
     /// Which of the layer's GEMMs.
     pub role: Role,
     /// Widths of A and B; none on a float array.
     pub widths: OperandWidths,
-    /// Number of times it ran: iterations times groups of a convolution.
+    /// Number of executions: iterations times groups of a convolution.
     pub runs: u64,
     /// Multiply-accumulates.
     pub macs: u64,
@@ -28,20 +28,19 @@ pub struct Workload {
     pub cycles: Cycles,
     /// Rows that requantizers accepted from the drain chains, summed over the columns of the array.
     pub drained: u64,
-    /// Operand bits read from the banks, by all rows and columns, in cycles that compute.
+    /// Operand bits that all rows and columns read from the banks, in cycles that compute.
     pub operand_bits: u64,
-    /// Operand bits written to the banks. Every tile writes its own.
+    /// Operand bits written to the banks. Every tile writes its own operands.
     pub loaded_bits: u64,
-    /// Words of an operand bank that the longest command needs: planes times words.
+    /// Words of an operand bank that the longest command uses: planes times words.
     pub bank_words: u64,
-    /// Result bits that leave the array, counted as 32 bits a result. An upper bound: the next GEMM may read
-    /// fewer.
+    /// Result bits that leave the array, at 32 bits per result. An upper bound: the next GEMM may read fewer.
     pub result_bits: u64,
 }
 
 impl Workload {
-    /// The mode in which the array runs it. A flexible array runs whole planes: 5 x 8 bits on chunk 8 give
-    /// `(8, 8)`. A fixed array runs the operands' widths. None on float arrays.
+    /// The mode in which the array runs it. A flexible array rounds widths up to whole planes: 5 x 8 bits with
+    /// chunk 8 give `(8, 8)`. A fixed array runs at the operands' widths. None on float arrays.
     pub fn mode(&self, config: &ArrayConfig) -> OperandWidths {
         let whole = |bits| match config.style() {
             Style::Flex => config.planes(bits) * config.chunk(),
@@ -51,8 +50,8 @@ impl Workload {
     }
 }
 
-/// The workloads of a run on an array: one for each GEMM and pair of widths. A float array runs every profile;
-/// the widths are ignored.
+/// The workloads of a run on an array: one for each GEMM and pair of widths. A float array accepts every profile
+/// and ignores the widths.
 ///
 /// # Errors
 /// [`Error::Misfit`]: widths above those of the array, a float run on a flexible array, or counts that exceed
@@ -82,7 +81,7 @@ pub(crate) fn too_large(profile: &PrecisionProfile, gemm: &flexmac_nn::LayerGemm
 /// A GEMM, its widths, the number of times it runs at them, and its schedule.
 pub(crate) type Scheduled<'m> = (&'m flexmac_nn::LayerGemm, OperandWidths, u64, Schedule);
 
-/// Every GEMM of a run at each of its widths, as the array would run it.
+/// Every GEMM of a run at each of its widths, scheduled on the array.
 ///
 /// # Errors
 /// As for [`workloads`].
@@ -94,11 +93,11 @@ pub(crate) fn scheduled<'m>(
     let mut all = Vec::new();
     for (gemm, widths) in profile.gemms.iter().zip(&profile.widths) {
         for (width, iterations) in widths {
-            // A count that is too large is refused where it is used.
+            // A count that is too large is refused later, where it is used.
             let runs = iterations.saturating_mul(gemm.count as u64);
             let width = match (config.style(), width) {
                 (Style::Fp32, _) => None,
-                // GEMMs of a float run have the widest operands of the array.
+                // On a fixed array, GEMMs of a float run have operands of the full width.
                 (Style::Fixed, None) => Some((config.max_bits(), config.max_bits())),
                 (Style::Flex, None) => {
                     return Err(Error::Misfit {
@@ -143,7 +142,7 @@ fn scaled(
     let times = |count: u64| times_runs(count, 1);
     let macs = (m * k * n) as u64;
     let word_bits = |lines: usize| (lines * config.lanes()) as u64 * u64::from(config.chunk());
-    // The words of a command, each plane once: what a bank must hold.
+    // The operand words of each command, with every plane once, as they are loaded into a bank.
     let loaded: u64 = schedule
         .tile_commands(0)
         .map(|command| {
