@@ -148,7 +148,7 @@ fn studies_are_refused_before_their_folder_is_made() {
         ),
         ("modes = [\"8x8\"]", "modes = [\"4x4,8x8\"]", "modes: \"4x4,8x8\": expected two widths"),
         ("--policy static", "--policy magic", "run static: invalid value 'magic'"),
-        ("osu018 = ", "'-x' = ", "names that begin with no '-' or '.', found -x"),
+        ("osu018 = ", "'-x' = ", "names that do not begin with '-' or '.', found -x"),
     ] {
         assert!(smoke.contains(old), "{old}");
         fs::write(bench.path("s.toml"), smoke.replace(old, new)).unwrap();

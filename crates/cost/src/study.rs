@@ -145,7 +145,7 @@ impl Study {
         let names = self.libraries.keys().chain(self.designs.keys()).chain(self.runs.keys());
         for name in names {
             if name.starts_with(['-', '.']) {
-                return Err(Error::file(path, "names that begin with no '-' or '.'", name));
+                return Err(Error::file(path, "names that do not begin with '-' or '.'", name));
             }
         }
         let flags = self.designs.values().chain(self.runs.values().map(|run| &run.train));
@@ -154,7 +154,7 @@ impl Study {
         for text in flags.chain(paths).chain(&self.modes) {
             if let Some(c) = text.chars().find(|&c| !is_shell_plain(c)) {
                 let expected =
-                    "letters, digits and -._/,=:+@% where a shell reads (paths written out)";
+                    "letters, digits and -._/,=:+@% in text for the shell (paths written out)";
                 return Err(Error::file(path, expected, format!("{c:?} in {text:?}")));
             }
         }

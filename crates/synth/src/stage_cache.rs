@@ -189,23 +189,23 @@ impl StageCache {
     ) -> Result<Stamp, Option<String>> {
         let Ok(text) = fs::read(path) else { return Err(None) };
         let Ok(stamp) = serde_json::from_slice::<Stamp>(&text) else {
-            return Err(Some(format!("{} does not read", path.display())));
+            return Err(Some(format!("{} cannot be parsed", path.display())));
         };
         if stamp.tool != expected.tool {
-            return Err(Some(format!("{} became {}", stamp.tool, expected.tool)));
+            return Err(Some(format!("the tool changed from {} to {}", stamp.tool, expected.tool)));
         }
         if stamp.args != expected.args {
-            return Err(Some("other arguments".to_owned()));
+            return Err(Some("the arguments changed".to_owned()));
         }
         for (name, digest) in &expected.inputs {
             match stamp.inputs.get(name) {
                 Some(before) if before == digest => {}
                 Some(_) => return Err(Some(format!("{name} changed"))),
-                None => return Err(Some(format!("{name} is new"))),
+                None => return Err(Some(format!("{name} is a new input"))),
             }
         }
         if let Some(name) = stamp.inputs.keys().find(|name| !expected.inputs.contains_key(*name)) {
-            return Err(Some(format!("{name} is gone")));
+            return Err(Some(format!("{name} is no longer an input")));
         }
         for name in outputs {
             let found = self.digest(name).ok();

@@ -395,8 +395,8 @@ impl Visitor for Builder {
             (1, "cell") => {
                 let cell = arg(0);
                 if let Some(first) = self.lines.insert(cell.clone(), line) {
-                    let expected = format!("each cell once; {cell:.40} is on line {first} already");
-                    return Err(ParseError::new(line, expected, "it again"));
+                    let expected = format!("unique cell names; {cell:.40} is on line {first}");
+                    return Err(ParseError::new(line, expected, "a second one"));
                 }
                 self.cell = Some((cell, Cell::default()));
             }

@@ -111,7 +111,7 @@ impl Writer<'_> {
         let cell = self.cell;
         for pin in cell.pins.iter().filter(|pin| pin.direction == "output") {
             if pin.three_state {
-                return Err(format!("output {} can be switched off", pin.name));
+                return Err(format!("output {} is three-state", pin.name));
             }
             let function = pin
                 .function
@@ -220,7 +220,7 @@ impl Writer<'_> {
             let pin = cell.pins.iter().find(|pin| pin.clock_gate_role.as_deref() == Some(role));
             pin.map(|pin| pin.name.as_str())
         };
-        let missing = |role: &str| format!("the clock gate names no {role} pin");
+        let missing = |role: &str| format!("the clock gate has no {role} pin");
         let mut net = |pin: &str| (self.net)(pin).ok_or_else(|| format!("input {pin} is open"));
         let clock = net(named("clock").ok_or_else(|| missing("clock"))?)?;
         let enable = net(named("enable").ok_or_else(|| missing("enable"))?)?;
@@ -390,7 +390,7 @@ mod tests {
             )
         };
         assert_eq!(refusal(&out("")), "output Y has no function");
-        assert_eq!(refusal(&out("function : A; three_state : A;")), "output Y can be switched off");
+        assert_eq!(refusal(&out("function : A; three_state : A;")), "output Y is three-state");
         assert_eq!(
             refusal(&out("function : \"A & B\";")),
             "Y: B is no input and no state in \"A & B\""

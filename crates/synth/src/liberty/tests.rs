@@ -306,7 +306,7 @@ fn what_changes_results_and_is_not_handled_is_refused_with_its_line() {
         ("delay_model : polynomial;", "", 1, "delay_model : table_lookup, the one"),
         ("\ninclude_file (\"cells.inc\");", "", 2, "a library in one file"),
         ("\ntime_unit : \"1us\";", "", 2, "time_unit of 1ps, 10ps, 100ps or 1ns"),
-        ("cell (C) { area : 1; }", "", 2, "each cell once; C is on line 1 already"),
+        ("cell (C) { area : 1; }", "", 2, "unique cell names; C is on line 1"),
         ("voltage_unit : \"1furlong\";", "", 1, "voltage_unit such as 1V, 10mV"),
         ("", "pin (A) { capacitance : 1 + ; }", 2, "a number before"),
     ] {
