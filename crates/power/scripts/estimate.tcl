@@ -7,7 +7,7 @@ link_design @TOP@
 @CONDITIONS@
 set_cmd_units -time ps
 create_clock -name clk -period @PERIOD_PS@ [get_ports @CLOCK@]
-# OpenSTA assumes one change per second for a cell without a clock, so inputs are related to the clock.
+# OpenSTA assumes one change per second for cells that no clock reaches, so inputs get a delay from the clock.
 foreach port [all_inputs] {
   if {[get_name $port] ne {@CLOCK@}} { set_input_delay 0 -clock clk $port }
 }
