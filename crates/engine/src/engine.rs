@@ -108,11 +108,11 @@ pub struct Stats {
     pub cycles: Cycles,
     /// Tiles of the GEMM.
     pub tiles: u64,
-    /// Tiles whose results and counters were all compared with the reference.
+    /// Tiles that the RTL computed too and whose results and counters were all compared.
     pub tiles_checked: u64,
     /// Multiply-accumulates: M * K * N.
     pub macs: u64,
-    /// Multiply-accumulates times passes: M * K * N * planes_a * planes_b.
+    /// Multiply-accumulates times passes (pairs of planes): M * K * N * planes_a * planes_b.
     pub mac_passes: u64,
 }
 

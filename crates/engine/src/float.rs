@@ -11,9 +11,9 @@ use crate::engine::{Engine, Gemm, GemmResult, Stats};
 use crate::error::EngineError;
 use crate::lower::check_shapes;
 
-/// Rows per band.
+/// Rows of the result per band.
 const BAND: usize = 64;
-/// Terms of K per stretch.
+/// Length of a stretch of K.
 const STRETCH: usize = 1024;
 
 /// Multiplies in f32. Ignores formats, rounding mode and seed; models no cycles.
@@ -64,6 +64,7 @@ impl Engine<f32> for FloatEngine {
     }
 }
 
+/// Adds A B to `values`.
 fn add_product(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, values: &mut Array2<f32>) {
     let (m, k) = a.dim();
     if m >= 2 * BAND {

@@ -2,11 +2,12 @@
 //! multiply-add.
 //!
 //! Binary32 sums depend on the order of additions, so the order is part of the arithmetic
-//! (docs/arithmetic.md). Word w of a tile holds `lanes` consecutive k of a command. Lane v adds its
-//! product to the partial sum of word w - L. At the end, the partial sums of the last L words,
-//! oldest first, are added over the lanes and then with each other, neighbours first. The order
-//! depends on lanes, stages, and the division of a long K into commands; it does not depend on
-//! rows, columns or tiling.
+//! (docs/arithmetic.md). An adder takes L cycles, so each lane keeps L partial sums. Word w of a
+//! tile holds `lanes` consecutive k of a command. Lane v adds its product to its partial sum of
+//! word w - L. At the end, the partial sums of the last L words, oldest first, are added over the
+//! lanes and then with each other, neighbours first. The order depends on lanes, stages (which
+//! determine L), and the division of a long K into commands; it does not depend on rows, columns or
+//! tiling.
 
 use flexmac_array::{ArrayConfig, Command, Schedule, Style};
 use flexmac_fxp::Counters;
@@ -66,8 +67,10 @@ impl Engine<f32> for ReferenceEngine {
 
 /// The order of a float array's additions.
 struct Order<'a> {
+    /// The commands of a tile: pieces of K.
     pieces: &'a [Command],
     lanes: usize,
+    /// L, per lane.
     partial_sums: usize,
 }
 
@@ -75,7 +78,7 @@ impl Order<'_> {
     /// Computes one row of the result.
     fn fill(&self, gemm: &Gemm<'_, f32>, row: usize, mut line: ArrayViewMut1<'_, f32>) {
         let (a, b) = (gemm.a.values.row(row), gemm.b.values);
-        // Adding -0 changes no number.
+        // Partial sums by word modulo L, then by lane. An addend of -0 changes no number.
         let mut partials = vec![vec![-0.0_f32; line.len()]; self.partial_sums * self.lanes];
         let mut words = 0;
         for piece in self.pieces {

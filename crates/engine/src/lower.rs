@@ -1,5 +1,5 @@
 //! Lowering: turns a GEMM in formats into the integers and shifts that an array works with. All
-//! checks happen here, once, for all engines.
+//! checks happen here, once, for all engines, except that of the elements' ranges.
 
 use flexmac_array::{ArrayConfig, Layout, Schedule, Style};
 use flexmac_fxp::{Format, Requantizer, SeedPath, Start};
@@ -21,10 +21,10 @@ pub struct IntegerGemm<'a> {
     pub bits_a: u32,
     /// Width of B in bits.
     pub bits_b: u32,
-    /// The bias and its left shift onto the grid of the sums.
+    /// The bias and its left shift onto the grid of the sums (their last place).
     pub bias: Option<Start<'a>>,
     /// Exact sums received from the previous array when several share the GEMM, in the layout of
-    /// the array.
+    /// the array: (schedule.m, schedule.n).
     pub carried: Option<&'a Array2<i128>>,
     /// Shift, width and rounding of the result.
     pub requantizer: Requantizer,
@@ -51,7 +51,7 @@ impl<'a> IntegerGemm<'a> {
         }
     }
 
-    /// Whether sums start from preloads.
+    /// Whether sums start from preloads: a bias, carried sums, or both.
     pub fn is_preloaded(&self) -> bool {
         self.bias.is_some() || self.carried.is_some()
     }

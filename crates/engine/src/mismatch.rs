@@ -160,7 +160,7 @@ pub enum WaveDump {
         /// The difference that the waves show; none if it does not occur again.
         reproduction: Option<Reproduction>,
     },
-    /// No tile differs by itself: only the totals of the GEMM differ.
+    /// No tile differs, alone or after the one before it: only the totals of the GEMM differ.
     NoTile,
     /// Recording failed; the text says why.
     Failed(String),
@@ -170,7 +170,7 @@ pub enum WaveDump {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reproduction {
     /// What differs: the difference of the report if it occurred again in the same way, else the
-    /// first.
+    /// first that the recorded tiles show.
     pub difference: Difference,
     /// Time in the waves, in half clock periods, at which the wrong result or sum is on the pins;
     /// the next rising clock edge samples it. None for counters, cycles and a hang.

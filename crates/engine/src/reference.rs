@@ -1,7 +1,8 @@
 //! The reference engine: exact sums, one rounding, cycles from the cycle model.
 //!
-//! Each core multiplies and rounds a band of rows while it is in the cache. For GEMMs with few rows
-//! (weight gradients), the cores split K instead, and rounding follows at the end.
+//! The result is divided into tasks of whole rows. A thread multiplies and rounds a task while its
+//! sums are in the cache. If rows are few (weight gradients), the threads split K instead. In that
+//! case, or if the sums are to be returned, rounding follows when all sums are complete.
 
 use std::num::NonZeroUsize;
 
@@ -14,8 +15,8 @@ use crate::engine::{Engine, Gemm, GemmResult, Stats};
 use crate::error::{EngineError, GemmError};
 use crate::lower::{IntegerGemm, lower};
 
-/// Rows per task, before rounding up to whole tiles.
-const BAND: usize = 64;
+/// Rows of the result per task, before rounding up to whole tiles.
+const TASK_ROWS: usize = 64;
 
 /// Computes the results, counters and cycles of an array of a given configuration, without
 /// simulating it.
@@ -65,7 +66,7 @@ impl ReferenceEngine {
     pub fn integer_gemm(&self, lowered: &IntegerGemm<'_>) -> Result<GemmResult<i32>, GemmError> {
         let schedule = &lowered.schedule;
         let edge = Edge::new(&self.config, lowered);
-        let (values, counters, sums) = if lowered.keep_sums || lowered.a.nrows() < 2 * BAND {
+        let (values, counters, sums) = if lowered.keep_sums || lowered.a.nrows() < 2 * TASK_ROWS {
             let widths = (lowered.bits_a, lowered.bits_b);
             let sums = exact_gemm(lowered.a, lowered.b, widths, lowered.bias)?;
             let (values, counters) = edge.round_all(&sums);
@@ -101,21 +102,21 @@ struct Edge<'r, 'd> {
     /// Columns of the result.
     n: usize,
     /// Rows of the result per task: whole tiles.
-    band: usize,
+    task_rows: usize,
 }
 
-/// Buffers that a core reuses from band to band.
+/// Buffers that a thread reuses from task to task.
 #[derive(Default)]
 struct Scratch {
     sums: Option<Sums>,
     streams: Streams,
 }
 
-/// One random stream for each value of a band, row by row of the result.
+/// One random stream for each value of a task, row by row of the result.
 #[derive(Default)]
 struct Streams {
     streams: Vec<Lfsr>,
-    /// The streams of one row of tiles, row by row of the array.
+    /// If the GEMM is transposed: the streams of one band of tiles, row by row of the array.
     tiles: Vec<Lfsr>,
 }
 
@@ -124,44 +125,46 @@ impl<'r, 'd> Edge<'r, 'd> {
         let (rows, cols) = (lowered.schedule.band_rows(), config.cols());
         // Rows of the result lie on rows of the array, or on its columns.
         let tile = if lowered.schedule.transposed { cols } else { rows };
-        let band = BAND.next_multiple_of(tile);
-        Self { lowered, rows, cols, n: lowered.b.ncols(), band }
+        let task_rows = TASK_ROWS.next_multiple_of(tile);
+        Self { lowered, rows, cols, n: lowered.b.ncols(), task_rows }
     }
 
-    /// Multiplies and rounds band by band, on all cores.
+    /// Multiplies and rounds task by task, on all threads.
     fn multiply_and_round(&self) -> Result<(Array2<i32>, Counters), GemmError> {
         let lowered = self.lowered;
         let start: Option<&Start<'_>> = lowered.bias.as_ref();
         let bits_a = check_range('A', &lowered.a, lowered.bits_a)?;
         let bits_b = check_range('B', &lowered.b, lowered.bits_b)?;
         let right = RightOperand::new(lowered.b, (bits_a, bits_b), start);
-        Ok(self.bands(|first, out, Scratch { sums, streams }| {
+        Ok(self.run_tasks(|first, out, Scratch { sums, streams }| {
             let rows = out.len() / self.n;
-            let sums = sums.get_or_insert_with(|| right.zeros(self.band));
+            let sums = sums.get_or_insert_with(|| right.zeros(self.task_rows));
             right.product(lowered.a, first, start, sums.rows_mut(rows));
             self.round(sums, 0, first, out, streams)
         }))
     }
 
-    /// Rounds all sums, on all cores.
+    /// Rounds all sums, on all threads.
     fn round_all(&self, sums: &Sums) -> (Array2<i32>, Counters) {
-        self.bands(|first, out, scratch| self.round(sums, first, first, out, &mut scratch.streams))
+        self.run_tasks(|first, out, scratch| {
+            self.round(sums, first, first, out, &mut scratch.streams)
+        })
     }
 
-    /// Fills the result on all cores: calls `fill` with the first row of each band, its values row
-    /// by row, and the core's buffers.
-    fn bands(
+    /// Fills the result on all threads: calls `fill` with the first row of each task, its values
+    /// row by row, and the thread's buffers.
+    fn run_tasks(
         &self,
         fill: impl Fn(usize, &mut [i32], &mut Scratch) -> Counters + Sync,
     ) -> (Array2<i32>, Counters) {
         let mut values = Array2::zeros((self.lowered.a.nrows(), self.n));
         let counters = values
-            .axis_chunks_iter_mut(Axis(0), self.band)
+            .axis_chunks_iter_mut(Axis(0), self.task_rows)
             .into_par_iter()
             .enumerate()
-            .map_init(Scratch::default, |scratch, (band, mut chunk)| {
-                let out = chunk.as_slice_mut().expect("rows of a matrix made in row order");
-                fill(band * self.band, out, scratch)
+            .map_init(Scratch::default, |scratch, (task, mut rows)| {
+                let out = rows.as_slice_mut().expect("rows of a matrix made in row order");
+                fill(task * self.task_rows, out, scratch)
             })
             .reduce(Counters::default, |mut total, part| {
                 total.merge(&part);
@@ -170,7 +173,8 @@ impl<'r, 'd> Edge<'r, 'd> {
         (values, counters)
     }
 
-    /// Rounds whole rows into `out`, from row `first` of the result and row `offset` of `sums`.
+    /// Rounds whole rows into `out`: rows of the result from `first` on. Their sums are the rows of
+    /// `sums` from `offset` on.
     fn round(
         &self,
         sums: &Sums,
@@ -201,26 +205,27 @@ impl<'r, 'd> Edge<'r, 'd> {
         let Streams { streams, tiles } = kept;
         streams.resize(count, Lfsr::new(1));
         if !self.lowered.schedule.transposed {
-            for (tile, streams) in streams.chunks_mut(self.rows * self.n).enumerate() {
-                self.seed_tiles((first + tile * self.rows, 0), streams, self.n);
+            for (band, streams) in streams.chunks_mut(self.rows * self.n).enumerate() {
+                self.seed_tiles((first + band * self.rows, 0), streams, self.n);
             }
             return streams;
         }
-        let lines = count / self.n;
+        // Rows of the result lie on columns of the array.
+        let across = count / self.n;
         for top in (0..self.n).step_by(self.rows) {
             let height = self.rows.min(self.n - top);
-            tiles.resize(height * lines, Lfsr::new(1));
-            self.seed_tiles((first, top), tiles, lines);
-            for (depth, tiles) in tiles.chunks(lines).enumerate() {
-                for (line, stream) in tiles.iter().enumerate() {
-                    streams[line * self.n + top + depth] = *stream;
+            tiles.resize(height * across, Lfsr::new(1));
+            self.seed_tiles((first, top), tiles, across);
+            for (row, tiles) in tiles.chunks(across).enumerate() {
+                for (column, stream) in tiles.iter().enumerate() {
+                    streams[column * self.n + top + row] = *stream;
                 }
             }
         }
         streams
     }
 
-    /// Fills the streams of a row of tiles, row by row of the array, `across` values wide. The
+    /// Fills the streams of a band of tiles, row by row of the array, `across` values wide. The
     /// first tile begins at `corner` of the result.
     fn seed_tiles(&self, corner: (usize, usize), streams: &mut [Lfsr], across: usize) {
         let tile = self.lowered.schedule.position(corner).tile;
