@@ -1,7 +1,7 @@
 //! Switching activity of a netlist with probes: how often each net changed, and how often it was 1.
 //!
-//! Snapshots of all nets are compared word by word. Counts are bit-sliced: plane k holds bit k of
-//! the counts of 32 nets in each word. A word without a change costs one comparison, a word with
+//! Snapshots of all nets are compared word by word. Counts are bit-sliced: each word of bit plane k
+//! holds bit k of the counts of 32 nets. A word without a change costs one comparison, a word with
 //! changes a few operations for all its nets together.
 
 /// Switching activity over some cycles.
@@ -67,15 +67,17 @@ impl ActivityCounter {
     }
 }
 
-/// Bit-sliced counters.
+/// Bit-sliced counters, one per net.
 #[derive(Debug, Default)]
 struct Sliced {
+    /// Words of a bit plane.
     words: usize,
+    /// Bit planes, the lowest first.
     planes: Vec<Vec<u32>>,
 }
 
 impl Sliced {
-    /// Adds 1 to the counter of every set bit.
+    /// Adds 1 to the counter of every set bit of `bits`, the nets of word number `word`.
     fn add(&mut self, word: usize, bits: u32) {
         let mut carry = bits;
         let mut plane = 0;

@@ -1,5 +1,5 @@
-//! Drives the pins of `flexmac_core`: clock, handshakes, operand banks. It handles single beats;
-//! what they mean is up to `simulate.rs`.
+//! Drives the pins of `flexmac_core`: clock, handshakes, operand reads. It handles single beats;
+//! `simulate.rs` decides which beats to send, and when.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -24,8 +24,8 @@ pub fn model_cache() -> Result<Cache, verilated::Error> {
     Cache::of_application("flexmac")
 }
 
-/// The build of a model of `top` from `sources`, with as many compilers at a time as there are threads for
-/// the simulation.
+/// The build of a model of `top` from `sources`, with as many compilers at a time as there are
+/// threads for the simulation.
 pub(crate) fn model_spec(top: &str, trace: TraceKind, sources: &[SourceFile]) -> BuildSpec {
     let jobs = NonZeroUsize::new(rayon::current_num_threads()).unwrap_or(NonZeroUsize::MIN);
     // Verilator gets one flat folder, in which file names equal module names.
@@ -55,6 +55,7 @@ pub struct Stalls {
 }
 
 impl Stalls {
+    /// Whether to hold the channel back in this cycle.
     pub(crate) fn late(&mut self) -> bool {
         // Knuth's MMIX multiplier; the upper bits are the random ones.
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -62,7 +63,7 @@ impl Stalls {
     }
 }
 
-/// The transfers that happen at the coming clock edge.
+/// The transfers that happen at the coming clock edge, and whether the core is busy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Handshakes {
     pub command: bool,
@@ -71,6 +72,7 @@ pub(crate) struct Handshakes {
     pub result: bool,
     /// Addresses of A and B, if the core reads operands.
     pub read: Option<(usize, usize)>,
+    /// A command or a result is on its way.
     pub busy: bool,
 }
 
@@ -113,6 +115,7 @@ impl Channel {
     }
 }
 
+/// Handles of the core's ports, by name without suffix.
 struct Ports {
     clk: InPort,
     mode_shift: InPort,
@@ -207,6 +210,7 @@ pub(crate) struct Driver {
     preload: Channel,
     seed: Channel,
     result_ready: bool,
+    /// The bank of the last command; commands alternate between the two.
     bank: bool,
     stalls: Option<Stalls>,
     traced: bool,
@@ -243,18 +247,20 @@ impl Probes {
     }
 }
 
+/// The words of each wide port.
 struct PortBuffers {
     preload: Vec<u32>,
     seed: Vec<u32>,
     result: Vec<u32>,
     sum: Vec<u32>,
     sum_valid: Vec<u32>,
+    /// Zeros, for a read that no bank answers.
     no_operand_a: Vec<u32>,
     no_operand_b: Vec<u32>,
 }
 
-/// With `$FLEXMAC_CXXFLAGS`, a model of the RTL is compiled with these flags in place of `-O3`: `-O1` halves
-/// the time of a build, which pays off where a model runs for seconds.
+/// With `$FLEXMAC_CXXFLAGS`, a model of the RTL is compiled with these flags in place of `-O3`:
+/// `-O1` halves the time of a build, which pays off where a model runs for seconds.
 pub(crate) fn with_flags_of_environment(spec: BuildSpec) -> BuildSpec {
     match std::env::var("FLEXMAC_CXXFLAGS") {
         Ok(flags) if !flags.trim().is_empty() => spec.cxx_flags(flags.split_whitespace()),
@@ -311,7 +317,8 @@ impl Driver {
         Ok(self.model.trace_close()?)
     }
 
-    /// Creates another instance of this model, number `index`, reset and without waves.
+    /// Creates another instance of this model, reset and without waves. `index` selects the random
+    /// values of its registers before the reset.
     pub fn another(&self, config: &ArrayConfig, index: u64) -> Result<Self, SimulationError> {
         Self::load(config, self.model.library(), None, POWER_UP_SEED + index)
     }
@@ -406,7 +413,7 @@ impl Driver {
 
     /// Sets the mode and clears the counters, with the core idle.
     pub fn start(&mut self, requantizer: &Requantizer) -> Result<(), SimulationError> {
-        // Larger shifts give the same results; `flexmac_fxp::Requantizer` has the same limits.
+        // Shifts beyond these limits give the same results (docs/arithmetic.md).
         let shift = i64::from(requantizer.shift).clamp(-31, i64::from(self.sum_bits) + 24);
         let model = &mut self.model;
         model.set(self.ports.mode_shift, shift as u64 & 0xff); // two's complement of 8 bits
@@ -472,17 +479,25 @@ impl Driver {
         }
     }
 
-    /// Answers the read requested at the last edge. `None` is an address outside the bank.
+    /// Answers the read requested at the last edge. `None` answers with zeros: for a tile of zeros,
+    /// and for an address outside the bank.
     pub fn answer_read(&mut self, a: Option<&[u32]>, b: Option<&[u32]>) {
         self.model.write_bus(self.ports.op_a, a.unwrap_or(&self.buffers.no_operand_a));
         self.model.write_bus(self.ports.op_b, b.unwrap_or(&self.buffers.no_operand_b));
     }
 
-    /// Presents the next command, if there is one.
-    pub fn present_command(&mut self, command: Option<&Command>, schedule: &Schedule, bias: bool) {
+    /// Presents the next command, if there is one. `preloaded`: the sums of its tile start from
+    /// preloads.
+    pub fn present_command(
+        &mut self,
+        command: Option<&Command>,
+        schedule: &Schedule,
+        preloaded: bool,
+    ) {
         self.command.clear();
         let Some(command) = command else { return };
-        let base = match (command.first, bias) {
+        // What sums start from: 0 zero, 1 a preload, 2 the sums so far.
+        let base = match (command.first, preloaded) {
             (true, false) => 0,
             (true, true) => 1,
             (false, _) => 2,
@@ -500,7 +515,7 @@ impl Driver {
         self.command.waiting = true;
     }
 
-    /// Presents the next preload beat, one sum per live column, if there is one.
+    /// Presents the next preload beat, if there is one: an initial sum per live column.
     pub fn present_preload(&mut self, beat: Option<impl Iterator<Item = i128>>) {
         self.preload.clear();
         let Some(beat) = beat else { return };
@@ -515,7 +530,7 @@ impl Driver {
         self.preload.waiting = true;
     }
 
-    /// Presents the next seed beat, one seed per column, if there is one.
+    /// Presents the next seed beat, if there is one: a seed per column.
     pub fn present_seed(&mut self, beat: Option<impl Iterator<Item = u32>>) {
         self.seed.clear();
         let Some(beat) = beat else { return };

@@ -35,13 +35,13 @@ pub enum SimulationError {
          should need at most {expected}"
     )]
     Hang {
-        /// Cycles waited.
+        /// Cycles simulated.
         cycles: u64,
         /// Commands accepted so far.
         command: usize,
         /// Commands in total.
         commands: usize,
-        /// Cycles of the whole GEMM according to the cycle model.
+        /// Cycles that the cycle model predicts for the tiles simulated.
         expected: u64,
     },
     /// An access over the bus failed, or the accelerator reported an error.

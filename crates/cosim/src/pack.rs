@@ -1,7 +1,7 @@
 //! Packs operands in the format of the array's operand banks: plane by plane, one word per address.
 //!
-//! With P the chunk width, word w of plane i holds bits [iP, iP+P) of element k = w * lanes + v of
-//! every row (or column) r, at bit (r * lanes + v) * P, for all lanes v. Floats are packed as the
+//! Word w of plane i holds bits [i * chunk, (i + 1) * chunk) of element k = w * lanes + v of every
+//! row (or column) r, at bit (r * lanes + v) * chunk, for all lanes v. Floats are packed as the
 //! integers of their bits, in one plane.
 
 use std::ops::Range;
@@ -27,6 +27,7 @@ fn padding(style: Style) -> i128 {
 #[derive(Debug)]
 pub(crate) struct OperandBank {
     words: Vec<u32>,
+    /// 32-bit words per port word.
     width: usize,
 }
 
@@ -49,6 +50,7 @@ pub(crate) struct OperandBanks<'a> {
     /// Rows or columns of the array.
     ports: usize,
     planes: u32,
+    /// The value in lanes beyond K.
     pad: i128,
     /// The pieces of K, one per command of a tile.
     pieces: Vec<Range<usize>>,
@@ -58,14 +60,14 @@ pub(crate) struct OperandBanks<'a> {
 impl<'a> OperandBanks<'a> {
     /// The operand on the rows of the array, (lines, K): one bank per band of rows and piece of K.
     pub fn of_a(config: &'a ArrayConfig, schedule: &Schedule, a: ArrayView2<'a, i32>) -> Self {
-        let ports = (schedule.band_rows(), config.rows());
-        Self::new(config, schedule, a, ports, (schedule.planes_a, padding(config.style())))
+        let sizes = (schedule.band_rows(), config.rows());
+        Self::new(config, schedule, a, sizes, (schedule.planes_a, padding(config.style())))
     }
 
     /// The operand on the columns, (K, lines): one bank per band of columns and piece of K.
     pub fn of_b(config: &'a ArrayConfig, schedule: &Schedule, b: ArrayView2<'a, i32>) -> Self {
-        let ports = (config.cols(), config.cols());
-        Self::new(config, schedule, b.reversed_axes(), ports, (schedule.planes_b, 0))
+        let sizes = (config.cols(), config.cols());
+        Self::new(config, schedule, b.reversed_axes(), sizes, (schedule.planes_b, 0))
     }
 
     fn new(
@@ -95,6 +97,7 @@ impl<'a> OperandBanks<'a> {
     }
 }
 
+/// Packs the lines of a band over a piece of K: `words` port words per plane.
 fn pack_bank(
     config: &ArrayConfig,
     words: usize,

@@ -136,7 +136,8 @@ pub(crate) struct SimulatedTiles {
 }
 
 impl RtlEngine {
-    /// Runs some tiles of a GEMM, in the given order. Returns one part per model.
+    /// Runs some tiles of a GEMM, in the given order. Returns one part per model: the tiles that it
+    /// ran one after the other, from an idle core on.
     pub(crate) fn tiles(
         &mut self,
         lowered: &IntegerGemm<'_>,
@@ -243,8 +244,8 @@ impl Engine<f32> for RtlEngine {
     }
 }
 
-/// Copies the values of `tiles`, tile by tile, to their positions in the result, in the layout of
-/// the array.
+/// Copies `values`, those of `tiles` one after the other, to their positions in the result, in the
+/// layout of the array.
 pub(crate) fn scatter<T: Copy>(
     schedule: &Schedule,
     tiles: &[usize],
@@ -256,7 +257,7 @@ pub(crate) fn scatter<T: Copy>(
         let tile = schedule.tile_commands(*tile).next().expect("a tile has a command");
         for row in 0..tile.rows_live {
             let (line, after) = rest.split_at(tile.cols_live);
-            out.slice_mut(live(&tile, row)).iter_mut().zip(line).for_each(|(to, value)| {
+            out.slice_mut(row_slice(&tile, row)).iter_mut().zip(line).for_each(|(to, value)| {
                 *to = *value;
             });
             rest = after;
@@ -269,7 +270,10 @@ fn as_given<T: Clone>(matrix: Array2<T>, transposed: bool) -> Array2<T> {
     if transposed { matrix.reversed_axes().as_standard_layout().into_owned() } else { matrix }
 }
 
-/// The slice of the result that a row of a tile covers.
-fn live(tile: &Command, row: usize) -> SliceInfo<[SliceInfoElem; 2], ndarray::Ix2, ndarray::Ix1> {
+/// The part of the result that a row of a tile covers.
+fn row_slice(
+    tile: &Command,
+    row: usize,
+) -> SliceInfo<[SliceInfoElem; 2], ndarray::Ix2, ndarray::Ix1> {
     s![tile.row + row, tile.col..tile.col + tile.cols_live]
 }

@@ -145,7 +145,7 @@ pub(crate) fn compare_floats(
 /// One result that the RTL computed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Found {
-    /// Row and column in A B.
+    /// Row and column in the result, A B.
     pub at: (usize, usize),
     /// Tile, and row and column within it.
     pub tile: (u64, usize, usize),
@@ -211,6 +211,7 @@ fn exact_sum(lowered: &IntegerGemm<'_>, (row, column): (usize, usize)) -> i128 {
     products.sum::<i128>() + lowered.bias_at(row, column)
 }
 
+/// Compares the counters of a part with `counters`, and its cycles with the cycle model.
 fn compare_part(
     config: &ArrayConfig,
     schedule: &Schedule,

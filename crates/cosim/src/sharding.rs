@@ -1,10 +1,10 @@
 //! Simulates one GEMM on several arrays (data-parallel training), with the same bits as on one
 //! array. [`Shard`] defines the division among the arrays.
 //!
-//! Exact sums pass from an array's sum port (`sum_data_o`) to the preload port of the next array
-//! (`pre_data_i`), tile by tile, in the same order. Here, each array runs its whole shard before
-//! the next one starts, so preloads are never late. In hardware, all arrays run at the same time,
-//! and the sums of a tile have the duration of a tile to arrive.
+//! If K is divided, exact sums pass from an array's sum port (`sum_data_o`) to the preload port of
+//! the next array (`pre_data_i`), tile by tile, in the same order. Here, each array runs its whole
+//! shard before the next one starts, so preloads are never late. In hardware, all arrays run at the
+//! same time, and the sums of a tile have as long to arrive as a tile takes.
 
 use std::ops::Range;
 

@@ -10,17 +10,17 @@ use crate::driver::{Driver, Handshakes};
 use crate::error::SimulationError;
 use crate::pack::{OperandBank, OperandBanks};
 
-/// A core counts as hung after this many times the cycles that the cycle model predicts. Random
-/// stalls make a simulation only a few times longer.
+/// A core counts as hung after this many times the cycles that the cycle model predicts, and a few
+/// more. Random stalls make a simulation only a few times longer.
 const HANG_FACTOR: u64 = 64;
 
-/// A GEMM with its operands packed for the array, shared by all its parts.
+/// A GEMM with its operands packed for the array, shared by all models that simulate its tiles.
 pub(crate) struct PackedGemm<'r, 'd> {
     pub config: &'r ArrayConfig,
     pub lowered: &'r IntegerGemm<'d>,
     pub stochastic: bool,
-    /// For each tile of the schedule, the tile number that selects its random streams, where they
-    /// differ.
+    /// For each tile of the schedule, the tile number that selects its random streams; none if it
+    /// is the tile's own.
     stream_tiles: Option<&'r BTreeMap<u64, u64>>,
     banks_a: OperandBanks<'r>,
     banks_b: OperandBanks<'r>,
@@ -61,7 +61,7 @@ impl<'r, 'd: 'r> PackedGemm<'r, 'd> {
 
     /// Simulates `tiles` on a core that still drains the last capture of the tile `before`. A tile
     /// of zeros with as many live rows and one word stands in for that tile; its results are
-    /// dropped.
+    /// dropped, its counts are not.
     pub fn simulate_after(
         &self,
         driver: &mut Driver,
@@ -82,9 +82,9 @@ pub(crate) struct TileResults {
     pub value_times: Vec<u64>,
     /// The same for each sum.
     pub sum_times: Vec<u64>,
-    /// The core's counters, including a tile of zeros.
+    /// The core's counters, including those of a tile of zeros.
     pub counters: Counters,
-    /// The core's cycle counts, including a tile of zeros.
+    /// The core's cycle counts, including those of a tile of zeros.
     pub cycles: Cycles,
 }
 
@@ -95,9 +95,10 @@ struct PlacedCommand {
     offset: Option<usize>,
 }
 
-/// The beats still to come on a channel: one per row of each tile.
+/// The beats still to come on a channel: one per row of each tile, or one per tile.
 struct PendingBeats {
     tiles: VecDeque<PlacedCommand>,
+    /// Row of the next beat, in the first tile.
     row: usize,
 }
 
@@ -111,7 +112,7 @@ impl PendingBeats {
         self.tiles.front().map(|tile| (*tile, self.row))
     }
 
-    /// Moves past the next beat, of a tile of `beats` beats.
+    /// Moves past the next beat. Its tile has `beats` beats.
     fn advance(&mut self, beats: usize) {
         self.row += 1;
         if self.row == beats {
@@ -154,7 +155,7 @@ struct Simulation<'j, 'r, 'd> {
     packed: &'j PackedGemm<'r, 'd>,
     /// Commands not yet accepted; the first one is presented.
     commands: VecDeque<PlacedCommand>,
-    /// Cycles according to the cycle model, as an upper bound.
+    /// Upper bound of the cycles, from the cycle model.
     expected: u64,
     preloads: PendingBeats,
     seeds: PendingBeats,
@@ -229,14 +230,14 @@ impl<'j, 'r, 'd: 'r> Simulation<'j, 'r, 'd> {
             driver.clock_edge()?;
             if let Some((address_a, address_b)) = handshakes.read {
                 let word =
-                    |bank: Option<&'j OperandBank>, address| bank.and_then(|p| p.word(address));
+                    |bank: Option<&'j OperandBank>, address| bank.and_then(|b| b.word(address));
                 let (a, b) = (banks.map(|banks: (_, _)| banks.0), banks.map(|banks| banks.1));
                 driver.answer_read(word(a, address_a), word(b, address_b));
             }
             if handshakes.command
-                && let Some(step) = self.commands.pop_front()
+                && let Some(placed) = self.commands.pop_front()
             {
-                banks = self.accept(driver, step);
+                banks = self.accept(driver, placed);
                 self.present_command(driver);
             }
             if handshakes.preload
@@ -257,27 +258,27 @@ impl<'j, 'r, 'd: 'r> Simulation<'j, 'r, 'd> {
     }
 
     /// Records the beats that an accepted command will request and emit. Returns its banks.
-    fn accept(&mut self, driver: &mut Driver, step: PlacedCommand) -> BankPair<'j> {
-        let command = &step.command;
-        if command.first && self.packed.lowered.is_preloaded() && step.offset.is_some() {
-            self.preloads.tiles.push_back(step);
+    fn accept(&mut self, driver: &mut Driver, placed: PlacedCommand) -> BankPair<'j> {
+        let command = &placed.command;
+        if command.first && self.packed.lowered.is_preloaded() && placed.offset.is_some() {
+            self.preloads.tiles.push_back(placed);
             if self.preloads.tiles.len() == 1 {
                 self.present_preload(driver);
             }
         }
         if command.last {
             if self.packed.stochastic {
-                self.seeds.tiles.push_back(step);
+                self.seeds.tiles.push_back(placed);
                 if self.seeds.tiles.len() == 1 {
                     self.present_seed(driver);
                 }
             }
-            self.results.tiles.push_back(step);
+            self.results.tiles.push_back(placed);
             if self.packed.lowered.keep_sums {
-                self.sum_beats.tiles.push(step);
+                self.sum_beats.tiles.push(placed);
             }
         }
-        step.offset?;
+        placed.offset?;
         let schedule = &self.packed.lowered.schedule;
         let (rows, cols) = (schedule.band_rows(), self.packed.config.cols());
         let piece = schedule.piece(command);
@@ -287,8 +288,11 @@ impl<'j, 'r, 'd: 'r> Simulation<'j, 'r, 'd> {
 
     fn present_command(&self, driver: &mut Driver) {
         let next = self.commands.front();
-        let bias = self.packed.lowered.is_preloaded() && next.is_some_and(|s| s.offset.is_some());
-        driver.present_command(next.map(|step| &step.command), &self.packed.lowered.schedule, bias);
+        // A tile of zeros starts from zero.
+        let preloaded =
+            self.packed.lowered.is_preloaded() && next.is_some_and(|next| next.offset.is_some());
+        let command = next.map(|placed| &placed.command);
+        driver.present_command(command, &self.packed.lowered.schedule, preloaded);
     }
 
     fn present_preload(&self, driver: &mut Driver) {
@@ -303,8 +307,8 @@ impl<'j, 'r, 'd: 'r> Simulation<'j, 'r, 'd> {
 
     fn present_seed(&self, driver: &mut Driver) {
         let (path, cols) = (self.packed.lowered.seed, self.packed.config.cols() as u64);
-        driver.present_seed(self.seeds.next().map(|(step, _)| {
-            let tile = self.packed.stream_tile(step.command.tile);
+        driver.present_seed(self.seeds.next().map(|(placed, _)| {
+            let tile = self.packed.stream_tile(placed.command.tile);
             (0..cols).map(move |column| path.column_seed(tile, column))
         }));
     }
@@ -344,7 +348,7 @@ impl<'j, 'r, 'd: 'r> Simulation<'j, 'r, 'd> {
     }
 }
 
-/// A tile of zeros with the live rows of `tile`, one live column and K = 1.
+/// The command of a tile of zeros with the live rows of `tile`, one live column and K = 1.
 fn zeros(schedule: &flexmac_array::Schedule, tile: usize) -> Command {
     let like = schedule.tile_commands(tile).next().expect("a tile has a command");
     Command { cols_live: 1, k: 0, k_len: 1, first: true, last: true, ..like }

@@ -42,17 +42,18 @@ impl Trial {
             let bits = rng.random_range(2..=32);
             matrix(rng, (rows, cols), bits)
         });
-        let sum_bits = (bits_a + bits_b) as i32;
+        let product_bits = (bits_a + bits_b) as i32;
         let shift = match rng.random_range(0..8) {
             0 => rng.random_range(-40..0),
             1 => rng.random_range(60..140),
-            _ => rng.random_range(0..=sum_bits),
+            _ => rng.random_range(0..=product_bits),
         };
         let modes: Vec<_> = config.spec().rounding.iter().collect();
         Self {
             a,
             b,
             bias,
+            // The sums have 3 - 1 = 2 fraction bits.
             formats: [
                 format(bits_a, 3),
                 format(bits_b, -1),
@@ -193,7 +194,7 @@ fn format(bits: u32, frac: i32) -> Format {
     Format::new(bits, frac).expect("widths of trials are legal")
 }
 
-/// A random K: 1, within a few words, longer than one command (of `piece`), or any.
+/// A random K: 1, within a few words, longer than one command (which takes `piece`), or any.
 fn length(config: &ArrayConfig, piece: usize, rng: &mut impl Rng) -> usize {
     match rng.random_range(0..4) {
         0 => 1,
@@ -226,6 +227,7 @@ fn matrix(rng: &mut impl Rng, shape: (usize, usize), bits: u32) -> Array2<i32> {
     }
 }
 
+/// A random matrix of one of the kinds that [`FloatTrial::random`] lists.
 fn floats(rng: &mut impl Rng, shape: (usize, usize)) -> Array2<f32> {
     let kind = rng.random_range(0..8);
     Array2::from_shape_simple_fn(shape, || {

@@ -34,7 +34,7 @@ pub struct Waves {
 pub(crate) struct FailingGemm<'r, 'd> {
     /// The GEMM, of integers or of floats as the integers of their bits.
     pub lowered: &'r IntegerGemm<'d>,
-    /// The tiles that were simulated, in order.
+    /// The tiles that were simulated when the difference was found, in order.
     pub tiles: &'r [usize],
     /// Finds the first difference in tiles that the RTL computed.
     pub compare: &'r dyn Fn(&SimulatedTiles) -> Option<Difference>,
@@ -74,7 +74,7 @@ impl Waves {
         Ok(WaveDump::Waves { file: self.file.clone(), tile: tile as u64, after, reproduction })
     }
 
-    /// Runs tiles on a new model with waves.
+    /// Runs tiles on a new model with waves. Returns the difference that occurs again, if any.
     fn record_tiles(
         &self,
         config: &ArrayConfig,
@@ -129,7 +129,8 @@ fn failing_tile(
     Ok(None)
 }
 
-/// Runs tiles on a fresh model and returns the difference found: `first` if it occurs again.
+/// Runs tiles on a fresh model and returns the difference found: `first`, the original one, if it
+/// occurs again.
 fn reproduce(
     packed: &PackedGemm<'_, '_>,
     failing: &FailingGemm<'_, '_>,
@@ -146,26 +147,26 @@ fn reproduce(
         results => SimulatedTiles { tiles: tiles.to_vec(), results: results? },
     };
     let Some(difference) = (failing.compare)(&part) else { return Ok(None) };
-    let repeated = wrong(failing, &part, first).is_some_and(|wrong| wrong.repeated);
+    let repeated = locate(failing, &part, first).is_some_and(|found| found.repeated);
     let difference = if repeated { first.clone() } else { difference };
-    let time = wrong(failing, &part, &difference).and_then(|wrong| wrong.time);
+    let time = locate(failing, &part, &difference).and_then(|found| found.time);
     Ok(Some(Reproduction { difference, time }))
 }
 
-/// A wrong result or sum among those of some tiles.
-struct Wrong {
-    /// Whether the wrong value is the same as in the original difference.
+/// The wrong result or sum of a difference, among those of some tiles.
+struct Located {
+    /// Whether the wrong value is the same as in the difference.
     repeated: bool,
     /// The time at which it is on the pins; none without waves.
     time: Option<u64>,
 }
 
-/// The result or sum named in `difference`, if it belongs to these tiles.
-fn wrong(
+/// Finds the result or sum named in `difference`, if it belongs to these tiles.
+fn locate(
     failing: &FailingGemm<'_, '_>,
     part: &SimulatedTiles,
     difference: &Difference,
-) -> Option<Wrong> {
+) -> Option<Located> {
     let SimulatedTiles { results: found_results, .. } = part;
     let (at, times) = match difference {
         Difference::Value { at, .. } | Difference::Float { at, .. } => {
@@ -185,5 +186,5 @@ fn wrong(
         Difference::Sum { found, .. } => found_results.sums[index] == *found,
         _ => false,
     };
-    Some(Wrong { repeated, time: times.get(index).copied() })
+    Some(Located { repeated, time: times.get(index).copied() })
 }

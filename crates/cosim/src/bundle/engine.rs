@@ -63,6 +63,7 @@ impl Engine<i32> for BundlingEngine {
         }
     }
 
+    // What it computes is the reference's.
     fn name(&self) -> &'static str {
         "reference"
     }

@@ -88,7 +88,7 @@ pub(super) struct Lines {
 }
 
 /// The lines on one side of the array (rows or columns) that the sampled tiles read, in groups. A
-/// group is the lines that are on the array at the same time.
+/// group is the lines that are on the array at the same time: those of one tile.
 pub(super) struct Side {
     /// Numbers of the groups in the whole GEMM, ascending.
     groups: Vec<u64>,
@@ -113,6 +113,7 @@ impl Side {
         self.groups[line / self.size] as usize * self.size + line % self.size
     }
 
+    /// The numbers in the whole GEMM of all lines of the part.
     fn lines(&self) -> Vec<usize> {
         (0..self.count).map(|line| self.line(line)).collect()
     }
@@ -267,11 +268,11 @@ impl Head {
     pub(super) fn lines(&self, config: &ArrayConfig) -> Lines {
         let Shape { rows, cols, band, .. } = self.shape;
         let across = cols.div_ceil(config.cols()) as u64;
-        let across = |tile: &u64| (tile / across, tile % across);
-        let (bands, columns) = self.tiles.iter().map(across).unzip();
+        let position = |tile: &u64| (tile / across, tile % across);
+        let (bands, columns) = self.tiles.iter().map(position).unzip();
         let (rows, cols) = (Side::new(bands, band, rows), Side::new(columns, config.cols(), cols));
         let number = |tile: &u64| {
-            let (band, column) = across(tile);
+            let (band, column) = position(tile);
             rows.index(band) * cols.groups.len() + cols.index(column)
         };
         let tiles: Vec<_> = self.tiles.iter().map(number).collect();

@@ -38,6 +38,7 @@ pub(crate) struct AxiLite {
     address_waits: bool,
     data_waits: bool,
     read_waits: bool,
+    /// Data (0 for a write) and response of the access, once it is complete.
     response: Option<(u32, Response)>,
 }
 
@@ -85,6 +86,7 @@ impl AxiLite {
         self.r.set_stalls(stalls());
     }
 
+    /// Starts a write of the bytes of `data` that `strobes` selects.
     pub fn begin_write(&mut self, model: &mut Model, address: u32, data: u32, strobes: u8) {
         model.set(self.awaddr, address.into());
         model.set(self.wdata, data.into());
@@ -94,6 +96,7 @@ impl AxiLite {
         self.response = None;
     }
 
+    /// Starts a read.
     pub fn begin_read(&mut self, model: &mut Model, address: u32) {
         model.set(self.araddr, address.into());
         self.read_waits = true;
@@ -105,6 +108,7 @@ impl AxiLite {
         self.response.take()
     }
 
+    /// Before an edge: records the transfers of this edge.
     pub fn sample(&mut self, model: &Model) {
         self.aw.sample(model);
         self.w.sample(model);
@@ -119,6 +123,7 @@ impl AxiLite {
         }
     }
 
+    /// After an edge: drives the channels.
     pub fn drive(&mut self, model: &mut Model) {
         self.address_waits &= !self.aw.accepted();
         self.data_waits &= !self.w.accepted();

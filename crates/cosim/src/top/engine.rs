@@ -68,7 +68,7 @@ impl TopCommand {
 pub struct TopEngine {
     config: ArrayConfig,
     driver: TopDriver,
-    /// The known values of the command registers.
+    /// The values of the command registers K, SHAPE, BITS and MODE, where known.
     written: [Option<u32>; 4],
 }
 
@@ -112,6 +112,7 @@ impl TopEngine {
         self.driver.write(start.0, start.1)
     }
 
+    /// Reads the status register until it is `done`, at most to clock cycle `until`.
     fn wait(&mut self, until: u64, done: impl Fn(u32) -> bool) -> Result<(), SimulationError> {
         while !done(self.driver.read(reg::STATUS)?) {
             if self.driver.cycles() > until {
@@ -277,7 +278,7 @@ fn command_registers(
         bits_a: lowered.bits_a,
         bits_b: lowered.bits_b,
         bits_out: bits,
-        // Larger shifts give the same results; `flexmac_fxp::Requantizer` has the same limits.
+        // Shifts beyond these limits give the same results (docs/arithmetic.md).
         shift: shift.clamp(-31, config.sum_bits() as i32 + 24),
         round: rounding.encoding().into(),
         base,

@@ -253,19 +253,19 @@ impl Sink {
     }
 
     pub(crate) fn sample(&mut self, model: &Model) {
-        let shown = self.handshake.is_valid(model).then(|| {
+        let offered = self.handshake.is_valid(model).then(|| {
             let mut data = vec![0; self.data.words()];
             model.read_bus(self.data, &mut data);
             Beat { data, last: model.get(self.last) == 1 }
         });
-        if self.held.is_some() && self.held != shown {
+        if self.held.is_some() && self.held != offered {
             self.violations += 1;
         }
         if self.handshake.transfers(model) {
             self.held = None;
-            self.beats.extend(shown);
+            self.beats.extend(offered);
         } else {
-            self.held = shown;
+            self.held = offered;
         }
     }
 
