@@ -2,7 +2,7 @@
 //!
 //! | file | contents | same in every rerun |
 //! | --- | --- | --- |
-//! | `config.json` | every effective setting and whether it was a default | yes |
+//! | `config.json`, by the caller | every effective setting and whether it was a default | yes |
 //! | `history.jsonl` | one [`IterationRecord`] per line | yes |
 //! | `history.csv` | a summary of the history | yes |
 //! | `timing.csv` | seconds of each iteration | no |
@@ -125,11 +125,13 @@ impl RunFolder {
         Ok(folder)
     }
 
+    /// Opens and locks the histories.
     fn open(path: &Path) -> Result<Self, RunFolderError> {
         let [json, csv, timing] = HISTORIES.map(|(name, _)| HistoryLog::open(path.join(name)));
         Ok(Self { path: path.to_owned(), histories: [json?, csv?, timing?], train_seconds: 0.0 })
     }
 
+    /// Empties the histories and writes their header lines.
     fn start(&mut self) -> Result<(), RunFolderError> {
         let parts = self.histories.iter_mut().zip(HISTORIES);
         parts.into_iter().try_for_each(|(history, (_, header))| history.start(header))
@@ -176,7 +178,7 @@ impl RunFolder {
     /// # Errors
     /// [`RunFolderError::Io`].
     pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), RunFolderError> {
-        self.write_whole(name, |file| {
+        self.write_atomic(name, |file| {
             serde_json::to_writer_pretty(&mut *file, value)?;
             writeln!(file)
         })
@@ -200,7 +202,7 @@ impl RunFolder {
         for param in network.params() {
             let name = &param.name;
             for (suffix, values) in [("", param.values()), (".momentum", param.momentum())] {
-                self.write_whole(&format!("weights/{name}{suffix}.npy"), |file| {
+                self.write_atomic(&format!("weights/{name}{suffix}.npy"), |file| {
                     values.write_npy(file).map_err(io::Error::other)
                 })?;
             }
@@ -208,7 +210,8 @@ impl RunFolder {
         Ok(())
     }
 
-    fn write_whole(
+    /// Writes a file under a temporary name and renames it.
+    fn write_atomic(
         &self,
         name: &str,
         write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
@@ -254,8 +257,8 @@ fn weights_of(run: &Path) -> Vec<PathBuf> {
 }
 
 /// Removes a file or folder if it exists.
-fn remove(remove: impl Fn(&Path) -> io::Result<()>, path: PathBuf) -> Result<(), RunFolderError> {
-    match remove(&path) {
+fn remove(delete: impl Fn(&Path) -> io::Result<()>, path: PathBuf) -> Result<(), RunFolderError> {
+    match delete(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(RunFolderError::io("remove", path)(error))
         }

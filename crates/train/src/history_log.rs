@@ -60,7 +60,8 @@ impl HistoryLog {
         if header.is_empty() { Ok(()) } else { self.append(header) }
     }
 
-    /// Checks that the file begins with the bytes of `offset`. Does not change the file.
+    /// Checks that the file begins with the bytes of `offset`, to which the caller then truncates
+    /// it. Does not change the file.
     pub fn check(&mut self, offset: &Offset) -> Result<(), RunFolderError> {
         let kept = fs::read(&self.path).map_err(RunFolderError::io("read", &self.path))?;
         let refuse = |expected, found| {

@@ -5,7 +5,8 @@ use flexmac_engine::Stats;
 use flexmac_nn::{Statistics, logits_format};
 use flexmac_record::{IterationRecord, Schema, TensorRecord, Widths};
 
-/// The record of an iteration, from the statistics of its passes.
+/// The record of an iteration, from the statistics of its passes. `rate` is the learning rate;
+/// `formats` is `None` in a float run.
 pub(crate) fn record(
     iteration: u64,
     (loss, smoothed_loss): (f64, f64),
@@ -39,7 +40,8 @@ pub(crate) fn record(
     }
 }
 
-/// The formats that a tensor had. Class scores always have [`logits_format`], for any policy.
+/// The formats that a tensor had: the policy's, except that class scores always have
+/// [`logits_format`].
 fn in_use(spec: &TensorSpec, formats: Formats) -> Formats {
     match spec.role {
         TensorRole::Logits { .. } => Formats { forward: logits_format(), ..formats },
@@ -47,13 +49,13 @@ fn in_use(spec: &TensorSpec, formats: Formats) -> Formats {
     }
 }
 
-/// The widest operand of each use.
+/// The widest format of each use of a tensor.
 fn widths(tensors: &[TensorSpec], formats: &FormatTable) -> Widths {
     let mut widths = Widths::default();
     for (tensor, formats) in tensors.iter().zip(formats.iter()) {
         match tensor.role {
             TensorRole::Input => widths.forward = widths.forward.max(formats.forward.bits()),
-            // A bias is added to the sums of the array. It is not split into planes.
+            // A bias is added to the array's sums, not split into planes: it takes no passes.
             TensorRole::Bias => widths.update = widths.update.max(formats.update.bits()),
             TensorRole::Weight { .. } => {
                 widths.forward = widths.forward.max(formats.forward.bits());

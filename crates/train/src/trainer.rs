@@ -54,8 +54,8 @@ pub struct Totals {
     pub loss: f64,
     /// Smoothed loss after it.
     pub smoothed_loss: f64,
-    /// Tensors whose formats were once coarser than the policy proposed, because the array could
-    /// not hold the sums. Each is said once.
+    /// Names of the tensors whose formats were once coarser than the policy proposed, because the
+    /// array could not hold the sums. A note reports each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coarsened: Vec<String>,
 }
@@ -122,8 +122,9 @@ impl<T: Number> Trainer<T> {
         })
     }
 
-    /// Keeps the formats that the policy proposes to those whose sums fit `sum_bits` bits, those of
-    /// the array. Without a limit, an engine refuses a GEMM whose sums do not fit.
+    /// Coarsens the formats that the policy proposes where sums might need more than `sum_bits`
+    /// bits, the width of the array's sums ([`SumLimit`]). Without a limit, an engine refuses a
+    /// GEMM whose sums do not fit.
     #[must_use]
     pub fn with_sum_bits(mut self, sum_bits: u32) -> Self {
         self.sum_limit = Some(SumLimit::new(&self.plan, self.config.batch, sum_bits));
@@ -209,7 +210,7 @@ impl<T: Number> Trainer<T> {
         self.network.backward(gradient, &mut pass)?;
         self.update(&mut statistics);
 
-        // A policy learns of the formats that it proposed.
+        // The policy sees counters in the units of the formats that it proposed.
         let counters = in_proposed_units(&proposed, &formats, &statistics.tensors);
         let observation = Observation { iteration, loss: loss.mean, counters: &counters };
         self.policy.step(&observation);
@@ -376,7 +377,7 @@ impl<T: Number> Trainer<T> {
         Ok(())
     }
 
-    /// How the host rounds a parameter; `run` is the seed of the streams.
+    /// How the host rounds each parameter in this iteration; `run` is the seed of the streams.
     fn host(&self, run: u64) -> impl Fn(&flexmac_nn::Param<T>) -> HostRounding + use<T> {
         let (rounding, iteration) = (self.config.rounding, self.iteration);
         move |param| HostRounding {
@@ -389,6 +390,7 @@ impl<T: Number> Trainer<T> {
         }
     }
 
+    /// Converts the parameters to their storage formats, and makes the copies that the array reads.
     fn apply_formats(&mut self, formats: &FormatTable, statistics: &mut Statistics) {
         let host = self.host(self.config.seed);
         let forward = self.config.forward();
@@ -398,8 +400,9 @@ impl<T: Number> Trainer<T> {
         }
     }
 
-    /// The formats with which the sums of all GEMMs fit, if they do not with those proposed. Then
-    /// the copies that the array reads are made again in these formats, and so are their counters.
+    /// The formats with which the sums of all GEMMs fit; `None` if they fit with those proposed.
+    /// Where a format changes, the copy that the array reads is made again, and its counters are
+    /// replaced.
     fn fit_sums(
         &mut self,
         proposed: &FormatTable,
@@ -421,7 +424,7 @@ impl<T: Number> Trainer<T> {
         Some(fitted)
     }
 
-    /// What to say of the tensors that are coarser than proposed for the first time.
+    /// Notes on the tensors whose formats are coarser than proposed for the first time.
     fn note_coarsened(&mut self, proposed: &FormatTable, fitted: &FormatTable) -> Vec<String> {
         let mut notes = Vec::new();
         let tensors = self.plan.tensors().iter().zip(proposed.iter().zip(fitted.iter()));
@@ -441,6 +444,7 @@ impl<T: Number> Trainer<T> {
         notes
     }
 
+    /// Updates all parameters by their gradients.
     fn update(&mut self, statistics: &mut Statistics) {
         let step = update_step(&self.config.solver, self.iteration);
         let host = self.host(self.config.seed);
@@ -480,18 +484,18 @@ pub fn check_data(data: &Dataset, plan: &NetPlan) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// The counters as the formats that the policy proposed would have shown them.
+/// Converts counters from the units of the formats used to those of the formats proposed.
 fn in_proposed_units(
     proposed: &FormatTable,
     used: &FormatTable,
-    seen: &[TensorCounters],
+    counters: &[TensorCounters],
 ) -> Vec<TensorCounters> {
-    let formats = proposed.iter().zip(used.iter()).zip(seen);
+    let formats = proposed.iter().zip(used.iter()).zip(counters);
     let tensor =
-        |((proposed, used), seen): ((&Formats, &Formats), &TensorCounters)| TensorCounters {
-            forward: in_units_of(proposed.forward, used.forward, &seen.forward),
-            backward: in_units_of(proposed.backward, used.backward, &seen.backward),
-            update: seen.update,
+        |((proposed, used), counters): ((&Formats, &Formats), &TensorCounters)| TensorCounters {
+            forward: in_units_of(proposed.forward, used.forward, &counters.forward),
+            backward: in_units_of(proposed.backward, used.backward, &counters.backward),
+            update: counters.update,
         };
     formats.map(tensor).collect()
 }

@@ -20,7 +20,7 @@ pub struct TrainerConfig {
     pub forward_rounding: Option<Rounding>,
     /// The solver.
     pub solver: Solver,
-    /// Number of losses in the history's smoothed loss.
+    /// Number of losses that the history's smoothed loss averages.
     pub loss_window: usize,
 }
 

@@ -29,9 +29,11 @@ const MAGIC: &[u8; 8] = b"FLEXMACK";
 const VERSION: u32 = 1;
 const PREFIX: usize = 8 + 4 + 8 + 32;
 
+/// The JSON header: all of a checkpoint except the elements of the parameters.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
+    /// What the elements are: [`Number::KIND`].
     element: String,
     seed: u64,
     iteration: u64,
@@ -39,6 +41,7 @@ struct Header {
     policy: PolicyState,
     average: LossAverage,
     totals: Totals,
+    /// Files call them `marks`.
     #[serde(rename = "marks")]
     offsets: Vec<Offset>,
     train_seconds: f64,

@@ -13,6 +13,7 @@ use crate::error::{Remedy, RunFolderError};
 const FOLDER: &str = "checkpoints";
 const EXTENSION: &str = "ckpt";
 
+/// The path of the checkpoint after this many iterations.
 fn path_of(run: &Path, iteration: u64) -> PathBuf {
     run.join(FOLDER).join(format!("{iteration:08}.{EXTENSION}"))
 }

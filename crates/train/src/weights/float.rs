@@ -60,7 +60,7 @@ impl FloatType {
         }
     }
 
-    /// The elements of `data`, one after the other; what is left over is dropped.
+    /// The elements of `data`, one after the other. Drops an incomplete last one.
     pub fn values(self, data: &[u8]) -> Vec<f64> {
         data.chunks_exact(self.bytes()).map(|bytes| self.value(bytes)).collect()
     }

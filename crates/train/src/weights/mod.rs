@@ -1,8 +1,8 @@
 //! Exports weights to other programs and imports weights from them.
 //!
-//! Read is what other programs write: half, brain, single and double precision in either order of
-//! bytes, entries of npz stored or deflated, and files with more in them than a network wants, such
-//! as an optimizer's state or a count of epochs. That is skipped and told to the caller.
+//! It reads what other programs write: half, bfloat16, single and double precision in either byte
+//! order, and entries of npz stored or deflated. A file may hold more than a network needs, such as
+//! an optimizer's state or a count of epochs; the caller gets the names of what was skipped.
 //!
 //! A tensor is written under its name as real numbers: float32 if that is exact (formats of at most
 //! 25 bits), else float64. Its format is stored too, so that `value * 2^frac` gives the raw integer
@@ -142,8 +142,8 @@ pub struct ReadWeights {
 }
 
 /// Reads the tensors `wanted` (names and shapes, as [`NetPlan::parameter_shapes`] gives them) from a
-/// weights file whose name ends in `.safetensors` or `.npz`. Whether their shapes are those wanted,
-/// [`crate::Trainer::set_weights`] checks.
+/// weights file whose name ends in `.safetensors` or `.npz`. Does not compare shapes:
+/// [`crate::Trainer::set_weights`] does.
 ///
 /// # Errors
 /// [`WeightsError::Io`] when it cannot be read; [`WeightsError::File`] when it has another name or
@@ -187,7 +187,7 @@ impl Wanted<'_> {
         self.0.iter().find(|(own, _)| own == name).map(|(_, shape)| &shape[..])
     }
 
-    /// Refuses contents that lack one.
+    /// Refuses contents that lack a wanted tensor.
     fn complete(&self, contents: Contents) -> Result<Contents, Misfit> {
         let has = |name: &str| contents.tensors.iter().any(|tensor| tensor.name == name);
         let Some((name, shape)) = self.0.iter().find(|(name, _)| !has(name)) else {
@@ -206,7 +206,7 @@ impl Wanted<'_> {
     }
 }
 
-/// A name from a file, without what would act on a terminal.
+/// A name from a file, with control characters escaped, because a terminal would obey them.
 fn printable(name: &str) -> String {
     name.chars().flat_map(char::escape_debug).collect()
 }

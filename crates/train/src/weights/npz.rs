@@ -18,10 +18,11 @@ use super::{Contents, FORMATS, Misfit, Wanted, WeightTensor, attach_formats, for
 /// What an array may hold.
 const FLOATS: &str = "float16, float32 or float64";
 
-/// Least bound of an unpacked entry, in bytes, so that a tensor that is somewhat too large is refused
-/// by its shape.
+/// Least bound of an unpacked entry, in bytes, so that a tensor that is somewhat too large is
+/// refused by its shape.
 const LEAST_BOUND: u64 = 64 << 20;
 
+/// Encodes tensors as the bytes of an npz file.
 pub(super) fn write(tensors: &[WeightTensor]) -> io::Result<Vec<u8>> {
     let mut file = NpzWriter::new(Cursor::new(Vec::new()));
     for tensor in tensors {
@@ -40,6 +41,7 @@ pub(super) fn write(tensors: &[WeightTensor]) -> io::Result<Vec<u8>> {
     Ok(file.finish().map_err(io::Error::other)?.into_inner())
 }
 
+/// Reads the wanted tensors from the bytes of an npz file.
 pub(super) fn read(bytes: &[u8], wanted: &Wanted) -> Result<Contents, Misfit> {
     let refuse = |error: &dyn Error| Misfit::File("a whole npz file", error.to_string());
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| refuse(&error))?;
@@ -104,7 +106,7 @@ fn tensor(name: &str, file: &mut [u8]) -> Result<WeightTensor, String> {
     flexmac_fileio::prepare_npy(file)?;
     let mut data = &*file;
     let header = Header::from_reader(&mut data).map_err(|error| {
-        // The errors of the header's parser draw where they are in lines below.
+        // The first line says what is wrong; the others draw its position.
         error.to_string().lines().next().unwrap_or_default().to_owned()
     })?;
     let descriptor = header.type_descriptor.to_string();

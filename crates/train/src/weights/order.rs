@@ -50,7 +50,7 @@ impl FlattenOrder {
         self.reorder(plan, tensors, |row, places| places.iter().map(|place| row[*place]).collect());
     }
 
-    /// Brings tensors in flexmac's order into this one, as [`FlattenOrder::import`] does back.
+    /// Brings tensors in flexmac's order into this one: the inverse of [`FlattenOrder::import`].
     pub fn export(self, plan: &NetPlan, tensors: &mut [WeightTensor]) {
         self.reorder(plan, tensors, |row, places| {
             let mut exported = vec![0.0; row.len()];
@@ -61,8 +61,8 @@ impl FlattenOrder {
         });
     }
 
-    /// Rearranges the rows of every tensor to which the order matters; `rearrange` gets a row, and for
-    /// each column in flexmac's order its place in this one.
+    /// Rearranges the rows of every tensor to which the order matters; `rearrange` gets a row, and
+    /// for each column in flexmac's order its place in this one.
     fn reorder(
         self,
         plan: &NetPlan,

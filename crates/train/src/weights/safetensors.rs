@@ -12,6 +12,7 @@ use super::{Contents, FORMATS, Misfit, Wanted, WeightTensor, attach_formats, for
 /// What a tensor may hold.
 const FLOATS: &str = "float16, bfloat16, float32 or float64";
 
+/// Encodes tensors as the bytes of a safetensors file.
 pub(super) fn write(tensors: &[WeightTensor]) -> io::Result<Vec<u8>> {
     let bytes: Vec<Vec<u8>> = tensors.iter().map(bytes).collect();
     let mut views = Vec::new();
@@ -34,6 +35,7 @@ fn bytes(tensor: &WeightTensor) -> Vec<u8> {
     }
 }
 
+/// Reads the wanted tensors from the bytes of a safetensors file.
 pub(super) fn read(bytes: &[u8], wanted: &Wanted) -> Result<Contents, Misfit> {
     let refuse = |error: safetensors::SafeTensorError| {
         Misfit::File("a whole safetensors file", error.to_string())
