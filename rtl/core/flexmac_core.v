@@ -1,13 +1,14 @@
 // The accelerator core: sequencer, array of processing elements (PEs), a requantizer per column,
-// counters. Computes tiles of exact integer products and rounds each sum once.
+// counters. Computes tiles of GEMMs on integers: exact sums, each rounded once.
 //
 // The host, which may be flexmac_top, holds the operands plane by plane in two banks of DEPTH words
 // per operand and answers each read in the next cycle. It sends commands, preload beats and seed
 // beats, and accepts result beats.
 //
-// Handshakes: a beat moves in a cycle in which valid and ready are both high. valid then holds,
-// with stable data, until the beat moves. ready may depend on valid; valid never depends on ready.
-// A late beat freezes the whole core (en low); it costs cycles and changes no result.
+// Handshakes: a beat moves in a cycle in which valid and ready are both high. Once high, valid
+// holds, with stable data, until the beat moves. ready may depend on valid; valid never depends on
+// ready. A preload or seed beat that is late, or a result beat that is not accepted, freezes the
+// control (en low); it costs cycles and changes no result.
 //
 //   op_a_i, op_b_i  ROWS, COLS x LANES x CHUNK bits, row or column 0 lowest
 //   pre_data_i      COLS x s(SUM_WIDTH-1).0
@@ -96,7 +97,7 @@ module flexmac_core #(
     output wire [COLS-1:0] sum_valid_o,
     output wire [COLS*SUM_WIDTH-1:0] sum_data_o,
     // status
-    output wire busy_o,
+    output wire busy_o,  // a command, a result or its counting is on its way
     input  wire ctr_clear_i,
     output wire [47:0] ctr_busy_o,  // cycles with busy_o
     output wire [47:0] ctr_compute_o,  // ... that issued an operand word
@@ -112,15 +113,15 @@ module flexmac_core #(
 
   localparam ROW_INDEX_WIDTH = ROWS > 1 ? $clog2(ROWS) : 1;
   localparam SIGNIFICANCE_WIDTH = MAX_PLANES > 1 ? $clog2(2 * MAX_PLANES - 1) : 1;
-  // rows that share registers
+  // rows of a block, which shares registers
   localparam BLOCK_ROWS = FANOUT == 0 || FANOUT > ROWS ? ROWS : FANOUT;
-  localparam BLOCK_COLS = FANOUT == 0 || FANOUT > COLS ? COLS : FANOUT;  // columns that do
+  localparam BLOCK_COLS = FANOUT == 0 || FANOUT > COLS ? COLS : FANOUT;  // its columns
   localparam ROW_BLOCKS = (ROWS + BLOCK_ROWS - 1) / BLOCK_ROWS;
   localparam COL_BLOCKS = (COLS + BLOCK_COLS - 1) / BLOCK_COLS;
   // slots between the enable that shifts a row out of the drain chain and the enable that makes its
   // requantizer accept it
   localparam LAG = ROW_BLOCKS == 1 ? 0 : ROW_BLOCKS;
-  localparam RESULTS = COL_BLOCKS + 1;  // results on their way out
+  localparam RESULTS = COL_BLOCKS + 1;  // words of a column's result queue
   localparam COUNTER_WIDTH = 48;
   localparam [1:0] ROUND_STOCHASTIC = 2'd2;
 
@@ -135,8 +136,8 @@ module flexmac_core #(
 
   genvar stage, block, col, hop;
 
-  // one enable freezes the control while a beat is late; the columns never see it: what freezes is
-  // the control that sends them enables
+  // one enable freezes the control; the columns never see it, only the enables that the control
+  // sends them
   wire need_preload;
   wire need_seed;
   wire full;
@@ -351,7 +352,8 @@ module flexmac_core #(
       .limit_o       (mode_limit)
   );
 
-  // enables of this cycle, which pass a register at every block of columns, and each column's own
+  // enables of this cycle, which pass a register from block to block of columns, and each column's
+  // own
   localparam ENABLES_WIDTH = 9 + SIGNIFICANCE_WIDTH + ROW_INDEX_WIDTH + 2;
   wire [COL_BLOCKS*ENABLES_WIDTH-1:0] enable_line;
   assign enable_line[0 +: ENABLES_WIDTH] = {
@@ -363,7 +365,7 @@ module flexmac_core #(
   wire [COLS-1:0] high;
   wire [COLS*9-1:0] error;
 
-  // which blocks of columns accept a preload or a seed with their enables
+  // bits of the enables, and from them: whether a block of columns accepts a preload or a seed
   localparam SEED_BIT = 2;
   localparam BASE_BIT = 6;
   localparam SUM_BIT = BASE_BIT + 2 + ROW_INDEX_WIDTH;
@@ -403,7 +405,8 @@ module flexmac_core #(
           })
       );
 
-      // beats arrive with the enables of the cycle that accepted them, and move with these alone
+      // preloads and seeds pass as many registers as the enables that accept them, and move only
+      // with these
       wire [(2+col/BLOCK_COLS)*SUM_WIDTH-1:0] preload_line;
       wire [(2+col/BLOCK_COLS)*32-1:0] seed_line;
       assign preload_line[0 +: SUM_WIDTH] = pre_data_i[col*SUM_WIDTH +: SUM_WIDTH];
@@ -424,8 +427,8 @@ module flexmac_core #(
       wire [SUM_WIDTH-1:0] preload = preload_line[(1+col/BLOCK_COLS)*SUM_WIDTH +: SUM_WIDTH];
       wire [31:0] seed = seed_line[(1+col/BLOCK_COLS)*32 +: 32];
 
-      // the row that leaves the column; while the control is frozen, rows that are already on their
-      // way up the chain wait in a queue
+      // the row that leaves the column; rows that are on their way between blocks of the chain when
+      // the control freezes wait in a queue
       wire [ACC_WIDTH-1:0] chain_data;
 
       if (LAG == 0) begin : gen_direct

@@ -1,8 +1,8 @@
 // Requantizer of one column: assembles exact sums from result digits, adds, and rounds once.
 //
-// The result digits of a sum arrive lowest first, at least ROWS cycles apart. Each is added at its
-// place to the row's sum in memory. The last arrival is the rest of the accumulator, signed. A
-// complete sum is shifted, rounded and saturated:
+// The result digits of a sum arrive lowest first, at most one per cycle. Each is added at its place
+// to the row's sum in memory. The last arrival is the rest of the accumulator, signed. A complete
+// sum is shifted, rounded and saturated:
 //
 //            SUM_WIDTH-1                  0 -1               -55
 //             +---------------------------+-------------------+
@@ -16,7 +16,7 @@
 // One addition of 24 bits serves all modes: its carry rounds up. Bits of the random word below the
 // dropped field are added to zeros and produce no carry.
 //
-//   chain_i            s(ACC_WIDTH-1).0
+//   chain_i            s(ACC_WIDTH-1).0: a result digit, zero-extended, or the accumulator
 //   preload_i, sum_o   s(SUM_WIDTH-1).0
 //   result_o           s31.0, within the mode's result width
 //   error_o            |rounding error|, 0 .. 256 in units of 2^-8 of the result's last place
@@ -25,7 +25,7 @@
 //   CHUNK               bits of a result digit, 2..32; a power of two if SIGNIFICANCE_WIDTH > 1
 //   ACC_WIDTH           bits of chain_i
 //   SUM_WIDTH           bits of a sum, 48..88, above ACC_WIDTH
-//   ROWS                rows
+//   ROWS                rows of the array, each with a sum in memory
 //   ROW_INDEX_WIDTH     bits of a row index
 //   SIGNIFICANCE_WIDTH  bits of a significance
 //   RESULTS             words of the result queue, at least 2
@@ -47,13 +47,13 @@ module flexmac_requant #(
 ) (
     input  wire                                 clk_i,
     input  wire                                 rst_ni,
-    // mode, stable while busy; amount and the two masks come from flexmac_mode
-    // 0 nearest, 1 truncate, 2 stochastic
+    // mode, stable while busy; amount, out_of_range and limit come from flexmac_mode
+    // round_mode: 0 nearest, 1 truncate, 2 stochastic
     input  wire        [                   1:0] round_mode_i,
     input  wire        [                   7:0] amount_i,
     input  wire        [         SUM_WIDTH-1:0] out_of_range_i,
     input  wire        [                  33:0] limit_i,
-    // control
+    // control: an enable for each of the stages S0 to S4, and what qualifies it
     input  wire                                 align_en_i,
     input  wire        [SIGNIFICANCE_WIDTH-1:0] align_pos_i,
     input  wire                                 align_last_i,
@@ -99,7 +99,7 @@ module flexmac_requant #(
 
   localparam [1:0] ROUND_NEAREST = 2'd0;
   localparam [1:0] ROUND_STOCHASTIC = 2'd2;
-  // significance * CHUNK: a power of two, or the one plane's 0
+  // bits of significance * CHUNK: CHUNK is a power of two, or the significance is always 0
   localparam PLACES = SIGNIFICANCE_WIDTH + $clog2(CHUNK);
 
   // S0: the result digit at its place

@@ -49,7 +49,7 @@ module flexmac_seq #(
     input  wire [       WORDS_WIDTH-1:0] cmd_words_i,
     input  wire [        ROWS_WIDTH-1:0] cmd_rows_i,
     input  wire [        COLS_WIDTH-1:0] cmd_cols_i,
-    // sums start from: 0 nothing, 1 preload, 2 the memory of the requantizers
+    // sums start from: 0 zero, 1 preload, 2 the sums so far
     input  wire [                   1:0] cmd_base_i,
     input  wire                          cmd_emit_i,  // last piece of K: the sums are complete
     input  wire                          cmd_bank_i,
@@ -109,7 +109,7 @@ module flexmac_seq #(
   reg [ADDR_WIDTH-1:0] plane_a_q, plane_b_q;  // base addresses of planes i and j
   reg [ADDR_WIDTH-1:0] plane_a0_q, plane_b0_q;  // ... of planes i0 and j0
   reg [ADDR_WIDTH-1:0] addr_a_q, addr_b_q;
-  reg [SIGNIFICANCE_WIDTH-1:0] pos_q;
+  reg [SIGNIFICANCE_WIDTH-1:0] pos_q;  // significance: i + j
   reg fresh_q;  // no word of the command is out yet
   reg start_q;  // no word of the significance is out yet
 
@@ -169,7 +169,7 @@ module flexmac_seq #(
     end
   end
 
-  // the walk
+  // the walk through words and pairs
   always @(posedge clk_i) begin
     if (accept) begin
       k_q <= {WORDS_WIDTH{1'b0}};
@@ -292,7 +292,7 @@ module flexmac_seq #(
   // 5. After a capture of r rows the next comes r slots later at the earliest: the chains are
   //    empty then.
   // 6. Bounded: a command takes exactly planes_a * planes_b * words slots that issue, and at most
-  //    RMAX-1 slots of waiting per capture; a slot that does neither does not exist while active.
+  //    RMAX-1 slots of waiting per capture; while active, every slot does one or the other.
   localparam NMAX = 1 << PLANES_WIDTH;
   localparam [ROWS_WIDTH:0] RMAX = (1 << ROWS_WIDTH) - 1;
   reg past_valid = 1'b0;
@@ -313,7 +313,7 @@ module flexmac_seq #(
     end
   endfunction
 
-  // a small product
+  // n * words, without a multiplier
   function [ADDR_WIDTH+PLANES_WIDTH:0] times(input [PLANES_WIDTH-1:0] n,
       input [WORDS_WIDTH-1:0] words);
     integer x;
@@ -327,7 +327,7 @@ module flexmac_seq #(
   // slots until the chains of the last capture are free
   reg [ROWS_WIDTH:0] f_chain;
   reg [ROWS_WIDTH:0] f_waited;  // slots waited in a row
-  reg f_due;  // a significance ended and is not captured
+  reg f_due;  // a significance ended and is not yet captured
   reg f_due_last, f_due_emit;
   reg [SIGNIFICANCE_WIDTH-1:0] f_due_pos;
   reg [1:0] f_due_base;
