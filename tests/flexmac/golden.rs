@@ -11,8 +11,8 @@ fn root() -> PathBuf {
 }
 
 /// Modules whose parameters take the values of a design; the others are copied as they are.
-const WITH_VALUES: [&str; 4] =
-    ["flexmac_array.v", "flexmac_column.v", "flexmac_core.v", "flexmac_top.v"];
+const WITH_VALUES: [&str; 5] =
+    ["flexmac_array.v", "flexmac_column.v", "flexmac_core.v", "flexmac_top.v", "flexmac_padded.v"];
 
 /// A leaf cell of rtl/, in whichever room it is.
 fn leaf(path: &str) -> Option<String> {

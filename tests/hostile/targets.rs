@@ -329,12 +329,12 @@ fn liberty(_: &Path, bytes: &[u8]) -> Verdict {
 
 fn liberty_gz(folder: &Path, bytes: &[u8]) -> Verdict {
     flexmac_synth::read_library(&put(folder, "a.lib.gz", bytes), &LibraryOptions::default())
-        .map(|_| ()).map_err(words)
+        .map(|_| ())
+        .map_err(words)
 }
 
 fn lef(_: &Path, bytes: &[u8]) -> Verdict {
-    let areas =
-        flexmac_synth::lef::cell_areas(&String::from_utf8_lossy(bytes)).map_err(place)?;
+    let areas = flexmac_synth::lef::cell_areas(&String::from_utf8_lossy(bytes)).map_err(place)?;
     assert!(areas.values().all(|area| *area > 0.0));
     Ok(())
 }

@@ -21,7 +21,9 @@ const LIBRARY: &str = "library (small) {
 /// Their outlines, 10 um high: D is smaller than its library says.
 fn lef(widths: [f64; 4]) -> String {
     let cells = ["A", "B", "C", "D"].iter().zip(widths);
-    cells.map(|(cell, width)| format!("MACRO {cell}\n SIZE {width} BY 10 ;\nEND {cell}\n")).collect()
+    cells
+        .map(|(cell, width)| format!("MACRO {cell}\n SIZE {width} BY 10 ;\nEND {cell}\n"))
+        .collect()
 }
 
 fn options(sizes: CellSizes) -> LibraryOptions {
@@ -60,7 +62,8 @@ fn areas_come_from_the_layouts_beside() {
     // A file of a technology has no cells.
     fs::write(&beside, "LAYER m1\nEND m1\n").expect("write");
     assert_eq!(area(&LibraryOptions::default(), "A"), Some(16.0));
-    let error = read_library(&path, &options(CellSizes::Lef(beside.clone()))).expect_err("no cells");
+    let error =
+        read_library(&path, &options(CellSizes::Lef(beside.clone()))).expect_err("no cells");
     let expected = format!("expected a MACRO of a cell in {}, found none", path.display());
     assert!(error.to_string().contains(&expected), "{error}");
     fs::write(&beside, "MACRO A\nSIZE 1 BY ;\n").expect("write");
@@ -75,7 +78,8 @@ fn three_areas_of_osu_are_those_of_its_layouts_wherever_it_lies() {
     fs::copy(OSU018_LIBERTY, &copy).expect("copy");
     for path in [Path::new(OSU018_LIBERTY), &copy] {
         let library = read_library(path, &LibraryOptions::default()).expect("reads").library;
-        for (cell, area) in [("NAND3X1", 32.0), ("OAI21X1", 32.0), ("LATCH", 56.0), ("INVX1", 16.0)] {
+        for (cell, area) in [("NAND3X1", 32.0), ("OAI21X1", 32.0), ("LATCH", 56.0), ("INVX1", 16.0)]
+        {
             assert_eq!(library.cells[cell].area_um2, Some(area), "{cell}");
         }
         assert!(library.notes.iter().any(|note| note.contains("3 of 32 differ")));
@@ -97,6 +101,7 @@ fn operating_conditions_can_be_chosen() {
         assert!(loaded.canonical.contains(&format!("default_operating_conditions : {expected};")));
     }
     let error = chosen(Some("fast")).expect_err("none of this name").to_string();
-    let expected = "expected operating conditions that the library defines: slow, typical, found fast";
+    let expected =
+        "expected operating conditions that the library defines: slow, typical, found fast";
     assert!(error.contains(expected), "{error}");
 }

@@ -3,6 +3,8 @@
 use flexmac_array::{ArrayConfig, Style, ceil_log2, fp32, integer};
 use flexmac_fxp::Rounding;
 
+use crate::top::top_values;
+
 /// Names of Verilog parameters and their values.
 pub(crate) type Values = Vec<(&'static str, String)>;
 
@@ -70,6 +72,40 @@ fn with_value(line: &str, values: &Values) -> Option<String> {
     Some(format!("    parameter {declared}= {value}{comma}"))
 }
 
+/// The parameters of one module of a design, for a tool that elaborates it alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModuleParameters {
+    /// Name and Verilog constant of those that the design decides, where the module's text has another
+    /// value.
+    pub set: Vec<(String, String)>,
+    /// Those that the design does not know, since they follow from where the module stands in it, with the
+    /// default that they keep.
+    pub defaults: Vec<(String, String)>,
+}
+
+/// What the parameters of the module in `text` are in a design. Parameters computed from others are left
+/// alone.
+pub fn module_parameters(config: &ArrayConfig, text: &str) -> ModuleParameters {
+    let values = top_values(config);
+    let mut found = ModuleParameters::default();
+    let declared =
+        text.lines().filter_map(|line| line.strip_prefix("    parameter ")?.split_once('='));
+    for (name, default) in declared {
+        let name = name.split_whitespace().last().unwrap_or_default();
+        let default = default.split([',', '/']).next().unwrap_or(default).trim();
+        let value = values.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+        match value {
+            Some(value) if value == default => {}
+            Some(value) => found.set.push((name.to_owned(), value.clone())),
+            None if default.starts_with(|c: char| c.is_ascii_digit()) => {
+                found.defaults.push((name.to_owned(), default.to_owned()));
+            }
+            None => {}
+        }
+    }
+    found
+}
+
 /// Ports of `flexmac_core` whose width follows from the configuration, with that width.
 pub fn port_bits(config: &ArrayConfig) -> Vec<(&'static str, u32)> {
     let s = config.spec();
@@ -94,6 +130,24 @@ pub fn port_bits(config: &ArrayConfig) -> Vec<(&'static str, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flexmac_array::ArraySpec;
+
+    #[test]
+    fn parameters_of_a_module_are_those_of_the_design() {
+        let spec = ArraySpec { chunk: 4, lanes: 2, ..ArraySpec::default() };
+        let config = spec.check().expect("valid");
+        let text = "module m #(\n    parameter       CHUNK = 8,\n    parameter       LANES = 2,\n    \
+                    parameter [3:0] REGISTERS = 4'b1111, // all\n    parameter       ADDR_WIDTH = 10,\n    \
+                    parameter       WIDTH = CHUNK * LANES\n) ();\n";
+        let found = module_parameters(&config, text);
+        let owned = |pairs: &[(&str, &str)]| -> Vec<_> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let registers =
+            format!("4'b{:04b}", integer::Pipeline::new(config.spec().stages).registers);
+        assert_eq!(found.set, owned(&[("CHUNK", "4"), ("REGISTERS", &registers)]));
+        assert_eq!(found.defaults, owned(&[("ADDR_WIDTH", "10")]));
+    }
 
     #[test]
     fn a_parameter_keeps_its_range_and_its_comma() {

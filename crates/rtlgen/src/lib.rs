@@ -22,7 +22,7 @@ mod registers;
 mod render;
 mod top;
 
-pub use design::port_bits;
+pub use design::{ModuleParameters, module_parameters, port_bits};
 pub use error::RtlgenError;
 pub use folder::{read, read_prefix, read_sources, write, write_copy, write_named};
 pub use prefix::Prefix;

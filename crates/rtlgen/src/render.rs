@@ -16,10 +16,10 @@ use crate::top::top_values;
 /// The array with plain handshakes, which the host plays banks for.
 pub const TOP: &str = "flexmac_core";
 
-/// The accelerator behind buses.
+/// The accelerator behind buses, the last file of a design that has it.
 pub const BUS_TOP: &str = "flexmac_top";
 
-/// [`BUS_TOP`] with streams of a power of two of bytes, the last file of a design that has it.
+/// [`BUS_TOP`] with streams of a power of two of bytes.
 pub const PADDED_TOP: &str = "flexmac_padded";
 
 /// One file of a generated design.
@@ -97,7 +97,7 @@ const FP32_MODULES: &[&str] =
     &["core/fp32/flexmac_column.v", "core/fp32/flexmac_array.v", "core/fp32/flexmac_core.v"];
 
 /// ... that put the core behind buses.
-const BUS_MODULES: &[&str] = &["bus/flexmac_top.v", "bus/flexmac_padded.v"];
+const BUS_MODULES: &[&str] = &["bus/flexmac_padded.v", "bus/flexmac_top.v"];
 
 /// Leaf cells, and the modules above them, of a style.
 fn parts(style: Style) -> (Vec<&'static str>, &'static [&'static str]) {
@@ -159,7 +159,8 @@ pub fn verilog(config: &ArrayConfig) -> Result<Vec<SourceFile>, RtlgenError> {
         files.extend(BUS_LEAVES.iter().map(leaf));
         files.push(register_file(config)?);
         let values = top_values(config);
-        files.extend(BUS_MODULES.iter().map(|path| module(config, &format!("rtl/{path}"), &values)));
+        files
+            .extend(BUS_MODULES.iter().map(|path| module(config, &format!("rtl/{path}"), &values)));
     }
     Ok(files)
 }

@@ -15,6 +15,8 @@ pub struct SynthConfig {
     pub sources: Vec<PathBuf>,
     /// Top module.
     pub top: String,
+    /// Parameters of the top module and their values, Verilog constants; the others keep their defaults.
+    pub parameters: Vec<(String, String)>,
     /// Technology.
     pub target: Target,
     /// How the cell library is read.
@@ -59,6 +61,7 @@ impl SynthConfig {
         Self {
             sources: Vec::new(),
             top: top.into(),
+            parameters: Vec::new(),
             target,
             library: LibraryOptions::default(),
             clock: "clk_i".to_owned(),
@@ -95,6 +98,16 @@ impl SynthConfig {
                     field,
                     found: format!("{name:?}"),
                     expected: "a Verilog identifier: letters, digits and _, no digit first",
+                });
+            }
+        }
+        for (name, value) in &self.parameters {
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '\'';
+            if !is_identifier(name) || value.is_empty() || !value.chars().all(plain) {
+                return Err(Error::Config {
+                    field: "parameters",
+                    found: format!("{name} = {value}"),
+                    expected: "a Verilog identifier and a Verilog constant",
                 });
             }
         }

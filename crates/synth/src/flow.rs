@@ -84,6 +84,7 @@ fn run_here(config: &SynthConfig, on_progress: OnProgress) -> Result<SynthReport
         sources: &staged,
         defines: &config.defines,
         top: &config.top,
+        parameters: &config.parameters,
         flatten: config.flatten,
         units: &config.units,
     };
@@ -215,6 +216,7 @@ fn one_script(
         inputs: design.sources.iter().cloned().chain(["synth.ys".to_owned()]).collect(),
         outputs: ["stat.txt", "stat.json", "netlist.v"].map(str::to_owned).to_vec(),
         log: yosys::LOG.to_owned(),
+        logged: None,
         limit: config.timeout,
     };
     cache.run(&step, on_progress, &|end| yosys_end(end, names))?;

@@ -17,11 +17,15 @@ pub fn cell_areas(text: &str) -> Result<BTreeMap<String, f64>, ParseError> {
     let mut before = ["", ";"]; // the two words before this one
     let mut words = words(text);
     while let Some((line, word)) = words.next() {
-        let begins = before[1] == ";" || before[1] == "END" || ["MACRO", "END"].contains(&before[0]);
+        let begins =
+            before[1] == ";" || before[1] == "END" || ["MACRO", "END"].contains(&before[0]);
         match (word, &mut open) {
             // Statements inside may begin with the word MACRO.
             ("PROPERTYDEFINITIONS", None) if begins => {
                 let _ = words.by_ref().find(|(_, word)| *word == "END");
+            }
+            ("MACRO", Some((cell, at, _))) if begins => {
+                return Err(ParseError::new(*at, format!("END {cell:.40}"), "another MACRO"));
             }
             ("MACRO", None) if begins => {
                 let name = words.next().map_or("", |(_, name)| name);
@@ -32,22 +36,6 @@ pub fn cell_areas(text: &str) -> Result<BTreeMap<String, f64>, ParseError> {
                 before = ["MACRO", name];
                 continue;
             }
-            ("SIZE", Some((name, _, area))) if begins => {
-                let size = [(); 4].map(|()| words.next().map_or("", |(_, word)| word));
-                let value = match size {
-                    [width, "BY", height, ";"] => length(width).zip(length(height)),
-                    _ => None,
-                };
-                let Some((width, height)) = value else {
-                    let expected = "SIZE width BY height ; in micrometres, both above 0";
-                    return Err(ParseError::new(line, expected, &format!("SIZE {}", size.join(" "))));
-                };
-                if area.replace(width * height).is_some() {
-                    return Err(ParseError::new(line, format!("one SIZE of {name:.40}"), "a second"));
-                }
-                before = ["", ";"];
-                continue;
-            }
             (name, Some((cell, at, area))) if before[1] == "END" && name == *cell => {
                 let Some(area) = area else {
                     return Err(ParseError::new(*at, format!("a SIZE of {cell:.40}"), "none"));
@@ -56,6 +44,30 @@ pub fn cell_areas(text: &str) -> Result<BTreeMap<String, f64>, ParseError> {
                     return Err(ParseError::new(*at, format!("one MACRO {cell:.40}"), "a second"));
                 }
                 open = None;
+            }
+            ("SIZE", Some((name, _, area))) if begins => {
+                let size = [(); 4].map(|()| words.next().map_or("", |(_, word)| word));
+                let value = match size {
+                    [width, "BY", height, ";"] => length(width).zip(length(height)),
+                    _ => None,
+                };
+                let Some((width, height)) = value else {
+                    let expected = "SIZE width BY height ; in micrometres, both above 0";
+                    return Err(ParseError::new(
+                        line,
+                        expected,
+                        &format!("SIZE {}", size.join(" ")),
+                    ));
+                };
+                if area.replace(width * height).is_some() {
+                    return Err(ParseError::new(
+                        line,
+                        format!("one SIZE of {name:.40}"),
+                        "a second",
+                    ));
+                }
+                before = ["", ";"];
+                continue;
             }
             _ => {}
         }

@@ -68,9 +68,8 @@ pub enum CellSizes {
 /// LEF file.
 pub fn read_library(path: &Path, options: &LibraryOptions) -> Result<LoadedLibrary, Error> {
     let text = library_text(path)?;
-    let read = |settings: &Settings| {
-        Library::read_with(&text, settings).map_err(|error| error.at(path))
-    };
+    let read =
+        |settings: &Settings| Library::read_with(&text, settings).map_err(|error| error.at(path));
     let mut settings = Settings { conditions: options.conditions.clone(), ..Settings::default() };
     let (mut library, mut canonical) = read(&settings)?;
     let lef = match &options.sizes {

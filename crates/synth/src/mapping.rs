@@ -97,6 +97,7 @@ impl Mapper<'_> {
             inputs,
             outputs: vec![ELABORATED.to_owned()],
             log: yosys::LOG.to_owned(),
+            logged: None,
             limit: self.config.timeout,
         })?;
         let modules = rtlil::split(&self.read(ELABORATED)?)
@@ -151,6 +152,7 @@ impl Mapper<'_> {
             inputs,
             outputs: vec![output.clone()],
             log: log.clone(),
+            logged: Some((yosys::ABC_STATS, yosys::STATS_HEAD)),
             limit: self.config.timeout,
         })?;
         let delay_ps = yosys::parse_abc_delay(&self.read(&log)?)
@@ -210,6 +212,7 @@ impl Mapper<'_> {
             inputs,
             outputs: ["stat.txt", "stat.json", "netlist.v", "netlist_sta.v"].map(file).to_vec(),
             log: file("link.log"),
+            logged: None,
             limit: self.config.timeout,
         })?;
         let out = &self.config.out_dir;
@@ -237,6 +240,7 @@ impl Mapper<'_> {
             inputs: vec![file("netlist_sta.v"), CELLS.to_owned(), file("timing.tcl")],
             outputs: Vec::new(),
             log: log.clone(),
+            logged: None,
             limit: self.config.timeout,
         };
         self.cache.run(&step, self.on_progress, &exit_status::sta_end)?;

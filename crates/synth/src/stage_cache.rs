@@ -11,11 +11,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use flexmac_fileio::atomic;
+use flexmac_fileio::{atomic, bounded};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, io_error};
@@ -43,6 +44,8 @@ pub(crate) struct ToolRun<'a> {
     pub outputs: Vec<String>,
     /// File for everything it prints.
     pub log: String,
+    /// A file that it may write, in its folder, whose text is appended to the log, and what precedes it there.
+    pub logged: Option<(&'static str, &'static str)>,
     /// Time limit.
     pub limit: Duration,
 }
@@ -170,6 +173,9 @@ impl StageCache {
         let result =
             step.tool.run(&scratch, &step.args, &log, step.limit).and_then(|end| check(&end));
         let result = result.and_then(|()| {
+            if let Some((name, head)) = step.logged {
+                append(&log, head, &scratch.join(name))?;
+            }
             for name in &step.outputs {
                 let (from, to) = (scratch.join(name), self.dir.join(name));
                 fs::rename(&from, &to).map_err(io_error("find the tool's output at", &from))?;
@@ -278,6 +284,19 @@ impl StageCache {
         times.dedup_by(|a, b| a.id == b.id); // several tries of a search share a module
         times
     }
+}
+
+/// Appends a heading and the text of `file`, if it exists, to a log.
+fn append(log: &Path, head: &str, file: &Path) -> Result<(), Error> {
+    let text = match bounded::text(file, bounded::TEXT) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        text => text.map_err(io_error("read", file))?,
+    };
+    let append = || {
+        let mut log = fs::OpenOptions::new().append(true).open(log)?;
+        write!(log, "\n{head}{}\n", text.trim())
+    };
+    append().map_err(io_error("append to", log))
 }
 
 /// Removes a file if it exists.

@@ -53,6 +53,8 @@ pub struct SourceDesign<'a> {
     pub defines: &'a [String],
     /// Top module.
     pub top: &'a str,
+    /// Parameters of the top module and their values.
+    pub parameters: &'a [(String, String)],
     /// Flatten the hierarchy.
     pub flatten: bool,
     /// Modules that are kept if `flatten` is false; empty: all.
@@ -75,10 +77,14 @@ impl SourceDesign<'_> {
 
 fn read(design: &SourceDesign) -> String {
     let defines: Vec<_> = design.defines.iter().map(|name| format!("-D{name}")).collect();
+    let parameters = design.parameters.iter();
+    let parameters: Vec<_> =
+        parameters.map(|(name, value)| format!(" -chparam {name} {value}")).collect();
     let values = [
         ("DEFINES", defines.join(" ")),
         ("SOURCES", design.sources.join(" ")),
         ("TOP", design.top.to_owned()),
+        ("PARAMETERS", parameters.concat()),
     ];
     fill(READ, &values.each_ref().map(|(name, value)| (*name, value.as_str())))
 }
@@ -228,18 +234,45 @@ pub fn abc_script(restructure: &str, map: &str) -> String {
     fill(ABC, &[("RESTRUCTURE", restructure), ("MAP", map)])
 }
 
-/// Longest path that ABC prints at the end of a log, in picoseconds; 0 if there was nothing to map.
+/// The file that ABC's `stime -d` writes in the folder it runs in.
+pub(crate) const ABC_STATS: &str = "stats.txt";
+
+/// What precedes its text in a log.
+pub(crate) const STATS_HEAD: &str = "FLEXMAC stime -d: ";
+
+/// Longest path that ABC prints at the end of a log, in picoseconds; 0 if there was nothing to map. The Yosys
+/// of PyPI (0.70) loses what ABC prints; there the delay is that of its statistics, in whole picoseconds.
 ///
 /// # Errors
-/// A line of ABC's timer without a delay.
+/// No delay although ABC mapped something, or one that does not read.
 pub fn parse_abc_delay(log: &str) -> Result<f64, ParseError> {
     const HEAD: &str = "Delay =";
-    let found = log.lines().enumerate().filter(|(_, line)| line.contains("ABC: WireLoad")).last();
-    let Some((index, line)) = found else { return Ok(0.0) };
-    let error = || ParseError::new(index + 1, "a delay in picoseconds behind `Delay =`", line);
-    let (_, rest) = line.split_once(HEAD).ok_or_else(error)?;
-    let delay: Option<f64> = rest.split_whitespace().next().and_then(|word| word.parse().ok());
-    delay.filter(|delay| delay.is_finite() && *delay >= 0.0).ok_or_else(error)
+    let last =
+        |wanted: &str| log.lines().enumerate().filter(|(_, line)| line.contains(wanted)).last();
+    let number = |word: Option<&str>| {
+        let delay: Option<f64> = word.and_then(|word| word.parse().ok());
+        delay.filter(|delay| delay.is_finite() && *delay >= 0.0)
+    };
+    if let Some((index, line)) = last("ABC: WireLoad") {
+        let rest = line.split_once(HEAD).map(|(_, rest)| rest);
+        let delay = number(rest.and_then(|rest| rest.split_whitespace().next()));
+        let error = || ParseError::new(index + 1, "a delay in picoseconds behind `Delay =`", line);
+        return delay.ok_or_else(error);
+    }
+    if let Some((index, line)) = last(STATS_HEAD) {
+        // Name, inputs, outputs, gates, area, delay.
+        let words: Vec<_> = line.trim_start_matches(STATS_HEAD).split_whitespace().collect();
+        let delay = if words.len() == 6 { number(words.last().copied()) } else { None };
+        let error =
+            || ParseError::new(index + 1, "six words of `stime -d`, the last a delay", line);
+        return delay.ok_or_else(error);
+    }
+    match last("ABC RESULTS:") {
+        Some((index, line)) => {
+            Err(ParseError::new(index + 1, "a line of ABC's timer, `WireLoad = ... Delay =`", line))
+        }
+        None => Ok(0.0),
+    }
 }
 
 /// ABC's constraints: the driver of every input, and the load of every output in femtofarads.
@@ -387,7 +420,7 @@ mod tests {
     }
 
     fn design(sources: &[String], flatten: bool) -> SourceDesign<'_> {
-        SourceDesign { sources, defines: &[], top: "top", flatten, units: &[] }
+        SourceDesign { sources, defines: &[], top: "top", parameters: &[], flatten, units: &[] }
     }
 
     #[test]
@@ -460,6 +493,13 @@ mod tests {
         let log = line("Delay = 10.5 ps") + "text\n" + &line("Delay =  1851.58 ps") + "text\n";
         assert_eq!(parse_abc_delay(&log), Ok(1851.58));
         assert_eq!(parse_abc_delay("nothing to map\n"), Ok(0.0));
+        let results = "ABC RESULTS:            AND2X2 cells:        4\n";
+        assert!(parse_abc_delay(results).is_err());
+        let stats = |text: &str| format!("{results}\n{STATS_HEAD}{text}\n");
+        assert_eq!(parse_abc_delay(&stats("netlist 133 95 687 19864 2092")), Ok(2092.0));
+        for bad in ["netlist 133 95 687 19864 nan", "netlist 133 95 687 2092", ""] {
+            assert_eq!(parse_abc_delay(&stats(bad)).expect_err(bad).line, 3);
+        }
         for bad in ["Delay = nan ps", "Delay = ps", ""] {
             assert_eq!(parse_abc_delay(&line(bad)).expect_err(bad).line, 1);
         }
@@ -524,7 +564,10 @@ mod tests {
         assert_eq!(parse_stat_json(&later), parse_stat_json(STAT_JSON));
         let short = later.replace("\"num_submodules\": 4", "\"num_submodules\": 3");
         let error = parse_stat_json(&short).expect_err("sum");
-        assert_eq!((error.expected.as_str(), error.found.as_str()), ("21 cells by type in module \\mac_array", "22"));
+        assert_eq!(
+            (error.expected.as_str(), error.found.as_str()),
+            ("21 cells by type in module \\mac_array", "22")
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use flexmac_record::SynthReport;
-use flexmac_rtlgen::{SourceFile, TOP};
+use flexmac_rtlgen::{SourceFile, TOP, module_parameters};
 use flexmac_synth::{CellSizes, LibraryOptions, SynthConfig, Target};
 
 use crate::engines::{ArrayDesign, cores};
@@ -112,7 +112,10 @@ pub fn run(args: &SynthArgs) -> Result<()> {
         (TargetKind::Ice40, None) => Target::Ice40 { dsp: false },
     };
     let top = design.prefix.usual(&args.top);
-    check_top(&top, &design)?;
+    let parameters = module_parameters(&design.config, check_top(&top, &design)?);
+    for (name, value) in &parameters.defaults {
+        errln!("synth: note: {top} keeps {name} = {value}, the default in its source");
+    }
     let of_libraries = [
         ("--period-ps", args.period_ps.is_some()),
         ("--search-period", args.search_period),
@@ -134,6 +137,7 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     let sources = flexmac_rtlgen::read_sources(&folder).context("synth")?;
     let sources = sources.iter().map(|file| folder.join(&file.path));
     let mut config = SynthConfig::new(&top, target, &args.out).sources(sources);
+    config.parameters = parameters.set;
     config.library = LibraryOptions {
         conditions: args.conditions.clone(),
         sizes: match &args.lef {
@@ -169,23 +173,26 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a module that the design does not have.
-fn check_top(top: &str, design: &ArrayDesign) -> Result<()> {
+/// The text of a module.
+///
+/// # Errors
+/// A module that the design does not have.
+fn check_top<'a>(top: &str, design: &'a ArrayDesign) -> Result<&'a str> {
     // Any two such words count, for edited designs; Yosys refuses a name that is not a module.
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     let is_declared = |file: &SourceFile| {
         let words: Vec<_> = file.text.split(|c| !is_name(c)).filter(|w| !w.is_empty()).collect();
         words.windows(2).any(|pair| ["module", "macromodule"].contains(&pair[0]) && pair[1] == top)
     };
-    if !design.sources.iter().any(is_declared) {
-        let lines = design.sources.iter().flat_map(|file| file.text.lines());
-        let declared = lines.filter_map(|line| line.strip_prefix("module "));
-        let names: BTreeSet<_> =
-            declared.filter_map(|rest| rest.split(|c| !is_name(c)).next()).collect();
-        let names: Vec<_> = names.into_iter().collect();
-        bail!("synth: --top: expected a module of the design, {}; found {top:?}", names.join(", "));
+    if let Some(file) = design.sources.iter().find(|file| is_declared(file)) {
+        return Ok(&file.text);
     }
-    Ok(())
+    let lines = design.sources.iter().flat_map(|file| file.text.lines());
+    let declared = lines.filter_map(|line| line.strip_prefix("module "));
+    let names: BTreeSet<_> =
+        declared.filter_map(|rest| rest.split(|c| !is_name(c)).next()).collect();
+    let names: Vec<_> = names.into_iter().collect();
+    bail!("synth: --top: expected a module of the design, {}; found {top:?}", names.join(", "));
 }
 
 fn print_report(report: &SynthReport, design: &ArrayDesign) -> Result<()> {

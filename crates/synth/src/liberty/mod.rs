@@ -174,7 +174,8 @@ impl Library {
         if !builder.units.states_time() {
             notes.push("the library states no time_unit: 1ns, Liberty's default".to_owned());
         }
-        let operating_conditions = builder.conditions.choose(settings.conditions.as_deref(), &mut notes)?;
+        let operating_conditions =
+            builder.conditions.choose(settings.conditions.as_deref(), &mut notes)?;
         let canonical =
             builder.canonical.finish(&name, &builder.units, operating_conditions.as_deref());
         let library = Self {

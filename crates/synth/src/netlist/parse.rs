@@ -283,6 +283,10 @@ impl<'a> Parser<'a> {
         direction: Option<PortDirection>,
     ) -> Result<(), ParseError> {
         let (mut left, mut right) = (0, 0);
+        // Later versions of Yosys keep the sign, which means nothing to gates.
+        if self.lexer.peek()? == Some(Token::Word("signed", false)) {
+            self.token()?;
+        }
         if self.lexer.peek()? == Some(Token::Symbol('[')) {
             self.symbol('[')?;
             left = self.number()?;
@@ -508,6 +512,15 @@ endmodule
     }
 
     /// Each of these once exhausted memory, or overflowed a number or the stack.
+    #[test]
+    fn a_sign_means_nothing() {
+        let signed = SAMPLE.replace("input [3:0]", "input signed [3:0]");
+        let signed = signed
+            .replace("wire [3:0]", "wire signed [3:0]")
+            .replace("wire _0_", "wire signed _0_");
+        assert_eq!(Netlist::parse(&signed), Netlist::parse(SAMPLE));
+    }
+
     #[test]
     fn widths_and_braces_beyond_memory_are_refused() {
         let braces = "{".repeat(100_000);

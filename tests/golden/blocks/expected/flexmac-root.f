@@ -38,3 +38,4 @@ $(FLEXMAC_ROOT)/rtl/flexmac_queue.v
 $(FLEXMAC_ROOT)/rtl/flexmac_skid.v
 $(FLEXMAC_ROOT)/rtl/flexmac_regs.v
 $(FLEXMAC_ROOT)/rtl/flexmac_top.v
+$(FLEXMAC_ROOT)/rtl/flexmac_padded.v

@@ -34,3 +34,4 @@ rtl/flexmac_queue.v
 rtl/flexmac_skid.v
 rtl/flexmac_regs.v
 rtl/flexmac_top.v
+rtl/flexmac_padded.v
