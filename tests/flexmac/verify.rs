@@ -83,6 +83,36 @@ fn what_a_tool_says_fails_the_lint() {
     assert!(output.starts_with("ok   nearest  lint"), "{output}");
 }
 
+/// More than 1024 PEs: a column, and the design with columns of ports only.
+#[test]
+fn large_designs_are_linted_in_two_parts() {
+    for (flags, files) in [
+        (
+            "--rows 33 --cols 32 --lanes 1 --chunk 2 --max-bits 2 --max-k 8 --depth 8",
+            ["pe", "padded"],
+        ),
+        (
+            "--style fixed --rows 128 --cols 9 --lanes 1 --max-bits 2 --max-k 8 --depth 8",
+            ["column", "array"],
+        ),
+    ] {
+        let bench = design(flags);
+        let (code, output, errors) = verify(&bench, "--only lint");
+        assert_eq!(code, Some(0), "{output}{errors}");
+        assert!(output.contains(", in two parts: "), "{output}");
+        for file in files {
+            let path = bench.path(&format!("d/rtl/flexmac_{file}.v"));
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(&path, text.replace("\nendmodule", "\nwire nobody = 1'b0;\nendmodule"))
+                .unwrap();
+            let (code, output, _) = verify(&bench, "--only lint");
+            assert_eq!(code, Some(1), "{file}: {output}");
+            assert!(output.contains("nobody"), "{file}: {output}");
+            fs::write(&path, text).unwrap();
+        }
+    }
+}
+
 #[test]
 fn rules_of_cells_are_proven_from_the_files_of_the_design() {
     let bench = design("--style fp32 --rows 1 --cols 1 --lanes 1 --stages 1 --max-k 8 --depth 8");

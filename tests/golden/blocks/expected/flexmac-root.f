@@ -37,5 +37,5 @@ $(FLEXMAC_ROOT)/rtl/flexmac_packet.v
 $(FLEXMAC_ROOT)/rtl/flexmac_queue.v
 $(FLEXMAC_ROOT)/rtl/flexmac_skid.v
 $(FLEXMAC_ROOT)/rtl/flexmac_regs.v
-$(FLEXMAC_ROOT)/rtl/flexmac_top.v
 $(FLEXMAC_ROOT)/rtl/flexmac_padded.v
+$(FLEXMAC_ROOT)/rtl/flexmac_top.v

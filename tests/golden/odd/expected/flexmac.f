@@ -33,5 +33,5 @@ rtl/flexmac_packet.v
 rtl/flexmac_queue.v
 rtl/flexmac_skid.v
 rtl/flexmac_regs.v
-rtl/flexmac_top.v
 rtl/flexmac_padded.v
+rtl/flexmac_top.v
