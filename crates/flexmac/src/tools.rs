@@ -63,7 +63,7 @@ pub const TOOLS: [Tool; 10] = [
         name: "sta",
         variable: None,
         asks: "-version",
-        tried: &["2.0.17"],
+        tried: &["2.0.17", "3.1.0"],
         commands: &["synth", "power"],
         install: "apt-get install opensta",
     },
@@ -167,6 +167,12 @@ pub fn warn_untried(command: &str, names: &[&str]) {
             tool.warn_of(command, &line);
         }
     }
+}
+
+/// The line that a tool prints about its version; none if it is missing or broken.
+pub fn version_of(name: &str) -> Option<String> {
+    let (status, line) = TOOLS.iter().find(|tool| tool.name == name)?.ask();
+    (status == "ready").then_some(line)
 }
 
 /// Warns of a tool by the line that it printed about its version.

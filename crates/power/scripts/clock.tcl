@@ -13,6 +13,7 @@ puts "FLEXMAC period_ps [get_property [get_clocks clk] period]"
 set_load -pin_load @LEAF_FF@ [get_ports leaf_o]
 set_load -pin_load @BRANCH_FF@ [get_ports branch_o]
 @VERSIONS@
+puts "FLEXMAC activity_unit $activity_unit"
 foreach name {@STILL@} { sta::set_power_pin_activity [sta::find_pin $name] 0 0.5 }
 foreach name {leaf branch @PROBES@} {
   puts "FLEXMAC $name [sta::instance_power [sta::find_instance $name] $corner]"

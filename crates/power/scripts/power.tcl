@@ -38,6 +38,16 @@ for {set case 0} {$case < @CASES@} {incr case} {
     sta::set_power_pin_activity $pin [expr {[lindex $line 0] * $activity_unit}] [lindex $line 1]
   }
   close $file
+  if {$activity_unit != 1.0} {
+    # The first power starts the propagation.
+    sta::instance_power [lindex [sta::network_leaf_instances] 0] $corner
+    foreach pin $pins {
+      if {[lindex [get_property $pin activity] 2] ne "user"} {
+        puts "Error: the activity of [get_full_name $pin] is not used"
+        exit
+      }
+    }
+  }
   puts "FLEXMAC begin $case"
   report_power -digits 9
   puts "FLEXMAC end $case"

@@ -127,8 +127,12 @@ pub fn measure(
 
     let estimate = estimate(gates, &write, out, &period, &conditions, settings.timeout)?;
 
-    write("power.v", power_netlist(&gates.netlist, &stimulus).as_bytes())?;
-    let pins = pins(&gates.netlist, &stimulus, clock);
+    let activities = match log.marked("FLEXMAC activity_unit ", 1)?[0] {
+        unit if unit == 1.0 => Activities::OfPins,
+        _ => Activities::OfPinsVisited,
+    };
+    write("power.v", power_netlist(&gates.netlist, &stimulus, activities).as_bytes())?;
+    let pins = pins(&gates.netlist, &stimulus, clock, activities);
     let names: String = pins.iter().map(|(name, _)| format!("{name}\n")).collect();
     write("pins.txt", names.as_bytes())?;
     write("gated.txt", gated.pins(&gates.netlist).as_bytes())?;
@@ -263,6 +267,16 @@ fn run(out: &Path, name: &str, timeout: Duration) -> Result<Log, Error> {
     Log::finished(text, out.join(log))
 }
 
+/// What a version of OpenSTA does with the activity of a pin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Activities {
+    /// Uses it: version 2.0.
+    OfPins,
+    /// Uses it if its propagation of activities reaches the pin: versions since 2025. power.tcl checks that it
+    /// has reached all.
+    OfPinsVisited,
+}
+
 /// Registers that replace inputs and constants. Their clear or preset stays unconnected.
 struct Stimulus {
     cell: String,
@@ -318,11 +332,17 @@ fn name(signal: Signal) -> String {
 }
 
 /// The netlist for OpenSTA: cells `u0`, `u1`, ..., registers in place of inputs, and a clock.
-fn power_netlist(netlist: &FlatNetlist, stimulus: &Stimulus) -> String {
+fn power_netlist(netlist: &FlatNetlist, stimulus: &Stimulus, activities: Activities) -> String {
     let clock = stimulus.clock_net;
     let at = |signal: Signal| if signal == clock { "clk_i".to_owned() } else { name(signal) };
-    let mut text =
-        String::from("module flexmac_power (clk_i);\n  input clk_i;\n  wire zero;\n  wire one;\n");
+    // Where activities of pins are used only on the way of a propagation, an input starts it.
+    let (header, input) = match activities {
+        Activities::OfPins => ("(clk_i);\n  input clk_i;", "zero"),
+        Activities::OfPinsVisited => {
+            ("(clk_i, start_i);\n  input clk_i;\n  input start_i;", "start_i")
+        }
+    };
+    let mut text = format!("module flexmac_power {header}\n  wire zero;\n  wire one;\n");
     for net in 0..netlist.nets {
         let _ = writeln!(text, "  wire n{net};");
     }
@@ -330,7 +350,7 @@ fn power_netlist(netlist: &FlatNetlist, stimulus: &Stimulus) -> String {
         let Stimulus { cell, clock, data, output, .. } = stimulus;
         let _ = writeln!(
             text,
-            "  {cell} {register} (.{clock}(clk_i), .{data}(zero), .{output}({}));",
+            "  {cell} {register} (.{clock}(clk_i), .{data}({input}), .{output}({}));",
             at(signal)
         );
     }
@@ -344,10 +364,17 @@ fn power_netlist(netlist: &FlatNetlist, stimulus: &Stimulus) -> String {
 }
 
 /// Every pin except those on the clock, and the signal whose activity it has.
-fn pins(netlist: &FlatNetlist, stimulus: &Stimulus, clock: Signal) -> Vec<(String, Signal)> {
+fn pins(
+    netlist: &FlatNetlist,
+    stimulus: &Stimulus,
+    clock: Signal,
+    activities: Activities,
+) -> Vec<(String, Signal)> {
     let mut pins = Vec::new();
     for (register, signal) in stimulus.registers() {
-        pins.push((format!("{register}/{}", stimulus.data), Signal::Constant(false)));
+        if activities == Activities::OfPins {
+            pins.push((format!("{register}/{}", stimulus.data), Signal::Constant(false)));
+        }
         pins.push((format!("{register}/{}", stimulus.output), signal));
     }
     for (index, cell) in netlist.cells.iter().enumerate() {

@@ -398,8 +398,13 @@ pub(crate) fn last_lines(log: &str) -> Vec<String> {
 /// Leaves out warnings that occur with every library and design: functions of scan cells that Yosys
 /// does not map to, and ABC's remarks on adder cells and missing registers.
 pub(crate) fn warnings(log: &str, limit: usize) -> Vec<String> {
-    const USUAL: [&str; 3] =
-        ["unsupported expression", "multi-output gates", "network is combinational"];
+    const USUAL: [&str; 5] = [
+        "unsupported expression",
+        "multi-output",
+        "network is combinational",
+        "did not match any module",
+        "did not match any object",
+    ];
     let mut seen = BTreeSet::new();
     log.lines()
         .filter(|line| {

@@ -94,6 +94,11 @@ const MODES: [Mode; 4] =
 pub fn run(args: &PowerArgs) -> Result<()> {
     let design = ArrayDesign::read(&args.config)?;
     tools::warn_untried("power", &["verilator", "sta"]);
+    if tools::version_of("sta").is_some_and(|line| line.starts_with("2.0.")) {
+        errln!(
+            "power: note: OpenSTA 2.0 counts internal energy twice; see Limits in docs/power.md"
+        );
+    }
     let config = &design.config;
     for (flag, value) in
         [("--period-ps", args.period_ps), ("--memory-pj-per-bit", args.memory_pj_per_bit)]
