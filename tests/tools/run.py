@@ -96,7 +96,7 @@ class Tools:
         reports = {
             "PE of 4 bits, chunk 2": self.synth("tiny", "pe", "--top flexmac_pe"),
             "array of 1 x 1": self.synth("tiny", "core", ""),
-            "array of 1 x 1, flat, searched": self.synth("tiny", "flat", "--top flexmac_pe --flatten --search-period"),
+            "the same PE, flat, period searched": self.synth("tiny", "flat", "--top flexmac_pe --flatten --search-period"),
             "fixed PE of 8 bits": self.synth("fixed", "fixed-pe", "--top flexmac_fixed_pe"),
         }
         self.results["synth"] = {

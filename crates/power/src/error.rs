@@ -51,6 +51,15 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A version of OpenSTA that counts the clock behind clock gates in a way that is not handled.
+    #[error(
+        "{gates} clock gates: expected OpenSTA 2.0, found one of 2025 or later, which counts the clock behind gates \
+         in another way; use 2.0, or synthesize without clock gates"
+    )]
+    ClockGates {
+        /// Number of gates in the netlist.
+        gates: usize,
+    },
     /// The cell library lacks something that the measurement needs.
     #[error("library {library}: expected {expected}, found none")]
     Library {

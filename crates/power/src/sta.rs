@@ -131,6 +131,9 @@ pub fn measure(
         unit if unit == 1.0 => Activities::OfPins,
         _ => Activities::OfPinsVisited,
     };
+    if activities == Activities::OfPinsVisited && gated.counts.gates > 0 {
+        return Err(Error::ClockGates { gates: gated.counts.gates });
+    }
     write("power.v", power_netlist(&gates.netlist, &stimulus, activities).as_bytes())?;
     let pins = pins(&gates.netlist, &stimulus, clock, activities);
     let names: String = pins.iter().map(|(name, _)| format!("{name}\n")).collect();

@@ -96,7 +96,7 @@ pub fn run(args: &PowerArgs) -> Result<()> {
     tools::warn_untried("power", &["verilator", "sta"]);
     if tools::version_of("sta").is_some_and(|line| line.starts_with("2.0.")) {
         errln!(
-            "power: note: OpenSTA 2.0 counts internal energy twice; see Limits in docs/power.md"
+            "power: note: OpenSTA 2.0 counts much of the internal energy twice; see Limits in docs/power.md"
         );
     }
     let config = &design.config;
