@@ -64,20 +64,20 @@ impl HistoryLog {
     /// it. Does not change the file.
     pub fn check(&mut self, offset: &Offset) -> Result<(), RunFolderError> {
         let kept = fs::read(&self.path).map_err(RunFolderError::io("read", &self.path))?;
-        let refuse = |expected, found| {
-            let remedy = Remedy::Shorter;
+        let refuse = |expected, found, remedy| {
             let path = self.path.clone();
             Err(RunFolderError::RunFile { what: "history", path, expected, found, remedy })
         };
         let Some(kept) = usize::try_from(offset.bytes).ok().and_then(|bytes| kept.get(..bytes))
         else {
-            return refuse(format!("at least {} bytes", offset.bytes), kept.len().to_string());
+            let expected = format!("at least {} bytes", offset.bytes);
+            return refuse(expected, kept.len().to_string(), Remedy::Shorter);
         };
         let digest = Sha256::new_with_prefix(kept);
         let found = hex(&digest.clone().finalize());
         if found != offset.sha256 {
             let expected = format!("SHA-256 {} of the first {} bytes", offset.sha256, offset.bytes);
-            return refuse(expected, found);
+            return refuse(expected, found, Remedy::PutBack);
         }
         self.digest = digest;
         Ok(())
