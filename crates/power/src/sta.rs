@@ -128,7 +128,7 @@ pub fn measure(
     let estimate = estimate(gates, &write, out, &period, &conditions, settings.timeout)?;
 
     let activities = match log.marked("FLEXMAC activity_unit ", 1)?[0] {
-        unit if unit == 1.0 => Activities::OfPins,
+        1.0 => Activities::OfPins,
         _ => Activities::OfPinsVisited,
     };
     if activities == Activities::OfPinsVisited && gated.counts.gates > 0 {
