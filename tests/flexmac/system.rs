@@ -448,8 +448,7 @@ fn a_sweep_whose_snakemake_was_killed_recovers_its_lock() {
 #[test]
 fn snakemake_is_told_profile_cores_and_patience() {
     let bench = Bench::new();
-    let script =
-        "#!/bin/sh\n[ $1 = --version ] && exit\necho \"$@\" >told; echo table >headline.md\n";
+    let script = "#!/bin/sh\n[ $1 = --version ] && echo 9.27.1 && exit\necho \"$@\" >told; echo table >headline.md\n";
     fs::write(bench.path("snakemake"), script).unwrap();
     fs::set_permissions(bench.path("snakemake"), fs::Permissions::from_mode(0o755)).unwrap();
     // A profile, also one named for a version of Snakemake; folders that are none.

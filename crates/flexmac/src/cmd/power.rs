@@ -93,12 +93,6 @@ const MODES: [Mode; 4] =
 /// Compares the netlist with the reference, counts toggles and measures energy.
 pub fn run(args: &PowerArgs) -> Result<()> {
     let design = ArrayDesign::read(&args.config)?;
-    tools::warn_untried("power", &["verilator", "sta"]);
-    if tools::version_of("sta").is_some_and(|line| line.starts_with("2.0.")) {
-        errln!(
-            "power: note: OpenSTA 2.0 counts much of the internal energy twice; see Limits in docs/power.md"
-        );
-    }
     let config = &design.config;
     for (flag, value) in
         [("--period-ps", args.period_ps), ("--memory-pj-per-bit", args.memory_pj_per_bit)]
@@ -121,6 +115,7 @@ pub fn run(args: &PowerArgs) -> Result<()> {
         gates.library.name
     );
     let samples = samples(args, &design)?;
+    tools::warn_untried("power", &["verilator", "sta"]);
     if !args.check_only {
         // Checks the folder before minutes of simulation.
         fs::create_dir_all(&args.out)
@@ -170,6 +165,11 @@ fn measure(
     runs: &[Run],
 ) -> Result<PowerReport> {
     errln!("power: energy");
+    if tools::version_of("sta").is_some_and(|line| line.starts_with("2.0.")) {
+        errln!(
+            "power: note: OpenSTA 2.0 counts much of the internal energy twice; see Limits in docs/power.md"
+        );
+    }
     let config = &design.config;
     let settings = Settings {
         config: config.summary(),
