@@ -139,7 +139,7 @@ pub struct LibraryReport {
     /// SHA-256 of the uncompressed text (`zcat -f FILE | sha256sum`).
     pub sha256: String,
     /// Path of the LEF file whose areas replace those of the library, where they differ by more than 1 %.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lef: Option<String>,
     /// Time unit of the library, in picoseconds. Every time in reports is in picoseconds.
     pub time_unit_ps: f64,
