@@ -168,6 +168,7 @@ def scratch(folder, flexmac):
     environment = dict(os.environ)
     path = [folder / "bin", Path(sys.executable).parent, environment["PATH"]]
     environment["PATH"] = ":".join(map(str, path))
+    environment["FLEXMAC"] = str(flexmac)  # for experiments, which would build it otherwise
     environment.setdefault("FLEXMAC_CACHE", str(flexmac.parent.parent / "tmp/flexmac-models"))
     return environment
 
