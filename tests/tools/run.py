@@ -180,6 +180,8 @@ def page(debian, current):
     lines = [
         "# Tools of Debian 12 and current ones",
         "",
+        "<!-- not run: scripts/test runs it, in a virtual environment of its own -->",
+        "",
         "    tests/tools/run.py --write",
         "",
         "runs lint, the small products and random ones of `verify`, checked GEMMs, `synth` and `power` with both sets of",
