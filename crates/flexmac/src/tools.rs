@@ -1,5 +1,6 @@
 //! The programs that flexmac runs, and the versions of them that its tests run with.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::io::ErrorKind;
 use std::process::{Command, Stdio};
@@ -147,24 +148,14 @@ impl Tool {
         };
         parts.into_iter().any(|part| self.tried.iter().any(|tried| is(part, tried)))
     }
-
-    fn warn_of(&self, command: &str, line: &str) {
-        if !self.is_tried(line) {
-            errln!(
-                "{command}: warning: {}: expected a version that flexmac is tested with ({}), found {:?}",
-                self.name,
-                self.tried.join(", "),
-                line.trim()
-            );
-        }
-    }
 }
 
 /// Warns of tools whose versions the tests have not run with. A missing tool is left to the command.
 pub fn warn_untried(command: &str, names: &[&str]) {
-    for tool in TOOLS.iter().filter(|tool| names.contains(&tool.name)) {
-        if let ("ready", line) = tool.ask() {
-            tool.warn_of(command, &line);
+    let names: BTreeSet<_> = names.iter().collect();
+    for name in names {
+        if let Some(line) = version_of(name) {
+            warn_of_version(command, name, &line);
         }
     }
 }
@@ -175,9 +166,14 @@ pub fn version_of(name: &str) -> Option<String> {
     (status == "ready").then_some(line)
 }
 
-/// Warns of a tool by the line that it printed about its version.
+/// Warns of a tool if the line that it printed about its version names none that the tests run with.
 pub fn warn_of_version(command: &str, name: &str, line: &str) {
-    for tool in TOOLS.iter().filter(|tool| tool.name == name) {
-        tool.warn_of(command, line);
+    let tool = TOOLS.iter().find(|tool| tool.name == name);
+    if let Some(tool) = tool.filter(|tool| !tool.is_tried(line)) {
+        errln!(
+            "{command}: warning: {name}: expected a version that flexmac is tested with ({}), found {:?}",
+            tool.tried.join(", "),
+            line.trim()
+        );
     }
 }

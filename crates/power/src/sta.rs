@@ -113,6 +113,13 @@ pub fn measure(
     ];
     write("clock.tcl", fill(CLOCK, &values).as_bytes())?;
     let log = run(out, "clock", settings.timeout)?;
+    let activities = match log.marked("FLEXMAC activity_unit ", 1)?[0] {
+        1.0 => Activities::OfPins,
+        _ => Activities::OfPinsVisited,
+    };
+    if activities == Activities::OfPinsVisited && gated.counts.gates > 0 {
+        return Err(Error::ClockGates { gates: gated.counts.gates });
+    }
     let [leaf, branch] = [log.marked("FLEXMAC leaf ", 2)?, log.marked("FLEXMAC branch ", 2)?];
     let both = |watts: &[f64]| (watts[0] + watts[1]) * period_ps; // W * ps = pJ
     let clock_tree = plan.with_energy(both(&leaf), both(&branch));
@@ -127,13 +134,6 @@ pub fn measure(
 
     let estimate = estimate(gates, &write, out, &period, &conditions, settings.timeout)?;
 
-    let activities = match log.marked("FLEXMAC activity_unit ", 1)?[0] {
-        1.0 => Activities::OfPins,
-        _ => Activities::OfPinsVisited,
-    };
-    if activities == Activities::OfPinsVisited && gated.counts.gates > 0 {
-        return Err(Error::ClockGates { gates: gated.counts.gates });
-    }
     write("power.v", power_netlist(&gates.netlist, &stimulus, activities).as_bytes())?;
     let pins = pins(&gates.netlist, &stimulus, clock, activities);
     let names: String = pins.iter().map(|(name, _)| format!("{name}\n")).collect();

@@ -87,11 +87,10 @@ pub fn read_library(path: &Path, options: &LibraryOptions) -> Result<LoadedLibra
         let comparison = Comparison::new(&library, &areas);
         if asked || comparison.agrees() {
             settings.areas_um2 = comparison.replaced();
-            let mut notes = Vec::from_iter(comparison.note(&lef));
             if !settings.areas_um2.is_empty() {
                 (library, canonical) = read(&settings)?;
             }
-            library.notes.append(&mut notes);
+            library.notes.extend(comparison.note(&lef));
             used = Some(lef.display().to_string());
         } else if !areas.is_empty() {
             library.notes.push(format!("areas of {} are not used: {comparison}", lef.display()));
