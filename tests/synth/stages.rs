@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use flexmac_record::SynthReport;
 use flexmac_synth::{Progress, SynthConfig, Target, run};
@@ -168,7 +169,8 @@ fn a_killed_run_goes_on_where_it_was_and_gives_the_same_report() {
     }
 }
 
-/// Runs the child and ends it by SIGKILL as soon as `stage` begins; tells whether it was in it.
+/// Runs the child and ends it by SIGKILL as soon as the tool of `stage` has its folder, which is after the stage
+/// is announced; tells whether it was in it.
 fn killed_in(out: &Path, stage: &str) -> bool {
     let mut child = Command::new(std::env::current_exe().expect("test binary"))
         .args(["--exact", "stages::a_killed_run_goes_on_where_it_was_and_gives_the_same_report"])
@@ -180,10 +182,13 @@ fn killed_in(out: &Path, stage: &str) -> bool {
     let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
     let begins = format!("progress {stage}");
     let seen = lines.map_while(Result::ok).any(|line| line == begins);
+    let scratch = out.join(format!(".run-{}", stage.replace(", ", "-").replace(' ', "-")));
+    while !scratch.is_dir() && child.try_wait().expect("asks").is_none() {
+        std::thread::sleep(Duration::from_micros(200));
+    }
     child.kill().expect("kill");
     child.wait().expect("reap");
-    let scratch = format!(".run-{}", stage.replace(", ", "-").replace(' ', "-"));
-    seen && out.join(scratch).is_dir()
+    seen && scratch.is_dir()
 }
 
 #[test]
