@@ -16,6 +16,11 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path.insert(1, str(ROOT / "tests"))
+
+import npy  # noqa: E402
+
 DIFFS = ROOT / "docs/tutorials/extend"
 NAMES = ["policy", "layer", "library", "rounding", "parameter"]
 
@@ -74,20 +79,6 @@ def build(target):
     return flexmac, library
 
 
-def operand(path, rows, columns, values):
-    """An int32 .npy file."""
-    header = f"{{'descr': '<i4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}"
-    header += " " * (63 - (10 + len(header)) % 64) + "\n"
-    data = b"".join(value.to_bytes(4, "little", signed=True) for value in values)
-    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + data)
-
-
-def read(path):
-    data = path.read_bytes()
-    data = data[10 + int.from_bytes(data[8:10], "little"):]
-    return [int.from_bytes(data[i : i + 4], "little", signed=True) for i in range(0, len(data), 4)]
-
-
 def check(flexmac, library, folder):
     def call(line):
         print(f"$ flexmac {line}", flush=True)
@@ -112,12 +103,12 @@ def check(flexmac, library, folder):
     check_parameter(flexmac, call, folder)
 
     a, b = list(range(-15, 15)), list(range(-9, 12))
-    operand(folder / "a.npy", 10, 3, a)
-    operand(folder / "b.npy", 3, 7, b)
+    npy.write(folder / "a.npy", 10, 3, a)
+    npy.write(folder / "b.npy", 3, 7, b)
     call("gemm --config array --engine checked --a a.npy --b b.npy --bits-a 8 --bits-b 8 --shift 5 "
          "--bits-out 8 --round up --out c.npy")
     sums = [sum(a[3 * m + k] * b[7 * k + n] for k in range(3)) for m in range(10) for n in range(7)]
-    assert read(folder / "c.npy") == [-(-value // 32) for value in sums]
+    assert npy.read(folder / "c.npy") == [-(-value // 32) for value in sums]
     assert any(value % 32 for value in sums)
 
 
@@ -153,7 +144,7 @@ def check_parameter(flexmac, call, folder):
     text = config.read_text()
     config.write_text(re.sub(r',\s*"spare_rows": 3', "", text))
     assert config.read_text() != text
-    operand(folder / "one.npy", 1, 1, [1])
+    npy.write(folder / "one.npy", 1, 1, [1])
     record = json.loads(call("gemm --config spare --engine reference --a one.npy --b one.npy --bits-a 8 "
                              "--bits-b 8 --out c.npy --json"))
     assert record["config"]["spare_rows"] == 0, record

