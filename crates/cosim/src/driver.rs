@@ -269,6 +269,11 @@ pub(crate) fn with_flags_of_environment(spec: BuildSpec) -> BuildSpec {
 }
 
 impl Driver {
+    /// What the Verilator that builds models here prints about its version.
+    pub fn verilator_version(&self) -> &str {
+        self.model.library().verilator_version()
+    }
+
     /// Builds, loads and resets a model.
     pub fn new(
         config: &ArrayConfig,

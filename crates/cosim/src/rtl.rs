@@ -58,6 +58,11 @@ impl RtlEngine {
         Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver], sharded: false })
     }
 
+    /// What the Verilator that builds models here prints about its version.
+    pub fn verilator_version(&self) -> &str {
+        self.drivers[0].verilator_version()
+    }
+
     /// Returns the switching activity of all GEMMs since the last call, without the pauses between
     /// them. None without probes.
     pub fn take_activity(&mut self) -> Option<Activity> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use flexmac_array::{ArrayConfig, Layout};
-use flexmac_cosim::{CheckedEngine, ReplayHook, RtlEngine, Waves};
+use flexmac_cosim::{CheckedEngine, ReplayHook, RtlEngine, SimulationError, Waves};
 use flexmac_engine::{Element, Engine, ReferenceEngine};
 use flexmac_rtlgen::{Prefix, SourceFile};
 
@@ -131,8 +131,7 @@ where
         let reference = ReferenceEngine::new(config).with_layout(layout).with_arrays(arrays);
         return Ok(Box::new(reference));
     }
-    tools::warn_untried("rtl", &["verilator"]);
-    let rtl = with_build_notice(&config.summary(), || match design.gates {
+    let rtl = rtl_engine(&config.summary(), || match design.gates {
         false => RtlEngine::new(config.clone(), &design.sources, trace),
         true => RtlEngine::gates(config.clone(), &design.sources),
     })?
@@ -181,10 +180,14 @@ impl Replayed for f32 {
     }
 }
 
-/// Builds a model. Prints a notice if this takes longer than to load a cached model.
-pub fn with_build_notice<T>(summary: &str, build: impl FnOnce() -> T) -> T {
+/// Builds a model. Prints a notice if this takes longer than to load a cached model, and warns of a Verilator that
+/// the tests have not run with.
+pub fn rtl_engine(
+    summary: &str,
+    build: impl FnOnce() -> Result<RtlEngine, SimulationError>,
+) -> Result<RtlEngine, SimulationError> {
     let (done, waiting) = mpsc::channel::<()>();
-    std::thread::scope(|scope| {
+    let engine = std::thread::scope(|scope| {
         scope.spawn(move || {
             if waiting.recv_timeout(QUICK) == Err(RecvTimeoutError::Timeout) {
                 errln!("rtl: building the model of {summary} with Verilator; cached from then on");
@@ -193,7 +196,9 @@ pub fn with_build_notice<T>(summary: &str, build: impl FnOnce() -> T) -> T {
         let built = build();
         drop(done);
         built
-    })
+    })?;
+    tools::warn_of_version("rtl", "verilator", engine.verilator_version());
+    Ok(engine)
 }
 
 /// A cached model loads within this time.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::io::ErrorKind;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 /// A program that flexmac runs.
 #[derive(Debug)]
@@ -152,8 +153,7 @@ impl Tool {
 
 /// Warns of tools whose versions the tests have not run with. A missing tool is left to the command.
 pub fn warn_untried(command: &str, names: &[&str]) {
-    let names: BTreeSet<_> = names.iter().collect();
-    for name in names {
+    for name in names.iter().collect::<BTreeSet<_>>() {
         if let Some(line) = version_of(name) {
             warn_of_version(command, name, &line);
         }
@@ -166,10 +166,12 @@ pub fn version_of(name: &str) -> Option<String> {
     (status == "ready").then_some(line)
 }
 
-/// Warns of a tool if the line that it printed about its version names none that the tests run with.
+/// Warns of a tool, once, if the line that it printed about its version names none that the tests run with.
 pub fn warn_of_version(command: &str, name: &str, line: &str) {
+    static WARNED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let is_first = || WARNED.lock().is_ok_and(|mut warned| warned.insert(name.to_owned()));
     let tool = TOOLS.iter().find(|tool| tool.name == name);
-    if let Some(tool) = tool.filter(|tool| !tool.is_tried(line)) {
+    if let Some(tool) = tool.filter(|tool| !tool.is_tried(line) && is_first()) {
         errln!(
             "{command}: warning: {name}: expected a version that flexmac is tested with ({}), found {:?}",
             tool.tried.join(", "),

@@ -22,11 +22,17 @@ pub struct Library {
     ports: Vec<PortInfo>,
     path: PathBuf,
     origin: Origin,
+    verilator: String,
 }
 
 impl Library {
-    /// Loads the shared object at `path`, described by `info`.
-    pub(crate) fn load(path: PathBuf, info: ModelInfo, origin: Origin) -> Result<Arc<Self>> {
+    /// Loads the shared object at `path`, described by `info` and built by the `verilator` of this version.
+    pub(crate) fn load(
+        path: PathBuf,
+        info: ModelInfo,
+        origin: Origin,
+        verilator: String,
+    ) -> Result<Arc<Self>> {
         static NEXT_TAG: AtomicU64 = AtomicU64::new(1);
         let api = Api::load(&path, &header::digest(&info.ports))?;
         let ports = info.ports.into_iter().map(header::Declared::into_info).collect();
@@ -38,6 +44,7 @@ impl Library {
             ports,
             path,
             origin,
+            verilator,
         }))
     }
 
@@ -67,6 +74,11 @@ impl Library {
     /// All ports, in the order of the generated header.
     pub fn ports(&self) -> &[PortInfo] {
         &self.ports
+    }
+
+    /// What the Verilator that builds models here prints about its version.
+    pub fn verilator_version(&self) -> &str {
+        &self.verilator
     }
 
     /// The name of the top module.

@@ -125,7 +125,8 @@ impl BuildSpec {
         let entry = cache
             .entry(&key, |work| compile::model(self, &tools, cache, &key, work))
             .map_err(|error| cache.with_variable(error))?;
-        Library::load(entry.folder.join(compile::MODEL_FILE), entry.info, entry.origin)
+        let path = entry.folder.join(compile::MODEL_FILE);
+        Library::load(path, entry.info, entry.origin, tools.verilator.version)
     }
 
     /// The cache key of this build with these tools.

@@ -13,7 +13,7 @@ use flexmac_cosim::bundle::{BundleChecker, Merged, Verdict};
 use flexmac_fileio::bounded;
 
 use crate::bundles::{self, DESIGN};
-use crate::engines::{ArrayDesign, cores, with_build_notice};
+use crate::engines::{ArrayDesign, cores, rtl_engine};
 use crate::exit::Differs;
 use crate::workflow::WorkflowArgs;
 
@@ -113,7 +113,7 @@ fn check_all(
     }
     let model = || RtlEngine::new(design.config.clone(), &design.sources, None);
     // Built once; the others come from the cache.
-    with_build_notice(&summary, model)?;
+    rtl_engine(&summary, model)?;
     let threads = threads.map_or_else(cores, Ok)?;
     let verdicts = Mutex::new(vec![None; paths.len()]);
     let next = AtomicUsize::new(0);

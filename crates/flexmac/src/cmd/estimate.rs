@@ -20,7 +20,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde::Serialize;
 
-use crate::engines::{ArrayDesign, models, with_build_notice};
+use crate::engines::{ArrayDesign, models, rtl_engine};
 use crate::replay;
 
 /// Flags of `flexmac estimate`.
@@ -243,10 +243,9 @@ fn check(profile: &PrecisionProfile, design: &ArrayDesign) -> Result<Vec<Checked
     if config.style() == Style::Fp32 {
         bail!("estimate: --check: expected an array of integers, found {}", config.summary());
     }
-    let rtl = with_build_notice(&config.summary(), || {
-        RtlEngine::new(config.clone(), &design.sources, None)
-    })?
-    .with_layout(replay::LAYOUT);
+    let rtl =
+        rtl_engine(&config.summary(), || RtlEngine::new(config.clone(), &design.sources, None))?
+            .with_layout(replay::LAYOUT);
     let mut engine = CheckedEngine::new(rtl);
     let mut random = SmallRng::seed_from_u64(1);
     let mut checked = Vec::new();

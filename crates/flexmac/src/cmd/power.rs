@@ -17,7 +17,7 @@ use flexmac_record::{DefaultActivityEstimate, MemorySource, OperandRole, PowerCa
 use flexmac_train::{Trainer, TrainerConfig};
 use ndarray::Array2;
 
-use crate::engines::{ArrayDesign, with_build_notice};
+use crate::engines::{ArrayDesign, rtl_engine};
 use crate::npy;
 use crate::replay;
 use crate::tools;
@@ -115,14 +115,14 @@ pub fn run(args: &PowerArgs) -> Result<()> {
         gates.library.name
     );
     let samples = samples(args, &design)?;
-    tools::warn_untried("power", &["verilator", "sta"]);
     if !args.check_only {
+        warn_of_sta();
         // Checks the folder before minutes of simulation.
         fs::create_dir_all(&args.out)
             .with_context(|| format!("power: --out {}", args.out.display()))?;
     }
     let sources = gates.model(!args.check_only)?;
-    let rtl = with_build_notice(&format!("the netlist of {}", config.summary()), || {
+    let rtl = rtl_engine(&format!("the netlist of {}", config.summary()), || {
         RtlEngine::gates(config.clone(), &sources)
     })?;
     let mut engine = CheckedEngine::new(rtl)
@@ -158,6 +158,17 @@ pub fn run(args: &PowerArgs) -> Result<()> {
     print_report(&report, tiles)
 }
 
+/// Says what is known of the version of OpenSTA that will measure.
+fn warn_of_sta() {
+    let Some(line) = tools::version_of("sta") else { return };
+    tools::warn_of_version("power", "sta", &line);
+    if line.starts_with("2.0.") {
+        errln!(
+            "power: note: OpenSTA 2.0 counts much of the internal energy twice; see Limits in docs/power.md"
+        );
+    }
+}
+
 fn measure(
     args: &PowerArgs,
     design: &ArrayDesign,
@@ -165,11 +176,6 @@ fn measure(
     runs: &[Run],
 ) -> Result<PowerReport> {
     errln!("power: energy");
-    if tools::version_of("sta").is_some_and(|line| line.starts_with("2.0.")) {
-        errln!(
-            "power: note: OpenSTA 2.0 counts much of the internal energy twice; see Limits in docs/power.md"
-        );
-    }
     let config = &design.config;
     let settings = Settings {
         config: config.summary(),

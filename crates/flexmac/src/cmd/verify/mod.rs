@@ -16,7 +16,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Serialize;
 
-use crate::engines::{ArrayDesign, with_build_notice};
+use crate::engines::{ArrayDesign, rtl_engine};
 use crate::exit::Differs;
 use crate::shell::value_name;
 use crate::tools;
@@ -39,11 +39,11 @@ pub enum VerifyStep {
 }
 
 impl VerifyStep {
-    /// The tools that it runs.
+    /// The tools that it runs, without those that build a model.
     fn tools(self) -> &'static [&'static str] {
         match self {
             Self::Lint => &["verilator", "iverilog", "yosys"],
-            Self::Exhaustive | Self::Random => &["verilator"],
+            Self::Exhaustive | Self::Random => &[],
             Self::Proofs => &["python3", "yosys", "z3", "iverilog"],
         }
     }
@@ -183,9 +183,8 @@ fn supported(only: Option<&str>) -> Result<Vec<(String, ArrayConfig)>> {
 /// Co-simulates trials, every bit, sum, counter and cycle compared.
 fn simulate(args: &VerifyArgs, step: VerifyStep, design: &ArrayDesign) -> Result<Found> {
     let config = &design.config;
-    let rtl = with_build_notice(&config.summary(), || {
-        RtlEngine::new(config.clone(), &design.sources, None)
-    })?;
+    let rtl =
+        rtl_engine(&config.summary(), || RtlEngine::new(config.clone(), &design.sources, None))?;
     let mut engine = CheckedEngine::new(rtl);
     let mut random = StdRng::seed_from_u64(args.seed);
     let mut compared = Compared { step, seed: args.seed, products: 0, results: 0 };
