@@ -1,7 +1,7 @@
 //! The trait that every matrix-multiply backend implements, and what goes in and comes out.
 
 use flexmac_array::{Cycles, Schedule};
-use flexmac_fxp::{Counters, Format, Lfsr, Rounding, SeedPath, Sums};
+use flexmac_fxp::{Counters, Format, Rounding, SeedPath, Sums, Words};
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
@@ -13,18 +13,15 @@ use crate::error::EngineError;
 /// elements; rounding happens only in [`Element::quantize`].
 pub trait Element: Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
     /// Converts real numbers to elements in `format` and returns the counters (overflows, rounding
-    /// error).
-    ///
-    /// `streams` has one stream per value if rounding is stochastic, and is not used otherwise.
-    /// Floats ignore format, mode and streams.
+    /// error). Floats ignore format, mode and words.
     ///
     /// # Panics
-    /// When the lengths differ.
+    /// When the lengths differ, or when rounding is stochastic and there are no words.
     fn quantize(
         values: &[f64],
         format: Format,
         rounding: Rounding,
-        streams: &[Lfsr],
+        words: Words<'_>,
         out: &mut [Self],
     ) -> Counters;
 
@@ -37,10 +34,10 @@ impl Element for i32 {
         values: &[f64],
         format: Format,
         rounding: Rounding,
-        streams: &[Lfsr],
+        words: Words<'_>,
         out: &mut [Self],
     ) -> Counters {
-        flexmac_fxp::quantize_slice(values, format, rounding, streams, out)
+        flexmac_fxp::quantize_slice(values, format, rounding, words, out)
     }
 
     fn value(self, format: Format) -> f64 {
@@ -53,7 +50,7 @@ impl Element for f32 {
         values: &[f64],
         _format: Format,
         _rounding: Rounding,
-        _streams: &[Lfsr],
+        _words: Words<'_>,
         out: &mut [Self],
     ) -> Counters {
         assert_eq!(values.len(), out.len(), "one element for each value");

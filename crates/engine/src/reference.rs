@@ -7,7 +7,7 @@
 use std::num::NonZeroUsize;
 
 use flexmac_array::{ArrayConfig, Layout};
-use flexmac_fxp::{Counters, Lfsr, RightOperand, Rounding, Start, Sums, check_range, exact_gemm};
+use flexmac_fxp::{Counters, Lfsr, RightOperand, Start, Sums, Words, check_range, exact_gemm};
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
@@ -112,12 +112,14 @@ struct Scratch {
     streams: Streams,
 }
 
-/// One random stream for each value of a task, row by row of the result.
+/// Random streams.
 #[derive(Default)]
 struct Streams {
-    streams: Vec<Lfsr>,
-    /// If the GEMM is transposed: the streams of one band of tiles, row by row of the array.
+    /// Those of one band of tiles: of its first row, or, if the GEMM is transposed, row by row of
+    /// the array.
     tiles: Vec<Lfsr>,
+    /// If the GEMM is transposed: one stream for each value of a task, row by row of the result.
+    values: Vec<Lfsr>,
 }
 
 impl<'r, 'd> Edge<'r, 'd> {
@@ -173,8 +175,8 @@ impl<'r, 'd> Edge<'r, 'd> {
         (values, counters)
     }
 
-    /// Rounds whole rows into `out`: rows of the result from `first` on. Their sums are the rows of
-    /// `sums` from `offset` on.
+    /// Rounds whole rows into `out`: rows of the result from `first` on, where a tile begins. Their
+    /// sums are the rows of `sums` from `offset` on.
     fn round(
         &self,
         sums: &Sums,
@@ -183,54 +185,73 @@ impl<'r, 'd> Edge<'r, 'd> {
         out: &mut [i32],
         streams: &mut Streams,
     ) -> Counters {
-        let streams = self.seed(first, out.len(), streams);
+        let offset = offset * self.n;
+        if !self.lowered.requantizer.needs_words() {
+            return self.round_values(sums, offset, Words::None, out);
+        }
+        if self.lowered.schedule.transposed {
+            let words = Words::Each(self.seed_transposed(first, out.len(), streams));
+            return self.round_values(sums, offset, words, out);
+        }
+        // Streams start at the first row of a tile and advance by one step per row.
+        let mut counters = Counters::default();
+        let band = self.rows * self.n;
+        streams.tiles.resize(self.n, Lfsr::new(1));
+        for (number, out) in out.chunks_mut(band).enumerate() {
+            self.seed_tiles((first + number * self.rows, 0), &mut streams.tiles);
+            let words = Words::Columns(&mut streams.tiles);
+            counters.merge(&self.round_values(sums, offset + number * band, words, out));
+        }
+        counters
+    }
+
+    /// Rounds the sums from number `first` on, counted row by row.
+    fn round_values(
+        &self,
+        sums: &Sums,
+        first: usize,
+        words: Words<'_>,
+        out: &mut [i32],
+    ) -> Counters {
         let requantizer = &self.lowered.requantizer;
-        let span = offset * self.n..offset * self.n + out.len();
+        let span = first..first + out.len();
         match sums {
-            Sums::Single(sums) => requantizer.apply_exact(&in_memory(sums)[span], streams, out),
-            Sums::Double(sums) => requantizer.apply_exact(&in_memory(sums)[span], streams, out),
-            Sums::Short(sums) => requantizer.apply_exact(&in_memory(sums)[span], streams, out),
-            Sums::Narrow(sums) => requantizer.apply_integers(&in_memory(sums)[span], streams, out),
-            Sums::Wide(sums) => requantizer.apply_wide(&in_memory(sums)[span], streams, out),
+            Sums::Single(sums) => requantizer.apply_slice(&in_memory(sums)[span], words, out),
+            Sums::Double(sums) => requantizer.apply_slice(&in_memory(sums)[span], words, out),
+            Sums::Short(sums) => requantizer.apply_slice(&in_memory(sums)[span], words, out),
+            Sums::Narrow(sums) => requantizer.apply_slice(&in_memory(sums)[span], words, out),
+            Sums::Wide(sums) => requantizer.apply_slice(&in_memory(sums)[span], words, out),
         }
     }
 
-    /// One stream for each of `count` values from row `first` of the result on, where a tile
-    /// begins. Streams start at the first row of a tile and advance by one step per row. Empty
-    /// unless rounding is stochastic.
-    fn seed<'s>(&self, first: usize, count: usize, kept: &'s mut Streams) -> &'s [Lfsr] {
-        if self.lowered.requantizer.rounding != Rounding::Stochastic {
-            return &[];
-        }
-        let Streams { streams, tiles } = kept;
-        streams.resize(count, Lfsr::new(1));
-        if !self.lowered.schedule.transposed {
-            for (band, streams) in streams.chunks_mut(self.rows * self.n).enumerate() {
-                self.seed_tiles((first + band * self.rows, 0), streams, self.n);
-            }
-            return streams;
-        }
-        // Rows of the result lie on columns of the array.
+    /// One stream for each of `count` values from row `first` of the result on, where rows of the
+    /// result lie on columns of the array.
+    fn seed_transposed<'s>(
+        &self,
+        first: usize,
+        count: usize,
+        Streams { tiles, values }: &'s mut Streams,
+    ) -> &'s [Lfsr] {
+        values.resize(count, Lfsr::new(1));
         let across = count / self.n;
         for top in (0..self.n).step_by(self.rows) {
             let height = self.rows.min(self.n - top);
             tiles.resize(height * across, Lfsr::new(1));
-            self.seed_tiles((first, top), tiles, across);
+            self.seed_tiles((first, top), &mut tiles[..across]);
+            Lfsr::fill_rows(tiles, across);
             for (row, tiles) in tiles.chunks(across).enumerate() {
                 for (column, stream) in tiles.iter().enumerate() {
-                    streams[column * self.n + top + row] = *stream;
+                    values[column * self.n + top + row] = *stream;
                 }
             }
         }
-        streams
+        values
     }
 
-    /// Fills the streams of a band of tiles, row by row of the array, `across` values wide. The
-    /// first tile begins at `corner` of the result.
-    fn seed_tiles(&self, corner: (usize, usize), streams: &mut [Lfsr], across: usize) {
+    /// Seeds the first row of a band of tiles. Its first tile begins at `corner` of the result.
+    fn seed_tiles(&self, corner: (usize, usize), streams: &mut [Lfsr]) {
         let tile = self.lowered.schedule.position(corner).tile;
-        self.lowered.seed.seed_row(tile, self.cols, &mut streams[..across]);
-        Lfsr::fill_rows(streams, across);
+        self.lowered.seed.seed_row(tile, self.cols, streams);
     }
 }
 

@@ -58,6 +58,12 @@ impl Lfsr {
 
     /// Advances to the next emitted value.
     pub fn step(&mut self) {
+        self.advance();
+    }
+
+    /// [`Self::step`], for loops that are vectorized.
+    #[inline(always)]
+    pub(crate) fn advance(&mut self) {
         self.state = leap(self.state);
     }
 
@@ -110,7 +116,7 @@ impl Kernel for FillRows<'_> {
 }
 
 /// Streams advanced together: one 512-bit vector of states.
-const VECTOR: usize = 16;
+pub(crate) const VECTOR: usize = 16;
 
 /// One bit-step: multiplication by x.
 const fn bit_step(state: u32) -> u32 {

@@ -51,5 +51,5 @@ pub use lfsr::{LFSR_TAPS, Lfsr, STREAM_BITS};
 pub use requant::{ERROR_GRID_BITS, Requantizer, Rounded};
 pub use rounding::{Rounding, RoundingSet};
 pub use seed::{Role, SeedPath};
-pub use slice::quantize_slice;
+pub use slice::{Roundable, Words, quantize_slice};
 pub use sums::{Start, Sums, SumsViewMut};

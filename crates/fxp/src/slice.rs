@@ -1,9 +1,10 @@
 //! The requantizer on slices: [`Requantizer::apply`] for many values at once, vectorized.
 //!
-//! Sums that fit a double exactly are rounded in doubles. Every step is exact there: scaling by a
-//! power of two, the floor, and the difference of two integers close to each other. Sums that need
-//! 64 bits stay integers.
+//! Sums of at most 32 bits are rounded as 32-bit integers, wider ones as 64-bit integers. Sums in
+//! floating-point types, and real numbers, are rounded in doubles; every step is exact there:
+//! scaling by a power of two, the floor, and the difference of two integers close to each other.
 
+use crate::lfsr::VECTOR;
 use crate::requant::{MAX_LEFT, MAX_RIGHT};
 use crate::vector::{Kernel, vectorized};
 use crate::{Counters, Format, Lfsr, Requantizer, Rounding, STREAM_BITS, exp2};
@@ -15,89 +16,161 @@ const MAX_SHIFT: i32 = 900;
 /// Values per block, few enough for 32-bit counts: each error is at most 2^8.
 const BLOCK: usize = 1 << 20;
 
+/// Where the random words of stochastic rounding come from. Other modes use none.
+#[derive(Debug)]
+pub enum Words<'a> {
+    /// Nowhere: no random word is needed ([`Requantizer::needs_words`]).
+    None,
+    /// One stream for each value.
+    Each(&'a [Lfsr]),
+    /// One stream for each column of a matrix that is given row by row. Every stream advances by
+    /// one step for each row, as a column of the array does. The last row may be shorter.
+    Columns(&'a mut [Lfsr]),
+}
+
+impl Words<'_> {
+    /// The words of `count` values from number `first` on, which begin a row if there are columns.
+    fn part(&mut self, first: usize, count: usize) -> Words<'_> {
+        match self {
+            Self::None => Words::None,
+            Self::Each(streams) => Words::Each(&streams[first..][..count]),
+            Self::Columns(streams) => Words::Columns(streams),
+        }
+    }
+}
+
+/// A number that [`Requantizer::apply_slice`] rounds: an exact sum, or a real number.
+pub trait Roundable: Copy + Sized {
+    /// Rounds numbers to at most [`i32`] and counts.
+    #[doc(hidden)]
+    fn round(by: &Requantizer, sums: &[Self], words: Words<'_>, out: &mut [i32]) -> Counters;
+}
+
 impl Requantizer {
-    /// Rounds integers that a double holds exactly: [`Self::apply`] for each. Returns the counters.
-    ///
-    /// `streams` has one stream per value if rounding is stochastic, and is not used otherwise.
+    /// Whether rounding uses random words: it is stochastic and there are bits to drop.
+    pub fn needs_words(&self) -> bool {
+        self.rounding == Rounding::Stochastic && self.shift > 0
+    }
+
+    /// Rounds exact sums, [`Self::apply`] for each, and returns the counters. Sums of
+    /// floating-point types are integers; 64-bit sums must be below 2^62 in magnitude, wider ones
+    /// below 2^102.
     ///
     /// # Panics
-    /// When the lengths differ.
+    /// When the lengths differ, or words are missing.
     ///
     /// ```
-    /// use flexmac_fxp::{Requantizer, Rounding};
+    /// use flexmac_fxp::{Requantizer, Rounding, Words};
     /// let r = Requantizer { shift: 2, bits: 8, rounding: Rounding::Nearest };
     /// let mut out = [0; 3];
-    /// let counters = r.apply_exact(&[10.0_f32, -10.0, 1e6], &[], &mut out);
+    /// let counters = r.apply_slice(&[10, -10, 1_000_000], Words::None, &mut out);
     /// assert_eq!((out, counters.overflow_high), ([3, -2, 127], 1));
     /// ```
-    pub fn apply_exact<S: Copy + Into<f64>>(
+    pub fn apply_slice<S: Roundable>(
         &self,
         sums: &[S],
-        streams: &[Lfsr],
+        words: Words<'_>,
         out: &mut [i32],
     ) -> Counters {
-        let scale = exp2(-self.shift.clamp(-MAX_SHIFT, MAX_SHIFT));
-        self.apply_parts(sums, streams, out, Doubles { scale })
-    }
-
-    /// Rounds sums below 2^62 in magnitude: [`Self::apply`] for each. `streams` as in
-    /// [`Self::apply_exact`].
-    ///
-    /// # Panics
-    /// When the lengths differ.
-    pub fn apply_integers(&self, sums: &[i64], streams: &[Lfsr], out: &mut [i32]) -> Counters {
-        let right = self.shift.max(0).unsigned_abs();
-        let split = Integers {
-            // 63 shifts leave only the sign, and so does every longer one.
-            floor_right: right.min(63),
-            // Moves the top of the dropped field to bit 24, by a right or a left shift.
-            field_right: right.saturating_sub(STREAM_BITS).min(63),
-            field_left: STREAM_BITS.saturating_sub(right),
-            left: self.shift.min(0).unsigned_abs().min(MAX_LEFT),
-        };
-        self.apply_parts(sums, streams, out, split)
-    }
-
-    /// Rounds sums below 2^102 in magnitude: [`Self::apply`] for each. `streams` as in
-    /// [`Self::apply_exact`].
-    ///
-    /// # Panics
-    /// When the lengths differ.
-    pub fn apply_wide(&self, sums: &[i128], streams: &[Lfsr], out: &mut [i32]) -> Counters {
-        const PART: usize = 512;
-        assert_eq!(sums.len(), out.len(), "one output for each sum");
-        let stochastic = self.rounding == Rounding::Stochastic;
-        // For a right shift, each kept number has its binary point at bit 24.
-        let right = self.shift.max(0).unsigned_abs();
-        let shift = if self.shift >= 0 { STREAM_BITS as i32 } else { self.shift };
-        let by = Self { shift, ..*self };
-        let mut kept = [0; PART];
-        let mut counters = Counters::default();
-        for (part, (sums, out)) in sums.chunks(PART).zip(out.chunks_mut(PART)).enumerate() {
-            let kept = &mut kept[..sums.len()];
-            for (kept, sum) in kept.iter_mut().zip(sums) {
-                *kept = if self.shift >= 0 { keep(*sum, right) } else { clamp_floor(*sum) };
-            }
-            let streams = if stochastic { &streams[part * PART..][..sums.len()] } else { &[] };
-            counters.merge(&by.apply_integers(kept, streams, out));
-        }
-        counters
+        S::round(self, sums, words, out)
     }
 
     fn apply_parts<S: Copy, P: Split<S>>(
         &self,
         sums: &[S],
-        streams: &[Lfsr],
+        words: Words<'_>,
         out: &mut [i32],
         split: P,
     ) -> Counters {
         assert_eq!(sums.len(), out.len(), "one output for each sum");
-        let stochastic = self.rounding == Rounding::Stochastic;
-        assert!(!stochastic || streams.len() == sums.len(), "one stream for each sum");
         let mut counters = Counters::default();
-        for (block, (sums, out)) in sums.chunks(BLOCK).zip(out.chunks_mut(BLOCK)).enumerate() {
-            let streams = if stochastic { &streams[block * BLOCK..][..sums.len()] } else { &[] };
-            counters.merge(&vectorized(RoundBlock { by: *self, sums, streams, out, split }));
+        let mut words = match words {
+            _ if sums.is_empty() || self.rounding != Rounding::Stochastic || !split.drops() => {
+                Words::None
+            }
+            Words::None => panic!("stochastic rounding needs random words"),
+            words => words,
+        };
+        // Whole rows, if there are columns.
+        let block = match &words {
+            Words::Columns(streams) if streams.len() < BLOCK => BLOCK - BLOCK % streams.len(),
+            Words::Columns(streams) => streams.len(),
+            Words::Each(streams) => {
+                assert_eq!(streams.len(), sums.len(), "one stream for each sum");
+                BLOCK
+            }
+            Words::None => BLOCK,
+        };
+        for (number, (sums, out)) in sums.chunks(block).zip(out.chunks_mut(block)).enumerate() {
+            let words = words.part(number * block, sums.len());
+            counters.merge(&vectorized(RoundBlock { by: *self, sums, words, out, split }));
+        }
+        counters
+    }
+
+    fn as_doubles<S: Copy + Into<f64>>(
+        &self,
+        sums: &[S],
+        words: Words<'_>,
+        out: &mut [i32],
+    ) -> Counters {
+        let scale = exp2(-self.shift.clamp(-MAX_SHIFT, MAX_SHIFT));
+        self.apply_parts(sums, words, out, Doubles { scale, fractions: self.shift > 0 })
+    }
+}
+
+/// Sums: integers.
+impl Roundable for f32 {
+    fn round(by: &Requantizer, sums: &[Self], words: Words<'_>, out: &mut [i32]) -> Counters {
+        by.as_doubles(sums, words, out)
+    }
+}
+
+/// Sums: integers. [`quantize_slice`] rounds real numbers.
+impl Roundable for f64 {
+    fn round(by: &Requantizer, sums: &[Self], words: Words<'_>, out: &mut [i32]) -> Counters {
+        by.as_doubles(sums, words, out)
+    }
+}
+
+impl Roundable for i32 {
+    fn round(by: &Requantizer, sums: &[Self], words: Words<'_>, out: &mut [i32]) -> Counters {
+        if by.shift > 0 {
+            by.apply_parts(sums, words, out, Integers::new(by))
+        } else {
+            by.apply_parts(sums, words, out, Left::new(by))
+        }
+    }
+}
+
+impl Roundable for i64 {
+    fn round(by: &Requantizer, sums: &[Self], words: Words<'_>, out: &mut [i32]) -> Counters {
+        by.apply_parts(sums, words, out, Integers::new(by))
+    }
+}
+
+impl Roundable for i128 {
+    fn round(by: &Requantizer, sums: &[Self], words: Words<'_>, out: &mut [i32]) -> Counters {
+        /// Numbers reduced to 64 bits at a time, if their words do not say how many.
+        const PART: usize = 512;
+        assert_eq!(sums.len(), out.len(), "one output for each sum");
+        // For a right shift, each kept number has its binary point at bit 24.
+        let right = by.shift.max(0).unsigned_abs();
+        let shift = if by.shift > 0 { STREAM_BITS as i32 } else { by.shift };
+        let part = Requantizer { shift, ..*by };
+        let keep = |sum: &Self| if by.shift > 0 { keep(*sum, right) } else { clamp_floor(*sum) };
+        let mut counters = Counters::default();
+        let mut kept = Vec::new();
+        let mut words = words;
+        let length = match &words {
+            Words::Columns(streams) => streams.len().max(1),
+            _ => PART,
+        };
+        for (number, (sums, out)) in sums.chunks(length).zip(out.chunks_mut(length)).enumerate() {
+            kept.clear();
+            kept.extend(sums.iter().map(keep));
+            let words = words.part(number * length, sums.len());
+            counters.merge(&part.apply_slice(&kept, words, out));
         }
         counters
     }
@@ -129,24 +202,25 @@ fn clamp_floor(floor: i128) -> i64 {
 
 /// Rounds real numbers to a format: [`crate::quantize`] for each. Returns the counters.
 ///
-/// `streams` has one stream per value if rounding is stochastic, and is not used otherwise.
-///
 /// # Panics
-/// When the lengths differ.
+/// When the lengths differ, or words are missing.
 pub fn quantize_slice(
     values: &[f64],
     format: Format,
     rounding: Rounding,
-    streams: &[Lfsr],
+    words: Words<'_>,
     out: &mut [i32],
 ) -> Counters {
     let by = Requantizer { shift: -format.frac(), bits: format.bits(), rounding };
-    by.apply_parts(values, streams, out, Doubles { scale: exp2(format.frac()) })
+    by.apply_parts(values, words, out, Doubles { scale: exp2(format.frac()), fractions: true })
 }
 
 /// Splits a number, after the shift, into its floor and the bits below it.
 trait Split<S>: Copy {
     type Floor: Floor;
+
+    /// Whether there may be bits below the floor.
+    fn drops(&self) -> bool;
 
     /// (floor, top 24 dropped bits).
     fn split(&self, sum: S) -> (Self::Floor, i32);
@@ -164,10 +238,16 @@ trait Floor: Copy {
 #[derive(Clone, Copy)]
 struct Doubles {
     scale: f64,
+    /// Whether scaled numbers may have bits below the point.
+    fractions: bool,
 }
 
 impl<S: Copy + Into<f64>> Split<S> for Doubles {
     type Floor = f64;
+
+    fn drops(&self) -> bool {
+        self.fractions
+    }
 
     #[inline(always)]
     fn split(&self, sum: S) -> (f64, i32) {
@@ -207,6 +287,7 @@ impl Floor for f64 {
     }
 }
 
+/// Integers, shifted right or left.
 #[derive(Clone, Copy)]
 struct Integers {
     floor_right: u32,
@@ -215,17 +296,103 @@ struct Integers {
     left: u32,
 }
 
+impl Integers {
+    fn new(by: &Requantizer) -> Self {
+        let right = by.shift.max(0).unsigned_abs();
+        Self {
+            floor_right: right,
+            // Moves the top of the dropped field to bit 24, by a right or a left shift.
+            field_right: right.saturating_sub(STREAM_BITS),
+            field_left: STREAM_BITS.saturating_sub(right),
+            left: by.shift.min(0).unsigned_abs().min(MAX_LEFT),
+        }
+    }
+}
+
 impl Split<i64> for Integers {
     type Floor = i64;
 
+    fn drops(&self) -> bool {
+        self.floor_right > 0
+    }
+
     #[inline(always)]
     fn split(&self, sum: i64) -> (i64, i32) {
-        let field = sum >> self.field_right << self.field_left;
+        // 63 shifts leave only the sign, and so does every longer one.
+        let field = sum >> self.field_right.min(63) << self.field_left;
         // Clamp before the left shift: a number of more than 32 bits saturates anyway.
         const BEYOND: i64 = (1 << 31) + 1;
-        let floor = (sum >> self.floor_right).clamp(-BEYOND, BEYOND) << self.left;
+        let floor = (sum >> self.floor_right.min(63)).clamp(-BEYOND, BEYOND) << self.left;
         // Cannot truncate: masked to 24 bits.
         (floor, (field & ((1 << STREAM_BITS) - 1)) as i32)
+    }
+}
+
+/// Right shifts only.
+impl Split<i32> for Integers {
+    type Floor = i32;
+
+    fn drops(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn split(&self, sum: i32) -> (i32, i32) {
+        // 31 shifts leave only the sign, and so does every longer one.
+        let field = sum >> self.field_right.min(31) << self.field_left;
+        // At least one bit is dropped, so that the floor can be incremented.
+        (sum >> self.floor_right.min(31), field & ((1 << STREAM_BITS) - 1))
+    }
+}
+
+impl Floor for i32 {
+    #[inline(always)]
+    fn saturate(self, up: i32, min: i32, max: i32) -> i32 {
+        let rounded = self + up;
+        let rounded = if rounded < min { min } else { rounded };
+        if rounded > max { max } else { rounded }
+    }
+
+    #[inline(always)]
+    fn not_a_number(self) -> u32 {
+        0
+    }
+}
+
+/// 32-bit integers, shifted left: nothing is dropped.
+#[derive(Clone, Copy)]
+struct Left {
+    left: u32,
+    /// The integers that do not saturate, -1 - `largest`..=`largest`, and the limits of the output.
+    smallest: i32,
+    largest: i32,
+    min: i32,
+    max: i32,
+}
+
+impl Left {
+    fn new(by: &Requantizer) -> Self {
+        let format = Format::new(by.bits, 0).expect("requantizers have legal widths");
+        let left = by.shift.min(0).unsigned_abs().min(MAX_LEFT);
+        let (min, max) = (format.min_raw(), format.max_raw());
+        // The smallest integer whose multiple is at least `min`: -(|min| >> left).
+        // Cannot truncate: at most 31 bits and a sign.
+        let smallest = -(-i64::from(min) >> left) as i32;
+        Self { left, smallest, largest: max >> left, min, max }
+    }
+}
+
+impl Split<i32> for Left {
+    type Floor = i32;
+
+    fn drops(&self) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn split(&self, sum: i32) -> (i32, i32) {
+        let shifted = if sum < self.smallest { self.min } else { sum << self.left };
+        (if sum > self.largest { self.max } else { shifted }, 0)
     }
 }
 
@@ -245,7 +412,7 @@ impl Floor for i64 {
 struct RoundBlock<'a, S, P> {
     by: Requantizer,
     sums: &'a [S],
-    streams: &'a [Lfsr],
+    words: Words<'a>,
     out: &'a mut [i32],
     split: P,
 }
@@ -257,18 +424,52 @@ impl<S: Copy, P: Split<S>> Kernel for RoundBlock<'_, S, P> {
     fn run(self) -> Counters {
         let format = Format::new(self.by.bits, 0).expect("requantizers have legal widths");
         let mut counts = BlockCounts::new(format.min_raw(), format.max_raw());
-        let pairs = self.out.iter_mut().zip(self.sums);
-        if self.by.rounding == Rounding::Stochastic {
-            for ((out, sum), stream) in pairs.zip(self.streams) {
-                *out = counts.round(self.split.split(*sum), stream.word());
+        match self.words {
+            Words::None => {
+                let addend = self.by.rounding.addend(0);
+                for (out, sum) in self.out.iter_mut().zip(self.sums) {
+                    *out = counts.round(self.split.split(*sum), addend);
+                }
             }
-        } else {
-            let addend = self.by.rounding.addend(0);
-            for (out, sum) in pairs {
-                *out = counts.round(self.split.split(*sum), addend);
+            Words::Each(streams) => {
+                for ((out, sum), stream) in self.out.iter_mut().zip(self.sums).zip(streams) {
+                    *out = counts.round(self.split.split(*sum), stream.word());
+                }
+            }
+            Words::Columns(streams) => {
+                let columns = streams.len();
+                for (sums, out) in self.sums.chunks(columns).zip(self.out.chunks_mut(columns)) {
+                    round_row(&mut counts, self.split, sums, streams, out);
+                }
             }
         }
         counts.counters(self.sums.len())
+    }
+}
+
+/// Rounds a row and advances its streams.
+#[inline(always)]
+fn round_row<S: Copy, P: Split<S>>(
+    counts: &mut BlockCounts,
+    split: P,
+    sums: &[S],
+    streams: &mut [Lfsr],
+    out: &mut [i32],
+) {
+    let streams = &mut streams[..sums.len()];
+    let (sums, last_sums) = sums.as_chunks::<VECTOR>();
+    let (out, last_out) = out.as_chunks_mut::<VECTOR>();
+    let (streams, last_streams) = streams.as_chunks_mut::<VECTOR>();
+    // A constant length, so that the compiler vectorizes it.
+    for ((sums, out), streams) in sums.iter().zip(out).zip(streams) {
+        for ((sum, out), stream) in sums.iter().zip(out).zip(streams) {
+            *out = counts.round(split.split(*sum), stream.word());
+            stream.advance();
+        }
+    }
+    for ((sum, out), stream) in last_sums.iter().zip(last_out).zip(last_streams) {
+        *out = counts.round(split.split(*sum), stream.word());
+        stream.advance();
     }
 }
 
@@ -341,29 +542,58 @@ mod tests {
     }
 
     fn check(r: &Requantizer, sums: &[i64], seed: u32) {
-        let streams = streams(seed, sums.len());
-        let words = if r.rounding == Rounding::Stochastic { &streams[..] } else { &[] };
-        let expected = one_by_one(sums.len(), |i| r.apply(sums[i].into(), streams[i].word()));
-        let mut out = vec![0; sums.len()];
-        let counters = r.apply_integers(sums, words, &mut out);
-        assert_eq!((&out, counters), (&expected.0, expected.1), "{r:?} {sums:?} as integers");
-        check_wide(r, &sums.iter().map(|sum| i128::from(*sum)).collect::<Vec<_>>(), seed);
-        if sums.iter().all(|sum| sum.unsigned_abs() <= 1 << 53) {
-            // At most 2^53.
-            let doubles: Vec<_> = sums.iter().map(|sum| *sum as f64).collect();
-            let counters = r.apply_exact(&doubles, words, &mut out);
-            assert_eq!((&out, counters), (&expected.0, expected.1), "{r:?} {sums:?} as doubles");
+        check_type(r, sums, seed);
+        check_type(r, &sums.iter().map(|sum| i128::from(*sum)).collect::<Vec<_>>(), seed);
+        // At most 2^53.
+        let exact = sums.iter().filter(|sum| sum.unsigned_abs() <= 1 << 53);
+        check_type(r, &exact.map(|sum| *sum as f64).collect::<Vec<_>>(), seed);
+        let short = sums.iter().filter_map(|sum| i32::try_from(*sum).ok());
+        check_type(r, &short.collect::<Vec<_>>(), seed);
+    }
+
+    /// Compares with [`Requantizer::apply`], with the words from one stream for each value, and from
+    /// one for each column of matrices of several widths.
+    fn check_type<S: Roundable + Integer>(r: &Requantizer, sums: &[S], seed: u32) {
+        let count = sums.len();
+        let compare = |words: Words<'_>, word: &dyn Fn(usize) -> u32| {
+            let name = format!("{r:?} {words:?}");
+            let expected = one_by_one(count, |i| r.apply(sums[i].integer(), word(i)));
+            let mut out = vec![0; count];
+            let counters = r.apply_slice(sums, words, &mut out);
+            assert_eq!((&out, counters), (&expected.0, expected.1), "{name} {sums:?}");
+        };
+        let each = streams(seed, count);
+        if !r.needs_words() {
+            compare(Words::None, &|i| each[i].word());
+        }
+        compare(Words::Each(&each), &|i| each[i].word());
+        for columns in [1, 5, 16, 37] {
+            let first = streams(seed, columns);
+            let mut walking = first.clone();
+            compare(Words::Columns(&mut walking), &|i| {
+                let mut stream = first[i % columns];
+                stream.skip((i / columns) as u64);
+                stream.word()
+            });
         }
     }
 
-    fn check_wide(r: &Requantizer, sums: &[i128], seed: u32) {
-        let streams = streams(seed, sums.len());
-        let words = if r.rounding == Rounding::Stochastic { &streams[..] } else { &[] };
-        let expected = one_by_one(sums.len(), |i| r.apply(sums[i], streams[i].word()));
-        let mut out = vec![0; sums.len()];
-        let counters = r.apply_wide(sums, words, &mut out);
-        assert_eq!((&out, counters), (&expected.0, expected.1), "{r:?} {sums:?} as wide integers");
+    /// What the tests need of a sum.
+    trait Integer: std::fmt::Debug {
+        fn integer(&self) -> i128;
     }
+
+    macro_rules! integer {
+        ($($kind:ty),*) => {
+            $(impl Integer for $kind {
+                fn integer(&self) -> i128 {
+                    *self as i128 // exact: the tests use integers
+                }
+            })*
+        };
+    }
+
+    integer!(i32, i64, i128, f64);
 
     /// Sums around every power of two, more than one part in total.
     #[test]
@@ -377,7 +607,7 @@ mod tests {
         for rounding in Rounding::ALL {
             for shift in [i32::MIN, -33, -5, 0, 1, 23, 24, 25, 40, 61, 85, 86, 125, 126, i32::MAX] {
                 for bits in [2, 16, 32] {
-                    check_wide(&Requantizer { shift, bits, rounding }, &sums, 11);
+                    check_type(&Requantizer { shift, bits, rounding }, &sums, 11);
                 }
             }
         }
@@ -431,7 +661,7 @@ mod tests {
                 let format = Format::new(8, frac).unwrap();
                 let streams = streams(3, values.len());
                 let mut out = [0; 14];
-                let counters = quantize_slice(&values, format, rounding, &streams, &mut out);
+                let counters = quantize_slice(&values, format, rounding, Words::Each(&streams), &mut out);
                 let expected = one_by_one(values.len(), |i| {
                     quantize(values[i], format, rounding, streams[i].word())
                 });

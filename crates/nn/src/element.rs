@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use flexmac_engine::Element;
-use flexmac_fxp::{Counters, Format, Lfsr, Requantizer, Rounding, exp2};
+use flexmac_fxp::{Counters, Format, Requantizer, Rounding, Words, exp2};
 
 /// A matrix element that host code can sum exactly.
 ///
@@ -29,13 +29,12 @@ pub trait Number: Element {
     fn add_to(self, sum: &mut Self::Sum);
 
     /// Rounds sums in units of 2^-frac to format `to`, exactly as the array's requantizers do.
-    /// `streams` holds one random stream per sum for stochastic rounding, else it is empty.
     fn round_sums(
         sums: &[Self::Sum],
         frac: i32,
         to: Format,
         rounding: Rounding,
-        streams: &[Lfsr],
+        words: Words<'_>,
         out: &mut [Self],
     ) -> Counters;
 
@@ -48,13 +47,12 @@ pub trait Number: Element {
     /// The element as a number of units; its value is `units() * unit(format)`.
     fn units(self) -> f64;
 
-    /// Converts elements from one format to another; `streams` as for [`Number::round_sums`].
-    /// Copies `f32` unchanged.
+    /// Converts elements from one format to another. Copies `f32` unchanged.
     fn convert(
         values: &[Self],
         from_to: (Format, Format),
         rounding: Rounding,
-        streams: &[Lfsr],
+        words: Words<'_>,
         out: &mut [Self],
     ) -> Counters;
 }
@@ -88,20 +86,20 @@ impl Number for i32 {
         frac: i32,
         to: Format,
         rounding: Rounding,
-        streams: &[Lfsr],
+        words: Words<'_>,
         out: &mut [Self],
     ) -> Counters {
-        requantizer(frac, to, rounding).apply_integers(sums, streams, out)
+        requantizer(frac, to, rounding).apply_slice(sums, words, out)
     }
 
     fn convert(
         values: &[Self],
         (from, to): (Format, Format),
         rounding: Rounding,
-        streams: &[Lfsr],
+        words: Words<'_>,
         out: &mut [Self],
     ) -> Counters {
-        requantizer(from.frac(), to, rounding).apply_exact(values, streams, out)
+        requantizer(from.frac(), to, rounding).apply_slice(values, words, out)
     }
 
     fn sum_value(sum: i64, frac: i32) -> f64 {
@@ -142,17 +140,17 @@ impl Number for f32 {
         _frac: i32,
         to: Format,
         rounding: Rounding,
-        streams: &[Lfsr],
+        words: Words<'_>,
         out: &mut [Self],
     ) -> Counters {
-        Self::quantize(sums, to, rounding, streams, out)
+        Self::quantize(sums, to, rounding, words, out)
     }
 
     fn convert(
         values: &[Self],
         _formats: (Format, Format),
         _rounding: Rounding,
-        _streams: &[Lfsr],
+        _words: Words<'_>,
         out: &mut [Self],
     ) -> Counters {
         out.copy_from_slice(values);
@@ -180,7 +178,7 @@ mod tests {
     fn conversion_keeps_the_value_or_rounds_and_counts_it() {
         let convert = |value: i32, formats| {
             let mut out = [0];
-            let counters = i32::convert(&[value], formats, Rounding::Nearest, &[], &mut out);
+            let counters = i32::convert(&[value], formats, Rounding::Nearest, Words::None, &mut out);
             (out[0], counters)
         };
         let (narrow, wide) = (Format::new(8, 4).unwrap(), Format::new(16, 10).unwrap());

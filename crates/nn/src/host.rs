@@ -6,7 +6,7 @@
 //! of tile t would be ([`SeedPath::column_seed`], [`Part`]). So results do not depend on the number of threads, and all
 //! streams of a chunk advance together.
 
-use flexmac_fxp::{Counters, Format, Lfsr, Role, Rounding, SeedPath};
+use flexmac_fxp::{Counters, Format, Lfsr, Role, Rounding, SeedPath, Words};
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -16,7 +16,7 @@ use crate::element::Number;
 pub(crate) const CHUNK: usize = 4096;
 
 /// Random streams of a chunk.
-const STREAMS: usize = 16;
+pub const STREAMS: usize = 16;
 
 /// Which stored array of a tensor is rounded. One iteration may round several, and each has random
 /// streams of its own.
@@ -54,11 +54,11 @@ pub struct HostRounding {
 }
 
 impl HostRounding {
-    /// One random stream for each of the `count` elements of chunk `chunk` of `part`. Empty unless
-    /// rounding is stochastic.
-    pub fn streams(&self, part: Part, chunk: usize, count: usize) -> Vec<Lfsr> {
+    /// The random streams of chunk `chunk` of `part`: those of its columns, if it is read as rows of
+    /// [`STREAMS`] elements. `None` unless rounding is stochastic.
+    pub fn streams(&self, part: Part, chunk: usize) -> Option<[Lfsr; STREAMS]> {
         if self.rounding != Rounding::Stochastic {
-            return Vec::new();
+            return None;
         }
         let path = SeedPath {
             run: self.run,
@@ -69,15 +69,11 @@ impl HostRounding {
         // There are fewer than 2^40 streams; the part is in the bits above.
         let first = (part as u64) << 40 | (chunk * STREAMS) as u64;
         let seed = |stream| Lfsr::new(path.column_seed(self.tensor as u64, first + stream as u64));
-        let mut streams: Vec<_> = (0..STREAMS).map(seed).collect();
-        streams.resize(count.max(STREAMS), Lfsr::new(1));
-        Lfsr::fill_rows(&mut streams, STREAMS);
-        streams.truncate(count);
-        streams
+        Some(std::array::from_fn(seed))
     }
 
     /// Computes `targets` from `sources`, chunk by chunk and in parallel: `round` takes the sources
-    /// of a chunk, their streams and the targets to fill.
+    /// of a chunk, their random words and the targets to fill.
     ///
     /// # Panics
     /// If sources and targets differ in number.
@@ -86,14 +82,14 @@ impl HostRounding {
         part: Part,
         sources: &[S],
         targets: &mut [T],
-        round: impl Fn(&[S], &[Lfsr], &mut [T]) -> Counters + Sync,
+        round: impl Fn(&[S], Words<'_>, &mut [T]) -> Counters + Sync,
     ) -> Counters {
         assert_eq!(sources.len(), targets.len(), "one target for each source");
         let chunks = targets.par_chunks_mut(CHUNK).zip(sources.par_chunks(CHUNK)).enumerate();
         merge(chunks.map(|(chunk, (targets, sources))| {
             // Float training does not round, so it needs no random words.
-            let count = if T::FIXED { sources.len() } else { 0 };
-            round(sources, &self.streams(part, chunk, count), targets)
+            let mut streams = T::FIXED.then(|| self.streams(part, chunk)).flatten();
+            round(sources, words(&mut streams), targets)
         }))
     }
 
@@ -106,8 +102,8 @@ impl HostRounding {
         format: Format,
     ) -> Counters {
         let targets = targets.as_slice_mut().expect("batches are stored row by row");
-        self.map(part, values, targets, |values, streams, targets| {
-            T::quantize(values, format, self.rounding, streams, targets)
+        self.map(part, values, targets, |values, words, targets| {
+            T::quantize(values, format, self.rounding, words, targets)
         })
     }
 
@@ -120,8 +116,8 @@ impl HostRounding {
         format: Format,
     ) -> Counters {
         let targets = targets.as_slice_mut().expect("batches are stored row by row");
-        self.map(part, sums, targets, |sums, streams, targets| {
-            T::round_sums(sums, frac, format, self.rounding, streams, targets)
+        self.map(part, sums, targets, |sums, words, targets| {
+            T::round_sums(sums, frac, format, self.rounding, words, targets)
         })
     }
 
@@ -134,10 +130,15 @@ impl HostRounding {
         targets: &mut Array2<T>,
     ) -> Counters {
         let targets = targets.as_slice_mut().expect("parameters are stored row by row");
-        self.map(part, values, targets, |values, streams, targets| {
-            T::convert(values, formats, self.rounding, streams, targets)
+        self.map(part, values, targets, |values, words, targets| {
+            T::convert(values, formats, self.rounding, words, targets)
         })
     }
+}
+
+/// The words of streams that a chunk has, if any.
+pub(crate) fn words(streams: &mut Option<[Lfsr; STREAMS]>) -> Words<'_> {
+    streams.as_mut().map_or(Words::None, |streams| Words::Columns(streams))
 }
 
 /// The sum of the chunks' counters.

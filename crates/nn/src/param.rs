@@ -2,12 +2,12 @@
 
 use flexmac_dps::{Formats, TensorCounters};
 use flexmac_engine::Operand;
-use flexmac_fxp::{Counters, Format, Rounding};
+use flexmac_fxp::{Counters, Format, Rounding, Words};
 use ndarray::{Array2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use crate::element::Number;
-use crate::host::{CHUNK, HostRounding, Part, merge};
+use crate::host::{CHUNK, HostRounding, Part, merge, words};
 
 /// The constants of one update step (see [`Param::update`]).
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +52,7 @@ impl<T: Number> Param<T> {
         let format = formats.update;
         let real = values.as_slice().expect("made in row order");
         let mut quantized = Array2::from_elem(values.dim(), T::default());
-        T::quantize(real, format, Rounding::Nearest, &[], elements_mut(&mut quantized));
+        T::quantize(real, format, Rounding::Nearest, Words::None, elements_mut(&mut quantized));
         Self {
             name,
             tensor,
@@ -196,10 +196,9 @@ impl<T: Number> Param<T> {
         let gradient = self.gradient.par_chunks(CHUNK);
         let chunks = values.zip(momentum).zip(gradient).enumerate();
         merge(chunks.map(|(chunk, ((values, momentum), gradient))| {
-            let count = if T::FIXED { values.len() } else { 0 };
             let round = |part, reals: &[f64], out: &mut [T]| {
-                let streams = host.streams(part, chunk, count);
-                T::quantize(reals, format, host.rounding, &streams, out)
+                let mut streams = T::FIXED.then(|| host.streams(part, chunk)).flatten();
+                T::quantize(reals, format, host.rounding, words(&mut streams), out)
             };
             let (mut new_momentum, mut new_values) =
                 (vec![0.0; values.len()], vec![0.0; values.len()]);

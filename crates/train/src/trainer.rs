@@ -11,7 +11,7 @@ use flexmac_dps::{
     FormatTable, Formats, LossAverage, Observation, Policy, PolicyState, TensorCounters,
 };
 use flexmac_engine::{Engine, Stats};
-use flexmac_fxp::{Format, Role, Rounding};
+use flexmac_fxp::{Format, Role, Rounding, Words};
 use flexmac_nn::{
     HostRounding, NetPlan, Network, NnError, Number, Part, Pass, Purpose, SplitMix, Statistics,
     SumLimit, UpdateStep, correct, in_units_of, logits_format, softmax_loss,
@@ -314,7 +314,7 @@ impl<T: Number> Trainer<T> {
         for (param, tensor) in self.network.params_mut().zip(own) {
             let format = param.format();
             let mut values = vec![T::default(); tensor.values.len()];
-            T::quantize(&tensor.values, format, Rounding::Nearest, &[], &mut values);
+            T::quantize(&tensor.values, format, Rounding::Nearest, Words::None, &mut values);
             let momentum = vec![T::default(); values.len()];
             param.restore(format, values, momentum);
         }

@@ -12,7 +12,7 @@
 use std::ops::Range;
 
 use flexmac_engine::Operand;
-use flexmac_fxp::{Counters, Format, Role, Rounding};
+use flexmac_fxp::{Counters, Format, Role, Rounding, Words};
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::real;
@@ -184,7 +184,7 @@ fn on_grid<T: Number>(bias: Operand<'_, T>, frac: i32) -> Option<(Format, Array2
     let values = values.as_slice().expect("standard layout");
     let mut rounded = Array2::from_elem(bias.values.dim(), T::default());
     let out = rounded.as_slice_mut().expect("made in row order");
-    T::convert(values, (bias.format, to), Rounding::Nearest, &[], out);
+    T::convert(values, (bias.format, to), Rounding::Nearest, Words::None, out);
     Some((to, rounded))
 }
 
