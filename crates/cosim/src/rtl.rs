@@ -179,8 +179,8 @@ impl RtlEngine {
         &mut self,
         lowered: &IntegerGemm<'_>,
     ) -> Result<GemmResult<i32>, SimulationError> {
-        flexmac_fxp::check_range('A', &lowered.a, lowered.bits_a)?;
-        flexmac_fxp::check_range('B', &lowered.b, lowered.bits_b)?;
+        flexmac_fxp::check_range('A', lowered.a, lowered.bits_a)?;
+        flexmac_fxp::check_range('B', lowered.b, lowered.bits_b)?;
         self.simulate_all(lowered)
     }
 

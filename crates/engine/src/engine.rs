@@ -1,8 +1,8 @@
 //! The trait that every matrix-multiply backend implements, and what goes in and comes out.
 
 use flexmac_array::{Cycles, Schedule};
-use flexmac_fxp::{Counters, Format, Rounding, SeedPath, Sums, Words};
-use ndarray::{Array2, ArrayView2};
+use flexmac_fxp::{Counters, Format, Matrix, Rounding, SeedPath, Sums, Words};
+use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
@@ -75,6 +75,13 @@ pub struct Operand<'a, T> {
     pub format: Format,
 }
 
+impl<T> Operand<'_, T> {
+    /// The same operand, for a shorter time.
+    pub fn reborrow(&self) -> Operand<'_, T> {
+        Operand { values: self.values.view(), format: self.format }
+    }
+}
+
 /// A GEMM to compute: round(A B + bias).
 #[derive(Debug, Clone, Copy)]
 pub struct Gemm<'a, T> {
@@ -94,6 +101,43 @@ pub struct Gemm<'a, T> {
     pub seed: SeedPath,
     /// Whether to return the exact sums as well.
     pub keep_sums: bool,
+}
+
+/// A GEMM whose operands need not lie in memory as matrices: those of a convolution are the patches
+/// of images. An implicit GEMM has the result of the same GEMM of matrices.
+#[derive(Debug, Clone, Copy)]
+pub struct ImplicitGemm<'a, T> {
+    /// A, (M, K), and its format.
+    pub a: (Matrix<'a, T>, Format),
+    /// B, (K, N), and its format.
+    pub b: (Matrix<'a, T>, Format),
+    /// As in [`Gemm`].
+    pub bias: Option<Operand<'a, T>>,
+    /// As in [`Gemm`].
+    pub out: Format,
+    /// As in [`Gemm`].
+    pub rounding: Rounding,
+    /// As in [`Gemm`].
+    pub seed: SeedPath,
+}
+
+impl<T: Element> ImplicitGemm<'_, T> {
+    /// The same GEMM of two matrices in memory: those of [`Matrix::to_dense`].
+    pub fn explicit<'s>(
+        &'s self,
+        a: &'s CowArray<'_, T, Ix2>,
+        b: &'s CowArray<'_, T, Ix2>,
+    ) -> Gemm<'s, T> {
+        Gemm {
+            a: Operand { values: a.view(), format: self.a.1 },
+            b: Operand { values: b.view(), format: self.b.1 },
+            bias: self.bias.as_ref().map(Operand::reborrow),
+            out: self.out,
+            rounding: self.rounding,
+            seed: self.seed,
+            keep_sums: false,
+        }
+    }
 }
 
 /// The cost of a GEMM, and what its counters counted.
@@ -152,6 +196,22 @@ pub trait Engine<T: Element> {
     /// [`EngineError`]: the array cannot compute it, the backend failed, or (checked engine) RTL and
     /// reference differ.
     fn gemm(&mut self, gemm: &Gemm<'_, T>) -> Result<GemmResult<T>, EngineError>;
+
+    /// Computes a GEMM whose operands may be the patches of images. Unless an engine can do better,
+    /// it copies the patches to a matrix.
+    ///
+    /// # Errors
+    /// Those of [`Self::gemm`].
+    fn implicit_gemm(
+        &mut self,
+        gemm: &ImplicitGemm<'_, T>,
+    ) -> Result<GemmResult<T>, EngineError> {
+        let (a, b) = (gemm.a.0.to_dense(), gemm.b.0.to_dense());
+        self.gemm(&gemm.explicit(&a, &b))
+    }
+
+    /// Takes a matrix that is no longer needed. An engine may use its memory for a later result.
+    fn recycle(&mut self, _matrix: Array2<T>) {}
 
     /// Marks the end of a training iteration. An engine that collects GEMMs writes them to disk
     /// here.

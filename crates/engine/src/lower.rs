@@ -5,7 +5,7 @@ use flexmac_array::{ArrayConfig, Layout, Schedule, Style};
 use flexmac_fxp::{Format, Requantizer, SeedPath, Start};
 use ndarray::{Array2, ArrayView2};
 
-use crate::engine::{Element, Gemm};
+use crate::engine::{Element, Gemm, ImplicitGemm, Operand};
 use crate::error::GemmError;
 
 /// A fixed-point GEMM in integers, checked against a configuration: everything an array needs.
@@ -73,16 +73,23 @@ impl<'a> IntegerGemm<'a> {
 pub(crate) fn check_shapes<T: Element>(
     gemm: &Gemm<'_, T>,
 ) -> Result<(usize, usize, usize), GemmError> {
-    let (a, b) = (&gemm.a.values, &gemm.b.values);
-    let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
-    if b.nrows() != k {
-        let (a, b) = ([m, k], [b.nrows(), n]);
+    check_dims(gemm.a.values.dim(), gemm.b.values.dim(), gemm.bias.as_ref())
+}
+
+/// Checks the dimensions of A, B and a bias, and returns (M, K, N).
+fn check_dims<T>(
+    (m, k): (usize, usize),
+    (b_rows, n): (usize, usize),
+    bias: Option<&Operand<'_, T>>,
+) -> Result<(usize, usize, usize), GemmError> {
+    if b_rows != k {
+        let (a, b) = ([m, k], [b_rows, n]);
         return Err(flexmac_fxp::FxpError::Shape { a, b }.into());
     }
     if m == 0 || k == 0 || n == 0 {
         return Err(GemmError::Empty { m, k, n });
     }
-    if let Some(bias) = &gemm.bias {
+    if let Some(bias) = bias {
         let found = bias.values.dim();
         if found.1 != n || (found.0 != 1 && found.0 != m) {
             return Err(GemmError::BiasShape { m, n, found });
@@ -101,13 +108,76 @@ pub fn lower<'a>(
     layout: Layout,
     gemm: &Gemm<'a, i32>,
 ) -> Result<IntegerGemm<'a>, GemmError> {
-    let shape = check_shapes(gemm)?;
+    let (a, b) = (gemm.a.values.into(), gemm.b.values.into());
+    let plan = plan(
+        config,
+        layout,
+        &ImplicitGemm {
+            a: (a, gemm.a.format),
+            b: (b, gemm.b.format),
+            bias: gemm.bias,
+            out: gemm.out,
+            rounding: gemm.rounding,
+            seed: gemm.seed,
+        },
+    )?;
+    Ok(IntegerGemm {
+        a: gemm.a.values,
+        b: gemm.b.values,
+        bits_a: plan.bits_a,
+        bits_b: plan.bits_b,
+        bias: plan.bias,
+        carried: None,
+        requantizer: plan.requantizer,
+        out: gemm.out,
+        sum_frac: plan.sum_frac,
+        seed: gemm.seed,
+        keep_sums: gemm.keep_sums,
+        schedule: plan.schedule,
+    })
+}
+
+/// What [`lower()`] finds, besides the operands: the reference engine needs no more.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan<'a> {
+    pub bits_a: u32,
+    pub bits_b: u32,
+    pub bias: Option<Start<'a>>,
+    pub requantizer: Requantizer,
+    pub sum_frac: i32,
+    pub seed: SeedPath,
+    pub schedule: Schedule,
+}
+
+impl<'a> Plan<'a> {
+    /// The plan within a GEMM that has been lowered.
+    pub fn of(lowered: &IntegerGemm<'a>) -> Self {
+        Self {
+            bits_a: lowered.bits_a,
+            bits_b: lowered.bits_b,
+            bias: lowered.bias,
+            requantizer: lowered.requantizer,
+            sum_frac: lowered.sum_frac,
+            seed: lowered.seed,
+            schedule: lowered.schedule,
+        }
+    }
+}
+
+/// Checks a GEMM against a configuration, as [`lower()`] does.
+pub(crate) fn plan<'a>(
+    config: &ArrayConfig,
+    layout: Layout,
+    gemm: &ImplicitGemm<'a, i32>,
+) -> Result<Plan<'a>, GemmError> {
+    let ((a, format_a), (b, format_b)) = (gemm.a, gemm.b);
+    let shape = check_dims(a.dim(), b.dim(), gemm.bias.as_ref())?;
     let style = config.style();
     if style == Style::Fp32 {
         let (expected, found) = ("single-precision floats", "integers");
         return Err(GemmError::Style { style, expected, found });
     }
-    let (bits_a, bits_b) = (gemm.a.format.bits(), gemm.b.format.bits());
+    let (bits_a, bits_b) = (format_a.bits(), format_b.bits());
     for (operand, found) in [('A', bits_a), ('B', bits_b)] {
         if found > config.max_bits() {
             return Err(GemmError::TooWide { operand, found, max_bits: config.max_bits() });
@@ -119,7 +189,7 @@ pub fn lower<'a>(
             available: config.spec().rounding.clone(),
         });
     }
-    let sum_frac = gemm.a.format.frac() + gemm.b.format.frac();
+    let sum_frac = format_a.frac() + format_b.frac();
     let bias = match &gemm.bias {
         None => None,
         Some(bias) => {
@@ -130,22 +200,17 @@ pub fn lower<'a>(
         }
     };
     check_sum_range(config, shape.1, bits_a, bits_b, bias.as_ref())?;
-    Ok(IntegerGemm {
-        a: gemm.a.values,
-        b: gemm.b.values,
+    Ok(Plan {
         bits_a,
         bits_b,
         bias,
-        carried: None,
         requantizer: Requantizer {
             shift: sum_frac - gemm.out.frac(),
             bits: gemm.out.bits(),
             rounding: gemm.rounding,
         },
-        out: gemm.out,
         sum_frac,
         seed: gemm.seed,
-        keep_sums: gemm.keep_sums,
         schedule: Schedule::laid_out(config, layout, shape, (bits_a, bits_b)),
     })
 }

@@ -5,33 +5,49 @@
 //! case, or if the sums are to be returned, rounding follows when all sums are complete.
 
 use std::num::NonZeroUsize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use flexmac_array::{ArrayConfig, Layout};
-use flexmac_fxp::{Counters, Lfsr, RightOperand, Start, Sums, Words, check_range, exact_gemm};
-use ndarray::{Array2, Axis};
+use flexmac_fxp::{
+    Counters, GemmScratch, Lfsr, Matrix, RightOperand, Start, Sums, Words, check_range, exact_gemm,
+};
+use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::engine::{Engine, Gemm, GemmResult, Stats};
+use crate::engine::{Engine, Gemm, GemmResult, ImplicitGemm, Stats};
 use crate::error::{EngineError, GemmError};
-use crate::lower::{IntegerGemm, lower};
+use crate::lower::{IntegerGemm, Plan, lower, plan};
 
 /// Rows of the result per task, before rounding up to whole tiles.
 const TASK_ROWS: usize = 64;
 
+/// Matrices whose memory is kept for later results.
+const MOST_SPARE: usize = 16;
+
 /// Computes the results, counters and cycles of an array of a given configuration, without
 /// simulating it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct ReferenceEngine {
     config: ArrayConfig,
     layout: Layout,
     arrays: NonZeroUsize,
+    /// Memory for results.
+    spare: Mutex<Vec<Vec<i32>>>,
+}
+
+impl Clone for ReferenceEngine {
+    /// The same reference, with no memory of its own yet.
+    fn clone(&self) -> Self {
+        Self::new(self.config.clone()).with_layout(self.layout).with_arrays(self.arrays)
+    }
 }
 
 impl ReferenceEngine {
     /// The reference of arrays of `config`, in the layout [`Layout::AsGiven`]. The configuration
     /// determines tile shapes (and so random streams), legal widths, and cycles.
     pub fn new(config: ArrayConfig) -> Self {
-        Self { config, layout: Layout::AsGiven, arrays: NonZeroUsize::MIN }
+        let (layout, arrays) = (Layout::AsGiven, NonZeroUsize::MIN);
+        Self { config, layout, arrays, spare: Mutex::default() }
     }
 
     /// Uses another layout for GEMMs of integers. GEMMs of floats always use [`Layout::AsGiven`].
@@ -64,28 +80,69 @@ impl ReferenceEngine {
     /// # Errors
     /// [`GemmError::Fxp`] for elements outside their formats.
     pub fn integer_gemm(&self, lowered: &IntegerGemm<'_>) -> Result<GemmResult<i32>, GemmError> {
-        let schedule = &lowered.schedule;
-        let edge = Edge::new(&self.config, lowered);
-        let (values, counters, sums) = if lowered.keep_sums || lowered.a.nrows() < 2 * TASK_ROWS {
-            let widths = (lowered.bits_a, lowered.bits_b);
-            let sums = exact_gemm(lowered.a, lowered.b, widths, lowered.bias)?;
-            let (values, counters) = edge.round_all(&sums);
-            (values, counters, lowered.keep_sums.then_some(sums))
+        let operands = (lowered.a.into(), lowered.b.into());
+        self.planned_gemm(operands, &Plan::of(lowered), lowered.keep_sums)
+    }
+
+    fn planned_gemm(
+        &self,
+        (a, b): (Matrix<'_, i32>, Matrix<'_, i32>),
+        plan: &Plan<'_>,
+        keep_sums: bool,
+    ) -> Result<GemmResult<i32>, GemmError> {
+        let schedule = &plan.schedule;
+        let edge = Edge::new(&self.config, plan, (a.nrows(), b.ncols()));
+        let (values, counters, sums) = if keep_sums || a.nrows() < 2 * TASK_ROWS {
+            let sums = exact_gemm(a, b, (plan.bits_a, plan.bits_b), plan.bias)?;
+            let (values, counters) = edge.round_all(&sums, self.memory(edge.m * edge.n));
+            (values, counters, keep_sums.then_some(sums))
         } else {
-            let (values, counters) = edge.multiply_and_round()?;
+            let (values, counters) =
+                edge.multiply_and_round(a, b, self.memory(edge.m * edge.n))?;
             (values, counters, None)
         };
         let cycles = match self.arrays.get() {
             1 => schedule.cycles(&self.config),
-            arrays => schedule.sharded_cycles(&self.config, lowered.seed.role, arrays),
+            arrays => schedule.sharded_cycles(&self.config, plan.seed.role, arrays),
         };
         Ok(GemmResult { values, sums, stats: Stats::of(schedule, counters, cycles) })
+    }
+
+    /// Memory for `length` values, of any content: the smallest of those that were recycled.
+    fn memory(&self, length: usize) -> Vec<i32> {
+        let mut spare = self.spare();
+        let fitting = spare.iter().enumerate().filter(|(_, memory)| memory.capacity() >= length);
+        let least = fitting.min_by_key(|(_, memory)| memory.capacity()).map(|(index, _)| index);
+        let mut memory = least.map_or_else(Vec::new, |index| spare.swap_remove(index));
+        memory.resize(length, 0);
+        memory
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Vec<i32>>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Engine<i32> for ReferenceEngine {
     fn gemm(&mut self, gemm: &Gemm<'_, i32>) -> Result<GemmResult<i32>, EngineError> {
         Ok(self.integer_gemm(&lower(&self.config, self.layout, gemm)?)?)
+    }
+
+    fn implicit_gemm(
+        &mut self,
+        gemm: &ImplicitGemm<'_, i32>,
+    ) -> Result<GemmResult<i32>, EngineError> {
+        let plan = plan(&self.config, self.layout, gemm)?;
+        Ok(self.planned_gemm((gemm.a.0, gemm.b.0), &plan, false)?)
+    }
+
+    fn recycle(&mut self, matrix: Array2<i32>) {
+        let mut spare = self.spare();
+        spare.push(matrix.into_raw_vec_and_offset().0);
+        if spare.len() > MOST_SPARE {
+            let smallest = (0..spare.len()).min_by_key(|index| spare[*index].capacity());
+            spare.swap_remove(smallest.expect("there are some"));
+        }
     }
 
     fn name(&self) -> &'static str {
@@ -95,11 +152,12 @@ impl Engine<i32> for ReferenceEngine {
 
 /// The requantizers at the array's edge, for one GEMM.
 struct Edge<'r, 'd> {
-    lowered: &'r IntegerGemm<'d>,
+    plan: &'r Plan<'d>,
     /// Rows of a tile, and columns of the array, in the layout of the array.
     rows: usize,
     cols: usize,
-    /// Columns of the result.
+    /// Rows and columns of the result.
+    m: usize,
     n: usize,
     /// Rows of the result per task: whole tiles.
     task_rows: usize,
@@ -109,6 +167,7 @@ struct Edge<'r, 'd> {
 #[derive(Default)]
 struct Scratch {
     sums: Option<Sums>,
+    gemm: GemmScratch,
     streams: Streams,
 }
 
@@ -123,32 +182,35 @@ struct Streams {
 }
 
 impl<'r, 'd> Edge<'r, 'd> {
-    fn new(config: &ArrayConfig, lowered: &'r IntegerGemm<'d>) -> Self {
-        let (rows, cols) = (lowered.schedule.band_rows(), config.cols());
+    fn new(config: &ArrayConfig, plan: &'r Plan<'d>, (m, n): (usize, usize)) -> Self {
+        let (rows, cols) = (plan.schedule.band_rows(), config.cols());
         // Rows of the result lie on rows of the array, or on its columns.
-        let tile = if lowered.schedule.transposed { cols } else { rows };
-        let task_rows = TASK_ROWS.next_multiple_of(tile);
-        Self { lowered, rows, cols, n: lowered.b.ncols(), task_rows }
+        let tile = if plan.schedule.transposed { cols } else { rows };
+        Self { plan, rows, cols, m, n, task_rows: TASK_ROWS.next_multiple_of(tile) }
     }
 
-    /// Multiplies and rounds task by task, on all threads.
-    fn multiply_and_round(&self) -> Result<(Array2<i32>, Counters), GemmError> {
-        let lowered = self.lowered;
-        let start: Option<&Start<'_>> = lowered.bias.as_ref();
-        let bits_a = check_range('A', &lowered.a, lowered.bits_a)?;
-        let bits_b = check_range('B', &lowered.b, lowered.bits_b)?;
-        let right = RightOperand::new(lowered.b, (bits_a, bits_b), start);
-        Ok(self.run_tasks(|first, out, Scratch { sums, streams }| {
+    /// Multiplies and rounds task by task, on all threads. `memory` is for the result.
+    fn multiply_and_round(
+        &self,
+        a: Matrix<'_, i32>,
+        b: Matrix<'_, i32>,
+        memory: Vec<i32>,
+    ) -> Result<(Array2<i32>, Counters), GemmError> {
+        let start: Option<&Start<'_>> = self.plan.bias.as_ref();
+        let bits_a = check_range('A', a, self.plan.bits_a)?;
+        let bits_b = check_range('B', b, self.plan.bits_b)?;
+        let right = RightOperand::new(b, (bits_a, bits_b), start);
+        Ok(self.run_tasks(memory, |first, out, Scratch { sums, gemm, streams }| {
             let rows = out.len() / self.n;
             let sums = sums.get_or_insert_with(|| right.zeros(self.task_rows));
-            right.product(lowered.a, first, start, sums.rows_mut(rows));
+            right.product(a, first, start, sums.rows_mut(rows), gemm);
             self.round(sums, 0, first, out, streams)
         }))
     }
 
-    /// Rounds all sums, on all threads.
-    fn round_all(&self, sums: &Sums) -> (Array2<i32>, Counters) {
-        self.run_tasks(|first, out, scratch| {
+    /// Rounds all sums, on all threads. `memory` is for the result.
+    fn round_all(&self, sums: &Sums, memory: Vec<i32>) -> (Array2<i32>, Counters) {
+        self.run_tasks(memory, |first, out, scratch| {
             self.round(sums, first, first, out, &mut scratch.streams)
         })
     }
@@ -157,21 +219,20 @@ impl<'r, 'd> Edge<'r, 'd> {
     /// row by row, and the thread's buffers.
     fn run_tasks(
         &self,
+        mut memory: Vec<i32>,
         fill: impl Fn(usize, &mut [i32], &mut Scratch) -> Counters + Sync,
     ) -> (Array2<i32>, Counters) {
-        let mut values = Array2::zeros((self.lowered.a.nrows(), self.n));
-        let counters = values
-            .axis_chunks_iter_mut(Axis(0), self.task_rows)
-            .into_par_iter()
+        let counters = memory
+            .par_chunks_mut(self.task_rows * self.n)
             .enumerate()
-            .map_init(Scratch::default, |scratch, (task, mut rows)| {
-                let out = rows.as_slice_mut().expect("rows of a matrix made in row order");
+            .map_init(Scratch::default, |scratch, (task, out)| {
                 fill(task * self.task_rows, out, scratch)
             })
             .reduce(Counters::default, |mut total, part| {
                 total.merge(&part);
                 total
             });
+        let values = Array2::from_shape_vec((self.m, self.n), memory).expect("m * n values");
         (values, counters)
     }
 
@@ -186,10 +247,10 @@ impl<'r, 'd> Edge<'r, 'd> {
         streams: &mut Streams,
     ) -> Counters {
         let offset = offset * self.n;
-        if !self.lowered.requantizer.needs_words() {
+        if !self.plan.requantizer.needs_words() {
             return self.round_values(sums, offset, Words::None, out);
         }
-        if self.lowered.schedule.transposed {
+        if self.plan.schedule.transposed {
             let words = Words::Each(self.seed_transposed(first, out.len(), streams));
             return self.round_values(sums, offset, words, out);
         }
@@ -213,7 +274,7 @@ impl<'r, 'd> Edge<'r, 'd> {
         words: Words<'_>,
         out: &mut [i32],
     ) -> Counters {
-        let requantizer = &self.lowered.requantizer;
+        let requantizer = &self.plan.requantizer;
         let span = first..first + out.len();
         match sums {
             Sums::Single(sums) => requantizer.apply_slice(&in_memory(sums)[span], words, out),
@@ -250,8 +311,8 @@ impl<'r, 'd> Edge<'r, 'd> {
 
     /// Seeds the first row of a band of tiles. Its first tile begins at `corner` of the result.
     fn seed_tiles(&self, corner: (usize, usize), streams: &mut [Lfsr]) {
-        let tile = self.lowered.schedule.position(corner).tile;
-        self.lowered.seed.seed_row(tile, self.cols, streams);
+        let tile = self.plan.schedule.position(corner).tile;
+        self.plan.seed.seed_row(tile, self.cols, streams);
     }
 }
 

@@ -9,9 +9,11 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 use rayon::prelude::*;
 
 use crate::FxpError;
-use crate::integer::{self, Bits16, Bits32, Right, VectorUnit};
+use crate::integer::{self, Bits16, Bits32, Left, Right, VectorUnit};
+use crate::matrix::Matrix;
 use crate::plan::{FloatPlan, GemmPlan, piece_width};
 use crate::sums::{Carrier, Start, Sums, SumsViewMut};
+use crate::vector::{Kernel, vectorized};
 
 /// The exact sums A B + start, for A (M, K) and B (K, N) whose elements fit `bits_a` and `bits_b`
 /// bits.
@@ -27,31 +29,34 @@ use crate::sums::{Carrier, Start, Sums, SumsViewMut};
 /// assert_eq!(sums.get(0, 0), 1 << 63);
 /// # Ok::<(), flexmac_fxp::FxpError>(())
 /// ```
-pub fn exact_gemm(
-    a: ArrayView2<'_, i32>,
-    b: ArrayView2<'_, i32>,
+pub fn exact_gemm<'a, 'b>(
+    a: impl Into<Matrix<'a, i32>>,
+    b: impl Into<Matrix<'b, i32>>,
     (bits_a, bits_b): (u32, u32),
     start: Option<Start<'_>>,
 ) -> Result<Sums, FxpError> {
+    let (a, b) = (a.into(), b.into());
     if a.ncols() != b.nrows() {
-        let shape = |view: &ArrayView2<'_, i32>| [view.nrows(), view.ncols()];
+        let shape = |matrix: &Matrix<'_, i32>| [matrix.nrows(), matrix.ncols()];
         return Err(FxpError::Shape { a: shape(&a), b: shape(&b) });
     }
-    let widths = (check_range('A', &a, bits_a)?, check_range('B', &b, bits_b)?);
+    let widths = (check_range('A', a, bits_a)?, check_range('B', b, bits_b)?);
     Ok(gemm(a, b, Bound::new(VectorUnit::detect(), widths, a.ncols(), start.as_ref()), start))
 }
 
 /// Computes a whole GEMM, on all cores.
 fn gemm(
-    a: ArrayView2<'_, i32>,
-    b: ArrayView2<'_, i32>,
+    a: Matrix<'_, i32>,
+    b: Matrix<'_, i32>,
     bound: Bound,
     start: Option<Start<'_>>,
 ) -> Sums {
     let mut sums = bound.zeros((a.nrows(), b.ncols()));
     if a.nrows() >= MIN_BAND * 2 {
         let right = RightOperand::convert(b, bound);
-        sums.par_bands(MIN_BAND, |band, row| right.product(a, row, start.as_ref(), band));
+        sums.par_bands(MIN_BAND, |band, row| {
+            right.product(a, row, start.as_ref(), band, &mut GemmScratch::default());
+        });
     } else {
         sums.view_mut().begin(start.as_ref(), 0);
         if let Some(products) = split_inner(a, b, bound) {
@@ -69,21 +74,32 @@ const PANEL: usize = 1 << 16;
 
 /// A GEMM with few rows: K is split among the cores. The order does not matter, because sums are
 /// exact.
-fn split_inner(a: ArrayView2<'_, i32>, b: ArrayView2<'_, i32>, bound: Bound) -> Option<Sums> {
+fn split_inner(a: Matrix<'_, i32>, b: Matrix<'_, i32>, bound: Bound) -> Option<Sums> {
+    /// What a thread keeps from part to part.
+    struct Worker {
+        sums: Sums,
+        right: RightOperand,
+        scratch: GemmScratch,
+    }
     let (rows, inner) = a.dim();
     let columns = b.ncols();
+    let a = a.to_dense();
     let panel = (PANEL / rows.max(columns).max(1)).clamp(64, 1024);
+    let new = || Worker {
+        sums: bound.zeros((rows, columns)),
+        right: RightOperand::empty(bound),
+        scratch: GemmScratch::default(),
+    };
     (0..inner.div_ceil(panel))
         .into_par_iter()
-        .fold(
-            || bound.zeros((rows, columns)),
-            |mut sums, part| {
-                let terms = Slice::from(part * panel..inner.min((part + 1) * panel));
-                let right = RightOperand::convert(b.slice_axis(Axis(0), terms), bound);
-                right.multiply_rows(a.slice_axis(Axis(1), terms), 0, sums.view_mut(), true);
-                sums
-            },
-        )
+        .fold(new, |mut worker, part| {
+            let terms = part * panel..inner.min((part + 1) * panel);
+            worker.right.pack(b.rows(terms.clone()));
+            let a = Matrix::from(a.slice_axis(Axis(1), Slice::from(terms)));
+            worker.right.multiply_rows(a, 0, worker.sums.view_mut(), true, &mut worker.scratch);
+            worker
+        })
+        .map(|worker| worker.sums)
         .reduce_with(|mut sums, other| {
             sums.add(&other);
             sums
@@ -146,23 +162,56 @@ enum Pieces {
     Double(FloatPlan, Vec<(u32, Array2<f64>)>),
 }
 
+/// Memory for the bands of A that [`RightOperand::product`] multiplies, reused from call to call.
+#[derive(Debug, Default)]
+pub struct GemmScratch {
+    bits16: Left<Bits16>,
+    bits32: Left<Bits32>,
+}
+
 impl RightOperand {
     /// Converts B (K, N). `widths` are the bits of A and of B, `start` the initial sums. The
     /// elements of both operands must fit these widths; check them with [`check_range`] first.
-    pub fn new(b: ArrayView2<'_, i32>, widths: (u32, u32), start: Option<&Start<'_>>) -> Self {
+    pub fn new<'b>(
+        b: impl Into<Matrix<'b, i32>>,
+        widths: (u32, u32),
+        start: Option<&Start<'_>>,
+    ) -> Self {
+        let b = b.into();
         Self::convert(b, Bound::new(VectorUnit::detect(), widths, b.nrows(), start))
     }
 
-    fn convert(b: ArrayView2<'_, i32>, bound: Bound) -> Self {
+    fn convert(b: Matrix<'_, i32>, bound: Bound) -> Self {
+        let mut right = Self::empty(bound);
+        right.pack(b);
+        right
+    }
+
+    /// No operand yet.
+    fn empty(bound: Bound) -> Self {
         let pieces = match bound.plan {
-            GemmPlan::Bits16(machine) => Pieces::Bits16(machine, Right::pack(b, machine.panel())),
-            GemmPlan::Bits32(machine) => Pieces::Bits32(machine, Right::pack(b, machine.panel())),
-            GemmPlan::Float(plan) if plan.single => {
-                Pieces::Single(plan, pieces(&b, bound.bits_b, plan.pieces_b))
-            }
-            GemmPlan::Float(plan) => Pieces::Double(plan, pieces(&b, bound.bits_b, plan.pieces_b)),
+            GemmPlan::Bits16(machine) => Pieces::Bits16(machine, Right::default()),
+            GemmPlan::Bits32(machine) => Pieces::Bits32(machine, Right::default()),
+            GemmPlan::Float(plan) if plan.single => Pieces::Single(plan, Vec::new()),
+            GemmPlan::Float(plan) => Pieces::Double(plan, Vec::new()),
         };
-        Self { bound, columns: b.ncols(), pieces }
+        Self { bound, columns: 0, pieces }
+    }
+
+    /// Converts another B within the same bounds.
+    fn pack(&mut self, b: Matrix<'_, i32>) {
+        let Bound { bits_a, bits_b, .. } = self.bound;
+        self.columns = b.ncols();
+        match &mut self.pieces {
+            Pieces::Bits16(machine, right) => right.pack(b, (bits_a, bits_b), machine.panel()),
+            Pieces::Bits32(machine, right) => right.pack(b, (bits_a, bits_b), machine.panel()),
+            Pieces::Single(plan, parts) => {
+                *parts = pieces(&b.to_dense().view(), bits_b, plan.pieces_b);
+            }
+            Pieces::Double(plan, parts) => {
+                *parts = pieces(&b.to_dense().view(), bits_b, plan.pieces_b);
+            }
+        }
     }
 
     /// Zero sums (rows, N) of the right type.
@@ -172,12 +221,13 @@ impl RightOperand {
 
     /// Writes A[row..] B + start into `sums`, which [`Self::zeros`] made: as many rows of A, from
     /// `row` on, as `sums` has.
-    pub fn product(
+    pub fn product<'a>(
         &self,
-        a: ArrayView2<'_, i32>,
+        a: impl Into<Matrix<'a, i32>>,
         row: usize,
         start: Option<&Start<'_>>,
         mut sums: SumsViewMut<'_>,
+        scratch: &mut GemmScratch,
     ) {
         // A floating-point GEMM in stretches adds to the sums; all other plans can overwrite them.
         let add = start.is_some()
@@ -185,27 +235,34 @@ impl RightOperand {
         if add {
             sums.begin(start, row);
         }
-        self.multiply_rows(a, row, sums, add);
+        self.multiply_rows(a.into(), row, sums, add, scratch);
     }
 
     /// Adds A[row..] B to the sums, or overwrites them with it.
-    fn multiply_rows(&self, a: ArrayView2<'_, i32>, row: usize, sums: SumsViewMut<'_>, add: bool) {
-        let rows = row..row + sums.nrows();
-        let a = a.slice_axis(Axis(0), Slice::from(rows));
+    fn multiply_rows(
+        &self,
+        a: Matrix<'_, i32>,
+        row: usize,
+        sums: SumsViewMut<'_>,
+        add: bool,
+        scratch: &mut GemmScratch,
+    ) {
+        let a = a.rows(row..row + sums.nrows());
+        let bits = self.bound.bits_a;
         match &self.pieces {
             Pieces::Bits16(machine, b) => {
-                multiply_integers(*machine, (a, self.bound.bits_a), b, sums, add)
+                multiply_integers(*machine, (a, bits), b, sums, add, &mut scratch.bits16);
             }
             Pieces::Bits32(machine, b) => {
-                multiply_integers(*machine, (a, self.bound.bits_a), b, sums, add)
+                multiply_integers(*machine, (a, bits), b, sums, add, &mut scratch.bits32);
             }
             Pieces::Single(plan, b) => match sums {
-                SumsViewMut::Single(sums) => multiply(a, &b[0].1, sums, add),
-                sums => self.accumulate(plan, a, b, sums),
+                SumsViewMut::Single(sums) => multiply(a.to_dense().view(), &b[0].1, sums, add),
+                sums => self.accumulate(plan, a.to_dense().view(), b, sums),
             },
             Pieces::Double(plan, b) => match sums {
-                SumsViewMut::Double(sums) => multiply(a, &b[0].1, sums, add),
-                sums => self.accumulate(plan, a, b, sums),
+                SumsViewMut::Double(sums) => multiply(a.to_dense().view(), &b[0].1, sums, add),
+                sums => self.accumulate(plan, a.to_dense().view(), b, sums),
             },
         }
     }
@@ -236,15 +293,16 @@ impl RightOperand {
 /// A GEMM by integer vectors: adds to the sums, or overwrites them.
 fn multiply_integers<W: integer::Supported>(
     machine: VectorUnit,
-    a: (ArrayView2<'_, i32>, u32),
+    a: (Matrix<'_, i32>, u32),
     b: &Right<W>,
     sums: SumsViewMut<'_>,
     add: bool,
+    left: &mut Left<W>,
 ) {
     match sums {
-        SumsViewMut::Short(sums) => integer::multiply(machine, a, b, sums, add),
-        SumsViewMut::Narrow(sums) => integer::multiply(machine, a, b, sums, add),
-        SumsViewMut::Wide(sums) => integer::multiply(machine, a, b, sums, add),
+        SumsViewMut::Short(sums) => integer::multiply(machine, a, b, sums, add, left),
+        SumsViewMut::Narrow(sums) => integer::multiply(machine, a, b, sums, add, left),
+        SumsViewMut::Wide(sums) => integer::multiply(machine, a, b, sums, add, left),
         SumsViewMut::Single(_) | SumsViewMut::Double(_) => {
             unreachable!("integers have integer sums")
         }
@@ -267,27 +325,31 @@ fn multiply<F: Carrier>(
 ///
 /// # Errors
 /// [`FxpError::OperandRange`], which names the first element that does not fit; [`FxpError::Bits`].
-pub fn check_range(operand: char, view: &ArrayView2<'_, i32>, bits: u32) -> Result<u32, FxpError> {
+pub fn check_range<'a>(
+    operand: char,
+    matrix: impl Into<Matrix<'a, i32>>,
+    bits: u32,
+) -> Result<u32, FxpError> {
+    let matrix = matrix.into();
     let format = crate::Format::new(bits, 0)?;
-    // OR of the magnitudes (y for y >= 0, -y - 1 below zero); b bits hold a magnitude of b - 1
-    // bits.
-    let join = |bits, value: &i32| bits | value ^ (value >> 31);
-    let magnitude = match view.as_slice_memory_order() {
+    let magnitude = match matrix.elements() {
         Some(values) => values
             .par_chunks(PANEL)
-            .map(|values| values.iter().fold(0, join))
+            .map(|values| vectorized(Magnitudes(values)))
             .reduce(|| 0, |a, b| a | b),
-        None => view.iter().fold(0, join),
+        None => matrix.to_dense().iter().fold(0, join),
     };
     let needed = (33 - magnitude.leading_zeros()).max(crate::MIN_BITS);
     if needed <= bits {
         return Ok(needed);
     }
     let (min, max) = (format.min_raw(), format.max_raw());
-    let ((row, column), found) = view
-        .indexed_iter()
-        .find(|(_, value)| !(min..=max).contains(*value))
-        .expect("the scan above found one");
+    let dense = matrix.to_dense();
+    let misfit = dense.indexed_iter().find(|(_, value)| !(min..=max).contains(*value));
+    let Some(((row, column), found)) = misfit else {
+        // Of an image, some elements may be in no patch.
+        return Ok(bits);
+    };
     Err(FxpError::OperandRange {
         operand,
         row,
@@ -297,6 +359,23 @@ pub fn check_range(operand: char, view: &ArrayView2<'_, i32>, bits: u32) -> Resu
         min: min.into(),
         max: max.into(),
     })
+}
+
+/// OR of the magnitudes (y for y >= 0, -y - 1 below zero); b bits hold a magnitude of b - 1 bits.
+#[inline(always)]
+fn join(bits: i32, value: &i32) -> i32 {
+    bits | value ^ (value >> 31)
+}
+
+struct Magnitudes<'a>(&'a [i32]);
+
+impl Kernel for Magnitudes<'_> {
+    type Output = i32;
+
+    #[inline(always)]
+    fn run(self) -> i32 {
+        self.0.iter().fold(0, join)
+    }
 }
 
 /// Splits a matrix into `count` pieces, each with its left shift. The top piece is signed, the
@@ -351,7 +430,7 @@ mod tests {
             expected.indexed_iter_mut().for_each(|((m, n), sum)| *sum += start.at(m, n));
         }
         for bound in bounds(widths, a.ncols(), start.as_ref()) {
-            let sums = gemm(a, b, bound, start);
+            let sums = gemm(a.into(), b.into(), bound, start);
             assert_eq!(sums.dim(), expected.dim());
             for ((row, column), value) in expected.indexed_iter() {
                 let found = sums.get(row, column);
@@ -479,14 +558,55 @@ mod tests {
         }
     }
 
+    /// Patches of images as A and as B, more rows than a band and fewer.
+    #[test]
+    fn patches_multiply_like_their_matrix() {
+        use crate::{PatchRows, Patches};
+        for (kernel, stride, padding) in [(1, 1, 0), (3, 2, 1), (4, 3, 3), (5, 1, 0)] {
+            for (count, bits) in [(1, 8), (9, 8), (30, 16), (9, 20)] {
+                let patches =
+                    Patches { height: 9, width: 7, channels: 5, kernel, stride, padding };
+                let images: Vec<_> = (0..count * patches.image_len() as i32)
+                    .map(|i| i.wrapping_mul(0x2545_f491) >> (32 - bits))
+                    .collect();
+                let rows = Matrix::from(PatchRows::new(&images, patches));
+                let dense = rows.to_dense().into_owned();
+                let draw = |(m, n)| ((m * 31 + n * 17) as i32).wrapping_mul(0x5bd1_e995);
+                let widths = (bits as u32, bits as u32);
+                let right = Array2::from_shape_fn((rows.ncols(), 13), draw).map(|v| v >> (32 - bits));
+                let left = Array2::from_shape_fn((6, rows.nrows()), draw).map(|v| v >> (32 - bits));
+                for bound in bounds(widths, rows.ncols(), None) {
+                    let found = gemm(rows, right.view().into(), bound, None);
+                    assert_eq!(found, gemm(dense.view().into(), right.view().into(), bound, None));
+                }
+                for bound in bounds(widths, rows.nrows(), None) {
+                    let found = gemm(left.view().into(), rows, bound, None);
+                    assert_eq!(found, gemm(left.view().into(), dense.view().into(), bound, None));
+                }
+            }
+        }
+    }
+
+    /// The image has elements that are in no patch: they may have any value.
+    #[test]
+    fn only_elements_of_patches_must_fit() {
+        use crate::{PatchRows, Patches};
+        let patches = Patches { height: 3, width: 3, channels: 1, kernel: 1, stride: 2, padding: 0 };
+        let mut images = [1, 1000, 2, 1000, 1000, 1000, 3, 1000, 4];
+        assert_eq!(check_range('A', PatchRows::new(&images, patches), 8), Ok(8));
+        images[6] = -129;
+        let error = check_range('A', PatchRows::new(&images, patches), 8).unwrap_err();
+        assert!(error.to_string().contains("A[2,0] = -129 does not fit 8 bits"), "{error}");
+    }
+
     #[test]
     fn the_width_needed_is_measured() {
         let a = Array2::from_shape_vec((1, 3), vec![0, 127, -128]).unwrap();
-        assert_eq!(check_range('A', &a.view(), 32), Ok(8));
-        assert_eq!(check_range('A', &a.map(|v| v * 2).view(), 9), Ok(9));
-        assert_eq!(check_range('A', &a.map(|v| v >> 7).view(), 9), Ok(2));
-        assert_eq!(check_range('A', &a.map(|_| i32::MIN).view(), 32), Ok(32));
-        assert_eq!(check_range('A', &Array2::zeros((0, 3)).view(), 5), Ok(2));
+        assert_eq!(check_range('A', a.view(), 32), Ok(8));
+        assert_eq!(check_range('A', a.map(|v| v * 2).view(), 9), Ok(9));
+        assert_eq!(check_range('A', a.map(|v| v >> 7).view(), 9), Ok(2));
+        assert_eq!(check_range('A', a.map(|_| i32::MIN).view(), 32), Ok(32));
+        assert_eq!(check_range('A', Array2::zeros((0, 3)).view(), 5), Ok(2));
     }
 
     #[test]

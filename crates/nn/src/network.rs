@@ -1,11 +1,12 @@
 //! Builds the layers of a plan and runs them forward and backward.
 
+use flexmac_fxp::Patches;
 use ndarray::Array2;
 
 use crate::element::Number;
 use crate::error::NnError;
 use crate::init::Initial;
-use crate::layer::{Conv, GroupedConv, InnerProduct, Layer, LayerContext, Patches};
+use crate::layer::{Conv, GroupedConv, InnerProduct, Layer, LayerContext};
 use crate::param::Param;
 use crate::pass::{LayerId, Pass};
 use crate::plan::{LayerPlan, NetPlan};
@@ -86,8 +87,9 @@ fn build<T: Number>(
     let id = LayerId { index, name: plan.spec.name().to_owned() };
     match plan.spec {
         LayerSpec::Conv { kernel, stride, padding, groups, .. } => {
-            let input = Shape { channels: plan.input.channels / groups, ..plan.input };
-            let patches = Patches { input, kernel, stride, padding };
+            let Shape { height, width, channels } = plan.input;
+            let channels = channels / groups;
+            let patches = Patches { height, width, channels, kernel, stride, padding };
             if groups == 1 {
                 Box::new(Conv::new(id, plan, patches, input_gradient, initial))
             } else {

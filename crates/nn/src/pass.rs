@@ -1,8 +1,8 @@
 //! The context of a forward or backward pass: engine, formats, rounding, statistics.
 
 use flexmac_dps::{FormatTable, TensorCounters, TensorRole, TensorSpec};
-use flexmac_engine::{Engine, Gemm, Operand};
-use flexmac_fxp::{Counters, Format, Role, Rounding, SeedPath};
+use flexmac_engine::{Engine, ImplicitGemm, Operand};
+use flexmac_fxp::{Counters, Format, Matrix, Role, Rounding, SeedPath};
 use flexmac_record::GemmRecord;
 use ndarray::Array2;
 
@@ -39,6 +39,9 @@ pub struct LayerId {
     pub name: String,
 }
 
+/// A matrix and its format.
+pub(crate) type MatrixIn<'a, T> = (Matrix<'a, T>, Format);
+
 /// One pass through a network.
 pub struct Pass<'a, T: Number> {
     /// The engine that runs the GEMMs.
@@ -74,15 +77,15 @@ impl<T: Number> Pass<'_, T> {
         &mut self,
         id: &LayerId,
         role: Role,
-        (a, b): (Operand<'a, T>, Operand<'a, T>),
+        (a, b): (MatrixIn<'a, T>, MatrixIn<'a, T>),
         bias: Option<Operand<'a, T>>,
         out: Format,
     ) -> Result<(Array2<T>, Counters), NnError> {
         let seed =
             SeedPath { run: self.run, iteration: self.iteration, layer: id.index as u64, role };
         let rounding = self.rounding;
-        let gemm = Gemm { a, b, bias, out, rounding, seed, keep_sums: false };
-        let result = self.engine.gemm(&gemm).map_err(|source| {
+        let gemm = ImplicitGemm { a, b, bias, out, rounding, seed };
+        let result = self.engine.implicit_gemm(&gemm).map_err(|source| {
             let layer = id.name.clone();
             NnError::Engine(Box::new(EngineFailure { layer, role: role.name(), source }))
         })?;
@@ -98,6 +101,11 @@ impl<T: Number> Pass<'_, T> {
             stats: result.stats,
         });
         Ok((values, counters))
+    }
+
+    /// Gives the memory of a matrix that is no longer needed to the engine.
+    pub(crate) fn recycle(&mut self, matrix: Array2<T>) {
+        self.engine.recycle(matrix);
     }
 
     /// How the host rounds an activation, or its gradient, at layer number `layer`.

@@ -202,8 +202,8 @@ impl Part {
     /// Checks that operands and sums fit their widths.
     pub(super) fn check(&self, config: &ArrayConfig) -> Result<(), BundleError> {
         let shape = &self.head.shape;
-        flexmac_fxp::check_range('A', &self.rows.view(), shape.bits_rows)?;
-        flexmac_fxp::check_range('B', &self.cols.view(), shape.bits_cols)?;
+        flexmac_fxp::check_range('A', self.rows.view(), shape.bits_rows)?;
+        flexmac_fxp::check_range('B', self.cols.view(), shape.bits_cols)?;
         let lowered = self.lowered(config);
         let bits = (shape.bits_rows, shape.bits_cols);
         Ok(check_sum_range(config, shape.k, bits.0, bits.1, lowered.bias.as_ref())?)

@@ -213,8 +213,8 @@ impl TopEngine {
         &mut self,
         lowered: &IntegerGemm<'_>,
     ) -> Result<GemmResult<i32>, SimulationError> {
-        flexmac_fxp::check_range('A', &lowered.a, lowered.bits_a)?;
-        flexmac_fxp::check_range('B', &lowered.b, lowered.bits_b)?;
+        flexmac_fxp::check_range('A', lowered.a, lowered.bits_a)?;
+        flexmac_fxp::check_range('B', lowered.b, lowered.bits_b)?;
         let schedule = lowered.schedule;
         let config = self.config.clone();
         let packed = Packed {

@@ -1,23 +1,26 @@
 //! Rows of A, packed as pairs of terms (k, k + 1), with their norms.
 
-use std::marker::PhantomData;
-
-use ndarray::{ArrayView2, CowArray};
-
 use super::width::fits;
 use super::{BLOCK, Width, blocks};
 use crate::exp2;
+use crate::matrix::{Matrix, RowReader};
 use crate::vector::Kernel;
 
-/// Packed rows of A.
+/// Packed rows of A. Its memory is reused from band to band.
 #[derive(Debug)]
-pub(super) struct Left<W: Width> {
+pub(crate) struct Left<W: Width> {
     /// Pairs per row.
     stride: usize,
     /// Row by row.
     pairs: Vec<W::Pair>,
     /// Squared norm of each block of K, row by row.
     norms: Vec<f32>,
+}
+
+impl<W: Width> Default for Left<W> {
+    fn default() -> Self {
+        Self { stride: 0, pairs: Vec::new(), norms: Vec::new() }
+    }
 }
 
 impl<W: Width> Left<W> {
@@ -35,38 +38,41 @@ impl<W: Width> Left<W> {
     }
 }
 
+/// The squared norm of a block of the largest possible elements of this width.
+pub(super) fn largest_norm(inner: usize, bits: u32) -> f32 {
+    inner.min(BLOCK) as f32 * exp2(2 * (bits as i32 - 1)) as f32
+}
+
 /// Packs rows.
-pub(super) struct PackLeft<'a, W> {
-    pub a: ArrayView2<'a, i32>,
+pub(super) struct PackLeft<'a, 'l, W: Width> {
+    pub a: Matrix<'a, i32>,
     /// Width of its elements in bits.
     pub bits: u32,
     /// The largest squared norm of a column of B within a block of K.
     pub right_norm: f32,
-    pub width: PhantomData<W>,
+    pub left: &'l mut Left<W>,
 }
 
 /// For rows shorter than this, measuring norms costs more than multiplying in halves.
 const MIN_MEASURED: usize = 48;
 
-impl<W: Width> Kernel for PackLeft<'_, W> {
-    type Output = Left<W>;
+impl<W: Width> Kernel for PackLeft<'_, '_, W> {
+    type Output = ();
 
     #[inline(always)]
-    fn run(self) -> Left<W> {
+    fn run(self) {
         let (rows, inner) = self.a.dim();
         let stride = inner.div_ceil(2);
-        // Squared norm of a block of the largest possible elements.
-        let largest = inner.min(BLOCK) as f32 * exp2(2 * (self.bits as i32 - 1)) as f32;
+        let largest = largest_norm(inner, self.bits);
         let measured = inner >= MIN_MEASURED && !fits::<W>(largest, self.right_norm);
-        let mut left = Left {
-            stride,
-            pairs: vec![W::Pair::default(); rows * stride],
-            norms: Vec::with_capacity(rows * stride.div_ceil(BLOCK / 2)),
-        };
-        let rows = CowArray::from(self.a);
-        let rows = rows.as_standard_layout();
-        let terms = rows.as_slice().expect("standard layout");
-        for (row, pairs) in terms.chunks_exact(inner).zip(left.pairs.chunks_exact_mut(stride)) {
+        let left = self.left;
+        left.stride = stride;
+        left.pairs.resize(rows * stride, W::Pair::default());
+        left.norms.clear();
+        let reader = RowReader::new(self.a);
+        let mut buffer = Vec::new();
+        for (row, pairs) in left.pairs.chunks_exact_mut(stride).enumerate() {
+            let row = reader.row(row, &mut buffer);
             let (whole, last) = row.as_chunks::<2>();
             for (pair, [first, second]) in pairs.iter_mut().zip(whole) {
                 *pair = W::pair(*first, *second);
@@ -79,7 +85,6 @@ impl<W: Width> Kernel for PackLeft<'_, W> {
                 left.norms.push(norm);
             }
         }
-        left
     }
 }
 

@@ -16,6 +16,7 @@ mod right;
 mod tile;
 mod width;
 
+pub(crate) use left::Left;
 pub(crate) use multiplier::VectorUnit;
 pub(crate) use right::Right;
 pub(crate) use tile::{Supported, multiply};

@@ -54,6 +54,24 @@ mod x86 {
     const PANEL_V3: usize = 1;
     const PANEL_V4: usize = 3;
 
+    // AVX-512 with VNNI. Code compiled for it is that of AVX-512; the compiler makes one instruction
+    // (vpdpwssd) of a product of pairs and the addition that follows.
+    pulp::simd_type! {
+        pub(crate) struct Vnni {
+            pub avx512f: "avx512f",
+            pub avx512bw: "avx512bw",
+            pub avx512cd: "avx512cd",
+            pub avx512dq: "avx512dq",
+            pub avx512vl: "avx512vl",
+            pub avx512vnni: "avx512vnni",
+            pub bmi1: "bmi1",
+            pub bmi2: "bmi2",
+            pub fma: "fma",
+            pub lzcnt: "lzcnt",
+            pub popcnt: "popcnt",
+        }
+    }
+
     /// The integer vector instructions of this processor.
     #[derive(Debug, Clone, Copy)]
     pub(crate) enum VectorUnit {
@@ -61,6 +79,8 @@ mod x86 {
         V3(V3),
         /// AVX-512.
         V4(V4),
+        /// AVX-512 with VNNI.
+        Vnni(V4, Vnni),
     }
 
     impl VectorUnit {
@@ -71,14 +91,16 @@ mod x86 {
 
         /// All instruction sets of this processor, best last.
         pub fn all() -> impl Iterator<Item = Self> {
-            V3::try_new().map(Self::V3).into_iter().chain(V4::try_new().map(Self::V4))
+            let vnni = V4::try_new().zip(Vnni::try_new()).map(|(v4, vnni)| Self::Vnni(v4, vnni));
+            let units = [V3::try_new().map(Self::V3), V4::try_new().map(Self::V4), vnni];
+            units.into_iter().flatten()
         }
 
         /// Most lines in a panel.
         pub fn panel(self) -> usize {
             match self {
                 Self::V3(_) => PANEL_V3,
-                Self::V4(_) => PANEL_V4,
+                Self::V4(_) | Self::Vnni(..) => PANEL_V4,
             }
         }
     }

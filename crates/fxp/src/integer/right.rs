@@ -5,8 +5,10 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, Axis, CowArray};
 
-use super::left::{add_squares, square, terms_of};
-use super::{BLOCK, Line, Width, blocks};
+use super::left::{add_squares, largest_norm, square, terms_of};
+use super::width::fits;
+use super::{Line, Width, blocks};
+use crate::matrix::{Matrix, RowReader};
 use crate::vector::{Kernel, vectorized};
 
 /// B (K, N), packed once for all rows of A. The order is: block of K, panel of neighbouring
@@ -34,10 +36,25 @@ pub(super) struct Panel<'a> {
     pub norm: f32,
 }
 
+impl<W: Width> Default for Right<W> {
+    fn default() -> Self {
+        Self {
+            inner: 0,
+            columns: 0,
+            width: 0,
+            panels: 0,
+            lines: Vec::new(),
+            norms: Vec::new(),
+            kind: PhantomData,
+        }
+    }
+}
+
 impl<W: Width> Right<W> {
-    /// Packs B into panels of at most `panel` lines.
-    pub fn pack(b: ArrayView2<'_, i32>, panel: usize) -> Self {
-        vectorized(PackRight { b, panel, kind: PhantomData })
+    /// Packs B into panels of at most `panel` lines, instead of what was packed before. The widths
+    /// are those of A and of B.
+    pub fn pack(&mut self, b: Matrix<'_, i32>, widths: (u32, u32), panel: usize) {
+        vectorized(PackRight { b, widths, panel, right: self });
     }
 
     /// The largest squared norm of a column within a block of K.
@@ -75,86 +92,101 @@ impl<W: Width> Right<W> {
     }
 }
 
-struct PackRight<'a, W> {
-    b: ArrayView2<'a, i32>,
+struct PackRight<'a, 'r, W> {
+    b: Matrix<'a, i32>,
+    widths: (u32, u32),
     panel: usize,
-    kind: PhantomData<W>,
+    right: &'r mut Right<W>,
 }
 
-impl<W: Width> Kernel for PackRight<'_, W> {
-    type Output = Right<W>;
+impl<W: Width> Kernel for PackRight<'_, '_, W> {
+    type Output = ();
 
     #[inline(always)]
-    fn run(self) -> Right<W> {
+    fn run(self) {
         let (inner, columns) = self.b.dim();
-        let width = columns.div_ceil(W::COLUMNS);
-        let panels = width.div_ceil(self.panel);
-        let mut right = Right {
-            inner,
-            columns,
-            width,
-            panels,
-            lines: vec![Line([0; 16]); inner.div_ceil(2) * width],
-            norms: Vec::with_capacity(inner.div_ceil(BLOCK) * panels),
-            kind: PhantomData,
-        };
-        let by_columns = self.b.stride_of(Axis(0)) == 1 && self.b.ncols() > 1;
-        let b = if by_columns { self.b.reversed_axes() } else { self.b };
-        let b = CowArray::from(b);
-        let b = b.as_standard_layout();
-        let b = b.as_slice().expect("standard layout");
-        for pairs in blocks(inner) {
-            if by_columns {
-                right.take_columns(b, &pairs);
-            } else {
-                right.take_rows(b, &pairs);
+        let right = self.right;
+        (right.inner, right.columns) = (inner, columns);
+        right.width = columns.div_ceil(W::COLUMNS);
+        right.panels = right.width.div_ceil(self.panel);
+        right.norms.clear();
+        // Columns need no norms if every sum of operands of these widths fits.
+        let (of_a, of_b) = self.widths;
+        let largest = largest_norm(inner, of_b);
+        let bound = fits::<W>(largest_norm(inner, of_a), largest).then_some(largest);
+        let lines = inner.div_ceil(2) * right.width;
+        match self.b {
+            Matrix::Dense(b) if b.stride_of(Axis(0)) == 1 && columns > 1 => {
+                right.lines.clear();
+                right.lines.resize(lines, Line([0; 16]));
+                right.take_columns(b, bound);
+            }
+            b => {
+                right.lines.resize(lines, Line([0; 16]));
+                right.take_rows(b, bound);
             }
         }
-        right
     }
 }
 
 impl<W: Width> Right<W> {
-    /// Packs a block of a B that is stored row by row.
+    /// Packs B row by row.
     #[inline(always)]
-    fn take_rows(&mut self, b: &[i32], pairs: &Range<usize>) {
-        let columns = self.columns;
+    fn take_rows(&mut self, b: Matrix<'_, i32>, bound: Option<f32>) {
+        let (inner, columns) = (self.inner, self.columns);
+        let reader = RowReader::new(b);
+        let mut buffers = (Vec::new(), Vec::new());
         let mut norms = vec![[0.0_f32; 16]; self.width];
-        for pair in pairs.clone() {
-            let first = &b[2 * pair * columns..];
-            // A missing second term has no columns.
-            let second = b.get((2 * pair + 1) * columns..).unwrap_or(&[]);
-            for panel in 0..self.panels {
-                let span = self.span(panel);
-                let place = self.place(pairs, &span).start + (pair - pairs.start) * span.len();
-                for (place, line) in (place..).zip(span) {
-                    let columns = line * W::COLUMNS..columns.min((line + 1) * W::COLUMNS);
-                    let terms = (line_of(first, &columns), line_of(second, &columns));
-                    self.lines[place] = W::line(&terms.0, &terms.1);
-                    add_squares(&mut norms[line], &terms.0);
-                    add_squares(&mut norms[line], &terms.1);
+        for pairs in blocks(inner) {
+            norms.fill([0.0; 16]);
+            for pair in pairs.clone() {
+                let first = reader.row(2 * pair, &mut buffers.0);
+                // A missing second term has no columns.
+                let second = if 2 * pair + 1 < inner {
+                    reader.row(2 * pair + 1, &mut buffers.1)
+                } else {
+                    &[]
+                };
+                for panel in 0..self.panels {
+                    let span = self.span(panel);
+                    let place = self.place(&pairs, &span).start + (pair - pairs.start) * span.len();
+                    let lines = &mut self.lines[place..][..span.len()];
+                    for (packed, line) in lines.iter_mut().zip(span) {
+                        let columns = line * W::COLUMNS..columns.min((line + 1) * W::COLUMNS);
+                        let terms = (line_of(first, &columns), line_of(second, &columns));
+                        *packed = W::line(&terms.0, &terms.1);
+                        if bound.is_none() {
+                            add_squares(&mut norms[line], &terms.0);
+                            add_squares(&mut norms[line], &terms.1);
+                        }
+                    }
                 }
             }
-        }
-        for panel in 0..self.panels {
-            let mut largest = 0.0_f32;
-            for norm in norms[self.span(panel)].as_flattened() {
-                largest = largest.max(*norm);
+            for panel in 0..self.panels {
+                let measured = norms[self.span(panel)].as_flattened();
+                let measured = measured.iter().fold(0.0, |largest: f32, norm| largest.max(*norm));
+                self.norms.push(bound.unwrap_or(measured));
             }
-            self.norms.push(largest);
         }
     }
 
-    /// Packs a block of a B that is stored column by column.
+    /// Packs a B that is stored column by column.
     #[inline(always)]
-    fn take_columns(&mut self, b: &[i32], pairs: &Range<usize>) {
-        for panel in 0..self.panels {
-            let span = self.span(panel);
-            let place = self.place(pairs, &span);
-            let lines = &mut self.lines[place];
-            let target = span.start * W::COLUMNS..self.columns.min(span.end * W::COLUMNS);
-            let norm = columns_in::<W>(b, self.inner, (pairs, target), lines, span.len());
-            self.norms.push(norm);
+    fn take_columns(&mut self, b: ArrayView2<'_, i32>, bound: Option<f32>) {
+        let b = CowArray::from(b.reversed_axes());
+        let b = b.as_standard_layout();
+        let b = b.as_slice().expect("standard layout");
+        for pairs in blocks(self.inner) {
+            for panel in 0..self.panels {
+                let span = self.span(panel);
+                let place = self.place(&pairs, &span);
+                let lines = &mut self.lines[place];
+                let target = span.start * W::COLUMNS..self.columns.min(span.end * W::COLUMNS);
+                let measured = bound.is_none();
+                let norm =
+                    columns_in::<W>(b, self.inner, (&pairs, target), lines, (span.len(), measured));
+                self.norms.push(bound.unwrap_or(norm));
+            }
         }
     }
 }
@@ -163,12 +195,13 @@ impl<W: Width> Right<W> {
 #[inline(always)]
 fn line_of(row: &[i32], columns: &Range<usize>) -> [i32; 16] {
     let mut line = [0; 16];
-    if let Some(whole) = row.get(columns.start..).and_then(|row| row.first_chunk::<16>()) {
-        for (index, (line, value)) in line.iter_mut().zip(whole).enumerate() {
-            *line = if index < columns.len() { *value } else { 0 };
+    if let Some(part) = row.get(columns.clone()) {
+        if let Some(whole) = part.first_chunk::<16>() {
+            return *whole;
         }
-    } else if let Some(part) = row.get(columns.clone()) {
-        line[..part.len()].copy_from_slice(part);
+        for (line, value) in line.iter_mut().zip(part) {
+            *line = *value;
+        }
     }
     line
 }
@@ -180,12 +213,14 @@ fn columns_in<W: Width>(
     inner: usize,
     (pairs, target): (&Range<usize>, Range<usize>),
     lines: &mut [Line],
-    width: usize,
+    (width, measured): (usize, bool),
 ) -> f32 {
     let mut largest = 0.0_f32;
     for (index, column) in target.enumerate() {
         let terms = &b[column * inner..][terms_of(pairs, inner)];
-        largest = largest.max(square(terms));
+        if measured {
+            largest = largest.max(square(terms));
+        }
         let (line, place) = (index / W::COLUMNS, index % W::COLUMNS);
         for (terms, lines) in terms.chunks(2).zip(lines.chunks_exact_mut(width)) {
             let second = terms.get(1).copied().unwrap_or(0);

@@ -1,14 +1,14 @@
 //! Loops over tiles of the result: which rows meet which columns, whole or in halves.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::ArrayViewMut2;
 
 use super::left::{Left, PackLeft};
 use super::multiplier::Multiplier;
 use super::right::Panel;
 use super::{Line, Right, VectorUnit, Width, blocks, width};
+use crate::matrix::Matrix;
 use crate::sums::IntegerAccumulator;
 use crate::vector::vectorized;
 
@@ -31,6 +31,7 @@ mod x86 {
                     match machine {
                         VectorUnit::V3(v3) => v3.vectorize(Run(With(v3, $width), band)),
                         VectorUnit::V4(v4) => v4.vectorize(Run(With(v4, $width), band)),
+                        VectorUnit::Vnni(v4, vnni) => vnni.vectorize(Run(With(v4, $width), band)),
                     }
                 }
             }
@@ -60,13 +61,14 @@ impl<W: Width> Supported for W {
 }
 
 /// Adds A B to the sums, or overwrites them with it. Elements of A must fit `bits` bits; those of A
-/// and B must fit the width W.
+/// and B must fit the width W. `left` is memory.
 pub(crate) fn multiply<W: Supported, S: IntegerAccumulator>(
     machine: VectorUnit,
-    (a, bits): (ArrayView2<'_, i32>, u32),
+    (a, bits): (Matrix<'_, i32>, u32),
     right: &Right<W>,
     mut sums: ArrayViewMut2<'_, S>,
     add: bool,
+    left: &mut Left<W>,
 ) {
     assert_eq!(a.ncols(), right.inner, "K of both operands");
     assert_eq!(sums.dim(), (a.nrows(), right.columns), "the shape of the product");
@@ -76,9 +78,9 @@ pub(crate) fn multiply<W: Supported, S: IntegerAccumulator>(
         }
         return;
     }
-    let left = vectorized(PackLeft { a, bits, right_norm: right.norm(), width: PhantomData });
+    vectorized(PackLeft { a, bits, right_norm: right.norm(), left });
     let sums = sums.as_slice_mut().expect("sums are made in row order");
-    W::run(machine, Band { left: &left, right, sums, add });
+    W::run(machine, Band { left, right, sums, add });
 }
 
 /// Some rows of a GEMM.
@@ -188,15 +190,19 @@ fn store_sums<S: IntegerAccumulator, P: Copy + Into<i64>>(
     sums: &[P],
     (shift, add): (u32, bool),
 ) {
-    if add {
-        for (out, sum) in out.iter_mut().zip(sums) {
-            out.add_shifted((*sum).into(), shift);
-        }
-    } else {
-        for (out, sum) in out.iter_mut().zip(sums) {
+    let pairs = out.iter_mut().zip(sums);
+    match (shift, add) {
+        // A constant shift by nothing, which the compiler leaves out.
+        (0, false) => pairs.for_each(|(out, sum)| {
+            *out = S::zero();
+            out.add_shifted((*sum).into(), 0);
+        }),
+        (0, true) => pairs.for_each(|(out, sum)| out.add_shifted((*sum).into(), 0)),
+        (_, false) => pairs.for_each(|(out, sum)| {
             *out = S::zero();
             out.add_shifted((*sum).into(), shift);
-        }
+        }),
+        (_, true) => pairs.for_each(|(out, sum)| out.add_shifted((*sum).into(), shift)),
     }
 }
 

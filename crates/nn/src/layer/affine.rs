@@ -12,7 +12,7 @@
 use std::ops::Range;
 
 use flexmac_engine::Operand;
-use flexmac_fxp::{Counters, Format, Role, Rounding, Words};
+use flexmac_fxp::{Counters, Format, Matrix, Role, Rounding, Words};
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::real;
@@ -70,7 +70,7 @@ impl<T: Number> Affine<T> {
 
     pub fn forward(
         &self,
-        a: ArrayView2<'_, T>,
+        a: Matrix<'_, T>,
         pass: &mut Pass<'_, T>,
     ) -> Result<Array2<T>, NnError> {
         self.forward_block(&self.whole(), a, pass)
@@ -90,19 +90,21 @@ impl<T: Number> Affine<T> {
     pub fn forward_block(
         &self,
         (number, filters): &Block,
-        a: ArrayView2<'_, T>,
+        a: Matrix<'_, T>,
         pass: &mut Pass<'_, T>,
     ) -> Result<Array2<T>, NnError> {
-        let a = Operand { values: a, format: pass.formats[self.input_tensor].forward };
+        let format = pass.formats[self.input_tensor].forward;
         let weight = self.weight.operand();
         let values = weight.values.slice_move(s![filters.clone(), ..]);
-        let b = Operand { values: values.reversed_axes(), format: weight.format };
+        let b = (values.reversed_axes().into(), weight.format);
         let bias = self.bias.operand();
         let bias = Operand { values: bias.values.slice_move(s![.., filters.clone()]), ..bias };
-        let coarse = on_grid(bias, a.format.frac() + b.format.frac());
-        let bias = coarse
-            .as_ref()
-            .map_or(bias, |(format, values)| Operand { values: values.view(), format: *format });
+        let coarse = on_grid(bias, format.frac() + weight.format.frac());
+        let bias = match &coarse {
+            Some((format, values)) => Operand { values: values.view(), format: *format },
+            None => bias.reborrow(),
+        };
+        let a = (a.view(), format);
         let out = pass.output_format(self.output_tensor);
         let id = self.id(*number);
         let (values, counters) = pass.gemm(&id, Role::Forward, (a, b), Some(bias), out)?;
@@ -113,7 +115,7 @@ impl<T: Number> Affine<T> {
     /// Computes the gradients of weight and bias and stores them in the parameters.
     pub fn parameter_gradients(
         &mut self,
-        a: ArrayView2<'_, T>,
+        a: Matrix<'_, T>,
         gradient: ArrayView2<'_, T>,
         pass: &mut Pass<'_, T>,
     ) -> Result<(), NnError> {
@@ -133,13 +135,13 @@ impl<T: Number> Affine<T> {
     pub fn weight_gradient(
         &self,
         number: usize,
-        a: ArrayView2<'_, T>,
+        a: Matrix<'_, T>,
         gradient: ArrayView2<'_, T>,
         pass: &mut Pass<'_, T>,
     ) -> Result<Vec<f64>, NnError> {
         let format = pass.formats[self.output_tensor].backward;
-        let dy = Operand { values: gradient.reversed_axes(), format };
-        let a = Operand { values: a, format: pass.formats[self.input_tensor].forward };
+        let dy = (gradient.reversed_axes().into(), format);
+        let a = (a.view(), pass.formats[self.input_tensor].forward);
         let out = wide_format(self.weight.format().integer_length() + GRADIENT_HEADROOM);
         let id = self.id(number);
         let (values, _) = pass.gemm(&id, Role::WeightGradient, (dy, a), None, out)?;
@@ -165,10 +167,9 @@ impl<T: Number> Affine<T> {
         pass: &mut Pass<'_, T>,
     ) -> Result<(Array2<T>, Counters), NnError> {
         let format = pass.formats[self.output_tensor].backward;
-        let dy = Operand { values: gradient, format };
+        let dy = (gradient.into(), format);
         let weight = self.weight.operand();
-        let weight =
-            Operand { values: weight.values.slice_move(s![filters.clone(), ..]), ..weight };
+        let weight = (weight.values.slice_move(s![filters.clone(), ..]).into(), weight.format);
         pass.gemm(&self.id(*number), Role::InputGradient, (dy, weight), None, out)
     }
 }

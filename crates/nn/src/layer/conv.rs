@@ -1,10 +1,10 @@
-//! Convolution: copies patches to the rows of a matrix, then runs the GEMMs of an inner product.
+//! Convolution: the GEMMs of an inner product, of the matrix whose rows are patches of the images.
 
-use flexmac_fxp::{Counters, Format};
+use flexmac_fxp::{Counters, Format, Matrix, PatchRows, Patches};
 use ndarray::Array2;
 
 use super::affine::Affine;
-use super::im2col::{Patches, col2im, im2col};
+use super::im2col::col2im;
 use super::{Layer, NO_FORWARD, reshape};
 use crate::element::Number;
 use crate::error::NnError;
@@ -30,10 +30,8 @@ pub struct Conv<T> {
     patches: Patches,
     channels_out: usize,
     input_gradient: bool,
-    /// Patches of the last batch. The memory is reused for the next batch.
-    cols: Array2<T>,
-    /// Whether the last forward was a training step without a backward yet.
-    trained: bool,
+    /// The images of the last forward, if that was a training step without a backward yet.
+    input: Option<Array2<T>>,
 }
 
 impl<T: Number> Conv<T> {
@@ -47,18 +45,15 @@ impl<T: Number> Conv<T> {
     ) -> Self {
         let channels_out = plan.output.channels;
         let affine = Affine::new(id, plan, (channels_out, patches.patch_len()), initial);
-        let cols = Array2::from_elem((0, 0), T::default());
-        Self { affine, patches, channels_out, input_gradient, cols, trained: false }
+        Self { affine, patches, channels_out, input_gradient, input: None }
     }
 }
 
 impl<T: Number> Layer<T> for Conv<T> {
     fn forward(&mut self, input: Array2<T>, pass: &mut Pass<'_, T>) -> Result<Array2<T>, NnError> {
         let batch = input.nrows();
-        im2col(&input, &self.patches, &mut self.cols);
-        drop(input);
-        let output = self.affine.forward(self.cols.view(), pass)?;
-        self.trained = pass.training;
+        let output = self.affine.forward(patch_rows(&input, self.patches), pass)?;
+        self.input = pass.training.then_some(input);
         let (rows, columns) = self.patches.output();
         Ok(reshape(output, (batch, rows * columns * self.channels_out)))
     }
@@ -69,9 +64,11 @@ impl<T: Number> Layer<T> for Conv<T> {
         pass: &mut Pass<'_, T>,
     ) -> Result<Option<Array2<T>>, NnError> {
         let batch = gradient.nrows();
-        assert!(std::mem::take(&mut self.trained), "{NO_FORWARD}");
-        let gradient = reshape(gradient, (self.cols.nrows(), self.channels_out));
-        self.affine.parameter_gradients(self.cols.view(), gradient.view(), pass)?;
+        let input = self.input.take().expect(NO_FORWARD);
+        let rows = patch_rows(&input, self.patches);
+        let gradient = reshape(gradient, (rows.nrows(), self.channels_out));
+        self.affine.parameter_gradients(rows, gradient.view(), pass)?;
+        pass.recycle(input);
         if !self.input_gradient {
             return Ok(None);
         }
@@ -79,6 +76,8 @@ impl<T: Number> Layer<T> for Conv<T> {
         let (patches, in_array) = self.affine.input_gradient(gradient.view(), from, pass)?;
         count_overflows(&self.affine, &in_array, pass);
         let sums = col2im(&patches, &self.patches);
+        pass.recycle(gradient);
+        pass.recycle(patches);
         Ok(Some(round_sums(&self.affine, &sums, batch, pass)))
     }
 
@@ -89,6 +88,15 @@ impl<T: Number> Layer<T> for Conv<T> {
     fn params_mut(&mut self) -> Vec<&mut Param<T>> {
         vec![&mut self.affine.weight, &mut self.affine.bias]
     }
+}
+
+/// The matrix of the patches of a batch of images.
+///
+/// # Panics
+/// If the images are not those of `patches`.
+pub(super) fn patch_rows<T: Number>(images: &Array2<T>, patches: Patches) -> Matrix<'_, T> {
+    assert_eq!(images.ncols(), patches.image_len(), "one image per row");
+    PatchRows::new(images.as_slice().expect("batches are stored row by row"), patches).into()
 }
 
 /// The format of patch gradients as they leave the array: 32 bits, with as many guard bits (at most

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use flexmac_fxp::Patches;
 use ndarray::{Array2, s};
 
 use super::affine::Affine;
-use super::conv::{count_overflows, patch_format, round_sums};
-use super::im2col::{Patches, col2im, im2col};
+use super::conv::{count_overflows, patch_format, patch_rows, round_sums};
+use super::im2col::col2im;
 use super::{Layer, NO_FORWARD, reshape};
 use crate::element::Number;
 use crate::error::NnError;
@@ -28,10 +29,8 @@ pub struct GroupedConv<T> {
     groups: usize,
     channels_out: usize,
     input_gradient: bool,
-    /// Patches of the last batch, by group. The memory is reused for the next batch.
-    cols: Vec<Array2<T>>,
-    /// Whether the last forward was a training step without a backward yet.
-    trained: bool,
+    /// The images of the last forward, by group, if that was a training step without a backward yet.
+    inputs: Option<Vec<Array2<T>>>,
 }
 
 impl<T: Number> GroupedConv<T> {
@@ -46,8 +45,7 @@ impl<T: Number> GroupedConv<T> {
     ) -> Self {
         let channels_out = plan.output.channels;
         let affine = Affine::new(id, plan, (channels_out, patches.patch_len()), initial);
-        let cols = vec![Array2::from_elem((0, 0), T::default()); groups];
-        Self { affine, patches, groups, channels_out, input_gradient, cols, trained: false }
+        Self { affine, patches, groups, channels_out, input_gradient, inputs: None }
     }
 
     /// The filters of a group.
@@ -58,7 +56,7 @@ impl<T: Number> GroupedConv<T> {
 
     /// The input channels of a group.
     fn channels(&self, group: usize) -> Range<usize> {
-        let count = self.patches.input.channels;
+        let count = self.patches.channels;
         group * count..(group + 1) * count
     }
 }
@@ -67,19 +65,21 @@ impl<T: Number> Layer<T> for GroupedConv<T> {
     fn forward(&mut self, input: Array2<T>, pass: &mut Pass<'_, T>) -> Result<Array2<T>, NnError> {
         let batch = input.nrows();
         let (rows, columns) = self.patches.output();
-        let places = input.len() / (self.patches.input.channels * self.groups);
-        let input = reshape(input, (places, self.patches.input.channels * self.groups));
+        let places = input.len() / (self.patches.channels * self.groups);
+        let input = reshape(input, (places, self.patches.channels * self.groups));
         let mut output =
             Array2::from_elem((batch * rows * columns, self.channels_out), T::default());
+        let mut inputs = Vec::with_capacity(self.groups);
         for group in 0..self.groups {
             let own = input.slice(s![.., self.channels(group)]).as_standard_layout().into_owned();
-            let own = reshape(own, (batch, self.patches.input.len()));
-            im2col(&own, &self.patches, &mut self.cols[group]);
+            let own = reshape(own, (batch, self.patches.image_len()));
             let block = (group, self.filters(group));
-            let values = self.affine.forward_block(&block, self.cols[group].view(), pass)?;
+            let values = self.affine.forward_block(&block, patch_rows(&own, self.patches), pass)?;
             output.slice_mut(s![.., self.filters(group)]).assign(&values);
+            pass.recycle(values);
+            inputs.push(own);
         }
-        self.trained = pass.training;
+        self.inputs = pass.training.then_some(inputs);
         Ok(reshape(output, (batch, rows * columns * self.channels_out)))
     }
 
@@ -89,26 +89,29 @@ impl<T: Number> Layer<T> for GroupedConv<T> {
         pass: &mut Pass<'_, T>,
     ) -> Result<Option<Array2<T>>, NnError> {
         let batch = gradient.nrows();
-        assert!(std::mem::take(&mut self.trained), "{NO_FORWARD}");
-        let gradient = reshape(gradient, (self.cols[0].nrows(), self.channels_out));
+        let inputs = self.inputs.take().expect(NO_FORWARD);
+        let places = patch_rows(&inputs[0], self.patches).nrows();
+        let gradient = reshape(gradient, (places, self.channels_out));
         self.affine.bias_gradient(gradient.view(), pass);
         let mut weight_gradient = Vec::with_capacity(self.affine.weight.values().len());
         let to = pass.formats[self.affine.input_tensor].backward;
         let from = patch_format(to);
-        let channels = self.patches.input.channels;
+        let channels = self.patches.channels;
         let mut sums = Array2::from_elem(
-            (batch * self.patches.input.len() / channels, channels * self.groups),
+            (batch * self.patches.image_len() / channels, channels * self.groups),
             T::Sum::default(),
         );
-        for group in 0..self.groups {
+        for (group, input) in inputs.into_iter().enumerate() {
             let block = (group, self.filters(group));
             let own = gradient.slice(s![.., self.filters(group)]);
-            let cols = self.cols[group].view();
-            weight_gradient.extend(self.affine.weight_gradient(group, cols, own, pass)?);
+            let rows = patch_rows(&input, self.patches);
+            weight_gradient.extend(self.affine.weight_gradient(group, rows, own, pass)?);
+            pass.recycle(input);
             if self.input_gradient {
                 let (patches, in_array) =
                     self.affine.input_gradient_block(&block, own, from, pass)?;
                 let part = col2im(&patches, &self.patches);
+                pass.recycle(patches);
                 let part = Array2::from_shape_vec((part.len() / channels, channels), part)
                     .expect("whole pixels");
                 sums.slice_mut(s![.., self.channels(group)]).assign(&part);

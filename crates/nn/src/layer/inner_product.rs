@@ -37,7 +37,7 @@ impl<T: Number> InnerProduct<T> {
 
 impl<T: Number> Layer<T> for InnerProduct<T> {
     fn forward(&mut self, input: Array2<T>, pass: &mut Pass<'_, T>) -> Result<Array2<T>, NnError> {
-        let output = self.affine.forward(input.view(), pass)?;
+        let output = self.affine.forward(input.view().into(), pass)?;
         self.input = pass.training.then_some(input);
         Ok(output)
     }
@@ -48,7 +48,8 @@ impl<T: Number> Layer<T> for InnerProduct<T> {
         pass: &mut Pass<'_, T>,
     ) -> Result<Option<Array2<T>>, NnError> {
         let input = self.input.take().expect(NO_FORWARD);
-        self.affine.parameter_gradients(input.view(), gradient.view(), pass)?;
+        self.affine.parameter_gradients(input.view().into(), gradient.view(), pass)?;
+        pass.recycle(input);
         if !self.input_gradient {
             return Ok(None);
         }
@@ -56,6 +57,7 @@ impl<T: Number> Layer<T> for InnerProduct<T> {
         let out = pass.formats[tensor].backward;
         let (values, counters) = self.affine.input_gradient(gradient.view(), out, pass)?;
         pass.statistics.tensors[tensor].backward.merge(&counters);
+        pass.recycle(gradient);
         Ok(Some(values))
     }
 

@@ -31,7 +31,7 @@ pub use dropout::Dropout;
 pub use grouped_conv::GroupedConv;
 pub(crate) use host_layer::at_least_one;
 pub use host_layer::{HostLayer, LayerContext, Misfit};
-pub use im2col::{Patches, col2im, im2col};
+pub use im2col::col2im;
 pub use inner_product::InnerProduct;
 pub use lrn::{Lrn, LrnConstants};
 pub use max_pool::MaxPool;
