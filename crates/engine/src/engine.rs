@@ -3,6 +3,7 @@
 use flexmac_array::{Cycles, Schedule};
 use flexmac_fxp::{Counters, Format, Matrix, Rounding, SeedPath, Sums, Words};
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
@@ -188,8 +189,15 @@ pub struct GemmResult<T> {
     pub stats: Stats,
 }
 
+/// Takes the rows of a result as they become ready, so that the matrix is never stored.
+pub trait RowSink<T>: Sync {
+    /// Takes whole rows of the result, the first of them number `first`. Called once for each row,
+    /// in any order and from several threads at once.
+    fn take_rows(&self, first: usize, rows: &[T]);
+}
+
 /// A matrix-multiply backend: reference, simulated RTL, or single-precision floats.
-pub trait Engine<T: Element> {
+pub trait Engine<T: Element>: Send {
     /// Computes a GEMM.
     ///
     /// # Errors
@@ -210,8 +218,38 @@ pub trait Engine<T: Element> {
         self.gemm(&gemm.explicit(&a, &b))
     }
 
+    /// Computes a GEMM and gives the rows of the result to `sink` instead of returning them: the
+    /// matrix in the result is empty (0, N). Unless an engine can do better, it computes the matrix
+    /// first.
+    ///
+    /// # Errors
+    /// Those of [`Self::gemm`]. The sink may have got some rows by then.
+    fn implicit_gemm_into(
+        &mut self,
+        gemm: &ImplicitGemm<'_, T>,
+        sink: &dyn RowSink<T>,
+    ) -> Result<GemmResult<T>, EngineError> {
+        /// Rows given at once.
+        const BAND: usize = 64;
+        let mut result = self.implicit_gemm(gemm)?;
+        let columns = result.values.ncols();
+        let empty = Array2::from_elem((0, columns), T::default());
+        let values = std::mem::replace(&mut result.values, empty);
+        let rows = values.as_standard_layout();
+        let rows = rows.as_slice().expect("standard layout");
+        let bands = rows.par_chunks(BAND * columns).enumerate();
+        bands.for_each(|(band, rows)| sink.take_rows(band * BAND, rows));
+        self.recycle(values);
+        Ok(result)
+    }
+
     /// Takes a matrix that is no longer needed. An engine may use its memory for a later result.
     fn recycle(&mut self, _matrix: Array2<T>) {}
+
+    /// Memory for `length` elements, of any content: that of a recycled matrix if there is one.
+    fn memory(&mut self, length: usize) -> Vec<T> {
+        vec![T::default(); length]
+    }
 
     /// Marks the end of a training iteration. An engine that collects GEMMs writes them to disk
     /// here.

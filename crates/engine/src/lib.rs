@@ -37,7 +37,7 @@ mod mismatch;
 mod reference;
 mod sample;
 
-pub use engine::{Element, Engine, Gemm, GemmResult, ImplicitGemm, Operand, Stats};
+pub use engine::{Element, Engine, Gemm, GemmResult, ImplicitGemm, Operand, RowSink, Stats};
 pub use error::{EngineError, GemmError};
 pub use float::FloatEngine;
 pub use fp32::lower as lower_float;

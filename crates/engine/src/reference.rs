@@ -4,6 +4,7 @@
 //! sums are in the cache. If rows are few (weight gradients), the threads split K instead. In that
 //! case, or if the sums are to be returned, rounding follows when all sums are complete.
 
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,7 +15,7 @@ use flexmac_fxp::{
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::engine::{Engine, Gemm, GemmResult, ImplicitGemm, Stats};
+use crate::engine::{Engine, Gemm, GemmResult, ImplicitGemm, RowSink, Stats};
 use crate::error::{EngineError, GemmError};
 use crate::lower::{IntegerGemm, Plan, lower, plan};
 
@@ -22,7 +23,7 @@ use crate::lower::{IntegerGemm, Plan, lower, plan};
 const TASK_ROWS: usize = 64;
 
 /// Matrices whose memory is kept for later results.
-const MOST_SPARE: usize = 16;
+const MOST_SPARE: usize = 32;
 
 /// Computes the results, counters and cycles of an array of a given configuration, without
 /// simulating it.
@@ -32,7 +33,7 @@ pub struct ReferenceEngine {
     layout: Layout,
     arrays: NonZeroUsize,
     /// Memory for results.
-    spare: Mutex<Vec<Vec<i32>>>,
+    spare: Mutex<VecDeque<Vec<i32>>>,
 }
 
 impl Clone for ReferenceEngine {
@@ -90,35 +91,38 @@ impl ReferenceEngine {
         plan: &Plan<'_>,
         keep_sums: bool,
     ) -> Result<GemmResult<i32>, GemmError> {
-        let schedule = &plan.schedule;
         let edge = Edge::new(&self.config, plan, (a.nrows(), b.ncols()));
         let (values, counters, sums) = if keep_sums || a.nrows() < 2 * TASK_ROWS {
             let sums = exact_gemm(a, b, (plan.bits_a, plan.bits_b), plan.bias)?;
-            let (values, counters) = edge.round_all(&sums, self.memory(edge.m * edge.n));
+            let (values, counters) = edge.round_all(&sums, self.spare_memory(edge.m * edge.n));
             (values, counters, keep_sums.then_some(sums))
         } else {
-            let (values, counters) =
-                edge.multiply_and_round(a, b, self.memory(edge.m * edge.n))?;
+            let product = edge.product(a.view(), b.view())?;
+            let (values, counters) = edge.run_tasks(self.spare_memory(edge.m * edge.n), product);
             (values, counters, None)
         };
+        Ok(GemmResult { values, sums, stats: self.stats(plan, counters) })
+    }
+
+    fn stats(&self, plan: &Plan<'_>, counters: Counters) -> Stats {
+        let schedule = &plan.schedule;
         let cycles = match self.arrays.get() {
             1 => schedule.cycles(&self.config),
             arrays => schedule.sharded_cycles(&self.config, plan.seed.role, arrays),
         };
-        Ok(GemmResult { values, sums, stats: Stats::of(schedule, counters, cycles) })
+        Stats::of(schedule, counters, cycles)
     }
 
-    /// Memory for `length` values, of any content: the smallest of those that were recycled.
-    fn memory(&self, length: usize) -> Vec<i32> {
+    /// Memory for `length` values, of any content.
+    fn spare_memory(&self, length: usize) -> Vec<i32> {
         let mut spare = self.spare();
-        let fitting = spare.iter().enumerate().filter(|(_, memory)| memory.capacity() >= length);
-        let least = fitting.min_by_key(|(_, memory)| memory.capacity()).map(|(index, _)| index);
-        let mut memory = least.map_or_else(Vec::new, |index| spare.swap_remove(index));
-        memory.resize(length, 0);
-        memory
+        match spare.iter().position(|memory| memory.len() == length) {
+            Some(index) => spare.remove(index).expect("the position of one"),
+            None => vec![0; length],
+        }
     }
 
-    fn spare(&self) -> MutexGuard<'_, Vec<Vec<i32>>> {
+    fn spare(&self) -> MutexGuard<'_, VecDeque<Vec<i32>>> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -136,13 +140,30 @@ impl Engine<i32> for ReferenceEngine {
         Ok(self.planned_gemm((gemm.a.0, gemm.b.0), &plan, false)?)
     }
 
+    fn implicit_gemm_into(
+        &mut self,
+        gemm: &ImplicitGemm<'_, i32>,
+        sink: &dyn RowSink<i32>,
+    ) -> Result<GemmResult<i32>, EngineError> {
+        let plan = plan(&self.config, self.layout, gemm)?;
+        let (a, b) = (gemm.a.0.view(), gemm.b.0.view());
+        let edge = Edge::new(&self.config, &plan, (a.nrows(), b.ncols()));
+        let product = edge.product(a, b).map_err(GemmError::from)?;
+        let counters = edge.run_tasks_into(sink, product);
+        let stats = self.stats(&plan, counters);
+        Ok(GemmResult { values: Array2::zeros((0, edge.n)), sums: None, stats })
+    }
+
     fn recycle(&mut self, matrix: Array2<i32>) {
         let mut spare = self.spare();
-        spare.push(matrix.into_raw_vec_and_offset().0);
+        spare.push_back(matrix.into_raw_vec_and_offset().0);
         if spare.len() > MOST_SPARE {
-            let smallest = (0..spare.len()).min_by_key(|index| spare[*index].capacity());
-            spare.swap_remove(smallest.expect("there are some"));
+            spare.pop_front();
         }
+    }
+
+    fn memory(&mut self, length: usize) -> Vec<i32> {
+        self.spare_memory(length)
     }
 
     fn name(&self) -> &'static str {
@@ -169,6 +190,8 @@ struct Scratch {
     sums: Option<Sums>,
     gemm: GemmScratch,
     streams: Streams,
+    /// Rounded rows that a sink takes.
+    values: Vec<i32>,
 }
 
 /// Random streams.
@@ -189,23 +212,25 @@ impl<'r, 'd> Edge<'r, 'd> {
         Self { plan, rows, cols, m, n, task_rows: TASK_ROWS.next_multiple_of(tile) }
     }
 
-    /// Multiplies and rounds task by task, on all threads. `memory` is for the result.
-    fn multiply_and_round(
-        &self,
-        a: Matrix<'_, i32>,
+    /// What multiplies and rounds a task: it takes the task's first row, the values to fill, row by
+    /// row, and a thread's buffers.
+    fn product<'e>(
+        &'e self,
+        a: Matrix<'e, i32>,
         b: Matrix<'_, i32>,
-        memory: Vec<i32>,
-    ) -> Result<(Array2<i32>, Counters), GemmError> {
+    ) -> Result<impl Fn(usize, &mut [i32], &mut Scratch) -> Counters + Sync + use<'e, 'r, 'd>, GemmError>
+    {
         let start: Option<&Start<'_>> = self.plan.bias.as_ref();
         let bits_a = check_range('A', a, self.plan.bits_a)?;
         let bits_b = check_range('B', b, self.plan.bits_b)?;
         let right = RightOperand::new(b, (bits_a, bits_b), start);
-        Ok(self.run_tasks(memory, |first, out, Scratch { sums, gemm, streams }| {
+        Ok(move |first: usize, out: &mut [i32], scratch: &mut Scratch| {
+            let Scratch { sums, gemm, streams, .. } = scratch;
             let rows = out.len() / self.n;
             let sums = sums.get_or_insert_with(|| right.zeros(self.task_rows));
             right.product(a, first, start, sums.rows_mut(rows), gemm);
             self.round(sums, 0, first, out, streams)
-        }))
+        })
     }
 
     /// Rounds all sums, on all threads. `memory` is for the result.
@@ -307,6 +332,28 @@ impl<'r, 'd> Edge<'r, 'd> {
             }
         }
         values
+    }
+
+    /// Computes the rows task by task, on all threads, and gives them to the sink.
+    fn run_tasks_into(
+        &self,
+        sink: &dyn RowSink<i32>,
+        fill: impl Fn(usize, &mut [i32], &mut Scratch) -> Counters + Sync,
+    ) -> Counters {
+        let tasks = (0..self.m.div_ceil(self.task_rows)).into_par_iter();
+        let counters = tasks.map_init(Scratch::default, |scratch, task| {
+            let first = task * self.task_rows;
+            let mut out = std::mem::take(&mut scratch.values);
+            out.resize(self.task_rows.min(self.m - first) * self.n, 0);
+            let counters = fill(first, &mut out, scratch);
+            sink.take_rows(first, &out);
+            scratch.values = out;
+            counters
+        });
+        counters.reduce(Counters::default, |mut total, part| {
+            total.merge(&part);
+            total
+        })
     }
 
     /// Seeds the first row of a band of tiles. Its first tile begins at `corner` of the result.

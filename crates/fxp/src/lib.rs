@@ -55,3 +55,4 @@ pub use rounding::{Rounding, RoundingSet};
 pub use seed::{Role, SeedPath};
 pub use slice::{Roundable, Words, quantize_slice};
 pub use sums::{Start, Sums, SumsViewMut};
+pub use vector::{Kernel, vectorized};

@@ -5,7 +5,7 @@
 //! no floating-point operation is fused or reordered.
 
 /// A loop to vectorize. Its body and all functions it calls must be `#[inline(always)]`.
-pub(crate) trait Kernel {
+pub trait Kernel {
     /// The loop's result.
     type Output;
 
@@ -14,7 +14,24 @@ pub(crate) trait Kernel {
 }
 
 /// Runs a kernel with the widest vectors that the processor has.
-pub(crate) fn vectorized<K: Kernel>(kernel: K) -> K::Output {
+///
+/// ```
+/// use flexmac_fxp::{Kernel, vectorized};
+///
+/// struct Sum<'a>(&'a [i32]);
+///
+/// impl Kernel for Sum<'_> {
+///     type Output = i32;
+///
+///     #[inline(always)]
+///     fn run(self) -> i32 {
+///         self.0.iter().sum()
+///     }
+/// }
+///
+/// assert_eq!(vectorized(Sum(&[1, 2, 3])), 6);
+/// ```
+pub fn vectorized<K: Kernel>(kernel: K) -> K::Output {
     struct Dispatched<K>(K);
 
     impl<K: Kernel> pulp::NullaryFnOnce for Dispatched<K> {

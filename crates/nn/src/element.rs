@@ -77,6 +77,7 @@ impl Number for i32 {
         Self::from_le_bytes(bytes)
     }
 
+    #[inline(always)]
     fn add_to(self, sum: &mut i64) {
         *sum += i64::from(self);
     }
@@ -111,6 +112,7 @@ impl Number for i32 {
         exp2(-format.frac())
     }
 
+    #[inline(always)]
     fn units(self) -> f64 {
         self.into()
     }
@@ -131,6 +133,7 @@ impl Number for f32 {
         Self::from_le_bytes(bytes)
     }
 
+    #[inline(always)]
     fn add_to(self, sum: &mut f64) {
         *sum += f64::from(self);
     }
@@ -165,6 +168,7 @@ impl Number for f32 {
         1.0
     }
 
+    #[inline(always)]
     fn units(self) -> f64 {
         self.into()
     }

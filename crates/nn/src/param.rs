@@ -2,7 +2,7 @@
 
 use flexmac_dps::{Formats, TensorCounters};
 use flexmac_engine::Operand;
-use flexmac_fxp::{Counters, Format, Rounding, Words};
+use flexmac_fxp::{Counters, Format, Kernel, Rounding, Words, vectorized};
 use ndarray::{Array2, ArrayViewMut2};
 use rayon::prelude::*;
 
@@ -37,8 +37,25 @@ pub struct Param<T> {
     momentum: Array2<T>,
     /// What the array reads, if its format differs from the storage format.
     copy: Option<(Format, Array2<T>)>,
-    /// Gradient as real numbers, row by row; set by the backward pass.
-    gradient: Vec<f64>,
+    gradient: Gradient<T>,
+}
+
+/// The gradient with respect to a parameter, row by row, as the backward pass leaves it.
+#[derive(Debug, Clone)]
+pub(crate) enum Gradient<T> {
+    /// Real numbers.
+    Reals(Vec<f64>),
+    /// Elements in a format.
+    Elements(Vec<T>, Format),
+}
+
+impl<T: Number> Gradient<T> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Reals(reals) => reals.len(),
+            Self::Elements(elements, _) => elements.len(),
+        }
+    }
 }
 
 impl<T: Number> Param<T> {
@@ -62,7 +79,7 @@ impl<T: Number> Param<T> {
             momentum: Array2::from_elem(values.dim(), T::default()),
             values: quantized,
             copy: None,
-            gradient: Vec::new(),
+            gradient: Gradient::Reals(Vec::new()),
         }
     }
 
@@ -89,14 +106,23 @@ impl<T: Number> Param<T> {
     }
 
     /// The gradient of the last backward pass, row by row.
-    pub fn gradient(&self) -> &[f64] {
-        &self.gradient
+    pub fn gradient(&self) -> Vec<f64> {
+        match &self.gradient {
+            Gradient::Reals(reals) => reals.clone(),
+            Gradient::Elements(elements, format) => {
+                let unit = T::unit(*format);
+                elements.iter().map(|element| element.units() * unit).collect()
+            }
+        }
     }
 
-    /// Sets the gradient, row by row.
-    pub(crate) fn set_gradient(&mut self, gradient: Vec<f64>) {
+    /// Sets the gradient, row by row. Returns the elements of the one before, if it had some.
+    pub(crate) fn set_gradient(&mut self, gradient: Gradient<T>) -> Option<Vec<T>> {
         debug_assert_eq!(gradient.len(), self.values.len());
-        self.gradient = gradient;
+        match std::mem::replace(&mut self.gradient, gradient) {
+            Gradient::Reals(_) => None,
+            Gradient::Elements(elements, _) => Some(elements),
+        }
     }
 
     /// Replaces format, values and momentum by those of a saved state.
@@ -193,26 +219,63 @@ impl<T: Number> Param<T> {
         let (rate, decay) = (step.rate * self.multipliers.0, step.decay * self.multipliers.1);
         let values = elements_mut(&mut self.values).par_chunks_mut(CHUNK);
         let momentum = elements_mut(&mut self.momentum).par_chunks_mut(CHUNK);
-        let gradient = self.gradient.par_chunks(CHUNK);
-        let chunks = values.zip(momentum).zip(gradient).enumerate();
-        merge(chunks.map(|(chunk, ((values, momentum), gradient))| {
+        let gradient = &self.gradient;
+        let new = || (vec![0.0; CHUNK], vec![0.0; CHUNK]);
+        let chunks = values.zip(momentum).enumerate();
+        merge(chunks.map_init(new, |new, (chunk, (values, momentum))| {
             let round = |part, reals: &[f64], out: &mut [T]| {
                 let mut streams = T::FIXED.then(|| host.streams(part, chunk)).flatten();
                 T::quantize(reals, format, host.rounding, words(&mut streams), out)
             };
-            let (mut new_momentum, mut new_values) =
-                (vec![0.0; values.len()], vec![0.0; values.len()]);
-            let old = values.iter().zip(momentum.iter()).zip(gradient);
-            let new = new_values.iter_mut().zip(&mut new_momentum);
-            for (((value, momentum), gradient), (new_value, new_momentum)) in old.zip(new) {
-                let w = value.units() * unit;
-                let v = step.momentum * momentum.units() * unit + rate * (gradient + decay * w);
-                (*new_momentum, *new_value) = (v, w - v);
+            let count = values.len();
+            let (new_values, new_momentum) = (&mut new.0[..count], &mut new.1[..count]);
+            let span = chunk * CHUNK..chunk * CHUNK + count;
+            let (old, new) = ((&*values, &*momentum), (&mut *new_values, &mut *new_momentum));
+            let constants = (unit, step.momentum, rate, decay);
+            match gradient {
+                Gradient::Reals(reals) => {
+                    let gradient = &reals[span];
+                    vectorized(Sgd { old, gradient, scale: |real: f64| real, new, constants });
+                }
+                Gradient::Elements(elements, format) => {
+                    let unit = T::unit(*format);
+                    let (gradient, scale) = (&elements[span], |element: T| element.units() * unit);
+                    vectorized(Sgd { old, gradient, scale, new, constants });
+                }
             }
-            let mut counters = round(Part::Momentum, &new_momentum, momentum);
-            counters.merge(&round(Part::Value, &new_values, values));
+            let mut counters = round(Part::Momentum, new_momentum, momentum);
+            counters.merge(&round(Part::Value, new_values, values));
             counters
         }))
+    }
+}
+
+/// The arithmetic of [`Param::update`], before rounding.
+struct Sgd<'a, T, G, S> {
+    /// Values and momentum.
+    old: (&'a [T], &'a [T]),
+    gradient: &'a [G],
+    /// The real number that an element of the gradient stands for.
+    scale: S,
+    new: (&'a mut [f64], &'a mut [f64]),
+    /// Value of a unit, momentum factor, rate, decay.
+    constants: (f64, f64, f64, f64),
+}
+
+impl<T: Number, G: Copy, S: Fn(G) -> f64> Kernel for Sgd<'_, T, G, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (unit, factor, rate, decay) = self.constants;
+        let old = self.old.0.iter().zip(self.old.1).zip(self.gradient);
+        let new = self.new.0.iter_mut().zip(self.new.1);
+        for (((value, momentum), gradient), (new_value, new_momentum)) in old.zip(new) {
+            let w = value.units() * unit;
+            let g = (self.scale)(*gradient);
+            let v = factor * momentum.units() * unit + rate * (g + decay * w);
+            (*new_momentum, *new_value) = (v, w - v);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The context of a forward or backward pass: engine, formats, rounding, statistics.
 
 use flexmac_dps::{FormatTable, TensorCounters, TensorRole, TensorSpec};
-use flexmac_engine::{Engine, ImplicitGemm, Operand};
+use flexmac_engine::{Engine, EngineError, GemmResult, ImplicitGemm, Operand, RowSink};
 use flexmac_fxp::{Counters, Format, Matrix, Role, Rounding, SeedPath};
 use flexmac_record::GemmRecord;
 use ndarray::Array2;
@@ -77,30 +77,67 @@ impl<T: Number> Pass<'_, T> {
         &mut self,
         id: &LayerId,
         role: Role,
-        (a, b): (MatrixIn<'a, T>, MatrixIn<'a, T>),
+        operands: (MatrixIn<'a, T>, MatrixIn<'a, T>),
         bias: Option<Operand<'a, T>>,
         out: Format,
     ) -> Result<(Array2<T>, Counters), NnError> {
+        let gemm = self.implicit(id, role, operands, bias, out);
+        let result = self.engine.implicit_gemm(&gemm);
+        let (values, counters) = self.record(id, role, result)?;
+        let values = if values.is_standard_layout() {
+            values
+        } else {
+            values.as_standard_layout().into_owned()
+        };
+        Ok((values, counters))
+    }
+
+    /// [`Self::gemm`], whose rows go to `sink`. Returns the counters.
+    pub(crate) fn gemm_into<'a>(
+        &mut self,
+        id: &LayerId,
+        role: Role,
+        operands: (MatrixIn<'a, T>, MatrixIn<'a, T>),
+        out: Format,
+        sink: &dyn RowSink<T>,
+    ) -> Result<Counters, NnError> {
+        let gemm = self.implicit(id, role, operands, None, out);
+        let result = self.engine.implicit_gemm_into(&gemm, sink);
+        Ok(self.record(id, role, result)?.1)
+    }
+
+    fn implicit<'a>(
+        &self,
+        id: &LayerId,
+        role: Role,
+        (a, b): (MatrixIn<'a, T>, MatrixIn<'a, T>),
+        bias: Option<Operand<'a, T>>,
+        out: Format,
+    ) -> ImplicitGemm<'a, T> {
         let seed =
             SeedPath { run: self.run, iteration: self.iteration, layer: id.index as u64, role };
-        let rounding = self.rounding;
-        let gemm = ImplicitGemm { a, b, bias, out, rounding, seed };
-        let result = self.engine.implicit_gemm(&gemm).map_err(|source| {
+        ImplicitGemm { a, b, bias, out, rounding: self.rounding, seed }
+    }
+
+    fn record(
+        &mut self,
+        id: &LayerId,
+        role: Role,
+        result: Result<GemmResult<T>, EngineError>,
+    ) -> Result<(Array2<T>, Counters), NnError> {
+        let result = result.map_err(|source| {
             let layer = id.name.clone();
             NnError::Engine(Box::new(EngineFailure { layer, role: role.name(), source }))
         })?;
-        let counters = result.stats.counters;
-        let values = if result.values.is_standard_layout() {
-            result.values
-        } else {
-            result.values.as_standard_layout().into_owned()
-        };
-        self.statistics.gemms.push(GemmRecord {
-            layer: id.name.clone(),
-            role,
-            stats: result.stats,
-        });
-        Ok((values, counters))
+        let (layer, stats) = (id.name.clone(), result.stats);
+        self.statistics.gemms.push(GemmRecord { layer, role, stats });
+        Ok((result.values, stats.counters))
+    }
+
+    /// A matrix of any content, in memory that was recycled if there is some.
+    pub(crate) fn memory(&mut self, shape: (usize, usize)) -> Array2<T> {
+        let elements = self.engine.memory(shape.0 * shape.1);
+        Array2::from_shape_vec(shape, elements).expect("as many elements")
     }
 
     /// Gives the memory of a matrix that is no longer needed to the engine.

@@ -168,6 +168,15 @@ impl<T: Number> Trainer<T> {
         engine: &mut dyn Engine<T>,
         data: &Dataset,
     ) -> Result<IterationRecord, TrainError> {
+        // On a thread of the pool: from outside, every parallel loop would wait for one to wake.
+        rayon::scope(|_| self.step_in_pool(engine, data))
+    }
+
+    fn step_in_pool(
+        &mut self,
+        engine: &mut dyn Engine<T>,
+        data: &Dataset,
+    ) -> Result<IterationRecord, TrainError> {
         let iteration = self.iteration;
         let proposed = self.policy.formats().clone();
         let phase = self.policy.phase();
@@ -235,6 +244,15 @@ impl<T: Number> Trainer<T> {
     /// [`TrainError::Network`] when the engine refuses a GEMM; [`TrainError::Data`] for a picture
     /// that can no longer be read.
     pub fn evaluate(
+        &mut self,
+        engine: &mut dyn Engine<T>,
+        split: &Split,
+        limit: usize,
+    ) -> Result<f64, TrainError> {
+        rayon::scope(|_| self.evaluate_in_pool(engine, split, limit))
+    }
+
+    fn evaluate_in_pool(
         &mut self,
         engine: &mut dyn Engine<T>,
         split: &Split,

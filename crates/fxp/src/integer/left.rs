@@ -1,5 +1,7 @@
 //! Rows of A, packed as pairs of terms (k, k + 1), with their norms.
 
+use ndarray::{ArrayView2, Axis};
+
 use super::width::fits;
 use super::{BLOCK, Width, blocks};
 use crate::exp2;
@@ -69,6 +71,13 @@ impl<W: Width> Kernel for PackLeft<'_, '_, W> {
         left.stride = stride;
         left.pairs.resize(rows * stride, W::Pair::default());
         left.norms.clear();
+        if let Matrix::Dense(a) = self.a
+            && a.stride_of(Axis(0)) == 1
+            && rows > 1
+        {
+            left.take_columns(a, (!measured).then_some(largest));
+            return;
+        }
         let reader = RowReader::new(self.a);
         let mut buffer = Vec::new();
         for (row, pairs) in left.pairs.chunks_exact_mut(stride).enumerate() {
@@ -83,6 +92,46 @@ impl<W: Width> Kernel for PackLeft<'_, '_, W> {
             for block in blocks(inner) {
                 let norm = if measured { square(&row[terms_of(&block, inner)]) } else { largest };
                 left.norms.push(norm);
+            }
+        }
+    }
+}
+
+impl<W: Width> Left<W> {
+    /// Packs an A that is stored column by column. `bound` is the norm of all blocks; without one,
+    /// norms are measured.
+    #[inline(always)]
+    fn take_columns(&mut self, a: ArrayView2<'_, i32>, bound: Option<f32>) {
+        let (rows, inner) = a.dim();
+        let stride = self.stride;
+        let terms = |term: usize| {
+            let column = if term < inner { Some(a.index_axis_move(Axis(1), term)) } else { None };
+            column.map(|column| column.to_slice().expect("columns have stride 1"))
+        };
+        let blocks_of_row = stride.div_ceil(BLOCK / 2);
+        self.norms.resize(rows * blocks_of_row, bound.unwrap_or(0.0));
+        let mut squares = vec![0.0_f32; rows];
+        for (block, pairs) in blocks(inner).enumerate() {
+            squares.fill(0.0);
+            for pair in pairs {
+                let first = terms(2 * pair).expect("a pair has a first term");
+                let second = terms(2 * pair + 1);
+                for (row, first) in first.iter().enumerate() {
+                    let second = second.map_or(0, |second| second[row]);
+                    self.pairs[row * stride + pair] = W::pair(*first, second);
+                }
+                if bound.is_none() {
+                    for terms in [Some(first), second].into_iter().flatten() {
+                        for (square, value) in squares.iter_mut().zip(terms) {
+                            *square += *value as f32 * *value as f32; // rounded; `MARGIN` covers it
+                        }
+                    }
+                }
+            }
+            if bound.is_none() {
+                for (row, square) in squares.iter().enumerate() {
+                    self.norms[row * blocks_of_row + block] = *square;
+                }
             }
         }
     }

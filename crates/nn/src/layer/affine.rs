@@ -11,16 +11,15 @@
 
 use std::ops::Range;
 
-use flexmac_engine::Operand;
-use flexmac_fxp::{Counters, Format, Matrix, Role, Rounding, Words};
-use ndarray::{Array2, ArrayView2, Axis, s};
+use flexmac_engine::{Operand, RowSink};
+use flexmac_fxp::{Counters, Format, Kernel, Matrix, Role, Rounding, Words, vectorized};
+use ndarray::{Array2, ArrayView2, s};
 
-use super::real;
 use crate::element::Number;
 use crate::error::NnError;
 use crate::init::Initial;
-use crate::param::Param;
-use crate::pass::{LayerId, Pass, wide_format};
+use crate::param::{Gradient, Param};
+use crate::pass::{LayerId, MatrixIn, Pass, wide_format};
 use crate::plan::LayerPlan;
 
 /// Integer bits of a weight gradient beyond the weight's own. A gradient that overflows this would
@@ -120,32 +119,41 @@ impl<T: Number> Affine<T> {
         pass: &mut Pass<'_, T>,
     ) -> Result<(), NnError> {
         self.bias_gradient(gradient, pass);
-        let values = self.weight_gradient(0, a, gradient, pass)?;
-        self.weight.set_gradient(values);
+        let (values, format) = self.weight_gradient(0, a, gradient, pass)?;
+        let values = values.into_raw_vec_and_offset().0;
+        self.set_weight_gradient(values, format, pass);
         Ok(())
+    }
+
+    /// Stores the gradient of the weight: elements in a format, row by row.
+    pub fn set_weight_gradient(&mut self, values: Vec<T>, format: Format, pass: &mut Pass<'_, T>) {
+        let before = self.weight.set_gradient(Gradient::Elements(values, format));
+        if let Some(values) = before {
+            pass.recycle(Array2::from_shape_vec((1, values.len()), values).expect("one row"));
+        }
     }
 
     /// Computes the gradient of the bias and stores it.
     pub fn bias_gradient(&mut self, gradient: ArrayView2<'_, T>, pass: &Pass<'_, T>) {
         let format = pass.formats[self.output_tensor].backward;
-        self.bias.set_gradient(column_sums(gradient, format));
+        self.bias.set_gradient(Gradient::Reals(column_sums(gradient, format)));
     }
 
-    /// The gradient of a group's weights, from its A and dY, as real numbers row by row.
+    /// The gradient of a group's weights, from its A and dY, and its format.
     pub fn weight_gradient(
         &self,
         number: usize,
         a: Matrix<'_, T>,
         gradient: ArrayView2<'_, T>,
         pass: &mut Pass<'_, T>,
-    ) -> Result<Vec<f64>, NnError> {
+    ) -> Result<(Array2<T>, Format), NnError> {
         let format = pass.formats[self.output_tensor].backward;
         let dy = (gradient.reversed_axes().into(), format);
         let a = (a.view(), pass.formats[self.input_tensor].forward);
         let out = wide_format(self.weight.format().integer_length() + GRADIENT_HEADROOM);
         let id = self.id(number);
         let (values, _) = pass.gemm(&id, Role::WeightGradient, (dy, a), None, out)?;
-        Ok(real(&values, out))
+        Ok((values, out))
     }
 
     /// The gradient with respect to A, in format `out`.
@@ -155,22 +163,37 @@ impl<T: Number> Affine<T> {
         out: Format,
         pass: &mut Pass<'_, T>,
     ) -> Result<(Array2<T>, Counters), NnError> {
-        self.input_gradient_block(&self.whole(), gradient, out, pass)
+        let whole = self.whole();
+        let (id, operands) = self.of_input_gradient(&whole, gradient, pass);
+        pass.gemm(&id, Role::InputGradient, operands, None, out)
     }
 
-    /// The gradient with respect to a group's A, from its dY, in format `out`.
-    pub fn input_gradient_block(
+    /// Gives the rows of the gradient with respect to a group's A, from its dY, in format `out`, to
+    /// `sink`.
+    pub fn input_gradient_into(
         &self,
-        (number, filters): &Block,
+        block: Option<&Block>,
         gradient: ArrayView2<'_, T>,
         out: Format,
         pass: &mut Pass<'_, T>,
-    ) -> Result<(Array2<T>, Counters), NnError> {
-        let format = pass.formats[self.output_tensor].backward;
-        let dy = (gradient.into(), format);
+        sink: &dyn RowSink<T>,
+    ) -> Result<Counters, NnError> {
+        let whole = self.whole();
+        let (id, operands) = self.of_input_gradient(block.unwrap_or(&whole), gradient, pass);
+        pass.gemm_into(&id, Role::InputGradient, operands, out, sink)
+    }
+
+    /// The identity and the operands of a group's GEMM.
+    fn of_input_gradient<'a>(
+        &'a self,
+        (number, filters): &Block,
+        gradient: ArrayView2<'a, T>,
+        pass: &Pass<'_, T>,
+    ) -> (LayerId, (MatrixIn<'a, T>, MatrixIn<'a, T>)) {
+        let dy = (gradient.into(), pass.formats[self.output_tensor].backward);
         let weight = self.weight.operand();
         let weight = (weight.values.slice_move(s![filters.clone(), ..]).into(), weight.format);
-        pass.gemm(&self.id(*number), Role::InputGradient, (dy, weight), None, out)
+        (self.id(*number), (dy, weight))
     }
 }
 
@@ -189,15 +212,38 @@ fn on_grid<T: Number>(bias: Operand<'_, T>, frac: i32) -> Option<(Format, Array2
     Some((to, rounded))
 }
 
-/// Sums of the columns, exact.
+/// Sums of the columns, exact, and in the order of the rows.
 fn column_sums<T: Number>(gradient: ArrayView2<'_, T>, format: Format) -> Vec<f64> {
     let mut sums = vec![T::Sum::default(); gradient.ncols()];
-    for row in gradient.axis_iter(Axis(0)) {
-        for (sum, value) in sums.iter_mut().zip(row) {
-            value.add_to(sum);
+    vectorized(ColumnSums { gradient, sums: &mut sums });
+    sums.into_iter().map(|sum| T::sum_value(sum, format.frac())).collect()
+}
+
+struct ColumnSums<'a, T: Number> {
+    gradient: ArrayView2<'a, T>,
+    sums: &'a mut [T::Sum],
+}
+
+impl<T: Number> Kernel for ColumnSums<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for row in self.gradient.outer_iter() {
+            match row.as_slice() {
+                Some(row) => {
+                    for (sum, value) in self.sums.iter_mut().zip(row) {
+                        value.add_to(sum);
+                    }
+                }
+                None => {
+                    for (sum, value) in self.sums.iter_mut().zip(row) {
+                        value.add_to(sum);
+                    }
+                }
+            }
         }
     }
-    sums.into_iter().map(|sum| T::sum_value(sum, format.frac())).collect()
 }
 
 #[cfg(test)]

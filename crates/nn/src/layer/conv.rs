@@ -4,7 +4,7 @@ use flexmac_fxp::{Counters, Format, Matrix, PatchRows, Patches};
 use ndarray::Array2;
 
 use super::affine::Affine;
-use super::im2col::col2im;
+use super::im2col::Col2im;
 use super::{Layer, NO_FORWARD, reshape};
 use crate::element::Number;
 use crate::error::NnError;
@@ -25,13 +25,15 @@ const GUARD_BITS: u32 = 8;
 /// without rearrangement, and a patch is copied one filter row at a time. Caffe's order (channels
 /// first) would need a transposition each way.
 #[derive(Debug)]
-pub struct Conv<T> {
+pub struct Conv<T: Number> {
     affine: Affine<T>,
     patches: Patches,
     channels_out: usize,
     input_gradient: bool,
     /// The images of the last forward, if that was a training step without a backward yet.
     input: Option<Array2<T>>,
+    /// The sums of patch gradients. Memory, reused for the next batch.
+    sums: Vec<T::Sum>,
 }
 
 impl<T: Number> Conv<T> {
@@ -45,7 +47,7 @@ impl<T: Number> Conv<T> {
     ) -> Self {
         let channels_out = plan.output.channels;
         let affine = Affine::new(id, plan, (channels_out, patches.patch_len()), initial);
-        Self { affine, patches, channels_out, input_gradient, input: None }
+        Self { affine, patches, channels_out, input_gradient, input: None, sums: Vec::new() }
     }
 }
 
@@ -73,12 +75,14 @@ impl<T: Number> Layer<T> for Conv<T> {
             return Ok(None);
         }
         let from = patch_format(pass.formats[self.affine.input_tensor].backward);
-        let (patches, in_array) = self.affine.input_gradient(gradient.view(), from, pass)?;
+        self.sums.clear();
+        self.sums.resize(batch * self.patches.image_len(), T::Sum::default());
+        let sink = Col2im::<T>::new(&mut self.sums, self.patches);
+        let in_array =
+            self.affine.input_gradient_into(None, gradient.view(), from, pass, &sink)?;
         count_overflows(&self.affine, &in_array, pass);
-        let sums = col2im(&patches, &self.patches);
         pass.recycle(gradient);
-        pass.recycle(patches);
-        Ok(Some(round_sums(&self.affine, &sums, batch, pass)))
+        Ok(Some(round_sums(&self.affine, &self.sums, batch, pass)))
     }
 
     fn params(&self) -> Vec<&Param<T>> {

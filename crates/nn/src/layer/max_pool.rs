@@ -1,5 +1,6 @@
 //! Max pooling.
 
+use flexmac_fxp::{Kernel, vectorized};
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,8 @@ pub struct MaxPool {
     window: Window,
     /// For each output, the index of its maximum within the image.
     winners: Option<Vec<u32>>,
+    /// Memory for winners, reused for the next batch.
+    memory: Vec<u32>,
 }
 
 impl MaxPool {
@@ -72,34 +75,20 @@ impl MaxPool {
         (input, output): (Shape, Shape),
         window: Window,
     ) -> Self {
-        Self { index, tensor, input, output, window, winners: None }
+        Self { index, tensor, input, output, window, winners: None, memory: Vec::new() }
     }
 
-    fn pool_image<T: Number>(&self, image: &[T], output: &mut [T], winners: &mut [u32]) {
-        let channels = self.input.channels;
-        let cells = output.chunks_mut(channels).zip(winners.chunks_mut(channels)).enumerate();
-        for (cell, (output, winners)) in cells {
+    /// Calls `visit` for each element of each window: number of the window, index of the element of
+    /// channel 0 within the image, whether it is the first of the window.
+    #[inline(always)]
+    fn visit_windows(&self, mut visit: impl FnMut(usize, usize, bool)) {
+        for cell in 0..self.output.height * self.output.width {
             let rows = self.window.range(cell / self.output.width, self.input.height);
             let columns = self.window.range(cell % self.output.width, self.input.width);
             let mut first = true;
             for y in rows {
                 for x in columns.clone() {
-                    let start = (y * self.input.width + x) * channels;
-                    let values = &image[start..start + channels];
-                    // An image has fewer than 2^32 elements.
-                    let place = start as u32;
-                    if first {
-                        output.copy_from_slice(values);
-                        winners.iter_mut().zip(place..).for_each(|(winner, at)| *winner = at);
-                    } else {
-                        let best = output.iter_mut().zip(winners.iter_mut());
-                        for ((best, value), at) in best.zip(values).zip(place..) {
-                            // Selections instead of a branch, so that the loop is vectorized.
-                            let wins = *value > *best.0;
-                            *best.0 = if wins { *value } else { *best.0 };
-                            *best.1 = if wins { at } else { *best.1 };
-                        }
-                    }
+                    visit(cell, (y * self.input.width + x) * self.input.channels, first);
                     first = false;
                 }
             }
@@ -107,11 +96,47 @@ impl MaxPool {
     }
 }
 
+/// Pools one image.
+struct PoolImage<'a, T> {
+    pool: &'a MaxPool,
+    image: &'a [T],
+    output: &'a mut [T],
+    winners: &'a mut [u32],
+}
+
+impl<T: Number> Kernel for PoolImage<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let channels = self.pool.input.channels;
+        self.pool.visit_windows(|cell, start, first| {
+            let values = &self.image[start..][..channels];
+            let output = &mut self.output[cell * channels..][..channels];
+            let winners = &mut self.winners[cell * channels..][..channels];
+            // An image has fewer than 2^32 elements.
+            let places = start as u32..;
+            if first {
+                output.copy_from_slice(values);
+                winners.iter_mut().zip(places).for_each(|(winner, at)| *winner = at);
+                return;
+            }
+            for (best, (value, at)) in output.iter_mut().zip(winners).zip(values.iter().zip(places)) {
+                // Selections instead of a branch, so that the loop is vectorized.
+                let wins = *value > *best.0;
+                *best.0 = if wins { *value } else { *best.0 };
+                *best.1 = if wins { at } else { *best.1 };
+            }
+        });
+    }
+}
+
 impl<T: Number> Layer<T> for MaxPool {
     fn forward(&mut self, input: Array2<T>, pass: &mut Pass<'_, T>) -> Result<Array2<T>, NnError> {
         let (image_len, output_len) = (self.input.len(), self.output.len());
-        let mut output = Array2::from_elem((input.nrows(), output_len), T::default());
-        let mut winners = vec![0; output.len()];
+        let mut output = pass.memory((input.nrows(), output_len));
+        let mut winners = std::mem::take(&mut self.memory);
+        winners.resize(output.len(), 0);
         let images = input.as_slice().expect("batches are stored row by row");
         output
             .as_slice_mut()
@@ -119,7 +144,10 @@ impl<T: Number> Layer<T> for MaxPool {
             .par_chunks_mut(output_len)
             .zip(winners.par_chunks_mut(output_len))
             .zip(images.par_chunks(image_len))
-            .for_each(|((output, winners), image)| self.pool_image(image, output, winners));
+            .for_each(|((output, winners), image)| {
+                vectorized(PoolImage { pool: self, image, output, winners });
+            });
+        pass.recycle(input);
         self.winners = pass.training.then_some(winners);
         Ok(output)
     }
@@ -132,19 +160,21 @@ impl<T: Number> Layer<T> for MaxPool {
         let winners = self.winners.take().expect(NO_FORWARD);
         let image_len = self.input.len();
         let gradient_len = self.output.len();
-        let mut input = Array2::from_elem((gradient.nrows(), image_len), T::default());
-        let gradient = gradient.as_standard_layout();
-        let gradient = gradient.as_slice().expect("standard layout");
-        let parts = winners.par_chunks(gradient_len).zip(gradient.par_chunks(gradient_len));
+        let mut input = pass.memory((gradient.nrows(), image_len));
+        let elements = gradient.as_slice().expect("batches are stored row by row");
+        let parts = winners.par_chunks(gradient_len).zip(elements.par_chunks(gradient_len));
         let elements = input.as_slice_mut().expect("made in row order");
         if self.window.stride >= self.window.kernel {
             elements.par_chunks_mut(image_len).zip(parts).for_each(
                 |(image, (winners, gradient))| {
+                    image.fill(T::default());
                     for (winner, value) in winners.iter().zip(gradient) {
                         image[*winner as usize] = *value;
                     }
                 },
             );
+            self.memory = winners;
+            pass.recycle(gradient);
             return Ok(Some(input));
         }
         let mut sums = vec![T::Sum::default(); elements.len()];
@@ -157,6 +187,8 @@ impl<T: Number> Layer<T> for MaxPool {
         let host = pass.host(self.index, self.tensor);
         let counters = host.round_sums(Part::Gradient, (&sums, format.frac()), &mut input, format);
         pass.statistics.tensors[self.tensor].backward.merge(&counters);
+        self.memory = winners;
+        pass.recycle(gradient);
         Ok(Some(input))
     }
 }

@@ -21,7 +21,7 @@ mod window;
 #[cfg(test)]
 mod host_tests;
 
-use flexmac_fxp::Format;
+use flexmac_fxp::{Format, Kernel, vectorized};
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -31,7 +31,6 @@ pub use dropout::Dropout;
 pub use grouped_conv::GroupedConv;
 pub(crate) use host_layer::at_least_one;
 pub use host_layer::{HostLayer, LayerContext, Misfit};
-pub use im2col::col2im;
 pub use inner_product::InnerProduct;
 pub use lrn::{Lrn, LrnConstants};
 pub use max_pool::MaxPool;
@@ -89,9 +88,31 @@ fn reshape<T>(array: Array2<T>, shape: (usize, usize)) -> Array2<T> {
 
 /// The values of elements in a format, row by row.
 fn real<T: Number>(values: &Array2<T>, format: Format) -> Vec<f64> {
-    let unit = T::unit(format);
+    /// Elements converted by a task.
+    const PART: usize = 1 << 14;
     let values = values.as_slice().expect("batches are stored row by row");
-    values.par_iter().map(|value| value.units() * unit).collect()
+    let mut reals = vec![0.0; values.len()];
+    reals.par_chunks_mut(PART).zip(values.par_chunks(PART)).for_each(|(reals, values)| {
+        vectorized(Reals { values, unit: T::unit(format), reals });
+    });
+    reals
+}
+
+struct Reals<'a, T> {
+    values: &'a [T],
+    unit: f64,
+    reals: &'a mut [f64],
+}
+
+impl<T: Number> Kernel for Reals<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (real, value) in self.reals.iter_mut().zip(self.values) {
+            *real = value.units() * self.unit;
+        }
+    }
 }
 
 /// Panic message of a backward step without a training forward step before it.

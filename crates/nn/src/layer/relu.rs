@@ -1,6 +1,8 @@
 //! Rectified linear unit, max(x, 0), in place.
 
+use flexmac_fxp::{Kernel, vectorized};
 use ndarray::Array2;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{HostLayer, Layer, LayerContext, Misfit, NO_FORWARD};
@@ -45,10 +47,13 @@ impl<T: Number> Layer<T> for Relu {
         mut input: Array2<T>,
         pass: &mut Pass<'_, T>,
     ) -> Result<Array2<T>, NnError> {
-        let zero = T::default();
-        self.positive = pass.training.then(|| input.iter().map(|value| *value > zero).collect());
-        // A NaN of a float run passes this comparison unchanged, so that it reaches the loss.
-        input.mapv_inplace(|value| if value < zero { zero } else { value });
+        let mut positive = vec![false; input.len()];
+        let values = input.as_slice_mut().expect("batches are stored row by row");
+        values
+            .par_chunks_mut(PART)
+            .zip(positive.par_chunks_mut(PART))
+            .for_each(|(values, positive)| vectorized(Rectify { values, positive }));
+        self.positive = pass.training.then_some(positive);
         Ok(input)
     }
 
@@ -58,11 +63,49 @@ impl<T: Number> Layer<T> for Relu {
         _pass: &mut Pass<'_, T>,
     ) -> Result<Option<Array2<T>>, NnError> {
         let positive = self.positive.take().expect(NO_FORWARD);
-        for (value, positive) in gradient.iter_mut().zip(positive) {
-            if !positive {
-                *value = T::default();
-            }
-        }
+        let values = gradient.as_slice_mut().expect("batches are stored row by row");
+        values
+            .par_chunks_mut(PART)
+            .zip(positive.par_chunks(PART))
+            .for_each(|(values, positive)| vectorized(Mask { values, positive }));
         Ok(Some(gradient))
+    }
+}
+
+/// Elements of a task.
+const PART: usize = 1 << 14;
+
+struct Rectify<'a, T> {
+    values: &'a mut [T],
+    positive: &'a mut [bool],
+}
+
+impl<T: Number> Kernel for Rectify<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let zero = T::default();
+        for (value, positive) in self.values.iter_mut().zip(self.positive) {
+            *positive = *value > zero;
+            // A NaN of a float run passes this comparison unchanged, so that it reaches the loss.
+            *value = if *value < zero { zero } else { *value };
+        }
+    }
+}
+
+struct Mask<'a, T> {
+    values: &'a mut [T],
+    positive: &'a [bool],
+}
+
+impl<T: Number> Kernel for Mask<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (value, positive) in self.values.iter_mut().zip(self.positive) {
+            *value = if *positive { *value } else { T::default() };
+        }
     }
 }
