@@ -10,7 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use flexmac_array::{ArrayConfig, Layout};
 use flexmac_fxp::{
-    Counters, GemmScratch, Lfsr, Matrix, RightOperand, Start, Sums, Words, check_range, exact_gemm,
+    Counters, GemmScratch, Kernel, Lfsr, Matrix, RightOperand, Start, Sums, Words, check_range,
+    exact_gemm, vectorized,
 };
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -325,11 +326,7 @@ impl<'r, 'd> Edge<'r, 'd> {
             tiles.resize(height * across, Lfsr::new(1));
             self.seed_tiles((first, top), &mut tiles[..across]);
             Lfsr::fill_rows(tiles, across);
-            for (row, tiles) in tiles.chunks(across).enumerate() {
-                for (column, stream) in tiles.iter().enumerate() {
-                    values[column * self.n + top + row] = *stream;
-                }
-            }
+            vectorized(Transpose { tiles, across, values: &mut values[top..], columns: self.n });
         }
         values
     }
@@ -360,6 +357,40 @@ impl<'r, 'd> Edge<'r, 'd> {
     fn seed_tiles(&self, corner: (usize, usize), streams: &mut [Lfsr]) {
         let tile = self.plan.schedule.position(corner).tile;
         self.plan.seed.seed_row(tile, self.cols, streams);
+    }
+}
+
+/// Writes streams, row by row of the array and `across` in a row, to the rows of a matrix.
+struct Transpose<'a> {
+    tiles: &'a [Lfsr],
+    across: usize,
+    values: &'a mut [Lfsr],
+    columns: usize,
+}
+
+impl Kernel for Transpose<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        /// Rows of the array at a time, so that the compiler gathers them into a vector.
+        const BLOCK: usize = 16;
+        let height = self.tiles.len() / self.across;
+        for column in 0..self.across {
+            let values = &mut self.values[column * self.columns..][..height];
+            let (blocks, rest) = values.as_chunks_mut::<BLOCK>();
+            for (block, values) in blocks.iter_mut().enumerate() {
+                let tiles = &self.tiles[block * BLOCK * self.across + column..];
+                let tiles = &tiles[..(BLOCK - 1) * self.across + 1];
+                for (row, value) in values.iter_mut().enumerate() {
+                    *value = tiles[row * self.across];
+                }
+            }
+            let done = blocks.len() * BLOCK;
+            for (row, value) in rest.iter_mut().enumerate() {
+                *value = self.tiles[(done + row) * self.across + column];
+            }
+        }
     }
 }
 

@@ -107,16 +107,24 @@ impl<'a, T: Copy + Default> PatchRows<'a, T> {
     }
 }
 
-/// `copy_from_slice`, without a call for what is short.
+/// `copy_from_slice`, without a call: by vectors, of which the last two may overlap.
 #[inline(always)]
 fn copy<T: Copy>(out: &mut [T], from: &[T]) {
-    const VECTOR: usize = 16;
-    let (out, last_out) = out.as_chunks_mut::<VECTOR>();
-    let (from, last) = from.as_chunks::<VECTOR>();
-    for (out, from) in out.iter_mut().zip(from) {
+    match from.len() {
+        16.. => copy_by::<T, 16>(out, from),
+        8.. => copy_by::<T, 8>(out, from),
+        4.. => copy_by::<T, 4>(out, from),
+        2.. => copy_by::<T, 2>(out, from),
+        _ => copy_by::<T, 1>(out, from),
+    }
+}
+
+#[inline(always)]
+fn copy_by<T: Copy, const N: usize>(out: &mut [T], from: &[T]) {
+    for (out, from) in out.as_chunks_mut::<N>().0.iter_mut().zip(from.as_chunks::<N>().0) {
         *out = *from;
     }
-    for (out, from) in last_out.iter_mut().zip(last) {
+    if let (Some(out), Some(from)) = (out.last_chunk_mut::<N>(), from.last_chunk::<N>()) {
         *out = *from;
     }
 }

@@ -204,6 +204,14 @@ pub(crate) trait Accumulator: LinalgScalar + Send + Sync {
 pub(crate) trait IntegerAccumulator: Accumulator {
     /// Adds piece_sum * 2^shift.
     fn add_shifted(&mut self, piece_sum: i64, shift: u32);
+
+    /// A whole sum, which fits the type.
+    #[inline(always)]
+    fn of_product(sum: i64) -> Self {
+        let mut whole = Self::zero();
+        whole.add_shifted(sum, 0);
+        whole
+    }
 }
 
 /// A float type that holds pieces, and sums of their products, exactly.

@@ -28,6 +28,9 @@ pub trait Number: Element {
     /// Adds the element to `sum`, whose elements all have the same format.
     fn add_to(self, sum: &mut Self::Sum);
 
+    /// Adds another sum of elements of the same format.
+    fn add_sums(sum: &mut Self::Sum, other: Self::Sum);
+
     /// Rounds sums in units of 2^-frac to format `to`, exactly as the array's requantizers do.
     fn round_sums(
         sums: &[Self::Sum],
@@ -80,6 +83,10 @@ impl Number for i32 {
     #[inline(always)]
     fn add_to(self, sum: &mut i64) {
         *sum += i64::from(self);
+    }
+
+    fn add_sums(sum: &mut i64, other: i64) {
+        *sum += other;
     }
 
     fn round_sums(
@@ -136,6 +143,10 @@ impl Number for f32 {
     #[inline(always)]
     fn add_to(self, sum: &mut f64) {
         *sum += f64::from(self);
+    }
+
+    fn add_sums(sum: &mut f64, other: f64) {
+        *sum += other;
     }
 
     fn round_sums(

@@ -15,7 +15,7 @@ pub(crate) struct Left<W: Width> {
     stride: usize,
     /// Row by row.
     pairs: Vec<W::Pair>,
-    /// Squared norm of each block of K, row by row.
+    /// Squared norm of each block of K, row by row; none if every sum fits whatever the elements.
     norms: Vec<f32>,
 }
 
@@ -32,11 +32,14 @@ impl<W: Width> Left<W> {
         &self.pairs[row * self.stride..][..self.stride]
     }
 
-    /// The largest squared norm of these rows within a block of K.
+    /// Whether all sums of these rows fit within a block of K, with columns of this squared norm.
     #[inline(always)]
-    pub fn norm(&self, rows: std::ops::Range<usize>, block: usize) -> f32 {
+    pub fn fits(&self, rows: std::ops::Range<usize>, block: usize, column: f32) -> bool {
+        if self.norms.is_empty() {
+            return true;
+        }
         let count = self.stride.div_ceil(BLOCK / 2);
-        rows.fold(0.0, |norm, row| norm.max(self.norms[row * count + block]))
+        fits::<W>(rows.fold(0.0, |norm, row| norm.max(self.norms[row * count + block])), column)
     }
 }
 
@@ -66,7 +69,8 @@ impl<W: Width> Kernel for PackLeft<'_, '_, W> {
         let (rows, inner) = self.a.dim();
         let stride = inner.div_ceil(2);
         let largest = largest_norm(inner, self.bits);
-        let measured = inner >= MIN_MEASURED && !fits::<W>(largest, self.right_norm);
+        let always = fits::<W>(largest, self.right_norm);
+        let measured = inner >= MIN_MEASURED && !always;
         let left = self.left;
         left.stride = stride;
         left.pairs.resize(rows * stride, W::Pair::default());
@@ -76,6 +80,9 @@ impl<W: Width> Kernel for PackLeft<'_, '_, W> {
             && rows > 1
         {
             left.take_columns(a, (!measured).then_some(largest));
+            if always {
+                left.norms.clear();
+            }
             return;
         }
         let reader = RowReader::new(self.a);
@@ -88,6 +95,9 @@ impl<W: Width> Kernel for PackLeft<'_, '_, W> {
             }
             if let Some(last) = last.first() {
                 pairs[stride - 1] = W::pair(*last, 0);
+            }
+            if always {
+                continue;
             }
             for block in blocks(inner) {
                 let norm = if measured { square(&row[terms_of(&block, inner)]) } else { largest };

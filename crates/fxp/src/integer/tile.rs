@@ -7,7 +7,7 @@ use ndarray::ArrayViewMut2;
 use super::left::{Left, PackLeft};
 use super::multiplier::Multiplier;
 use super::right::Panel;
-use super::{Line, Right, VectorUnit, Width, blocks, width};
+use super::{Line, Right, VectorUnit, Width, blocks};
 use crate::matrix::Matrix;
 use crate::sums::IntegerAccumulator;
 use crate::vector::vectorized;
@@ -123,7 +123,7 @@ impl<W: Width, S: IntegerAccumulator> Band<'_, W, S> {
         halves: &mut Halves<W>,
     ) -> usize {
         let rows = cell.rows.start..cell.rows.end.min(cell.rows.start + R);
-        let whole = width::fits::<W>(self.left.norm(rows.clone(), cell.block), panel.norm);
+        let whole = self.left.fits(rows.clone(), cell.block, panel.norm);
         // Missing rows repeat the last one; their results are dropped.
         let mut given: [&[W::Pair]; R] = [&[]; R];
         for (index, given) in given.iter_mut().enumerate() {
@@ -160,6 +160,18 @@ impl<W: Width, S: IntegerAccumulator> Band<'_, W, S> {
     ) {
         let sums = products::<X, R, L>(x, given, panel.lines);
         let columns = self.right.columns;
+        if shift == 0 && !add && panel.first_column + L * W::COLUMNS <= columns {
+            // The usual case, which compiles to plain stores.
+            for (row, sums) in rows.clone().zip(&sums) {
+                let out = &mut self.sums[row * columns + panel.first_column..][..L * W::COLUMNS];
+                for (out, sums) in out.chunks_exact_mut(W::COLUMNS).zip(sums) {
+                    for (out, sum) in out.iter_mut().zip(sums.as_ref()) {
+                        *out = S::of_product((*sum).into());
+                    }
+                }
+            }
+            return;
+        }
         for (row, sums) in rows.clone().zip(&sums) {
             let row = &mut self.sums[row * columns..][..columns];
             let row = &mut row[panel.first_column..];
@@ -190,19 +202,15 @@ fn store_sums<S: IntegerAccumulator, P: Copy + Into<i64>>(
     sums: &[P],
     (shift, add): (u32, bool),
 ) {
-    let pairs = out.iter_mut().zip(sums);
-    match (shift, add) {
-        // A constant shift by nothing, which the compiler leaves out.
-        (0, false) => pairs.for_each(|(out, sum)| {
-            *out = S::zero();
-            out.add_shifted((*sum).into(), 0);
-        }),
-        (0, true) => pairs.for_each(|(out, sum)| out.add_shifted((*sum).into(), 0)),
-        (_, false) => pairs.for_each(|(out, sum)| {
+    if add {
+        for (out, sum) in out.iter_mut().zip(sums) {
+            out.add_shifted((*sum).into(), shift);
+        }
+    } else {
+        for (out, sum) in out.iter_mut().zip(sums) {
             *out = S::zero();
             out.add_shifted((*sum).into(), shift);
-        }),
-        (_, true) => pairs.for_each(|(out, sum)| out.add_shifted((*sum).into(), shift)),
+        }
     }
 }
 

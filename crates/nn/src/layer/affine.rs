@@ -13,7 +13,8 @@ use std::ops::Range;
 
 use flexmac_engine::{Operand, RowSink};
 use flexmac_fxp::{Counters, Format, Kernel, Matrix, Role, Rounding, Words, vectorized};
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, Axis, s};
+use rayon::prelude::*;
 
 use crate::element::Number;
 use crate::error::NnError;
@@ -214,9 +215,24 @@ fn on_grid<T: Number>(bias: Operand<'_, T>, frac: i32) -> Option<(Format, Array2
 
 /// Sums of the columns, exact, and in the order of the rows.
 fn column_sums<T: Number>(gradient: ArrayView2<'_, T>, format: Format) -> Vec<f64> {
-    let mut sums = vec![T::Sum::default(); gradient.ncols()];
-    vectorized(ColumnSums { gradient, sums: &mut sums });
-    sums.into_iter().map(|sum| T::sum_value(sum, format.frac())).collect()
+    /// Rows summed by a task, where sums do not depend on the order.
+    const BAND: usize = 1 << 10;
+    let band = if T::FIXED { BAND } else { gradient.nrows().max(1) };
+    let parts: Vec<_> = gradient
+        .axis_chunks_iter(Axis(0), band)
+        .into_par_iter()
+        .map(|gradient| {
+            let mut sums = vec![T::Sum::default(); gradient.ncols()];
+            vectorized(ColumnSums { gradient, sums: &mut sums });
+            sums
+        })
+        .collect();
+    let value = |column: usize| {
+        let mut sum = T::Sum::default();
+        parts.iter().for_each(|part| T::add_sums(&mut sum, part[column]));
+        T::sum_value(sum, format.frac())
+    };
+    (0..gradient.ncols()).map(value).collect()
 }
 
 struct ColumnSums<'a, T: Number> {
