@@ -210,10 +210,7 @@ pub trait Engine<T: Element>: Send {
     ///
     /// # Errors
     /// Those of [`Self::gemm`].
-    fn implicit_gemm(
-        &mut self,
-        gemm: &ImplicitGemm<'_, T>,
-    ) -> Result<GemmResult<T>, EngineError> {
+    fn implicit_gemm(&mut self, gemm: &ImplicitGemm<'_, T>) -> Result<GemmResult<T>, EngineError> {
         let (a, b) = (gemm.a.0.to_dense(), gemm.b.0.to_dense());
         self.gemm(&gemm.explicit(&a, &b))
     }

@@ -219,8 +219,10 @@ impl<'r, 'd> Edge<'r, 'd> {
         &'e self,
         a: Matrix<'e, i32>,
         b: Matrix<'_, i32>,
-    ) -> Result<impl Fn(usize, &mut [i32], &mut Scratch) -> Counters + Sync + use<'e, 'r, 'd>, GemmError>
-    {
+    ) -> Result<
+        impl Fn(usize, &mut [i32], &mut Scratch) -> Counters + Sync + use<'e, 'r, 'd>,
+        GemmError,
+    > {
         let start: Option<&Start<'_>> = self.plan.bias.as_ref();
         let bits_a = check_range('A', a, self.plan.bits_a)?;
         let bits_b = check_range('B', b, self.plan.bits_b)?;

@@ -9,6 +9,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 use rayon::prelude::*;
 
 use crate::FxpError;
+use crate::bytes::{self, ByteLeft, ByteRight};
 use crate::integer::{self, Bits16, Bits32, Left, Right, VectorUnit};
 use crate::matrix::Matrix;
 use crate::plan::{FloatPlan, GemmPlan, piece_width};
@@ -45,12 +46,7 @@ pub fn exact_gemm<'a, 'b>(
 }
 
 /// Computes a whole GEMM, on all cores.
-fn gemm(
-    a: Matrix<'_, i32>,
-    b: Matrix<'_, i32>,
-    bound: Bound,
-    start: Option<Start<'_>>,
-) -> Sums {
+fn gemm(a: Matrix<'_, i32>, b: Matrix<'_, i32>, bound: Bound, start: Option<Start<'_>>) -> Sums {
     let mut sums = bound.zeros((a.nrows(), b.ncols()));
     if a.nrows() >= MIN_BAND * 2 {
         let right = RightOperand::convert(b, bound);
@@ -156,6 +152,7 @@ pub struct RightOperand {
 
 #[derive(Debug)]
 enum Pieces {
+    Bytes(ByteRight),
     Bits16(VectorUnit, Right<Bits16>),
     Bits32(VectorUnit, Right<Bits32>),
     Single(FloatPlan, Vec<(u32, Array2<f32>)>),
@@ -165,6 +162,7 @@ enum Pieces {
 /// Memory for the bands of A that [`RightOperand::product`] multiplies, reused from call to call.
 #[derive(Debug, Default)]
 pub struct GemmScratch {
+    bytes: ByteLeft,
     bits16: Left<Bits16>,
     bits32: Left<Bits32>,
 }
@@ -190,6 +188,7 @@ impl RightOperand {
     /// No operand yet.
     fn empty(bound: Bound) -> Self {
         let pieces = match bound.plan {
+            GemmPlan::Bytes => Pieces::Bytes(ByteRight::default()),
             GemmPlan::Bits16(machine) => Pieces::Bits16(machine, Right::default()),
             GemmPlan::Bits32(machine) => Pieces::Bits32(machine, Right::default()),
             GemmPlan::Float(plan) if plan.single => Pieces::Single(plan, Vec::new()),
@@ -203,6 +202,7 @@ impl RightOperand {
         let Bound { bits_a, bits_b, .. } = self.bound;
         self.columns = b.ncols();
         match &mut self.pieces {
+            Pieces::Bytes(right) => right.pack(b),
             Pieces::Bits16(machine, right) => right.pack(b, (bits_a, bits_b), machine.panel()),
             Pieces::Bits32(machine, right) => right.pack(b, (bits_a, bits_b), machine.panel()),
             Pieces::Single(plan, parts) => {
@@ -250,6 +250,10 @@ impl RightOperand {
         let a = a.rows(row..row + sums.nrows());
         let bits = self.bound.bits_a;
         match &self.pieces {
+            Pieces::Bytes(b) => match sums {
+                SumsViewMut::Short(sums) => bytes::multiply(a, b, sums, add, &mut scratch.bytes),
+                _ => unreachable!("sums of bytes are below 2^31"),
+            },
             Pieces::Bits16(machine, b) => {
                 multiply_integers(*machine, (a, bits), b, sums, add, &mut scratch.bits16);
             }
@@ -411,7 +415,10 @@ mod tests {
         for machine in VectorUnit::all() {
             let bound = Bound::new(Some(machine), widths, inner, start);
             bounds.push(bound);
-            if let GemmPlan::Bits16(_) = bound.plan {
+            if let GemmPlan::Bytes = bound.plan {
+                bounds.push(Bound { plan: GemmPlan::Bits16(machine), ..bound });
+            }
+            if let GemmPlan::Bytes | GemmPlan::Bits16(_) = bound.plan {
                 bounds.push(Bound { plan: GemmPlan::Bits32(machine), ..bound });
             }
         }
@@ -564,8 +571,7 @@ mod tests {
         use crate::{PatchRows, Patches};
         for (kernel, stride, padding) in [(1, 1, 0), (3, 2, 1), (4, 3, 3), (5, 1, 0)] {
             for (count, bits) in [(1, 8), (9, 8), (30, 16), (9, 20)] {
-                let patches =
-                    Patches { height: 9, width: 7, channels: 5, kernel, stride, padding };
+                let patches = Patches { height: 9, width: 7, channels: 5, kernel, stride, padding };
                 let images: Vec<_> = (0..count * patches.image_len() as i32)
                     .map(|i| i.wrapping_mul(0x2545_f491) >> (32 - bits))
                     .collect();
@@ -573,7 +579,8 @@ mod tests {
                 let dense = rows.to_dense().into_owned();
                 let draw = |(m, n)| ((m * 31 + n * 17) as i32).wrapping_mul(0x5bd1_e995);
                 let widths = (bits as u32, bits as u32);
-                let right = Array2::from_shape_fn((rows.ncols(), 13), draw).map(|v| v >> (32 - bits));
+                let right =
+                    Array2::from_shape_fn((rows.ncols(), 13), draw).map(|v| v >> (32 - bits));
                 let left = Array2::from_shape_fn((6, rows.nrows()), draw).map(|v| v >> (32 - bits));
                 for bound in bounds(widths, rows.ncols(), None) {
                     let found = gemm(rows, right.view().into(), bound, None);
@@ -591,7 +598,8 @@ mod tests {
     #[test]
     fn only_elements_of_patches_must_fit() {
         use crate::{PatchRows, Patches};
-        let patches = Patches { height: 3, width: 3, channels: 1, kernel: 1, stride: 2, padding: 0 };
+        let patches =
+            Patches { height: 3, width: 3, channels: 1, kernel: 1, stride: 2, padding: 0 };
         let mut images = [1, 1000, 2, 1000, 1000, 1000, 3, 1000, 4];
         assert_eq!(check_range('A', PatchRows::new(&images, patches), 8), Ok(8));
         images[6] = -129;

@@ -27,6 +27,7 @@
 //! The crate does no I/O. It uses floating point to convert real numbers (`convert`), to hold
 //! integers that it represents exactly (`gemm`, `sums`, `slice`), and to bound sums (`integer`).
 
+mod bytes;
 mod convert;
 mod counters;
 mod error;

@@ -96,7 +96,8 @@ impl<'a, T: Copy + Default> PatchRows<'a, T> {
     #[inline(always)]
     pub(crate) fn copy_row(&self, row: usize, out: &mut [T]) {
         let (height, width) = self.patches.output();
-        let (image, position) = ((self.first + row) / (height * width), (self.first + row) % (height * width));
+        let (image, position) =
+            ((self.first + row) / (height * width), (self.first + row) % (height * width));
         let image = &self.images[image * self.patches.image_len()..][..self.patches.image_len()];
         if self.patches.padding > 0 {
             out.fill(T::default());

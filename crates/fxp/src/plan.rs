@@ -8,11 +8,14 @@
 //! that every product of pieces over a stretch meets the bound; these partial results are added as
 //! integers.
 
+use crate::bytes;
 use crate::integer::VectorUnit;
 
 /// How a GEMM is computed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum GemmPlan {
+    /// By byte kernels, operands of at most 8 bits and sums below 2^31.
+    Bytes,
     /// By integer instructions, operands of at most 16 bits.
     Bits16(VectorUnit),
     /// By integer instructions, operands of at most 32 bits.
@@ -30,7 +33,17 @@ impl GemmPlan {
         inner: usize,
         start: u128,
     ) -> Self {
+        let sum = ((inner as u128) << (bits_a + bits_b - 2)) + start;
         match machine {
+            Some(machine)
+                if machine.has_byte_products()
+                    && bits_a.max(bits_b) <= 8
+                    && inner <= bytes::MAX_INNER
+                    && sum < 1 << 31
+                    && bytes::are_exact() =>
+            {
+                Self::Bytes
+            }
             Some(machine) if bits_a.max(bits_b) <= 16 => Self::Bits16(machine),
             Some(machine) => Self::Bits32(machine),
             None => Self::Float(FloatPlan::new(bits_a, bits_b, inner, start)),
@@ -123,6 +136,13 @@ mod tests {
             assert!(matches!(plan(2, 16), GemmPlan::Bits16(_)));
             assert!(matches!(plan(16, 17), GemmPlan::Bits32(_)));
             assert!(matches!(plan(32, 32), GemmPlan::Bits32(_)));
+            let exact = machine.has_byte_products() && bytes::are_exact();
+            assert_eq!(matches!(plan(8, 8), GemmPlan::Bytes), exact);
+            assert!(matches!(plan(8, 9), GemmPlan::Bits16(_)));
+            let wide = GemmPlan::new(Some(machine), (8, 8), 500, 1 << 31);
+            assert!(matches!(wide, GemmPlan::Bits16(_)));
+            let long = GemmPlan::new(Some(machine), (2, 2), bytes::MAX_INNER + 1, 0);
+            assert!(matches!(long, GemmPlan::Bits16(_)));
         }
         assert!(matches!(GemmPlan::new(None, (8, 8), 500, 0), GemmPlan::Float(_)));
     }

@@ -661,7 +661,8 @@ mod tests {
                 let format = Format::new(8, frac).unwrap();
                 let streams = streams(3, values.len());
                 let mut out = [0; 14];
-                let counters = quantize_slice(&values, format, rounding, Words::Each(&streams), &mut out);
+                let counters =
+                    quantize_slice(&values, format, rounding, Words::Each(&streams), &mut out);
                 let expected = one_by_one(values.len(), |i| {
                     quantize(values[i], format, rounding, streams[i].word())
                 });

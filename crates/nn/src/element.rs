@@ -193,7 +193,8 @@ mod tests {
     fn conversion_keeps_the_value_or_rounds_and_counts_it() {
         let convert = |value: i32, formats| {
             let mut out = [0];
-            let counters = i32::convert(&[value], formats, Rounding::Nearest, Words::None, &mut out);
+            let counters =
+                i32::convert(&[value], formats, Rounding::Nearest, Words::None, &mut out);
             (out[0], counters)
         };
         let (narrow, wide) = (Format::new(8, 4).unwrap(), Format::new(16, 10).unwrap());

@@ -96,6 +96,11 @@ mod x86 {
             units.into_iter().flatten()
         }
 
+        /// Whether one instruction multiplies bytes and adds the products in 32 bits.
+        pub fn has_byte_products(self) -> bool {
+            matches!(self, Self::Vnni(..))
+        }
+
         /// Most lines in a panel.
         pub fn panel(self) -> usize {
             match self {
@@ -282,6 +287,11 @@ impl VectorUnit {
     /// None.
     pub fn all() -> impl Iterator<Item = Self> {
         std::iter::empty()
+    }
+
+    /// Whether one instruction multiplies bytes and adds the products in 32 bits.
+    pub fn has_byte_products(self) -> bool {
+        match self {}
     }
 
     /// Most lines in a panel.

@@ -68,11 +68,7 @@ impl<T: Number> Affine<T> {
         Self { id, weight, bias, input_tensor, output_tensor }
     }
 
-    pub fn forward(
-        &self,
-        a: Matrix<'_, T>,
-        pass: &mut Pass<'_, T>,
-    ) -> Result<Array2<T>, NnError> {
+    pub fn forward(&self, a: Matrix<'_, T>, pass: &mut Pass<'_, T>) -> Result<Array2<T>, NnError> {
         self.forward_block(&self.whole(), a, pass)
     }
 

@@ -4,7 +4,7 @@ use flexmac_fxp::{Counters, Format, Matrix, PatchRows, Patches};
 use ndarray::Array2;
 
 use super::affine::Affine;
-use super::im2col::Col2im;
+use super::col2im::Col2im;
 use super::{Layer, NO_FORWARD, reshape};
 use crate::element::Number;
 use crate::error::NnError;
@@ -78,8 +78,7 @@ impl<T: Number> Layer<T> for Conv<T> {
         self.sums.clear();
         self.sums.resize(batch * self.patches.image_len(), T::Sum::default());
         let sink = Col2im::<T>::new(&mut self.sums, self.patches);
-        let in_array =
-            self.affine.input_gradient_into(None, gradient.view(), from, pass, &sink)?;
+        let in_array = self.affine.input_gradient_into(None, gradient.view(), from, pass, &sink)?;
         count_overflows(&self.affine, &in_array, pass);
         pass.recycle(gradient);
         Ok(Some(round_sums(&self.affine, &self.sums, batch, pass)))

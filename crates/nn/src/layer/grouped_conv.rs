@@ -6,8 +6,8 @@ use flexmac_fxp::Patches;
 use ndarray::{Array2, s};
 
 use super::affine::Affine;
+use super::col2im::Col2im;
 use super::conv::{count_overflows, patch_format, patch_rows, round_sums};
-use super::im2col::Col2im;
 use super::{Layer, NO_FORWARD, reshape};
 use crate::element::Number;
 use crate::error::NnError;

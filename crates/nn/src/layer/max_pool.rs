@@ -121,7 +121,8 @@ impl<T: Number> Kernel for PoolImage<'_, T> {
                 winners.iter_mut().zip(places).for_each(|(winner, at)| *winner = at);
                 return;
             }
-            for (best, (value, at)) in output.iter_mut().zip(winners).zip(values.iter().zip(places)) {
+            for (best, (value, at)) in output.iter_mut().zip(winners).zip(values.iter().zip(places))
+            {
                 // Selections instead of a branch, so that the loop is vectorized.
                 let wins = *value > *best.0;
                 *best.0 = if wins { *value } else { *best.0 };

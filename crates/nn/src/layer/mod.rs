@@ -7,11 +7,11 @@
 
 mod affine;
 pub(crate) mod avg_pool;
+mod col2im;
 mod conv;
 pub(crate) mod dropout;
 mod grouped_conv;
 mod host_layer;
-mod im2col;
 mod inner_product;
 pub(crate) mod lrn;
 pub(crate) mod max_pool;
