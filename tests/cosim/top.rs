@@ -484,10 +484,10 @@ fn soft_reset_in_mid_tile() {
         let context = format!("soft reset after {cycles} cycles");
         underway(&mut engine, cycles);
         let driver = engine.driver();
-        driver.result.willing = cycles % 3 != 0;
+        driver.result.ready = cycles % 3 != 0;
         reset_sources(driver);
         driver.write(reg::CONTROL, reg::CONTROL_RESET_MASK).unwrap();
-        driver.result.willing = true;
+        driver.result.ready = true;
         settle_results(driver, &context);
         works(&mut engine, &config, &context);
     }
