@@ -2,7 +2,7 @@
 """The steps of scripts/test: what each runs, what it waits for, how many run side by side.
 
     scripts/test                  # every step
-    scripts/test quick            # a short round while developing: under three minutes on two cores
+    scripts/test quick            # a short round while developing: four minutes on two cores with its build
     scripts/test STEP ...         # these, and what they need built
     scripts/test --times          # every step, and the times go into docs/testing.md
     scripts/test --list           # the steps, a line each

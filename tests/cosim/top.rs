@@ -140,6 +140,28 @@ fn gemms_equal_the_reference_under_random_stalls() {
     }
 }
 
+/// The accelerator waits for ever if nobody takes its results. The message counts from the start of the GEMM.
+#[test]
+fn a_hang_is_reported_with_the_cycles_of_its_gemm() {
+    let config = odd();
+    let mut engine = engine(&config);
+    let case = Case::random(&config, &mut StdRng::seed_from_u64(5), 9, (16, 16));
+    let expected = engine.gemm(&case.gemm()).unwrap();
+    for _ in 0..300_000 {
+        engine.driver().tick().unwrap();
+    }
+    engine.driver().result.ready = false;
+    let error = engine.gemm(&case.gemm()).unwrap_err().to_string();
+    let numbers: Vec<u64> =
+        error.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
+    let &[cycles, command, commands, model] = &numbers[..] else { panic!("{error}") };
+    assert!(error.starts_with("rtl: no progress for "), "{error}");
+    assert_eq!((command, commands), (expected.stats.tiles, expected.stats.tiles), "{error}");
+    assert!(model <= expected.stats.cycles.busy, "{error}");
+    let limit = 200 * (model + 1000);
+    assert!((limit..limit + 100).contains(&cycles), "{error}");
+}
+
 /// Equal tiles follow each other every max(load, compute) cycles: the other one hides behind it.
 #[test]
 fn loading_hides_behind_computing() {
@@ -484,10 +506,10 @@ fn soft_reset_in_mid_tile() {
         let context = format!("soft reset after {cycles} cycles");
         underway(&mut engine, cycles);
         let driver = engine.driver();
-        driver.result.willing = cycles % 3 != 0;
+        driver.result.ready = cycles % 3 != 0;
         reset_sources(driver);
         driver.write(reg::CONTROL, reg::CONTROL_RESET_MASK).unwrap();
-        driver.result.willing = true;
+        driver.result.ready = true;
         settle_results(driver, &context);
         works(&mut engine, &config, &context);
     }

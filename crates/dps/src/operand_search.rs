@@ -167,7 +167,9 @@ impl OperandRules {
         state.iterations += 1;
         let due = state.iterations >= self.window;
         let bits = self.bits(state.planes);
-        let unused = bits - 1 - state.seen.magnitude_bits();
+        // Values of this format use at most bits - 1 below the sign. Counters of a wider one, which no run
+        // gives, leave none unused.
+        let unused = (bits - 1).saturating_sub(state.seen.magnitude_bits());
         if !state.settled
             && let Some(format) = state.zeros.step(counters, self.format(state))
         {
@@ -293,6 +295,13 @@ mod tests {
         assert_eq!(state.integer_length, 3, "the window saw the top bit in use");
         steps(&RULES, &mut state, 5, &counters(0, 5, 64));
         assert_eq!(state.integer_length, 1);
+    }
+
+    #[test]
+    fn counters_of_a_wider_format_leave_no_bit_unused() {
+        let mut state = RULES.start(3);
+        RULES.step(&mut state, &counters(0, 12, 64));
+        assert_eq!((state.integer_length, state.settled), (3, true), "of 7 bits");
     }
 
     #[test]

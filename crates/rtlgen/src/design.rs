@@ -63,10 +63,16 @@ pub(crate) fn with_values(text: &str, values: &Values) -> String {
         .collect()
 }
 
-/// A line of the header, `    parameter [range] NAME = value,`, with the value of the design.
-fn with_value(line: &str, values: &Values) -> Option<String> {
+/// A line of the header, `    parameter [range] NAME = default,`: what is before the equals sign, the name
+/// in it, and what is behind the sign.
+fn declaration(line: &str) -> Option<(&str, &str, &str)> {
     let (declared, default) = line.strip_prefix("    parameter ")?.split_once('=')?;
-    let name = declared.split_whitespace().last()?;
+    Some((declared, declared.split_whitespace().last()?, default))
+}
+
+/// A line of the header with the value of the design.
+fn with_value(line: &str, values: &Values) -> Option<String> {
+    let (declared, name, default) = declaration(line)?;
     let (_, value) = values.iter().find(|(known, _)| *known == name)?;
     let comma = if default.contains(',') { "," } else { "" };
     Some(format!("    parameter {declared}= {value}{comma}"))
@@ -88,10 +94,7 @@ pub struct ModuleParameters {
 pub fn module_parameters(config: &ArrayConfig, text: &str) -> ModuleParameters {
     let values = top_values(config);
     let mut found = ModuleParameters::default();
-    let declared =
-        text.lines().filter_map(|line| line.strip_prefix("    parameter ")?.split_once('='));
-    for (name, default) in declared {
-        let name = name.split_whitespace().last().unwrap_or_default();
+    for (_, name, default) in text.lines().filter_map(declaration) {
         let default = default.split([',', '/']).next().unwrap_or(default).trim();
         let value = values.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
         match value {

@@ -198,7 +198,7 @@ impl BundleChecker {
     }
 
     fn part(&mut self, config: &ArrayConfig, part: &Part) -> Result<Vec<WrongTile>, BundleError> {
-        let (lowered, lines) = (part.lowered(config), part.head.lines(config));
+        let (lowered, lines) = (part.lowered(config), part.header.lines(config));
         let packed = PackedGemm::new(config, &lowered).with_stream_tiles(&lines.whole_tiles);
         let expected = Expected::new(config, part, &lowered, &lines);
         let all: Vec<_> = (0..lines.tiles.len()).collect();
@@ -210,8 +210,8 @@ impl BundleChecker {
                 if !wrong.is_empty() {
                     return Ok(wrong);
                 }
-                let head = &part.head;
-                let counts = ((head.counters, head.cycles), (results.counters, results.cycles));
+                let header = &part.header;
+                let counts = ((header.counters, header.cycles), (results.counters, results.cycles));
                 match compare_counts(counts.0, counts.1) {
                     None => return Ok(Vec::new()),
                     Some(difference) => difference,
@@ -311,7 +311,7 @@ impl<'a> Expected<'a> {
         (expected, found): (usize, usize),
         ((row, col), (tile, tile_row, tile_col)): ((usize, usize), (u64, usize, usize)),
     ) -> Option<Difference> {
-        let (part, shape) = (self.part, &self.part.head.shape);
+        let (part, shape) = (self.part, &self.part.header.shape);
         let (row, col) = (self.lines.rows.line(row), self.lines.cols.line(col));
         let at = if shape.transposed { (col, row) } else { (row, col) };
         let values = (part.values[expected], results.values[found]);
@@ -333,8 +333,8 @@ impl<'a> Expected<'a> {
 
     /// Compares counters and cycles of a tile that ran alone with those computed from its sums.
     fn wrong_counts(&self, results: &TileResults, tile: usize) -> Option<Difference> {
-        let (seed, number) = (self.part.head.seed, self.lines.tiles[tile]);
-        let whole_tile = self.part.head.tiles[tile];
+        let (seed, number) = (self.part.header.seed, self.lines.tiles[tile]);
+        let whole_tile = self.part.header.tiles[tile];
         let columns = 0..self.config.cols() as u64;
         let mut streams: Vec<_> =
             columns.map(|column| Lfsr::new(seed.column_seed(whole_tile, column))).collect();
@@ -349,8 +349,8 @@ impl<'a> Expected<'a> {
     }
 
     fn tile(&self, tile: usize, difference: &Difference) -> WrongTile {
-        let head = &self.part.head;
-        let (layer, role) = (head.seed.layer, head.seed.role);
-        WrongTile { layer, role, tile: head.tiles[tile], report: difference.to_string() }
+        let header = &self.part.header;
+        let (layer, role) = (header.seed.layer, header.seed.role);
+        WrongTile { layer, role, tile: header.tiles[tile], report: difference.to_string() }
     }
 }

@@ -27,7 +27,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use check::{BundleChecker, Merged, Verdict, WrongTile};
 pub use engine::BundlingEngine;
-pub use part::{Head, Part, Shape};
+pub use part::{Part, PartHeader, Shape};
 
 use crate::error::BundleError;
 use flexmac_engine::Sample;
@@ -51,7 +51,7 @@ pub struct Header {
     /// Number of tiles of all GEMMs of the iteration.
     pub tiles: u64,
     /// The GEMMs that have sampled tiles.
-    pub parts: Vec<Head>,
+    pub parts: Vec<PartHeader>,
 }
 
 /// The sampled tiles of one iteration.
@@ -79,7 +79,7 @@ impl Bundle {
 
     /// Number of sampled tiles in the bundle.
     pub fn drawn(&self) -> u64 {
-        self.parts.iter().map(|part| part.head.tiles.len() as u64).sum()
+        self.parts.iter().map(|part| part.header.tiles.len() as u64).sum()
     }
 
     /// Encodes the bundle as the bytes of its file.
@@ -93,7 +93,7 @@ impl Bundle {
             iteration: self.iteration,
             rate: self.rate,
             tiles: self.tiles,
-            parts: self.parts.iter().map(|part| part.head.clone()).collect(),
+            parts: self.parts.iter().map(|part| part.header.clone()).collect(),
         };
         let header = serde_json::to_vec(&header).expect("numbers and names make JSON");
         let mut bytes = MAGIC.to_vec();
@@ -102,7 +102,7 @@ impl Bundle {
         bytes.extend((header.len() as u64).to_le_bytes());
         bytes.extend(header);
         for part in &self.parts {
-            let shape = &part.head.shape;
+            let shape = &part.header.shape;
             for (lines, bits) in [(&part.rows, shape.bits_rows), (&part.cols, shape.bits_cols)] {
                 let size = element_bytes(bits);
                 lines.iter().for_each(|value| bytes.extend(&value.to_le_bytes()[..size]));
@@ -158,10 +158,10 @@ impl Bundle {
         }
         let mut drawn = 0;
         let mut parts = Vec::new();
-        for head in header.parts {
-            head.check(&config)?;
-            drawn += head.tiles.len() as u64;
-            parts.push(rest.part(&config, head)?);
+        for part in header.parts {
+            part.check(&config)?;
+            drawn += part.tiles.len() as u64;
+            parts.push(rest.part(&config, part)?);
         }
         if rest.bytes.len() != CHECKSUM {
             let found = rest.bytes.len().saturating_sub(CHECKSUM);
@@ -244,9 +244,9 @@ impl<'a> Reader<'a> {
         Ok(Array2::from_shape_vec(shape, values).expect("as many as the shape has"))
     }
 
-    fn part(&mut self, config: &ArrayConfig, head: Head) -> Result<Part, BundleError> {
-        let lines = head.lines(config);
-        let shape = &head.shape;
+    fn part(&mut self, config: &ArrayConfig, header: PartHeader) -> Result<Part, BundleError> {
+        let lines = header.lines(config);
+        let shape = &header.shape;
         let (rows, cols) = (lines.rows.count, lines.cols.count);
         let mut of = |what, lines, bits| self.matrix(what, (lines, shape.k), element_bytes(bits));
         let on_rows = of("operand on the rows", rows, shape.bits_rows)?;
@@ -256,7 +256,7 @@ impl<'a> Reader<'a> {
             None => None,
         };
         let mut part = Part {
-            head,
+            header,
             rows: on_rows,
             cols: on_cols,
             preload,

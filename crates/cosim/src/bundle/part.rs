@@ -44,10 +44,10 @@ pub struct Shape {
     pub rounding: Rounding,
 }
 
-/// The description of a part in a bundle's header.
+/// What a bundle's header says of a part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Head {
+pub struct PartHeader {
     /// Selects the GEMM's random streams.
     pub seed: SeedPath,
     /// Sizes, widths and rounding.
@@ -63,8 +63,8 @@ pub struct Head {
 /// The sampled tiles of one GEMM.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
-    /// The description.
-    pub head: Head,
+    /// What the bundle's header says of it.
+    pub header: PartHeader,
     /// The lines on rows of the array that the tiles read, (lines, K).
     pub rows: Array2<i32>,
     /// The lines on columns of the array that the tiles read, (lines, K).
@@ -150,14 +150,14 @@ impl Part {
             rounding: lowered.requantizer.rounding,
         };
         let (sums, counters) = expected_results(config, lowered, drawn);
-        let head = Head {
+        let header = PartHeader {
             seed: lowered.seed,
             shape,
             tiles: drawn.iter().map(|tile| *tile as u64).collect(),
             counters,
             cycles: schedule.cycles_of_tiles(config, drawn.iter().copied()),
         };
-        let lines = head.lines(config);
+        let lines = header.lines(config);
         let given = |row, col| if shape.transposed { (col, row) } else { (row, col) };
         let (on_rows, on_cols) = lowered.on_array();
         let preload = lowered.bias.map(|start| {
@@ -173,14 +173,14 @@ impl Part {
             preload,
             values: of_tiles.map(|((row, col), _)| expected[given(row, col)]).collect(),
             sums,
-            head,
+            header,
         }
     }
 
     /// The part as a GEMM of its own.
     pub(super) fn lowered(&self, config: &ArrayConfig) -> IntegerGemm<'_> {
         let Shape { band, bits_rows, bits_cols, preload_shift, shift, out, rounding, .. } =
-            self.head.shape;
+            self.header.shape;
         let shape = (self.rows.nrows(), self.rows.ncols(), self.cols.nrows());
         let preload = self.preload.as_ref().zip(preload_shift);
         IntegerGemm {
@@ -193,7 +193,7 @@ impl Part {
             requantizer: Requantizer { shift, bits: out.bits(), rounding },
             out,
             sum_frac: out.frac().saturating_add(shift),
-            seed: self.head.seed,
+            seed: self.header.seed,
             keep_sums: true,
             schedule: Schedule::in_bands(config, shape, (bits_rows, bits_cols), band),
         }
@@ -201,7 +201,7 @@ impl Part {
 
     /// Checks that operands and sums fit their widths.
     pub(super) fn check(&self, config: &ArrayConfig) -> Result<(), BundleError> {
-        let shape = &self.head.shape;
+        let shape = &self.header.shape;
         flexmac_fxp::check_range('A', self.rows.view(), shape.bits_rows)?;
         flexmac_fxp::check_range('B', self.cols.view(), shape.bits_cols)?;
         let lowered = self.lowered(config);
@@ -210,7 +210,7 @@ impl Part {
     }
 }
 
-impl Head {
+impl PartHeader {
     /// Checks that the description is consistent and fits the array.
     pub(super) fn check(&self, config: &ArrayConfig) -> Result<(), BundleError> {
         let shape = &self.shape;
@@ -286,11 +286,11 @@ impl Head {
 mod tests {
     use super::*;
 
-    fn head(
+    fn header(
         config: &ArrayConfig,
         (rows, cols, band): (usize, usize, usize),
         tiles: Vec<u64>,
-    ) -> Head {
+    ) -> PartHeader {
         let shape = Shape {
             rows,
             k: 1,
@@ -305,9 +305,9 @@ mod tests {
             rounding: Rounding::Nearest,
         };
         let (counters, cycles) = (Counters::default(), Cycles::default());
-        let head = Head { seed: SeedPath::alone(1), shape, tiles, counters, cycles };
-        head.check(config).unwrap();
-        head
+        let header = PartHeader { seed: SeedPath::alone(1), shape, tiles, counters, cycles };
+        header.check(config).unwrap();
+        header
     }
 
     fn array(rows: u32, cols: u32) -> ArrayConfig {
@@ -320,7 +320,7 @@ mod tests {
     fn lines_of_sampled_tiles_are_those_of_the_gemm() {
         // 7 rows in bands of 2 and 8 columns on an array of 3: four bands of three tiles.
         let config = array(4, 3);
-        let lines = head(&config, (7, 8, 2), vec![4, 11]).lines(&config);
+        let lines = header(&config, (7, 8, 2), vec![4, 11]).lines(&config);
         assert_eq!(lines.rows.lines(), [2, 3, 6]);
         assert_eq!(lines.cols.lines(), [3, 4, 5, 6, 7]);
         assert_eq!(lines.tiles, [0, 3]);
@@ -331,7 +331,7 @@ mod tests {
     fn tiles_on_a_diagonal_take_no_memory_for_tiles_off_it() {
         let (config, count) = (array(1, 1), 300_000);
         let diagonal = (0..count as u64).map(|tile| tile * (count as u64 + 1)).collect();
-        let lines = head(&config, (count, count, 1), diagonal).lines(&config);
+        let lines = header(&config, (count, count, 1), diagonal).lines(&config);
         let tiles = lines.whole_tiles.len();
         assert_eq!((lines.rows.count, lines.cols.count, tiles), (count, count, count));
         assert_eq!(

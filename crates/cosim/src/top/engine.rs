@@ -112,17 +112,22 @@ impl TopEngine {
         self.driver.write(start.0, start.1)
     }
 
-    /// Reads the status register until it is `done`, at most to clock cycle `until`.
-    fn wait(&mut self, until: u64, done: impl Fn(u32) -> bool) -> Result<(), SimulationError> {
+    /// Reads the status register until it is `done`, after `submitted` commands of the GEMM.
+    fn wait(
+        &mut self,
+        progress: &Progress,
+        submitted: usize,
+        done: impl Fn(u32) -> bool,
+    ) -> Result<(), SimulationError> {
+        let Progress { begun, expected, commands } = *progress;
         while !done(self.driver.read(reg::STATUS)?) {
-            if self.driver.cycles() > until {
-                let submitted = self.driver.read(reg::SUBMITTED)? as usize;
-                let retired = self.driver.read(reg::RETIRED)? as usize;
+            let cycles = self.driver.cycles() - begun;
+            if cycles > HANG_FACTOR * (expected + 1000) {
                 return Err(SimulationError::Hang {
-                    cycles: self.driver.cycles(),
-                    command: retired,
-                    commands: submitted,
-                    expected: until,
+                    cycles,
+                    command: submitted,
+                    commands,
+                    expected,
                 });
             }
         }
@@ -190,6 +195,16 @@ impl TopEngine {
     }
 }
 
+/// What the progress of a GEMM is measured by.
+struct Progress {
+    /// The clock cycle in which it began.
+    begun: u64,
+    /// Cycles that the cycle model predicts.
+    expected: u64,
+    /// Its commands.
+    commands: usize,
+}
+
 /// A GEMM with its operands packed for the streams.
 struct Packed<'r, 'd> {
     lowered: &'r IntegerGemm<'d>,
@@ -222,18 +237,21 @@ impl TopEngine {
             a: OperandBanks::of_a(&config, &schedule, lowered.a),
             b: OperandBanks::of_b(&config, &schedule, lowered.b),
         };
-        let expected = schedule.cycles(&self.config).busy;
-        let until = self.driver.cycles() + HANG_FACTOR * (expected + 1000);
+        let progress = Progress {
+            begun: self.driver.cycles(),
+            expected: schedule.cycles(&self.config).busy,
+            commands: schedule.commands().count(),
+        };
         self.driver.write(
             reg::CONTROL,
             reg::CONTROL_CLEAR_COUNTERS_MASK | reg::CONTROL_CLEAR_ERROR_MASK,
         )?;
-        for command in schedule.commands() {
-            self.wait(until, |status| status & reg::STATUS_FREE_MASK != 0)?;
+        for (submitted, command) in schedule.commands().enumerate() {
+            self.wait(&progress, submitted, |status| status & reg::STATUS_FREE_MASK != 0)?;
             self.send(&packed, &command);
             self.submit(&command_registers(lowered, &self.config, &command))?;
         }
-        self.wait(until, |status| status & reg::STATUS_BUSY_MASK == 0)?;
+        self.wait(&progress, progress.commands, |status| status & reg::STATUS_BUSY_MASK == 0)?;
         let code = self.driver.read(reg::ERROR)?;
         if code != reg::ERROR_CODE_NONE {
             let command = self.driver.read(reg::ERROR_COMMAND)?;

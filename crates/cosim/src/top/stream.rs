@@ -103,8 +103,8 @@ impl HandshakeReceiver {
     }
 
     /// After an edge: drives ready for the next one.
-    pub fn drive(&mut self, model: &mut Model, willing: bool) {
-        self.raised = willing && !self.stalls.as_mut().is_some_and(Stalls::late);
+    pub fn drive(&mut self, model: &mut Model, ready: bool) {
+        self.raised = ready && !self.stalls.as_mut().is_some_and(Stalls::late);
         model.set(self.ready, u64::from(self.raised));
     }
 }
@@ -194,8 +194,8 @@ pub struct Sink {
     /// A beat that was valid and not accepted: it must not change.
     held: Option<Beat>,
     violations: u64,
-    /// Whether the sink accepts beats.
-    pub willing: bool,
+    /// Whether the sink accepts beats: it raises TREADY, unless a random stall delays it.
+    pub ready: bool,
 }
 
 impl Sink {
@@ -211,7 +211,7 @@ impl Sink {
             beats: VecDeque::new(),
             held: None,
             violations: 0,
-            willing: true,
+            ready: true,
         })
     }
 
@@ -270,6 +270,6 @@ impl Sink {
     }
 
     pub(crate) fn drive(&mut self, model: &mut Model) {
-        self.handshake.drive(model, self.willing);
+        self.handshake.drive(model, self.ready);
     }
 }

@@ -51,7 +51,7 @@ pub struct SynthArgs {
     #[arg(long, value_name = "MODULE", default_value = TOP)]
     top: String,
     /// Clock period to aim at, in picoseconds: each module gets the smallest mapping that fits
-    /// [default: Yosys' own mapping]
+    /// [default: none, every module mapped by the recipe `fast`]
     #[arg(long, value_name = "PS")]
     period_ps: Option<f64>,
     /// Search for the shortest clock period, by bisection; each try is kept like any stage
