@@ -25,22 +25,51 @@ CASES = (
     "--rows 5 --cols 3 --lanes 2 --max-bits 4 --max-k 4 --stages 4 --depth 8 --fanout 2",
 )  # fmt: skip
 SKEW = "genblk3"  # Yosys's name for the unnamed block around the cases of flexmac_skew
+# Sums of more than 32 bits are added up in another way. Here it is proven of small ones.
+CUT = ("CUT_B = PAIR_WIDTH > 32 ? 1 : 0;", "CUT_B = 1;")
 LIMITS = ("left", "right", "top", "bottom", "place")
 
 
+# Case, text of sim/flexmac_array.v, replacement: with each, the proof must fail.
+FAULTS = (
+    (0, "if (clear) begin", "if (clear && !shift) begin"),
+    (0, "{CHUNK{acc[column][row][ACC_WIDTH-1]}}", "{CHUNK{1'b0}}"),
+    (1, "for (row = top; row < bottom; row = row + 1) chain", "for (row = top; row + 1 < bottom; row = row + 1) chain"),
+    (1, "if ((cap || drain) && top == 0)", "if (cap && top == 0)"),
+    (1, "+ a_lane[v][row] * b_lane", "+ a_lane[0][row] * b_lane"),
+    (4, "crossing[column][i] = chain[column][bottom+1]", "crossing[column][i] = chain[column][bottom]"),
+    (4, "place = i + j;", "place = i;"),
+)  # fmt: skip
+
+
 def run(work, designs, root):
-    """Rows of the table, one per case."""
-    for number, flags in enumerate(CASES):
+    """Rows of the table, one per case, and one for all faults."""
+    text = (root / "sim/flexmac_array.v").read_text()
+    begun = time.monotonic()
+    missed = None
+    for number, (case, old, new) in enumerate(FAULTS):
+        if text.count(old) != 1:
+            raise solver.ToolError(f"proofs/loops.py: `{old}` must be in sim/flexmac_array.v once")
+        rtl = designs.get(f"--chunk 2 {CASES[case]}")
+        if not prove(work / f"loops_fault{number}", rtl, text.replace(old, new)):
+            missed = missed or f"holds with {new}"
+    yield (f"array in loops: {len(FAULTS)} faults", "each makes the proof fail", "induction from equal states",
+           time.monotonic() - begun, missed)  # fmt: skip
+    cut = text.replace(*CUT)
+    if cut == text:
+        raise solver.ToolError(f"proofs/loops.py: `{CUT[0]}` must be in sim/flexmac_array.v")
+    cases = [*((flags, "", text) for flags in CASES), (CASES[1], ", b in halves", cut)]
+    for number, (flags, how, form) in enumerate(cases):
         rtl = designs.get(f"--chunk 2 {flags}")
         begun = time.monotonic()
-        failed = prove(work / f"loops{number}", rtl, root)
-        yield (f"array in loops: {flags}", "the array for simulation has the state and outputs of the array",
+        failed = prove(work / f"loops{number}", rtl, form)
+        yield (f"array in loops: {flags}{how}", "the array for simulation has the state and outputs of the array",
                "induction from equal states", time.monotonic() - begun, failed)  # fmt: skip
 
 
-def prove(folder, rtl, root):
+def prove(folder, rtl, text):
+    """None if `text` is equal to the array of the design, else Yosys's first error."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = (root / "sim/flexmac_array.v").read_text()
     (folder / "loops.v").write_text(with_limits(text).replace("module flexmac_array", "module loops", 1))
     size = parameters((rtl / "flexmac_array.v").read_text())
     (folder / "both.v").write_text(both(size))

@@ -1,10 +1,10 @@
-// The array for simulation: flexmac_array of the flexible PE, with the same ports and the same state,
-// written as loops over the PEs of a block.
+// The array for simulation: flexmac_array of the flexible PE, with the same ports and the same
+// state, written as loops over the PEs of a block.
 //
 // Generated designs do not contain this file. A model of flexmac_core is built with it in place of
-// rtl/core/flexmac_array.v and what that instantiates, if those files are exactly the ones this was
-// proven equal to (docs/cosim.md; proofs/loops.py). A simulator that translates instances writes out
-// the code of every PE; it translates a loop to a loop, which a compiler turns into vector
+// rtl/core/flexmac_array.v and what that instantiates, if those files are exactly the ones that
+// this was proven equal to (docs/cosim.md, proofs/loops.py). A simulator that translates instances
+// writes the code of every PE; it translates a loop to a loop, which a compiler turns into vector
 // instructions, and whose size does not depend on the number of PEs.
 //
 // A block acts one cycle later than the block below it, and one later than the block left of it. So
@@ -68,8 +68,14 @@ module flexmac_array #(
   localparam CONTROL_WIDTH = 10;  // enables of the PEs
   localparam DRAIN_BIT = 9;
   localparam PAIR_WIDTH = 2 * CHUNK + 1 + $clog2(LANES);  // the lanes' sum with its offset
-  localparam TERM_WIDTH = PAIR_WIDTH <= 32 ? 32 : 64;  // whole words, which need no masks
+  // Sums of products are kept in words of 32 bits, which need no masks. Where they do not fit, b is
+  // cut: a times its low half, and a times the rest. Vectors have no fast products of 64 bits.
+  localparam CUT_B = PAIR_WIDTH > 32 ? 1 : 0;
+  localparam LOW_WIDTH = CUT_B != 0 ? CHUNK / 2 : CHUNK;
   localparam [PAIR_WIDTH-1:0] OFFSET = {1'b1, {(PAIR_WIDTH - 1) {1'b0}}};
+  localparam HIGH_BITS = PAIR_WIDTH > 32 ? PAIR_WIDTH - 32 : 1;
+  localparam KEPT = PAIR_WIDTH > 32 ? 32 : PAIR_WIDTH;
+  localparam signed [31:0] START = CUT_B != 0 ? 0 : 1 << (KEPT - 1);
   localparam [ACC_WIDTH-1:0] WIDE_OFFSET = {{(ACC_WIDTH - PAIR_WIDTH) {1'b0}}, OFFSET};
 
   // registers of a PE in front of places 1, 2, 3 of its pipeline
@@ -143,8 +149,11 @@ module flexmac_array #(
 
   // variables of a cycle
   reg signed [31:0] a_lane[0:LANES-1][0:ROWS-1];
-  reg signed [31:0] b_lane;
-  reg signed [TERM_WIDTH-1:0] dot[0:ROWS-1];
+  reg signed [31:0] b_lane, b_high;
+  reg signed [31:0] low[0:ROWS-1];
+  reg signed [31:0] high[0:ROWS-1];
+  reg [HIGH_BITS+31:0] sums;
+  reg [PAIR_WIDTH-1:0] dot[0:ROWS-1];
   reg [PAIR_WIDTH-1:0] sum[0:ROWS-1];  // what is in front of a register
   reg [OPERAND_WIDTH:0] word;
   reg [ACC_WIDTH-1:0] from_below;
@@ -165,6 +174,8 @@ module flexmac_array #(
     word = {(OPERAND_WIDTH + 1) {1'b0}};
     from_below = {ACC_WIDTH{1'b0}};
     b_lane = 0;
+    b_high = 0;
+    sums = {(HIGH_BITS + 32) {1'b0}};
 
     for (j = 0; j < COL_BLOCKS; j = j + 1) begin
       left = j * BLOCK_COLS;
@@ -211,24 +222,47 @@ module flexmac_array #(
 
           // the lanes' sum, if a register takes it
           if (multiply) begin
-            for (row = top; row <= bottom; row = row + 1) dot[row] = {{(TERM_WIDTH - PAIR_WIDTH) {1'b0}}, OFFSET};
+            for (row = top; row <= bottom; row = row + 1) low[row] = START;
+            if (CUT_B != 0) for (row = top; row <= bottom; row = row + 1) high[row] = 0;
             if (REGISTERS[0]) word = b_op[column][i];
-            else word = {b_signed_q[place], b_q[(place*COLS+column)*OPERAND_WIDTH +: OPERAND_WIDTH]};
+            else word = {
+                b_signed_q[place], b_q[(place*COLS+column)*OPERAND_WIDTH +: OPERAND_WIDTH]
+            };
             for (v = 0; v < LANES; v = v + 1) begin
-              b_lane = {
+              b_high = {
                   {(32 - CHUNK) {word[OPERAND_WIDTH] && word[v*CHUNK+CHUNK-1]}},
                   word[v*CHUNK +: CHUNK]
               };
-              for (row = top; row <= bottom; row = row + 1) dot[row] = dot[row] + a_lane[v][row] * b_lane;
+              b_lane = b_high;
+              if (CUT_B != 0) begin
+                b_lane = {{(32 - LOW_WIDTH) {1'b0}}, word[v*CHUNK +: LOW_WIDTH]};
+                b_high = b_high >>> LOW_WIDTH;
+                for (row = top; row <= bottom; row = row + 1)
+                  high[row] = high[row] + a_lane[v][row] * b_high;
+              end
+              for (row = top; row <= bottom; row = row + 1)
+                low[row] = low[row] + a_lane[v][row] * b_lane;
+            end
+            if (CUT_B != 0) begin
+              for (row = top; row <= bottom; row = row + 1) begin
+                sums = {{HIGH_BITS{low[row][31]}}, low[row]}
+                    + ({{HIGH_BITS{high[row][31]}}, high[row]} << LOW_WIDTH);
+                dot[row] = sums[PAIR_WIDTH-1:0] + OFFSET;
+              end
+            end else begin
+              for (row = top; row <= bottom; row = row + 1) begin
+                sums = {{HIGH_BITS{1'b0}}, low[row]};
+                dot[row] = sums[PAIR_WIDTH-1:0];
+              end
             end
           end
 
           // the accumulator
           if (en_acc) begin
-            if (REGISTERS[3]) for (row = top; row <= bottom; row = row + 1) sum[row] = total[column][row];
-            else if (REGISTERS[2]) for (row = top; row <= bottom; row = row + 1) sum[row] = pair[column][row];
-            else if (REGISTERS[1]) for (row = top; row <= bottom; row = row + 1) sum[row] = cut[column][row];
-            else for (row = top; row <= bottom; row = row + 1) sum[row] = dot[row][PAIR_WIDTH-1:0];
+            for (row = top; row <= bottom; row = row + 1) begin
+              sum[row] = REGISTERS[3] ? total[column][row] : REGISTERS[2] ? pair[column][row]
+                  : REGISTERS[1] ? cut[column][row] : dot[row];
+            end
             if (clear) begin
               for (row = top; row <= bottom; row = row + 1)
                 acc[column][row] = {{(ACC_WIDTH - PAIR_WIDTH) {1'b0}}, sum[row]} - WIDE_OFFSET;
@@ -246,24 +280,29 @@ module flexmac_array #(
 
           // the pipeline
           if (REGISTERS[3] && en_pipe[3]) begin
-            if (REGISTERS[2]) for (row = top; row <= bottom; row = row + 1) total[column][row] = pair[column][row];
-            else if (REGISTERS[1]) for (row = top; row <= bottom; row = row + 1) total[column][row] = cut[column][row];
-            else for (row = top; row <= bottom; row = row + 1) total[column][row] = dot[row][PAIR_WIDTH-1:0];
+            for (row = top; row <= bottom; row = row + 1) begin
+              total[column][row] = REGISTERS[2] ? pair[column][row]
+                  : REGISTERS[1] ? cut[column][row] : dot[row];
+            end
           end
           if (REGISTERS[2] && en_pipe[2]) begin
-            if (REGISTERS[1]) for (row = top; row <= bottom; row = row + 1) pair[column][row] = cut[column][row];
-            else for (row = top; row <= bottom; row = row + 1) pair[column][row] = dot[row][PAIR_WIDTH-1:0];
+            for (row = top; row <= bottom; row = row + 1)
+              pair[column][row] = REGISTERS[1] ? cut[column][row] : dot[row];
           end
           if (REGISTERS[1] && en_pipe[1]) begin
-            for (row = top; row <= bottom; row = row + 1) cut[column][row] = dot[row][PAIR_WIDTH-1:0];
+            for (row = top; row <= bottom; row = row + 1) cut[column][row] = dot[row];
           end
           if (REGISTERS[0] && en_pipe[0])
-            b_op[column][i] = {b_signed_q[place], b_q[(place*COLS+column)*OPERAND_WIDTH +: OPERAND_WIDTH]};
+            b_op[column][i] = {
+                b_signed_q[place], b_q[(place*COLS+column)*OPERAND_WIDTH +: OPERAND_WIDTH]
+            };
         end
 
         if (REGISTERS[0] && en_pipe[0]) begin
           for (row = top; row <= bottom; row = row + 1)
-            a_op[j][row] = {a_signed_q[place], a_q[(place*ROWS+row)*OPERAND_WIDTH +: OPERAND_WIDTH]};
+            a_op[j][row] = {
+                a_signed_q[place], a_q[(place*ROWS+row)*OPERAND_WIDTH +: OPERAND_WIDTH]
+            };
         end
       end
     end
@@ -271,6 +310,13 @@ module flexmac_array #(
   end
 
   assign chain_o = chain_q;
+
+  wire unused_bits = &{
+      1'b0, sums, control_d[PLACES*CONTROL_WIDTH +: CONTROL_WIDTH],
+      a_signed_d[PLACES], b_signed_d[PLACES],
+      a_d[PLACES*ROWS*OPERAND_WIDTH +: ROWS*OPERAND_WIDTH],
+      b_d[PLACES*COLS*OPERAND_WIDTH +: COLS*OPERAND_WIDTH]
+  };
 
   generate
     for (col = 0; col < COLS; col = col + 1) begin : gen_chain_valid

@@ -535,7 +535,7 @@ impl Driver {
         self.buffers.preload.fill(0);
         let mut offset = 0;
         // Dead columns get a value that would show if the array used it.
-        for sum in beat.chain(std::iter::repeat(DEAD)).take(self.cols) {
+        for sum in beat.chain(std::iter::repeat(DEAD.into())).take(self.cols) {
             put_bits(&mut self.buffers.preload, offset, self.sum_bits, sum);
             offset += self.sum_bits as usize;
         }
@@ -566,11 +566,12 @@ impl Driver {
     pub fn sums(&mut self) -> impl Iterator<Item = (usize, i128)> {
         self.model.read_bus(self.ports.sum_valid, &mut self.buffers.sum_valid);
         let valid = &self.buffers.sum_valid;
-        if valid.iter().any(|word| *word != 0) {
+        let any = valid.iter().any(|word| *word != 0);
+        if any {
             self.model.read_bus(self.ports.sum_data, &mut self.buffers.sum);
         }
         let (image, bits) = (&self.buffers.sum, self.sum_bits);
-        (0..self.cols)
+        (0..if any { self.cols } else { 0 })
             .filter(|column| valid[column / 32] >> (column % 32) & 1 == 1)
             .map(move |column| (column, get_signed(image, column * bits as usize, bits)))
     }
