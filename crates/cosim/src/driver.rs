@@ -266,7 +266,9 @@ struct PortBuffers {
 /// ones, and not for the processor of this machine: `-O1` halves the time of a build, which pays off where a model runs for seconds.
 pub(crate) fn with_flags_of_environment(spec: BuildSpec) -> BuildSpec {
     match std::env::var("FLEXMAC_CXXFLAGS") {
-        Ok(flags) if !flags.trim().is_empty() => spec.cxx_flags(flags.split_whitespace()).portable(),
+        Ok(flags) if !flags.trim().is_empty() => {
+            spec.cxx_flags(flags.split_whitespace()).portable()
+        }
         _ => spec,
     }
 }
