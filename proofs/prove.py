@@ -2,7 +2,7 @@
 """Proves the rules of rtl/ and of the rendered modules; with --mutate, checks that faults break them.
 
 Without options: every proof that is not long, combinational paths, the bound of the accumulator, the
-period of the random stream, operands that reach the accumulator's last bit, products in simulation,
+period of the random stream, the array for simulation, operands that reach the accumulator's last bit, products in simulation,
 and the parameter checks. --long adds the long proofs. --mutate seeds every fault that tests/faults has
 for the proofs; something must catch each. --config DIR proves one design of `flexmac gen` from the
 files in its folder (design.py). --table FILE writes the results as Markdown. Exit 0: everything holds;
@@ -22,6 +22,7 @@ import design  # noqa: E402
 import extremes  # noqa: E402
 import faults  # noqa: E402
 import lfsr_period  # noqa: E402
+import loops  # noqa: E402
 import parameters  # noqa: E402
 import paths  # noqa: E402
 import products  # noqa: E402
@@ -75,7 +76,7 @@ def prove_all(arguments, work, designs):
         rows = run_proofs(arguments, chosen, work, designs)
     if arguments.only or arguments.part == "proofs":
         return rows
-    checks = (paths, bound, lfsr_period, extremes, products, parameters)
+    checks = (loops, paths, bound, lfsr_period, extremes, products, parameters)
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         for found in pool.map(lambda check: list(check.run(work, designs, ROOT)), checks):
             rows += found

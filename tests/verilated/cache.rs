@@ -1,6 +1,7 @@
 //! The model cache under contention, damage and death.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -153,4 +154,52 @@ fn the_manifest_says_how_it_was_made() {
         assert!(manifest.contains(part), "{part} missing in {manifest}");
     }
     assert!(folder.join("build.log").is_file());
+}
+
+/// A compiler that answers for another processor, but compiles for this one.
+const OTHER_PROCESSOR: &str = "#!/bin/sh
+case \"$*\" in *-dM*) echo '#define __OTHER_PROCESSOR__ 1'; exit;; esac
+exec g++ \"$@\"
+";
+
+/// A compiler that knows no flag for the processor of this machine.
+const NO_PROCESSOR: &str = "#!/bin/sh
+case \"$*\" in *-march=native*) echo 'bad value for -march=' >&2; exit 1;; esac
+exec g++ \"$@\"
+";
+
+#[test]
+fn processors_do_not_share_models() {
+    let name = "cache::processors_do_not_share_models";
+    if is_child() {
+        let cache = Cache::from_env().unwrap();
+        let library = counter().native().build(&cache).unwrap();
+        works(&library);
+        let manifest = library.path().with_file_name("manifest.json");
+        let native = fs::read_to_string(manifest).unwrap().contains("-march=native");
+        println!("origin {:?} native {native}", library.origin());
+        return;
+    }
+    // The compilers have one name: the key must not depend on theirs.
+    let root = tempfile::tempdir().unwrap();
+    let compiler = root.path().join("compiler");
+    let build = |script: &str| {
+        fs::write(&compiler, script).unwrap();
+        fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755)).unwrap();
+        let run = child(name, |command| {
+            command.env("VERILATED_CACHE", root.path().join("cache")).env("CXX", &compiler);
+        });
+        text({ run }.output().unwrap())
+    };
+    let this = "#!/bin/sh\nexec g++ \"$@\"\n";
+    for (script, expected) in [
+        (this, "origin Built native true"),
+        (OTHER_PROCESSOR, "origin Built native true"),
+        (NO_PROCESSOR, "origin Built native false"),
+        (this, "origin Cached native true"),
+        (OTHER_PROCESSOR, "origin Cached native true"),
+    ] {
+        let output = build(script);
+        assert!(output.contains(expected), "{script}: {output}");
+    }
 }

@@ -14,6 +14,7 @@ use verilated::{
 
 use crate::activity::{Activity, ActivityCounter};
 use crate::error::SimulationError;
+use crate::loops;
 use crate::pack::{DEAD, get_signed, put_bits};
 
 /// The cache of models: `$FLEXMAC_CACHE`, else `$XDG_CACHE_HOME/flexmac`, else `~/.cache/flexmac`.
@@ -38,8 +39,10 @@ pub(crate) fn model_spec(top: &str, trace: TraceKind, sources: &[SourceFile]) ->
 /// The kind of design that a model is built from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Build<'a> {
-    /// RTL. If a file is named, waves of every cycle are written to it.
-    Rtl(Option<&'a Path>),
+    /// RTL, the array in the form for simulation where there is one (`loops.rs`).
+    Rtl,
+    /// RTL as it is written. If a file is named, waves of every cycle are written to it.
+    Written(Option<&'a Path>),
     /// A mapped netlist with the models of its cells. If it has probes, its activity is counted.
     Gates,
 }
@@ -259,11 +262,13 @@ struct PortBuffers {
     no_operand_b: Vec<u32>,
 }
 
-/// With `$FLEXMAC_CXXFLAGS`, a model of the RTL is compiled with these flags in place of `-O3`:
-/// `-O1` halves the time of a build, which pays off where a model runs for seconds.
+/// With `$FLEXMAC_CXXFLAGS`, a model of the RTL is compiled with these flags in place of the usual
+/// ones, and not for the processor of this machine: `-O1` halves the time of a build, which pays off where a model runs for seconds.
 pub(crate) fn with_flags_of_environment(spec: BuildSpec) -> BuildSpec {
     match std::env::var("FLEXMAC_CXXFLAGS") {
-        Ok(flags) if !flags.trim().is_empty() => spec.cxx_flags(flags.split_whitespace()),
+        Ok(flags) if !flags.trim().is_empty() => {
+            spec.cxx_flags(flags.split_whitespace()).portable()
+        }
         _ => spec,
     }
 }
@@ -281,8 +286,8 @@ impl Driver {
         build: Build<'_>,
     ) -> Result<Self, SimulationError> {
         let trace = match build {
-            Build::Rtl(trace) => trace,
-            Build::Gates => None,
+            Build::Written(trace) => trace,
+            Build::Rtl | Build::Gates => None,
         };
         let kind = match trace {
             None => TraceKind::None,
@@ -291,7 +296,12 @@ impl Driver {
             }
             Some(_) => TraceKind::Fst,
         };
-        let mut spec = model_spec(TOP, kind, sources);
+        let in_loops = matches!(build, Build::Rtl).then(|| loops::in_loops(config, sources));
+        let in_loops = in_loops.flatten();
+        let mut spec = model_spec(TOP, kind, in_loops.as_deref().unwrap_or(sources));
+        if in_loops.is_some() {
+            spec = spec.cxx_flags(loops::cxx_flags()).native();
+        }
         if matches!(build, Build::Gates) {
             // A netlist gives hundreds of bytes of C++ per cell: compile it in small files, and
             // with -O1, since there are no loops to optimize.
@@ -527,7 +537,7 @@ impl Driver {
         self.buffers.preload.fill(0);
         let mut offset = 0;
         // Dead columns get a value that would show if the array used it.
-        for sum in beat.chain(std::iter::repeat(DEAD)).take(self.cols) {
+        for sum in beat.chain(std::iter::repeat(DEAD.into())).take(self.cols) {
             put_bits(&mut self.buffers.preload, offset, self.sum_bits, sum);
             offset += self.sum_bits as usize;
         }
@@ -558,11 +568,12 @@ impl Driver {
     pub fn sums(&mut self) -> impl Iterator<Item = (usize, i128)> {
         self.model.read_bus(self.ports.sum_valid, &mut self.buffers.sum_valid);
         let valid = &self.buffers.sum_valid;
-        if valid.iter().any(|word| *word != 0) {
+        let any = valid.iter().any(|word| *word != 0);
+        if any {
             self.model.read_bus(self.ports.sum_data, &mut self.buffers.sum);
         }
         let (image, bits) = (&self.buffers.sum, self.sum_bits);
-        (0..self.cols)
+        (0..if any { self.cols } else { 0 })
             .filter(|column| valid[column / 32] >> (column % 32) & 1 == 1)
             .map(move |column| (column, get_signed(image, column * bits as usize, bits)))
     }

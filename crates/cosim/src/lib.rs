@@ -42,6 +42,7 @@ pub mod bundle;
 mod checked;
 mod driver;
 mod error;
+mod loops;
 mod model_pool;
 mod pack;
 mod raw_floats;

@@ -12,14 +12,14 @@ use ndarray::ArrayView2;
 
 /// The operand in dead rows and columns (outside the GEMM): a value that would show in results and
 /// counters if the array used it.
-pub(crate) const DEAD: i128 = 0x2d2d_2d2d_2d2d;
+pub(crate) const DEAD: i64 = 0x2d2d_2d2d_2d2d;
 
 /// The value of A in lanes beyond K. Multiplied by the 0 of B, it must not change a sum. Among
 /// floats, only -0 has this property.
-fn padding(style: Style) -> i128 {
+fn padding(style: Style) -> i64 {
     match style {
         Style::Flex | Style::Fixed => 0,
-        Style::Fp32 => i128::from((-0.0_f32).to_bits()),
+        Style::Fp32 => i64::from((-0.0_f32).to_bits()),
     }
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct OperandBanks<'a> {
     ports: usize,
     planes: u32,
     /// The value in lanes beyond K.
-    pad: i128,
+    pad: i64,
     /// The pieces of K, one per command of a tile.
     pieces: Vec<Range<usize>>,
     banks: Vec<OnceLock<OperandBank>>,
@@ -75,7 +75,7 @@ impl<'a> OperandBanks<'a> {
         schedule: &Schedule,
         lines: ArrayView2<'a, i32>,
         (live, ports): (usize, usize),
-        (planes, pad): (u32, i128),
+        (planes, pad): (u32, i64),
     ) -> Self {
         let pieces: Vec<_> =
             schedule.tile_commands(0).map(|command| command.k..command.k + command.k_len).collect();
@@ -102,17 +102,30 @@ fn pack_bank(
     config: &ArrayConfig,
     words: usize,
     piece: ArrayView2<'_, i32>,
-    (ports, planes, pad): (usize, u32, i128),
+    (ports, planes, pad): (usize, u32, i64),
 ) -> OperandBank {
     let (lanes, chunk) = (config.lanes(), config.chunk());
     let width = (ports * lanes * chunk as usize).div_ceil(32);
     let mut bank = vec![0; planes as usize * words * width];
-    let mut put = |line: usize, k: usize, value: i128| {
+    // A slice that divides a word never crosses into the next one.
+    let mask = (32 % chunk == 0).then_some(u32::MAX >> (32 - chunk));
+    let plane_words = words * width;
+    let mut put = |line: usize, k: usize, value: i64| {
         let bit = (line * lanes + k % lanes) * chunk as usize;
+        let first = k / lanes * width;
+        if let Some(mask) = mask {
+            let (mut index, place) = (first + bit / 32, bit % 32);
+            for plane in 0..planes {
+                // Keeps the slice's bits, on purpose.
+                bank[index] |= ((value >> (plane * chunk)) as u32 & mask) << place;
+                index += plane_words;
+            }
+            return;
+        }
         for plane in 0..planes {
-            let address = plane as usize * words + k / lanes;
-            let word = &mut bank[address * width..(address + 1) * width];
-            put_bits(word, bit, chunk, value >> (plane * chunk));
+            let first = plane as usize * plane_words + first;
+            let slices = i128::from(value >> (plane * chunk));
+            put_bits(&mut bank[first..first + width], bit, chunk, slices);
         }
     };
     for (line, values) in piece.outer_iter().enumerate() {
@@ -150,15 +163,11 @@ pub(crate) fn put_bits(image: &mut [u32], offset: usize, bits: u32, value: i128)
 
 /// Reads `bits` bits at bit `offset` of a port's words as a two's complement number.
 pub(crate) fn get_signed(image: &[u32], offset: usize, bits: u32) -> i128 {
-    let mut value = 0_i128;
-    let mut done = 0;
-    while done < bits as usize {
-        let at = offset + done;
-        let room = (32 - at % 32).min(bits as usize - done);
-        let piece = (u64::from(image[at / 32] >> (at % 32))) & ((1 << room) - 1);
-        value |= i128::from(piece) << done;
-        done += room;
-    }
+    debug_assert!(bits <= 96, "a number of at most four words at any offset");
+    let first = offset / 32;
+    let words = image[first..image.len().min(first + 4)].iter().rev();
+    let value = words.fold(0_u128, |value, word| value << 32 | u128::from(*word));
+    let value = (value >> (offset % 32)).cast_signed();
     let unused = i128::BITS - bits;
     value << unused >> unused
 }

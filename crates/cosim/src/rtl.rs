@@ -33,8 +33,9 @@ pub struct RtlEngine {
 
 impl RtlEngine {
     /// Builds the model of `sources` (or takes it from the cache) and loads it. `sources` must be a
-    /// design of `config`. With `trace`, waves of every cycle are written to that file: VCD if its
-    /// name ends in `.vcd`, else FST.
+    /// design of `config`. The array is simulated in a form that is proven equal to it, where there
+    /// is one (`loops.rs`), unless waves are wanted: with `trace`, waves of every cycle are written
+    /// to that file, VCD if its name ends in `.vcd`, else FST.
     ///
     /// # Errors
     /// [`SimulationError::Verilated`] when the model cannot be built, loaded or traced;
@@ -44,7 +45,20 @@ impl RtlEngine {
         sources: &[SourceFile],
         trace: Option<&Path>,
     ) -> Result<Self, SimulationError> {
-        let driver = Driver::new(&config, sources, Build::Rtl(trace))?;
+        let build = trace.map_or(Build::Rtl, |trace| Build::Written(Some(trace)));
+        let driver = Driver::new(&config, sources, build)?;
+        Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver], sharded: false })
+    }
+
+    /// Like [`Self::new`] without waves, with every module simulated as it is written.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn as_written(
+        config: ArrayConfig,
+        sources: &[SourceFile],
+    ) -> Result<Self, SimulationError> {
+        let driver = Driver::new(&config, sources, Build::Written(None))?;
         Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver], sharded: false })
     }
 

@@ -84,7 +84,7 @@ impl Waves {
     ) -> Result<Option<Reproduction>, SimulationError> {
         let extension = self.file.extension().unwrap_or_default().to_string_lossy();
         let staged = self.file.with_extension(format!("part.{extension}"));
-        let mut driver = Driver::new(config, &self.sources, Build::Rtl(Some(&staged)))?;
+        let mut driver = Driver::new(config, &self.sources, Build::Written(Some(&staged)))?;
         let reproduction = reproduce(packed, failing, &mut driver, tiles)?;
         driver.close_waves()?;
         fs::rename(&staged, &self.file).map_err(self.failure("move waves to"))?;

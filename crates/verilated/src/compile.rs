@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::header::{self, Declared};
 use crate::port::Storage;
 use crate::spec::{BuildSpec, TraceKind};
-use crate::toolchain::{Runner, Toolchain};
+use crate::toolchain::{NATIVE, Runner, Toolchain};
 
 /// The C interface of every model. Embedded, so that an installed program needs no source tree.
 pub(crate) const SHIM: &str = include_str!("../shim/shim.cpp");
@@ -65,9 +65,9 @@ pub(crate) fn verilator_defaults(trace: TraceKind) -> Vec<String> {
 pub(crate) fn model(
     spec: &BuildSpec,
     tools: &Toolchain,
+    processor: Option<&str>,
     cache: &Cache,
-    key: &str,
-    work: &Work<'_>,
+    (key, work): (&str, &Work<'_>),
 ) -> Result<ModelInfo> {
     let runner = Runner::new(&spec.top, work.log)?;
     let prefix = format!("Vm_{}", &key[..16]);
@@ -91,6 +91,8 @@ pub(crate) fn model(
     let mut common = tools.cxx_flags();
     let include = tools.runtime_folder()?;
     common.extend(include_flags(&include, spec.trace));
+    let mut optimize = spec.cxx_flags.clone();
+    optimize.extend(processor.map(|_| NATIVE.into()));
     let mut model_flags = common.clone();
     model_flags.extend([
         "-I.".into(),
@@ -98,8 +100,9 @@ pub(crate) fn model(
         format!("-DVM_HEADER=\"{prefix}.h\""),
         format!("-DVM_PORTS_DIGEST=\"{}\"", header::digest(&ports)),
     ]);
-    model_flags.extend(spec.cxx_flags.iter().cloned());
-    model_flags.extend(precompiled(spec, tools, cache, &include, &common)?);
+    model_flags.extend(optimize.iter().cloned());
+    let flags = [common.as_slice(), &optimize].concat();
+    model_flags.extend(precompiled(spec, tools, processor, cache, (&include, &flags))?);
     let line = |unit: &String, last: Option<&str>| {
         let flags = model_flags.iter().cloned().chain(last.map(Into::into));
         tools.cxx.line(flags.chain(["-c".into(), unit.clone(), "-o".into(), object_of(unit)]))
@@ -235,13 +238,13 @@ fn shared_key(what: &str, tools: &Toolchain, flags: &[String]) -> Fields {
 fn precompiled(
     spec: &BuildSpec,
     tools: &Toolchain,
+    processor: Option<&str>,
     cache: &Cache,
-    include: &Path,
-    common: &[String],
+    (include, flags): (&Path, &[String]),
 ) -> Result<[String; 2]> {
-    let flags: Vec<String> = common.iter().chain(&spec.cxx_flags).cloned().collect();
     let header = include.join("verilated.h");
-    let key = shared_key("verilator header", tools, &flags)
+    let key = shared_key("verilator header", tools, flags)
+        .field("processor", processor.unwrap_or("any"))
         .field("header", fs::read(&header).map_err(failed("read", &header))?)
         .hex();
     let entry = cache.entry(&key, |work| {

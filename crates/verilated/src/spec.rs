@@ -53,6 +53,7 @@ pub struct BuildSpec {
     pub(crate) sources: Vec<Source>,
     pub(crate) verilator_flags: Vec<String>,
     pub(crate) cxx_flags: Vec<String>,
+    pub(crate) native: bool,
     pub(crate) trace: TraceKind,
     pub(crate) jobs: NonZeroUsize,
 }
@@ -66,6 +67,7 @@ impl BuildSpec {
             sources: Vec::new(),
             verilator_flags: Vec::new(),
             cxx_flags: vec!["-O3".into()],
+            native: false,
             trace: TraceKind::None,
             jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
@@ -95,6 +97,22 @@ impl BuildSpec {
         self
     }
 
+    /// Compiles the model for the processor of this machine (`-march=native`), if the compiler can.
+    /// What the compiler knows of that processor is part of the cache key, so machines that differ
+    /// can share a cache.
+    #[must_use]
+    pub fn native(mut self) -> Self {
+        self.native = true;
+        self
+    }
+
+    /// Compiles the model for any processor of this kind: the default.
+    #[must_use]
+    pub fn portable(mut self) -> Self {
+        self.native = false;
+        self
+    }
+
     /// Chooses the wave format.
     #[must_use]
     pub fn trace(mut self, kind: TraceKind) -> Self {
@@ -121,16 +139,19 @@ impl BuildSpec {
     pub fn build(&self, cache: &Cache) -> Result<Arc<Library>> {
         self.check()?;
         let tools = Toolchain::find()?;
-        let key = self.key(&tools);
+        let processor = if self.native { tools.processor() } else { None };
+        let key = self.key(&tools, processor.as_deref());
         let entry = cache
-            .entry(&key, |work| compile::model(self, &tools, cache, &key, work))
+            .entry(&key, |work| {
+                compile::model(self, &tools, processor.as_deref(), cache, (&key, work))
+            })
             .map_err(|error| cache.with_variable(error))?;
         let path = entry.folder.join(compile::MODEL_FILE);
         Library::load(path, entry.info, entry.origin, tools.verilator.version)
     }
 
-    /// The cache key of this build with these tools.
-    fn key(&self, tools: &Toolchain) -> String {
+    /// The cache key of this build with these tools, for a processor or for any.
+    fn key(&self, tools: &Toolchain, processor: Option<&str>) -> String {
         let start = Fields::new("verilated model")
             .field("crate", env!("CARGO_PKG_VERSION"))
             .field("shim", compile::SHIM)
@@ -139,7 +160,8 @@ impl BuildSpec {
             .list("verilator flags", &compile::verilator_defaults(self.trace))
             .list("extra verilator flags", &self.verilator_flags)
             .list("cxx flags", &tools.cxx_flags())
-            .list("extra cxx flags", &self.cxx_flags);
+            .list("extra cxx flags", &self.cxx_flags)
+            .field("processor", processor.unwrap_or("any"));
         let with_tools = [&tools.verilator, &tools.cxx]
             .iter()
             .fold(start, |hash, tool| hash.list("tool", &tool.argv).field("is", &tool.version));
@@ -202,9 +224,9 @@ mod tests {
 
     #[test]
     fn key_changes_with_every_input() {
-        let base = spec().key(&tools());
-        assert_eq!(base, spec().key(&tools()));
-        assert_eq!(base, spec().jobs(NonZeroUsize::MIN).key(&tools()), "jobs change nothing");
+        let base = spec().key(&tools(), None);
+        assert_eq!(base, spec().key(&tools(), None));
+        assert_eq!(base, spec().jobs(NonZeroUsize::MIN).key(&tools(), None), "jobs change nothing");
 
         let mut other_text = spec();
         other_text.sources[0].text.push(' ');
@@ -222,18 +244,20 @@ mod tests {
         other_cxx.cxx.argv.push("-m64".into());
         let keys = [
             base,
-            other_text.key(&tools()),
-            other_name.key(&tools()),
-            other_order.key(&tools()),
-            other_top.key(&tools()),
-            spec().source("d.vh", "").key(&tools()),
-            spec().verilator_flag("-GN=1").key(&tools()),
-            spec().cxx_flags(["-O2"]).key(&tools()),
-            spec().trace(TraceKind::Vcd).key(&tools()),
-            spec().trace(TraceKind::Fst).key(&tools()),
-            spec().key(&newer_verilator),
-            spec().key(&newer_cxx),
-            spec().key(&other_cxx),
+            other_text.key(&tools(), None),
+            other_name.key(&tools(), None),
+            other_order.key(&tools(), None),
+            other_top.key(&tools(), None),
+            spec().source("d.vh", "").key(&tools(), None),
+            spec().verilator_flag("-GN=1").key(&tools(), None),
+            spec().cxx_flags(["-O2"]).key(&tools(), None),
+            spec().trace(TraceKind::Vcd).key(&tools(), None),
+            spec().trace(TraceKind::Fst).key(&tools(), None),
+            spec().key(&newer_verilator, None),
+            spec().key(&newer_cxx, None),
+            spec().key(&other_cxx, None),
+            spec().native().key(&tools(), Some("#define __AVX2__ 1")),
+            spec().native().key(&tools(), Some("#define __AVX512F__ 1")),
         ];
         assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
     }

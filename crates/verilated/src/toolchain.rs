@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 /// Lines of a failing tool's output in its error.
 const SHOWN_LINES: usize = 20;
 
+/// The flag for code that only this machine's processor, and those like it, can execute.
+pub(crate) const NATIVE: &str = "-march=native";
+
 /// A program, its leading arguments, and its version.
 pub(crate) struct Tool {
     pub(crate) argv: Vec<String>,
@@ -59,6 +62,12 @@ impl Toolchain {
             expected: "`--getenv VERILATOR_ROOT` to name a folder with include/verilated.h",
             found: format!("`{}`", answer.trim()),
         })
+    }
+
+    /// What the compiler makes of [`NATIVE`]: its predefined macros, which name every set of
+    /// instructions that it may use. None if it does not know the flag.
+    pub(crate) fn processor(&self) -> Option<String> {
+        self.cxx.query(&[NATIVE, "-dM", "-E", "-x", "c++", "/dev/null"]).ok()
     }
 
     /// The flags for every C++ file: position-independent code, and only the shim's symbols

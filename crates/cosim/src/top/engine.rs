@@ -178,7 +178,7 @@ impl TopEngine {
                     let sum = if col < command.cols_live {
                         packed.lowered.bias_at(command.row + row, command.col + col)
                     } else {
-                        DEAD
+                        DEAD.into()
                     };
                     let offset = col * bits.preload_slot as usize;
                     put_bits(&mut image, offset, bits.preload_slot, sum);

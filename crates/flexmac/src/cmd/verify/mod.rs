@@ -184,7 +184,7 @@ fn supported(only: Option<&str>) -> Result<Vec<(String, ArrayConfig)>> {
 fn simulate(args: &VerifyArgs, step: VerifyStep, design: &ArrayDesign) -> Result<Found> {
     let config = &design.config;
     let rtl =
-        rtl_engine(&config.summary(), || RtlEngine::new(config.clone(), &design.sources, None))?;
+        rtl_engine(&config.summary(), || RtlEngine::as_written(config.clone(), &design.sources))?;
     let mut engine = CheckedEngine::new(rtl);
     let mut random = StdRng::seed_from_u64(args.seed);
     let mut compared = Compared { step, seed: args.seed, products: 0, results: 0 };

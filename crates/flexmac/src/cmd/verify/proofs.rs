@@ -12,7 +12,7 @@ use super::Found;
 use crate::engines::ArrayDesign;
 
 /// The files that `prove.py --config` needs.
-const HELD: [&str; 16] = [
+const HELD: [&str; 17] = [
     "bound.py",
     "cases.py",
     "design.py",
@@ -22,6 +22,7 @@ const HELD: [&str; 16] = [
     "float_bench.py",
     "free_sum.v",
     "lfsr_period.py",
+    "loops.py",
     "parameters.py",
     "paths.py",
     "products.py",
