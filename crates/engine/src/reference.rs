@@ -149,7 +149,7 @@ impl Engine<i32> for ReferenceEngine {
         let plan = plan(&self.config, self.layout, gemm)?;
         let (a, b) = (gemm.a.0.view(), gemm.b.0.view());
         let edge = Edge::new(&self.config, &plan, (a.nrows(), b.ncols()));
-        let product = edge.product(a, b).map_err(GemmError::from)?;
+        let product = edge.product(a, b)?;
         let counters = edge.run_tasks_into(sink, product);
         let stats = self.stats(&plan, counters);
         Ok(GemmResult { values: Array2::zeros((0, edge.n)), sums: None, stats })

@@ -80,7 +80,8 @@ mod tests {
             let x: Vec<_> = (0..180).map(|i| i * 2_654_435 % 2001 - 1000).collect();
             let cols = Matrix::from(PatchRows::new(&x, p)).to_dense();
             let c = cols.map(|v| v / 3 + 7);
-            let left: i64 = cols.iter().zip(c).map(|(a, b)| i64::from(*a) * i64::from(*b)).sum();
+            let pairs = cols.iter().zip(c.iter());
+            let left: i64 = pairs.map(|(a, b)| i64::from(*a) * i64::from(*b)).sum();
             let mut back = vec![0; x.len()];
             let sink = Col2im::<i32>::new(&mut back, p);
             // In pieces that end within an image, the last first.
