@@ -18,11 +18,11 @@ import solver
 # Flags of `flexmac gen`: every register of a PE, with and without blocks, also ragged ones, odd lanes
 CASES = (
     "--rows 1 --cols 1 --lanes 1 --max-bits 4 --max-k 4 --stages 1 --depth 4",
-    "--rows 3 --cols 2 --lanes 2 --max-bits 4 --max-k 6 --stages 2 --depth 8",
+    "--rows 3 --cols 1 --lanes 2 --max-bits 4 --max-k 6 --stages 2 --depth 8",
     "--rows 2 --cols 2 --lanes 3 --max-bits 6 --max-k 9 --stages 3 --depth 8",
     "--rows 2 --cols 3 --lanes 1 --max-bits 4 --max-k 6 --stages 4 --depth 8",
-    "--rows 3 --cols 3 --lanes 1 --max-bits 4 --max-k 4 --stages 2 --depth 8 --fanout 1",
-    "--rows 5 --cols 3 --lanes 2 --max-bits 4 --max-k 4 --stages 4 --depth 8 --fanout 2",
+    "--rows 2 --cols 3 --lanes 1 --max-bits 4 --max-k 4 --stages 2 --depth 8 --fanout 1",
+    "--rows 3 --cols 3 --lanes 1 --max-bits 4 --max-k 4 --stages 4 --depth 8 --fanout 2",
 )  # fmt: skip
 SKEW = "genblk3"  # Yosys's name for the unnamed block around the cases of flexmac_skew
 # Sums of more than 32 bits are added up in another way. Here it is proven of small ones.

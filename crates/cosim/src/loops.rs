@@ -29,6 +29,9 @@ const PARTS: [&str; 12] = [
     "flexmac_skew.v",
 ];
 
+/// More blocks are not worth it: Verilator writes the loops out once per block.
+const MOST_BLOCKS: u32 = 16;
+
 /// A variable that has every array simulated as it is written, with the value `instances`.
 const VARIABLE: &str = "FLEXMAC_ARRAY";
 
@@ -50,7 +53,8 @@ pub(crate) fn in_loops(config: &ArrayConfig, sources: &[SourceFile]) -> Option<V
 }
 
 fn replace(config: &ArrayConfig, sources: &[SourceFile]) -> Option<Vec<SourceFile>> {
-    if config.style() != Style::Flex {
+    let blocks = config.row_blocks() * config.col_blocks();
+    if config.style() != Style::Flex || blocks > MOST_BLOCKS {
         return None;
     }
     let own = flexmac_rtlgen::verilog(config).ok()?;
@@ -121,7 +125,11 @@ mod tests {
 
     #[test]
     fn other_styles_are_simulated_as_they_are() {
-        for flags in ["--style fixed --max-bits 8", "--style fp32"] {
+        for flags in [
+            "--style fixed --max-bits 8",
+            "--style fp32",
+            "--rows 8 --cols 8 --fanout 1", // too many blocks
+        ] {
             let (config, sources) = design(flags);
             assert!(replace(&config, &sources).is_none(), "{flags}");
         }
