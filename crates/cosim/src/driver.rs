@@ -263,7 +263,8 @@ struct PortBuffers {
 }
 
 /// With `$FLEXMAC_CXXFLAGS`, a model of the RTL is compiled with these flags in place of the usual
-/// ones, and not for the processor of this machine: `-O1` halves the time of a build, which pays off where a model runs for seconds.
+/// ones, and not for the processor of this machine: `-O1` halves the time of a build, which pays off
+/// where a model runs for seconds.
 pub(crate) fn with_flags_of_environment(spec: BuildSpec) -> BuildSpec {
     match std::env::var("FLEXMAC_CXXFLAGS") {
         Ok(flags) if !flags.trim().is_empty() => {
