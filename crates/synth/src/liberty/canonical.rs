@@ -160,13 +160,23 @@ fn argument(value: &Text<'_>) -> String {
     if value.quoted { format!("\"{}\"", value.text) } else { quoted_if_needed(value) }
 }
 
+/// The text as one word or string. Escapes in it stay, because the scanner leaves them in what it reads.
 fn quoted_if_needed(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.+-".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+        return text.to_owned();
     }
+    let mut quoted = String::from('"');
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.extend(['\\', chars.next().unwrap_or('\\')]),
+            _ => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// The value of unquoted arithmetic on numbers, such as `0.0100 + 0.0025`; none for anything else.
@@ -286,6 +296,24 @@ impl Arithmetic<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn escapes_in_a_name_are_written_as_they_were_read() {
+        for (text, inside) in [
+            ("a b", "a b"),
+            (r"A\[0\]", r"A\[0\]"),
+            (r#"a\"b"#, r#"a\"b"#),
+            (r#"a"b"#, r#"a\"b"#),
+            (r"a\", r"a\\"),
+            (r"a\\", r"a\\"),
+            ("", ""),
+        ] {
+            let written = format!("\"{inside}\"");
+            assert_eq!(quoted_if_needed(text), written, "{text}");
+            assert_eq!(quoted_if_needed(inside), written, "{inside}");
+        }
+        assert_eq!(quoted_if_needed("A_1.0+-"), "A_1.0+-");
+    }
 
     #[test]
     fn arithmetic_on_numbers_is_computed() {

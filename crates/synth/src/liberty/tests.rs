@@ -244,6 +244,15 @@ fn the_canonical_text_has_one_spelling() {
 }
 
 #[test]
+fn an_escape_in_a_name_stays() {
+    let default = r#"default_operating_conditions : "a\"b";"#;
+    let header = format!(r#"operating_conditions ("a\"b") {{ voltage : 1.8; }} {default}"#);
+    let text = canonical(&one_cell(&header, ""));
+    assert!(text.contains(default), "{text}");
+    assert_eq!(canonical(&text), text);
+}
+
+#[test]
 fn no_time_unit_is_one_nanosecond_and_said() {
     let library = Library::parse(one_cell("", "").as_bytes()).expect("parses");
     assert_eq!(library.time_unit_ps, 1e3);

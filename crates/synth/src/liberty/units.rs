@@ -84,10 +84,9 @@ impl Units {
             "pf" => 1e3,
             _ => return Err(ParseError::new(line, expected, unit)),
         };
-        let scale: Option<f64> = scale.trim().parse().ok();
-        let scale = scale.filter(|scale| scale.is_finite() && *scale > 0.0);
-        let scale = scale.ok_or_else(|| ParseError::new(line, expected, &args[0]))?;
-        self.capacitance_ff = Some(scale * unit_ff);
+        let ff = scale.trim().parse().ok().map(|scale: f64| scale * unit_ff);
+        let ff = ff.filter(|ff| ff.is_finite() && *ff > 0.0);
+        self.capacitance_ff = Some(ff.ok_or_else(|| ParseError::new(line, expected, scale))?);
         Ok(true)
     }
 
@@ -206,6 +205,11 @@ mod tests {
                 Ok(true)
             );
             assert_eq!(units.lines(), ["time_unit : \"1ns\";", line]);
+        }
+        for scale in ["1e308", "inf", "NaN", "0", "-1"] {
+            let read =
+                Units::default().complex("capacitive_load_unit", &[arg(scale), arg("pf")], 7);
+            assert!(read.is_err_and(|error| error.line == 7 && error.found == scale), "{scale}");
         }
     }
 }
