@@ -55,7 +55,7 @@ pub struct HostRounding {
 
 impl HostRounding {
     /// The random streams of chunk `chunk` of `part`: those of its columns, if it is read as rows of
-    /// [`STREAMS`] elements. `None` unless rounding is stochastic.
+    /// 16 elements. `None` unless rounding is stochastic.
     pub fn streams(&self, part: Part, chunk: usize) -> Option<[Lfsr; STREAMS]> {
         if self.rounding != Rounding::Stochastic {
             return None;
