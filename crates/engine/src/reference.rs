@@ -256,10 +256,7 @@ impl<'r, 'd> Edge<'r, 'd> {
             .map_init(Scratch::default, |scratch, (task, out)| {
                 fill(task * self.task_rows, out, scratch)
             })
-            .reduce(Counters::default, |mut total, part| {
-                total.merge(&part);
-                total
-            });
+            .sum();
         let values = Array2::from_shape_vec((self.m, self.n), memory).expect("m * n values");
         (values, counters)
     }
@@ -340,7 +337,7 @@ impl<'r, 'd> Edge<'r, 'd> {
         fill: impl Fn(usize, &mut [i32], &mut Scratch) -> Counters + Sync,
     ) -> Counters {
         let tasks = (0..self.m.div_ceil(self.task_rows)).into_par_iter();
-        let counters = tasks.map_init(Scratch::default, |scratch, task| {
+        let parts = tasks.map_init(Scratch::default, |scratch, task| {
             let first = task * self.task_rows;
             let mut out = std::mem::take(&mut scratch.values);
             out.resize(self.task_rows.min(self.m - first) * self.n, 0);
@@ -349,10 +346,7 @@ impl<'r, 'd> Edge<'r, 'd> {
             scratch.values = out;
             counters
         });
-        counters.reduce(Counters::default, |mut total, part| {
-            total.merge(&part);
-            total
-        })
+        parts.sum()
     }
 
     /// Seeds the first row of a band of tiles. Its first tile begins at `corner` of the result.

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{ArrayView2, ArrayViewMut2};
 use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix, QuantParams};
 use rten_tensor::NdTensorView;
 
@@ -105,11 +105,11 @@ fn to_bytes<B: Copy + Default>(
 ) -> ([usize; 2], bool) {
     let (rows, columns) = matrix.dim();
     bytes.resize(rows * columns, B::default());
+    if let Some(view) = matrix.by_columns() {
+        convert(view.reversed_axes(), byte, bytes);
+        return ([columns, rows], true);
+    }
     match matrix {
-        Matrix::Dense(view) if view.stride_of(Axis(0)) == 1 && columns > 1 => {
-            convert(view.reversed_axes(), byte, bytes);
-            ([columns, rows], true)
-        }
         Matrix::Dense(view) => {
             convert(view, byte, bytes);
             ([rows, columns], false)

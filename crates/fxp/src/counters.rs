@@ -23,6 +23,15 @@ pub struct Counters {
     pub error_sum: u64,
 }
 
+impl std::iter::Sum for Counters {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        parts.fold(Self::default(), |mut total, part| {
+            total.merge(&part);
+            total
+        })
+    }
+}
+
 impl Counters {
     /// Counts one emitted value.
     pub fn record(&mut self, value: &Rounded) {

@@ -1,7 +1,7 @@
 //! Exact integer GEMM, at or near the speed of a single-precision GEMM.
 //!
-//! `plan` chooses between integer vectors (`integer`) and a floating-point GEMM; this file computes
-//! it. [`exact_gemm`] computes a whole GEMM on all cores. [`RightOperand`] converts B once, for
+//! `plan` chooses between integer vectors (`integer`, `bytes`) and a floating-point GEMM; this file
+//! computes it. [`exact_gemm`] computes a whole GEMM on all cores. [`RightOperand`] converts B once, for
 //! callers that process A in bands, for example to round each band while it is in the cache.
 
 use ndarray::linalg::general_mat_mul;
@@ -12,9 +12,9 @@ use crate::FxpError;
 use crate::bytes::{self, ByteLeft, ByteRight};
 use crate::integer::{self, Bits16, Bits32, Left, Right, VectorUnit};
 use crate::matrix::Matrix;
-use crate::plan::{FloatPlan, GemmPlan, piece_width};
+use crate::plan::{FloatPlan, GemmPlan, largest_sum, piece_width};
+use crate::range::check_range;
 use crate::sums::{Carrier, Start, Sums, SumsViewMut};
-use crate::vector::{Kernel, vectorized};
 
 /// The exact sums A B + start, for A (M, K) and B (K, N) whose elements fit `bits_a` and `bits_b`
 /// bits.
@@ -121,8 +121,7 @@ impl Bound {
     ) -> Self {
         let start = start.map_or(0, Start::magnitude);
         let plan = GemmPlan::new(machine, (bits_a, bits_b), inner, start);
-        // No overflow: K is a length in memory, and K * 2^62 is below 2^126.
-        let sum = ((inner as u128) << (bits_a + bits_b - 2)) + start;
+        let sum = largest_sum((bits_a, bits_b), inner, start);
         Self { bits_a, bits_b, plan, sum }
     }
 
@@ -322,64 +321,6 @@ fn multiply<F: Carrier>(
 ) {
     let a = a.mapv(F::from_piece);
     general_mat_mul(F::one(), &a, b, if add { F::one() } else { F::zero() }, &mut sums);
-}
-
-/// Checks that every element fits `bits` bits and returns the width they need, 2..=`bits`.
-/// `operand`, `A` or `B`, names the matrix in the error.
-///
-/// # Errors
-/// [`FxpError::OperandRange`], which names the first element that does not fit; [`FxpError::Bits`].
-pub fn check_range<'a>(
-    operand: char,
-    matrix: impl Into<Matrix<'a, i32>>,
-    bits: u32,
-) -> Result<u32, FxpError> {
-    let matrix = matrix.into();
-    let format = crate::Format::new(bits, 0)?;
-    let magnitude = match matrix.elements() {
-        Some(values) => values
-            .par_chunks(PANEL)
-            .map(|values| vectorized(Magnitudes(values)))
-            .reduce(|| 0, |a, b| a | b),
-        None => matrix.to_dense().iter().fold(0, join),
-    };
-    let needed = (33 - magnitude.leading_zeros()).max(crate::MIN_BITS);
-    if needed <= bits {
-        return Ok(needed);
-    }
-    let (min, max) = (format.min_raw(), format.max_raw());
-    let dense = matrix.to_dense();
-    let misfit = dense.indexed_iter().find(|(_, value)| !(min..=max).contains(*value));
-    let Some(((row, column), found)) = misfit else {
-        // Of an image, some elements may be in no patch.
-        return Ok(bits);
-    };
-    Err(FxpError::OperandRange {
-        operand,
-        row,
-        column,
-        found: (*found).into(),
-        bits,
-        min: min.into(),
-        max: max.into(),
-    })
-}
-
-/// OR of the magnitudes (y for y >= 0, -y - 1 below zero); b bits hold a magnitude of b - 1 bits.
-#[inline(always)]
-fn join(bits: i32, value: &i32) -> i32 {
-    bits | value ^ (value >> 31)
-}
-
-struct Magnitudes<'a>(&'a [i32]);
-
-impl Kernel for Magnitudes<'_> {
-    type Output = i32;
-
-    #[inline(always)]
-    fn run(self) -> i32 {
-        self.0.iter().fold(0, join)
-    }
 }
 
 /// Splits a matrix into `count` pieces, each with its left shift. The top piece is signed, the
@@ -592,29 +533,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    /// The image has elements that are in no patch: they may have any value.
-    #[test]
-    fn only_elements_of_patches_must_fit() {
-        use crate::{PatchRows, Patches};
-        let patches =
-            Patches { height: 3, width: 3, channels: 1, kernel: 1, stride: 2, padding: 0 };
-        let mut images = [1, 1000, 2, 1000, 1000, 1000, 3, 1000, 4];
-        assert_eq!(check_range('A', PatchRows::new(&images, patches), 8), Ok(8));
-        images[6] = -129;
-        let error = check_range('A', PatchRows::new(&images, patches), 8).unwrap_err();
-        assert!(error.to_string().contains("A[2,0] = -129 does not fit 8 bits"), "{error}");
-    }
-
-    #[test]
-    fn the_width_needed_is_measured() {
-        let a = Array2::from_shape_vec((1, 3), vec![0, 127, -128]).unwrap();
-        assert_eq!(check_range('A', a.view(), 32), Ok(8));
-        assert_eq!(check_range('A', a.map(|v| v * 2).view(), 9), Ok(9));
-        assert_eq!(check_range('A', a.map(|v| v >> 7).view(), 9), Ok(2));
-        assert_eq!(check_range('A', a.map(|_| i32::MIN).view(), 32), Ok(32));
-        assert_eq!(check_range('A', Array2::zeros((0, 3)).view(), 5), Ok(2));
     }
 
     #[test]

@@ -25,7 +25,7 @@
 //! ```
 //!
 //! The crate does no I/O. It uses floating point to convert real numbers (`convert`), to hold
-//! integers that it represents exactly (`gemm`, `sums`, `slice`), and to bound sums (`integer`).
+//! integers that it represents exactly (`gemm`, `sums`, `split`), and to bound sums (`integer`).
 
 mod bytes;
 mod convert;
@@ -37,10 +37,12 @@ mod integer;
 mod lfsr;
 mod matrix;
 mod plan;
+mod range;
 mod requant;
 mod rounding;
 mod seed;
 mod slice;
+mod split;
 mod sums;
 mod vector;
 
@@ -48,9 +50,10 @@ pub use convert::{exp2, quantize, to_value};
 pub use counters::Counters;
 pub use error::FxpError;
 pub use format::{Format, MAX_BITS, MIN_BITS};
-pub use gemm::{GemmScratch, RightOperand, check_range, exact_gemm};
+pub use gemm::{GemmScratch, RightOperand, exact_gemm};
 pub use lfsr::{LFSR_TAPS, Lfsr, STREAM_BITS};
 pub use matrix::{Matrix, PatchRows, Patches};
+pub use range::check_range;
 pub use requant::{ERROR_GRID_BITS, Requantizer, Rounded};
 pub use rounding::{Rounding, RoundingSet};
 pub use seed::{Role, SeedPath};

@@ -210,6 +210,19 @@ impl<'a, T: Copy + Default + Send + Sync> Matrix<'a, T> {
         }
     }
 
+    /// The matrix as a view, if it is stored column by column.
+    #[inline(always)]
+    pub(crate) fn by_columns(&self) -> Option<ArrayView2<'a, T>> {
+        match self {
+            Self::Dense(view)
+                if view.stride_of(Axis(0)) == 1 && view.nrows() > 1 && view.ncols() > 1 =>
+            {
+                Some(*view)
+            }
+            _ => None,
+        }
+    }
+
     /// The elements that the matrix is read from, among them all of its own, if they lie together
     /// in memory. A patch matrix may have zeros besides.
     pub(crate) fn elements(&self) -> Option<&[T]> {

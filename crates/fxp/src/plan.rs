@@ -1,5 +1,6 @@
 //! Chooses how an exact integer GEMM is computed: by integer vector instructions where the
-//! processor has them, by a floating-point GEMM elsewhere.
+//! processor has them, our own or, for bytes, those of a library; by a floating-point GEMM
+//! elsewhere.
 //!
 //! Integers up to 2^24 in magnitude are exact in an f32, up to 2^53 in an f64. If a dot product's
 //! bound stays in that range, all its partial sums are exact too, in any order of addition. A GEMM
@@ -33,7 +34,7 @@ impl GemmPlan {
         inner: usize,
         start: u128,
     ) -> Self {
-        let sum = ((inner as u128) << (bits_a + bits_b - 2)) + start;
+        let sum = largest_sum((bits_a, bits_b), inner, start);
         match machine {
             Some(machine)
                 if machine.has_byte_products()
@@ -49,6 +50,13 @@ impl GemmPlan {
             None => Self::Float(FloatPlan::new(bits_a, bits_b, inner, start)),
         }
     }
+}
+
+/// The largest magnitude of a sum of K = `inner` products of operands of these widths, and of an
+/// initial sum of at most `start` in magnitude.
+pub(crate) fn largest_sum((bits_a, bits_b): (u32, u32), inner: usize, start: u128) -> u128 {
+    // No overflow: K is a length in memory, and K * 2^62 is below 2^126.
+    ((inner as u128) << (bits_a + bits_b - 2)) + start
 }
 
 /// How a floating-point GEMM computes exact sums.

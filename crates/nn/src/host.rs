@@ -16,7 +16,7 @@ use crate::element::Number;
 pub(crate) const CHUNK: usize = 4096;
 
 /// Random streams of a chunk.
-pub const STREAMS: usize = 16;
+const STREAMS: usize = 16;
 
 /// Which stored array of a tensor is rounded. One iteration may round several, and each has random
 /// streams of its own.
@@ -55,8 +55,8 @@ pub struct HostRounding {
 
 impl HostRounding {
     /// The random streams of chunk `chunk` of `part`: those of its columns, if it is read as rows of
-    /// 16 elements. `None` unless rounding is stochastic.
-    pub fn streams(&self, part: Part, chunk: usize) -> Option<[Lfsr; STREAMS]> {
+    /// [`STREAMS`] elements. `None` unless rounding is stochastic.
+    fn streams(&self, part: Part, chunk: usize) -> Option<[Lfsr; STREAMS]> {
         if self.rounding != Rounding::Stochastic {
             return None;
         }
@@ -86,11 +86,24 @@ impl HostRounding {
     ) -> Counters {
         assert_eq!(sources.len(), targets.len(), "one target for each source");
         let chunks = targets.par_chunks_mut(CHUNK).zip(sources.par_chunks(CHUNK)).enumerate();
-        merge(chunks.map(|(chunk, (targets, sources))| {
-            // Float training does not round, so it needs no random words.
-            let mut streams = T::FIXED.then(|| self.streams(part, chunk)).flatten();
-            round(sources, words(&mut streams), targets)
-        }))
+        let round = |(chunk, (targets, sources))| {
+            self.with_words::<T>(part, chunk, |words| round(sources, words, targets))
+        };
+        chunks.map(round).sum()
+    }
+
+    /// Calls `round` with the random words of chunk `chunk` of `part`.
+    pub(crate) fn with_words<T: Number>(
+        &self,
+        part: Part,
+        chunk: usize,
+        round: impl FnOnce(Words<'_>) -> Counters,
+    ) -> Counters {
+        // Float training does not round, so it needs no random words.
+        match T::FIXED.then(|| self.streams(part, chunk)).flatten() {
+            Some(mut streams) => round(Words::Columns(&mut streams)),
+            None => round(Words::None),
+        }
     }
 
     /// Rounds real numbers, given row by row, to `format`.
@@ -134,19 +147,6 @@ impl HostRounding {
             T::convert(values, formats, self.rounding, words, targets)
         })
     }
-}
-
-/// The words of streams that a chunk has, if any.
-pub(crate) fn words(streams: &mut Option<[Lfsr; STREAMS]>) -> Words<'_> {
-    streams.as_mut().map_or(Words::None, |streams| Words::Columns(streams))
-}
-
-/// The sum of the chunks' counters.
-pub(crate) fn merge(parts: impl ParallelIterator<Item = Counters>) -> Counters {
-    parts.reduce(Counters::default, |mut total, part| {
-        total.merge(&part);
-        total
-    })
 }
 
 #[cfg(test)]

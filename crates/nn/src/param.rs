@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use crate::element::Number;
-use crate::host::{CHUNK, HostRounding, Part, merge, words};
+use crate::host::{CHUNK, HostRounding, Part};
 
 /// The constants of one update step (see [`Param::update`]).
 #[derive(Debug, Clone, Copy)]
@@ -222,10 +222,11 @@ impl<T: Number> Param<T> {
         let gradient = &self.gradient;
         let new = || (vec![0.0; CHUNK], vec![0.0; CHUNK]);
         let chunks = values.zip(momentum).enumerate();
-        merge(chunks.map_init(new, |new, (chunk, (values, momentum))| {
+        let parts = chunks.map_init(new, |new, (chunk, (values, momentum))| {
             let round = |part, reals: &[f64], out: &mut [T]| {
-                let mut streams = T::FIXED.then(|| host.streams(part, chunk)).flatten();
-                T::quantize(reals, format, host.rounding, words(&mut streams), out)
+                host.with_words::<T>(part, chunk, |words| {
+                    T::quantize(reals, format, host.rounding, words, out)
+                })
             };
             let count = values.len();
             let (new_values, new_momentum) = (&mut new.0[..count], &mut new.1[..count]);
@@ -246,7 +247,8 @@ impl<T: Number> Param<T> {
             let mut counters = round(Part::Momentum, new_momentum, momentum);
             counters.merge(&round(Part::Value, new_values, values));
             counters
-        }))
+        });
+        parts.sum()
     }
 }
 

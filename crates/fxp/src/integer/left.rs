@@ -75,10 +75,7 @@ impl<W: Width> Kernel for PackLeft<'_, '_, W> {
         left.stride = stride;
         left.pairs.resize(rows * stride, W::Pair::default());
         left.norms.clear();
-        if let Matrix::Dense(a) = self.a
-            && a.stride_of(Axis(0)) == 1
-            && rows > 1
-        {
+        if let Some(a) = self.a.by_columns() {
             left.take_columns(a, (!measured).then_some(largest));
             if always {
                 left.norms.clear();

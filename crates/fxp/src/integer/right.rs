@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use ndarray::{ArrayView2, Axis, CowArray};
+use ndarray::{ArrayView2, CowArray};
 
 use super::left::{add_squares, largest_norm, square, terms_of};
 use super::width::fits;
@@ -115,16 +115,13 @@ impl<W: Width> Kernel for PackRight<'_, '_, W> {
         let largest = largest_norm(inner, of_b);
         let bound = fits::<W>(largest_norm(inner, of_a), largest).then_some(largest);
         let lines = inner.div_ceil(2) * right.width;
-        match self.b {
-            Matrix::Dense(b) if b.stride_of(Axis(0)) == 1 && columns > 1 => {
-                right.lines.clear();
-                right.lines.resize(lines, Line([0; 16]));
-                right.take_columns(b, bound);
-            }
-            b => {
-                right.lines.resize(lines, Line([0; 16]));
-                right.take_rows(b, bound);
-            }
+        if let Some(b) = self.b.by_columns() {
+            right.lines.clear();
+            right.lines.resize(lines, Line([0; 16]));
+            right.take_columns(b, bound);
+        } else {
+            right.lines.resize(lines, Line([0; 16]));
+            right.take_rows(self.b, bound);
         }
     }
 }

@@ -73,7 +73,7 @@ impl<T: Number> Affine<T> {
     }
 
     /// The only group of an ungrouped layer: all filters.
-    fn whole(&self) -> Block {
+    pub fn whole(&self) -> Block {
         (0, 0..self.weight.values().nrows())
     }
 
@@ -116,14 +116,19 @@ impl<T: Number> Affine<T> {
         pass: &mut Pass<'_, T>,
     ) -> Result<(), NnError> {
         self.bias_gradient(gradient, pass);
-        let (values, format) = self.weight_gradient(0, a, gradient, pass)?;
-        let values = values.into_raw_vec_and_offset().0;
-        self.set_weight_gradient(values, format, pass);
+        let values = self.weight_gradient(0, a, gradient, pass)?;
+        self.set_weight_gradient(values.into_raw_vec_and_offset().0, pass);
         Ok(())
     }
 
-    /// Stores the gradient of the weight: elements in a format, row by row.
-    pub fn set_weight_gradient(&mut self, values: Vec<T>, format: Format, pass: &mut Pass<'_, T>) {
+    /// The format of the gradient of the weight.
+    fn weight_gradient_format(&self) -> Format {
+        wide_format(self.weight.format().integer_length() + GRADIENT_HEADROOM)
+    }
+
+    /// Stores the gradient of the weight, row by row.
+    pub fn set_weight_gradient(&mut self, values: Vec<T>, pass: &mut Pass<'_, T>) {
+        let format = self.weight_gradient_format();
         let before = self.weight.set_gradient(Gradient::Elements(values, format));
         if let Some(values) = before {
             pass.recycle(Array2::from_shape_vec((1, values.len()), values).expect("one row"));
@@ -136,21 +141,20 @@ impl<T: Number> Affine<T> {
         self.bias.set_gradient(Gradient::Reals(column_sums(gradient, format)));
     }
 
-    /// The gradient of a group's weights, from its A and dY, and its format.
+    /// The gradient of a group's weights, from its A and dY.
     pub fn weight_gradient(
         &self,
         number: usize,
         a: Matrix<'_, T>,
         gradient: ArrayView2<'_, T>,
         pass: &mut Pass<'_, T>,
-    ) -> Result<(Array2<T>, Format), NnError> {
+    ) -> Result<Array2<T>, NnError> {
         let format = pass.formats[self.output_tensor].backward;
         let dy = (gradient.reversed_axes().into(), format);
         let a = (a.view(), pass.formats[self.input_tensor].forward);
-        let out = wide_format(self.weight.format().integer_length() + GRADIENT_HEADROOM);
-        let id = self.id(number);
+        let (id, out) = (self.id(number), self.weight_gradient_format());
         let (values, _) = pass.gemm(&id, Role::WeightGradient, (dy, a), None, out)?;
-        Ok((values, out))
+        Ok(values)
     }
 
     /// The gradient with respect to A, in format `out`.
@@ -160,8 +164,7 @@ impl<T: Number> Affine<T> {
         out: Format,
         pass: &mut Pass<'_, T>,
     ) -> Result<(Array2<T>, Counters), NnError> {
-        let whole = self.whole();
-        let (id, operands) = self.of_input_gradient(&whole, gradient, pass);
+        let (id, operands) = self.of_input_gradient(&self.whole(), gradient, pass);
         pass.gemm(&id, Role::InputGradient, operands, None, out)
     }
 
@@ -169,14 +172,13 @@ impl<T: Number> Affine<T> {
     /// `sink`.
     pub fn input_gradient_into(
         &self,
-        block: Option<&Block>,
+        block: &Block,
         gradient: ArrayView2<'_, T>,
         out: Format,
         pass: &mut Pass<'_, T>,
         sink: &dyn RowSink<T>,
     ) -> Result<Counters, NnError> {
-        let whole = self.whole();
-        let (id, operands) = self.of_input_gradient(block.unwrap_or(&whole), gradient, pass);
+        let (id, operands) = self.of_input_gradient(block, gradient, pass);
         pass.gemm_into(&id, Role::InputGradient, operands, out, sink)
     }
 
@@ -242,17 +244,9 @@ impl<T: Number> Kernel for ColumnSums<'_, T> {
     #[inline(always)]
     fn run(self) {
         for row in self.gradient.outer_iter() {
-            match row.as_slice() {
-                Some(row) => {
-                    for (sum, value) in self.sums.iter_mut().zip(row) {
-                        value.add_to(sum);
-                    }
-                }
-                None => {
-                    for (sum, value) in self.sums.iter_mut().zip(row) {
-                        value.add_to(sum);
-                    }
-                }
+            let row = row.to_slice().expect("batches are stored row by row");
+            for (sum, value) in self.sums.iter_mut().zip(row) {
+                value.add_to(sum);
             }
         }
     }

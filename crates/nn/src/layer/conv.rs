@@ -78,7 +78,13 @@ impl<T: Number> Layer<T> for Conv<T> {
         self.sums.clear();
         self.sums.resize(batch * self.patches.image_len(), T::Sum::default());
         let sink = Col2im::<T>::new(&mut self.sums, self.patches);
-        let in_array = self.affine.input_gradient_into(None, gradient.view(), from, pass, &sink)?;
+        let in_array = self.affine.input_gradient_into(
+            &self.affine.whole(),
+            gradient.view(),
+            from,
+            pass,
+            &sink,
+        )?;
         count_overflows(&self.affine, &in_array, pass);
         pass.recycle(gradient);
         Ok(Some(round_sums(&self.affine, &self.sums, batch, pass)))

@@ -93,7 +93,7 @@ impl<T: Number> Layer<T> for GroupedConv<T> {
         let places = patch_rows(&inputs[0], self.patches).nrows();
         let gradient = reshape(gradient, (places, self.channels_out));
         self.affine.bias_gradient(gradient.view(), pass);
-        let mut weight_gradient = (Vec::with_capacity(self.affine.weight.values().len()), None);
+        let mut weight_gradient = Vec::with_capacity(self.affine.weight.values().len());
         let to = pass.formats[self.affine.input_tensor].backward;
         let from = patch_format(to);
         let channels = self.patches.channels;
@@ -105,16 +105,14 @@ impl<T: Number> Layer<T> for GroupedConv<T> {
             let block = (group, self.filters(group));
             let own = gradient.slice(s![.., self.filters(group)]);
             let rows = patch_rows(&input, self.patches);
-            let (values, format) = self.affine.weight_gradient(group, rows, own, pass)?;
-            weight_gradient.0.extend_from_slice(values.as_slice().expect("row by row"));
-            weight_gradient.1 = Some(format);
+            let values = self.affine.weight_gradient(group, rows, own, pass)?;
+            weight_gradient.extend_from_slice(values.as_slice().expect("row by row"));
             pass.recycle(values);
             pass.recycle(input);
             if self.input_gradient {
                 let mut part = vec![T::Sum::default(); batch * self.patches.image_len()];
                 let sink = Col2im::<T>::new(&mut part, self.patches);
-                let in_array =
-                    self.affine.input_gradient_into(Some(&block), own, from, pass, &sink)?;
+                let in_array = self.affine.input_gradient_into(&block, own, from, pass, &sink)?;
                 drop(sink);
                 let part = Array2::from_shape_vec((part.len() / channels, channels), part)
                     .expect("whole pixels");
@@ -122,8 +120,7 @@ impl<T: Number> Layer<T> for GroupedConv<T> {
                 count_overflows(&self.affine, &in_array, pass);
             }
         }
-        let format = weight_gradient.1.expect("there is a group");
-        self.affine.set_weight_gradient(weight_gradient.0, format, pass);
+        self.affine.set_weight_gradient(weight_gradient, pass);
         if !self.input_gradient {
             return Ok(None);
         }
