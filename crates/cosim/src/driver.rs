@@ -301,7 +301,7 @@ impl Driver {
         let in_loops = in_loops.flatten();
         let mut spec = model_spec(TOP, kind, in_loops.as_deref().unwrap_or(sources));
         if in_loops.is_some() {
-            spec = spec.cxx_flags(loops::cxx_flags()).native();
+            spec = spec.cxx_flags(loops::CXX_FLAGS).native();
         }
         if matches!(build, Build::Gates) {
             // A netlist gives hundreds of bytes of C++ per cell: compile it in small files, and

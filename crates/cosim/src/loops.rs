@@ -37,12 +37,7 @@ const VARIABLE: &str = "FLEXMAC_ARRAY";
 
 /// Loops over rows become vector instructions at the usual level of optimization, if they may cost
 /// code for vectors that are not full. Above that level, g++ writes short loops out first.
-const FLAGS: [&str; 3] = ["-O2", "-ftree-vectorize", "-fvect-cost-model"];
-
-/// The flags of the C++ compiler for a model of loops.
-pub(crate) fn cxx_flags() -> [&'static str; 3] {
-    FLAGS
-}
+pub(crate) const CXX_FLAGS: [&str; 3] = ["-O2", "-ftree-vectorize", "-fvect-cost-model"];
 
 /// The design with its array as loops; none if it has to be simulated as it is written.
 pub(crate) fn in_loops(config: &ArrayConfig, sources: &[SourceFile]) -> Option<Vec<SourceFile>> {
