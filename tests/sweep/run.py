@@ -115,7 +115,7 @@ def until(done):
 
 def check_table(flexmac, study):
     report = load(study / "headline.json")
-    check("one comparison a rule", len(report["comparisons"]) == 2, len(report["comparisons"]))
+    check("one comparison a rule", len(report["comparisons"]) == 3, len(report["comparisons"]))
     machines = {
         design: load(study / f"osu018/{design}/array/report.json") for design in ("flex8", "fixed16")
     }
@@ -284,7 +284,7 @@ def check_errors(flexmac, folder):
         check(f"refused: {name}", good, f"exit {done.returncode}, {done.stderr}")
 
     out = folder / "bad"
-    refused("an unknown study", ["sweep", "--study", "none", "--out", out], "expected headline, lanes16, pareto")
+    refused("an unknown study", ["sweep", "--study", "none", "--out", out], "expected headline, lanes16, opponents, pareto")
     absent = ["sweep", "--study", "smoke", "--out", out, "--snakemake", "no-such-program"]
     refused("no snakemake", absent, "no-such-program", "pip install snakemake")
     study = folder / "study.toml"

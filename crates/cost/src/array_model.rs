@@ -262,6 +262,35 @@ impl ArrayModel {
         Ok(Self { config, area_um2, clock_pj, ..self.clone() })
     }
 
+    /// An array whose energies are all 1 pJ.
+    #[cfg(test)]
+    pub(crate) fn with_unit_energies(
+        name: &str,
+        config: ArrayConfig,
+        area_um2: f64,
+        period_ps: f64,
+    ) -> Self {
+        let energy = MeasuredEnergy {
+            pe_pj: 1.0,
+            row_pj: 1.0,
+            col_pj: 1.0,
+            drain_pj: 1.0,
+            control_pj: (1.0, 1.0),
+        };
+        Self {
+            name: name.to_owned(),
+            config,
+            library: "test".to_owned(),
+            area_um2,
+            period_ps,
+            clock_pj: 1.0,
+            memory_pj_per_bit: 1.0,
+            energies: BTreeMap::from([((Some((8, 8)), OperandRole::Forward), energy)]),
+            pins: Pins { pe: 1.0, row: 1.0, col: 1.0, control: (1.0, 1.0), pj: 1.0 },
+            area: None,
+        }
+    }
+
     /// Whether the array computes in floats.
     pub fn is_float(&self) -> bool {
         self.config.style() == Style::Fp32

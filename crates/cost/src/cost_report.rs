@@ -55,6 +55,40 @@ pub struct CostReport {
 const PJ: f64 = 1e-12;
 
 impl CostReport {
+    /// The mean of costs on one array, at least one. Counts are rounded down.
+    pub(crate) fn mean(costs: &[Self]) -> Self {
+        let number = costs.len() as u64;
+        let count = |value: fn(&Self) -> u64| {
+            // Sums of counts of runs: as wide as their number makes them.
+            let sum: u128 = costs.iter().map(|cost| u128::from(value(cost))).sum();
+            // A mean is at most the largest of them.
+            (sum / u128::from(number)) as u64
+        };
+        let real = |value: fn(&Self) -> f64| costs.iter().map(value).sum::<f64>() / number as f64;
+        Self {
+            cycles: Cycles {
+                busy: count(|cost| cost.cycles.busy),
+                compute: count(|cost| cost.cycles.compute),
+                stall: count(|cost| cost.cycles.stall),
+                load: count(|cost| cost.cycles.load),
+                blocked: count(|cost| cost.cycles.blocked),
+            },
+            macs: count(|cost| cost.macs),
+            mac_passes: count(|cost| cost.mac_passes),
+            seconds: real(|cost| cost.seconds),
+            area_time: real(|cost| cost.area_time),
+            energy: EnergyBreakdown {
+                pes: real(|cost| cost.energy.pes),
+                registers: real(|cost| cost.energy.registers),
+                edge: real(|cost| cost.energy.edge),
+                control: real(|cost| cost.energy.control),
+                clock: real(|cost| cost.energy.clock),
+                memory: real(|cost| cost.energy.memory),
+            },
+            measured: real(|cost| cost.measured),
+        }
+    }
+
     /// Computes the cost of a run on an array. With `widths`, every GEMM has these widths, as on an array
     /// without precision scaling.
     ///

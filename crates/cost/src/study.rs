@@ -33,6 +33,9 @@ pub struct Study {
     /// For some designs, by name, a second small array, larger than the one in `probes`.
     #[serde(default)]
     pub second_probes: BTreeMap<String, (u32, u32)>,
+    /// Orders of the cells in which each array is mapped, the best of which is used (`flexmac synth --orders`).
+    #[serde(default = "one_order")]
+    pub orders: u32,
     /// Modes to measure, as in `flexmac power --modes`; those that an array lacks are skipped.
     pub modes: Vec<String>,
     /// Cell libraries by name: a Liberty file, or `osu018` for Debian's.
@@ -44,7 +47,7 @@ pub struct Study {
 }
 
 /// A training run of a study.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StudyRun {
     /// Flags of `flexmac train`, without `--out`.
@@ -56,6 +59,16 @@ pub struct StudyRun {
     /// The design on whose array it trains, for policies that depend on the array.
     #[serde(default)]
     pub design: Option<String>,
+    /// Seeds: one run for each, named `NAME-seedN`. Empty: one run, with the seed in `train`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seeds: Vec<u64>,
+    /// The name under which runs that differ in their seed are one line of a table; none: the run's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<String>,
+}
+
+fn one_order() -> u32 {
+    1
 }
 
 /// Whether a character has no special meaning to a shell, in a word or between words.
@@ -78,6 +91,43 @@ impl Study {
         Ok(study)
     }
 
+    /// Replaces each run that has seeds by one run for each of them.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a run with seeds that names a folder or a seed of its own, or one seed twice, and for a
+    /// name that is taken.
+    pub fn expand_seeds(&mut self, path: &Path) -> Result<(), Error> {
+        let (seeded, runs): (BTreeMap<_, _>, _) =
+            std::mem::take(&mut self.runs).into_iter().partition(|(_, run)| !run.seeds.is_empty());
+        self.runs = runs;
+        for (name, run) in seeded {
+            let given = run.train.split([' ', '=']).any(|word| word == "--seed");
+            if given || run.folder.is_some() {
+                let expected = format!("run {name}, which has seeds, without folder and --seed");
+                let found = run.folder.unwrap_or(run.train);
+                return Err(Error::file(path, &expected, found));
+            }
+            for seed in run.seeds {
+                let expanded = StudyRun {
+                    train: format!("{} --seed {seed}", run.train),
+                    folder: None,
+                    design: run.design.clone(),
+                    seeds: Vec::new(),
+                    series: Some(name.clone()),
+                };
+                let number = format!("{name}-seed{seed}");
+                if self.runs.insert(number.clone(), expanded).is_some() {
+                    return Err(Error::file(
+                        path,
+                        "every run and seed once",
+                        format!("{number} twice"),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Checks that the study is complete and consistent.
     ///
     /// # Errors
@@ -86,6 +136,9 @@ impl Study {
         let refuse = |expected: &str, found: String| Err(Error::file(path, expected, found));
         if self.rows == 0 || self.cols == 0 {
             return refuse("rows and cols of at least 1", format!("{} x {}", self.rows, self.cols));
+        }
+        if !(1..=100).contains(&self.orders) {
+            return refuse("orders of 1 to 100", self.orders.to_string());
         }
         if !(1..=2).contains(&self.probes.len()) {
             return refuse("one or two probes, such as [[1, 1]]", format!("{}", self.probes.len()));

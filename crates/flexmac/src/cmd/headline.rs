@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use flexmac_array::Style;
 use flexmac_cost::{
-    ArrayModel, Comparison, CostReport, PrecisionProfile, Rule, Study, choose, compare,
+    ArrayModel, Comparison, CostReport, PrecisionProfile, RunSeries, SeedMean, Study, compare,
 };
 use serde::Serialize;
 
@@ -118,23 +118,7 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
     } else {
         args.libraries.iter().collect()
     };
-    let mut runs = Vec::new();
-    for name in study.runs.keys() {
-        let mut profile = PrecisionProfile::read(&study.run_folder(folder, name))
-            .with_context(|| format!("headline: run {name}"))?;
-        if let Some(net) = &args.net {
-            let batch = args.batch.map_or(profile.batch, |batch| batch as usize);
-            profile = profile.transferred_to(
-                &flexmac_nn::NetSpec::load(net)?,
-                batch,
-                profile.iterations,
-            )?;
-        }
-        if let Some(share) = args.wide_share {
-            profile = profile.with_wide_share(share);
-        }
-        runs.push((name.as_str(), profile));
-    }
+    let runs = read_series(args, &study)?;
     let (rows, cols) = args.size.map_or((study.rows, study.cols), |size| (size, size));
     let mut report = Report { rows, cols, comparisons: Vec::new(), costs: Vec::new() };
     for library in libraries {
@@ -154,8 +138,8 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
             }
             arrays.push(array);
         }
-        for (name, profile) in &runs {
-            let (comparisons, costs) = tabulate(name, profile, &arrays, widths)?;
+        for run in &runs {
+            let (comparisons, costs) = tabulate(run, &runs, &arrays, widths)?;
             report.comparisons.extend(comparisons);
             report.costs.extend(costs);
         }
@@ -172,87 +156,142 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
     print_report(&report, &runs)
 }
 
-/// The costs of one run on every array, and its comparisons with the baselines.
+/// Runs that differ in their seed, read from their folders.
+fn read_series(args: &HeadlineArgs, study: &Study) -> Result<Vec<RunSeries>> {
+    let mut all: Vec<RunSeries> = Vec::new();
+    for (name, run) in &study.runs {
+        let mut profile = PrecisionProfile::read(&study.run_folder(&args.study, name))
+            .with_context(|| format!("headline: run {name}"))?;
+        if let Some(net) = &args.net {
+            let batch = args.batch.map_or(profile.batch, |batch| batch as usize);
+            profile = profile.transferred_to(
+                &flexmac_nn::NetSpec::load(net)?,
+                batch,
+                profile.iterations,
+            )?;
+        }
+        if let Some(share) = args.wide_share {
+            profile = profile.with_wide_share(share);
+        }
+        let series = run.series.as_ref().unwrap_or(name);
+        match all.iter_mut().find(|known| known.name == *series) {
+            Some(known) => known.profiles.push(profile),
+            None => {
+                let (name, design) = (series.clone(), run.design.clone());
+                all.push(RunSeries { name, design, profiles: vec![profile] });
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Whether a table has a line for this run on this array: an integer run on flexible arrays and on its own, a float
+/// run on its own array, or, if it names none, on all that are not flexible.
+fn is_costed(run: &RunSeries, array: &ArrayModel) -> bool {
+    let own = run.design.as_deref() == Some(array.name.as_str());
+    match (array.config.style(), run.is_float()) {
+        (Style::Flex, float) => !float,
+        (_, true) => own || run.design.is_none(),
+        (_, false) => own,
+    }
+}
+
+/// The costs of one run, and its comparisons with opponents.
 fn tabulate(
-    name: &str,
-    profile: &PrecisionProfile,
+    run: &RunSeries,
+    runs: &[RunSeries],
     arrays: &[ArrayModel],
     widths: Option<(u32, u32)>,
 ) -> Result<(Vec<ComparedRun>, Vec<CostRow>)> {
     let (mut comparisons, mut costs) = (Vec::new(), Vec::new());
-    for array in arrays {
-        let style = array.config.style();
-        // Fixed-point runs are costed on flexible arrays, float runs on baselines.
-        if (style == Style::Flex) == profile.is_float() {
-            continue;
-        }
-        let cost = CostReport::new(profile, array, None)?;
+    for array in arrays.iter().filter(|array| is_costed(run, array)) {
+        let cost = run.cost(array, None)?;
         costs.push(CostRow {
             library: array.library.clone(),
-            run: name.to_owned(),
-            policy: profile.policy.clone(),
-            accuracy: profile.accuracy,
+            run: run.name.clone(),
+            policy: run.policy().to_owned(),
+            accuracy: run.accuracy().map(|accuracy| accuracy.mean),
             passes_per_mac: cost.mac_passes as f64 / cost.macs as f64,
             design: array.name.clone(),
             area_um2: array.area_um2,
             period_ps: array.period_ps,
             cost,
         });
-        if style != Style::Flex {
-            continue;
-        }
-        for baseline in [Style::Fixed, Style::Fp32] {
-            let others: Vec<&ArrayModel> = arrays
-                .iter()
-                .filter(|other| other.config.style() == baseline)
-                .filter(|other| other.config.lanes() == array.config.lanes())
-                .collect();
-            for rule in Rule::ALL {
-                if let Some((other, met)) = choose(rule, array, &others) {
-                    let widths = widths.filter(|_| baseline == Style::Fixed);
-                    let comparison = compare(profile, array, (other, rule, met), widths)?;
-                    comparisons.push(ComparedRun { run: name.to_owned(), comparison });
-                }
-            }
+        if array.config.style() == Style::Flex {
+            let lines = compare((run, array), (runs, arrays), widths)?;
+            let named = |comparison| ComparedRun { run: run.name.clone(), comparison };
+            comparisons.extend(lines.into_iter().map(named));
         }
     }
     Ok((comparisons, costs))
 }
 
-fn print_report(report: &Report, runs: &[(&str, PrecisionProfile)]) -> Result<()> {
-    let float = runs
-        .iter()
-        .find(|(_, profile)| profile.is_float())
-        .and_then(|(_, profile)| profile.accuracy);
+/// A mean over seeds in percent, with its interval.
+fn percent(mean: &SeedMean) -> String {
+    match mean.half_width {
+        Some(half_width) => format!("{:.2} ± {:.2} %", 100.0 * mean.mean, 100.0 * half_width),
+        None => format!("{:.2} %", 100.0 * mean.mean),
+    }
+}
+
+/// Consecutive lines about one array, which differ in their rules only.
+fn by_baseline(comparisons: &[ComparedRun]) -> impl Iterator<Item = (&ComparedRun, String)> {
+    let rule = |line: &Comparison| {
+        format!("{}{}", line.rule.name(), if line.met { "" } else { " (not reached)" })
+    };
+    let mut lines: Vec<(&ComparedRun, String)> = Vec::new();
+    for compared in comparisons {
+        let line = &compared.comparison;
+        let same = lines.iter_mut().find(|(other, _)| {
+            let other_line = &other.comparison;
+            other.run == compared.run
+                && (&other_line.library, &other_line.flex) == (&line.library, &line.flex)
+                && other_line.baseline == line.baseline
+        });
+        match same {
+            Some((_, rules)) => *rules += &format!(", {}", rule(line)),
+            None => lines.push((compared, rule(line))),
+        }
+    }
+    lines.into_iter()
+}
+
+fn print_report(report: &Report, runs: &[RunSeries]) -> Result<()> {
+    let float = runs.iter().find(|run| run.is_float() && run.design.is_none());
     outln!(
-        "{} x {} arrays; speed-up is baseline over flexible, energy flexible over baseline",
+        "{} x {} arrays; speed-up is opponent over flexible, energy flexible over opponent; accuracy is the mean over \
+         seeds with its 95 % interval",
         report.rows,
         report.cols
     );
     outln!(
-        "| library | run | accuracy | minus float | array | baseline | rule | cycles x period x area | speed-up | energy |"
+        "| library | run | accuracy | minus float | array | opponent | its run | its accuracy | rule | cycles x period x area | speed-up | energy |"
     );
-    outln!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-    for ComparedRun { run, comparison: line } in &report.comparisons {
+    outln!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    for (ComparedRun { run, comparison: line }, rules) in by_baseline(&report.comparisons) {
+        let series = runs.iter().find(|series| series.name == *run).expect("a run of the study");
         let run = match &line.policy {
             policy if policy.starts_with(run) => policy.clone(),
             policy => format!("{run} ({policy})"),
         };
-        let percent = |value: f64| format!("{:.2} %", 100.0 * value);
-        let gap =
-            line.accuracy.zip(float).map(|(own, float)| format!("{:+.2}", 100.0 * (own - float)));
+        let accuracy =
+            |mean: &Option<SeedMean>| mean.as_ref().map_or_else(|| "-".to_owned(), percent);
+        let gap = float.and_then(|float| series.accuracy_above(float)).map(|gap| {
+            let interval = gap.half_width.map(|half| format!(" ± {:.2}", 100.0 * half));
+            format!("{:+.2}{}", 100.0 * gap.mean, interval.unwrap_or_default())
+        });
         let baseline = match line.baseline_widths {
             Some((a, b)) => format!("{} ({a} x {b} bits)", line.baseline),
             None => line.baseline.clone(),
         };
         outln!(
-            "| {} | {run} | {} | {} | {} | {baseline} | {}{} | {:.2} x {:.2} x {:.2} | {:.2} | {:.1} % |",
+            "| {} | {run} | {} | {} | {} | {baseline} | {} | {} | {rules} | {:.2} x {:.2} x {:.2} | {:.2} | {:.1} % |",
             line.library,
-            line.accuracy.map_or_else(|| "-".to_owned(), percent),
+            accuracy(&line.accuracy_over_seeds),
             gap.unwrap_or_default(),
             line.flex,
-            line.rule.name(),
-            if line.met { "" } else { " (not reached)" },
+            line.baseline_run,
+            accuracy(&line.baseline_accuracy),
             line.cycles,
             line.period,
             line.area,

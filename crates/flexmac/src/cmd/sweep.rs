@@ -19,12 +19,12 @@ use crate::former_flags;
 use crate::workflow::WorkflowArgs;
 
 /// The studies that are known by name.
-const STUDIES: [&str; 4] = ["headline", "lanes16", "pareto", "smoke"];
+const STUDIES: [&str; 5] = ["headline", "lanes16", "opponents", "pareto", "smoke"];
 
 /// Flags of `flexmac sweep`.
 #[derive(Debug, Args)]
 pub struct SweepArgs {
-    /// What to study: headline, lanes16, pareto, smoke, or a .toml file
+    /// What to study: headline, lanes16, opponents, pareto, smoke, or a .toml file
     #[arg(long, value_name = "NAME|FILE.toml", default_value = "headline")]
     study: String,
     /// Folder of the study: workflow, designs, syntheses, measurements, runs, tables
@@ -91,11 +91,13 @@ fn read_study(args: &SweepArgs) -> Result<Study> {
     };
     let mut study: Study =
         toml::from_str(&text).with_context(|| format!("sweep: --study {}", args.study))?;
+    study.expand_seeds(&path).context("sweep")?;
     for (name, file) in &args.library {
         study.libraries.insert(name.clone(), file.clone());
     }
     for (name, folder) in &args.run {
-        let run = StudyRun { train: String::new(), folder: Some(folder.clone()), design: None };
+        let folder = Some(folder.clone());
+        let run = StudyRun { folder, ..StudyRun::default() };
         study.runs.insert(name.clone(), run);
     }
     // The workflow runs in the folder of the study, so paths must be absolute.
