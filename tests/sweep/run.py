@@ -119,6 +119,9 @@ def check_table(flexmac, study):
     machines = {
         design: load(study / f"osu018/{design}/array/report.json") for design in ("flex8", "fixed16")
     }
+    for design, synthesis in machines.items():
+        orders = [attempt["order"] for attempt in synthesis["tries"]]
+        check(f"{design} is mapped in both orders", orders == [0, 1], orders)
     history = (study / "runs/static/history.jsonl").read_text().splitlines()
     cycles = sum(json.loads(line)["total"]["cycles"]["busy"] for line in history)
     macs = sum(json.loads(line)["total"]["macs"] for line in history)

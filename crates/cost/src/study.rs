@@ -254,3 +254,53 @@ impl Study {
         ArrayModel::new(design, config, &synth, &probes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn study(runs: &str) -> Result<Study, Error> {
+        let text = format!(
+            r#"{{"rows": 2, "cols": 2, "probes": [[1, 1]], "modes": ["8x8"],
+                "libraries": {{"osu018": "osu018"}}, "designs": {{"d": ""}}, "runs": {{{runs}}}}}"#
+        );
+        let mut study: Study = serde_json::from_str(&text).expect("a study");
+        study.expand_seeds(Path::new("study.toml"))?;
+        study.check(Path::new("study.toml")).map(|()| study)
+    }
+
+    #[test]
+    fn a_run_with_seeds_becomes_one_for_each() {
+        let study = study(
+            r#""a": {"train": "--iters 3", "design": "d", "seeds": [1, 7]}, "b": {"train": "--x"}"#,
+        )
+        .expect("legal");
+        assert_eq!(study.runs.keys().collect::<Vec<_>>(), ["a-seed1", "a-seed7", "b"]);
+        let run = &study.runs["a-seed7"];
+        assert_eq!((run.train.as_str(), run.design.as_deref()), ("--iters 3 --seed 7", Some("d")));
+        assert_eq!((run.series.as_deref(), study.runs["b"].series.as_deref()), (Some("a"), None));
+        assert_eq!(study.orders, 1);
+        // What is written and read again is the same study.
+        let text = serde_json::to_string(&study).expect("writes");
+        assert_eq!(serde_json::from_str::<Study>(&text).expect("reads"), study);
+    }
+
+    #[test]
+    fn seeds_that_contradict_are_refused() {
+        for (runs, expected) in [
+            (
+                r#""a": {"train": "--seed 2", "seeds": [1]}"#,
+                "run a, which has seeds, without folder",
+            ),
+            (
+                r#""a": {"train": "--seed=2", "seeds": [1]}"#,
+                "run a, which has seeds, without folder",
+            ),
+            (r#""a": {"folder": "f", "seeds": [1]}"#, "found f"),
+            (r#""a": {"train": "--x", "seeds": [1, 1]}"#, "found a-seed1 twice"),
+        ] {
+            let error = study(runs).expect_err(runs).to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}
