@@ -1,0 +1,14 @@
+//! The floating-point formats of the float arrays, and the dot product that these arrays compute.
+//!
+//! [`FloatFormat`] converts real numbers to binary32, bfloat16 and the 8-bit formats of OCP, to
+//! nearest or stochastically. docs/arithmetic.md (section Floats) states the same in words.
+//!
+//! The crate does no I/O and knows no array sizes.
+
+mod convert;
+mod error;
+mod format;
+
+pub use convert::{FloatRounding, NAN, Overflow};
+pub use error::FloatError;
+pub use format::FloatFormat;
