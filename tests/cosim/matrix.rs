@@ -78,7 +78,7 @@ fn rtl_equals_reference_on_every_configuration() {
                 {
                     match config.style() {
                         Style::Flex | Style::Fixed => check(name, config),
-                        Style::Fp32 => check_floats(name, config),
+                        Style::Fp32 | Style::Bf16 | Style::Fp8 => check_floats(name, config),
                     }
                 }
             });

@@ -19,7 +19,7 @@ pub(crate) const DEAD: i64 = 0x2d2d_2d2d_2d2d;
 fn padding(style: Style) -> i64 {
     match style {
         Style::Flex | Style::Fixed => 0,
-        Style::Fp32 => i64::from((-0.0_f32).to_bits()),
+        Style::Fp32 | Style::Bf16 | Style::Fp8 => i64::from((-0.0_f32).to_bits()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Lowering: turns a GEMM in formats into the integers and shifts that an array works with. All
 //! checks happen here, once, for all engines, except that of the elements' ranges.
 
-use flexmac_array::{ArrayConfig, Layout, Schedule, Style};
+use flexmac_array::{ArrayConfig, Layout, Schedule};
 use flexmac_fxp::{Format, Requantizer, SeedPath, Start};
 use ndarray::{Array2, ArrayView2};
 
@@ -173,8 +173,8 @@ pub(crate) fn plan<'a>(
     let ((a, format_a), (b, format_b)) = (gemm.a, gemm.b);
     let shape = check_dims(a.dim(), b.dim(), gemm.bias.as_ref())?;
     let style = config.style();
-    if style == Style::Fp32 {
-        let (expected, found) = ("single-precision floats", "integers");
+    if style.is_float() {
+        let (expected, found) = ("floats", "integers");
         return Err(GemmError::Style { style, expected, found });
     }
     let (bits_a, bits_b) = (format_a.bits(), format_b.bits());

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use flexmac_array::{ArrayConfig, Schedule, Style};
+use flexmac_array::{ArrayConfig, Schedule};
 use flexmac_cosim::{Activity, CheckedEngine};
 use flexmac_engine::{Engine, Gemm, Operand, Stats};
 use flexmac_float::FloatFormat;
@@ -217,8 +217,8 @@ impl Mode {
     /// Whether the array supports this mode.
     pub fn fits(self, config: &ArrayConfig) -> bool {
         match (self, config.style()) {
-            (Self::Float, style) => style == Style::Fp32,
-            (Self::Fixed(..), Style::Fp32) => false,
+            (Self::Float, style) => style.is_float(),
+            (Self::Fixed(..), style) if style.is_float() => false,
             (Self::Fixed(a, b), _) => a.max(b) <= config.max_bits(),
         }
     }

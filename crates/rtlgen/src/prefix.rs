@@ -205,6 +205,7 @@ mod tests {
         for style in Style::ALL {
             let spec = ArraySpec {
                 style,
+                max_bits: style.default_max_bits(),
                 chunk: style.default_chunk(32),
                 rounding: style.default_rounding(),
                 ..ArraySpec::default()

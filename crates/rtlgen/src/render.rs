@@ -105,7 +105,7 @@ fn parts(style: Style) -> (Vec<&'static str>, &'static [&'static str]) {
         Style::Flex => ([LEAVES, INTEGER_LEAVES, FLEX_LEAVES].concat(), MODULES),
         // A one-pass PE adds its own products up.
         Style::Fixed => ([LEAVES, INTEGER_LEAVES, FIXED_LEAVES].concat(), MODULES),
-        Style::Fp32 => ([LEAVES, FP32_LEAVES].concat(), FP32_MODULES),
+        Style::Fp32 | Style::Bf16 | Style::Fp8 => ([LEAVES, FP32_LEAVES].concat(), FP32_MODULES),
     }
 }
 
@@ -273,6 +273,7 @@ mod tests {
         let spec = ArraySpec { rows: 3, cols: 5, lanes: 3, ..ArraySpec::default() };
         let baseline = |style: Style| ArraySpec {
             style,
+            max_bits: style.default_max_bits(),
             chunk: style.default_chunk(32),
             rounding: style.default_rounding(),
             ..spec.clone()

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use flexmac_array::{ArraySpec, Cycles, Layout, Schedule, Style};
+use flexmac_array::{ArraySpec, Cycles, Layout, Schedule};
 use flexmac_cosim::ReplayHook;
 use flexmac_engine::{Gemm, GemmResult, Operand};
 use flexmac_fxp::{Format, Role, Rounding, SeedPath, Sums};
@@ -228,7 +228,7 @@ pub fn run(args: &GemmArgs) -> Result<()> {
     {
         bail!("gemm: --trace shows one model; expected --threads 1 with it, found {threads}");
     }
-    if design.config.style() == Style::Fp32 {
+    if design.config.style().is_float() {
         return gemm_float::run(args, &design);
     }
     let numbers = args.numbers()?;

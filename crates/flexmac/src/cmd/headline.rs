@@ -201,7 +201,7 @@ fn tabulate(
         if style != Style::Flex {
             continue;
         }
-        for baseline in [Style::Fixed, Style::Fp32] {
+        for baseline in Style::ALL.into_iter().filter(|style| *style != Style::Flex) {
             let others: Vec<&ArrayModel> = arrays
                 .iter()
                 .filter(|other| other.config.style() == baseline)

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use flexmac_array::Style;
 use flexmac_cosim::{CheckedEngine, RtlEngine};
 use flexmac_dataset::{DataSource, InputSpec, ListOptions};
 use flexmac_dps::{Static, StaticConfig};
@@ -197,7 +196,7 @@ fn modes(args: &PowerArgs, design: &ArrayDesign) -> Result<Vec<Mode>> {
     if !args.modes.is_empty() {
         return Ok(args.modes.clone());
     }
-    if config.style() == Style::Fp32 {
+    if config.style().is_float() {
         return Ok(vec![Mode::Float]);
     }
     let fitting: Vec<Mode> = MODES.into_iter().filter(|mode| mode.fits(config)).collect();

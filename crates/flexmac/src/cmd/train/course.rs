@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use flexmac_array::Style;
 use flexmac_cosim::bundle::BundlingEngine;
 use flexmac_cosim::{CheckedEngine, ReplayHook, RtlEngine};
 use flexmac_dataset::Dataset;
@@ -37,7 +36,7 @@ pub(super) fn train(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<RunR
             train_on::<f32>(args, plan, data, engines)
         }
         _ if plan.bundles.is_some() => train_into_bundles(args, plan, data),
-        _ if plan.design.config.style() == Style::Fp32 => {
+        _ if plan.design.config.style().is_float() => {
             train_on_array::<f32>(args, plan, data, replay::name_gemm())
         }
         _ => {
@@ -50,7 +49,7 @@ pub(super) fn train(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<RunR
 /// Trains on the reference and saves a sample of the tiles in bundles.
 fn train_into_bundles(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<RunResult> {
     let config = &plan.design.config;
-    if config.style() == Style::Fp32 {
+    if config.style().is_float() {
         bail!("--bundles: expected an array of integers, found {}; leave it out", config.summary());
     }
     let reference = ReferenceEngine::new(config.clone()).with_layout(replay::LAYOUT);
@@ -102,7 +101,7 @@ fn make_policy(
     plan: &mut Plan,
     tensors: &[TensorSpec],
 ) -> Result<Box<dyn Policy>> {
-    if plan.engine == EngineKind::Float || plan.design.config.style() == Style::Fp32 {
+    if plan.engine == EngineKind::Float || plan.design.config.style().is_float() {
         let found = "floats, which have no formats";
         if let Some(policy) = &args.policy {
             bail!("--policy {policy}: expected integers, found {found}; leave it out");

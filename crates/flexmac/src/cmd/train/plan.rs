@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use flexmac_array::{ArrayConfig, ArraySpec, Style};
+use flexmac_array::{ArrayConfig, ArraySpec};
 use flexmac_dataset::{DataSource, Dataset, InputSpec};
 use flexmac_nn::{NetPlan, NetSpec};
 use flexmac_train::{Solver, TrainerConfig, TrainingSchedule};
@@ -223,8 +223,8 @@ fn check_arrays(
     }
     let found = if engine == EngineKind::Float {
         "--engine float".to_owned()
-    } else if config.style() == Style::Fp32 {
-        "an array of style fp32, whose sums depend on their order".to_owned()
+    } else if config.style().is_float() {
+        format!("an array of style {}, whose sums are rounded", config.style())
     } else if check_rate < 1.0 {
         format!("--check-rate {check_rate}, which draws from the tiles of one array")
     } else if bundles {
