@@ -6,9 +6,18 @@
 //! The crate does no I/O and knows no array sizes.
 
 mod convert;
+mod dot;
 mod error;
 mod format;
+mod gemm;
 
 pub use convert::{FloatRounding, NAN, Overflow};
+pub use dot::DotProduct;
 pub use error::FloatError;
 pub use format::FloatFormat;
+pub use gemm::gemm;
+
+#[cfg(test)]
+mod convert_tests;
+#[cfg(test)]
+mod gemm_tests;
