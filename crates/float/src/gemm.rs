@@ -20,11 +20,17 @@ use crate::dot::{DotProduct, add_zero_sign};
 use crate::error::FloatError;
 use crate::format::FloatFormat;
 
-/// Columns that are computed together.
-const PANEL: usize = 32;
+/// Most columns that are computed together.
+const PANEL: usize = 64;
+
+/// Panels have a multiple of this many columns: 32-bit integers of a 512-bit vector.
+const VECTOR: usize = 16;
 
 /// Most k of a pass over the rows of a band: a panel's factors of that many k stay in the cache.
 const STRETCH: usize = 256;
+
+/// Most lanes that are added at once. The slow model computes GEMMs of more.
+const MOST_LANES: usize = 16;
 
 /// Most rows of a band, the work of a thread.
 const BAND: usize = 64;
@@ -71,44 +77,45 @@ pub fn gemm(
     let (a, b) = (a.as_standard_layout(), b.as_standard_layout());
     let special_a = check('A', &a, formats[0])?;
     let special_b = check('B', &b, formats[1])?;
-    let stretches = stretches(pieces, lanes);
     let mut out = Array2::zeros((rows, columns));
     let memory = out.as_slice_mut().expect("made in row order");
     let band = rows.div_ceil(4 * rayon::current_num_threads()).clamp(1, BAND);
+    let slow = |row: usize, column: usize| {
+        let (a, b) = (a.row(row), b.column(column));
+        dot.of(a.into_iter().copied().zip(b.into_iter().copied()), pieces.iter().copied(), None)
+    };
     if lanes == 1 {
+        let (a, b) = (in_memory(&a), in_memory(&b));
         memory.par_chunks_mut(band * columns).enumerate().for_each(|(number, out)| {
-            let a = &a.as_slice().expect("standard layout")[number * band * inner..];
-            let b = b.as_slice().expect("standard layout");
+            let a = &a[number * band * inner..];
             vectorized(FusedBand { a, b, inner, columns, out });
         });
-    } else {
-        let packed = Packed::new(&dot, &b, &stretches);
-        memory.par_chunks_mut(band * columns).enumerate().for_each_init(
-            Factors::default,
-            |factors, (number, out)| {
-                let a = &a.as_slice().expect("standard layout")[number * band * inner..];
-                let a = &a[..out.len() / columns * inner];
-                for stretch in &stretches {
-                    let rows = a.chunks_exact(inner).map(|row| &row[stretch.clone()]);
-                    factors.fill(&dot, rows);
-                    let b = packed.stretch(stretch);
-                    vectorized(Band { dot, a: factors, b, k: stretch.len(), columns, out });
-                }
-            },
-        );
+    } else if lanes <= MOST_LANES {
+        let words = Words::new(pieces, lanes);
+        let packed = Packed::new(&dot, &b, &words);
+        let a = in_memory(&a);
+        let bands = memory.par_chunks_mut(band * columns).enumerate();
+        bands.for_each_init(Factors::default, |factors, (number, out)| {
+            let a = &a[number * band * inner..][..out.len() / columns * inner];
+            for stretch in &words.stretches {
+                let rows = a.chunks_exact(inner).map(|row| &row[stretch.clone()]);
+                factors.fill(&dot, &words, stretch.len(), rows);
+                let b = packed.stretch(words.slots_of(stretch));
+                vectorized(Band { dot, words: &words, a: factors, b, columns, out });
+            }
+        });
         let special = |row: usize, column: usize| {
             special_a.binary_search(&row).is_ok() || special_b.binary_search(&column).is_ok()
         };
         if !(special_a.is_empty() && special_b.is_empty()) {
-            out.indexed_iter_mut()
-                .par_bridge()
+            let values = out.indexed_iter_mut().par_bridge();
+            values
                 .filter(|((row, column), _)| special(*row, *column))
-                .for_each(|((row, column), value)| {
-                    let products =
-                        a.row(row).into_iter().copied().zip(b.column(column).into_iter().copied());
-                    *value = dot.of(products, pieces.iter().copied(), None);
-                });
+                .for_each(|((row, column), value)| *value = slow(row, column));
         }
+    } else {
+        let values = memory.par_iter_mut().enumerate();
+        values.for_each(|(index, value)| *value = slow(index / columns, index % columns));
     }
     match bias {
         None => out.par_mapv_inplace(add_zero_sign),
@@ -122,19 +129,57 @@ pub fn gemm(
     Ok(out)
 }
 
-/// Divides K into stretches of whole words; a piece of K ends one.
-fn stretches(pieces: &[usize], lanes: usize) -> Vec<Range<usize>> {
-    let step = (STRETCH / lanes).max(1) * lanes;
-    let mut stretches = Vec::new();
-    let mut start = 0;
-    for piece in pieces {
-        let end = start + piece;
-        while start < end {
-            stretches.push(start..end.min(start + step));
-            start = stretches.last().expect("just pushed").end;
+/// The elements, row by row.
+fn in_memory<'a>(values: &'a CowArray<'_, f32, Ix2>) -> &'a [f32] {
+    values.as_slice().expect("standard layout")
+}
+
+/// How K is divided into words, and words into stretches.
+struct Words {
+    lanes: usize,
+    /// Lanes as the loops have them: a power of two. The last ones of a word may be zeros.
+    slots: usize,
+    /// Stretches of K of whole words. Only at the end of a piece is the last word of one shorter.
+    stretches: Vec<Range<usize>>,
+    /// The first slot of each stretch.
+    firsts: Vec<usize>,
+}
+
+impl Words {
+    fn new(pieces: &[usize], lanes: usize) -> Self {
+        let step = (STRETCH / lanes).max(1) * lanes;
+        let slots = lanes.next_power_of_two();
+        let mut words = Self { lanes, slots, stretches: Vec::new(), firsts: Vec::new() };
+        let (mut start, mut first) = (0, 0);
+        for piece in pieces {
+            let end = start + piece;
+            while start < end {
+                let stretch = start..end.min(start + step);
+                start = stretch.end;
+                words.firsts.push(first);
+                first += words.slots_in(stretch.len());
+                words.stretches.push(stretch);
+            }
         }
+        words.firsts.push(first);
+        words
     }
-    stretches
+
+    /// Slots of a stretch of `length` k.
+    fn slots_in(&self, length: usize) -> usize {
+        length.div_ceil(self.lanes) * self.slots
+    }
+
+    /// The slot of a k, counted from the beginning of its stretch.
+    fn slot(&self, k: usize) -> usize {
+        k / self.lanes * self.slots + k % self.lanes
+    }
+
+    /// The slots of one of the stretches, counted from the beginning of K.
+    fn slots_of(&self, stretch: &Range<usize>) -> Range<usize> {
+        let number = self.stretches.partition_point(|other| other.start < stretch.start);
+        self.firsts[number]..self.firsts[number + 1]
+    }
 }
 
 /// Checks that all elements are numbers of the format. Returns the rows (of A) or columns (of B)
@@ -230,78 +275,101 @@ impl Kernel for Split<'_> {
     }
 }
 
-/// Significands and exponents of a band of A over a stretch of K, row by row.
+/// Significands and exponents of a band of A over a stretch of K: row by row, slot by slot.
 #[derive(Default)]
 struct Factors {
+    slots: usize,
     significands: Vec<i32>,
     exponents: Vec<i32>,
 }
 
 impl Factors {
-    fn fill<'a>(&mut self, dot: &DotProduct, rows: impl ExactSizeIterator<Item = &'a [f32]>) {
-        let (mut used, bits, least) = (0, dot.significand, dot.min_exponents[0]);
-        for values in rows {
-            let end = used + values.len();
-            if self.significands.len() < end {
-                self.significands.resize(end, 0);
-                self.exponents.resize(end, 0);
+    fn fill<'a>(
+        &mut self,
+        dot: &DotProduct,
+        words: &Words,
+        length: usize,
+        rows: impl ExactSizeIterator<Item = &'a [f32]>,
+    ) {
+        let (bits, least) = (dot.significand, dot.min_exponents[0]);
+        self.slots = words.slots_in(length);
+        let all = self.slots * rows.len();
+        self.significands.clear();
+        self.significands.resize(all, 0);
+        self.exponents.clear();
+        self.exponents.resize(all, ZERO);
+        // With a power of two of lanes, only the end of the stretch has slots of zeros.
+        let run = if words.lanes == words.slots { length } else { words.lanes };
+        let lines = self.significands.chunks_exact_mut(self.slots);
+        for ((significands, exponents), values) in
+            lines.zip(self.exponents.chunks_exact_mut(self.slots)).zip(rows)
+        {
+            for (number, values) in values.chunks(run).enumerate() {
+                let first = words.slot(number * run);
+                let span = first..first + values.len();
+                let (significands, exponents) =
+                    (&mut significands[span.clone()], &mut exponents[span]);
+                vectorized(Split { values, bits, least, significands, exponents });
             }
-            let significands = &mut self.significands[used..end];
-            let exponents = &mut self.exponents[used..end];
-            vectorized(Split { values, bits, least, significands, exponents });
-            used = end;
         }
     }
 }
 
-/// B, split into factors: stretch by stretch of K, then panel by panel of columns. Columns beyond
-/// the last are zeros.
+/// B, split into factors: stretch by stretch of K, in each panel by panel of columns, and in each
+/// slot by slot. Columns beyond the last are zeros.
 struct Packed {
     panels: usize,
-    significands: Vec<[i32; PANEL]>,
-    exponents: Vec<[i32; PANEL]>,
+    width: usize,
+    significands: Vec<i32>,
+    exponents: Vec<i32>,
 }
 
-/// The factors of a stretch of K: k after k of a panel, panel after panel.
+/// The factors of a stretch of K.
 #[derive(Clone, Copy)]
 struct PackedStretch<'a> {
-    significands: &'a [[i32; PANEL]],
-    exponents: &'a [[i32; PANEL]],
+    /// Columns of a panel.
+    width: usize,
+    significands: &'a [i32],
+    exponents: &'a [i32],
 }
 
 impl Packed {
-    fn new(dot: &DotProduct, b: &CowArray<'_, f32, Ix2>, stretches: &[Range<usize>]) -> Self {
-        let (inner, columns) = b.dim();
+    fn new(dot: &DotProduct, b: &CowArray<'_, f32, Ix2>, words: &Words) -> Self {
+        let columns = b.ncols();
         let panels = columns.div_ceil(PANEL);
-        let mut significands = vec![[0; PANEL]; inner * panels];
-        let mut exponents = vec![[ZERO; PANEL]; inner * panels];
-        let flat = b.as_slice().expect("standard layout");
+        let width = columns.div_ceil(panels).next_multiple_of(VECTOR);
+        let all = words.firsts.last().expect("one more than stretches") * panels * width;
+        let (mut significands, mut exponents) = (vec![0; all], vec![ZERO; all]);
+        let flat = in_memory(b);
         // Stretches differ in length, so their parts are cut off one after the other.
         let (mut rest, mut parts) = ((&mut significands[..], &mut exponents[..]), Vec::new());
-        for stretch in stretches {
-            let length = stretch.len() * panels;
+        for stretch in &words.stretches {
+            let length = words.slots_in(stretch.len()) * panels * width;
             let (head, tail) = (rest.0.split_at_mut(length), rest.1.split_at_mut(length));
             parts.push((stretch, head.0, tail.0));
             rest = (head.1, tail.1);
         }
         let (bits, least) = (dot.significand, dot.min_exponents[1]);
         parts.into_par_iter().for_each(|(stretch, significands, exponents)| {
-            let length = stretch.len();
+            let slots = words.slots_in(stretch.len());
             for k in stretch.clone() {
                 let row = &flat[k * columns..][..columns];
-                for (panel, values) in row.chunks(PANEL).enumerate() {
-                    let at = panel * length + k - stretch.start;
-                    let (significands, exponents) = (&mut significands[at], &mut exponents[at]);
+                for (panel, values) in row.chunks(width).enumerate() {
+                    let first = (panel * slots + words.slot(k - stretch.start)) * width;
+                    let (significands, exponents) =
+                        (&mut significands[first..], &mut exponents[first..]);
                     vectorized(Split { values, bits, least, significands, exponents });
                 }
             }
         });
-        Self { panels, significands, exponents }
+        Self { panels, width, significands, exponents }
     }
 
-    fn stretch(&self, stretch: &Range<usize>) -> PackedStretch<'_> {
-        let span = stretch.start * self.panels..stretch.end * self.panels;
+    fn stretch(&self, slots: Range<usize>) -> PackedStretch<'_> {
+        let scale = self.panels * self.width;
+        let span = slots.start * scale..slots.end * scale;
         PackedStretch {
+            width: self.width,
             significands: &self.significands[span.clone()],
             exponents: &self.exponents[span],
         }
@@ -311,10 +379,9 @@ impl Packed {
 /// Adds a stretch of K to a band of the result.
 struct Band<'a> {
     dot: DotProduct,
+    words: &'a Words,
     a: &'a Factors,
     b: PackedStretch<'a>,
-    /// Length of the stretch.
-    k: usize,
     columns: usize,
     /// Whole rows of the result.
     out: &'a mut [f32],
@@ -325,115 +392,144 @@ impl Kernel for Band<'_> {
 
     #[inline(always)]
     fn run(self) {
-        match (self.dot.significand <= NARROW, self.dot.lanes) {
-            (true, 2) => self.panels(narrow::<2>),
-            (true, 4) => self.panels(narrow::<4>),
-            (true, 8) => self.panels(narrow::<8>),
-            (true, 16) => self.panels(narrow::<16>),
-            (true, lanes) if lanes <= 16 => self.panels(narrow::<0>),
-            _ => self.panels(wide),
+        match (self.dot.significand <= NARROW, self.words.slots) {
+            (true, 2) => self.panels::<i32, 2>(),
+            (true, 4) => self.panels::<i32, 4>(),
+            (true, 8) => self.panels::<i32, 8>(),
+            (true, _) => self.panels::<i32, 16>(),
+            (false, 2) => self.panels::<i64, 2>(),
+            (false, 4) => self.panels::<i64, 4>(),
+            (false, 8) => self.panels::<i64, 8>(),
+            (false, _) => self.panels::<i64, 16>(),
         }
     }
 }
 
-/// Factors of A and B over a stretch: for A one row of it, for B one panel.
-type Operands<'a> = ((&'a [i32], &'a [i32]), (&'a [[i32; PANEL]], &'a [[i32; PANEL]]));
-
 impl Band<'_> {
     #[inline(always)]
-    fn panels(self, add: impl Fn(&DotProduct, Operands<'_>, &mut [f32; PANEL])) {
-        let Self { dot, a, b, k, columns, out } = self;
-        let panels = b.significands.chunks_exact(k).zip(b.exponents.chunks_exact(k));
-        for (panel, b) in panels.enumerate() {
-            let first = panel * PANEL;
+    fn panels<S: WordSums, const SLOTS: usize>(self) {
+        let Self { dot, a, b, columns, out, .. } = self;
+        let (slots, width) = (a.slots, b.width);
+        let guard = dot.guard;
+        // Reused from word to word; only `width` of each are in use.
+        let (mut largest, mut sums, mut acc) = ([0; PANEL], [S::default(); PANEL], [0.0; PANEL]);
+        let (largest, sums) = (&mut largest[..width], &mut sums[..width]);
+        let acc = &mut acc[..width];
+        let panels = b.significands.chunks_exact(slots * width);
+        for (panel, b) in panels.zip(b.exponents.chunks_exact(slots * width)).enumerate() {
+            let first = panel * width;
             for (row, out) in out.chunks_exact_mut(columns).enumerate() {
-                let a = (&a.significands[row * k..][..k], &a.exponents[row * k..][..k]);
-                let out = &mut out[first..columns.min(first + PANEL)];
-                let mut acc = [0.0; PANEL];
+                let out = &mut out[first..columns.min(first + width)];
                 acc[..out.len()].copy_from_slice(out);
-                add(&dot, (a, b), &mut acc);
+                let line = |values| -> &[i32] { &Vec::as_slice(values)[row * slots..][..slots] };
+                let a = line(&a.significands)
+                    .as_chunks::<SLOTS>()
+                    .0
+                    .iter()
+                    .zip(line(&a.exponents).as_chunks::<SLOTS>().0);
+                let word = SLOTS * width;
+                let b = b.0.chunks_exact(word).zip(b.1.chunks_exact(word));
+                for (a, b) in a.zip(b) {
+                    S::add_up(guard, a, b, largest, sums);
+                    for ((acc, sum), largest) in acc.iter_mut().zip(&*sums).zip(&*largest) {
+                        *acc = sum.add_to(*acc, two_to(i64::from(largest - guard as i32)));
+                    }
+                }
                 out.copy_from_slice(&acc[..out.len()]);
             }
         }
     }
 }
 
-/// Significands of at most eight bits: products and sums in 32 bits. `LANES` is the number of
-/// lanes, 0 if only `dot` knows it.
-#[inline(always)]
-fn narrow<const LANES: usize>(dot: &DotProduct, (a, b): Operands<'_>, acc: &mut [f32; PANEL]) {
-    let lanes = if LANES == 0 { dot.lanes } else { LANES };
-    let guard = dot.guard;
-    let mut at = 0;
-    while at < a.0.len() {
-        let end = a.0.len().min(at + lanes);
-        let word = ((&a.0[at..end], &a.1[at..end]), (&b.0[at..end], &b.1[at..end]));
-        at = end;
-        let mut largest = [FLOOR; PANEL];
-        for (a, b) in word.0.1.iter().zip(word.1.1) {
-            for (largest, b) in largest.iter_mut().zip(b) {
-                *largest = (*largest).max(a + b);
-            }
-        }
-        let mut sums = [0_i32; PANEL];
-        let factors = word.0.0.iter().zip(word.0.1).zip(word.1.0.iter().zip(word.1.1));
-        for ((a, exponent_a), (b, exponents_b)) in factors {
-            for n in 0..PANEL {
-                let product = a * b[n];
-                let down = (largest[n] - (exponent_a + exponents_b[n])) as u32;
+/// A word of one row of A: significands and exponents.
+type WordOfA<'a, const SLOTS: usize> = (&'a [i32; SLOTS], &'a [i32; SLOTS]);
+
+/// The integer sum of a word's products, in units of the last place of its window.
+trait WordSums: Copy + Default {
+    /// Adds up the products of a word for each column of a panel. B's factors are given slot after
+    /// slot. Writes the largest exponents and the sums.
+    fn add_up<const SLOTS: usize>(
+        guard: u32,
+        a: WordOfA<'_, SLOTS>,
+        b: (&[i32], &[i32]),
+        largest: &mut [i32],
+        sums: &mut [Self],
+    );
+
+    /// binary32(acc + self * unit), where a zero is +0.
+    fn add_to(self, acc: f32, unit: f64) -> f32;
+}
+
+/// For significands of at most eight bits: terms below 2^27, of at most 16 lanes.
+impl WordSums for i32 {
+    #[inline(always)]
+    fn add_up<const SLOTS: usize>(
+        guard: u32,
+        (a, exponents_a): WordOfA<'_, SLOTS>,
+        (b, exponents_b): (&[i32], &[i32]),
+        largest: &mut [i32],
+        sums: &mut [Self],
+    ) {
+        let width = sums.len();
+        let b: [&[i32]; SLOTS] = std::array::from_fn(|slot| &b[slot * width..][..width]);
+        let exponents_b: [&[i32]; SLOTS] =
+            std::array::from_fn(|slot| &exponents_b[slot * width..][..width]);
+        for (n, (largest, sum)) in largest.iter_mut().zip(sums).enumerate() {
+            let exponents: [i32; SLOTS] =
+                std::array::from_fn(|slot| exponents_a[slot] + exponents_b[slot][n]);
+            *largest = exponents.iter().fold(FLOOR, |largest, exponent| largest.max(*exponent));
+            *sum = 0;
+            for slot in 0..SLOTS {
+                let product = a[slot] * b[slot][n];
+                // Not negative; what is far below is cut whole.
+                let down = (*largest - exponents[slot]).min(31);
                 let sign = product >> 31;
-                let magnitude = (product.unsigned_abs() << guard).checked_shr(down).unwrap_or(0);
-                // Below 2^27.
-                sums[n] += (magnitude as i32 ^ sign) - sign;
+                let magnitude = (((product ^ sign) - sign) << guard) >> down;
+                *sum += (magnitude ^ sign) - sign;
             }
         }
-        for n in 0..PANEL {
-            let unit = two_to(i64::from(largest[n] - guard as i32));
-            acc[n] = add_exactly(acc[n], f64::from(sums[n]) * unit);
-        }
+    }
+
+    #[inline(always)]
+    fn add_to(self, acc: f32, unit: f64) -> f32 {
+        add_exactly(acc, f64::from(self) * unit)
     }
 }
 
-/// Significands of any width: products and sums in 64 bits.
-#[inline(always)]
-fn wide(dot: &DotProduct, (a, b): Operands<'_>, acc: &mut [f32; PANEL]) {
-    let (lanes, guard) = (dot.lanes, dot.guard);
-    // A term is below 2^51, or 2^27 for narrow significands.
-    let exact = lanes <= 4 || dot.significand <= NARROW;
-    let mut at = 0;
-    while at < a.0.len() {
-        let end = a.0.len().min(at + lanes);
-        let word = ((&a.0[at..end], &a.1[at..end]), (&b.0[at..end], &b.1[at..end]));
-        at = end;
-        let mut largest = [FLOOR; PANEL];
-        for (a, b) in word.0.1.iter().zip(word.1.1) {
-            for (largest, b) in largest.iter_mut().zip(b) {
-                *largest = (*largest).max(a + b);
-            }
-        }
-        let mut sums = [0_i64; PANEL];
-        let factors = word.0.0.iter().zip(word.0.1).zip(word.1.0.iter().zip(word.1.1));
-        for ((a, exponent_a), (b, exponents_b)) in factors {
-            for n in 0..PANEL {
-                let product = i64::from(*a) * i64::from(b[n]);
-                let down = (largest[n] - (exponent_a + exponents_b[n])) as u32;
+/// For significands of 24 bits: terms below 2^51, of at most 16 lanes.
+impl WordSums for i64 {
+    #[inline(always)]
+    fn add_up<const SLOTS: usize>(
+        guard: u32,
+        (a, exponents_a): WordOfA<'_, SLOTS>,
+        (b, exponents_b): (&[i32], &[i32]),
+        largest: &mut [i32],
+        sums: &mut [Self],
+    ) {
+        let width = sums.len();
+        let b: [&[i32]; SLOTS] = std::array::from_fn(|slot| &b[slot * width..][..width]);
+        let exponents_b: [&[i32]; SLOTS] =
+            std::array::from_fn(|slot| &exponents_b[slot * width..][..width]);
+        for (n, (largest, sum)) in largest.iter_mut().zip(sums).enumerate() {
+            let exponents: [i32; SLOTS] =
+                std::array::from_fn(|slot| exponents_a[slot] + exponents_b[slot][n]);
+            *largest = exponents.iter().fold(FLOOR, |largest, exponent| largest.max(*exponent));
+            *sum = 0;
+            for slot in 0..SLOTS {
+                let product = Self::from(a[slot]) * Self::from(b[slot][n]);
+                let down = Self::from((*largest - exponents[slot]).min(63));
                 let sign = product >> 63;
-                let magnitude = (product.unsigned_abs() << guard).checked_shr(down).unwrap_or(0);
-                // Below 2^51.
-                sums[n] += (magnitude as i64 ^ sign) - sign;
+                let magnitude = (((product ^ sign) - sign) << guard) >> down;
+                *sum += (magnitude ^ sign) - sign;
             }
         }
-        for n in 0..PANEL {
-            let unit = two_to(i64::from(largest[n] - guard as i32));
-            acc[n] = if exact {
-                // At most 2^53.
-                add_exactly(acc[n], sums[n] as f64 * unit)
-            } else {
-                // The sum in two parts, which are both exact in double precision.
-                let low = sums[n] & 0xff;
-                add_two_exactly(acc[n], (sums[n] - low) as f64 * unit, low as f64 * unit)
-            };
-        }
+    }
+
+    #[inline(always)]
+    fn add_to(self, acc: f32, unit: f64) -> f32 {
+        // Two parts that are both exact in double precision.
+        let low = self & 0xff;
+        add_two_exactly(acc, (self - low) as f64 * unit, low as f64 * unit)
     }
 }
 
