@@ -136,7 +136,7 @@ impl Engine<f32> for CheckedEngine {
     }
 }
 
-fn shapes<T>(gemm: &Gemm<'_, T>) -> String {
+fn shapes<T: flexmac_engine::Element>(gemm: &Gemm<'_, T>) -> String {
     let (a, b) = (gemm.a.values.dim(), gemm.b.values.dim());
     format!("({}, {}) x ({}, {})", a.0, a.1, b.0, b.1)
 }

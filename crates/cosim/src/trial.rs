@@ -2,6 +2,7 @@
 
 use flexmac_array::ArrayConfig;
 use flexmac_engine::{Gemm, Operand};
+use flexmac_float::FloatFormat;
 use flexmac_fxp::{Format, Role, Rounding, SeedPath};
 use ndarray::Array2;
 use rand::{Rng, RngExt};
@@ -177,7 +178,7 @@ impl FloatTrial {
 
     /// The GEMM.
     pub fn gemm(&self) -> Gemm<'_, f32> {
-        let format = format(32, 0);
+        let format = FloatFormat::Binary32;
         Gemm {
             a: Operand { values: self.a.view(), format },
             b: Operand { values: self.b.view(), format },

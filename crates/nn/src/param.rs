@@ -1,13 +1,13 @@
 //! A trainable tensor: stored values, momentum, gradient, and the copy that the array reads.
 
 use flexmac_dps::{Formats, TensorCounters};
-use flexmac_engine::Operand;
 use flexmac_fxp::{Counters, Format, Kernel, Rounding, Words, vectorized};
 use ndarray::{Array2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use crate::element::Number;
 use crate::host::{CHUNK, HostRounding, Part};
+use crate::pass::StoredMatrix;
 
 /// The constants of one update step (see [`Param::update`]).
 #[derive(Debug, Clone, Copy)]
@@ -140,20 +140,20 @@ impl<T: Number> Param<T> {
     }
 
     /// The parameter as an operand of a GEMM.
-    pub(crate) fn operand(&self) -> Operand<'_, T> {
+    pub(crate) fn operand(&self) -> StoredMatrix<'_, T> {
         let (format, values) = match &self.copy {
             Some((format, values)) => (*format, values),
             None => (self.format, &self.values),
         };
-        Operand { values: values.view(), format }
+        (values.view(), format)
     }
 
     /// Format and largest raw magnitude of the operand.
     pub(crate) fn largest_operand(&self) -> (Format, u32) {
-        let operand = self.operand();
-        let largest = operand.values.iter().map(|value| value.units().abs()).fold(0.0, f64::max);
+        let (values, format) = self.operand();
+        let largest = values.iter().map(|value| value.units().abs()).fold(0.0, f64::max);
         // Exact for raw values, which are at most 2^31 in magnitude.
-        (operand.format, largest as u32)
+        (format, largest as u32)
     }
 
     /// Applies the policy's formats before an iteration: converts values and momentum to the

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use flexmac_array::{ArrayConfig, Schedule};
 use flexmac_cosim::{Activity, CheckedEngine};
 use flexmac_engine::{Engine, Gemm, Operand, Stats};
+use flexmac_float::FloatFormat;
 use flexmac_fxp::{Format, Role, Rounding, SeedPath};
 use flexmac_record::{OperandRole, SampledGemm};
 use ndarray::Array2;
@@ -188,7 +189,7 @@ fn fixed(
 }
 
 fn float(engine: &mut CheckedEngine, sample: &Sample) -> Result<Stats, Error> {
-    let format = Format::new(32, 0).expect("32 bits are legal");
+    let format = FloatFormat::Binary32;
     let operand = |values: &Array2<f32>| values.clone();
     let (a, b) = (operand(&sample.a), operand(&sample.b));
     let product = Gemm {

@@ -260,7 +260,7 @@ pub fn run(args: &GemmArgs) -> Result<()> {
 }
 
 /// A hook that names this command as the replay.
-pub fn same_command<T>() -> ReplayHook<T> {
+pub fn same_command<T: flexmac_engine::Element>() -> ReplayHook<T> {
     let command = std::env::args_os().map(word).collect::<Vec<_>>().join(" ");
     Box::new(move |_| Some(command.clone()))
 }

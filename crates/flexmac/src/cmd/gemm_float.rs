@@ -3,7 +3,8 @@
 use anyhow::{Result, bail};
 use flexmac_array::{ArraySpec, Cycles, Layout};
 use flexmac_engine::{Gemm, Operand};
-use flexmac_fxp::{Counters, Format, Role, Rounding, SeedPath};
+use flexmac_float::FloatFormat;
+use flexmac_fxp::{Counters, Role, Rounding, SeedPath};
 use serde::Serialize;
 
 use crate::cmd::gemm::{GemmArgs, Shape, print_cycles, same_command};
@@ -36,8 +37,7 @@ pub fn run(args: &GemmArgs, design: &ArrayDesign) -> Result<()> {
     let a = npy::read_float_matrix(&args.a)?;
     let b = npy::read_float_matrix(&args.b)?;
     let bias = args.bias.as_deref().map(npy::read_float_bias).transpose()?;
-    // Float engines ignore format, rounding and seed.
-    let format = Format::new(flexmac_fxp::MAX_BITS, 0).expect("32 bits are legal");
+    let format = FloatFormat::Binary32;
     let product = Gemm {
         a: Operand { values: a.view(), format },
         b: Operand { values: b.view(), format },
