@@ -53,7 +53,8 @@ module flexmac_float_add #(
   localparam FRAME = N + 3;
   localparam EXTENDED = EXPONENT_WIDTH + 2;  // of exponents and their difference
   localparam AMOUNT = $clog2(N + 3);         // of a shift: N + 2 is as good as more
-  localparam [AMOUNT-1:0] FARTHEST = N + 2;
+  localparam [31:0] FARTHEST = N + 2;
+  localparam [31:0] TOP = FRAME;
 
   generate
     if (SUM_WIDTH < 2 || N > 120) begin : gen_bad_sum_width
@@ -101,8 +102,8 @@ module flexmac_float_add #(
   wire s_less = s_top[N-1 -: SIGNIFICAND] < c_top[N-1 -: SIGNIFICAND];
   wire swap = ahead[EXTENDED-1] || (ahead == {EXTENDED{1'b0}} && s_less);  // the addend stays
   wire [EXTENDED-1:0] distance = ahead[EXTENDED-1] ? behind : ahead;
-  wire far = distance > N + 2;
-  wire [AMOUNT-1:0] amount = far ? FARTHEST : distance[AMOUNT-1:0];
+  wire far = {{(32 - EXTENDED) {1'b0}}, distance} > FARTHEST;
+  wire [AMOUNT-1:0] amount = far ? FARTHEST[AMOUNT-1:0] : distance[AMOUNT-1:0];
   wire [N-1:0] larger_d = swap ? c_top : s_top;
   wire [N-1:0] smaller = swap ? s_top : c_top;
   wire [N+1:0] lost_ones = {(N + 2) {1'b1}} << amount;
@@ -132,8 +133,9 @@ module flexmac_float_add #(
       .carry_i(subtract_a), .sum_o(total_d)
   );
   // leading zeros end where the exponent does: it is at least 1
-  wire [FRAME:0] limit_d = top_a > FRAME ? {(FRAME + 1) {1'b0}}
-      : {1'b1, {FRAME{1'b0}}} >> top_a[6:0];
+  wire [31:0] room = {{(32 - EXTENDED) {1'b0}}, top_a};
+  wire [FRAME:0] limit_d = room > TOP ? {(FRAME + 1) {1'b0}}
+      : {1'b1, {FRAME{1'b0}}} >> room[6:0];
 
   wire nan_b, inf_b, sign_b;
   wire [EXTENDED-1:0] top_b;
@@ -166,8 +168,9 @@ module flexmac_float_add #(
 
   // normalize
   wire [FRAME:0] normal = total_c << zeros_c;
-  wire [EXTENDED-1:0] exponent_d =
-      normal[FRAME] ? top_c + 1'b1 - zeros_c : {EXTENDED{1'b0}};
+  wire [31:0] below = {{(32 - EXTENDED) {1'b0}}, top_c} + 32'd1 - {25'd0, zeros_c};
+  wire [EXTENDED-1:0] exponent_d = normal[FRAME] ? below[EXTENDED-1:0] : {EXTENDED{1'b0}};
+  wire unused_below = &{1'b0, below[31:EXTENDED]};
 
   wire nan_e, inf_e, sign_e, guard, sticky;
   wire [EXTENDED-1:0] exponent_e;

@@ -77,8 +77,8 @@ module flexmac_float_pe #(
     if (LANES == 1 && FRONT_REGISTERS[4:3] != 2'd0) begin : gen_bad_registers
       flexmac_float_pe_FRONT_REGISTERS_4_and_3_need_several_lanes u_illegal ();
     end
-    if (RESULTS != 1 + LOOP_REGISTERS[0] + LOOP_REGISTERS[1] + LOOP_REGISTERS[2]
-        + LOOP_REGISTERS[3]) begin : gen_bad_results
+    if (RESULTS != 1 + (LOOP_REGISTERS[0] ? 1 : 0) + (LOOP_REGISTERS[1] ? 1 : 0)
+        + (LOOP_REGISTERS[2] ? 1 : 0) + (LOOP_REGISTERS[3] ? 1 : 0)) begin : gen_bad_results
       flexmac_float_pe_RESULTS_must_be_1_and_the_bits_of_LOOP_REGISTERS u_illegal ();
     end
   endgenerate

@@ -62,10 +62,10 @@ module flexmac_float_scale #(
   endgenerate
 
   localparam SUM_WIDTH = EXPONENT_WIDTH + 1;
-  // a tree of two's powers: node 1 is the root, node n has nodes 2n and 2n + 1 below it
-  localparam LEAVES = LANES > 8 ? 16 : LANES > 4 ? 8 : LANES > 2 ? 4 : LANES;
+  localparam LEVELS = $clog2(LANES);  // of the tree that finds the largest
+  localparam LEAVES = 1 << LEVELS;
 
-  genvar v;
+  genvar v, level;
 
   wire [LANES-1:0] negative_d = a_sign_i ^ b_sign_i;
   wire [LANES-1:0] inf_lanes = a_inf_i | b_inf_i;
@@ -75,29 +75,29 @@ module flexmac_float_scale #(
   wire nan_d = nan_lanes != {LANES{1'b0}} || (inf_plus && inf_minus);
 
   wire [LANES*SUM_WIDTH-1:0] exponent_d;
-  wire [2*LEAVES*SUM_WIDTH-1:0] node;
-  wire unused_node = &{1'b0, node[SUM_WIDTH-1:0]};
-
-  assign node[SUM_WIDTH-1:0] = {SUM_WIDTH{1'b0}};
 
   generate
-    for (v = 0; v < LEAVES; v = v + 1) begin : gen_leaf
-      if (v < LANES) begin : gen_lane
-        wire zero = a_zero_i[v] || b_zero_i[v];
-        assign exponent_d[v*SUM_WIDTH +: SUM_WIDTH] =
-            {1'b0, a_exponent_i[v*EXPONENT_WIDTH +: EXPONENT_WIDTH]}
-            + {1'b0, b_exponent_i[v*EXPONENT_WIDTH +: EXPONENT_WIDTH]};
-        assign node[(LEAVES+v)*SUM_WIDTH +: SUM_WIDTH] =
-            zero ? {SUM_WIDTH{1'b0}} : exponent_d[v*SUM_WIDTH +: SUM_WIDTH];
-      end else begin : gen_none
-        assign node[(LEAVES+v)*SUM_WIDTH +: SUM_WIDTH] = {SUM_WIDTH{1'b0}};
-      end
+    for (v = 0; v < LANES; v = v + 1) begin : gen_lane
+      assign exponent_d[v*SUM_WIDTH +: SUM_WIDTH] =
+          {1'b0, a_exponent_i[v*EXPONENT_WIDTH +: EXPONENT_WIDTH]}
+          + {1'b0, b_exponent_i[v*EXPONENT_WIDTH +: EXPONENT_WIDTH]};
     end
 
-    for (v = 1; v < LEAVES; v = v + 1) begin : gen_node
-      wire [SUM_WIDTH-1:0] left = node[2*v*SUM_WIDTH +: SUM_WIDTH];
-      wire [SUM_WIDTH-1:0] right = node[(2*v+1)*SUM_WIDTH +: SUM_WIDTH];
-      assign node[v*SUM_WIDTH +: SUM_WIDTH] = left > right ? left : right;
+    for (level = 0; level <= LEVELS; level = level + 1) begin : gen_level
+      wire [(LEAVES>>level)*SUM_WIDTH-1:0] nodes;
+
+      for (v = 0; v < LEAVES >> level; v = v + 1) begin : gen_node
+        if (level == 0 && v < LANES) begin : gen_leaf
+          assign nodes[v*SUM_WIDTH +: SUM_WIDTH] = a_zero_i[v] || b_zero_i[v]
+              ? {SUM_WIDTH{1'b0}} : exponent_d[v*SUM_WIDTH +: SUM_WIDTH];
+        end else if (level == 0) begin : gen_no_leaf
+          assign nodes[v*SUM_WIDTH +: SUM_WIDTH] = {SUM_WIDTH{1'b0}};
+        end else begin : gen_larger
+          wire [SUM_WIDTH-1:0] left = gen_level[level-1].nodes[2*v*SUM_WIDTH +: SUM_WIDTH];
+          wire [SUM_WIDTH-1:0] right = gen_level[level-1].nodes[(2*v+1)*SUM_WIDTH +: SUM_WIDTH];
+          assign nodes[v*SUM_WIDTH +: SUM_WIDTH] = left > right ? left : right;
+        end
+      end
     end
   endgenerate
 
@@ -109,7 +109,7 @@ module flexmac_float_scale #(
 
   flexmac_pipe #(.WIDTH(LANES + 3 + (LANES + 1) * SUM_WIDTH), .REGISTER(REGISTERS[0])) u_largest (
       .clk_i(clk_i), .en_i(en_i[0]),
-      .d_i({negative_d, nan_d, inf_plus || inf_minus, inf_minus, node[SUM_WIDTH +: SUM_WIDTH],
+      .d_i({negative_d, nan_d, inf_plus || inf_minus, inf_minus, gen_level[LEVELS].nodes,
           exponent_d}),
       .q_o({negative_a, nan_a, inf_a, inf_sign_a, largest_a, exponent_a})
   );

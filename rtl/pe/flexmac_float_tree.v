@@ -159,7 +159,8 @@ module flexmac_float_tree #(
       .value_i({magnitude_m, {(128 - MAGNITUDE_WIDTH) {1'b1}}}), .zeros_o(zeros)
   );
 
-  localparam signed [EXPONENT_WIDTH-1:0] OFFSET_BITS = OFFSET;
+  localparam signed [31:0] OFFSET_32 = OFFSET;
+  localparam [EXPONENT_WIDTH-1:0] OFFSET_BITS = OFFSET_32[EXPONENT_WIDTH-1:0];
   localparam EXTRA_WIDTH = EXPONENT_WIDTH > 7 ? EXPONENT_WIDTH : 7;
   wire [EXTRA_WIDTH-1:0] zeros_extended = {{(EXTRA_WIDTH - 7) {1'b0}}, zeros};
   wire [EXPONENT_WIDTH-1:0] largest_extended =

@@ -363,8 +363,16 @@ impl<'j, 'r, 'd: 'r> Simulation<'j, 'r, 'd> {
     }
 }
 
-/// The command of a tile of zeros with the live rows and blocks of columns of `tile`, and K = 1.
+/// The command of a tile of zeros with the live rows and blocks of columns of `tile`, one live column in the last
+/// block, and K = 1.
 fn zeros(schedule: &flexmac_array::Schedule, tile: usize) -> Command {
     let like = schedule.tile_commands(tile).next().expect("a tile has a command");
-    Command { k: 0, k_len: 1, first: true, last: true, ..like }
+    Command {
+        cols_live: schedule.least_columns(like.cols_live),
+        k: 0,
+        k_len: 1,
+        first: true,
+        last: true,
+        ..like
+    }
 }

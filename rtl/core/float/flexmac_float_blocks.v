@@ -63,7 +63,8 @@ module flexmac_float_blocks #(
   localparam [COUNT_WIDTH-1:0] NONE = 0;
   localparam [COUNT_WIDTH-1:0] ONE = 1;
   localparam [ROWS_WIDTH-1:0] ONE_ROW = 1;
-  localparam [TILE_WIDTH-1:0] BLOCK = COLS;
+  localparam [31:0] COLUMNS = COLS;
+  localparam [TILE_WIDTH-1:0] BLOCK = COLUMNS[TILE_WIDTH-1:0];
 
   reg [COUNT_WIDTH-1:0] count_q;    // results in the queue
   reg [ROWS_WIDTH-1:0] left_q;      // rows in the chain; one leaves in this slot
@@ -95,9 +96,14 @@ module flexmac_float_blocks #(
   genvar n;
   generate
     for (n = 0; n < RESULTS; n = n + 1) begin : gen_place
-      localparam [COUNT_WIDTH-1:0] PLACE = n;
+      localparam [31:0] NUMBER = n;
+      localparam [COUNT_WIDTH-1:0] PLACE = NUMBER[COUNT_WIDTH-1:0];
       assign put_o[n] = en_i && put && place == PLACE;
-      assign move_o[n] = en_i && pop && count_q > PLACE + ONE;
+      if (n + 1 < RESULTS) begin : gen_move
+        assign move_o[n] = en_i && pop && count_q > PLACE + ONE;
+      end else begin : gen_top
+        assign move_o[n] = 1'b0;
+      end
     end
   endgenerate
 

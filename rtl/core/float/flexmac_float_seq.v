@@ -66,8 +66,8 @@ module flexmac_float_seq #(
 
   localparam [1:0] BASE_MEMORY = 2'd2;  // a later command of a tile
   localparam SLOT_WIDTH = RESULTS > 1 ? $clog2(RESULTS) : 1;
-  localparam LAST_SLOT_NUMBER = RESULTS - 1;
-  localparam [SLOT_WIDTH-1:0] LAST_SLOT = LAST_SLOT_NUMBER;
+  localparam [31:0] LAST_NUMBER = RESULTS - 1;
+  localparam [SLOT_WIDTH-1:0] LAST_SLOT = LAST_NUMBER[SLOT_WIDTH-1:0];
   localparam [SLOT_WIDTH-1:0] FIRST_SLOT = 0;
   localparam [SLOT_WIDTH-1:0] ONE_SLOT = 1;
   localparam [WORDS_WIDTH-1:0] ONE_WORD = 1;
@@ -128,7 +128,7 @@ module flexmac_float_seq #(
   always @* begin
     more_blocks = FIRST_SLOT;
     for (i = 1; i < RESULTS; i = i + 1) begin
-      if (due_cols_q > i * COLS) more_blocks = more_blocks + ONE_SLOT;
+      if ({{(32 - TILE_WIDTH) {1'b0}}, due_cols_q} > i * COLS) more_blocks = more_blocks + ONE_SLOT;
     end
   end
 
