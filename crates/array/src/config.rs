@@ -61,7 +61,7 @@ impl ArraySpec {
         }
         if style.is_float() && depth_in_range && stages_in_range {
             let (stages, found) = (self.stages, self.depth);
-            let results = float::Pipeline::new(stages).results();
+            let results = float::Pipeline::new(self.lanes, stages).results();
             if found < results {
                 errors.push(ConfigError::DepthResults { found, results, stages });
             }
@@ -281,11 +281,11 @@ mod tests {
             text.contains("\n  max_bits: style fp8 has 8, found 9; leave max_bits out"),
             "{text}"
         );
-        let stages = float::MAX_STAGES;
+        let stages = float::Pipeline::most_stages(4);
         let shallow = ArraySpec { stages, depth: 2, ..ArraySpec::of_style(Style::Bf16) };
         let text = shallow.check().unwrap_err().to_string();
         assert!(
-            text.contains("\n  depth: expected at least 4, one word for each result"),
+            text.contains("\n  depth: expected at least 5, one word for each result"),
             "{text}"
         );
     }
@@ -323,11 +323,11 @@ mod tests {
 
     #[test]
     fn a_float_bank_holds_a_word_for_every_result_of_a_pe() {
-        let stages = float::MAX_STAGES;
+        let stages = float::Pipeline::most_stages(3);
         let spec = ArraySpec { lanes: 3, depth: 16, stages, ..ArraySpec::of_style(Style::Fp8) };
         let config = spec.check().unwrap();
-        assert_eq!((config.results_per_pe(), config.tile_cols()), (4, 32));
-        assert_eq!(config.command_k(1, 1), 16 / 4 * 3);
+        assert_eq!((config.results_per_pe(), config.tile_cols()), (5, 40));
+        assert_eq!(config.command_k(1, 1), 16 / 5 * 3);
     }
 
     #[test]

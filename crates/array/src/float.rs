@@ -10,16 +10,27 @@ use crate::schedule::{Command, Schedule};
 use crate::style::Style;
 
 /// The positions for a pipeline register in front of the accumulation loop, in the order of the data flow (RTL
-/// module `flexmac_float_pe`).
-pub const FRONT_PLACES: [&str; 5] =
-    ["operands", "products", "aligned products", "sum", "magnitude"];
+/// module `flexmac_float_pe`). With one lane there is nothing to align and nothing to add up: two of them are not
+/// there ([`ONE_LANE`]).
+pub const FRONT_PLACES: [&str; 7] = [
+    "operands",
+    "products as carry-save pairs",
+    "products",
+    "aligned products",
+    "sum as a carry-save pair",
+    "magnitude",
+    "normalized",
+];
 
-/// The positions for a register inside the loop (RTL module `flexmac_float_add`). The last one always has its
-/// register.
-pub const LOOP_PLACES: [&str; 4] = ["aligned", "sum", "normalized", "rounded"];
+/// The positions in [`FRONT_PLACES`] that one lane has, as bits.
+pub const ONE_LANE: u32 = 0b110_0111;
 
-/// Most registers of a float PE: one at every position.
-pub const MAX_STAGES: u32 = (FRONT_PLACES.len() + LOOP_PLACES.len()) as u32;
+/// The positions for a register inside the loop (RTL module `flexmac_float_add`), besides that of the rounded sum,
+/// which is always there.
+pub const LOOP_PLACES: [&str; 4] = ["aligned", "sum", "count", "normalized"];
+
+/// Most registers of a float PE with several lanes: one at every position.
+const MAX_STAGES: u32 = (FRONT_PLACES.len() + LOOP_PLACES.len()) as u32 + 1;
 
 /// The positions of the pipeline registers in a float PE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,19 +42,39 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// The positions for a number of stages, 1 to [`MAX_STAGES`]. The next register goes where the longest path
-    /// is, in front of the accumulation loop or inside it.
-    pub fn new(stages: u32) -> Self {
-        let (front, accumulation) = match stages {
-            1 => (0b00000, 0b1000),
-            2 => (0b01000, 0b1000),
-            3 => (0b01010, 0b1000),
-            4 => (0b01010, 0b1010),
-            5 => (0b01110, 0b1010),
-            6 => (0b11110, 0b1010),
-            7 => (0b11110, 0b1011),
-            8 => (0b11110, 0b1111),
-            _ => (0b11111, 0b1111),
+    /// Most registers of a PE.
+    pub fn most_stages(lanes: u32) -> u32 {
+        match lanes {
+            1 => MAX_STAGES - (FRONT_PLACES.len() as u32 - ONE_LANE.count_ones()),
+            _ => MAX_STAGES,
+        }
+    }
+
+    /// The positions for a number of stages, 1 to [`Self::most_stages`]. The next register goes where the longest
+    /// path is, in front of the accumulation loop or inside it.
+    pub fn new(lanes: u32, stages: u32) -> Self {
+        let (front, accumulation) = match (lanes, stages) {
+            (_, 1) => (0b000_0000, 0b0000),
+            (1, 2) => (0b000_0100, 0b0000),
+            (1, 3) => (0b000_0100, 0b0010),
+            (1, 4) => (0b100_0100, 0b0010),
+            (1, 5) => (0b100_0100, 0b0101),
+            (1, 6) => (0b100_0110, 0b0101),
+            (1, 7) => (0b100_0110, 0b0111),
+            (1, 8) => (0b100_0110, 0b1111),
+            (1, 9) => (0b110_0110, 0b1111),
+            (1, _) => (0b110_0111, 0b1111),
+            (_, 2) => (0b000_0100, 0b0000),
+            (_, 3) => (0b010_0100, 0b0000),
+            (_, 4) => (0b010_0100, 0b0010),
+            (_, 5) => (0b010_1100, 0b0010),
+            (_, 6) => (0b110_1100, 0b0010),
+            (_, 7) => (0b110_1100, 0b0101),
+            (_, 8) => (0b110_1110, 0b0101),
+            (_, 9) => (0b111_1110, 0b0101),
+            (_, 10) => (0b111_1110, 0b0111),
+            (_, 11) => (0b111_1110, 0b1111),
+            (_, _) => (0b111_1111, 0b1111),
         };
         Self { front, accumulation }
     }
@@ -55,14 +86,14 @@ impl Pipeline {
 
     /// Registers in the accumulation loop: the results that a PE works on in turn.
     pub fn results(self) -> u32 {
-        self.accumulation.count_ones()
+        self.accumulation.count_ones() + 1
     }
 }
 
 impl ArrayConfig {
     /// The positions of the float PE's pipeline registers.
     pub fn float_pipeline(&self) -> Pipeline {
-        Pipeline::new(self.spec().stages)
+        Pipeline::new(self.spec().lanes, self.spec().stages)
     }
 
     /// Results that a PE works on in turn: 1 on an integer array, L on a float array.
@@ -112,22 +143,21 @@ mod tests {
 
     #[test]
     fn a_stage_is_a_register() {
-        for stages in 1..=MAX_STAGES {
-            let pipeline = Pipeline::new(stages);
-            assert_eq!(pipeline.before_loop() + pipeline.results(), stages);
-            assert!(pipeline.front < 1 << FRONT_PLACES.len());
-            assert!(pipeline.accumulation < 1 << LOOP_PLACES.len());
-            assert!(
-                pipeline.accumulation >> (LOOP_PLACES.len() - 1) == 1,
-                "the last is always there"
-            );
+        for lanes in [1, 2, 16] {
+            for stages in 1..=Pipeline::most_stages(lanes) {
+                let pipeline = Pipeline::new(lanes, stages);
+                assert_eq!(pipeline.before_loop() + pipeline.results(), stages);
+                assert!(pipeline.front < 1 << FRONT_PLACES.len());
+                assert!(lanes > 1 || pipeline.front & !ONE_LANE == 0);
+                assert!(pipeline.accumulation < 1 << LOOP_PLACES.len());
+            }
         }
     }
 
     /// 2 x 3 PEs of two results each: tiles of 2 x 6.
     #[test]
     fn a_tile_takes_its_words_or_the_beats_before_it() {
-        let stages = (1..=MAX_STAGES).find(|stages| Pipeline::new(*stages).results() == 2);
+        let stages = (1..=MAX_STAGES).find(|stages| Pipeline::new(4, *stages).results() == 2);
         let stages = stages.expect("a pipeline of two results");
         let spec =
             ArraySpec { stages, rows: 2, cols: 3, lanes: 4, ..ArraySpec::of_style(Style::Bf16) };

@@ -63,9 +63,9 @@ parameter_table! {
     }
     stages: u32 = 2, {
         meaning: "pipeline registers inside a PE: accumulator, + adder tree, + half of it, + sum; up to 5 in \
-                  style fixed, 9 in float styles",
+                  style fixed, 12 in float styles (10 with one lane)",
         help: "Pipeline registers inside a PE",
-        range: |spec| 1..=spec.style.max_stages(),
+        range: |spec| 1..=spec.style.max_stages(spec.lanes),
     }
     fanout: u32 = 0, {
         meaning: "operand and control registers every n PEs along rows and columns: 1 is fully systolic, \

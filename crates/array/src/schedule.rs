@@ -240,6 +240,11 @@ impl Schedule {
         cols_live.div_ceil(self.block_cols)
     }
 
+    /// The fewest live columns with as many live blocks as `cols_live` columns have.
+    pub fn least_columns(&self, cols_live: usize) -> usize {
+        (self.blocks(cols_live) - 1) * self.block_cols + 1
+    }
+
     /// The beats in which a tile's results leave the array: live rows times live blocks of columns.
     pub fn tile_beats(&self, tile: usize) -> usize {
         let col = tile % self.tiles_across() * self.cols;

@@ -85,11 +85,11 @@ impl Style {
     }
 
     /// Most pipeline registers on the way through a PE.
-    pub(crate) fn max_stages(self) -> u32 {
+    pub(crate) fn max_stages(self, lanes: u32) -> u32 {
         match self {
             Self::Flex => 4,
             Self::Fixed => integer::MAX_STAGES,
-            Self::Fp32 | Self::Bf16 | Self::Fp8 => float::MAX_STAGES,
+            Self::Fp32 | Self::Bf16 | Self::Fp8 => float::Pipeline::most_stages(lanes),
         }
     }
 }

@@ -36,6 +36,9 @@ pub struct IntegerGemm<'a> {
     pub seed: SeedPath,
     /// Whether to return the exact sums as well.
     pub keep_sums: bool,
+    /// Whether A and B are 8-bit floats of format E5M2, of which an array gets the bits as integers; false for
+    /// everything else.
+    pub e5m2: [bool; 2],
     /// Tiles and commands.
     pub schedule: Schedule,
 }
@@ -49,6 +52,12 @@ impl<'a> IntegerGemm<'a> {
         } else {
             (self.a, self.b)
         }
+    }
+
+    /// Whether the operands on the rows and on the columns of the array are of format E5M2.
+    pub fn e5m2_on_array(&self) -> [bool; 2] {
+        let [a, b] = self.e5m2;
+        if self.schedule.transposed { [b, a] } else { [a, b] }
     }
 
     /// Whether sums start from preloads: a bias, carried sums, or both.
@@ -133,6 +142,7 @@ pub fn lower<'a>(
         sum_frac: plan.sum_frac,
         seed: gemm.seed,
         keep_sums: gemm.keep_sums,
+        e5m2: [false; 2],
         schedule: plan.schedule,
     })
 }

@@ -190,7 +190,7 @@ fn simulate(args: &VerifyArgs, step: VerifyStep, design: &ArrayDesign) -> Result
     let mut compared = Compared { step, seed: args.seed, products: 0, results: 0 };
     match (config.style(), step) {
         (Style::Fp32 | Style::Bf16 | Style::Fp8, VerifyStep::Exhaustive) => {
-            compared.all(&mut engine, FloatTrial::exhaustive(), FloatTrial::gemm)
+            compared.all(&mut engine, FloatTrial::exhaustive(config), FloatTrial::gemm)
         }
         (Style::Fp32 | Style::Bf16 | Style::Fp8, _) => {
             let trials = (0..args.cases).map(|_| FloatTrial::random(config, &mut random));
