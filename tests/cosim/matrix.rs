@@ -78,7 +78,7 @@ fn rtl_equals_reference_on_every_configuration() {
                 {
                     match config.style() {
                         Style::Flex | Style::Fixed => check(name, config),
-                        Style::Fp32 => check_floats(name, config),
+                        Style::Fp32 | Style::Bf16 | Style::Fp8 => check_floats(name, config),
                     }
                 }
             });
@@ -168,6 +168,7 @@ fn check_floats(name: &str, config: &ArrayConfig) {
     let seed = variable("FLEXMAC_COSIM_SEED", 1);
     let mut rng = StdRng::seed_from_u64(seed);
     let mut checked = CheckedEngine::new(rtl(config));
+    let mut fastest = CheckedEngine::new(rtl(config).with_layout(Layout::Fastest));
     let mut split = MODELS.map(|models| on_models(config, models));
     let mut sampled = CheckedEngine::new(on_models(config, 2)).with_rate(0.5).unwrap();
     let mut stalled = rtl(config).with_stalls(Stalls { seed, chance: 100 });
@@ -178,6 +179,7 @@ fn check_floats(name: &str, config: &ArrayConfig) {
         let found = checked.gemm(&gemm).unwrap_or_else(|error| panic!("{context}: {error}"));
         assert_eq!(found.stats.tiles_checked, found.stats.tiles);
         let late = stalled.gemm(&gemm).unwrap();
+        let laid_out = fastest.gemm(&gemm).unwrap_or_else(|e| panic!("{context}, fastest: {e}"));
         let bits = |outcome: &GemmResult<f32>| outcome.values.mapv(f32::to_bits);
         for (engine, models) in split.iter_mut().zip(MODELS) {
             let parts: GemmResult<f32> = engine.gemm(&gemm).unwrap();
@@ -185,6 +187,8 @@ fn check_floats(name: &str, config: &ArrayConfig) {
             let expected = Stats { tiles_checked: 0, ..found.stats };
             assert_eq!(parts.stats, expected, "{context}, {models} models");
         }
+        assert_eq!(bits(&laid_out), bits(&found), "{context}, fastest");
+        assert!(laid_out.stats.cycles.busy <= found.stats.cycles.busy, "{context}, fastest");
         let sample = sampled.gemm(&gemm).unwrap_or_else(|e| panic!("{context}, sampled: {e}"));
         assert_eq!(bits(&sample), bits(&found), "{context}, sampled");
         assert!(sample.stats.tiles_checked <= sample.stats.tiles, "{context}, sampled");

@@ -5,7 +5,7 @@
 
 use crate::bounds;
 use crate::error::{ConfigError, ConfigErrors};
-use crate::fp32;
+use crate::float;
 use crate::parameters::{ArraySpec, PARAMETERS};
 use crate::style::{Style, nearest_only};
 
@@ -24,9 +24,10 @@ impl ArraySpec {
         let fanout_in_range = in_range("fanout");
         let bits_in_range = in_range("max_bits");
         let depth_in_range = in_range("depth");
+        let stages_in_range = in_range("stages");
         let chunk_legal = match self.style {
             Style::Flex => [2, 4, 8, 16].contains(&self.chunk),
-            Style::Fixed | Style::Fp32 => self.chunk == self.max_bits,
+            Style::Fixed | Style::Fp32 | Style::Bf16 | Style::Fp8 => self.chunk == self.max_bits,
         };
         if !chunk_legal && self.style == Style::Flex {
             errors.push(ConfigError::Chunk { found: self.chunk });
@@ -34,11 +35,14 @@ impl ArraySpec {
             let (found, max_bits) = (self.chunk, self.max_bits);
             errors.push(ConfigError::WholeOperands { style: self.style, found, max_bits });
         }
-        if self.style == Style::Fp32 && bits_in_range && self.max_bits != 32 {
-            errors.push(ConfigError::Fp32Bits { found: self.max_bits });
+        let style = self.style;
+        if let Some(expected) = style.float_bits().filter(|bits| *bits != self.max_bits)
+            && bits_in_range
+        {
+            errors.push(ConfigError::FloatBits { style, expected, found: self.max_bits });
         }
-        if self.style == Style::Fp32 && self.rounding != nearest_only() {
-            errors.push(ConfigError::Fp32Rounding { found: self.rounding.clone() });
+        if style.is_float() && self.rounding != nearest_only() {
+            errors.push(ConfigError::FloatRounding { style, found: self.rounding.clone() });
         }
         if chunk_legal && bits_in_range && self.max_bits < self.chunk {
             errors.push(ConfigError::NarrowerThanChunk {
@@ -55,8 +59,15 @@ impl ArraySpec {
                 errors.push(ConfigError::DepthPlanes { found: self.depth, planes });
             }
         }
-        if self.style == Style::Fp32 && fanout_in_range && self.fanout != 0 {
-            errors.push(ConfigError::Fp32Fanout { found: self.fanout });
+        if style.is_float() && depth_in_range && stages_in_range {
+            let (stages, found) = (self.stages, self.depth);
+            let results = float::Pipeline::new(self.lanes, stages).results();
+            if found < results {
+                errors.push(ConfigError::DepthResults { found, results, stages });
+            }
+        }
+        if style.is_float() && fanout_in_range && self.fanout != 0 {
+            errors.push(ConfigError::FloatFanout { style, found: self.fanout });
         }
         if errors.is_empty() { Ok(ArrayConfig { spec: self }) } else { Err(ConfigErrors(errors)) }
     }
@@ -147,7 +158,7 @@ impl ArrayConfig {
     pub fn acc_bits(&self) -> u32 {
         match self.spec.style {
             Style::Flex | Style::Fixed => bounds::accumulator_bits(&self.spec),
-            Style::Fp32 => 32,
+            Style::Fp32 | Style::Bf16 | Style::Fp8 => 32,
         }
     }
 
@@ -156,7 +167,7 @@ impl ArrayConfig {
     pub fn capture_stages(&self) -> u32 {
         match self.spec.style {
             Style::Flex | Style::Fixed => self.spec.stages,
-            Style::Fp32 => fp32::Pipeline::new(self.spec.stages).before_loop() + 1,
+            Style::Fp32 | Style::Bf16 | Style::Fp8 => self.float_pipeline().before_loop() + 1,
         }
     }
 
@@ -166,19 +177,20 @@ impl ArrayConfig {
     pub fn sum_bits(&self) -> u32 {
         match self.spec.style {
             Style::Flex | Style::Fixed => (2 * self.spec.max_bits + 24).max(48),
-            Style::Fp32 => 32,
+            Style::Fp32 | Style::Bf16 | Style::Fp8 => 32,
         }
     }
 
     /// Longest dot product of one command at these plane counts: bounded by `max_k` and by what one
-    /// operand bank holds.
+    /// operand bank holds. A bank of B holds a word for each result that a PE works on.
     pub fn command_k(&self, planes_a: u32, planes_b: u32) -> usize {
-        let words = (self.spec.depth / planes_a.max(planes_b)) as usize;
+        let planes = planes_a.max(planes_b) as usize;
+        let words = self.spec.depth as usize / (planes * self.results_per_pe());
         (self.spec.max_k as usize).min(words * self.lanes())
     }
 
     /// A short name for logs and reports: `16x16 chunk 8 lanes 4 max_bits 32`,
-    /// `16x16 fixed 32 bits lanes 4`, `16x16 fp32 lanes 4`, and `fanout 4` where it is not 0.
+    /// `16x16 fixed 32 bits lanes 4`, `16x16 bf16 lanes 4`, and `fanout 4` where it is not 0.
     pub fn summary(&self) -> String {
         let s = &self.spec;
         let (rows, cols, lanes) = (s.rows, s.cols, s.lanes);
@@ -194,7 +206,9 @@ impl ArrayConfig {
             Style::Fixed => {
                 format!("{rows}x{cols} fixed {} bits lanes {lanes}{fanout}", s.max_bits)
             }
-            Style::Fp32 => format!("{rows}x{cols} fp32 lanes {lanes}"),
+            Style::Fp32 | Style::Bf16 | Style::Fp8 => {
+                format!("{rows}x{cols} {} lanes {lanes}", s.style)
+            }
         }
     }
 }
@@ -261,6 +275,19 @@ mod tests {
         let fp32 = ArraySpec { style: Style::Fp32, fanout: 4, ..ArraySpec::default() };
         let text = fp32.check().unwrap_err().to_string();
         assert!(text.contains("\n  fanout: style fp32 has 0"), "{text}");
+        let fp8 = ArraySpec { max_bits: 9, chunk: 9, ..ArraySpec::of_style(Style::Fp8) };
+        let text = fp8.check().unwrap_err().to_string();
+        assert!(
+            text.contains("\n  max_bits: style fp8 has 8, found 9; leave max_bits out"),
+            "{text}"
+        );
+        let stages = float::Pipeline::most_stages(4);
+        let shallow = ArraySpec { stages, depth: 2, ..ArraySpec::of_style(Style::Bf16) };
+        let text = shallow.check().unwrap_err().to_string();
+        assert!(
+            text.contains("\n  depth: expected at least 5, one word for each result"),
+            "{text}"
+        );
     }
 
     /// The requantizers sign-extend accumulators to sums, and a PE its lanes' sum to accumulators.
@@ -292,6 +319,15 @@ mod tests {
         assert_eq!(blocks(5, 3, 3), (2, 1, 2));
         assert_eq!(blocks(1, 1, 1), (1, 1, 0));
         assert_eq!(blocks(2, 3, 128), (1, 1, 0));
+    }
+
+    #[test]
+    fn a_float_bank_holds_a_word_for_every_result_of_a_pe() {
+        let stages = float::Pipeline::most_stages(3);
+        let spec = ArraySpec { lanes: 3, depth: 16, stages, ..ArraySpec::of_style(Style::Fp8) };
+        let config = spec.check().unwrap();
+        assert_eq!((config.results_per_pe(), config.tile_cols()), (5, 40));
+        assert_eq!(config.command_k(1, 1), 16 / 5 * 3);
     }
 
     #[test]

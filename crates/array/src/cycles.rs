@@ -5,6 +5,7 @@
 //! the first word of the next significance. A capture waits until the chains have drained the
 //! previous one, at one row per cycle. Hence a significance of L words takes max(L, r) slots, where
 //! r is the number of live rows of the previous capture; the first significance of a GEMM takes L.
+//! Float arrays capture once per tile: `float.rs`.
 //!
 //! Registers between blocks of PEs (`fanout`) delay operands and control by the same number of
 //! cycles. They only add to the latency of a whole GEMM.
@@ -12,7 +13,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::ArrayConfig;
-use crate::fp32;
+use crate::float;
 use crate::schedule::Schedule;
 use crate::style::Style;
 
@@ -58,7 +59,7 @@ const FIXED_LATENCY: u64 = 8;
 fn latency(config: &ArrayConfig) -> u64 {
     let blocks = match config.style() {
         Style::Flex | Style::Fixed => config.col_blocks() + config.drain_lag(),
-        Style::Fp32 => 0,
+        Style::Fp32 | Style::Bf16 | Style::Fp8 => 0,
     };
     FIXED_LATENCY + u64::from(config.capture_stages() + blocks)
 }
@@ -71,7 +72,7 @@ impl Schedule {
     pub fn cycles(&self, config: &ArrayConfig) -> Cycles {
         let (compute, slots, draining, waiting) = match config.style() {
             Style::Flex | Style::Fixed => self.slots(),
-            Style::Fp32 => fp32::slots(self, config),
+            Style::Fp32 | Style::Bf16 | Style::Fp8 => float::slots(self, config, 0..self.tiles()),
         };
         Cycles {
             busy: slots + draining + latency(config),
@@ -88,27 +89,27 @@ impl Schedule {
         config: &ArrayConfig,
         tiles: impl IntoIterator<Item = usize>,
     ) -> Cycles {
-        let mut cycles = Cycles::default();
-        let mut draining = 0; // live rows of the previous tile; none at the start
-        for tile in tiles {
-            let rows = self.tile_rows(tile) as u64;
-            let (words, slots, waiting) = match config.style() {
-                Style::Flex | Style::Fixed => {
-                    let (words, slots) = (self.tile_slots(0, 0), self.tile_slots(rows, draining));
-                    (words, slots, slots - words)
+        let (compute, slots, draining, waiting) = match config.style() {
+            Style::Flex | Style::Fixed => {
+                let (mut words, mut slots) = (0, 0);
+                let mut draining = 0; // live rows of the previous tile; none at the start
+                for tile in tiles {
+                    let rows = self.tile_rows(tile) as u64;
+                    words += self.tile_slots(0, 0);
+                    slots += self.tile_slots(rows, draining);
+                    draining = rows;
                 }
-                Style::Fp32 => {
-                    let (words, own) = fp32::tile_slots(self, config);
-                    (words, own.max(draining), draining.saturating_sub(own))
-                }
-            };
-            cycles.compute += words;
-            cycles.busy += slots;
-            cycles.stall += waiting;
-            draining = rows;
+                (words, slots, draining, slots - words)
+            }
+            Style::Fp32 | Style::Bf16 | Style::Fp8 => float::slots(self, config, tiles),
+        };
+        Cycles {
+            busy: slots + draining + latency(config),
+            compute,
+            stall: waiting,
+            load: 0,
+            blocked: 0,
         }
-        cycles.busy += draining + latency(config);
-        cycles
     }
 
     /// Returns words, slots, live rows of the last capture, and slots in which a capture waited.
@@ -197,25 +198,20 @@ mod tests {
 
     #[test]
     fn tiles_of_a_float_gemm_add_up() {
-        for (lanes, stages, max_k) in [(1, 1, 64), (3, 4, 10), (4, 8, 50)] {
-            let style = Style::Fp32;
-            let (chunk, rounding) = (style.default_chunk(32), style.default_rounding());
-            let spec = ArraySpec {
-                style,
-                chunk,
-                rounding,
-                rows: 40,
-                cols: 3,
-                lanes,
-                stages,
-                max_k,
-                ..ArraySpec::default()
-            };
+        for (style, lanes, stages, max_k) in
+            [(Style::Fp32, 1, 1, 64), (Style::Bf16, 3, 4, 10), (Style::Fp8, 4, 9, 50)]
+        {
+            let style = ArraySpec::of_style(style);
+            let spec = ArraySpec { rows: 40, cols: 3, lanes, stages, max_k, ..style };
             let config = spec.check().unwrap();
             for shape in [(1, 1, 1), (90, 3, 7), (40, 120, 3), (41, 1, 4)] {
-                let schedule = Schedule::new(&config, shape, (32, 32));
-                let all = schedule.cycles_of_tiles(&config, 0..schedule.tiles());
-                assert_eq!(all, schedule.cycles(&config), "{schedule:?}");
+                for layout in Layout::ALL {
+                    let schedule = Schedule::laid_out(&config, layout, shape, (8, 8));
+                    let all = schedule.cycles_of_tiles(&config, 0..schedule.tiles());
+                    assert_eq!(all, schedule.cycles(&config), "{schedule:?}");
+                    let issued: usize = schedule.commands().map(|c| schedule.words(c.k_len)).sum();
+                    assert_eq!(all.compute, (issued * config.results_per_pe()) as u64);
+                }
             }
         }
     }

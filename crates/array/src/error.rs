@@ -42,23 +42,31 @@ pub enum ConfigError {
         /// Widest operand asked for.
         max_bits: u32,
     },
-    /// A float PE whose width is not 32 bits.
-    #[error("max_bits: style fp32 has 32, found {found}; leave max_bits out")]
-    Fp32Bits {
+    /// A float PE whose width is not that of its format.
+    #[error("max_bits: style {style} has {expected}, found {found}; leave max_bits out")]
+    FloatBits {
+        /// The style.
+        style: Style,
+        /// Bits of its operands.
+        expected: u32,
         /// Widest operand asked for.
         found: u32,
     },
     /// A float PE with rounding modes other than nearest.
-    #[error("rounding: style fp32 rounds to nearest, ties to even, found {found}; leave it out")]
-    Fp32Rounding {
+    #[error("rounding: style {style} rounds to nearest, ties to even, found {found}; leave it out")]
+    FloatRounding {
+        /// The style.
+        style: Style,
         /// Modes asked for.
         found: RoundingSet,
     },
     /// Registers between float PEs, which do not have any.
     #[error(
-        "fanout: style fp32 has 0, its operands are broadcast, found {found}; leave fanout out"
+        "fanout: style {style} has 0, its operands are broadcast, found {found}; leave fanout out"
     )]
-    Fp32Fanout {
+    FloatFanout {
+        /// The style.
+        style: Style,
         /// The number of PEs that was to share a register.
         found: u32,
     },
@@ -85,6 +93,19 @@ pub enum ConfigError {
         found: u32,
         /// Planes of the widest operand.
         planes: u32,
+    },
+    /// An operand bank cannot hold one word for every result of a PE.
+    #[error(
+        "depth: expected at least {results}, one word for each result that a PE of {stages} stages works on, found \
+         {found}"
+    )]
+    DepthResults {
+        /// Its value.
+        found: u32,
+        /// Results that a PE works on in turn.
+        results: u32,
+        /// Registers of the PE.
+        stages: u32,
     },
 }
 

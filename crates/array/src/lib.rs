@@ -20,7 +20,7 @@ mod bounds;
 mod config;
 mod cycles;
 mod error;
-pub mod fp32;
+pub mod float;
 pub mod integer;
 mod parameter;
 mod parameters;

@@ -29,13 +29,13 @@ parameter_table! {
         range: |_| 1..=128,
     }
     chunk: u32 = 8, {
-        meaning: "multiplier width P: operands of a and b bits take ceil(a/P) x ceil(b/P) passes; styles \
-                  fixed and fp32 multiply max_bits in one pass and take no chunk",
+        meaning: "multiplier width P: operands of a and b bits take ceil(a/P) x ceil(b/P) passes; the \
+                  other styles multiply max_bits in one pass and take no chunk",
         help: "Multiplier width P",
         unit: "BITS",
         legal: Some("2, 4, 8, 16"),
         dependent_default: Some(DependentDefault {
-            words: "whole operands in styles fixed and fp32",
+            words: "whole operands in the other styles",
             value: |spec| spec.style.default_chunk(spec.max_bits).into(),
         }),
     }
@@ -45,11 +45,15 @@ parameter_table! {
         range: |_| 1..=16,
     }
     max_bits: u32 = 32, {
-        meaning: "widest operand, sign included",
+        meaning: "widest operand, sign included; styles fp32, bf16 and fp8 have 32, 16 and 8",
         help: "Widest operand",
         unit: "BITS",
         range: |_| 2..=32,
         legal: Some("chunk..=32"),
+        dependent_default: Some(DependentDefault {
+            words: "the format's in float styles",
+            value: |spec| spec.style.default_max_bits().into(),
+        }),
     }
     max_k: u32 = 4096, {
         meaning: "longest exact dot product of one command, which sizes the accumulators; longer ones \
@@ -59,13 +63,13 @@ parameter_table! {
     }
     stages: u32 = 2, {
         meaning: "pipeline registers inside a PE: accumulator, + adder tree, + half of it, + sum; up to 5 in \
-                  style fixed, 8 in style fp32",
+                  style fixed, 12 in float styles (10 with one lane)",
         help: "Pipeline registers inside a PE",
-        range: |spec| 1..=spec.style.max_stages(),
+        range: |spec| 1..=spec.style.max_stages(spec.lanes),
     }
     fanout: u32 = 0, {
         meaning: "operand and control registers every n PEs along rows and columns: 1 is fully systolic, \
-                  0 broadcasts from one register at the array's edge, and is all that style fp32 has",
+                  0 broadcasts from one register at the array's edge, and is all that float styles have",
         help: "Operand registers every n PEs, 0 for broadcast",
         range: |_| 0..=128,
     }
@@ -81,19 +85,25 @@ parameter_table! {
         help: "Rounding modes to build, comma-separated",
         unit: "MODES",
         dependent_default: Some(DependentDefault {
-            words: "nearest in style fp32",
+            words: "nearest in float styles",
             value: |spec| spec.style.default_rounding().into(),
         }),
     }
     style: Style = Style::Flex, {
-        meaning: "processing element: flexible; or a baseline, one-pass integers of max_bits or IEEE \
-                  binary32",
+        meaning: "processing element: flexible; or a baseline, one-pass integers of max_bits, or floats: IEEE \
+                  binary32, bfloat16, or E4M3 and E5M2",
         help: "Processing element",
         unit: "STYLE",
     }
 }
 
 impl ArraySpec {
+    /// The defaults of a style.
+    pub fn of_style(style: Style) -> Self {
+        let named = |parameter: &&Parameter| parameter.name == "style";
+        Self::with(PARAMETERS.iter().find(named).map(|parameter| (parameter, style.into())))
+    }
+
     /// The parameters given, and defaults for the others. A default that depends on other parameters
     /// follows those given.
     pub fn with(given: impl IntoIterator<Item = (&'static Parameter, Value)>) -> Self {
@@ -172,6 +182,13 @@ mod tests {
         assert_eq!((spec.chunk, spec.rounding), (13, RoundingSet::all()));
         let spec = ArraySpec::from_flags(["--chunk", "4", "--style", "fp32"]).unwrap();
         assert_eq!((spec.chunk, spec.rounding.to_string().as_str()), (4, "nearest"));
+        for (style, bits) in
+            [(Style::Flex, 32), (Style::Fp32, 32), (Style::Bf16, 16), (Style::Fp8, 8)]
+        {
+            let spec = ArraySpec::of_style(style);
+            assert_eq!((spec.style, spec.max_bits), (style, bits));
+            assert!(spec.check().is_ok(), "{style}");
+        }
         assert_eq!(ArraySpec::from_flags([]).unwrap(), ArraySpec::default());
     }
 

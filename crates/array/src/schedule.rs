@@ -63,7 +63,8 @@ pub struct TilePosition {
     pub tile: u64,
     /// Row of the array.
     pub row: usize,
-    /// Column of the array.
+    /// Column of the tile. On an integer array it is the column of the array; on a float array, column c of the
+    /// array computes columns c, c + COLS, ... of the tile in turn.
     pub col: usize,
 }
 
@@ -78,7 +79,7 @@ pub struct Command {
     pub rows_live: usize,
     /// First column of the tile in the result.
     pub col: usize,
-    /// Live columns of the tile, at most the array's columns.
+    /// Live columns of the tile, at most [`ArrayConfig::tile_cols`].
     pub cols_live: usize,
     /// First k of this piece.
     pub k: usize,
@@ -110,7 +111,10 @@ pub struct Schedule {
     pub transposed: bool,
     /// Rows of a band of tiles, at most the array's.
     rows: usize,
+    /// Columns of a tile.
     cols: usize,
+    /// Columns of the array, of which a tile has one block or several.
+    block_cols: usize,
     lanes: usize,
     command_k: usize,
 }
@@ -145,7 +149,8 @@ impl Schedule {
             planes_b,
             transposed: false,
             rows: config.rows(),
-            cols: config.cols(),
+            cols: config.tile_cols(),
+            block_cols: config.cols(),
             lanes: config.lanes(),
             command_k: config.command_k(planes_a, planes_b),
         }
@@ -224,6 +229,28 @@ impl Schedule {
         self.rows.min(self.m - tile / self.tiles_across() * self.rows)
     }
 
+    /// Columns of a tile, as many as [`ArrayConfig::tile_cols`].
+    pub fn band_cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Live blocks of columns in a tile with `cols_live` live columns: results that each row of the tile leaves
+    /// in each column's chain.
+    pub fn blocks(&self, cols_live: usize) -> usize {
+        cols_live.div_ceil(self.block_cols)
+    }
+
+    /// The fewest live columns with as many live blocks as `cols_live` columns have.
+    pub fn least_columns(&self, cols_live: usize) -> usize {
+        (self.blocks(cols_live) - 1) * self.block_cols + 1
+    }
+
+    /// The beats in which a tile's results leave the array: live rows times live blocks of columns.
+    pub fn tile_beats(&self, tile: usize) -> usize {
+        let col = tile % self.tiles_across() * self.cols;
+        self.tile_rows(tile) * self.blocks(self.cols.min(self.n - col))
+    }
+
     /// Operand words of one plane of a piece of K of length `k_len`.
     pub fn words(&self, k_len: usize) -> usize {
         k_len.div_ceil(self.lanes)
@@ -262,15 +289,16 @@ impl Schedule {
     }
 
     /// Rows that the requantizer of each column accepts from its drain chain during the GEMM: each
-    /// live row once per significance of every command, or once per tile on a float array.
+    /// live row once per significance of every command, or once per tile and live block of columns on
+    /// a float array.
     pub fn captured_rows(&self, config: &ArrayConfig) -> u64 {
         let captures = match config.style() {
             Style::Flex | Style::Fixed => {
                 self.tile_commands(0).count() * self.pairs_by_significance().count()
             }
-            Style::Fp32 => 1,
+            Style::Fp32 | Style::Bf16 | Style::Fp8 => 1,
         };
-        (self.m * self.tiles_across() * captures) as u64
+        (self.m * self.blocks(self.n) * captures) as u64
     }
 
     /// Length of the longest piece of K in one command.

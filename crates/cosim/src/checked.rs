@@ -113,7 +113,7 @@ impl Engine<i32> for CheckedEngine {
 
 impl Engine<f32> for CheckedEngine {
     fn gemm(&mut self, gemm: &Gemm<'_, f32>) -> Result<GemmResult<f32>, EngineError> {
-        let schedule = lower_float(self.rtl.config(), gemm)?;
+        let schedule = lower_float(self.rtl.config(), self.rtl.layout(), gemm)?;
         let checked = if self.sample.is_all() {
             self.all_floats(schedule, gemm)?
         } else {
@@ -136,7 +136,7 @@ impl Engine<f32> for CheckedEngine {
     }
 }
 
-fn shapes<T>(gemm: &Gemm<'_, T>) -> String {
+fn shapes<T: flexmac_engine::Element>(gemm: &Gemm<'_, T>) -> String {
     let (a, b) = (gemm.a.values.dim(), gemm.b.values.dim());
     format!("({}, {}) x ({}, {})", a.0, a.1, b.0, b.1)
 }

@@ -124,6 +124,8 @@ struct Ports {
     mode_shift: InPort,
     mode_bits: InPort,
     mode_round: InPort,
+    /// Float arrays alone have it.
+    mode_format: Option<InPort>,
     cmd_planes_a: InPort,
     cmd_planes_b: InPort,
     cmd_words: InPort,
@@ -148,6 +150,9 @@ struct Ports {
     ctr_clear: InPort,
     counters: [OutPort; COUNTERS.len()],
 }
+
+/// The port that selects the format of each operand of 8 bits.
+const MODE_FORMAT: &str = "mode_format_i";
 
 /// Counter ports, in the order in which [`Driver::counters`] reads them.
 const COUNTERS: [&str; 10] = [
@@ -178,6 +183,10 @@ impl Ports {
             mode_shift: input("mode_shift_i")?,
             mode_bits: input("mode_bits_i")?,
             mode_round: input("mode_round_i")?,
+            mode_format: match model.library().ports().iter().any(|port| port.name == MODE_FORMAT) {
+                true => Some(input(MODE_FORMAT)?),
+                false => None,
+            },
             cmd_planes_a: input("cmd_planes_a_i")?,
             cmd_planes_b: input("cmd_planes_b_i")?,
             cmd_words: input("cmd_words_i")?,
@@ -427,14 +436,23 @@ impl Driver {
         Ok(())
     }
 
-    /// Sets the mode and clears the counters, with the core idle.
-    pub fn start(&mut self, requantizer: &Requantizer) -> Result<(), SimulationError> {
+    /// Sets the mode and clears the counters, with the core idle. `e5m2` says which operands, that on the rows and
+    /// that on the columns, are 8-bit floats of this format.
+    pub fn start(
+        &mut self,
+        requantizer: &Requantizer,
+        e5m2: [bool; 2],
+    ) -> Result<(), SimulationError> {
         // Shifts beyond these limits give the same results (docs/arithmetic.md).
         let shift = i64::from(requantizer.shift).clamp(-31, i64::from(self.sum_bits) + 24);
         let model = &mut self.model;
         model.set(self.ports.mode_shift, shift as u64 & 0xff); // two's complement of 8 bits
         model.set(self.ports.mode_bits, requantizer.bits.into());
         model.set(self.ports.mode_round, requantizer.rounding.encoding().into());
+        if let Some(port) = self.ports.mode_format {
+            let [rows, columns] = e5m2.map(u64::from);
+            model.set(port, columns << 1 | rows);
+        }
         model.set(self.ports.ctr_clear, 1);
         for channel in [&mut self.command, &mut self.preload, &mut self.seed] {
             channel.clear();

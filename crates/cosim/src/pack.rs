@@ -1,27 +1,19 @@
 //! Packs operands in the format of the array's operand banks: plane by plane, one word per address.
 //!
 //! Word w of plane i holds bits [i * chunk, (i + 1) * chunk) of element k = w * lanes + v of every
-//! row (or column) r, at bit (r * lanes + v) * chunk, for all lanes v. Floats are packed as the
-//! integers of their bits, in one plane.
+//! row (or column) r, at bit (r * lanes + v) * chunk, for all lanes v. Lanes beyond K hold zeros.
+//! Floats are packed as the integers of their bits, in one plane. On a float array a bank of B holds
+//! a word of every block of columns at consecutive addresses.
 
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use flexmac_array::{ArrayConfig, Schedule, Style};
+use flexmac_array::{ArrayConfig, Schedule};
 use ndarray::ArrayView2;
 
 /// The operand in dead rows and columns (outside the GEMM): a value that would show in results and
 /// counters if the array used it.
 pub(crate) const DEAD: i64 = 0x2d2d_2d2d_2d2d;
-
-/// The value of A in lanes beyond K. Multiplied by the 0 of B, it must not change a sum. Among
-/// floats, only -0 has this property.
-fn padding(style: Style) -> i64 {
-    match style {
-        Style::Flex | Style::Fixed => 0,
-        Style::Fp32 => i64::from((-0.0_f32).to_bits()),
-    }
-}
 
 /// The contents of an operand bank for one command: one port word for each plane and word.
 #[derive(Debug)]
@@ -50,8 +42,8 @@ pub(crate) struct OperandBanks<'a> {
     /// Rows or columns of the array.
     ports: usize,
     planes: u32,
-    /// The value in lanes beyond K.
-    pad: i64,
+    /// Blocks of `ports` lines in a band.
+    blocks: usize,
     /// The pieces of K, one per command of a tile.
     pieces: Vec<Range<usize>>,
     banks: Vec<OnceLock<OperandBank>>,
@@ -61,13 +53,14 @@ impl<'a> OperandBanks<'a> {
     /// The operand on the rows of the array, (lines, K): one bank per band of rows and piece of K.
     pub fn of_a(config: &'a ArrayConfig, schedule: &Schedule, a: ArrayView2<'a, i32>) -> Self {
         let sizes = (schedule.band_rows(), config.rows());
-        Self::new(config, schedule, a, sizes, (schedule.planes_a, padding(config.style())))
+        Self::new(config, schedule, a, sizes, (schedule.planes_a, 1))
     }
 
     /// The operand on the columns, (K, lines): one bank per band of columns and piece of K.
     pub fn of_b(config: &'a ArrayConfig, schedule: &Schedule, b: ArrayView2<'a, i32>) -> Self {
-        let sizes = (config.cols(), config.cols());
-        Self::new(config, schedule, b.reversed_axes(), sizes, (schedule.planes_b, 0))
+        let sizes = (schedule.band_cols(), config.cols());
+        let blocks = config.results_per_pe();
+        Self::new(config, schedule, b.reversed_axes(), sizes, (schedule.planes_b, blocks))
     }
 
     fn new(
@@ -75,13 +68,13 @@ impl<'a> OperandBanks<'a> {
         schedule: &Schedule,
         lines: ArrayView2<'a, i32>,
         (live, ports): (usize, usize),
-        (planes, pad): (u32, i64),
+        (planes, blocks): (u32, usize),
     ) -> Self {
         let pieces: Vec<_> =
             schedule.tile_commands(0).map(|command| command.k..command.k + command.k_len).collect();
         let count = lines.nrows().div_ceil(live) * pieces.len();
         let banks = (0..count).map(|_| OnceLock::new()).collect();
-        Self { config, schedule: *schedule, lines, live, ports, planes, pad, pieces, banks }
+        Self { config, schedule: *schedule, lines, live, ports, planes, blocks, pieces, banks }
     }
 
     /// The bank of a band of rows (columns) and a piece of K.
@@ -92,7 +85,7 @@ impl<'a> OperandBanks<'a> {
             let k = self.pieces[piece].clone();
             let words = self.schedule.words(k.len());
             let values = self.lines.slice(ndarray::s![first..last, k]);
-            pack_bank(self.config, words, values, (self.ports, self.planes, self.pad))
+            pack_bank(self.config, words, values, (self.ports, self.planes, self.blocks))
         })
     }
 }
@@ -102,17 +95,17 @@ fn pack_bank(
     config: &ArrayConfig,
     words: usize,
     piece: ArrayView2<'_, i32>,
-    (ports, planes, pad): (usize, u32, i64),
+    (ports, planes, blocks): (usize, u32, usize),
 ) -> OperandBank {
     let (lanes, chunk) = (config.lanes(), config.chunk());
     let width = (ports * lanes * chunk as usize).div_ceil(32);
-    let mut bank = vec![0; planes as usize * words * width];
+    let mut bank = vec![0; planes as usize * words * blocks * width];
     // A slice that divides a word never crosses into the next one.
     let mask = (32 % chunk == 0).then_some(u32::MAX >> (32 - chunk));
-    let plane_words = words * width;
+    let plane_words = words * blocks * width;
     let mut put = |line: usize, k: usize, value: i64| {
-        let bit = (line * lanes + k % lanes) * chunk as usize;
-        let first = k / lanes * width;
+        let bit = (line % ports * lanes + k % lanes) * chunk as usize;
+        let first = (k / lanes * blocks + line / ports) * width;
         if let Some(mask) = mask {
             let (mut index, place) = (first + bit / 32, bit % 32);
             for plane in 0..planes {
@@ -133,13 +126,8 @@ fn pack_bank(
             put(line, k, (*value).into());
         }
     }
-    for line in piece.nrows()..ports {
+    for line in piece.nrows()..ports * blocks {
         (0..piece.ncols()).for_each(|k| put(line, k, DEAD));
-    }
-    if pad != 0 {
-        for line in 0..ports {
-            (piece.ncols()..words * lanes).for_each(|k| put(line, k, pad));
-        }
     }
     OperandBank { words: bank, width }
 }

@@ -126,7 +126,7 @@ impl RtlEngine {
         self
     }
 
-    /// Uses another layout for GEMMs of integers. GEMMs of floats always use [`Layout::AsGiven`].
+    /// Uses another layout.
     #[must_use]
     pub fn with_layout(self, layout: Layout) -> Self {
         Self { layout, ..self }
@@ -137,7 +137,7 @@ impl RtlEngine {
         self.drivers[0].another(&self.config, 0)
     }
 
-    /// The layout of GEMMs of integers.
+    /// The layout of GEMMs.
     pub fn layout(&self) -> Layout {
         self.layout
     }
@@ -254,7 +254,7 @@ impl Engine<i32> for RtlEngine {
 
 impl Engine<f32> for RtlEngine {
     fn gemm(&mut self, gemm: &Gemm<'_, f32>) -> Result<GemmResult<f32>, EngineError> {
-        let schedule = lower_float(&self.config, gemm)?;
+        let schedule = lower_float(&self.config, self.layout, gemm)?;
         Ok(self.float_gemm(schedule, gemm)?)
     }
 

@@ -1,6 +1,7 @@
 //! Simulates some tiles of a GEMM on one model, clock edge by clock edge.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
 use flexmac_array::{ArrayConfig, Command, Cycles};
 use flexmac_engine::IntegerGemm;
@@ -95,28 +96,28 @@ struct PlacedCommand {
     offset: Option<usize>,
 }
 
-/// The beats still to come on a channel: one per row of each tile, or one per tile.
+/// The beats still to come on a channel: one per row and block of columns of each tile, or one per tile.
 struct PendingBeats {
     tiles: VecDeque<PlacedCommand>,
-    /// Row of the next beat, in the first tile.
-    row: usize,
+    /// The next beat of the first tile.
+    beat: usize,
 }
 
 impl PendingBeats {
     fn new() -> Self {
-        Self { tiles: VecDeque::new(), row: 0 }
+        Self { tiles: VecDeque::new(), beat: 0 }
     }
 
-    /// The tile and row of the next beat.
+    /// The tile of the next beat, and which of its beats that is.
     fn next(&self) -> Option<(PlacedCommand, usize)> {
-        self.tiles.front().map(|tile| (*tile, self.row))
+        self.tiles.front().map(|tile| (*tile, self.beat))
     }
 
     /// Moves past the next beat. Its tile has `beats` beats.
     fn advance(&mut self, beats: usize) {
-        self.row += 1;
-        if self.row == beats {
-            self.row = 0;
+        self.beat += 1;
+        if self.beat == beats {
+            self.beat = 0;
             self.tiles.pop_front();
         }
     }
@@ -203,7 +204,7 @@ impl<'j, 'r, 'd: 'r> Simulation<'j, 'r, 'd> {
 
     fn run(mut self, driver: &mut Driver) -> Result<TileResults, SimulationError> {
         let (total, limit) = (self.commands.len(), self.expected * HANG_FACTOR + 1000);
-        driver.start(&self.packed.lowered.requantizer)?;
+        driver.start(&self.packed.lowered.requantizer, self.packed.lowered.e5m2_on_array())?;
         if driver.wave_time().is_some() {
             self.value_times = vec![0; self.values.len()];
             self.sum_times = vec![0; self.sums.len()];
@@ -243,7 +244,7 @@ impl<'j, 'r, 'd: 'r> Simulation<'j, 'r, 'd> {
             if handshakes.preload
                 && let Some((tile, _)) = self.preloads.next()
             {
-                self.preloads.advance(tile.command.rows_live);
+                self.preloads.advance(self.beats(&tile.command));
                 self.present_preload(driver);
             }
             if handshakes.seed {
@@ -280,7 +281,7 @@ impl<'j, 'r, 'd: 'r> Simulation<'j, 'r, 'd> {
         }
         placed.offset?;
         let schedule = &self.packed.lowered.schedule;
-        let (rows, cols) = (schedule.band_rows(), self.packed.config.cols());
+        let (rows, cols) = (schedule.band_rows(), schedule.band_cols());
         let piece = schedule.piece(command);
         let a = self.packed.banks_a.get(command.row / rows, piece);
         Some((a, self.packed.banks_b.get(command.col / cols, piece)))
@@ -298,11 +299,24 @@ impl<'j, 'r, 'd: 'r> Simulation<'j, 'r, 'd> {
     fn present_preload(&self, driver: &mut Driver) {
         let lowered = self.packed.lowered;
         driver.present_preload(self.preloads.next().map(
-            |(PlacedCommand { command: tile, .. }, row)| {
-                let columns = tile.col..tile.col + tile.cols_live;
-                columns.map(move |column| lowered.preload(tile.row + row, column))
+            |(PlacedCommand { command: tile, .. }, beat)| {
+                let (row, columns) = self.place(&tile, beat);
+                columns.map(move |column| lowered.preload(tile.row + row, tile.col + column))
             },
         ));
+    }
+
+    /// The number of beats of a tile's preloads and results.
+    fn beats(&self, tile: &Command) -> usize {
+        tile.rows_live * self.packed.lowered.schedule.blocks(tile.cols_live)
+    }
+
+    /// The row and the columns of a tile that one of its beats carries: all rows of the first block of columns,
+    /// then all of the next.
+    fn place(&self, tile: &Command, beat: usize) -> (usize, Range<usize>) {
+        let cols = self.packed.config.cols();
+        let first = beat / tile.rows_live * cols;
+        (beat % tile.rows_live, first..tile.cols_live.min(first + cols))
     }
 
     fn present_seed(&self, driver: &mut Driver) {
@@ -332,24 +346,33 @@ impl<'j, 'r, 'd: 'r> Simulation<'j, 'r, 'd> {
             }
         }
         if handshakes.result
-            && let Some((PlacedCommand { command, offset }, row)) = self.results.next()
+            && let Some((PlacedCommand { command, offset }, beat)) = self.results.next()
         {
             if let Some(offset) = offset {
+                let (row, columns) = self.place(&command, beat);
                 let first = offset + row * command.cols_live;
-                let range = first..first + command.cols_live;
+                let range = first + columns.start..first + columns.end;
                 let line = &mut self.values[range.clone()];
                 line.iter_mut().zip(driver.results()).for_each(|(to, value)| *to = value);
                 if let Some(time) = time {
                     self.value_times[range].fill(time);
                 }
             }
-            self.results.advance(command.rows_live);
+            self.results.advance(self.beats(&command));
         }
     }
 }
 
-/// The command of a tile of zeros with the live rows of `tile`, one live column and K = 1.
+/// The command of a tile of zeros with the live rows and blocks of columns of `tile`, one live column in the last
+/// block, and K = 1.
 fn zeros(schedule: &flexmac_array::Schedule, tile: usize) -> Command {
     let like = schedule.tile_commands(tile).next().expect("a tile has a command");
-    Command { cols_live: 1, k: 0, k_len: 1, first: true, last: true, ..like }
+    Command {
+        cols_live: schedule.least_columns(like.cols_live),
+        k: 0,
+        k_len: 1,
+        first: true,
+        last: true,
+        ..like
+    }
 }

@@ -1,7 +1,8 @@
 //! GEMMs to test an array with: all small ones, and random ones that reach its limits.
 
 use flexmac_array::ArrayConfig;
-use flexmac_engine::{Gemm, Operand};
+use flexmac_engine::{Gemm, Operand, float_formats};
+use flexmac_float::FloatFormat;
 use flexmac_fxp::{Format, Role, Rounding, SeedPath};
 use ndarray::Array2;
 use rand::{Rng, RngExt};
@@ -117,9 +118,11 @@ impl Trial {
     }
 }
 
-/// A GEMM of single-precision floats that owns its operands.
+/// A GEMM of floats that owns its operands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FloatTrial {
+    /// Formats of A and B.
+    pub formats: [FloatFormat; 2],
     /// Left operand, (M, K).
     pub a: Array2<f32>,
     /// Right operand, (K, N).
@@ -128,59 +131,56 @@ pub struct FloatTrial {
     pub bias: Option<Array2<f32>>,
 }
 
-/// Bit patterns of special values: zero, the ends of the subnormal and normal ranges, one and its
-/// neighbours, infinity, NaN.
-const EDGES: [u32; 14] = [
-    0,
-    1,
-    2,
-    0x0040_0000,
-    0x007f_ffff,
-    0x0080_0000,
-    0x0080_0001,
-    0x3f7f_ffff,
-    0x3f80_0000,
-    0x3f80_0001,
-    0x7f7f_fffe,
-    0x7f7f_ffff,
-    0x7f80_0000,
-    0x7fc0_0000,
-];
-
 impl FloatTrial {
-    /// A random GEMM, with shapes as in [`Trial::random`]. Operands are similar in magnitude (so
-    /// that sums cancel), near underflow, near overflow, arbitrary bits, or zeros of both signs.
+    /// A random GEMM, with shapes as in [`Trial::random`], on an array of a float style. Operands are similar in
+    /// magnitude (so that sums cancel), near underflow, near overflow, any number of the format, or zeros of both
+    /// signs.
+    ///
+    /// # Panics
+    /// When the array is one of integers.
     pub fn random(config: &ArrayConfig, rng: &mut impl Rng) -> Self {
         let inner = length(config, config.command_k(1, 1), rng);
         let (rows, cols) = outer(config, rng);
         let bias = rng.random_bool(0.5).then(|| {
             let rows = if rng.random_bool(0.5) { 1 } else { rows };
-            floats(rng, (rows, cols))
+            floats(rng, (rows, cols), FloatFormat::Binary32)
         });
-        Self { a: floats(rng, (rows, inner)), b: floats(rng, (inner, cols)), bias }
+        let all = float_formats(config.style());
+        let formats = [(); 2].map(|()| all[rng.random_range(0..all.len())]);
+        let a = floats(rng, (rows, inner), formats[0]);
+        Self { formats, a, b: floats(rng, (inner, cols), formats[1]), bias }
     }
 
     /// All pairs of special values of both signs, multiplied alone and added to every special
-    /// value.
-    pub fn exhaustive() -> Vec<Self> {
-        let both = |bits: &u32| [f32::from_bits(*bits), -f32::from_bits(*bits)];
-        let edges: Vec<_> = EDGES.iter().flat_map(both).collect();
-        let count = edges.len();
-        let column = Array2::from_shape_fn((count, 1), |(row, _)| edges[row]);
-        let biases = edges.iter().map(|edge| Some(Array2::from_elem((1, count), *edge)));
-        [None]
-            .into_iter()
-            .chain(biases)
-            .map(|bias| Self { a: column.clone(), b: column.clone().reversed_axes(), bias })
-            .collect()
+    /// value of binary32; in formats of 8 bits all pairs of numbers. None on an array of integers.
+    pub fn exhaustive(config: &ArrayConfig) -> Vec<Self> {
+        let formats = float_formats(config.style());
+        let mut trials = Vec::new();
+        for a_format in formats {
+            for b_format in formats {
+                let (a, b) = (edges(*a_format), edges(*b_format));
+                let column = Array2::from_shape_vec((a.len(), 1), a).expect("a column");
+                let row = Array2::from_shape_vec((1, b.len()), b).expect("a row");
+                let addends = edges(FloatFormat::Binary32).into_iter();
+                let biases = addends.map(|edge| Some(Array2::from_elem((1, row.len()), edge)));
+                trials.extend([None].into_iter().chain(biases).map(|bias| Self {
+                    formats: [*a_format, *b_format],
+                    a: column.clone(),
+                    b: row.clone(),
+                    bias,
+                }));
+            }
+        }
+        trials
     }
 
     /// The GEMM.
     pub fn gemm(&self) -> Gemm<'_, f32> {
-        let format = format(32, 0);
+        let format = FloatFormat::Binary32;
+        let [a_format, b_format] = self.formats;
         Gemm {
-            a: Operand { values: self.a.view(), format },
-            b: Operand { values: self.b.view(), format },
+            a: Operand { values: self.a.view(), format: a_format },
+            b: Operand { values: self.b.view(), format: b_format },
             bias: self.bias.as_ref().map(|m| Operand { values: m.view(), format }),
             out: format,
             rounding: Rounding::Nearest,
@@ -206,7 +206,7 @@ fn length(config: &ArrayConfig, piece: usize, rng: &mut impl Rng) -> usize {
 
 /// Random M and N, of up to three tiles in each direction.
 fn outer(config: &ArrayConfig, rng: &mut impl Rng) -> (usize, usize) {
-    (rng.random_range(1..=2 * config.rows() + 1), rng.random_range(1..=2 * config.cols() + 1))
+    (rng.random_range(1..=2 * config.rows() + 1), rng.random_range(1..=2 * config.tile_cols() + 1))
 }
 
 /// All vectors of `k` integers of `bits` bits, one per row.
@@ -227,21 +227,41 @@ fn matrix(rng: &mut impl Rng, shape: (usize, usize), bits: u32) -> Array2<i32> {
     }
 }
 
+/// Special values of both signs: zero, the ends of the subnormal and normal ranges, one and its neighbours,
+/// infinity, NaN. Of a format of 8 bits all numbers.
+fn edges(format: FloatFormat) -> Vec<f32> {
+    let (bits, fraction) = (format.bits(), format.fraction_bits());
+    if bits == 8 {
+        return (0..1 << bits).map(|encoding| format.decode(encoding)).collect();
+    }
+    let normal = 1 << fraction;
+    let one = format.encode(1.0).expect("every format has it");
+    let infinity = format.nan() & !(normal >> 1);
+    let below = [0, 1, 2, normal >> 1, normal - 1, normal, normal + 1];
+    let above = [one - 1, one, one + 1, infinity - 2, infinity - 1, infinity, format.nan()];
+    let magnitudes = below.into_iter().chain(above);
+    magnitudes.flat_map(|bits| [format.decode(bits), -format.decode(bits)]).collect()
+}
+
 /// A random matrix of one of the kinds that [`FloatTrial::random`] lists.
-fn floats(rng: &mut impl Rng, shape: (usize, usize)) -> Array2<f32> {
+fn floats(rng: &mut impl Rng, shape: (usize, usize), format: FloatFormat) -> Array2<f32> {
     let kind = rng.random_range(0..8);
+    let (fraction, exponents) = (format.fraction_bits(), 1 << format.exponent_bits());
+    let encodings = u32::MAX >> (32 - format.bits());
+    let bias = format.bias() as u32; // positive
     Array2::from_shape_simple_fn(shape, || {
-        let bits = rng.next_u32();
+        let bits = rng.next_u32() & encodings;
         let mut exponent = |least: u32, count: u32| {
-            f32::from_bits(bits & 0x807f_ffff | (least + rng.next_u32() % count) << 23)
+            let others = bits & !((exponents - 1) << fraction);
+            others | ((least + rng.next_u32() % count) % exponents) << fraction
         };
-        match kind {
-            0 => f32::from_bits(bits),
-            1 => f32::from_bits(bits & 0x8000_0000),
-            2 => exponent(0, 66),
-            3 => exponent(180, 16),
-            _ => exponent(118, 12),
-        }
+        format.decode(match kind {
+            0 => bits,
+            1 => bits & !(encodings >> 1),
+            2 => exponent(0, bias / 2 + 2),
+            3 => exponent(bias * 3 / 2, bias / 8 + 1),
+            _ => exponent(bias - bias / 16, bias / 10 + 2),
+        })
     })
 }
 
@@ -249,11 +269,13 @@ fn floats(rng: &mut impl Rng, shape: (usize, usize)) -> Array2<f32> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use flexmac_array::{ArraySpec, Style};
+
     use super::*;
 
     #[test]
     fn exhaustive_trials_hold_every_pair_once() {
-        let config = flexmac_array::ArraySpec::default().check().unwrap();
+        let config = ArraySpec::default().check().unwrap();
         let trials = Trial::exhaustive(&config);
         let of_three = trials.iter().find(|t| t.formats[0].bits() == 3 && t.formats[1].bits() == 4);
         let Trial { a, b, .. } = of_three.unwrap();
@@ -262,6 +284,13 @@ mod tests {
         let two = &trials.last().unwrap().a;
         let rows: BTreeSet<_> = two.rows().into_iter().map(|row| row.to_vec()).collect();
         assert_eq!((two.dim(), rows.len()), ((16, 2), 16));
-        assert_eq!(FloatTrial::exhaustive().len(), 29);
+        for (style, trials, a) in
+            [(Style::Fp32, 29, 28), (Style::Bf16, 29, 28), (Style::Fp8, 4 * 29, 256)]
+        {
+            let found = FloatTrial::exhaustive(&ArraySpec::of_style(style).check().unwrap());
+            assert_eq!((found.len(), found[0].a.len()), (trials, a), "{style}");
+            let bits: BTreeSet<_> = found[0].a.iter().map(|value| value.to_bits()).collect();
+            assert!(bits.len() + 3 > a, "as many values, but for NaN of both signs");
+        }
     }
 }

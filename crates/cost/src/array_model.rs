@@ -18,7 +18,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use flexmac_array::{ArrayConfig, Style};
+use flexmac_array::ArrayConfig;
 use flexmac_record::{OperandRole, PowerCase, PowerReport, RecordFile, SynthReport};
 use serde::{Deserialize, Serialize};
 
@@ -293,7 +293,7 @@ impl ArrayModel {
 
     /// Whether the array computes in floats.
     pub fn is_float(&self) -> bool {
-        self.config.style() == Style::Fp32
+        self.config.style().is_float()
     }
 
     /// Rows and columns, as floats for arithmetic with energies.

@@ -1,6 +1,6 @@
 //! A run on several arrays. Each GEMM is sharded: the images of a batch are partitioned among the arrays.
 
-use flexmac_array::{ArrayConfig, Layout, Style};
+use flexmac_array::{ArrayConfig, Layout};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -29,7 +29,7 @@ pub fn sharded(
     config: &ArrayConfig,
     arrays: usize,
 ) -> Result<ShardedRun, Error> {
-    if config.style() == Style::Fp32 {
+    if config.style().is_float() {
         return Err(Error::Misfit {
             what: format!("{arrays} arrays, {}", config.summary()),
             expected: "sums of integers, exact in any order".to_owned(),

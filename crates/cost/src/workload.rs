@@ -109,7 +109,7 @@ pub(crate) fn scheduled<'m>(
             // A count that is too large is refused later, where it is used.
             let runs = iterations.saturating_mul(gemm.count as u64);
             let width = match (config.style(), width) {
-                (Style::Fp32, _) => None,
+                (Style::Fp32 | Style::Bf16 | Style::Fp8, _) => None,
                 // On a fixed array, GEMMs of a float run have operands of the full width.
                 (Style::Fixed, None) => Some((config.max_bits(), config.max_bits())),
                 (Style::Flex, None) => {
@@ -129,7 +129,6 @@ pub(crate) fn scheduled<'m>(
                 (_, width) => *width,
             };
             let bits = width.unwrap_or((config.max_bits(), config.max_bits()));
-            let layout = if config.style() == Style::Fp32 { Layout::AsGiven } else { layout };
             let schedule = Schedule::laid_out(config, layout, gemm.shape, bits);
             all.push(Scheduled { gemm, widths: width, runs, schedule, operands });
         }

@@ -1,6 +1,7 @@
 //! The trait that every matrix-multiply backend implements, and what goes in and comes out.
 
 use flexmac_array::{Cycles, Schedule};
+use flexmac_float::FloatFormat;
 use flexmac_fxp::{Counters, Format, Matrix, Rounding, SeedPath, Sums, Words};
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 use rayon::prelude::*;
@@ -13,6 +14,14 @@ use crate::error::EngineError;
 /// Layers are generic over this trait. Pooling, ReLU and data movement only compare and copy
 /// elements; rounding happens only in [`Element::quantize`].
 pub trait Element: Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
+    /// The format of an operand of a GEMM: a fixed-point format for raw integers, a floating-point
+    /// one for `f32`, whose elements must be numbers of it.
+    type Format: Copy + PartialEq + Send + Sync + std::fmt::Debug;
+
+    /// The format of an operand of a GEMM of a network whose tensor has this fixed-point format.
+    /// Floats have binary32, until an engine rounds them.
+    fn operand_format(format: Format) -> Self::Format;
+
     /// Converts real numbers to elements in `format` and returns the counters (overflows, rounding
     /// error). Floats ignore format, mode and words.
     ///
@@ -31,6 +40,12 @@ pub trait Element: Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug +
 }
 
 impl Element for i32 {
+    type Format = Format;
+
+    fn operand_format(format: Format) -> Format {
+        format
+    }
+
     fn quantize(
         values: &[f64],
         format: Format,
@@ -47,6 +62,12 @@ impl Element for i32 {
 }
 
 impl Element for f32 {
+    type Format = FloatFormat;
+
+    fn operand_format(_format: Format) -> FloatFormat {
+        FloatFormat::Binary32
+    }
+
     fn quantize(
         values: &[f64],
         _format: Format,
@@ -69,14 +90,14 @@ impl Element for f32 {
 
 /// A matrix and the format of its elements.
 #[derive(Debug, Clone, Copy)]
-pub struct Operand<'a, T> {
+pub struct Operand<'a, T: Element> {
     /// The elements, with any strides: a transposed view is as good.
     pub values: ArrayView2<'a, T>,
     /// Their format.
-    pub format: Format,
+    pub format: T::Format,
 }
 
-impl<T> Operand<'_, T> {
+impl<T: Element> Operand<'_, T> {
     /// The same operand, for a shorter time.
     pub fn reborrow(&self) -> Operand<'_, T> {
         Operand { values: self.values.view(), format: self.format }
@@ -85,7 +106,7 @@ impl<T> Operand<'_, T> {
 
 /// A GEMM to compute: round(A B + bias).
 #[derive(Debug, Clone, Copy)]
-pub struct Gemm<'a, T> {
+pub struct Gemm<'a, T: Element> {
     /// A, (M, K).
     pub a: Operand<'a, T>,
     /// B, (K, N).
@@ -94,8 +115,8 @@ pub struct Gemm<'a, T> {
     /// fraction length must not exceed that of the sums, a.frac + b.frac, so that the addition is
     /// exact.
     pub bias: Option<Operand<'a, T>>,
-    /// Format of the result.
-    pub out: Format,
+    /// Format of the result; binary32 for floats.
+    pub out: T::Format,
     /// Rounding mode of the result.
     pub rounding: Rounding,
     /// Selects the random streams of this GEMM.
@@ -107,15 +128,15 @@ pub struct Gemm<'a, T> {
 /// A GEMM whose operands need not lie in memory as matrices: those of a convolution are the patches
 /// of images. An implicit GEMM has the result of the same GEMM of matrices.
 #[derive(Debug, Clone, Copy)]
-pub struct ImplicitGemm<'a, T> {
+pub struct ImplicitGemm<'a, T: Element> {
     /// A, (M, K), and its format.
-    pub a: (Matrix<'a, T>, Format),
+    pub a: (Matrix<'a, T>, T::Format),
     /// B, (K, N), and its format.
-    pub b: (Matrix<'a, T>, Format),
+    pub b: (Matrix<'a, T>, T::Format),
     /// As in [`Gemm`].
     pub bias: Option<Operand<'a, T>>,
     /// As in [`Gemm`].
-    pub out: Format,
+    pub out: T::Format,
     /// As in [`Gemm`].
     pub rounding: Rounding,
     /// As in [`Gemm`].

@@ -39,6 +39,24 @@ pub enum GemmError {
         /// The elements it was given.
         found: &'static str,
     },
+    /// An operand, bias or result of floats is of a format that the array does not have there.
+    #[error(
+        "gemm: {what}: an array of style {style} has {expected} here, found {found}; round to \
+         {expected} first"
+    )]
+    FloatFormat {
+        /// The array's style.
+        style: flexmac_array::Style,
+        /// Operand, bias or result.
+        what: &'static str,
+        /// The formats that the array has there.
+        expected: String,
+        /// The format found.
+        found: flexmac_float::FloatFormat,
+    },
+    /// An element is no number of its operand's format.
+    #[error(transparent)]
+    Float(#[from] flexmac_float::FloatError),
     /// Several arrays were to share a GEMM of floats.
     #[error(
         "gemm: {arrays} arrays share sums of integers, which are exact in any order; sums of floats \

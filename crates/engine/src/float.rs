@@ -20,11 +20,12 @@ const STRETCH: usize = 1024;
 ///
 /// ```
 /// use flexmac_engine::{Engine, FloatEngine, Gemm, Operand};
-/// use flexmac_fxp::{Format, Rounding, SeedPath};
+/// use flexmac_float::FloatFormat;
+/// use flexmac_fxp::{Rounding, SeedPath};
 /// use ndarray::array;
 ///
 /// let (a, b) = (array![[1.5_f32, 2.0]], array![[2.0_f32], [0.25]]);
-/// let format = Format::new(32, 0)?; // not used
+/// let format = FloatFormat::Binary32;
 /// let gemm = Gemm {
 ///     a: Operand { values: a.view(), format },
 ///     b: Operand { values: b.view(), format },

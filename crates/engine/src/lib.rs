@@ -31,17 +31,19 @@
 mod engine;
 mod error;
 mod float;
-mod fp32;
+mod float_array;
 mod lower;
 mod mismatch;
 mod reference;
+mod rounded;
 mod sample;
 
 pub use engine::{Element, Engine, Gemm, GemmResult, ImplicitGemm, Operand, RowSink, Stats};
 pub use error::{EngineError, GemmError};
 pub use float::FloatEngine;
-pub use fp32::lower as lower_float;
+pub use float_array::{float_formats, lower as lower_float};
 pub use lower::{IntegerGemm, check_sum_range, lower, sum_bits_needed};
 pub use mismatch::{Difference, Mismatch, Reproduction, WaveDump};
 pub use reference::ReferenceEngine;
+pub use rounded::{OperandRounding, RoundedEngine};
 pub use sample::{Sample, wrong_share_bound, wrong_tiles_bound};

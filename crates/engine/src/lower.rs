@@ -1,7 +1,7 @@
 //! Lowering: turns a GEMM in formats into the integers and shifts that an array works with. All
 //! checks happen here, once, for all engines, except that of the elements' ranges.
 
-use flexmac_array::{ArrayConfig, Layout, Schedule, Style};
+use flexmac_array::{ArrayConfig, Layout, Schedule};
 use flexmac_fxp::{Format, Requantizer, SeedPath, Start};
 use ndarray::{Array2, ArrayView2};
 
@@ -36,6 +36,9 @@ pub struct IntegerGemm<'a> {
     pub seed: SeedPath,
     /// Whether to return the exact sums as well.
     pub keep_sums: bool,
+    /// Whether A and B are 8-bit floats of format E5M2, of which an array gets the bits as integers; false for
+    /// everything else.
+    pub e5m2: [bool; 2],
     /// Tiles and commands.
     pub schedule: Schedule,
 }
@@ -49,6 +52,12 @@ impl<'a> IntegerGemm<'a> {
         } else {
             (self.a, self.b)
         }
+    }
+
+    /// Whether the operands on the rows and on the columns of the array are of format E5M2.
+    pub fn e5m2_on_array(&self) -> [bool; 2] {
+        let [a, b] = self.e5m2;
+        if self.schedule.transposed { [b, a] } else { [a, b] }
     }
 
     /// Whether sums start from preloads: a bias, carried sums, or both.
@@ -77,7 +86,7 @@ pub(crate) fn check_shapes<T: Element>(
 }
 
 /// Checks the dimensions of A, B and a bias, and returns (M, K, N).
-fn check_dims<T>(
+fn check_dims<T: Element>(
     (m, k): (usize, usize),
     (b_rows, n): (usize, usize),
     bias: Option<&Operand<'_, T>>,
@@ -133,6 +142,7 @@ pub fn lower<'a>(
         sum_frac: plan.sum_frac,
         seed: gemm.seed,
         keep_sums: gemm.keep_sums,
+        e5m2: [false; 2],
         schedule: plan.schedule,
     })
 }
@@ -173,8 +183,8 @@ pub(crate) fn plan<'a>(
     let ((a, format_a), (b, format_b)) = (gemm.a, gemm.b);
     let shape = check_dims(a.dim(), b.dim(), gemm.bias.as_ref())?;
     let style = config.style();
-    if style == Style::Fp32 {
-        let (expected, found) = ("single-precision floats", "integers");
+    if style.is_float() {
+        let (expected, found) = ("floats", "integers");
         return Err(GemmError::Style { style, expected, found });
     }
     let (bits_a, bits_b) = (format_a.bits(), format_b.bits());

@@ -1,13 +1,13 @@
 //! A trainable tensor: stored values, momentum, gradient, and the copy that the array reads.
 
 use flexmac_dps::{Formats, TensorCounters};
-use flexmac_engine::Operand;
 use flexmac_fxp::{Counters, Format, Kernel, Rounding, Words, vectorized};
 use ndarray::{Array2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use crate::element::Number;
 use crate::host::{CHUNK, HostRounding, Part};
+use crate::pass::StoredMatrix;
 
 /// The constants of one update step (see [`Param::update`]).
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,8 @@ pub struct UpdateStep {
     pub momentum: f64,
     /// Weight decay factor.
     pub decay: f64,
+    /// What the gradients were multiplied by: a power of two, 1 for fixed point.
+    pub scale: f64,
 }
 
 /// A weight or a bias.
@@ -116,6 +118,16 @@ impl<T: Number> Param<T> {
         }
     }
 
+    /// Whether no element of the gradient is infinite or NaN.
+    pub fn gradient_is_finite(&self) -> bool {
+        match &self.gradient {
+            Gradient::Reals(reals) => reals.iter().all(|real| real.is_finite()),
+            Gradient::Elements(elements, _) => {
+                elements.iter().all(|element| element.units().is_finite())
+            }
+        }
+    }
+
     /// Sets the gradient, row by row. Returns the elements of the one before, if it had some.
     pub(crate) fn set_gradient(&mut self, gradient: Gradient<T>) -> Option<Vec<T>> {
         debug_assert_eq!(gradient.len(), self.values.len());
@@ -140,20 +152,20 @@ impl<T: Number> Param<T> {
     }
 
     /// The parameter as an operand of a GEMM.
-    pub(crate) fn operand(&self) -> Operand<'_, T> {
+    pub(crate) fn operand(&self) -> StoredMatrix<'_, T> {
         let (format, values) = match &self.copy {
             Some((format, values)) => (*format, values),
             None => (self.format, &self.values),
         };
-        Operand { values: values.view(), format }
+        (values.view(), format)
     }
 
     /// Format and largest raw magnitude of the operand.
     pub(crate) fn largest_operand(&self) -> (Format, u32) {
-        let operand = self.operand();
-        let largest = operand.values.iter().map(|value| value.units().abs()).fold(0.0, f64::max);
+        let (values, format) = self.operand();
+        let largest = values.iter().map(|value| value.units().abs()).fold(0.0, f64::max);
         // Exact for raw values, which are at most 2^31 in magnitude.
-        (operand.format, largest as u32)
+        (format, largest as u32)
     }
 
     /// Applies the policy's formats before an iteration: converts values and momentum to the
@@ -220,6 +232,8 @@ impl<T: Number> Param<T> {
         let values = elements_mut(&mut self.values).par_chunks_mut(CHUNK);
         let momentum = elements_mut(&mut self.momentum).par_chunks_mut(CHUNK);
         let gradient = &self.gradient;
+        // Exact: a power of two.
+        let divisor = 1.0 / step.scale;
         let new = || (vec![0.0; CHUNK], vec![0.0; CHUNK]);
         let chunks = values.zip(momentum).enumerate();
         let parts = chunks.map_init(new, |new, (chunk, (values, momentum))| {
@@ -236,10 +250,11 @@ impl<T: Number> Param<T> {
             match gradient {
                 Gradient::Reals(reals) => {
                     let gradient = &reals[span];
-                    vectorized(Sgd { old, gradient, scale: |real: f64| real, new, constants });
+                    let scale = |real: f64| real * divisor;
+                    vectorized(Sgd { old, gradient, scale, new, constants });
                 }
                 Gradient::Elements(elements, format) => {
-                    let unit = T::unit(*format);
+                    let unit = T::unit(*format) * divisor;
                     let (gradient, scale) = (&elements[span], |element: T| element.units() * unit);
                     vectorized(Sgd { old, gradient, scale, new, constants });
                 }

@@ -4,7 +4,7 @@ use flexmac_dps::{FormatTable, TensorCounters, TensorRole, TensorSpec};
 use flexmac_engine::{Engine, EngineError, GemmResult, ImplicitGemm, Operand, RowSink};
 use flexmac_fxp::{Counters, Format, Matrix, Role, Rounding, SeedPath};
 use flexmac_record::GemmRecord;
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
 use crate::element::Number;
 use crate::error::{EngineFailure, NnError};
@@ -39,8 +39,11 @@ pub struct LayerId {
     pub name: String,
 }
 
-/// A matrix and its format.
+/// A matrix and its tensor's format.
 pub(crate) type MatrixIn<'a, T> = (Matrix<'a, T>, Format);
+
+/// A matrix in memory and its tensor's format.
+pub(crate) type StoredMatrix<'a, T> = (ArrayView2<'a, T>, Format);
 
 /// One pass through a network.
 pub struct Pass<'a, T: Number> {
@@ -78,7 +81,7 @@ impl<T: Number> Pass<'_, T> {
         id: &LayerId,
         role: Role,
         operands: (MatrixIn<'a, T>, MatrixIn<'a, T>),
-        bias: Option<Operand<'a, T>>,
+        bias: Option<StoredMatrix<'a, T>>,
         out: Format,
     ) -> Result<(Array2<T>, Counters), NnError> {
         let gemm = self.implicit(id, role, operands, bias, out);
@@ -111,11 +114,15 @@ impl<T: Number> Pass<'_, T> {
         id: &LayerId,
         role: Role,
         (a, b): (MatrixIn<'a, T>, MatrixIn<'a, T>),
-        bias: Option<Operand<'a, T>>,
+        bias: Option<StoredMatrix<'a, T>>,
         out: Format,
     ) -> ImplicitGemm<'a, T> {
         let seed =
             SeedPath { run: self.run, iteration: self.iteration, layer: id.index as u64, role };
+        let [format_a, format_b, out] = [a.1, b.1, out].map(T::operand_format);
+        let (a, b) = ((a.0, format_a), (b.0, format_b));
+        let bias =
+            bias.map(|(values, format)| Operand { values, format: T::operand_format(format) });
         ImplicitGemm { a, b, bias, out, rounding: self.rounding, seed }
     }
 

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use flexmac_array::{ArrayConfig, Schedule, Style};
+use flexmac_array::{ArrayConfig, Schedule};
 use flexmac_cosim::{Activity, CheckedEngine};
 use flexmac_engine::{Engine, Gemm, Operand, Stats};
+use flexmac_float::FloatFormat;
 use flexmac_fxp::{Format, Rounding, SeedPath};
 use flexmac_record::{OperandRole, SampledGemm};
 use ndarray::Array2;
@@ -180,7 +181,7 @@ fn fixed(
 }
 
 fn float(engine: &mut CheckedEngine, sample: &Sample) -> Result<Stats, Error> {
-    let format = Format::new(32, 0).expect("32 bits are legal");
+    let format = FloatFormat::Binary32;
     let operand = |values: &Array2<f32>| values.clone();
     let (a, b) = (operand(&sample.a), operand(&sample.b));
     let product = Gemm {
@@ -208,8 +209,8 @@ impl Mode {
     /// Whether the array supports this mode.
     pub fn fits(self, config: &ArrayConfig) -> bool {
         match (self, config.style()) {
-            (Self::Float, style) => style == Style::Fp32,
-            (Self::Fixed(..), Style::Fp32) => false,
+            (Self::Float, style) => style.is_float(),
+            (Self::Fixed(..), style) if style.is_float() => false,
             (Self::Fixed(a, b), _) => a.max(b) <= config.max_bits(),
         }
     }

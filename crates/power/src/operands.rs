@@ -144,7 +144,7 @@ mod tests {
             |(row, k)| if k == 0 { 0.0 } else { (10 * row + k) as f32 },
         );
         let b = Array2::from_elem((6, 2), -2.0);
-        let format = Format::new(32, 0).expect("legal");
+        let format = flexmac_float::FloatFormat::Binary32;
         let product = Gemm {
             a: Operand { values: a.view(), format },
             b: Operand { values: b.view(), format },

@@ -1,6 +1,7 @@
 //! The values that the parameters of the hand-written modules take in a design.
 
-use flexmac_array::{ArrayConfig, Style, ceil_log2, fp32, integer};
+use flexmac_array::float::{FRONT_PLACES, LOOP_PLACES};
+use flexmac_array::{ArrayConfig, Style, ceil_log2, integer};
 use flexmac_fxp::Rounding;
 
 use crate::top::top_values;
@@ -20,7 +21,7 @@ pub(crate) fn values(config: &ArrayConfig) -> Values {
     ];
     values.extend(match s.style {
         Style::Flex | Style::Fixed => integer_values(config),
-        Style::Fp32 => float_values(config),
+        Style::Fp32 | Style::Bf16 | Style::Fp8 => float_values(config),
     });
     values
 }
@@ -44,14 +45,12 @@ fn integer_values(config: &ArrayConfig) -> Values {
 
 fn float_values(config: &ArrayConfig) -> Values {
     let pipeline = config.float_pipeline();
-    let reduction = fp32::reduction(config.spec().lanes, pipeline.partial_sums());
-    let codes = reduction.iter().rev().fold(0, |codes, step| codes << 3 | step.code());
+    let bits = |places: usize, registers: u32| format!("{places}'b{registers:0places$b}");
     vec![
-        ("MUL_REGISTERS", format!("3'b{:03b}", pipeline.mul_registers)),
-        ("ADD_REGISTERS", format!("4'b{:04b}", pipeline.add_registers)),
-        ("PARTIAL_SUMS", pipeline.partial_sums().to_string()),
-        ("REDUCTION_STEPS", config.reduction_steps().to_string()),
-        ("REDUCTION_CODES", format!("128'h{codes:x}")),
+        ("OPERAND_WIDTH", config.max_bits().to_string()),
+        ("FRONT_REGISTERS", bits(FRONT_PLACES.len(), pipeline.front)),
+        ("LOOP_REGISTERS", bits(LOOP_PLACES.len(), pipeline.accumulation)),
+        ("RESULTS", pipeline.results().to_string()),
     ]
 }
 
@@ -121,7 +120,7 @@ pub fn port_bits(config: &ArrayConfig) -> Vec<(&'static str, u32)> {
         ("cmd_words_i", count_bits(s.depth)),
         ("cmd_planes_a_i", count_bits(config.max_planes())),
         ("cmd_rows_i", count_bits(s.rows)),
-        ("cmd_cols_i", count_bits(s.cols)),
+        ("cmd_cols_i", count_bits(config.tile_cols() as u32)),
         ("pre_data_i", s.cols * config.sum_bits()),
         ("seed_data_i", s.cols * 32),
         ("res_data_o", s.cols * 32),

@@ -38,7 +38,7 @@ pub enum RtlgenError {
     /// What the names of a design should begin with is no such name.
     #[error(
         "prefix: expected lower-case letters, digits and single underscores, at most 32, that begin with a \
-         letter, and end with none of the words that a module or a register begins with (fp32, irq), found {found:?}"
+         letter, and end with none of the words that a module or a register begins with (float, irq), found {found:?}"
     )]
     Prefix {
         /// What was given.

@@ -47,7 +47,7 @@ impl FromStr for Prefix {
             && !text.ends_with('_')
             && !text.contains("__")
             && text.len() <= LONGEST;
-        // x_fp32 and x would both name a module x_fp32_pe, x_irq and x a constant X_IRQ_STATUS.
+        // x_float and x would both name a module x_float_pe, x_irq and x a constant X_IRQ_STATUS.
         let (_, end) = text.rsplit_once('_').unwrap_or_default();
         let names = names();
         let begins_a_name = names.iter().any(|name| {
@@ -189,8 +189,8 @@ mod tests {
             "n:pu",
             "npü",
             "n/pu",
-            "npu_fp32",
-            "flexmac_fp32",
+            "npu_float",
+            "flexmac_float",
             "flexmac_fixed",
             "npu_irq",
             &"x".repeat(33),
@@ -205,6 +205,7 @@ mod tests {
         for style in Style::ALL {
             let spec = ArraySpec {
                 style,
+                max_bits: style.default_max_bits(),
                 chunk: style.default_chunk(32),
                 rounding: style.default_rounding(),
                 ..ArraySpec::default()

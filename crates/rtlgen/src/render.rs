@@ -62,15 +62,22 @@ const FLEX_LEAVES: &[&str] = &["flexmac_pe.v"];
 
 const FIXED_LEAVES: &[&str] = &["flexmac_fixed_pe.v"];
 
-const FP32_LEAVES: &[&str] = &[
+/// ... that float styles have.
+const FLOAT_LEAVES: &[&str] = &[
     "flexmac_adder.v",
     "flexmac_adder_segment.v",
-    "flexmac_fp32_add.v",
-    "flexmac_fp32_edge.v",
-    "flexmac_fp32_mul.v",
-    "flexmac_fp32_pe.v",
-    "flexmac_fp32_seq.v",
-    "flexmac_fp32_unit.v",
+    "flexmac_csa.v",
+    "flexmac_dot.v",
+    "flexmac_float_add.v",
+    "flexmac_float_blocks.v",
+    "flexmac_float_chain.v",
+    "flexmac_float_decode.v",
+    "flexmac_float_edge.v",
+    "flexmac_float_mul.v",
+    "flexmac_float_pe.v",
+    "flexmac_float_scale.v",
+    "flexmac_float_seq.v",
+    "flexmac_float_tree.v",
     "flexmac_lzc.v",
 ];
 
@@ -92,9 +99,9 @@ const BUS_LEAVES: &[&str] = &[
 /// Modules of the integer styles whose parameters take the values of a design, below `rtl/`.
 const MODULES: &[&str] = &["core/flexmac_column.v", "core/flexmac_array.v", "core/flexmac_core.v"];
 
-/// ... of the float style.
-const FP32_MODULES: &[&str] =
-    &["core/fp32/flexmac_column.v", "core/fp32/flexmac_array.v", "core/fp32/flexmac_core.v"];
+/// ... of the float styles.
+const FLOAT_MODULES: &[&str] =
+    &["core/float/flexmac_column.v", "core/float/flexmac_array.v", "core/float/flexmac_core.v"];
 
 /// ... that put the core behind buses.
 const BUS_MODULES: &[&str] = &["bus/flexmac_padded.v", "bus/flexmac_top.v"];
@@ -105,7 +112,7 @@ fn parts(style: Style) -> (Vec<&'static str>, &'static [&'static str]) {
         Style::Flex => ([LEAVES, INTEGER_LEAVES, FLEX_LEAVES].concat(), MODULES),
         // A one-pass PE adds its own products up.
         Style::Fixed => ([LEAVES, INTEGER_LEAVES, FIXED_LEAVES].concat(), MODULES),
-        Style::Fp32 => ([LEAVES, FP32_LEAVES].concat(), FP32_MODULES),
+        Style::Fp32 | Style::Bf16 | Style::Fp8 => ([LEAVES, FLOAT_LEAVES].concat(), FLOAT_MODULES),
     }
 }
 
@@ -273,6 +280,7 @@ mod tests {
         let spec = ArraySpec { rows: 3, cols: 5, lanes: 3, ..ArraySpec::default() };
         let baseline = |style: Style| ArraySpec {
             style,
+            max_bits: style.default_max_bits(),
             chunk: style.default_chunk(32),
             rounding: style.default_rounding(),
             ..spec.clone()

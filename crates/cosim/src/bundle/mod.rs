@@ -19,7 +19,7 @@ mod check;
 mod engine;
 mod part;
 
-use flexmac_array::{ArrayConfig, ArraySpec, Style};
+use flexmac_array::{ArrayConfig, ArraySpec};
 use flexmac_fileio::bounded;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -150,7 +150,7 @@ impl Bundle {
             .map_err(|error| refuse("header", "the JSON of a bundle", error))?;
         let config =
             header.config.check().map_err(|error| refuse("array", "a legal one", error))?;
-        if config.style() == Style::Fp32 {
+        if config.style().is_float() {
             return Err(refuse("array", "one of integers", "style fp32"));
         }
         if Sample::new(header.rate).is_none() {

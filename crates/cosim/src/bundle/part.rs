@@ -195,6 +195,7 @@ impl Part {
             sum_frac: out.frac().saturating_add(shift),
             seed: self.header.seed,
             keep_sums: true,
+            e5m2: [false; 2],
             schedule: Schedule::in_bands(config, shape, (bits_rows, bits_cols), band),
         }
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use flexmac_array::{ArrayConfig, Style};
+use flexmac_array::ArrayConfig;
 use flexmac_cosim::{CheckedEngine, RtlEngine};
 use flexmac_cost::{
     ArrayModel, CostReport, Estimate, PrecisionProfile, ShardedRun, Study, commonest, estimate,
@@ -223,12 +223,13 @@ fn profile(args: &EstimateArgs, config: &ArrayConfig) -> Result<PrecisionProfile
         return profile.transferred_to(&NetSpec::load(net)?, batch, iterations).context("estimate");
     }
     let net = args.net.as_deref().unwrap_or("lenet");
-    if let (Some(bits @ flexmac_power::Mode::Fixed(..)), Style::Fp32) = (args.bits, config.style())
+    if let (Some(bits @ flexmac_power::Mode::Fixed(..)), true) =
+        (args.bits, config.style().is_float())
     {
         bail!("estimate: --bits: expected none on an array of floats, found {bits}; leave it out");
     }
-    let widths = match (args.bits, config.style()) {
-        (_, Style::Fp32) | (Some(flexmac_power::Mode::Float), _) => None,
+    let widths = match (args.bits, config.style().is_float()) {
+        (_, true) | (Some(flexmac_power::Mode::Float), _) => None,
         (Some(flexmac_power::Mode::Fixed(a, b)), _) => Some((a, b)),
         (None, _) => bail!("estimate: expected --run or --bits, found neither"),
     };
@@ -240,7 +241,7 @@ fn profile(args: &EstimateArgs, config: &ArrayConfig) -> Result<PrecisionProfile
 /// the reference, and the cycles with the model.
 fn check(profile: &PrecisionProfile, design: &ArrayDesign) -> Result<Vec<Checked>> {
     let config = &design.config;
-    if config.style() == Style::Fp32 {
+    if config.style().is_float() {
         bail!("estimate: --check: expected an array of integers, found {}", config.summary());
     }
     let rtl =

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use flexmac_array::Style;
 use flexmac_cosim::{CheckedEngine, RtlEngine};
 use flexmac_dataset::{DataSource, InputSpec, ListOptions};
 use flexmac_dps::{Static, StaticConfig};
@@ -127,7 +126,7 @@ pub fn run(args: &PowerArgs) -> Result<()> {
     })?;
     let mut engine = CheckedEngine::new(rtl)
         .with_replay(replay::save_gate_gemm(design.clone(), &args.netlist, &args.out))
-        .with_float_replay(replay::name_gemm());
+        .with_float_replay(replay::save_gate_float_gemm(design.clone(), &args.netlist, &args.out));
     let mut runs = Vec::new();
     let mut tiles = 0;
     for mode in &modes {
@@ -197,7 +196,7 @@ fn modes(args: &PowerArgs, design: &ArrayDesign) -> Result<Vec<Mode>> {
     if !args.modes.is_empty() {
         return Ok(args.modes.clone());
     }
-    if config.style() == Style::Fp32 {
+    if config.style().is_float() {
         return Ok(vec![Mode::Float]);
     }
     let fitting: Vec<Mode> = MODES.into_iter().filter(|mode| mode.fits(config)).collect();

@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use flexmac_engine::{Operand, RowSink};
+use flexmac_engine::RowSink;
 use flexmac_fxp::{Counters, Format, Kernel, Matrix, Role, Rounding, Words, vectorized};
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
@@ -20,7 +20,7 @@ use crate::element::Number;
 use crate::error::NnError;
 use crate::init::Initial;
 use crate::param::{Gradient, Param};
-use crate::pass::{LayerId, MatrixIn, Pass, wide_format};
+use crate::pass::{LayerId, MatrixIn, Pass, StoredMatrix, wide_format};
 use crate::plan::LayerPlan;
 
 /// Integer bits of a weight gradient beyond the weight's own. A gradient that overflows this would
@@ -90,15 +90,15 @@ impl<T: Number> Affine<T> {
         pass: &mut Pass<'_, T>,
     ) -> Result<Array2<T>, NnError> {
         let format = pass.formats[self.input_tensor].forward;
-        let weight = self.weight.operand();
-        let values = weight.values.slice_move(s![filters.clone(), ..]);
-        let b = (values.reversed_axes().into(), weight.format);
-        let bias = self.bias.operand();
-        let bias = Operand { values: bias.values.slice_move(s![.., filters.clone()]), ..bias };
-        let coarse = on_grid(bias, format.frac() + weight.format.frac());
+        let (weight, weight_format) = self.weight.operand();
+        let weight = weight.slice_move(s![filters.clone(), ..]);
+        let b = (weight.reversed_axes().into(), weight_format);
+        let (bias, bias_format) = self.bias.operand();
+        let bias = (bias.slice_move(s![.., filters.clone()]), bias_format);
+        let coarse = on_grid(bias, format.frac() + weight_format.frac());
         let bias = match &coarse {
-            Some((format, values)) => Operand { values: values.view(), format: *format },
-            None => bias.reborrow(),
+            Some((format, values)) => (values.view(), *format),
+            None => bias,
         };
         let a = (a.view(), format);
         let out = pass.output_format(self.output_tensor);
@@ -190,24 +190,27 @@ impl<T: Number> Affine<T> {
         pass: &Pass<'_, T>,
     ) -> (LayerId, (MatrixIn<'a, T>, MatrixIn<'a, T>)) {
         let dy = (gradient.into(), pass.formats[self.output_tensor].backward);
-        let weight = self.weight.operand();
-        let weight = (weight.values.slice_move(s![filters.clone(), ..]).into(), weight.format);
+        let (weight, format) = self.weight.operand();
+        let weight = (weight.slice_move(s![filters.clone(), ..]).into(), format);
         (self.id(*number), (dy, weight))
     }
 }
 
 /// Rounds the bias to nearest multiples of 2^-frac, the units of the array's sums. `None` if it has
 /// no finer bits. The bits it loses are below all bits of the sums.
-fn on_grid<T: Number>(bias: Operand<'_, T>, frac: i32) -> Option<(Format, Array2<T>)> {
-    if !T::FIXED || bias.format.frac() <= frac {
+fn on_grid<T: Number>(
+    (bias, format): StoredMatrix<'_, T>,
+    frac: i32,
+) -> Option<(Format, Array2<T>)> {
+    if !T::FIXED || format.frac() <= frac {
         return None;
     }
     let to = Format::new(flexmac_fxp::MAX_BITS, frac).expect("32 bits are legal");
-    let values = bias.values.as_standard_layout();
+    let values = bias.as_standard_layout();
     let values = values.as_slice().expect("standard layout");
-    let mut rounded = Array2::from_elem(bias.values.dim(), T::default());
+    let mut rounded = Array2::from_elem(bias.dim(), T::default());
     let out = rounded.as_slice_mut().expect("made in row order");
-    T::convert(values, (bias.format, to), Rounding::Nearest, Words::None, out);
+    T::convert(values, (format, to), Rounding::Nearest, Words::None, out);
     Some((to, rounded))
 }
 
@@ -262,7 +265,7 @@ mod tests {
     fn a_bias_finer_than_the_sums_is_rounded_to_them() {
         let values = array![[5, -6, 7]];
         let format = Format::new(16, 10).unwrap();
-        let bias = Operand { values: values.view(), format };
+        let bias = (values.view(), format);
         assert!(on_grid(bias, 10).is_none() && on_grid(bias, 12).is_none());
         let (format, rounded) = on_grid(bias, 8).unwrap();
         assert_eq!((format.frac(), rounded), (8, array![[1, -1, 2]]));

@@ -121,7 +121,9 @@ fn parameter_register(parameter: &Parameter) -> Register {
                 let about = match style {
                     Style::Flex => "flexible PE: plane-major passes",
                     Style::Fixed => "fixed-width integer PE",
-                    Style::Fp32 => "float PE",
+                    Style::Fp32 => "float PE, binary32",
+                    Style::Bf16 => "float PE, bfloat16",
+                    Style::Fp8 => "float PE, E4M3 and E5M2",
                 };
                 value(style.encoding().into(), style.name(), about)
             };

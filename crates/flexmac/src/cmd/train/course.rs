@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use flexmac_array::Style;
 use flexmac_cosim::bundle::BundlingEngine;
 use flexmac_cosim::{CheckedEngine, ReplayHook, RtlEngine};
 use flexmac_dataset::Dataset;
 use flexmac_dps::{FormatTable, Policy, Static, StaticConfig, TensorRole, TensorSpec};
-use flexmac_engine::{Engine, FloatEngine, ReferenceEngine};
+use flexmac_engine::{Engine, FloatEngine, ReferenceEngine, RoundedEngine};
 use flexmac_nn::{NetPlan, Number, Shape};
 use flexmac_record::RunResult;
 use flexmac_train::{Checkpoint, Engines, FlattenOrder, RunFolder, Trainer};
@@ -37,12 +36,18 @@ pub(super) fn train(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<RunR
             train_on::<f32>(args, plan, data, engines)
         }
         _ if plan.bundles.is_some() => train_into_bundles(args, plan, data),
-        _ if plan.design.config.style() == Style::Fp32 => {
-            train_on_array::<f32>(args, plan, data, replay::name_gemm())
+        _ if plan.design.config.style().is_float() => {
+            let replay = replay::save_float_gemm(plan.design.clone(), args.out.as_deref());
+            let operands = plan.operands;
+            let round = move |engine| match operands {
+                None => engine,
+                Some(operands) => Box::new(RoundedEngine::new(engine, operands)),
+            };
+            train_on_array::<f32>(args, plan, data, replay, &round)
         }
         _ => {
             let replay = replay::save_gemm(plan.design.clone(), args.out.as_deref());
-            train_on_array::<i32>(args, plan, data, replay)
+            train_on_array::<i32>(args, plan, data, replay, &|engine| engine)
         }
     }
 }
@@ -50,7 +55,7 @@ pub(super) fn train(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<RunR
 /// Trains on the reference and saves a sample of the tiles in bundles.
 fn train_into_bundles(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<RunResult> {
     let config = &plan.design.config;
-    if config.style() == Style::Fp32 {
+    if config.style().is_float() {
         bail!("--bundles: expected an array of integers, found {}; leave it out", config.summary());
     }
     let reference = ReferenceEngine::new(config.clone()).with_layout(replay::LAYOUT);
@@ -64,6 +69,9 @@ fn train_into_bundles(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<Ru
     train_on::<i32>(args, plan, data, engines)
 }
 
+/// What stands between the network and an engine.
+type Wrap<T> = dyn Fn(Box<dyn Engine<T>>) -> Box<dyn Engine<T>>;
+
 /// Trains on the array. Evaluation always uses the reference, which gives the same scores as the
 /// model minutes faster.
 fn train_on_array<T>(
@@ -71,6 +79,7 @@ fn train_on_array<T>(
     plan: Plan,
     data: &Dataset,
     replay: ReplayHook<T>,
+    wrap: &Wrap<T>,
 ) -> Result<RunResult>
 where
     T: Number + Replayed + ndarray_npy::WritableElement,
@@ -91,9 +100,10 @@ where
         check_rate: plan.check_rate,
         waves: &replay::folder(args.out.as_deref()).join("tile.fst"),
     };
-    let mut train = array_engine(kind, &plan.design, options, replay)?;
-    let mut evaluate = ReferenceEngine::new(plan.design.config.clone()).with_layout(replay::LAYOUT);
-    let engines = Engines { train: &mut *train, evaluate: &mut evaluate };
+    let mut train = wrap(array_engine(kind, &plan.design, options, replay)?);
+    let reference = ReferenceEngine::new(plan.design.config.clone()).with_layout(replay::LAYOUT);
+    let mut evaluate = wrap(Box::new(reference));
+    let engines = Engines { train: &mut *train, evaluate: &mut *evaluate };
     train_on(args, plan, data, engines)
 }
 
@@ -102,7 +112,7 @@ fn make_policy(
     plan: &mut Plan,
     tensors: &[TensorSpec],
 ) -> Result<Box<dyn Policy>> {
-    if plan.engine == EngineKind::Float || plan.design.config.style() == Style::Fp32 {
+    if plan.engine == EngineKind::Float || plan.design.config.style().is_float() {
         let found = "floats, which have no formats";
         if let Some(policy) = &args.policy {
             bail!("--policy {policy}: expected integers, found {found}; leave it out");

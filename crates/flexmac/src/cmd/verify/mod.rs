@@ -189,10 +189,10 @@ fn simulate(args: &VerifyArgs, step: VerifyStep, design: &ArrayDesign) -> Result
     let mut random = StdRng::seed_from_u64(args.seed);
     let mut compared = Compared { step, seed: args.seed, products: 0, results: 0 };
     match (config.style(), step) {
-        (Style::Fp32, VerifyStep::Exhaustive) => {
-            compared.all(&mut engine, FloatTrial::exhaustive(), FloatTrial::gemm)
+        (Style::Fp32 | Style::Bf16 | Style::Fp8, VerifyStep::Exhaustive) => {
+            compared.all(&mut engine, FloatTrial::exhaustive(config), FloatTrial::gemm)
         }
-        (Style::Fp32, _) => {
+        (Style::Fp32 | Style::Bf16 | Style::Fp8, _) => {
             let trials = (0..args.cases).map(|_| FloatTrial::random(config, &mut random));
             compared.all(&mut engine, trials, FloatTrial::gemm)
         }

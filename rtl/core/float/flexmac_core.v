@@ -1,51 +1,52 @@
 // The float core: sequencer, array of float processing elements (PEs), an adder at each column's
-// end, counters. Computes tiles of IEEE-754 binary32 products by fused multiply-adds.
+// end, counters. Computes tiles of dot products of floats, added up in binary32.
 //
-// docs/arithmetic.md fixes the order of the additions. The host holds the operands in two banks of
-// DEPTH words per operand and answers each read in the next cycle. It sends commands and preload
-// beats, and accepts result beats. The ports are those of the integer core; seeds and rounding
-// modes have no effect, exact sums do not exist, and every operand has one plane.
+// docs/arithmetic.md defines the numbers. A tile has ROWS rows and up to RESULTS * COLS columns, in
+// blocks of COLS: each PE works on RESULTS results in turn. The host holds the operands in two banks
+// of DEPTH words per operand and answers each read in the next cycle; word w of column block i of B
+// is at address w * RESULTS + i, word w of A at w. It sends commands and preload beats, and accepts
+// result beats, both block by block and row by row. The ports are those of the integer core and
+// mode_format_i; seeds and rounding modes have no effect, exact sums do not exist, and every operand
+// has one plane.
 //
 // Handshakes: a beat moves in a cycle in which valid and ready are both high. valid then holds,
 // with stable data, until the beat moves. ready may depend on valid; valid never depends on ready.
 // A late beat freezes the whole core (en low); it costs cycles and changes no result.
 //
-//   op_a_i, op_b_i  ROWS, COLS x LANES x binary32, row or column 0 lowest
+//   op_a_i, op_b_i  ROWS, COLS x LANES x OPERAND_WIDTH bits, row or column 0 lowest
 //   pre_data_i      COLS x binary32
 //   res_data_o      COLS x binary32
 //   sum_data_o      always 0
 //
 // Parameters:
 //   ROWS, COLS       size of the array, 1..128 each
-//   LANES            fused multiply-adds of a PE per cycle, 1..16
-//   DEPTH            words of an operand bank
-//   STAGES           cycles from operands to a capture: 1 + the bits set in MUL_REGISTERS
-//   MUL_REGISTERS    pipeline registers of a PE's multipliers (flexmac_fp32_mul)
-//   ADD_REGISTERS    ... and of its adders (flexmac_fp32_add)
-//   PARTIAL_SUMS     partial sums per lane: 1 + the bits set in ADD_REGISTERS
-//   REDUCTION_STEPS  steps that add the partial sums up at the end of a tile
-//   REDUCTION_CODES  what each step does, 3 bits each, step 0 lowest (flexmac_fp32_pe)
+//   OPERAND_WIDTH    bits of an operand: 32 binary32, 16 bfloat16, 8 E4M3 or E5M2
+//   LANES            products of a PE per cycle, 1..16
+//   DEPTH            words of an operand bank, at least RESULTS
+//   STAGES           cycles from operands to a capture: 1 + the bits set in FRONT_REGISTERS
+//   FRONT_REGISTERS  pipeline registers of a PE in front of its loop (flexmac_float_pe)
+//   LOOP_REGISTERS   ... and in the loop
+//   RESULTS          results that a PE works on in turn: 1 + the bits set in LOOP_REGISTERS
 //
 // Throughput: one operand word per row and column and cycle. Latency: docs/hardware.md.
 // Not handled: illegal commands; the host excludes them.
 `default_nettype none
 
 module flexmac_core #(
-    parameter         ROWS            = 2,
-    parameter         COLS            = 2,
-    parameter         LANES           = 1,
-    parameter         DEPTH           = 16,
-    parameter         STAGES          = 2,
-    parameter [2:0]   MUL_REGISTERS   = 3'b100,
-    parameter [3:0]   ADD_REGISTERS   = 4'b0000,
-    parameter [3:0]   PARTIAL_SUMS    = 1,
-    parameter [7:0]   REDUCTION_STEPS = 0,
-    parameter [127:0] REDUCTION_CODES = 128'h0,
+    parameter       ROWS            = 2,
+    parameter       COLS            = 2,
+    parameter       OPERAND_WIDTH   = 16,
+    parameter       LANES           = 1,
+    parameter       DEPTH           = 16,
+    parameter       STAGES          = 1,
+    parameter [6:0] FRONT_REGISTERS = 7'b0000000,
+    parameter [3:0] LOOP_REGISTERS  = 4'b0000,
+    parameter       RESULTS         = 1,
     // derived from those above: leave them as they are
-    parameter         ADDR_WIDTH   = DEPTH > 1 ? $clog2(DEPTH) : 1,
-    parameter         WORDS_WIDTH  = $clog2(DEPTH + 1),
-    parameter         ROWS_WIDTH   = $clog2(ROWS + 1),
-    parameter         COLS_WIDTH   = $clog2(COLS + 1)
+    parameter       ADDR_WIDTH   = DEPTH > 1 ? $clog2(DEPTH) : 1,
+    parameter       WORDS_WIDTH  = $clog2(DEPTH + 1),
+    parameter       ROWS_WIDTH   = $clog2(ROWS + 1),
+    parameter       TILE_WIDTH   = $clog2(RESULTS * COLS + 1)
 ) (
     input  wire clk_i,
     input  wire rst_ni,
@@ -53,14 +54,15 @@ module flexmac_core #(
     input  wire signed [7:0] mode_shift_i,  // no effect
     input  wire [5:0] mode_bits_i,  // no effect
     input  wire [1:0] mode_round_i,  // no effect
+    input  wire [1:0] mode_format_i,  // operands of 8 bits: 0 E4M3, 1 E5M2; [0] A, [1] B
     // command: one piece of K of one tile
     input  wire cmd_valid_i,
     output wire cmd_ready_o,
     input  wire cmd_planes_a_i,  // 1
     input  wire cmd_planes_b_i,  // 1
-    input  wire [WORDS_WIDTH-1:0] cmd_words_i,  // ceil(k / LANES); at most DEPTH
+    input  wire [WORDS_WIDTH-1:0] cmd_words_i,  // ceil(k / LANES); at most DEPTH / RESULTS
     input  wire [ROWS_WIDTH-1:0] cmd_rows_i,  // live rows, 1 .. ROWS
-    input  wire [COLS_WIDTH-1:0] cmd_cols_i,  // live columns, 1 .. COLS
+    input  wire [TILE_WIDTH-1:0] cmd_cols_i,  // live columns, 1 .. RESULTS * COLS
     input  wire [1:0] cmd_base_i,  // sums start from: 0 zero, 1 preload, 2 the sums so far
     input  wire cmd_emit_i,  // sums are complete: round and emit them
     input  wire cmd_bank_i,  // bank that holds the operands
@@ -69,9 +71,9 @@ module flexmac_core #(
     output wire op_bank_o,
     output wire [ADDR_WIDTH-1:0] op_addr_a_o,
     output wire [ADDR_WIDTH-1:0] op_addr_b_o,
-    input  wire [ROWS*LANES*32-1:0] op_a_i,
-    input  wire [COLS*LANES*32-1:0] op_b_i,
-    // preload: one beat per live row, row 0 first
+    input  wire [ROWS*LANES*OPERAND_WIDTH-1:0] op_a_i,
+    input  wire [COLS*LANES*OPERAND_WIDTH-1:0] op_b_i,
+    // preload: one beat per live row of each live block, row 0 of block 0 first
     input  wire pre_valid_i,
     output wire pre_ready_o,
     input  wire [COLS*32-1:0] pre_data_i,
@@ -79,11 +81,11 @@ module flexmac_core #(
     input  wire seed_valid_i,
     output wire seed_ready_o,
     input  wire [COLS*32-1:0] seed_data_i,
-    // result: one beat per live row of an emitted tile, row 0 first
+    // result: one beat per live row of each live block of a tile, row 0 of block 0 first
     output wire res_valid_o,
     input  wire res_ready_i,
     output wire [COLS*32-1:0] res_data_o,
-    output wire res_last_o,  // last row of the tile
+    output wire res_last_o,  // last beat of the tile
     // exact sums: there are none
     output wire [COLS-1:0] sum_valid_o,
     output wire [COLS*32-1:0] sum_data_o,
@@ -103,6 +105,7 @@ module flexmac_core #(
 );
 
   localparam ROW_INDEX_WIDTH = ROWS > 1 ? $clog2(ROWS) : 1;
+  localparam COLS_WIDTH = $clog2(COLS + 1);
   localparam COUNTER_WIDTH = 48;
 
   wire unused_integer = &{1'b0, mode_shift_i, mode_bits_i, mode_round_i, cmd_planes_a_i,
@@ -123,20 +126,18 @@ module flexmac_core #(
 
   wire op_valid;
   wire op_dead;
-  wire [2:0] op_code;
-  wire [ADDR_WIDTH-1:0] op_addr;
   wire seq_cap_valid;
+  wire seq_cap_first;
   wire [1:0] seq_cap_base;
   wire [ROWS_WIDTH-1:0] seq_cap_rows;
-  wire [COLS_WIDTH-1:0] seq_cap_cols;
+  wire [TILE_WIDTH-1:0] seq_cap_cols;
   wire seq_busy;
   wire seq_issue;
   wire seq_wait;
 
-  flexmac_fp32_seq #(
-      .ADDR_WIDTH(ADDR_WIDTH), .WORDS_WIDTH(WORDS_WIDTH), .ROWS_WIDTH(ROWS_WIDTH),
-      .COLS_WIDTH(COLS_WIDTH), .PARTIAL_SUMS(PARTIAL_SUMS), .REDUCTION_STEPS(REDUCTION_STEPS),
-      .REDUCTION_CODES(REDUCTION_CODES)
+  flexmac_float_seq #(
+      .RESULTS(RESULTS), .COLS(COLS), .ADDR_WIDTH(ADDR_WIDTH), .WORDS_WIDTH(WORDS_WIDTH),
+      .ROWS_WIDTH(ROWS_WIDTH), .TILE_WIDTH(TILE_WIDTH)
   ) u_seq (
       .clk_i      (clk_i),
       .rst_ni     (rst_ni),
@@ -151,11 +152,12 @@ module flexmac_core #(
       .cmd_bank_i (cmd_bank_i),
       .op_ren_o   (op_ren_o),
       .op_bank_o  (op_bank_o),
-      .op_addr_o  (op_addr),
+      .op_addr_a_o(op_addr_a_o),
+      .op_addr_b_o(op_addr_b_o),
       .op_valid_o (op_valid),
       .op_dead_o  (op_dead),
-      .op_code_o  (op_code),
       .cap_valid_o(seq_cap_valid),
+      .cap_first_o(seq_cap_first),
       .cap_base_o (seq_cap_base),
       .cap_rows_o (seq_cap_rows),
       .cap_cols_o (seq_cap_cols),
@@ -164,21 +166,19 @@ module flexmac_core #(
       .wait_o     (seq_wait)
   );
 
-  assign op_addr_a_o = op_addr;
-  assign op_addr_b_o = op_addr;
-
-  // captures travel beside the operands to the partial sums
+  // captures travel beside the operands to the loops
   wire cap_valid;
+  wire cap_first;
   wire [1:0] cap_base;
   wire [ROWS_WIDTH-1:0] cap_rows;
-  wire [COLS_WIDTH-1:0] cap_cols;
+  wire [TILE_WIDTH-1:0] cap_cols;
 
-  flexmac_delay #(.WIDTH(2 + ROWS_WIDTH + COLS_WIDTH), .CYCLES(STAGES - 1)) u_capture (
+  flexmac_delay #(.WIDTH(3 + ROWS_WIDTH + TILE_WIDTH), .CYCLES(STAGES - 1)) u_capture (
       .clk_i (clk_i),
       .rst_ni(rst_ni),
       .en_i  (en),
-      .d_i   ({seq_cap_base, seq_cap_rows, seq_cap_cols}),
-      .q_o   ({cap_base, cap_rows, cap_cols})
+      .d_i   ({seq_cap_first, seq_cap_base, seq_cap_rows, seq_cap_cols}),
+      .q_o   ({cap_first, cap_base, cap_rows, cap_cols})
   );
 
   wire [STAGES-1:0] cap_line;
@@ -195,26 +195,61 @@ module flexmac_core #(
 
   assign cap_valid = cap_line[STAGES-1];
 
+  // results go block by block into the chains
+  wire load;
+  wire load_queued;
+  wire [RESULTS-1:0] put;
+  wire [RESULTS-1:0] move;
+  wire block_valid;
+  wire block_last;
+  wire [COLS_WIDTH-1:0] block_cols;
+  wire blocks_busy;
+
+  flexmac_float_blocks #(
+      .COLS(COLS), .RESULTS(RESULTS), .ROWS_WIDTH(ROWS_WIDTH), .TILE_WIDTH(TILE_WIDTH),
+      .COLS_WIDTH(COLS_WIDTH)
+  ) u_blocks (
+      .clk_i        (clk_i),
+      .rst_ni       (rst_ni),
+      .en_i         (en),
+      .cap_valid_i  (cap_valid),
+      .cap_first_i  (cap_first),
+      .cap_rows_i   (cap_rows),
+      .cap_cols_i   (cap_cols),
+      .load_o       (load),
+      .load_queued_o(load_queued),
+      .put_o        (put),
+      .move_o       (move),
+      .block_valid_o(block_valid),
+      .block_cols_o (block_cols),
+      .block_last_o (block_last),
+      .busy_o       (blocks_busy)
+  );
+
   wire drain;
   wire array_busy;
   wire [COLS*32-1:0] chain;
 
   flexmac_array #(
-      .ROWS(ROWS), .COLS(COLS), .LANES(LANES), .STAGES(STAGES), .MUL_REGISTERS(MUL_REGISTERS),
-      .ADD_REGISTERS(ADD_REGISTERS)
+      .ROWS(ROWS), .COLS(COLS), .OPERAND_WIDTH(OPERAND_WIDTH), .LANES(LANES), .STAGES(STAGES),
+      .FRONT_REGISTERS(FRONT_REGISTERS), .LOOP_REGISTERS(LOOP_REGISTERS), .RESULTS(RESULTS)
   ) u_array (
-      .clk_i     (clk_i),
-      .rst_ni    (rst_ni),
-      .en_i      (en),
-      .op_valid_i(op_valid),
-      .op_dead_i (op_dead),
-      .op_code_i (op_code),
-      .cap_i     (en && cap_valid),
-      .drain_i   (drain),
-      .op_a_i    (op_a_i),
-      .op_b_i    (op_b_i),
-      .chain_o   (chain),
-      .busy_o    (array_busy)
+      .clk_i        (clk_i),
+      .rst_ni       (rst_ni),
+      .mode_format_i(mode_format_i),
+      .en_i         (en),
+      .op_valid_i   (op_valid),
+      .op_dead_i    (op_dead),
+      .cap_i        (cap_valid),
+      .load_i       (load),
+      .load_queued_i(load_queued),
+      .put_i        (put),
+      .move_i       (move),
+      .drain_i      (drain),
+      .op_a_i       (op_a_i),
+      .op_b_i       (op_b_i),
+      .chain_o      (chain),
+      .busy_o       (array_busy)
   );
 
   wire align_en;
@@ -232,23 +267,24 @@ module flexmac_core #(
   wire result_en;
   wire result_last;
   wire [COLS_WIDTH-1:0] result_cols;
+  wire result_block_last;
   wire drain_busy;
 
   flexmac_drain #(
-      .ROWS_WIDTH(ROWS_WIDTH), .COLS_WIDTH(COLS_WIDTH), .ROW_INDEX_WIDTH(ROW_INDEX_WIDTH),
+      .ROWS_WIDTH(ROWS_WIDTH), .COLS_WIDTH(1 + COLS_WIDTH), .ROW_INDEX_WIDTH(ROW_INDEX_WIDTH),
       .SIGNIFICANCE_WIDTH(1)
   ) u_drain (
       .clk_i         (clk_i),
       .rst_ni        (rst_ni),
       .en_i          (en),
       .stochastic_i  (1'b0),
-      .cap_valid_i   (cap_valid),
+      .cap_valid_i   (block_valid),
       .cap_last_i    (1'b1),
       .cap_pos_i     (1'b0),
       .cap_base_i    (cap_base),
       .cap_emit_i    (1'b1),
       .cap_rows_i    (cap_rows),
-      .cap_cols_i    (cap_cols),
+      .cap_cols_i    ({block_last, block_cols}),
       .drain_o       (drain),
       .align_o       (align_en),
       .align_pos_o   (align_pos),
@@ -266,7 +302,7 @@ module flexmac_core #(
       .need_result_o (need_result),
       .result_o      (result_en),
       .result_last_o (result_last),
-      .result_cols_o (result_cols),
+      .result_cols_o ({result_block_last, result_cols}),
       .busy_o        (drain_busy)
   );
 
@@ -277,7 +313,7 @@ module flexmac_core #(
 
   generate
     for (col = 0; col < COLS; col = col + 1) begin : gen_col
-      flexmac_fp32_edge u_edge (
+      flexmac_float_edge u_edge (
           .clk_i       (clk_i),
           .align_en_i  (align_en),
           .sum_en_i    (sum_en),
@@ -313,7 +349,7 @@ module flexmac_core #(
 
   always @(posedge clk_i) begin
     if (result_en) begin
-      res_last_q <= result_last;
+      res_last_q <= result_last && result_block_last;
       res_cols_q <= result_cols;
     end
   end
@@ -341,7 +377,7 @@ module flexmac_core #(
       .error_o    (ctr_error_o)
   );
 
-  assign busy_o = seq_busy || array_busy || cap_line != {STAGES{1'b0}} || drain_busy
+  assign busy_o = seq_busy || array_busy || cap_line != {STAGES{1'b0}} || blocks_busy || drain_busy
       || res_valid_q || stats_busy;
 
   flexmac_counter #(.WIDTH(COUNTER_WIDTH), .ADD_WIDTH(1)) u_busy (

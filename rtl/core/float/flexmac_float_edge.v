@@ -1,7 +1,7 @@
-// End of one float column: adds the preload, if there is one, to each sum that leaves.
+// End of one float column: adds the preload, if there is one, to each result that leaves.
 //
-// The sums of a tile pass one row per cycle. The stages are those of flexmac_drain, so float and
-// integer arrays drain alike. Without a preload a sum passes unchanged: -0 is added.
+// The results of a tile pass one row per cycle. The stages are those of flexmac_drain, so float and
+// integer arrays drain alike. Without a preload a result passes unchanged: +0 is added.
 //
 //   chain_i, preload_i, result_o   binary32
 //   low_o, high_o                  the result is -infinity, +infinity
@@ -11,7 +11,7 @@
 // Not handled: the order of stages; flexmac_drain controls them.
 `default_nettype none
 
-module flexmac_fp32_edge (
+module flexmac_float_edge (
     input  wire        clk_i,
     // control
     input  wire        align_en_i,
@@ -31,23 +31,25 @@ module flexmac_fp32_edge (
 );
 
   localparam [1:0] BASE_PRELOAD = 2'd1;
-  localparam [31:0] NOTHING = 32'h80000000;  // -0
 
   reg [31:0] sum_q;
-  wire [60:0] sum;
 
   always @(posedge clk_i) begin
     if (align_en_i) sum_q <= chain_i;
   end
 
-  flexmac_fp32_unit u_unit (.value_i(sum_q), .product_o(sum));
+  // a subnormal result is not normalized, but its exponent is 1, and below that nothing is lost
+  wire normal = sum_q[30:23] != 8'd0;
+  wire special = sum_q[30:23] == 8'hff;
+  wire fraction = sum_q[22:0] != 23'd0;
 
-  flexmac_fp32_add #(.REGISTERS(4'b1111)) u_add (
-      .clk_i    (clk_i),
-      .en_i     ({result_en_i, round_en_i, shift_en_i, resolve_en_i, sum_en_i}),
-      .product_i(sum),
-      .addend_i (sum_base_i == BASE_PRELOAD ? preload_i : NOTHING),
-      .sum_o    (result_o)
+  flexmac_float_add #(.SUM_WIDTH(24), .REGISTERS(4'b1111)) u_add (
+      .clk_i   (clk_i),
+      .en_i    ({result_en_i, round_en_i, shift_en_i, resolve_en_i, sum_en_i}),
+      .sum_i   ({special && fraction, special && !fraction, sum_q[31], 2'd0, sum_q[30:24],
+          sum_q[23] || (!normal && fraction), normal, sum_q[22:0]}),
+      .addend_i(sum_base_i == BASE_PRELOAD ? preload_i : 32'd0),
+      .sum_o   (result_o)
   );
 
   assign low_o = result_o == 32'hff800000;
@@ -55,7 +57,8 @@ module flexmac_fp32_edge (
 
 `ifdef FORMAL
   // Rules, with stages enabled every cycle; 5 stages and the result register after a sum came:
-  // 1. Without a preload the result is the sum itself, bit by bit (a NaN is the one NaN).
+  // 1. Without a preload the result is the sum itself, bit by bit (a NaN is the one NaN, a zero is
+  //    +0).
   // 2. low_o and high_o tell of -infinity and +infinity.
   // 3. NaN in, NaN out; infinity and what is not its opposite make infinity.
   reg [31:0] f_chain [0:6];
@@ -87,7 +90,8 @@ module flexmac_fp32_edge (
     assume (align_en_i && sum_en_i && resolve_en_i && shift_en_i && round_en_i && result_en_i);
     assert (low_o == (result_o == 32'hff800000) && high_o == (result_o == 32'h7f800000));
     if (f_flow == 3'd7) begin
-      if (!f_base[4]) assert (result_o == (f_a_nan ? 32'h7fc00000 : f_a));
+      if (!f_base[4])
+        assert (result_o == (f_a_nan ? 32'h7fc00000 : f_a[30:0] == 0 ? 32'd0 : f_a));
       else if (f_a_nan || f_b_nan || (f_a_inf && f_b_inf && f_a[31] != f_b[31]))
         assert (result_o == 32'h7fc00000);
       else if (f_a_inf) assert (result_o == f_a);
