@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Generated designs in other people's tools: FuseSoC, Bender, cocotb with cocotbext-axi on Icarus.
+"""Generated designs in other people's tools: FuseSoC, Bender, cocotb with cocotbext-axi on Icarus; float formats
+against ml_dtypes and gfloat.
 
     tests/ecosystem/run.py [--flexmac target/release/flexmac] [--mutate] [--work DIR]
 
@@ -22,6 +23,7 @@ ROOT = HERE.parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(1, str(ROOT / "tests/faults"))
 
+import float_formats  # noqa: E402
 import seeding  # noqa: E402
 
 DESIGNS = {
@@ -128,6 +130,9 @@ def main():
         bender("npu", both[0])
         fusesoc("npu beside one", both, work, "flexmac:npu:array")
         fusesoc("one beside npu", both, work)
+        formats = work / "float_formats"
+        formats.mkdir()
+        float_formats.check(flexmac, formats)
         if arguments.mutate:
             mutate(work / "odd", work)
     print("ecosystem: all ok")

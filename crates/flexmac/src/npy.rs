@@ -58,8 +58,8 @@ fn read_floats(path: &Path) -> Result<ArrayD<f32>> {
     match ArrayD::read_npy(Cursor::new(bytes)) {
         Ok(array) => Ok(array),
         Err(ReadNpyError::WrongDescriptor(_)) => bail!(
-            "read {}: expected an array of float32 for an array of style fp32, found another \
-             element type; convert it with .astype('float32')",
+            "read {}: expected an array of float32 for an array of floats, found another element \
+             type; convert it with .astype('float32')",
             path.display()
         ),
         Err(error) => bail!("read {}: {}", path.display(), unusable(&error)),

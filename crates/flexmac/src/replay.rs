@@ -12,7 +12,7 @@ use crate::engines::ArrayDesign;
 use crate::npy;
 use crate::shell::word;
 
-/// Layout of the GEMMs of integer training on the array.
+/// Layout of the GEMMs of training on the array.
 pub const LAYOUT: Layout = Layout::Fastest;
 
 /// The folder in which training saves a mismatch: `RUN/mismatch`, or a new folder in the system's
@@ -45,9 +45,50 @@ pub fn save_gate_gemm(design: ArrayDesign, netlist: &Path, out: &Path) -> Replay
     })
 }
 
-/// A hook for float GEMMs, which are reported but not saved.
-pub fn name_gemm() -> ReplayHook<f32> {
-    Box::new(|_| None)
+/// Like [`save_gemm`], for GEMMs of floats.
+pub fn save_float_gemm(design: ArrayDesign, run: Option<&Path>) -> ReplayHook<f32> {
+    let folder = folder(run);
+    Box::new(move |product| match save_floats(&design, &folder, product, LAYOUT) {
+        Ok(command) => Some(command),
+        Err(error) => Some(format!("not available: {error:#}")),
+    })
+}
+
+/// Like [`save_gate_gemm`], for GEMMs of floats.
+pub fn save_gate_float_gemm(design: ArrayDesign, netlist: &Path, out: &Path) -> ReplayHook<f32> {
+    let (netlist, folder) = (netlist.to_owned(), out.join("mismatch"));
+    Box::new(move |product| match save_floats(&design, &folder, product, Layout::AsGiven) {
+        Ok(command) => Some(format!("{command} --netlist {}", word(&netlist))),
+        Err(error) => Some(format!("not available: {error:#}")),
+    })
+}
+
+fn save_floats(
+    design: &ArrayDesign,
+    folder: &Path,
+    product: &Gemm<'_, f32>,
+    layout: Layout,
+) -> Result<String> {
+    std::fs::create_dir_all(folder)?;
+    flexmac_rtlgen::write_copy(&design.config, &design.sources, &folder.join("design"))?;
+    let write = |name: &str, values: ArrayView2<'_, f32>| -> Result<String> {
+        let path = folder.join(name);
+        npy::write_matrix(&path, values)?;
+        Ok(word(&path))
+    };
+    let (a, b) = (write("a.npy", product.a.values)?, write("b.npy", product.b.values)?);
+    let bias = match &product.bias {
+        None => String::new(),
+        Some(bias) => format!(" --bias {}", write("bias.npy", bias.values)?),
+    };
+    Ok(format!(
+        "flexmac gemm --config {} --engine checked --a {a} --b {b}{bias} --format-a {} --format-b {} \
+         --layout {layout} --out {}",
+        word(folder.join("design")),
+        product.a.format,
+        product.b.format,
+        word(folder.join("c.npy")),
+    ))
 }
 
 fn save(

@@ -18,6 +18,8 @@ pub struct UpdateStep {
     pub momentum: f64,
     /// Weight decay factor.
     pub decay: f64,
+    /// What the gradients were multiplied by: a power of two, 1 for fixed point.
+    pub scale: f64,
 }
 
 /// A weight or a bias.
@@ -112,6 +114,16 @@ impl<T: Number> Param<T> {
             Gradient::Elements(elements, format) => {
                 let unit = T::unit(*format);
                 elements.iter().map(|element| element.units() * unit).collect()
+            }
+        }
+    }
+
+    /// Whether no element of the gradient is infinite or NaN.
+    pub fn gradient_is_finite(&self) -> bool {
+        match &self.gradient {
+            Gradient::Reals(reals) => reals.iter().all(|real| real.is_finite()),
+            Gradient::Elements(elements, _) => {
+                elements.iter().all(|element| element.units().is_finite())
             }
         }
     }
@@ -220,6 +232,8 @@ impl<T: Number> Param<T> {
         let values = elements_mut(&mut self.values).par_chunks_mut(CHUNK);
         let momentum = elements_mut(&mut self.momentum).par_chunks_mut(CHUNK);
         let gradient = &self.gradient;
+        // Exact: a power of two.
+        let divisor = 1.0 / step.scale;
         let new = || (vec![0.0; CHUNK], vec![0.0; CHUNK]);
         let chunks = values.zip(momentum).enumerate();
         let parts = chunks.map_init(new, |new, (chunk, (values, momentum))| {
@@ -236,10 +250,11 @@ impl<T: Number> Param<T> {
             match gradient {
                 Gradient::Reals(reals) => {
                     let gradient = &reals[span];
-                    vectorized(Sgd { old, gradient, scale: |real: f64| real, new, constants });
+                    let scale = |real: f64| real * divisor;
+                    vectorized(Sgd { old, gradient, scale, new, constants });
                 }
                 Gradient::Elements(elements, format) => {
-                    let unit = T::unit(*format);
+                    let unit = T::unit(*format) * divisor;
                     let (gradient, scale) = (&elements[span], |element: T| element.units() * unit);
                     vectorized(Sgd { old, gradient, scale, new, constants });
                 }

@@ -31,6 +31,7 @@ mod error;
 mod folder;
 mod history_log;
 mod iteration;
+mod loss_scale;
 mod session;
 mod trainer;
 mod trainer_config;
@@ -41,6 +42,7 @@ pub use error::{Remedy, RunFolderError, StateMismatch, TrainError, WeightsError}
 pub use flexmac_record::{RateSchedule, Solver};
 pub use folder::RunFolder;
 pub use history_log::Offset;
+pub use loss_scale::{DynamicScale, LossScale};
 pub use session::{Engines, TrainingSchedule, run};
 pub use trainer::{ParamState, Totals, Trainer, TrainerState, check_data};
 pub use trainer_config::TrainerConfig;

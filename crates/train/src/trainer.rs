@@ -11,7 +11,7 @@ use flexmac_dps::{
     FormatTable, Formats, LossAverage, Observation, Policy, PolicyState, TensorCounters,
 };
 use flexmac_engine::{Engine, Stats};
-use flexmac_fxp::{Format, Role, Rounding, Words};
+use flexmac_fxp::{Format, Role, Rounding, Words, exp2};
 use flexmac_nn::{
     HostRounding, NetPlan, Network, NnError, Number, Part, Pass, Purpose, SplitMix, Statistics,
     SumLimit, UpdateStep, correct, in_units_of, logits_format, softmax_loss,
@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{StateMismatch, TrainError, WeightsError};
 use crate::iteration::record;
+use crate::loss_scale::{DynamicScale, LossScale};
 use crate::trainer_config::TrainerConfig;
 use crate::weights::WeightTensor;
 
@@ -58,6 +59,9 @@ pub struct Totals {
     /// array could not hold the sums. A note reports each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coarsened: Vec<String>,
+    /// The state of a dynamic loss scale; none before the first iteration, or without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<DynamicScale>,
 }
 
 /// Everything that the next iterations depend on, except the settings and the data.
@@ -215,9 +219,15 @@ impl<T: Number> Trainer<T> {
         let smoothed_loss = self.average.push(loss.mean);
 
         pass.rounding = self.config.rounding;
-        let gradient = quantize_loss_gradient(&self.plan, &loss.gradient, &mut pass);
+        let scale = self.loss_scale();
+        let loss_gradient = if scale == 1.0 { loss.gradient } else { loss.gradient * scale };
+        let gradient = quantize_loss_gradient(&self.plan, &loss_gradient, &mut pass);
         self.network.backward(gradient, &mut pass)?;
-        self.update(&mut statistics);
+        let (update, note) = self.after_backward();
+        if update {
+            self.update(scale, &mut statistics);
+        }
+        notes.extend(note);
 
         // The policy sees counters in the units of the formats that it proposed.
         let counters = in_proposed_units(&proposed, &formats, &statistics.tensors);
@@ -462,9 +472,34 @@ impl<T: Number> Trainer<T> {
         notes
     }
 
-    /// Updates all parameters by their gradients.
-    fn update(&mut self, statistics: &mut Statistics) {
-        let step = update_step(&self.config.solver, self.iteration);
+    /// What the gradient of the loss is multiplied by in this iteration.
+    fn loss_scale(&self) -> f64 {
+        let exponent = match self.config.loss_scale {
+            LossScale::Constant(exponent) => exponent,
+            LossScale::Dynamic => self.totals.loss_scale.unwrap_or_default().exponent,
+        };
+        exp2(exponent)
+    }
+
+    /// With a dynamic loss scale, chooses that of the next iteration. Returns whether the gradients
+    /// may be used, and a note on a change.
+    fn after_backward(&mut self) -> (bool, Option<String>) {
+        if self.config.loss_scale != LossScale::Dynamic {
+            return (true, None);
+        }
+        let finite = self.network.params().all(flexmac_nn::Param::gradient_is_finite);
+        let (next, changed) = self.totals.loss_scale.unwrap_or_default().after(finite);
+        self.totals.loss_scale = Some(next);
+        let kept = if finite { "" } else { ", a gradient was not finite: parameters stay" };
+        let note = (changed || !finite).then(|| {
+            format!("loss scale {} from the next iteration on{kept}", exp2(next.exponent))
+        });
+        (finite, note)
+    }
+
+    /// Updates all parameters by their gradients, which are those of the loss times `scale`.
+    fn update(&mut self, scale: f64, statistics: &mut Statistics) {
+        let step = update_step(&self.config.solver, self.iteration, scale);
         let host = self.host(self.config.seed);
         for param in self.network.params_mut() {
             let host = host(param);
@@ -545,6 +580,7 @@ fn quantize_loss_gradient<T: Number>(
 }
 
 /// The constants of the update of an iteration.
-fn update_step(solver: &Solver, iteration: u64) -> UpdateStep {
-    UpdateStep { rate: solver.rate(iteration), momentum: solver.momentum, decay: solver.decay }
+fn update_step(solver: &Solver, iteration: u64, scale: f64) -> UpdateStep {
+    let (momentum, decay) = (solver.momentum, solver.decay);
+    UpdateStep { rate: solver.rate(iteration), momentum, decay, scale }
 }

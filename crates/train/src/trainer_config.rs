@@ -5,6 +5,7 @@ use flexmac_record::{RateSchedule, Solver};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
+use crate::loss_scale::LossScale;
 
 /// The settings of a run that affect its numerical results.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,10 @@ pub struct TrainerConfig {
     pub forward_rounding: Option<Rounding>,
     /// The solver.
     pub solver: Solver,
+    /// What the gradient of the loss is multiplied by, and the gradients of parameters divided by;
+    /// for floats only.
+    #[serde(default)]
+    pub loss_scale: LossScale,
     /// Number of losses that the history's smoothed loss averages.
     pub loss_window: usize,
 }
@@ -76,6 +81,7 @@ impl Default for TrainerConfig {
             rounding: Rounding::Stochastic,
             forward_rounding: None,
             solver: Solver::default(),
+            loss_scale: LossScale::default(),
             loss_window: 100,
         }
     }

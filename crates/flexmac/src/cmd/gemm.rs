@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use flexmac_array::{ArraySpec, Cycles, Layout, Schedule};
+use flexmac_array::{ArraySpec, Cycles, Layout, Schedule, Style};
 use flexmac_cosim::ReplayHook;
 use flexmac_engine::{Gemm, GemmResult, Operand};
+use flexmac_float::FloatFormat;
 use flexmac_fxp::{Format, Role, Rounding, SeedPath, Sums};
 use ndarray::Array2;
 use serde::Serialize;
@@ -41,7 +42,7 @@ pub struct GemmArgs {
     /// What computes the GEMM
     #[arg(long, value_enum, default_value_t = ArrayEngine::Checked)]
     pub engine: ArrayEngine,
-    /// A, (M, K): integers, or float32 on an array of style fp32
+    /// A, (M, K): integers, or float32 on an array of floats, which rounds it to its format first
     #[arg(long, value_name = "A.npy")]
     pub a: PathBuf,
     /// B, (K, N), like A
@@ -70,6 +71,16 @@ pub struct GemmArgs {
     /// Rounding: nearest, truncate or stochastic [default: nearest]
     #[arg(long, value_name = "MODE")]
     round: Option<Rounding>,
+    /// Format of A on an array of style fp8: e4m3 or e5m2 [default: e4m3]
+    #[arg(long, value_name = "FORMAT")]
+    format_a: Option<FloatFormat>,
+    /// Format of B on an array of style fp8: e4m3 or e5m2 [default: e4m3]
+    #[arg(long, value_name = "FORMAT")]
+    format_b: Option<FloatFormat>,
+    /// Round floats beyond the largest number of the format to that number, not to infinity (NaN in
+    /// e4m3)
+    #[arg(long)]
+    pub saturate: bool,
     /// Run seed of the random streams [default: 0]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -79,7 +90,7 @@ pub struct GemmArgs {
     /// How the GEMM lies on the array, which decides cycles and random streams: with rows of A on
     /// its rows (as-given), or as in training (fastest) [default: as-given]
     #[arg(long, value_name = "LAYOUT")]
-    layout: Option<Layout>,
+    pub layout: Option<Layout>,
     /// C, (M, N), int32 or float32; a tile on which RTL and reference differ is shown in
     /// C.mismatch.fst beside it
     #[arg(long, value_name = "C.npy")]
@@ -111,12 +122,40 @@ impl GemmArgs {
             ("--round", self.round.is_some()),
             ("--seed", self.seed.is_some()),
             ("--seed-path", self.seed_path.is_some()),
-            ("--layout", self.layout.is_some()),
             ("--raw", self.raw),
         ]
         .into_iter()
         .filter_map(|(flag, given)| given.then_some(flag))
         .collect()
+    }
+
+    /// The flags for floats that were given.
+    fn float_flags(&self) -> Vec<&'static str> {
+        [
+            ("--format-a", self.format_a.is_some()),
+            ("--format-b", self.format_b.is_some()),
+            ("--saturate", self.saturate),
+        ]
+        .into_iter()
+        .filter_map(|(flag, given)| given.then_some(flag))
+        .collect()
+    }
+
+    /// The formats of A and B on an array of floats that multiplies `formats`: those given, or the
+    /// first.
+    pub fn float_formats(&self, style: Style, formats: &[FloatFormat]) -> Result<[FloatFormat; 2]> {
+        let choose = |flag: &str, given: Option<FloatFormat>| match given {
+            None => Ok(formats[0]),
+            Some(format) if formats.contains(&format) => Ok(format),
+            Some(format) => {
+                let names: Vec<_> = formats.iter().map(|format| format.name()).collect();
+                bail!(
+                    "gemm: {flag}: expected {} on an array of style {style}, found {format}",
+                    names.join(" or ")
+                )
+            }
+        };
+        Ok([choose("--format-a", self.format_a)?, choose("--format-b", self.format_b)?])
     }
 
     /// Options of the engine. The waveform of a tile that differs goes to `waves`.
@@ -230,6 +269,15 @@ pub fn run(args: &GemmArgs) -> Result<()> {
     }
     if design.config.style().is_float() {
         return gemm_float::run(args, &design);
+    }
+    let flags = args.float_flags();
+    if !flags.is_empty() {
+        bail!(
+            "gemm: {}: expected no flags of floats with an array of style {}, which multiplies \
+             integers; leave out or use another --config",
+            flags.join(", "),
+            design.config.style()
+        );
     }
     let numbers = args.numbers()?;
     let format = |name: &str, bits, frac| {

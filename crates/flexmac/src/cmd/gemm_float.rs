@@ -1,10 +1,12 @@
-//! `flexmac gemm` on an array of style fp32: float32 in, float32 out; flags of widths are refused.
+//! `flexmac gemm` on an array of floats: float32 in, which is rounded to the array's formats first,
+//! and float32 out; flags of integers are refused.
 
 use anyhow::{Result, bail};
-use flexmac_array::{ArraySpec, Cycles, Layout};
-use flexmac_engine::{Gemm, Operand};
-use flexmac_float::FloatFormat;
+use flexmac_array::{ArraySpec, Cycles};
+use flexmac_engine::{Gemm, Operand, float_formats};
+use flexmac_float::{FloatFormat, Overflow};
 use flexmac_fxp::{Counters, Role, Rounding, SeedPath};
+use ndarray::Array2;
 use serde::Serialize;
 
 use crate::cmd::gemm::{GemmArgs, Shape, print_cycles, same_command};
@@ -16,6 +18,11 @@ struct Record<'a> {
     engine: &'static str,
     config: &'a ArraySpec,
     shape: Shape,
+    format_a: FloatFormat,
+    format_b: FloatFormat,
+    /// Elements of A that are not of its format, and were rounded.
+    rounded_a: u64,
+    rounded_b: u64,
     tiles: u64,
     tiles_checked: u64,
     macs: u64,
@@ -26,29 +33,40 @@ struct Record<'a> {
 
 /// Computes the GEMM.
 pub fn run(args: &GemmArgs, design: &ArrayDesign) -> Result<()> {
+    let style = design.config.style();
     let flags = args.integer_flags();
     if !flags.is_empty() {
         bail!(
-            "gemm: {}: expected no flags of integers with an array of style fp32, whose operands \
-             and results are float32; leave out or use another --config",
+            "gemm: {}: expected no flags of integers with an array of style {style}, whose operands \
+             and results are floats; leave out or use another --config",
             flags.join(", ")
         );
     }
-    let a = npy::read_float_matrix(&args.a)?;
-    let b = npy::read_float_matrix(&args.b)?;
+    let [format_a, format_b] = args.float_formats(style, float_formats(style))?;
+    let (mut a, mut b) = (npy::read_float_matrix(&args.a)?, npy::read_float_matrix(&args.b)?);
     let bias = args.bias.as_deref().map(npy::read_float_bias).transpose()?;
-    let format = FloatFormat::Binary32;
+    let overflow = if args.saturate { Overflow::Saturate } else { Overflow::Infinity };
+    let rounded_a = round(&mut a, format_a, overflow);
+    let rounded_b = round(&mut b, format_b, overflow);
+    for (name, rounded, format) in [("A", rounded_a, format_a), ("B", rounded_b, format_b)] {
+        if rounded > 0 {
+            errln!(
+                "note: {rounded} elements of {name} are no numbers of {format} and were rounded"
+            );
+        }
+    }
+    let out = FloatFormat::Binary32;
     let product = Gemm {
-        a: Operand { values: a.view(), format },
-        b: Operand { values: b.view(), format },
-        bias: bias.as_ref().map(|bias| Operand { values: bias.view(), format }),
-        out: format,
+        a: Operand { values: a.view(), format: format_a },
+        b: Operand { values: b.view(), format: format_b },
+        bias: bias.as_ref().map(|bias| Operand { values: bias.view(), format: out }),
+        out,
         rounding: Rounding::Nearest,
         seed: SeedPath { run: 0, iteration: 0, layer: 0, role: Role::Forward },
         keep_sums: false,
     };
     let waves = args.waves();
-    let options = args.options(Layout::AsGiven, &waves);
+    let options = args.options(args.layout.unwrap_or_default(), &waves);
     let mut engine = array_engine::<f32>(args.engine, design, options, same_command())?;
     let outcome = engine.gemm(&product)?;
     npy::write_matrix(&args.out, outcome.values.view())?;
@@ -60,6 +78,10 @@ pub fn run(args: &GemmArgs, design: &ArrayDesign) -> Result<()> {
             engine: engine.name(),
             config: design.config.spec(),
             shape,
+            format_a,
+            format_b,
+            rounded_a,
+            rounded_b,
             tiles: stats.tiles,
             tiles_checked: stats.tiles_checked,
             macs: stats.macs,
@@ -71,7 +93,7 @@ pub fn run(args: &GemmArgs, design: &ArrayDesign) -> Result<()> {
         return Ok(());
     }
     outln!(
-        "{}: ({}, {}) x ({}, {}) on {}, {} tiles ({} checked)",
+        "{}: ({}, {}) x ({}, {}) on {}, {format_a} x {format_b}, {} tiles ({} checked)",
         engine.name(),
         shape.m,
         shape.k,
@@ -89,4 +111,15 @@ pub fn run(args: &GemmArgs, design: &ArrayDesign) -> Result<()> {
         stats.counters.overflow_high
     );
     Ok(())
+}
+
+/// Rounds an operand to nearest numbers of its format. Returns how many elements changed.
+fn round(operand: &mut Array2<f32>, format: FloatFormat, overflow: Overflow) -> u64 {
+    let values = operand.as_standard_layout().into_owned();
+    let mut rounded = values.clone();
+    let (from, to) = (values.as_slice(), rounded.as_slice_mut());
+    let (from, to) = (from.expect("standard layout"), to.expect("standard layout"));
+    let changed = format.round_slice((from, 0), overflow, None, to);
+    *operand = rounded;
+    changed
 }

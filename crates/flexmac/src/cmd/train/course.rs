@@ -7,7 +7,7 @@ use flexmac_cosim::bundle::BundlingEngine;
 use flexmac_cosim::{CheckedEngine, ReplayHook, RtlEngine};
 use flexmac_dataset::Dataset;
 use flexmac_dps::{FormatTable, Policy, Static, StaticConfig, TensorRole, TensorSpec};
-use flexmac_engine::{Engine, FloatEngine, ReferenceEngine};
+use flexmac_engine::{Engine, FloatEngine, ReferenceEngine, RoundedEngine};
 use flexmac_nn::{NetPlan, Number, Shape};
 use flexmac_record::RunResult;
 use flexmac_train::{Checkpoint, Engines, FlattenOrder, RunFolder, Trainer};
@@ -37,11 +37,17 @@ pub(super) fn train(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<RunR
         }
         _ if plan.bundles.is_some() => train_into_bundles(args, plan, data),
         _ if plan.design.config.style().is_float() => {
-            train_on_array::<f32>(args, plan, data, replay::name_gemm())
+            let replay = replay::save_float_gemm(plan.design.clone(), args.out.as_deref());
+            let operands = plan.operands;
+            let round = move |engine| match operands {
+                None => engine,
+                Some(operands) => Box::new(RoundedEngine::new(engine, operands)),
+            };
+            train_on_array::<f32>(args, plan, data, replay, &round)
         }
         _ => {
             let replay = replay::save_gemm(plan.design.clone(), args.out.as_deref());
-            train_on_array::<i32>(args, plan, data, replay)
+            train_on_array::<i32>(args, plan, data, replay, &|engine| engine)
         }
     }
 }
@@ -63,6 +69,9 @@ fn train_into_bundles(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<Ru
     train_on::<i32>(args, plan, data, engines)
 }
 
+/// What stands between the network and an engine.
+type Wrap<T> = dyn Fn(Box<dyn Engine<T>>) -> Box<dyn Engine<T>>;
+
 /// Trains on the array. Evaluation always uses the reference, which gives the same scores as the
 /// model minutes faster.
 fn train_on_array<T>(
@@ -70,6 +79,7 @@ fn train_on_array<T>(
     plan: Plan,
     data: &Dataset,
     replay: ReplayHook<T>,
+    wrap: &Wrap<T>,
 ) -> Result<RunResult>
 where
     T: Number + Replayed + ndarray_npy::WritableElement,
@@ -90,9 +100,10 @@ where
         check_rate: plan.check_rate,
         waves: &replay::folder(args.out.as_deref()).join("tile.fst"),
     };
-    let mut train = array_engine(kind, &plan.design, options, replay)?;
-    let mut evaluate = ReferenceEngine::new(plan.design.config.clone()).with_layout(replay::LAYOUT);
-    let engines = Engines { train: &mut *train, evaluate: &mut evaluate };
+    let mut train = wrap(array_engine(kind, &plan.design, options, replay)?);
+    let reference = ReferenceEngine::new(plan.design.config.clone()).with_layout(replay::LAYOUT);
+    let mut evaluate = wrap(Box::new(reference));
+    let engines = Engines { train: &mut *train, evaluate: &mut *evaluate };
     train_on(args, plan, data, engines)
 }
 

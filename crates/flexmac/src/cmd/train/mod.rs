@@ -1,6 +1,7 @@
 //! `flexmac train`: its flags, and what it prints.
 
 mod course;
+mod floats;
 mod learning_rate;
 mod plan;
 
@@ -12,6 +13,7 @@ use clap::Args;
 use flexmac_fxp::Rounding;
 use flexmac_record::RunResult;
 use flexmac_train::FlattenOrder;
+use floats::FloatArgs;
 use learning_rate::LearningRateArgs;
 use plan::{EngineKind, Labels, MultiplierSource};
 
@@ -128,6 +130,8 @@ pub struct TrainArgs {
     /// Print the final result as one JSON record
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    floats: FloatArgs,
     #[command(flatten)]
     lists: ImageListArgs,
     #[command(flatten)]

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use flexmac_array::{ArrayConfig, ArraySpec};
 use flexmac_dataset::{DataSource, Dataset, InputSpec};
+use flexmac_engine::OperandRounding;
 use flexmac_nn::{NetPlan, NetSpec};
 use flexmac_train::{Solver, TrainerConfig, TrainingSchedule};
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,8 @@ pub struct Plan {
     pub(super) bundles: Option<PathBuf>,
     /// The array.
     pub design: ArrayDesign,
+    /// How operands are rounded to the array's formats, if they are floats narrower than binary32.
+    pub(super) operands: Option<OperandRounding>,
     /// The network.
     pub net: NetSpec,
     /// The settings that change numbers of the run.
@@ -118,6 +121,7 @@ impl Plan {
         let source = settings.take("data", &args.data, "fashion-mnist".to_owned());
         let design = load_design(args.config.as_deref(), &mut settings)?;
         let arrays = settings.take("arrays", &args.arrays, NonZeroUsize::MIN);
+        let floats = args.floats.settle(engine, &design.config, &mut settings)?;
         check_arrays(arrays, engine, (check_rate, bundles.is_some()), &design.config)?;
         let defaults = TrainerConfig::default();
         let iterations = settings.take("iters", &args.iters, 1000);
@@ -140,6 +144,7 @@ impl Plan {
                 forward,
             )),
             solver,
+            loss_scale: floats.loss_scale,
             // Below 2^32.
             loss_window: settings.take("loss-window", &args.policies.loss_window(), 100) as usize,
         };
@@ -173,6 +178,7 @@ impl Plan {
             arrays,
             bundles,
             design,
+            operands: floats.operands,
             net,
             trainer,
             schedule,
