@@ -233,6 +233,11 @@ impl Schedule {
         self.cols.min(self.n - tile % self.tiles_across() * self.cols)
     }
 
+    /// Columns of a band of tiles, those of the array. The last band may have fewer.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
     /// Products that a PE forms per word.
     pub(crate) fn lanes(&self) -> usize {
         self.lanes
@@ -290,7 +295,7 @@ impl Schedule {
     }
 
     /// Length of the longest piece of K in one command.
-    pub(crate) fn longest_piece(&self) -> usize {
+    pub fn longest_piece(&self) -> usize {
         self.command_k
     }
 

@@ -39,6 +39,7 @@ impl RawFloats {
             seed: SeedPath { run: 0, iteration: 0, layer: 0, role: Role::Forward },
             keep_sums: false,
             schedule,
+            skipping: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use flexmac_array::ArrayConfig;
 use flexmac_engine::{Gemm, Operand};
 use flexmac_fxp::{Format, Role, Rounding, SeedPath};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use rand::{Rng, RngExt};
 
 /// A GEMM of integers that owns its operands.
@@ -68,6 +68,16 @@ impl Trial {
                 role: Role::GEMMS[rng.random_range(0..3)],
             },
         }
+    }
+
+    /// The same GEMM with operands that leave planes to skip: blocks of narrow elements and of zeros;
+    /// or zeros, a single element, -1, or negative elements throughout.
+    #[must_use]
+    pub fn narrowed(mut self, rng: &mut impl Rng) -> Self {
+        for matrix in [&mut self.a, &mut self.b] {
+            narrow(matrix, rng);
+        }
+        self
     }
 
     /// All pairs of operands of 2 to 4 bits, and all dot products of length 2 with 2-bit operands,
@@ -224,6 +234,32 @@ fn matrix(rng: &mut impl Rng, shape: (usize, usize), bits: u32) -> Array2<i32> {
         0 => Array2::from_elem(shape, low),
         1 => Array2::from_elem(shape, !low),
         _ => Array2::from_shape_simple_fn(shape, || rng.next_u32() as i32 >> (32 - bits)),
+    }
+}
+
+/// Makes elements narrower, in place.
+fn narrow(matrix: &mut Array2<i32>, rng: &mut impl Rng) {
+    let (rows, columns) = matrix.dim();
+    match rng.random_range(0..10) {
+        0 => matrix.fill(0),
+        1 => matrix.fill(-1),
+        2 => matrix.mapv_inplace(|value| value.min(!value)),
+        3 => {
+            let at = (rng.random_range(0..rows), rng.random_range(0..columns));
+            let value = matrix[at];
+            matrix.fill(0);
+            matrix[at] = value;
+        }
+        _ => {
+            let (height, width) = (rng.random_range(1..=24), rng.random_range(1..=24));
+            for mut band in matrix.axis_chunks_iter_mut(Axis(0), height) {
+                for mut block in band.axis_chunks_iter_mut(Axis(1), width) {
+                    let shift = [0, 0, 31, rng.random_range(0..32)][rng.random_range(0..4)];
+                    let zeros = rng.random_range(0..4) == 0;
+                    block.mapv_inplace(|value| if zeros { 0 } else { value >> shift });
+                }
+            }
+        }
     }
 }
 

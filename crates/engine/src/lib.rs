@@ -36,8 +36,11 @@ mod lower;
 mod mismatch;
 mod reference;
 mod sample;
+mod skipping;
 
-pub use engine::{Element, Engine, Gemm, GemmResult, ImplicitGemm, Operand, RowSink, Stats};
+pub use engine::{
+    Element, Engine, Gemm, GemmResult, ImplicitGemm, Operand, PlaneSkipping, RowSink, Stats,
+};
 pub use error::{EngineError, GemmError};
 pub use float::FloatEngine;
 pub use fp32::lower as lower_float;
@@ -45,3 +48,4 @@ pub use lower::{IntegerGemm, check_sum_range, lower, sum_bits_needed};
 pub use mismatch::{Difference, Mismatch, Reproduction, WaveDump};
 pub use reference::ReferenceEngine;
 pub use sample::{Sample, wrong_share_bound, wrong_tiles_bound};
+pub use skipping::Skipping;
