@@ -1,12 +1,12 @@
 //! The cost model against runs: the products it lists are the ones that training runs.
 
 use flexmac_array::{ArrayConfig, ArraySpec, Layout};
-use flexmac_cost::{PrecisionProfile, sharded, workloads};
+use flexmac_cost::{Error, PrecisionProfile, sharded, workloads};
 use flexmac_dataset::{DataSource, Dataset, InputSpec, ListOptions, Split};
 use flexmac_dps::{Static, StaticConfig};
 use flexmac_engine::ReferenceEngine;
 use flexmac_nn::{NetPlan, NetSpec};
-use flexmac_record::{RunConfig, RunData, Schema, Setting, Solver, SplitSummary};
+use flexmac_record::{OperandRole, RunConfig, RunData, Schema, Setting, Solver, SplitSummary};
 use flexmac_train::{RunFolder, Trainer, TrainerConfig};
 use serde_json::{Map, Value, json};
 
@@ -128,6 +128,43 @@ layers = [
     std::fs::write(&path, text).expect("written");
     let net = NetSpec::load(path.to_str().expect("a name")).expect("reads");
     model_equals_run(&net, 3, &array(4, 3, 2, 8, 64));
+}
+
+/// Which operands count as sparse follows from the zeros that the run recorded; a run that recorded none is judged by
+/// its network's ReLUs, not by the numbers of its layers.
+#[test]
+fn sparse_operands_are_those_of_the_run() {
+    let (net, batch, config) = (NetSpec::lenet(), 2, array(8, 8, 4, 8, 4096));
+    let plan = NetPlan::new(&net, batch).expect("plans");
+    let need = InputSpec { shape: plan.input(), classes: plan.classes() };
+    let data =
+        DataSource::parse("synthetic").load_for(1, need, &ListOptions::default()).expect("loads");
+    let mut trainer = trainer_of(&net, batch, &data);
+    let mut engine = ReferenceEngine::new(config.clone()).with_layout(Layout::Fastest);
+    let record = trainer.step(&mut engine, &data).expect("a step");
+    // Layers whose forward GEMM has sparse operands, if conv1 recorded these shares in two iterations.
+    let sparse = |shares: [Option<f64>; 2]| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run");
+        let mut run = RunFolder::create(&path, false).expect("a run folder");
+        for (iteration, share) in shares.into_iter().enumerate() {
+            let mut record = record.clone();
+            record.iteration = iteration as u64;
+            record.gemms.iter_mut().for_each(|gemm| gemm.zeros = None);
+            record.gemms[0].zeros = share;
+            run.append(&record, 0.0).expect("written");
+        }
+        run.write_json("config.json", &settings_of(&net, batch, &data)).expect("written");
+        let profile = PrecisionProfile::read(&path)?;
+        let all = workloads(&profile, &config, Layout::Fastest)?;
+        let sparse = all.iter().filter(|w| w.operands == OperandRole::ForwardSparse);
+        Ok::<_, Error>(sparse.map(|workload| workload.layer.clone()).collect::<Vec<_>>())
+    };
+    assert_eq!(sparse([None, None]).expect("reads"), ["ip2"]);
+    assert_eq!(sparse([Some(0.25), Some(0.36)]).expect("reads"), ["conv1", "ip2"]);
+    assert_eq!(sparse([Some(0.25), Some(0.34)]).expect("reads"), ["ip2"]);
+    let error = sparse([Some(0.5), Some(1.5)]).expect_err("no share").to_string();
+    assert!(error.contains("line 2: expected a share of zeros from 0 to 1, found 1.5"), "{error}");
 }
 
 #[test]

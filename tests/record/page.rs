@@ -44,6 +44,7 @@ fn samples() -> [(&'static str, Value, Vec<&'static str>); 6] {
     let mut synth = SynthReport::read(&v1("synth/report.json")).unwrap();
     let unit = UnitReport { unit: String::new(), recipe: String::new(), delay_ps: 1.0 };
     synth.tries = vec![TryReport {
+        order: 1,
         given_ps: 1.0,
         met: true,
         period_ps: 1.0,

@@ -192,6 +192,30 @@ fn killed_in(out: &Path, stage: &str) -> bool {
 }
 
 #[test]
+fn the_best_of_several_orders_is_kept_with_all_of_them() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let plain = synthesise(&config(&dir.path().join("plain"))).0;
+    let mut config = config(&dir.path().join("orders"));
+    config.orders = 4;
+    let (found, ..) = synthesise(&config);
+
+    let tries = &found.tries;
+    assert_eq!(tries.iter().map(|attempt| attempt.order).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    let timing = plain.timing.expect("timing");
+    assert_eq!(Some(tries[0].area_um2), plain.area_um2);
+    assert_eq!(tries[0].period_ps, timing.period_ps);
+    assert!(tries.iter().any(|attempt| attempt.area_um2 != tries[0].area_um2), "{tries:?}");
+    let product = |area_um2: f64, period_ps: f64| area_um2 * period_ps;
+    let products = tries.iter().map(|attempt| product(attempt.area_um2, attempt.period_ps));
+    let timing = found.timing.as_ref().expect("timing");
+    let best = product(found.area_um2.expect("an area"), timing.period_ps);
+    assert_eq!(best, products.fold(f64::INFINITY, f64::min));
+
+    let (again, ran, _) = synthesise(&config);
+    assert_eq!((again, ran.len()), (found, 0));
+}
+
+#[test]
 fn a_search_finds_the_shortest_period_and_keeps_its_tries() {
     let dir = tempfile::tempdir().expect("temp dir");
     let plain = synthesise(&config(&dir.path().join("plain"))).0;

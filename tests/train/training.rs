@@ -199,6 +199,11 @@ fn a_history_tells_widths_formats_and_costs() {
         let passes = u64::from(widths.forward.div_ceil(8)).pow(2);
         assert_eq!(record.total.mac_passes, macs * passes);
         assert!(record.total.cycles.busy > 0);
+        let zeros: Vec<_> = record.gemms.iter().map(|gemm| gemm.zeros.unwrap()).collect();
+        assert!(zeros.iter().all(|share| (0.0..=1.0).contains(share)), "{zeros:?}");
+        // Forward ip1, ip2; backward ip2 (input, weight), ip1. ip2's input has passed a ReLU, and both its gradients
+        // are products of the same operand.
+        assert!(zeros[1] > 0.1 && zeros[1] < 1.0 && zeros[2] == zeros[3], "{zeros:?}");
         let text = serde_json::to_string(&record).unwrap();
         assert_eq!(serde_json::from_str::<IterationRecord>(&text).unwrap().gemms, record.gemms);
     }

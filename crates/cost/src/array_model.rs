@@ -70,8 +70,6 @@ pub struct ArrayModel {
     pub memory_pj_per_bit: f64,
     /// Energies by widths and role.
     energies: BTreeMap<(OperandWidths, OperandRole), MeasuredEnergy>,
-    /// Indices of the layers whose forward GEMMs have sparse activations.
-    sparse: Vec<u64>,
     /// Clock pins of the measured arrays, to scale the clock tree to another size.
     pins: Pins,
     /// Area of a PE, and of everything else in an n x n array as a linear function of n (constant, slope), in
@@ -187,15 +185,6 @@ impl ArrayModel {
         if energies.is_empty() {
             return misfit("measurement", "at least one mode".to_owned(), "none".to_owned());
         }
-        let mut sparse: Vec<u64> = last
-            .report
-            .cases
-            .iter()
-            .filter(|case| case.role == OperandRole::ForwardSparse)
-            .flat_map(|case| case.samples.iter().map(|sample| sample.layer))
-            .collect();
-        sparse.sort_unstable();
-        sparse.dedup();
         let pins = pins(probes);
         let pe = synth.modules.iter().find(|module| PES.contains(&module.module.as_str()));
         let beside = |config: &ArrayConfig, area: f64, pe: f64| {
@@ -215,7 +204,6 @@ impl ArrayModel {
             clock_pj: pins.cycle_pj((config.rows() as f64, config.cols() as f64)),
             memory_pj_per_bit: last.report.memory.pj_per_bit,
             energies,
-            sparse,
             pins,
             area,
             config,
@@ -225,12 +213,7 @@ impl ArrayModel {
     /// Energy of a workload's mode and role, and whether that mode and role was measured. If not, it is the
     /// energy of the nearest measured mode, by the product of its widths.
     pub fn energy(&self, workload: &Workload) -> (MeasuredEnergy, bool) {
-        let role = match workload.role {
-            flexmac_fxp::Role::InputGradient => OperandRole::InputGradient,
-            flexmac_fxp::Role::WeightGradient => OperandRole::WeightGradient,
-            _ if self.sparse.contains(&workload.layer_index) => OperandRole::ForwardSparse,
-            _ => OperandRole::Forward,
-        };
+        let role = workload.operands;
         let wanted = workload.mode(&self.config);
         let swapped = wanted.map(|(a, b)| (b, a));
         let exact = [wanted, swapped].into_iter().find_map(|mode| self.energies.get(&(mode, role)));

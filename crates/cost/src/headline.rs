@@ -2,7 +2,7 @@
 //!
 //! Speed-up is iso-area: (cycles x period x area) of the baseline over that of the flexible array.
 //! There are two rules for the clock (docs/headline.md). *Equal depth*: the baseline has as many pipeline stages
-//! as the flexible array, and each array has its own shortest period. *Equal clock*: the baseline has the fewest
+//! as the flexible array, and each array has the period that its synthesis found. *Equal clock*: the baseline has the fewest
 //! stages that reach the clock of the flexible array. If no baseline reaches it, the fastest one is used, and
 //! [`Comparison::met`] is false.
 

@@ -33,6 +33,9 @@ pub struct PrecisionProfile {
     pub gemms: Vec<LayerGemm>,
     /// For each GEMM, the number of iterations by widths.
     pub widths: Vec<BTreeMap<OperandWidths, u64>>,
+    /// For each GEMM, the mean share of zeros in the operand that is no weight, 0 to 1; none where no run recorded
+    /// it.
+    pub zeros: Vec<Option<f64>>,
 }
 
 impl PrecisionProfile {
@@ -68,6 +71,7 @@ impl PrecisionProfile {
             iterations,
             accuracy: None,
             widths: vec![BTreeMap::from([(widths, iterations)]); gemms.len()],
+            zeros: vec![None; gemms.len()],
             gemms,
         })
     }
@@ -91,7 +95,8 @@ impl PrecisionProfile {
         let plan = NetPlan::new(&config.network, batch)?;
         let gemms = flexmac_nn::gemms(&plan, batch);
         let history = run.join("history.jsonl");
-        let (iterations, widths) = read_history(&history, plan.tensors().len(), &gemms)?;
+        let History { iterations, widths, zeros } =
+            History::read(&history, plan.tensors().len(), &gemms)?;
         let text = |name: &str| setting(name).and_then(Value::as_str).unwrap_or("").to_owned();
         let float = widths.iter().any(|widths| widths.contains_key(&None));
         let result = run.join("result.json");
@@ -107,6 +112,7 @@ impl PrecisionProfile {
             accuracy,
             gemms,
             widths,
+            zeros,
         })
     }
 
@@ -206,26 +212,49 @@ fn apportion(shares: &BTreeMap<OperandWidths, u64>, total: u64) -> BTreeMap<Oper
     parts.into_iter().filter(|part| part.1 > 0).map(|part| (part.0, part.1)).collect()
 }
 
-type History = (u64, Vec<BTreeMap<OperandWidths, u64>>);
+/// What a profile takes from a run's history.
+struct History {
+    iterations: u64,
+    widths: Vec<BTreeMap<OperandWidths, u64>>,
+    zeros: Vec<Option<f64>>,
+}
 
-fn read_history(path: &Path, tensors: usize, gemms: &[LayerGemm]) -> Result<History, Error> {
-    let mut widths = vec![BTreeMap::new(); gemms.len()];
-    let mut iterations = 0;
-    let mut history = HistoryReader::open(path, false)?;
-    while let Some(line) = history.next().transpose()? {
-        if line.tensors.len() != tensors {
-            let expected = format!("the network's {tensors} tensors");
-            return Err(history.refuse(expected, line.tensors.len()).into());
+impl History {
+    fn read(path: &Path, tensors: usize, gemms: &[LayerGemm]) -> Result<Self, Error> {
+        let mut widths = vec![BTreeMap::new(); gemms.len()];
+        // For each GEMM, the sum of the shares and their number.
+        let mut zeros = vec![(0.0, 0_u64); gemms.len()];
+        let mut iterations = 0;
+        let mut history = HistoryReader::open(path, false)?;
+        while let Some(line) = history.next().transpose()? {
+            if line.tensors.len() != tensors {
+                let expected = format!("the network's {tensors} tensors");
+                return Err(history.refuse(expected, line.tensors.len()).into());
+            }
+            for (gemm, widths) in gemms.iter().zip(&mut widths) {
+                let bits = |source: flexmac_nn::OperandSource| {
+                    line.tensors[source.tensor].formats.map(|formats| source.bits(&formats))
+                };
+                *widths.entry(bits(gemm.a).zip(bits(gemm.b))).or_default() += 1;
+            }
+            for record in &line.gemms {
+                let Some(share) = record.zeros else { continue };
+                if !(0.0..=1.0).contains(&share) {
+                    return Err(history.refuse("a share of zeros from 0 to 1", share).into());
+                }
+                let same =
+                    |gemm: &LayerGemm| gemm.role == record.role && gemm.layer == record.layer;
+                if let Some(index) = gemms.iter().position(same) {
+                    zeros[index].0 += share;
+                    zeros[index].1 += 1;
+                }
+            }
+            iterations += 1;
         }
-        for (gemm, widths) in gemms.iter().zip(&mut widths) {
-            let bits = |source: flexmac_nn::OperandSource| {
-                line.tensors[source.tensor].formats.map(|formats| source.bits(&formats))
-            };
-            *widths.entry(bits(gemm.a).zip(bits(gemm.b))).or_default() += 1;
-        }
-        iterations += 1;
+        // Far fewer than 2^53 records.
+        let mean = |(sum, count): (f64, u64)| (count > 0).then(|| sum / count as f64);
+        Ok(Self { iterations, widths, zeros: zeros.into_iter().map(mean).collect() })
     }
-    Ok((iterations, widths))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::precision_profile::PrecisionProfile;
-use crate::workload::{scheduled, too_large};
+use crate::workload::{Scheduled, scheduled, too_large};
 
 /// A run on several identical arrays.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,15 +37,15 @@ pub fn sharded(
         });
     }
     let (mut one, mut cycles, mut handed_on_bits) = (0_u64, 0_u64, 0_u64);
-    for (product, _, runs, schedule) in scheduled(profile, config, Layout::Fastest)? {
+    for Scheduled { gemm, runs, schedule, .. } in scheduled(profile, config, Layout::Fastest)? {
         let add = |sum: &mut u64, count: u64| {
             let sum_now = runs.checked_mul(count).and_then(|count| sum.checked_add(count));
-            *sum = sum_now.ok_or_else(|| too_large(profile, product))?;
+            *sum = sum_now.ok_or_else(|| too_large(profile, gemm))?;
             Ok::<_, Error>(())
         };
         add(&mut one, schedule.cycles(config).busy)?;
-        add(&mut cycles, schedule.sharded_cycles(config, product.role, arrays).busy)?;
-        let sums = schedule.sums_handed_on(product.role, arrays);
+        add(&mut cycles, schedule.sharded_cycles(config, gemm.role, arrays).busy)?;
+        let sums = schedule.sums_handed_on(gemm.role, arrays);
         add(&mut handed_on_bits, sums.saturating_mul(config.sum_bits().into()))?;
     }
     let efficiency = one as f64 / (cycles as f64 * arrays as f64);

@@ -2,6 +2,7 @@
 
 use flexmac_array::{ArrayConfig, Cycles, Layout, Schedule, Style};
 use flexmac_fxp::Role;
+use flexmac_record::OperandRole;
 use serde::Serialize;
 
 use crate::error::Error;
@@ -12,10 +13,11 @@ use crate::precision_profile::{OperandWidths, PrecisionProfile};
 pub struct Workload {
     /// The layer.
     pub layer: String,
-    /// Index of the layer; layers without parameters count too.
-    pub layer_index: u64,
     /// Which of the layer's GEMMs.
     pub role: Role,
+    /// The class of its operands: from the zeros that the run recorded, and if it recorded none, from whether the
+    /// layer's input has passed a ReLU.
+    pub operands: OperandRole,
     /// Widths of A and B; none on a float array.
     pub widths: OperandWidths,
     /// Number of executions: iterations times groups of a convolution.
@@ -63,8 +65,8 @@ pub fn workloads(
 ) -> Result<Vec<Workload>, Error> {
     let all = scheduled(profile, config, layout)?;
     let limit = u128::from(u64::MAX) / all.len().max(1) as u128;
-    let scaled = all.into_iter().map(|(gemm, width, runs, schedule)| {
-        scaled(gemm, width, runs, &schedule, config, limit).ok_or_else(|| too_large(profile, gemm))
+    let scaled = all.iter().map(|scheduled| {
+        scaled(scheduled, config, limit).ok_or_else(|| too_large(profile, scheduled.gemm))
     });
     scaled.collect()
 }
@@ -78,8 +80,15 @@ pub(crate) fn too_large(profile: &PrecisionProfile, gemm: &flexmac_nn::LayerGemm
     }
 }
 
-/// A GEMM, its widths, the number of times it runs at them, and its schedule.
-pub(crate) type Scheduled<'m> = (&'m flexmac_nn::LayerGemm, OperandWidths, u64, Schedule);
+/// A GEMM of a run at one pair of widths.
+pub(crate) struct Scheduled<'m> {
+    pub gemm: &'m flexmac_nn::LayerGemm,
+    pub widths: OperandWidths,
+    /// The number of times it runs at these widths.
+    pub runs: u64,
+    pub schedule: Schedule,
+    pub operands: OperandRole,
+}
 
 /// Every GEMM of a run at each of its widths, scheduled on the array.
 ///
@@ -91,7 +100,11 @@ pub(crate) fn scheduled<'m>(
     layout: Layout,
 ) -> Result<Vec<Scheduled<'m>>, Error> {
     let mut all = Vec::new();
-    for (gemm, widths) in profile.gemms.iter().zip(&profile.widths) {
+    let gemms = profile.gemms.iter().zip(&profile.widths).zip(&profile.zeros);
+    for ((gemm, widths), zeros) in gemms {
+        // Without a record, all or no values count as zero: what decides is only whether many are.
+        let zeros = zeros.unwrap_or(if gemm.after_relu { 1.0 } else { 0.0 });
+        let operands = OperandRole::of(gemm.role, zeros);
         for (width, iterations) in widths {
             // A count that is too large is refused later, where it is used.
             let runs = iterations.saturating_mul(gemm.count as u64);
@@ -118,21 +131,15 @@ pub(crate) fn scheduled<'m>(
             let bits = width.unwrap_or((config.max_bits(), config.max_bits()));
             let layout = if config.style() == Style::Fp32 { Layout::AsGiven } else { layout };
             let schedule = Schedule::laid_out(config, layout, gemm.shape, bits);
-            all.push((gemm, width, runs, schedule));
+            all.push(Scheduled { gemm, widths: width, runs, schedule, operands });
         }
     }
     Ok(all)
 }
 
 /// None if a count exceeds `limit`.
-fn scaled(
-    gemm: &flexmac_nn::LayerGemm,
-    widths: OperandWidths,
-    runs: u64,
-    schedule: &Schedule,
-    config: &ArrayConfig,
-    limit: u128,
-) -> Option<Workload> {
+fn scaled(scheduled: &Scheduled<'_>, config: &ArrayConfig, limit: u128) -> Option<Workload> {
+    let Scheduled { gemm, widths, runs, ref schedule, operands } = *scheduled;
     let (m, k, n) = gemm.shape;
     let once = schedule.cycles(config);
     let times_runs = |a: u64, b: u64| {
@@ -154,8 +161,8 @@ fn scaled(
         .sum();
     Some(Workload {
         layer: gemm.layer.clone(),
-        layer_index: gemm.index as u64,
         role: gemm.role,
+        operands,
         widths,
         runs,
         macs: times(macs)?,

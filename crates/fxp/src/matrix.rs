@@ -5,6 +5,8 @@ use std::fmt::Debug;
 use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2, Slice};
 use rayon::prelude::*;
 
+use crate::vector::{Kernel, vectorized};
+
 /// The patches of an image that a convolution's filter covers.
 ///
 /// Images are stored row by row, pixel by pixel, with the channels of a pixel together (NHWC).
@@ -130,6 +132,18 @@ fn copy_by<T: Copy, const N: usize>(out: &mut [T], from: &[T]) {
     }
 }
 
+/// Counts zeros.
+struct Zeros<'a, T>(&'a [T]);
+
+impl<T: Copy + Default + PartialEq> Kernel for Zeros<'_, T> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run(self) -> usize {
+        self.0.iter().map(|value| usize::from(*value == T::default())).sum()
+    }
+}
+
 /// An operand of a GEMM.
 #[derive(Debug, Clone, Copy)]
 pub enum Matrix<'a, T> {
@@ -195,6 +209,35 @@ impl<'a, T: Copy + Default + Send + Sync> Matrix<'a, T> {
                 });
                 dense.into()
             }
+        }
+    }
+
+    /// The number of zeros among the elements in memory, and the number of these elements: those of
+    /// the matrix, or of the whole images whose patches it holds.
+    ///
+    /// ```
+    /// use flexmac_fxp::{Matrix, PatchRows, Patches};
+    ///
+    /// let image = [0, 7, 0, 5];
+    /// let patches = Patches { height: 2, width: 2, channels: 1, kernel: 2, stride: 1, padding: 1 };
+    /// let matrix: Matrix<'_, i32> = PatchRows::new(&image, patches).into();
+    /// assert_eq!(matrix.dim(), (9, 4));
+    /// assert_eq!(matrix.zeros_in_memory(), (2, 4));
+    /// ```
+    pub fn zeros_in_memory(&self) -> (usize, usize)
+    where
+        T: PartialEq,
+    {
+        let in_order = match self {
+            Self::Dense(view) => view.as_slice_memory_order(),
+            Self::Patches(rows) => Some(rows.images),
+        };
+        match (in_order, self) {
+            (Some(elements), _) => (vectorized(Zeros(elements)), elements.len()),
+            (None, Self::Dense(view)) => {
+                (view.iter().filter(|value| **value == T::default()).count(), view.len())
+            }
+            (None, Self::Patches(_)) => unreachable!("images lie in order"),
         }
     }
 

@@ -54,6 +54,9 @@ pub struct LayerGemm {
     pub a: OperandSource,
     /// Source of B.
     pub b: OperandSource,
+    /// Whether the layer's input has passed a ReLU since the last layer with parameters, so that
+    /// many of its values are zero.
+    pub after_relu: bool,
 }
 
 impl LayerGemm {
@@ -80,6 +83,7 @@ impl LayerGemm {
 /// ```
 pub fn gemms(plan: &NetPlan, batch: usize) -> Vec<LayerGemm> {
     let mut gemms = Vec::new();
+    let mut after_relu = false;
     for (index, layer) in plan.layers().iter().enumerate() {
         let (places, groups, k) = match layer.spec {
             LayerSpec::Conv { kernel, groups, .. } => {
@@ -87,6 +91,10 @@ pub fn gemms(plan: &NetPlan, batch: usize) -> Vec<LayerGemm> {
                 (places, groups, kernel * kernel * layer.input.channels / groups)
             }
             LayerSpec::InnerProduct { .. } => (1, 1, layer.input.len()),
+            LayerSpec::Relu(_) => {
+                after_relu = true;
+                continue;
+            }
             _ => continue,
         };
         let (m, n) = (batch * places, layer.output.channels / groups);
@@ -97,7 +105,7 @@ pub fn gemms(plan: &NetPlan, batch: usize) -> Vec<LayerGemm> {
             OperandSource { tensor: layer.output_tensor, tensor_use: TensorUse::Backward };
         let mut add = |role, shape, a, b| {
             let layer = layer.spec.name().to_owned();
-            gemms.push(LayerGemm { layer, index, role, count: groups, shape, a, b });
+            gemms.push(LayerGemm { layer, index, role, count: groups, shape, a, b, after_relu });
         };
         add(Role::Forward, (m, k, n), input, weight);
         // Tensor 0 is the images: no layer before this one has parameters.
@@ -105,6 +113,27 @@ pub fn gemms(plan: &NetPlan, batch: usize) -> Vec<LayerGemm> {
             add(Role::InputGradient, (m, n, k), gradient, weight);
         }
         add(Role::WeightGradient, (n, m, k), gradient, input);
+        after_relu = false;
     }
     gemms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::NetSpec;
+
+    /// LeNet has one ReLU, before its last layer; in AlexNet every layer but the first has one before it.
+    #[test]
+    fn layers_behind_a_relu_are_found_by_structure() {
+        let after_relu = |name: &str| {
+            let plan = NetPlan::new(&NetSpec::load(name).unwrap(), 1).unwrap();
+            let gemms = gemms(&plan, 1).into_iter();
+            let forward = gemms.filter(|gemm| gemm.role == Role::Forward && gemm.after_relu);
+            forward.map(|gemm| gemm.layer).collect::<Vec<_>>()
+        };
+        assert_eq!(after_relu("lenet"), ["ip2"]);
+        let behind = ["conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"];
+        assert_eq!(after_relu("alexnet"), behind);
+    }
 }

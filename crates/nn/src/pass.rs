@@ -15,7 +15,7 @@ use crate::host::HostRounding;
 pub const LOGITS_INTEGER_LENGTH: i32 = 12;
 
 /// The statistics of one iteration.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Statistics {
     /// Overflow and error counters, by tensor number.
     pub tensors: Vec<TensorCounters>,
@@ -83,7 +83,7 @@ impl<T: Number> Pass<'_, T> {
     ) -> Result<(Array2<T>, Counters), NnError> {
         let gemm = self.implicit(id, role, operands, bias, out);
         let result = self.engine.implicit_gemm(&gemm);
-        let (values, counters) = self.record(id, role, result)?;
+        let (values, counters) = self.record(id, &gemm, result)?;
         let values = if values.is_standard_layout() {
             values
         } else {
@@ -103,7 +103,7 @@ impl<T: Number> Pass<'_, T> {
     ) -> Result<Counters, NnError> {
         let gemm = self.implicit(id, role, operands, None, out);
         let result = self.engine.implicit_gemm_into(&gemm, sink);
-        Ok(self.record(id, role, result)?.1)
+        Ok(self.record(id, &gemm, result)?.1)
     }
 
     fn implicit<'a>(
@@ -122,15 +122,21 @@ impl<T: Number> Pass<'_, T> {
     fn record(
         &mut self,
         id: &LayerId,
-        role: Role,
+        gemm: &ImplicitGemm<'_, T>,
         result: Result<GemmResult<T>, EngineError>,
     ) -> Result<(Array2<T>, Counters), NnError> {
+        let role = gemm.seed.role;
         let result = result.map_err(|source| {
             let layer = id.name.clone();
             NnError::Engine(Box::new(EngineFailure { layer, role: role.name(), source }))
         })?;
         let (layer, stats) = (id.name.clone(), result.stats);
-        self.statistics.gemms.push(GemmRecord { layer, role, stats });
+        let zeros = self.training.then(|| {
+            let (zeros, elements) = gemm.a.0.zeros_in_memory();
+            // Both are far below 2^53, and a GEMM has elements.
+            zeros as f64 / elements as f64
+        });
+        self.statistics.gemms.push(GemmRecord { layer, role, stats, zeros });
         Ok((result.values, stats.counters))
     }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use flexmac_array::{ArrayConfig, Schedule, Style};
 use flexmac_cosim::{Activity, CheckedEngine};
 use flexmac_engine::{Engine, Gemm, Operand, Stats};
-use flexmac_fxp::{Format, Role, Rounding, SeedPath};
+use flexmac_fxp::{Format, Rounding, SeedPath};
 use flexmac_record::{OperandRole, SampledGemm};
 use ndarray::Array2;
 
@@ -53,17 +53,9 @@ impl fmt::Display for Mode {
     }
 }
 
-/// Least share of zeros for activations to count as sparse.
-const SPARSE: f64 = 0.3;
-
 /// The role under which a recorded GEMM is measured.
 pub fn role_of(sample: &Sample) -> OperandRole {
-    match sample.role {
-        Role::InputGradient => OperandRole::InputGradient,
-        Role::WeightGradient => OperandRole::WeightGradient,
-        _ if sample.zeros[0] >= SPARSE => OperandRole::ForwardSparse,
-        _ => OperandRole::Forward,
-    }
+    OperandRole::of(sample.role, sample.zeros[0])
 }
 
 /// Counts from the simulation of a mode and role.

@@ -40,7 +40,7 @@ pub struct TensorRecord {
 }
 
 /// Cost and counters of one GEMM.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GemmRecord {
     /// The layer.
     pub layer: String,
@@ -48,6 +48,10 @@ pub struct GemmRecord {
     pub role: Role,
     /// Cost and counters, as the engine reports them.
     pub stats: Stats,
+    /// Share of zeros in the operand that is no weight (A), 0 to 1. If A holds the patches of images, it is the
+    /// share of the images. None in runs from before it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zeros: Option<f64>,
 }
 
 /// One iteration.

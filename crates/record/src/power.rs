@@ -4,6 +4,7 @@
 //! and drain the array. A *mode* is a pair of operand widths. A *clock gate* is a cell that keeps the clock
 //! from flip-flops which hold their value; the *clock tree* is the buffers that bring the clock to all others.
 
+use flexmac_fxp::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::file::RecordFile;
@@ -16,7 +17,7 @@ use crate::synth::{LibraryReport, ToolVersion};
 pub enum OperandRole {
     /// A layer's output.
     Forward,
-    /// A layer's output, where at least 30 % of its input is zero: after a ReLU, or dark pixels.
+    /// A layer's output, where at least [`OperandRole::SPARSE`] of its input is zero: after a ReLU, or dark pixels.
     ForwardSparse,
     /// The gradient with respect to a layer's input.
     InputGradient,
@@ -27,6 +28,19 @@ pub enum OperandRole {
 }
 
 impl OperandRole {
+    /// The least share of zeros with which a layer's input counts as sparse, 0 to 1.
+    pub const SPARSE: f64 = 0.3;
+
+    /// The class of a training GEMM whose operand A has this share of zeros, 0 to 1.
+    pub fn of(role: Role, zeros: f64) -> Self {
+        match role {
+            Role::InputGradient => Self::InputGradient,
+            Role::WeightGradient => Self::WeightGradient,
+            _ if zeros >= Self::SPARSE => Self::ForwardSparse,
+            _ => Self::Forward,
+        }
+    }
+
     /// All roles, in the order of reports.
     pub const ALL: [Self; 5] = [
         Self::Forward,

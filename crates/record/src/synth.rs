@@ -106,6 +106,9 @@ pub struct UnitReport {
 /// One netlist of a search for the shortest period.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TryReport {
+    /// The order in which ABC got the cells of each module: 0 as Yosys writes them, others permuted.
+    #[serde(default)]
+    pub order: u32,
     /// Period given to mapping and OpenSTA, in picoseconds.
     pub given_ps: f64,
     /// Whether the netlist meets it.

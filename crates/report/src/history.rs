@@ -138,7 +138,7 @@ impl History {
         }
         let too_large = || ("counts whose sum fits 64 bits".to_owned(), "larger ones".to_owned());
         for gemm in line.gemms {
-            let GemmRecord { layer, role, stats } = gemm;
+            let GemmRecord { layer, role, stats, .. } = gemm;
             let same = |gemm: &&mut GemmCost| gemm.role == role && gemm.layer == layer;
             if let Some(gemm) = self.gemms.iter_mut().find(same) {
                 gemm.cost = gemm.cost.checked_add(stats.into()).ok_or_else(too_large)?;

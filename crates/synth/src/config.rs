@@ -28,6 +28,10 @@ pub struct SynthConfig {
     pub period_ps: Option<f64>,
     /// Search for the shortest period; excludes `period_ps`.
     pub search_period: bool,
+    /// Map each module with its cells in this many orders, at least 1, and keep the best whole netlist: that of
+    /// the smallest area times period, or in a period search that of the shortest period. The orders change
+    /// nothing but ABC's luck ([`TryReport::order`](flexmac_record::TryReport)).
+    pub orders: u32,
     /// Flatten the hierarchy before optimising: one module, no breakdown by module.
     pub flatten: bool,
     /// Modules that are kept in a hierarchical run; the hierarchy below them is flattened. Empty: every module
@@ -67,6 +71,7 @@ impl SynthConfig {
             clock: "clk_i".to_owned(),
             period_ps: None,
             search_period: false,
+            orders: 1,
             flatten: false,
             units: Vec::new(),
             input_buffers: false,

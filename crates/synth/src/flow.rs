@@ -18,7 +18,7 @@ use crate::hierarchy::{Summary, summarise};
 use crate::library::{CELLS, read_library, stage_library};
 use crate::mapping::{Mapped, Mapper, yosys_args};
 use crate::progress::{OnProgress, Progress, with_progress};
-use crate::search::{Found, search};
+use crate::search::search;
 use crate::stage_cache::{StageCache, ToolRun, remove};
 use crate::target::Target;
 use crate::tool::Tool;
@@ -160,15 +160,13 @@ fn map(mapper: &Mapper, dir: &OutDir) -> Result<ToolResults, Error> {
     let mut results = ToolResults { logs: vec![yosys::LOG.to_owned()], ..ToolResults::default() };
     let units = mapper.elaborate(&mut results.scripts)?;
     let mut period_ps = mapper.config.period_ps;
-    results.mapped = if mapper.config.search_period {
-        let Found { tries, mapped, period_ps: best_ps } =
-            search(mapper, &units, sta::NOMINAL_PERIOD_PS)?;
-        period_ps = Some(best_ps);
-        results.tries = tries;
-        mapped
+    if mapper.config.search_period || mapper.config.orders > 1 {
+        let found = search(mapper, &units)?;
+        period_ps = found.period_ps;
+        (results.mapped, results.tries) = (found.mapped, found.tries);
     } else {
-        mapper.map_all(&units, period_ps)?
-    };
+        results.mapped = mapper.map_all(&units, period_ps, 0)?;
+    }
     let netlist =
         mapper.finish(&results.mapped, "", period_ps.unwrap_or(sta::NOMINAL_PERIOD_PS))?;
     let mut chain =

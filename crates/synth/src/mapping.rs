@@ -129,13 +129,18 @@ impl Mapper<'_> {
         self.cache.run(&step, self.on_progress, &|end| exit_status::yosys_end(end, self.names))
     }
 
-    /// Maps `unit` with `recipe`.
-    fn map(&self, unit: &Unit, recipe: &AbcRecipe) -> Result<Mapped, Error> {
+    /// Maps `unit` with `recipe`, its cells in the given order.
+    fn map(&self, unit: &Unit, recipe: &AbcRecipe, order: u32) -> Result<Mapped, Error> {
         let recipe = recipe.name;
         let name = &unit.name;
         let abc = format!("abc_{recipe}.script");
-        let file = |suffix: &str| format!("units/{name}.{recipe}.{suffix}");
-        let (input, output) = (format!("units/{name}.il"), file("il"));
+        // Order 0, as Yosys writes the cells, has no number in its names.
+        let (number, part) = match order {
+            0 => (String::new(), format!("{name} {recipe}")),
+            _ => (format!(".order{order}"), format!("{name} {recipe} order {order}")),
+        };
+        let file = |suffix: &str| format!("units/{name}.{recipe}{number}.{suffix}");
+        let (input, output) = (format!("units/{name}{number}.il"), file("il"));
         let constr = self.library.parsed.buffer().is_some();
         let (script, log) = (file("ys"), file("log"));
         let pads = self.pads().filter(|_| unit.padded);
@@ -146,7 +151,7 @@ impl Mapper<'_> {
             inputs.push("abc.constr".to_owned());
         }
         self.yosys(ToolRun {
-            id: StageId::new(Stage::Synthesis, format!("{name} {recipe}")),
+            id: StageId::new(Stage::Synthesis, part),
             tool: self.yosys,
             args: yosys_args(&script),
             inputs,
@@ -168,22 +173,34 @@ impl Mapper<'_> {
     }
 
     /// Maps every module with the smallest recipe that meets `period_ps`, or the fastest if none does. Without
-    /// a period, uses the default recipe.
-    pub fn map_all(&self, units: &[Unit], period_ps: Option<f64>) -> Result<Vec<Mapped>, Error> {
+    /// a period, uses the default recipe. `order` is that of the cells in each module: 0 as Yosys writes them.
+    pub fn map_all(
+        &self,
+        units: &[Unit],
+        period_ps: Option<f64>,
+        order: u32,
+    ) -> Result<Vec<Mapped>, Error> {
+        if order > 0 {
+            for Unit { name, .. } in units {
+                let text = self.read(&format!("units/{name}.il"))?;
+                let text = rtlil::reordered(&text, order);
+                self.write(&format!("units/{name}.order{order}.il"), &text)?;
+            }
+        }
         for recipe in &RECIPES {
             let text = yosys::abc_script(recipe.restructure, recipe.map);
             self.write(&format!("abc_{}.script", recipe.name), &text)?;
         }
         for_each(self.config.jobs, units, |unit| {
-            let Some(period_ps) = period_ps else { return self.map(unit, &DEFAULT) };
+            let Some(period_ps) = period_ps else { return self.map(unit, &DEFAULT, order) };
             let budget_ps = budget_ps(period_ps, unit.has_registers);
             let [smallest, larger @ ..] = &RECIPES;
-            let mut best = self.map(unit, smallest)?;
+            let mut best = self.map(unit, smallest, order)?;
             for recipe in larger {
                 if best.report.delay_ps <= budget_ps {
                     break;
                 }
-                let mapped = self.map(unit, recipe)?;
+                let mapped = self.map(unit, recipe, order)?;
                 if mapped.report.delay_ps < best.report.delay_ps {
                     best = mapped;
                 }

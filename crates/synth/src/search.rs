@@ -1,4 +1,5 @@
-//! Searches for the shortest clock period by bisection on the target period.
+//! Searches for the best netlist: over the orders in which ABC gets the cells of a module, and by bisection on the
+//! target period.
 //!
 //! Each try maps the design for a target period, and OpenSTA reports the period that the netlist meets. The
 //! result is not monotonic in the target, so the best netlist is kept, not the last.
@@ -6,31 +7,45 @@
 use crate::error::Error;
 use crate::mapping::{Mapped, Mapper, Netlist, Unit};
 use crate::progress::Progress;
+use crate::sta::NOMINAL_PERIOD_PS;
 use flexmac_record::TryReport;
 
-/// Width of the interval at which a search ends, as a fraction of the period.
+/// Width of the interval at which a search for the period ends, as a fraction of the period.
 const RESOLUTION: f64 = 0.01;
 
-/// Most tries of a search.
+/// Most tries of a search for the period, per order.
 const TRIES_MAX: usize = 12;
 
 /// The tries in order, and the mapping of the best one.
 pub(crate) struct Found {
     pub tries: Vec<TryReport>,
     pub mapped: Vec<Mapped>,
-    /// Period that the best netlist meets, rounded up to a picosecond.
-    pub period_ps: f64,
+    /// The period to give to OpenSTA: that of the best netlist, rounded up to a picosecond, or without a search
+    /// for the period that of the configuration.
+    pub period_ps: Option<f64>,
 }
 
-/// Searches from `start_ps`, the period of the first try.
-pub(crate) fn search(mapper: &Mapper, units: &[Unit], start_ps: f64) -> Result<Found, Error> {
+/// Tries every order of the configuration, and in each searches for the period if it asks for that.
+pub(crate) fn search(mapper: &Mapper, units: &[Unit]) -> Result<Found, Error> {
     let mut log = Tries { mapper, tries: Vec::new(), netlists: Vec::new() };
-    bisect(start_ps, |given_ps| {
-        let mapped = mapper.map_all(units, Some(given_ps))?;
-        log.attempt(given_ps, mapped)
-    })?;
+    let config = mapper.config;
+    for order in 0..config.orders {
+        if config.search_period {
+            bisect(NOMINAL_PERIOD_PS, |given_ps| {
+                let mapped = mapper.map_all(units, Some(given_ps), order)?;
+                log.attempt(given_ps, order, mapped)
+            })?;
+        } else {
+            let mapped = mapper.map_all(units, config.period_ps, order)?;
+            log.attempt(config.period_ps.unwrap_or(NOMINAL_PERIOD_PS), order, mapped)?;
+        }
+    }
     let best = log.best();
-    let period_ps = log.tries[best].period_ps.ceil();
+    let period_ps = if config.search_period {
+        Some(log.tries[best].period_ps.ceil())
+    } else {
+        config.period_ps
+    };
     Ok(Found { mapped: log.netlists.swap_remove(best), period_ps, tries: log.tries })
 }
 
@@ -43,7 +58,7 @@ struct Tries<'a> {
 
 impl Tries<'_> {
     /// Links and times a netlist, unless an earlier one is equal; returns the period that it meets.
-    fn attempt(&mut self, given_ps: f64, mapped: Vec<Mapped>) -> Result<f64, Error> {
+    fn attempt(&mut self, given_ps: f64, order: u32, mapped: Vec<Mapped>) -> Result<f64, Error> {
         let report = match self.netlists.iter().position(|earlier| *earlier == mapped) {
             Some(index) => {
                 let earlier = &self.tries[index];
@@ -52,7 +67,7 @@ impl Tries<'_> {
             None => {
                 let folder = format!("tries/{}", self.tries.len() + 1);
                 let netlist = self.mapper.finish(&mapped, &format!("{folder}/"), given_ps)?;
-                outcome(given_ps, &mapped, &netlist, folder)
+                outcome(given_ps, order, &mapped, &netlist, folder)
             }
         };
         (self.mapper.on_progress)(Progress::Note(line(self.tries.len() + 1, &report)));
@@ -62,11 +77,15 @@ impl Tries<'_> {
         Ok(period_ps)
     }
 
-    /// The try with the shortest period, rounded up to a picosecond; of equal ones, the smallest in area.
+    /// In a search for the period, the try with the shortest one, rounded up to a picosecond, and of equal ones the
+    /// smallest in area. Otherwise the try with the smallest area times period, and of equal ones the first.
     fn best(&self) -> usize {
         let rank = |index: &usize| {
-            let attempt = &self.tries[*index];
-            (attempt.period_ps.ceil(), attempt.area_um2)
+            let TryReport { period_ps, area_um2, .. } = self.tries[*index];
+            match self.mapper.config.search_period {
+                true => (period_ps.ceil(), area_um2),
+                false => (period_ps * area_um2, 0.0),
+            }
         };
         (0..self.tries.len())
             .min_by(|a, b| rank(a).partial_cmp(&rank(b)).expect("periods and areas are finite"))
@@ -94,9 +113,16 @@ fn bisect(start_ps: f64, mut attempt: impl FnMut(f64) -> Result<f64, Error>) -> 
     Ok(())
 }
 
-fn outcome(given_ps: f64, mapped: &[Mapped], netlist: &Netlist, folder: String) -> TryReport {
+fn outcome(
+    given_ps: f64,
+    order: u32,
+    mapped: &[Mapped],
+    netlist: &Netlist,
+    folder: String,
+) -> TryReport {
     let period_ps = netlist.timing.period_ps;
     TryReport {
+        order,
         given_ps,
         met: period_ps <= given_ps,
         period_ps,
@@ -107,9 +133,11 @@ fn outcome(given_ps: f64, mapped: &[Mapped], netlist: &Netlist, folder: String) 
 }
 
 fn line(number: usize, report: &TryReport) -> String {
-    let TryReport { given_ps, met, period_ps, area_um2, .. } = report;
+    let TryReport { order, given_ps, met, period_ps, area_um2, .. } = report;
     let verdict = if *met { "met" } else { "missed" };
-    format!("try {number}: {given_ps:.0} ps {verdict} ({period_ps:.0} ps), {area_um2:.0} um2")
+    format!(
+        "try {number}: order {order}, {given_ps:.0} ps {verdict} ({period_ps:.0} ps), {area_um2:.0} um2"
+    )
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use flexmac_record::SynthReport;
+use flexmac_record::{SynthReport, TryReport};
 use flexmac_rtlgen::{SourceFile, TOP, module_parameters};
 use flexmac_synth::{CellSizes, LibraryOptions, SynthConfig, Target};
 
@@ -57,6 +57,10 @@ pub struct SynthArgs {
     /// Search for the shortest clock period, by bisection; each try is kept like any stage
     #[arg(long, conflicts_with = "period_ps")]
     search_period: bool,
+    /// Map with the cells of each module in N orders, and keep the netlist with the smallest area times period
+    /// (with --search-period, the shortest period): a single order is a matter of luck
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    orders: u32,
     /// Dissolve the hierarchy before optimising: slower, a little smaller
     #[arg(long)]
     flatten: bool,
@@ -119,6 +123,7 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     let of_libraries = [
         ("--period-ps", args.period_ps.is_some()),
         ("--search-period", args.search_period),
+        ("--orders", args.orders > 1),
         ("--conditions", args.conditions.is_some()),
         ("--lef", args.lef.is_some()),
     ];
@@ -148,6 +153,7 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     };
     config.period_ps = args.period_ps;
     config.search_period = args.search_period;
+    config.orders = args.orders;
     config.flatten = args.flatten;
     config.clock_gates = !args.no_clock_gates;
     if matches!(config.target, Target::Liberty { .. } | Target::Generic) {
@@ -229,12 +235,29 @@ fn print_report(report: &SynthReport, design: &ArrayDesign) -> Result<()> {
     }
     for (number, attempt) in report.tries.iter().enumerate() {
         outln!(
-            "try {:<5} {:.0} ps {} ({:.0} ps), {:.0} um2",
+            "try {:<5} order {}, {:.0} ps {} ({:.0} ps), {:.0} um2",
             number + 1,
+            attempt.order,
             attempt.given_ps,
             if attempt.met { "met" } else { "missed" },
             attempt.period_ps,
             attempt.area_um2
+        );
+    }
+    let orders: BTreeSet<_> = report.tries.iter().map(|attempt| attempt.order).collect();
+    if orders.len() > 1 {
+        let range = |value: fn(&TryReport) -> f64| {
+            let values = || report.tries.iter().map(value);
+            (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max))
+        };
+        let ((smallest, largest), (shortest, longest)) =
+            (range(|attempt| attempt.area_um2), range(|attempt| attempt.period_ps));
+        outln!(
+            "spread    {smallest:.0} to {largest:.0} um2 ({:.1} %), {shortest:.0} to {longest:.0} ps ({:.1} %) over {} \
+             orders",
+            100.0 * (largest / smallest - 1.0),
+            100.0 * (longest / shortest - 1.0),
+            orders.len()
         );
     }
     if let Some(fpga) = &report.fpga {
