@@ -442,7 +442,8 @@ mod tests {
                 let across = schedule.tiles_across();
                 let full = |bands| vec![config.max_bits() as u8; bands * pieces];
                 let bands = schedule.tiles() / across;
-                let (plan, work) = SkippingPlan::fastest(&config, &schedule, &full(bands), &full(across));
+                let (plan, work) =
+                    SkippingPlan::fastest(&config, &schedule, &full(bands), &full(across));
                 let commands = (0..schedule.tiles()).flat_map(|tile| plan.tile_commands(tile));
                 if plan.piece_length() == schedule.longest_piece() {
                     assert!(commands.eq(schedule.commands()));

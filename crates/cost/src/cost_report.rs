@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::array_model::ArrayModel;
 use crate::error::Error;
 use crate::precision_profile::{OperandWidths, PrecisionProfile};
+use crate::skipping::WithoutSkipping;
 use crate::workload::workloads;
 
 /// Energy by part of the array, in joules.
@@ -41,6 +42,9 @@ pub struct CostReport {
     pub macs: u64,
     /// Multiply-accumulates times passes.
     pub mac_passes: u64,
+    /// Cost without skipping, where the run skipped planes on this array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_skipping: Option<WithoutSkipping>,
     /// Time at the array's clock, in seconds.
     pub seconds: f64,
     /// Time times area, in seconds times mm2.
@@ -78,6 +82,7 @@ impl CostReport {
             cycles: Cycles::default(),
             macs: 0,
             mac_passes: 0,
+            without_skipping: None,
             seconds: 0.0,
             area_time: 0.0,
             energy: EnergyBreakdown::default(),
@@ -87,6 +92,8 @@ impl CostReport {
         for workload in workloads(profile, &array.config, Layout::Fastest)? {
             let (energy, exact) = array.energy(&workload);
             let (busy, compute) = (workload.cycles.busy as f64, workload.cycles.compute as f64);
+            cost.without_skipping =
+                WithoutSkipping::sum(cost.without_skipping, workload.without_skipping);
             cost.cycles.add(&workload.cycles);
             cost.macs += workload.macs;
             cost.mac_passes += workload.mac_passes;

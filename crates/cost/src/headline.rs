@@ -94,7 +94,7 @@ pub fn choose<'a>(
     }
 }
 
-/// Compares a run on `flex` with the same training on `baseline`: in floats on a float array, otherwise with
+/// Compares a run on `flex`, without plane skipping, with the same training on `baseline`: in floats on a float array, otherwise with
 /// all operands at the full width of the array, or at `widths`.
 ///
 /// # Errors
@@ -107,7 +107,8 @@ pub fn compare(
 ) -> Result<Comparison, Error> {
     let full = (baseline.config.max_bits(), baseline.config.max_bits());
     let baseline_widths = (!baseline.is_float()).then_some(widths.unwrap_or(full));
-    let flex_cost = CostReport::new(profile, flex, None)?;
+    // The baseline's zero panels are not recorded, so neither side skips any.
+    let flex_cost = CostReport::new(&profile.without_skipping(), flex, None)?;
     let baseline_cost = CostReport::new(profile, baseline, Some(baseline_widths))?;
     Ok(Comparison {
         library: flex.library.clone(),

@@ -14,6 +14,7 @@ mod headline;
 mod plots;
 mod precision_profile;
 mod sharding;
+mod skipping;
 mod study;
 mod workload;
 
@@ -25,5 +26,6 @@ pub use headline::{Comparison, Rule, choose, compare};
 pub use plots::{Marks, Point, Roof, scatter};
 pub use precision_profile::{OperandWidths, PrecisionProfile};
 pub use sharding::{ShardedRun, sharded};
+pub use skipping::{RecordedSkipping, SkippedCost, WithoutSkipping};
 pub use study::{Study, StudyRun};
 pub use workload::{Workload, workloads};

@@ -293,5 +293,25 @@ fn print_report(report: &Report, runs: &[(&str, PrecisionProfile)]) -> Result<()
             100.0 * cost.measured
         );
     }
+    print_skipping(report)
+}
+
+/// Prints passes and cycles without plane skipping, for the runs that skipped planes.
+fn print_skipping(report: &Report) -> Result<()> {
+    let skipped = report.costs.iter().filter_map(|line| Some((line, line.cost.without_skipping?)));
+    for (line, full) in skipped {
+        outln!("");
+        outln!(
+            "{}, {} on {}: {:.2} passes and {} busy cycles with the planes that the run skipped, \
+             {:.2} and {} without; speed-up and energy against baselines are those without",
+            line.run,
+            line.library,
+            line.design,
+            line.passes_per_mac,
+            line.cost.cycles.busy,
+            full.mac_passes as f64 / line.cost.macs as f64,
+            full.busy_cycles
+        );
+    }
     Ok(())
 }
