@@ -3,5 +3,6 @@
 
 mod fma;
 mod matrix;
+mod skipping;
 mod top;
 mod training;

@@ -20,7 +20,7 @@ const CONFIGS: &str = include_str!("../configs.txt");
 /// Co-simulated elsewhere or too large for a test.
 const LEFT_OUT: [&str; 2] = ["large", "widest"];
 
-fn configurations() -> Vec<(String, ArrayConfig)> {
+pub fn configurations() -> Vec<(String, ArrayConfig)> {
     let only = env::var("FLEXMAC_COSIM_CONFIG").ok();
     CONFIGS
         .lines()
@@ -39,11 +39,11 @@ fn parse(flags: &str) -> ArrayConfig {
     ArraySpec::from_flags(flags.split_whitespace()).unwrap().check().unwrap()
 }
 
-fn variable(name: &str, default: u64) -> u64 {
+pub fn variable(name: &str, default: u64) -> u64 {
     env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-fn rtl(config: &ArrayConfig) -> RtlEngine {
+pub fn rtl(config: &ArrayConfig) -> RtlEngine {
     let sources = flexmac_rtlgen::verilog(config).unwrap();
     RtlEngine::new(config.clone(), &sources, None).unwrap()
 }

@@ -32,6 +32,7 @@ CHECKS = {
     "bundles": "tests/flexmac/bundles.rs",
     "verify": "tests/flexmac/verify.rs",
     "waves": "tests/flexmac/waves.rs",
+    "skipping": "tests/flexmac/skipping.rs",
 }
 
 # Designs that have every rendered file, with the texts that only some shapes of array have.

@@ -25,6 +25,7 @@ mod manual;
 mod old_runs;
 mod report;
 mod resume;
+mod skipping;
 mod stochastic;
 mod threads;
 mod tools;

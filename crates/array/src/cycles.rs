@@ -56,7 +56,7 @@ const FIXED_LATENCY: u64 = 8;
 /// Cycles of a GEMM during which no slot is issued, without those for draining its last capture:
 /// the fixed part, the PE's stages, one register per block of columns, and the drain lag of a
 /// column. On float arrays, operands and control are broadcast without registers between blocks.
-fn latency(config: &ArrayConfig) -> u64 {
+pub(crate) fn latency(config: &ArrayConfig) -> u64 {
     let blocks = match config.style() {
         Style::Flex | Style::Fixed => config.col_blocks() + config.drain_lag(),
         Style::Fp32 | Style::Bf16 | Style::Fp8 => 0,

@@ -26,6 +26,7 @@ mod parameter;
 mod parameters;
 mod schedule;
 mod sharding;
+mod skipping;
 mod style;
 
 pub use bounds::ceil_log2;
@@ -36,4 +37,5 @@ pub use parameter::{DependentDefault, Description, Parameter, Value};
 pub use parameters::{ArraySpec, PARAMETERS, describe, markdown};
 pub use schedule::{Command, Layout, Schedule, TilePosition};
 pub use sharding::{Shard, partition};
+pub use skipping::{SkippedWork, SkippingPlan};
 pub use style::Style;

@@ -85,6 +85,10 @@ pub struct Command {
     pub k: usize,
     /// Length of this piece.
     pub k_len: usize,
+    /// Planes of the operand on the rows that the command uses.
+    pub planes_a: u32,
+    /// Planes of the operand on the columns that the command uses.
+    pub planes_b: u32,
     /// Whether this is the tile's first command: sums start from zero or from a preload.
     pub first: bool,
     /// Whether this is the tile's last command: results are emitted.
@@ -251,6 +255,16 @@ impl Schedule {
         self.tile_rows(tile) * self.blocks(self.cols.min(self.n - col))
     }
 
+    /// Number of live columns of a tile.
+    pub fn tile_cols(&self, tile: usize) -> usize {
+        self.cols.min(self.n - tile % self.tiles_across() * self.cols)
+    }
+
+    /// Products that a PE forms per word.
+    pub(crate) fn lanes(&self) -> usize {
+        self.lanes
+    }
+
     /// Operand words of one plane of a piece of K of length `k_len`.
     pub fn words(&self, k_len: usize) -> usize {
         k_len.div_ceil(self.lanes)
@@ -275,6 +289,8 @@ impl Schedule {
                 cols_live: self.cols.min(self.n - col),
                 k,
                 k_len,
+                planes_a: self.planes_a,
+                planes_b: self.planes_b,
                 first: k == 0,
                 last: k + k_len == self.k,
             }
@@ -302,7 +318,7 @@ impl Schedule {
     }
 
     /// Length of the longest piece of K in one command.
-    pub(crate) fn longest_piece(&self) -> usize {
+    pub fn longest_piece(&self) -> usize {
         self.command_k
     }
 

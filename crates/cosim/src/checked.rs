@@ -33,11 +33,13 @@ pub struct CheckedEngine {
 }
 
 impl CheckedEngine {
-    /// Checks `rtl` against the reference of the same configuration, layout and number of arrays.
+    /// Checks `rtl` against the reference of the same configuration, layout, number of arrays and
+    /// skipping.
     pub fn new(rtl: RtlEngine) -> Self {
         let reference = ReferenceEngine::new(rtl.config().clone())
             .with_layout(rtl.layout())
-            .with_arrays(rtl.arrays());
+            .with_arrays(rtl.arrays())
+            .with_plane_skipping(rtl.skips_planes());
         let sample = Sample::new(1.0).expect("1 is a rate");
         Self { rtl, reference, sample, replay: None, float_replay: None, waves: None }
     }
@@ -78,6 +80,8 @@ impl CheckedEngine {
 impl Engine<i32> for CheckedEngine {
     fn gemm(&mut self, gemm: &Gemm<'_, i32>) -> Result<GemmResult<i32>, EngineError> {
         let lowered = lower(self.rtl.config(), self.rtl.layout(), gemm)?;
+        let skipping = self.rtl.find_skipping(&lowered);
+        let lowered = lowered.with_skipping(skipping.as_ref());
         if !self.sample.is_all() {
             let Self { rtl, reference, sample, .. } = self;
             let checked = sampled::gemm(rtl, reference, *sample, &lowered)?;

@@ -537,8 +537,8 @@ impl Driver {
             (false, _) => 2,
         };
         let (model, ports) = (&mut self.model, &self.ports);
-        model.set(ports.cmd_planes_a, schedule.planes_a.into());
-        model.set(ports.cmd_planes_b, schedule.planes_b.into());
+        model.set(ports.cmd_planes_a, command.planes_a.into());
+        model.set(ports.cmd_planes_b, command.planes_b.into());
         model.set(ports.cmd_words, schedule.words(command.k_len) as u64);
         model.set(ports.cmd_rows, command.rows_live as u64);
         model.set(ports.cmd_cols, command.cols_live as u64);

@@ -51,27 +51,35 @@ pub(crate) struct OperandBanks<'a> {
 
 impl<'a> OperandBanks<'a> {
     /// The operand on the rows of the array, (lines, K): one bank per band of rows and piece of K.
-    pub fn of_a(config: &'a ArrayConfig, schedule: &Schedule, a: ArrayView2<'a, i32>) -> Self {
+    /// The pieces lie between `bounds`.
+    pub fn of_a(
+        config: &'a ArrayConfig,
+        (schedule, bounds): (&Schedule, &[usize]),
+        a: ArrayView2<'a, i32>,
+    ) -> Self {
         let sizes = (schedule.band_rows(), config.rows());
-        Self::new(config, schedule, a, sizes, (schedule.planes_a, 1))
+        Self::new(config, (schedule, bounds), a, sizes, (schedule.planes_a, 1))
     }
 
     /// The operand on the columns, (K, lines): one bank per band of columns and piece of K.
-    pub fn of_b(config: &'a ArrayConfig, schedule: &Schedule, b: ArrayView2<'a, i32>) -> Self {
+    pub fn of_b(
+        config: &'a ArrayConfig,
+        (schedule, bounds): (&Schedule, &[usize]),
+        b: ArrayView2<'a, i32>,
+    ) -> Self {
         let sizes = (schedule.band_cols(), config.cols());
-        let blocks = config.results_per_pe();
-        Self::new(config, schedule, b.reversed_axes(), sizes, (schedule.planes_b, blocks))
+        let planes = (schedule.planes_b, config.results_per_pe());
+        Self::new(config, (schedule, bounds), b.reversed_axes(), sizes, planes)
     }
 
     fn new(
         config: &'a ArrayConfig,
-        schedule: &Schedule,
+        (schedule, bounds): (&Schedule, &[usize]),
         lines: ArrayView2<'a, i32>,
         (live, ports): (usize, usize),
         (planes, blocks): (u32, usize),
     ) -> Self {
-        let pieces: Vec<_> =
-            schedule.tile_commands(0).map(|command| command.k..command.k + command.k_len).collect();
+        let pieces: Vec<_> = bounds.windows(2).map(|ends| ends[0]..ends[1]).collect();
         let count = lines.nrows().div_ceil(live) * pieces.len();
         let banks = (0..count).map(|_| OnceLock::new()).collect();
         Self { config, schedule: *schedule, lines, live, ports, planes, blocks, pieces, banks }
@@ -190,7 +198,7 @@ mod tests {
         let config = spec.check().unwrap();
         let schedule = Schedule::new(&config, (3, 4, 1), (10, 4));
         let a = ndarray::array![[1, 2, 3, 4], [-1, 0, 0, -512], [7, 0, 0, 0]];
-        let banks = OperandBanks::of_a(&config, &schedule, a.view());
+        let banks = OperandBanks::of_a(&config, (&schedule, &[0, 4]), a.view());
         let slice = |band, address, line: usize, lane: usize| {
             let bit = (line * 3 + lane) * 4;
             banks.get(band, 0).word(address).unwrap()[bit / 32] >> (bit % 32) & 15

@@ -48,6 +48,7 @@ impl RawFloats {
             keep_sums: false,
             e5m2: self.e5m2,
             schedule,
+            skipping: None,
         }
     }
 }

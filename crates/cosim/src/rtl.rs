@@ -5,7 +5,7 @@ use std::path::Path;
 
 use flexmac_array::{ArrayConfig, Command, Layout, Schedule};
 use flexmac_engine::{
-    Engine, EngineError, Gemm, GemmError, GemmResult, IntegerGemm, Stats, lower, lower_float,
+    Engine, EngineError, Gemm, GemmError, GemmResult, IntegerGemm, Skipping, lower, lower_float,
 };
 use flexmac_fxp::Sums;
 use flexmac_rtlgen::SourceFile;
@@ -29,6 +29,8 @@ pub struct RtlEngine {
     /// Whether each model stands for an array of its own. If not, all models stand for the same
     /// array.
     sharded: bool,
+    /// Whether planes are skipped.
+    skips_planes: bool,
 }
 
 impl RtlEngine {
@@ -46,8 +48,7 @@ impl RtlEngine {
         trace: Option<&Path>,
     ) -> Result<Self, SimulationError> {
         let build = trace.map_or(Build::Rtl, |trace| Build::Written(Some(trace)));
-        let driver = Driver::new(&config, sources, build)?;
-        Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver], sharded: false })
+        Ok(Self::of(config.clone(), Driver::new(&config, sources, build)?))
     }
 
     /// Like [`Self::new`] without waves, with every module simulated as it is written.
@@ -58,8 +59,7 @@ impl RtlEngine {
         config: ArrayConfig,
         sources: &[SourceFile],
     ) -> Result<Self, SimulationError> {
-        let driver = Driver::new(&config, sources, Build::Written(None))?;
-        Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver], sharded: false })
+        Ok(Self::of(config.clone(), Driver::new(&config, sources, Build::Written(None))?))
     }
 
     /// Like [`Self::new`], for a mapped netlist of `config` together with the models of its cells.
@@ -68,8 +68,12 @@ impl RtlEngine {
     /// # Errors
     /// As for [`Self::new`].
     pub fn gates(config: ArrayConfig, sources: &[SourceFile]) -> Result<Self, SimulationError> {
-        let driver = Driver::new(&config, sources, Build::Gates)?;
-        Ok(Self { config, layout: Layout::AsGiven, drivers: vec![driver], sharded: false })
+        Ok(Self::of(config.clone(), Driver::new(&config, sources, Build::Gates)?))
+    }
+
+    fn of(config: ArrayConfig, driver: Driver) -> Self {
+        let layout = Layout::AsGiven;
+        Self { config, layout, drivers: vec![driver], sharded: false, skips_planes: false }
     }
 
     /// What the Verilator that builds models here prints about its version.
@@ -132,6 +136,23 @@ impl RtlEngine {
         Self { layout, ..self }
     }
 
+    /// Skips planes of sign extension and panels of zeros in GEMMs of integers. Results, sums and
+    /// counters do not change.
+    #[must_use]
+    pub fn with_plane_skipping(self, skips_planes: bool) -> Self {
+        Self { skips_planes, ..self }
+    }
+
+    /// Whether planes are skipped.
+    pub fn skips_planes(&self) -> bool {
+        self.skips_planes
+    }
+
+    /// The plans of a GEMM with skipped planes; none if planes are not skipped.
+    pub(crate) fn find_skipping(&self, lowered: &IntegerGemm<'_>) -> Option<Skipping> {
+        self.skips_planes.then(|| lowered.find_skipping(&self.config, self.arrays()))
+    }
+
     /// Creates another instance of the first model, reset and without waves.
     pub(crate) fn fresh(&self) -> Result<Driver, SimulationError> {
         self.drivers[0].another(&self.config, 0)
@@ -188,8 +209,13 @@ impl RtlEngine {
         packed.simulate(&mut self.drivers[0], tiles)
     }
 
-    /// Computes a GEMM that has been lowered for this configuration and layout.
-    pub(crate) fn integer_gemm(
+    /// Computes a GEMM that has been lowered for this configuration and layout, with the plans that
+    /// it holds for this number of arrays, or without skipping.
+    ///
+    /// # Errors
+    /// [`SimulationError::Gemm`] for elements outside their formats; a hang; a model that does not
+    /// run.
+    pub fn integer_gemm(
         &mut self,
         lowered: &IntegerGemm<'_>,
     ) -> Result<GemmResult<i32>, SimulationError> {
@@ -217,7 +243,7 @@ impl RtlEngine {
                 scatter(&schedule, tiles, &results.sums, sums);
             }
         }
-        let stats = Stats::of(&schedule, counters, cycles);
+        let stats = lowered.stats(&self.config, self.arrays(), counters, cycles);
         let values = as_given(values, schedule.transposed);
         let sums = sums.map(|sums| Sums::Wide(as_given(sums, schedule.transposed)));
         Ok(GemmResult { values, sums, stats })
@@ -244,7 +270,8 @@ impl RtlEngine {
 impl Engine<i32> for RtlEngine {
     fn gemm(&mut self, gemm: &Gemm<'_, i32>) -> Result<GemmResult<i32>, EngineError> {
         let lowered = lower(&self.config, self.layout, gemm)?;
-        Ok(self.integer_gemm(&lowered)?)
+        let skipping = self.find_skipping(&lowered);
+        Ok(self.integer_gemm(&lowered.with_skipping(skipping.as_ref()))?)
     }
 
     fn name(&self) -> &'static str {

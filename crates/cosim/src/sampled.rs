@@ -7,7 +7,7 @@
 //! GEMM only. The cycles of the sampled tiles, run one after the other on a model, must equal those
 //! of the cycle model.
 
-use flexmac_array::{ArrayConfig, Schedule};
+use flexmac_array::{ArrayConfig, Cycles, Schedule};
 use flexmac_engine::{
     Difference, Engine, EngineError, Gemm, GemmResult, IntegerGemm, ReferenceEngine, Sample,
 };
@@ -83,7 +83,8 @@ pub(crate) fn compare(
                 return Some(Difference::Sum { at, expected, found: *found });
             }
         }
-        if let Some(difference) = compare_part(config, schedule, part, counters) {
+        let cycles = lowered.cycles_of_tiles(config, part.tiles.iter().copied());
+        if let Some(difference) = compare_part(part, (counters, cycles)) {
             return Some(difference);
         }
     }
@@ -138,7 +139,8 @@ pub(crate) fn compare_floats(
             counters.overflow_low += u64::from(expected[at] == f32::NEG_INFINITY);
             counters.overflow_high += u64::from(expected[at] == f32::INFINITY);
         }
-        compare_part(config, schedule, part, counters)
+        let cycles = schedule.cycles_of_tiles(config, part.tiles.iter().copied());
+        compare_part(part, (counters, cycles))
     })
 }
 
@@ -211,13 +213,7 @@ fn exact_sum(lowered: &IntegerGemm<'_>, (row, column): (usize, usize)) -> i128 {
     products.sum::<i128>() + lowered.bias_at(row, column)
 }
 
-/// Compares the counters of a part with `counters`, and its cycles with the cycle model.
-fn compare_part(
-    config: &ArrayConfig,
-    schedule: &Schedule,
-    part: &SimulatedTiles,
-    counters: Counters,
-) -> Option<Difference> {
-    let cycles = schedule.cycles_of_tiles(config, part.tiles.iter().copied());
-    compare_counts((counters, cycles), (part.results.counters, part.results.cycles))
+/// Compares the counters and cycles of a part with those of the reference and the cycle model.
+fn compare_part(part: &SimulatedTiles, expected: (Counters, Cycles)) -> Option<Difference> {
+    compare_counts(expected, (part.results.counters, part.results.cycles))
 }

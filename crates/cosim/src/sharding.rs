@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use flexmac_array::{ArrayConfig, Cycles, Shard};
-use flexmac_engine::IntegerGemm;
+use flexmac_engine::{IntegerGemm, Skipping};
 use flexmac_fxp::{Counters, Start};
 use ndarray::{Array2, s};
 use rayon::prelude::*;
@@ -72,9 +72,10 @@ fn by_depth(
     for (index, (shard, driver)) in shards.iter().zip(drivers).enumerate() {
         let Shard::Depth(range) = shard else { unreachable!("all shards are of one kind") };
         let is_last = index + 1 == shards.len();
+        let skipping = lowered.skipping.map(|all| Skipping::from(all.plans()[index].clone()));
         let own = IntegerGemm {
             keep_sums: lowered.keep_sums || !is_last,
-            ..part(lowered, range, carried.as_ref())
+            ..part(lowered, range, (carried.as_ref(), skipping.as_ref()))
         };
         let results = PackedGemm::new(config, &own).simulate(driver, &tiles)?;
         cycles.push(results.cycles);
@@ -96,7 +97,7 @@ fn by_depth(
 fn part<'s>(
     lowered: &'s IntegerGemm<'_>,
     range: &Range<usize>,
-    carried: Option<&'s Array2<i128>>,
+    (carried, skipping): (Option<&'s Array2<i128>>, Option<&'s Skipping>),
 ) -> IntegerGemm<'s> {
     let first = lowered.bias.as_ref().filter(|_| range.start == 0);
     IntegerGemm {
@@ -105,6 +106,7 @@ fn part<'s>(
         bias: first.map(|start| Start { values: start.values.view(), shift: start.shift }),
         carried,
         schedule: lowered.schedule.over(range.len()),
+        skipping,
         ..*lowered
     }
 }

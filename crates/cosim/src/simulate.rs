@@ -30,13 +30,15 @@ pub(crate) struct PackedGemm<'r, 'd> {
 impl<'r, 'd: 'r> PackedGemm<'r, 'd> {
     pub fn new(config: &'r ArrayConfig, lowered: &'r IntegerGemm<'d>) -> Self {
         let (on_rows, on_columns) = lowered.on_array();
+        let bounds = lowered.piece_bounds();
+        let pieces = (&lowered.schedule, bounds.as_slice());
         Self {
             config,
             lowered,
             stochastic: lowered.requantizer.rounding == Rounding::Stochastic,
             stream_tiles: None,
-            banks_a: OperandBanks::of_a(config, &lowered.schedule, on_rows),
-            banks_b: OperandBanks::of_b(config, &lowered.schedule, on_columns),
+            banks_a: OperandBanks::of_a(config, pieces, on_rows),
+            banks_b: OperandBanks::of_b(config, pieces, on_columns),
         }
     }
 
@@ -178,7 +180,7 @@ impl<'j, 'r, 'd: 'r> Simulation<'j, 'r, 'd> {
         let mut values = 0;
         for tile in tiles {
             let offset = Some(values);
-            for command in schedule.tile_commands(*tile) {
+            for command in packed.lowered.tile_commands(*tile) {
                 commands.push_back(PlacedCommand { command, offset });
                 if command.last {
                     values += command.rows_live * command.cols_live;
@@ -190,7 +192,7 @@ impl<'j, 'r, 'd: 'r> Simulation<'j, 'r, 'd> {
         Self {
             packed,
             commands,
-            expected: schedule.cycles_of_tiles(packed.config, all).busy,
+            expected: packed.lowered.cycles_of_tiles(packed.config, all).busy,
             preloads: PendingBeats::new(),
             seeds: PendingBeats::new(),
             sum_beats: SumBeats::new(packed.config.cols()),
@@ -282,7 +284,7 @@ impl<'j, 'r, 'd: 'r> Simulation<'j, 'r, 'd> {
         placed.offset?;
         let schedule = &self.packed.lowered.schedule;
         let (rows, cols) = (schedule.band_rows(), schedule.band_cols());
-        let piece = schedule.piece(command);
+        let piece = self.packed.lowered.piece(command);
         let a = self.packed.banks_a.get(command.row / rows, piece);
         Some((a, self.packed.banks_b.get(command.col / cols, piece)))
     }
@@ -364,13 +366,15 @@ impl<'j, 'r, 'd: 'r> Simulation<'j, 'r, 'd> {
 }
 
 /// The command of a tile of zeros with the live rows and blocks of columns of `tile`, one live column in the last
-/// block, and K = 1.
+/// block, K = 1, and one plane of each operand.
 fn zeros(schedule: &flexmac_array::Schedule, tile: usize) -> Command {
     let like = schedule.tile_commands(tile).next().expect("a tile has a command");
     Command {
         cols_live: schedule.least_columns(like.cols_live),
         k: 0,
         k_len: 1,
+        planes_a: 1,
+        planes_b: 1,
         first: true,
         last: true,
         ..like

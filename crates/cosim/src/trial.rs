@@ -4,7 +4,7 @@ use flexmac_array::ArrayConfig;
 use flexmac_engine::{Gemm, Operand, float_formats};
 use flexmac_float::FloatFormat;
 use flexmac_fxp::{Format, Role, Rounding, SeedPath};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use rand::{Rng, RngExt};
 
 /// A GEMM of integers that owns its operands.
@@ -69,6 +69,16 @@ impl Trial {
                 role: Role::GEMMS[rng.random_range(0..3)],
             },
         }
+    }
+
+    /// The same GEMM with operands that leave planes to skip: blocks of narrow elements and of zeros;
+    /// or zeros, a single element, -1, or negative elements throughout.
+    #[must_use]
+    pub fn narrowed(mut self, rng: &mut impl Rng) -> Self {
+        for matrix in [&mut self.a, &mut self.b] {
+            narrow(matrix, rng);
+        }
+        self
     }
 
     /// All pairs of operands of 2 to 4 bits, and all dot products of length 2 with 2-bit operands,
@@ -241,6 +251,32 @@ fn edges(format: FloatFormat) -> Vec<f32> {
     let above = [one - 1, one, one + 1, infinity - 2, infinity - 1, infinity, format.nan()];
     let magnitudes = below.into_iter().chain(above);
     magnitudes.flat_map(|bits| [format.decode(bits), -format.decode(bits)]).collect()
+}
+
+/// Makes elements narrower, in place.
+fn narrow(matrix: &mut Array2<i32>, rng: &mut impl Rng) {
+    let (rows, columns) = matrix.dim();
+    match rng.random_range(0..10) {
+        0 => matrix.fill(0),
+        1 => matrix.fill(-1),
+        2 => matrix.mapv_inplace(|value| value.min(!value)),
+        3 => {
+            let at = (rng.random_range(0..rows), rng.random_range(0..columns));
+            let value = matrix[at];
+            matrix.fill(0);
+            matrix[at] = value;
+        }
+        _ => {
+            let (height, width) = (rng.random_range(1..=24), rng.random_range(1..=24));
+            for mut band in matrix.axis_chunks_iter_mut(Axis(0), height) {
+                for mut block in band.axis_chunks_iter_mut(Axis(1), width) {
+                    let shift = [0, 0, 31, rng.random_range(0..32)][rng.random_range(0..4)];
+                    let zeros = rng.random_range(0..4) == 0;
+                    block.mapv_inplace(|value| if zeros { 0 } else { value >> shift });
+                }
+            }
+        }
+    }
 }
 
 /// A random matrix of one of the kinds that [`FloatTrial::random`] lists.

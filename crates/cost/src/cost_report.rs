@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::array_model::ArrayModel;
 use crate::error::Error;
 use crate::precision_profile::{OperandWidths, PrecisionProfile};
+use crate::skipping::WithoutSkipping;
 use crate::workload::workloads;
 
 /// Energy by part of the array, in joules.
@@ -41,6 +42,9 @@ pub struct CostReport {
     pub macs: u64,
     /// Multiply-accumulates times passes.
     pub mac_passes: u64,
+    /// Cost without skipping, where the run skipped planes on this array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_skipping: Option<WithoutSkipping>,
     /// Time at the array's clock, in seconds.
     pub seconds: f64,
     /// Time times area, in seconds times mm2.
@@ -58,12 +62,14 @@ impl CostReport {
     /// The mean of costs on one array, at least one. Counts are rounded down.
     pub(crate) fn mean(costs: &[Self]) -> Self {
         let number = costs.len() as u64;
-        let count = |value: fn(&Self) -> u64| {
+        let mean = |counts: &mut dyn Iterator<Item = u64>| {
             // Sums of counts of runs: as wide as their number makes them.
-            let sum: u128 = costs.iter().map(|cost| u128::from(value(cost))).sum();
+            let sum: u128 = counts.map(u128::from).sum();
             // A mean is at most the largest of them.
             (sum / u128::from(number)) as u64
         };
+        let count = |value: fn(&Self) -> u64| mean(&mut costs.iter().map(value));
+        let full: Option<Vec<_>> = costs.iter().map(|cost| cost.without_skipping).collect();
         let real = |value: fn(&Self) -> f64| costs.iter().map(value).sum::<f64>() / number as f64;
         Self {
             cycles: Cycles {
@@ -75,6 +81,10 @@ impl CostReport {
             },
             macs: count(|cost| cost.macs),
             mac_passes: count(|cost| cost.mac_passes),
+            without_skipping: full.map(|full| WithoutSkipping {
+                mac_passes: mean(&mut full.iter().map(|full| full.mac_passes)),
+                busy_cycles: mean(&mut full.iter().map(|full| full.busy_cycles)),
+            }),
             seconds: real(|cost| cost.seconds),
             area_time: real(|cost| cost.area_time),
             energy: EnergyBreakdown {
@@ -112,6 +122,7 @@ impl CostReport {
             cycles: Cycles::default(),
             macs: 0,
             mac_passes: 0,
+            without_skipping: None,
             seconds: 0.0,
             area_time: 0.0,
             energy: EnergyBreakdown::default(),
@@ -121,6 +132,8 @@ impl CostReport {
         for workload in workloads(profile, &array.config, Layout::Fastest)? {
             let (energy, exact) = array.energy(&workload);
             let (busy, compute) = (workload.cycles.busy as f64, workload.cycles.compute as f64);
+            cost.without_skipping =
+                WithoutSkipping::sum(cost.without_skipping, workload.without_skipping);
             cost.cycles.add(&workload.cycles);
             cost.macs += workload.macs;
             cost.mac_passes += workload.mac_passes;

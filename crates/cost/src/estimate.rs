@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::precision_profile::{OperandWidths, PrecisionProfile};
+use crate::skipping::WithoutSkipping;
 use crate::workload::workloads;
 
 /// One GEMM of a layer on an array, summed over all iterations and widths.
@@ -22,6 +23,9 @@ pub struct GemmEstimate {
     pub passes_per_mac: f64,
     /// Cycles.
     pub cycles: Cycles,
+    /// Cost without skipping, where the run skipped planes on this array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_skipping: Option<WithoutSkipping>,
     /// Multiply-accumulate passes, divided by those of all lanes of all PEs in the busy cycles, 0 to 1.
     pub utilisation: f64,
     /// Bits written to the operand banks.
@@ -81,6 +85,8 @@ pub fn estimate(profile: &PrecisionProfile, config: &ArrayConfig) -> Result<Esti
             gemms.len() - 1
         });
         let gemm = &mut gemms[at];
+        gemm.without_skipping =
+            WithoutSkipping::sum(gemm.without_skipping, workload.without_skipping);
         gemm.macs += workload.macs;
         gemm.cycles.add(&workload.cycles);
         gemm.loaded_bits += workload.loaded_bits;
@@ -93,6 +99,8 @@ pub fn estimate(profile: &PrecisionProfile, config: &ArrayConfig) -> Result<Esti
     let mut total = empty("all", Role::Forward);
     for (gemm, passes) in gemms.iter_mut().zip(&passes) {
         finish(gemm, *passes, peak);
+        total.without_skipping =
+            WithoutSkipping::sum(total.without_skipping, gemm.without_skipping);
         total.macs += gemm.macs;
         total.cycles.add(&gemm.cycles);
         total.loaded_bits += gemm.loaded_bits;
@@ -120,6 +128,7 @@ fn empty(layer: &str, role: Role) -> GemmEstimate {
         macs: 0,
         passes_per_mac: 0.0,
         cycles: Cycles::default(),
+        without_skipping: None,
         utilisation: 0.0,
         loaded_bits: 0,
         result_bits: 0,

@@ -77,12 +77,25 @@ pub struct Comparison {
     pub speed_up: f64,
     /// Energy of the flexible array over that of the baseline.
     pub energy: f64,
-    /// Cost on the flexible array.
+    /// The same with skipped planes, where the run skipped planes on the flexible array.
+    pub skipping: Option<WithSkipping>,
+    /// Cost on the flexible array, without skipping.
     #[serde(rename = "flex_bill")]
     pub flex_cost: CostReport,
-    /// Cost on the baseline.
+    /// Cost on the baseline, without skipping.
     #[serde(rename = "baseline_bill")]
     pub baseline_cost: CostReport,
+}
+
+/// A comparison in which each array skips what its run recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct WithSkipping {
+    /// Whether the baseline's run skipped panels of zeros on the baseline; otherwise only the flexible array skips.
+    pub both: bool,
+    /// Iso-area speed-up.
+    pub speed_up: f64,
+    /// Energy of the flexible array over that of the baseline.
+    pub energy: f64,
 }
 
 /// An array that is compared with flexible ones, in all depths of the study.
@@ -109,10 +122,6 @@ impl<'a> Opponent<'a> {
         opponents
     }
 
-    fn style(&self) -> Style {
-        self.depths[0].config.style()
-    }
-
     /// Whether it stands beside `flex`: as many lanes, or operands of as many bits a row and cycle.
     fn is_beside(&self, flex: &ArrayModel) -> bool {
         let (own, flex) = (&self.depths[0].config, &flex.config);
@@ -134,7 +143,7 @@ impl<'a> Opponent<'a> {
             self.depths.iter().any(|array| name == Some(array.name.as_str()))
         };
         let config = &self.depths[0].config;
-        let is_integer = self.style() == Style::Fixed;
+        let is_integer = !config.style().is_float();
         let widths = widths.filter(|_| is_integer);
         if widths.is_none() {
             if let Some(own) = all.iter().find(names_it) {
@@ -195,7 +204,8 @@ pub fn compare(
     (runs, arrays): (&[RunSeries], &[ArrayModel]),
     widths: Option<(u32, u32)>,
 ) -> Result<Vec<Comparison>, Error> {
-    let flex_cost = run.cost(flex, None)?;
+    let flex_cost = run.without_skipping().cost(flex, None)?;
+    let flex_skipping = Some(run.cost(flex, None)?).filter(|cost| cost.without_skipping.is_some());
     let accuracy = run.accuracy();
     let mut lines = Vec::new();
     for opponent in Opponent::all(arrays) {
@@ -203,13 +213,25 @@ pub fn compare(
             continue;
         }
         let Some((training, at)) = opponent.training(run, runs, widths) else { continue };
+        let full = training.without_skipping();
         let costs: Vec<_> = opponent
             .depths
             .iter()
-            .map(|array| training.cost(array, at))
+            .map(|array| full.cost(array, at))
             .collect::<Result<_, _>>()?;
         for rule in Rule::ALL {
             let (baseline, baseline_cost, met) = opponent.choose(rule, flex, &costs);
+            let skipping = match &flex_skipping {
+                None => None,
+                Some(own) => {
+                    let theirs = training.cost(baseline, at)?;
+                    Some(WithSkipping {
+                        both: theirs.without_skipping.is_some(),
+                        speed_up: theirs.area_time / own.area_time,
+                        energy: own.energy.total() / theirs.energy.total(),
+                    })
+                }
+            };
             lines.push(Comparison {
                 library: flex.library.clone(),
                 policy: run.policy().to_owned(),
@@ -231,6 +253,7 @@ pub fn compare(
                 area: baseline.area_um2 / flex.area_um2,
                 speed_up: baseline_cost.area_time / flex_cost.area_time,
                 energy: flex_cost.energy.total() / baseline_cost.energy.total(),
+                skipping,
                 flex_cost,
                 baseline_cost,
             });
@@ -300,6 +323,7 @@ mod tests {
             ("s4", Rule::EqualClock, true, "float", wide),
         ];
         check(&lines, &expected);
+        assert_eq!(lines[0].skipping, None);
         assert_eq!(lines[0].accuracy, Some(0.8));
         assert_eq!(lines[0].baseline_accuracy.unwrap().mean, 0.9);
         let speed_up = lines[0].cycles * (1200.0 / 1000.0) * (750.0 / 100.0);

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use flexmac_array::ArraySpec;
 use flexmac_nn::{LayerGemm, NetPlan, NetSpec};
 use flexmac_record::{HistoryReader, RecordFile, RunConfig, RunResult};
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::skipping::RecordedSkipping;
 
 /// Widths of A and B of a GEMM, in bits; none in a float run.
 pub type OperandWidths = Option<(u32, u32)>;
@@ -36,6 +38,8 @@ pub struct PrecisionProfile {
     /// For each GEMM, the mean share of zeros in the operand that is no weight, 0 to 1; none where no run recorded
     /// it.
     pub zeros: Vec<Option<f64>>,
+    /// Cost with skipped planes on the run's array; none if the run did not skip planes, and on several arrays.
+    pub skipping: Option<RecordedSkipping>,
 }
 
 impl PrecisionProfile {
@@ -72,6 +76,7 @@ impl PrecisionProfile {
             accuracy: None,
             widths: vec![BTreeMap::from([(widths, iterations)]); gemms.len()],
             zeros: vec![None; gemms.len()],
+            skipping: None,
             gemms,
         })
     }
@@ -95,8 +100,14 @@ impl PrecisionProfile {
         let plan = NetPlan::new(&config.network, batch)?;
         let gemms = flexmac_nn::gemms(&plan, batch);
         let history = run.join("history.jsonl");
-        let History { iterations, widths, zeros } =
-            History::read(&history, plan.tensors().len(), &gemms)?;
+        let one = setting("arrays").and_then(Value::as_u64).unwrap_or(1) == 1;
+        let skips = one && setting("skip-planes").is_some_and(|value| *value == Value::Bool(true));
+        let array = skips.then(|| serde_json::from_value(Value::Object(config.array.clone())));
+        let array = array.transpose().map_err(|found| {
+            Error::file(&path, &"the parameters of an array", &found.to_string())
+        })?;
+        let History { iterations, widths, zeros, skipping } =
+            History::read(&history, plan.tensors().len(), &gemms, array)?;
         let text = |name: &str| setting(name).and_then(Value::as_str).unwrap_or("").to_owned();
         let float = widths.iter().any(|widths| widths.contains_key(&None));
         let result = run.join("result.json");
@@ -113,6 +124,7 @@ impl PrecisionProfile {
             gemms,
             widths,
             zeros,
+            skipping,
         })
     }
 
@@ -150,7 +162,7 @@ impl PrecisionProfile {
     /// The profile with the given widths for every GEMM.
     pub fn with_widths(&self, widths: OperandWidths) -> Self {
         let all = BTreeMap::from([(widths, self.iterations)]);
-        Self { widths: vec![all; self.gemms.len()], ..self.clone() }
+        Self { widths: vec![all; self.gemms.len()], skipping: None, ..self.clone() }
     }
 
     /// The profile with a share of its iterations (0 to 1) at 32 x 32 bits; the others keep their proportions. A
@@ -169,7 +181,12 @@ impl PrecisionProfile {
             }
             parts
         });
-        Self { widths: widths.collect(), ..self.clone() }
+        Self { widths: widths.collect(), skipping: None, ..self.clone() }
+    }
+
+    /// The profile as if no planes had been skipped.
+    pub fn without_skipping(&self) -> Self {
+        Self { skipping: None, ..self.clone() }
     }
 
     /// Whether it is a float run, which has no widths.
@@ -217,10 +234,18 @@ struct History {
     iterations: u64,
     widths: Vec<BTreeMap<OperandWidths, u64>>,
     zeros: Vec<Option<f64>>,
+    skipping: Option<RecordedSkipping>,
 }
 
 impl History {
-    fn read(path: &Path, tensors: usize, gemms: &[LayerGemm]) -> Result<Self, Error> {
+    /// `array` is that of a run that skipped planes.
+    fn read(
+        path: &Path,
+        tensors: usize,
+        gemms: &[LayerGemm],
+        array: Option<ArraySpec>,
+    ) -> Result<Self, Error> {
+        let mut skipping = array.map(|array| RecordedSkipping::new(array, gemms.len()));
         let mut widths = vec![BTreeMap::new(); gemms.len()];
         // For each GEMM, the sum of the shares and their number.
         let mut zeros = vec![(0.0, 0_u64); gemms.len()];
@@ -231,29 +256,43 @@ impl History {
                 let expected = format!("the network's {tensors} tensors");
                 return Err(history.refuse(expected, line.tensors.len()).into());
             }
+            let mut now = Vec::with_capacity(gemms.len());
             for (gemm, widths) in gemms.iter().zip(&mut widths) {
                 let bits = |source: flexmac_nn::OperandSource| {
                     line.tensors[source.tensor].formats.map(|formats| source.bits(&formats))
                 };
-                *widths.entry(bits(gemm.a).zip(bits(gemm.b))).or_default() += 1;
+                let own = bits(gemm.a).zip(bits(gemm.b));
+                *widths.entry(own).or_default() += 1;
+                now.push(own);
             }
             for record in &line.gemms {
+                let same =
+                    |gemm: &LayerGemm| gemm.role == record.role && gemm.layer == record.layer;
+                let index = gemms.iter().position(same);
+                if let (Some(skipping), Some(index)) = (&mut skipping, index)
+                    && skipping.add(index, now[index], record).is_none()
+                {
+                    let (expected, found) = ("skipped planes, in counts of 64 bits", "others");
+                    return Err(history.refuse(expected, found).into());
+                }
                 let Some(share) = record.zeros else { continue };
                 if !(0.0..=1.0).contains(&share) {
                     return Err(history.refuse("a share of zeros from 0 to 1", share).into());
                 }
-                let same =
-                    |gemm: &LayerGemm| gemm.role == record.role && gemm.layer == record.layer;
-                if let Some(index) = gemms.iter().position(same) {
+                if let Some(index) = index {
                     zeros[index].0 += share;
                     zeros[index].1 += 1;
                 }
+            }
+            if skipping.is_some() && line.gemms.len() != gemms.len() {
+                let expected = format!("the network's {} GEMMs", gemms.len());
+                return Err(history.refuse(expected, line.gemms.len()).into());
             }
             iterations += 1;
         }
         // Far fewer than 2^53 records.
         let mean = |(sum, count): (f64, u64)| (count > 0).then(|| sum / count as f64);
-        Ok(Self { iterations, widths, zeros: zeros.into_iter().map(mean).collect() })
+        Ok(Self { iterations, widths, zeros: zeros.into_iter().map(mean).collect(), skipping })
     }
 }
 

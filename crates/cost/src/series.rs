@@ -125,6 +125,12 @@ impl RunSeries {
         self.widest() == Some(config.max_bits())
     }
 
+    /// The series as if no planes had been skipped.
+    pub fn without_skipping(&self) -> Self {
+        let profiles = self.profiles.iter().map(PrecisionProfile::without_skipping).collect();
+        Self { profiles, ..self.clone() }
+    }
+
     /// The mean cost of its runs on an array ([`CostReport::new`]).
     ///
     /// # Errors

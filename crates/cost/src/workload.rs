@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::precision_profile::{OperandWidths, PrecisionProfile};
+use crate::skipping::{SkippedCost, WithoutSkipping};
 
 /// One GEMM of the network at one pair of widths, over the whole run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,6 +27,9 @@ pub struct Workload {
     pub macs: u64,
     /// Multiply-accumulates times passes.
     pub mac_passes: u64,
+    /// Cost without skipping, where the run skipped planes on this array.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_skipping: Option<WithoutSkipping>,
     /// Cycles on the array.
     pub cycles: Cycles,
     /// Rows that requantizers accepted from the drain chains, summed over the columns of the array.
@@ -65,10 +69,58 @@ pub fn workloads(
 ) -> Result<Vec<Workload>, Error> {
     let all = scheduled(profile, config, layout)?;
     let limit = u128::from(u64::MAX) / all.len().max(1) as u128;
+    let skipping = profile.skipping.as_ref().filter(|skipping| skipping.is_of(config));
     let scaled = all.iter().map(|scheduled| {
-        scaled(scheduled, config, limit).ok_or_else(|| too_large(profile, scheduled.gemm))
+        let full = scaled(scheduled, config, limit);
+        let cost = skipping.and_then(|own| own.cost(scheduled.index, scheduled.widths));
+        let found = match cost {
+            None => full,
+            Some(cost) => full.and_then(|full| skipped(full, cost, config, limit)),
+        };
+        found.ok_or_else(|| too_large(profile, scheduled.gemm))
     });
     scaled.collect()
+}
+
+/// The workload with the recorded cost of skipped planes. None if a count exceeds `limit`.
+fn skipped(
+    full: Workload,
+    cost: &SkippedCost,
+    config: &ArrayConfig,
+    limit: u128,
+) -> Option<Workload> {
+    let times = |a: u64, b: u64| {
+        let all = u128::from(a) * u128::from(b);
+        u64::try_from(all).ok().filter(|_| all <= limit)
+    };
+    let once = |count: u64| times(count, 1);
+    Some(Workload {
+        mac_passes: once(cost.mac_passes)?,
+        without_skipping: Some(WithoutSkipping {
+            mac_passes: full.mac_passes,
+            busy_cycles: full.cycles.busy,
+        }),
+        cycles: Cycles {
+            busy: once(cost.cycles.busy)?,
+            compute: once(cost.cycles.compute)?,
+            stall: once(cost.cycles.stall)?,
+            ..full.cycles
+        },
+        drained: times(cost.captured_rows, config.cols() as u64)?,
+        operand_bits: times(cost.cycles.compute, words_of_a_cycle(config))?,
+        loaded_bits: once(cost.loaded_bits)?,
+        ..full
+    })
+}
+
+/// Bits of an operand word of all these lines.
+fn word_bits(config: &ArrayConfig, lines: usize) -> u64 {
+    (lines * config.lanes()) as u64 * u64::from(config.chunk())
+}
+
+/// Operand bits that all rows and columns read in a cycle that computes.
+fn words_of_a_cycle(config: &ArrayConfig) -> u64 {
+    word_bits(config, config.rows()) + word_bits(config, config.cols())
 }
 
 /// The error for a run whose counts exceed 64 bits.
@@ -82,6 +134,8 @@ pub(crate) fn too_large(profile: &PrecisionProfile, gemm: &flexmac_nn::LayerGemm
 
 /// A GEMM of a run at one pair of widths.
 pub(crate) struct Scheduled<'m> {
+    /// Number of the GEMM in the profile.
+    pub index: usize,
     pub gemm: &'m flexmac_nn::LayerGemm,
     pub widths: OperandWidths,
     /// The number of times it runs at these widths.
@@ -101,7 +155,7 @@ pub(crate) fn scheduled<'m>(
 ) -> Result<Vec<Scheduled<'m>>, Error> {
     let mut all = Vec::new();
     let gemms = profile.gemms.iter().zip(&profile.widths).zip(&profile.zeros);
-    for ((gemm, widths), zeros) in gemms {
+    for (index, ((gemm, widths), zeros)) in gemms.enumerate() {
         // Without a record, all or no values count as zero: what decides is only whether many are.
         let zeros = zeros.unwrap_or(if gemm.after_relu { 1.0 } else { 0.0 });
         let operands = OperandRole::of(gemm.role, zeros);
@@ -130,7 +184,7 @@ pub(crate) fn scheduled<'m>(
             };
             let bits = width.unwrap_or((config.max_bits(), config.max_bits()));
             let schedule = Schedule::laid_out(config, layout, gemm.shape, bits);
-            all.push(Scheduled { gemm, widths: width, runs, schedule, operands });
+            all.push(Scheduled { index, gemm, widths: width, runs, schedule, operands });
         }
     }
     Ok(all)
@@ -138,7 +192,7 @@ pub(crate) fn scheduled<'m>(
 
 /// None if a count exceeds `limit`.
 fn scaled(scheduled: &Scheduled<'_>, config: &ArrayConfig, limit: u128) -> Option<Workload> {
-    let Scheduled { gemm, widths, runs, ref schedule, operands } = *scheduled;
+    let Scheduled { gemm, widths, runs, ref schedule, operands, .. } = *scheduled;
     let (m, k, n) = gemm.shape;
     let once = schedule.cycles(config);
     let times_runs = |a: u64, b: u64| {
@@ -147,15 +201,14 @@ fn scaled(scheduled: &Scheduled<'_>, config: &ArrayConfig, limit: u128) -> Optio
     };
     let times = |count: u64| times_runs(count, 1);
     let macs = (m * k * n) as u64;
-    let word_bits = |lines: usize| (lines * config.lanes()) as u64 * u64::from(config.chunk());
     // The operand words of each command, with every plane once, as they are loaded into a bank.
     let loaded: u64 = schedule
         .tile_commands(0)
         .map(|command| {
             let words = schedule.words(command.k_len) as u64;
             words
-                * (u64::from(schedule.planes_a) * word_bits(config.rows())
-                    + u64::from(schedule.planes_b) * word_bits(config.cols()))
+                * (u64::from(schedule.planes_a) * word_bits(config, config.rows())
+                    + u64::from(schedule.planes_b) * word_bits(config, config.cols()))
         })
         .sum();
     Some(Workload {
@@ -165,6 +218,7 @@ fn scaled(scheduled: &Scheduled<'_>, config: &ArrayConfig, limit: u128) -> Optio
         widths,
         runs,
         macs: times(macs)?,
+        without_skipping: None,
         mac_passes: times_runs(macs, u64::from(schedule.passes()))?,
         cycles: Cycles {
             busy: times(once.busy)?,
@@ -174,10 +228,7 @@ fn scaled(scheduled: &Scheduled<'_>, config: &ArrayConfig, limit: u128) -> Optio
             blocked: 0,
         },
         drained: times_runs(schedule.captured_rows(config), config.cols() as u64)?,
-        operand_bits: times_runs(
-            once.compute,
-            word_bits(config.rows()) + word_bits(config.cols()),
-        )?,
+        operand_bits: times_runs(once.compute, words_of_a_cycle(config))?,
         loaded_bits: times_runs(loaded, schedule.tiles() as u64)?,
         bank_words: u64::from(schedule.planes_a.max(schedule.planes_b))
             * schedule.tile_commands(0).map(|c| schedule.words(c.k_len)).max().unwrap_or(0) as u64,

@@ -1,6 +1,6 @@
 //! The trait that every matrix-multiply backend implements, and what goes in and comes out.
 
-use flexmac_array::{Cycles, Schedule};
+use flexmac_array::{Cycles, Schedule, SkippedWork};
 use flexmac_float::FloatFormat;
 use flexmac_fxp::{Counters, Format, Matrix, Rounding, SeedPath, Sums, Words};
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
@@ -175,8 +175,36 @@ pub struct Stats {
     pub tiles_checked: u64,
     /// Multiply-accumulates: M * K * N.
     pub macs: u64,
-    /// Multiply-accumulates times passes (pairs of planes): M * K * N * planes_a * planes_b.
+    /// Multiply-accumulates times passes (pairs of planes): M * K * N * planes_a * planes_b, or, with
+    /// skipped planes, the sum over the commands that ran.
     pub mac_passes: u64,
+    /// What plane skipping changed; none without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plane_skipping: Option<PlaneSkipping>,
+}
+
+/// The cost of GEMMs whose planes were skipped, as it would be without skipping, and what the cost
+/// of skipped ones does not follow from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaneSkipping {
+    /// Busy cycles without skipping.
+    pub full_busy_cycles: u64,
+    /// Multiply-accumulates times passes without skipping.
+    pub full_mac_passes: u64,
+    /// Rows that the requantizer of each column accepted from its drain chain.
+    pub captured_rows: u64,
+    /// Bits of operand words written to the banks.
+    pub loaded_bits: u64,
+}
+
+impl PlaneSkipping {
+    /// Adds that of another GEMM.
+    fn add(&mut self, other: &Self) {
+        self.full_busy_cycles += other.full_busy_cycles;
+        self.full_mac_passes += other.full_mac_passes;
+        self.captured_rows += other.captured_rows;
+        self.loaded_bits += other.loaded_bits;
+    }
 }
 
 impl Stats {
@@ -185,11 +213,27 @@ impl Stats {
         let macs = (schedule.m * schedule.k * schedule.n) as u64;
         let mac_passes = macs * u64::from(schedule.passes());
         let tiles = schedule.tiles() as u64;
-        Self { counters, cycles, tiles, tiles_checked: 0, macs, mac_passes }
+        let plane_skipping = None;
+        Self { counters, cycles, tiles, tiles_checked: 0, macs, mac_passes, plane_skipping }
+    }
+
+    /// The statistics of a GEMM whose planes were skipped, from those without skipping: `work` is
+    /// what the array did.
+    pub(crate) fn skipped(self, work: &SkippedWork) -> Self {
+        let plane_skipping = Some(PlaneSkipping {
+            full_busy_cycles: self.cycles.busy,
+            full_mac_passes: self.mac_passes,
+            captured_rows: work.captured_rows,
+            loaded_bits: work.loaded_bits,
+        });
+        Self { cycles: work.cycles, mac_passes: work.mac_passes, plane_skipping, ..self }
     }
 
     /// Adds the statistics of another GEMM.
     pub fn add(&mut self, other: &Self) {
+        if let Some(skipping) = &other.plane_skipping {
+            self.plane_skipping.get_or_insert_default().add(skipping);
+        }
         self.counters.merge(&other.counters);
         self.cycles.add(&other.cycles);
         self.tiles += other.tiles;

@@ -37,8 +37,11 @@ mod mismatch;
 mod reference;
 mod rounded;
 mod sample;
+mod skipping;
 
-pub use engine::{Element, Engine, Gemm, GemmResult, ImplicitGemm, Operand, RowSink, Stats};
+pub use engine::{
+    Element, Engine, Gemm, GemmResult, ImplicitGemm, Operand, PlaneSkipping, RowSink, Stats,
+};
 pub use error::{EngineError, GemmError};
 pub use float::FloatEngine;
 pub use float_array::{float_formats, lower as lower_float};
@@ -47,3 +50,4 @@ pub use mismatch::{Difference, Mismatch, Reproduction, WaveDump};
 pub use reference::ReferenceEngine;
 pub use rounded::{OperandRounding, RoundedEngine};
 pub use sample::{Sample, wrong_share_bound, wrong_tiles_bound};
+pub use skipping::Skipping;

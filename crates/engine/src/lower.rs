@@ -1,12 +1,15 @@
 //! Lowering: turns a GEMM in formats into the integers and shifts that an array works with. All
 //! checks happen here, once, for all engines, except that of the elements' ranges.
 
-use flexmac_array::{ArrayConfig, Layout, Schedule};
-use flexmac_fxp::{Format, Requantizer, SeedPath, Start};
+use std::num::NonZeroUsize;
+
+use flexmac_array::{ArrayConfig, Command, Cycles, Layout, Schedule, SkippedWork};
+use flexmac_fxp::{Counters, Format, Requantizer, Role, SeedPath, Start};
 use ndarray::{Array2, ArrayView2};
 
-use crate::engine::{Element, Gemm, ImplicitGemm, Operand};
+use crate::engine::{Element, Gemm, ImplicitGemm, Operand, Stats};
 use crate::error::GemmError;
+use crate::skipping::Skipping;
 
 /// A fixed-point GEMM in integers, checked against a configuration: everything an array needs.
 ///
@@ -39,11 +42,81 @@ pub struct IntegerGemm<'a> {
     /// Whether A and B are 8-bit floats of format E5M2, of which an array gets the bits as integers; false for
     /// everything else.
     pub e5m2: [bool; 2],
-    /// Tiles and commands.
+    /// Tiles, and commands without skipping.
     pub schedule: Schedule,
+    /// The plans with skipped planes; none without skipping.
+    pub skipping: Option<&'a Skipping>,
 }
 
 impl<'a> IntegerGemm<'a> {
+    /// The same GEMM with these plans, for a shorter time.
+    #[must_use]
+    pub fn with_skipping<'s>(&'s self, skipping: Option<&'s Skipping>) -> IntegerGemm<'s> {
+        IntegerGemm {
+            a: self.a.view(),
+            b: self.b.view(),
+            bias: self.bias.map(|start| Start { values: start.values.reborrow(), ..start }),
+            skipping,
+            ..*self
+        }
+    }
+
+    /// The plans with skipped planes for up to `arrays` arrays.
+    pub fn find_skipping(&self, config: &ArrayConfig, arrays: NonZeroUsize) -> Skipping {
+        let operands = (self.a.into(), self.b.into());
+        Skipping::new(config, &self.schedule, operands, self.seed.role, arrays)
+    }
+
+    /// The commands of a tile, in order of K.
+    pub fn tile_commands(&self, tile: usize) -> Vec<Command> {
+        match self.skipping {
+            None => self.schedule.tile_commands(tile).collect(),
+            Some(skipping) => skipping.plan().tile_commands(tile).collect(),
+        }
+    }
+
+    /// Where the pieces of K begin, and K.
+    pub fn piece_bounds(&self) -> Vec<usize> {
+        match self.skipping {
+            None => self.schedule.piece_bounds(self.schedule.longest_piece()),
+            Some(skipping) => skipping.plan().bounds().to_vec(),
+        }
+    }
+
+    /// The index of a command's piece of K, from 0.
+    pub fn piece(&self, command: &Command) -> usize {
+        self.skipping
+            .map_or_else(|| self.schedule.piece(command), |skipping| skipping.plan().piece(command))
+    }
+
+    /// Cycles of some tiles alone, run one after the other on one array in the given order.
+    pub fn cycles_of_tiles(
+        &self,
+        config: &ArrayConfig,
+        tiles: impl IntoIterator<Item = usize>,
+    ) -> Cycles {
+        match self.skipping {
+            None => self.schedule.cycles_of_tiles(config, tiles),
+            Some(skipping) => skipping.plan().work_of_tiles(config, tiles).cycles,
+        }
+    }
+
+    /// The statistics of the GEMM on `arrays` arrays, from its counters and cycles; no tile checked.
+    pub fn stats(
+        &self,
+        config: &ArrayConfig,
+        arrays: NonZeroUsize,
+        counters: Counters,
+        cycles: Cycles,
+    ) -> Stats {
+        let Some(skipping) = self.skipping else {
+            return Stats::of(&self.schedule, counters, cycles);
+        };
+        let full = full_cycles(&self.schedule, config, self.seed.role, arrays);
+        let work = SkippedWork { cycles, ..skipping.work(config) };
+        Stats::of(&self.schedule, counters, full).skipped(&work)
+    }
+
     /// The operands as they lie on the array: the one on its rows, (schedule.m, K), and the one on
     /// its columns, (K, schedule.n).
     pub fn on_array(&self) -> (ArrayView2<'a, i32>, ArrayView2<'a, i32>) {
@@ -137,6 +210,7 @@ pub fn lower<'a>(
         bits_b: plan.bits_b,
         bias: plan.bias,
         carried: None,
+        skipping: None,
         requantizer: plan.requantizer,
         out: gemm.out,
         sum_frac: plan.sum_frac,
@@ -171,6 +245,19 @@ impl<'a> Plan<'a> {
             seed: lowered.seed,
             schedule: lowered.schedule,
         }
+    }
+}
+
+/// Cycles without skipping on the slowest of `arrays` arrays.
+pub(crate) fn full_cycles(
+    schedule: &Schedule,
+    config: &ArrayConfig,
+    role: Role,
+    arrays: NonZeroUsize,
+) -> Cycles {
+    match arrays.get() {
+        1 => schedule.cycles(config),
+        arrays => schedule.sharded_cycles(config, role, arrays),
     }
 }
 

@@ -8,17 +8,18 @@ use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use flexmac_array::{ArrayConfig, Layout};
+use flexmac_array::{ArrayConfig, Cycles, Layout, Schedule};
 use flexmac_fxp::{
-    Counters, GemmScratch, Kernel, Lfsr, Matrix, RightOperand, Start, Sums, Words, check_range,
-    exact_gemm, vectorized,
+    Counters, GemmScratch, Kernel, Lfsr, Matrix, RightOperand, Role, Start, Sums, Words,
+    check_range, exact_gemm, vectorized,
 };
 use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::engine::{Engine, Gemm, GemmResult, ImplicitGemm, RowSink, Stats};
 use crate::error::{EngineError, GemmError};
-use crate::lower::{IntegerGemm, Plan, lower, plan};
+use crate::lower::{IntegerGemm, Plan, full_cycles, lower, plan};
+use crate::skipping::Skipping;
 
 /// Rows of the result per task, before rounding up to whole tiles.
 const TASK_ROWS: usize = 64;
@@ -33,6 +34,8 @@ pub struct ReferenceEngine {
     config: ArrayConfig,
     layout: Layout,
     arrays: NonZeroUsize,
+    /// Whether planes are skipped.
+    skips_planes: bool,
     /// Memory for results.
     spare: Mutex<VecDeque<Vec<i32>>>,
 }
@@ -40,7 +43,10 @@ pub struct ReferenceEngine {
 impl Clone for ReferenceEngine {
     /// The same reference, with no memory of its own yet.
     fn clone(&self) -> Self {
-        Self::new(self.config.clone()).with_layout(self.layout).with_arrays(self.arrays)
+        Self::new(self.config.clone())
+            .with_layout(self.layout)
+            .with_arrays(self.arrays)
+            .with_plane_skipping(self.skips_planes)
     }
 }
 
@@ -49,7 +55,7 @@ impl ReferenceEngine {
     /// determines tile shapes (and so random streams), legal widths, and cycles.
     pub fn new(config: ArrayConfig) -> Self {
         let (layout, arrays) = (Layout::AsGiven, NonZeroUsize::MIN);
-        Self { config, layout, arrays, spare: Mutex::default() }
+        Self { config, layout, arrays, skips_planes: false, spare: Mutex::default() }
     }
 
     /// Uses another layout for GEMMs of integers. GEMMs of floats always use [`Layout::AsGiven`].
@@ -63,6 +69,18 @@ impl ReferenceEngine {
     #[must_use]
     pub fn with_arrays(self, arrays: NonZeroUsize) -> Self {
         Self { arrays, ..self }
+    }
+
+    /// Counts passes and cycles of GEMMs of integers with skipped planes. Results and counters do
+    /// not change.
+    #[must_use]
+    pub fn with_plane_skipping(self, skips_planes: bool) -> Self {
+        Self { skips_planes, ..self }
+    }
+
+    /// Whether planes are skipped.
+    pub fn skips_planes(&self) -> bool {
+        self.skips_planes
     }
 
     /// The layout of GEMMs of integers.
@@ -83,7 +101,14 @@ impl ReferenceEngine {
     /// [`GemmError::Fxp`] for elements outside their formats.
     pub fn integer_gemm(&self, lowered: &IntegerGemm<'_>) -> Result<GemmResult<i32>, GemmError> {
         let operands = (lowered.a.into(), lowered.b.into());
-        self.planned_gemm(operands, &Plan::of(lowered), lowered.keep_sums)
+        let stats = |counters| {
+            let cycles = match lowered.skipping {
+                None => self.full_cycles(&lowered.schedule, lowered.seed.role),
+                Some(skipping) => skipping.work(&self.config).cycles,
+            };
+            lowered.stats(&self.config, self.arrays, counters, cycles)
+        };
+        self.planned_gemm(operands, &Plan::of(lowered), lowered.keep_sums, stats)
     }
 
     fn planned_gemm(
@@ -91,6 +116,7 @@ impl ReferenceEngine {
         (a, b): (Matrix<'_, i32>, Matrix<'_, i32>),
         plan: &Plan<'_>,
         keep_sums: bool,
+        stats: impl FnOnce(Counters) -> Stats,
     ) -> Result<GemmResult<i32>, GemmError> {
         let edge = Edge::new(&self.config, plan, (a.nrows(), b.ncols()));
         let (values, counters, sums) = if keep_sums || a.nrows() < 2 * TASK_ROWS {
@@ -102,16 +128,28 @@ impl ReferenceEngine {
             let (values, counters) = edge.run_tasks(self.spare_memory(edge.m * edge.n), product);
             (values, counters, None)
         };
-        Ok(GemmResult { values, sums, stats: self.stats(plan, counters) })
+        Ok(GemmResult { values, sums, stats: stats(counters) })
     }
 
-    fn stats(&self, plan: &Plan<'_>, counters: Counters) -> Stats {
-        let schedule = &plan.schedule;
-        let cycles = match self.arrays.get() {
-            1 => schedule.cycles(&self.config),
-            arrays => schedule.sharded_cycles(&self.config, plan.seed.role, arrays),
-        };
-        Stats::of(schedule, counters, cycles)
+    /// Cycles without skipping.
+    fn full_cycles(&self, schedule: &Schedule, role: Role) -> Cycles {
+        full_cycles(schedule, &self.config, role, self.arrays)
+    }
+
+    /// The statistics of a planned GEMM of these operands.
+    fn stats(
+        &self,
+        plan: &Plan<'_>,
+        operands: (Matrix<'_, i32>, Matrix<'_, i32>),
+        counters: Counters,
+    ) -> Stats {
+        let (schedule, role) = (&plan.schedule, plan.seed.role);
+        let full = Stats::of(schedule, counters, self.full_cycles(schedule, role));
+        if !self.skips_planes {
+            return full;
+        }
+        let skipping = Skipping::new(&self.config, schedule, operands, role, self.arrays);
+        full.skipped(&skipping.work(&self.config))
     }
 
     /// Memory for `length` values, of any content.
@@ -130,7 +168,9 @@ impl ReferenceEngine {
 
 impl Engine<i32> for ReferenceEngine {
     fn gemm(&mut self, gemm: &Gemm<'_, i32>) -> Result<GemmResult<i32>, EngineError> {
-        Ok(self.integer_gemm(&lower(&self.config, self.layout, gemm)?)?)
+        let lowered = lower(&self.config, self.layout, gemm)?;
+        let found = self.skips_planes.then(|| lowered.find_skipping(&self.config, self.arrays));
+        Ok(self.integer_gemm(&lowered.with_skipping(found.as_ref()))?)
     }
 
     fn implicit_gemm(
@@ -138,7 +178,9 @@ impl Engine<i32> for ReferenceEngine {
         gemm: &ImplicitGemm<'_, i32>,
     ) -> Result<GemmResult<i32>, EngineError> {
         let plan = plan(&self.config, self.layout, gemm)?;
-        Ok(self.planned_gemm((gemm.a.0, gemm.b.0), &plan, false)?)
+        let operands = || (gemm.a.0.view(), gemm.b.0.view());
+        let stats = |counters| self.stats(&plan, operands(), counters);
+        Ok(self.planned_gemm(operands(), &plan, false, stats)?)
     }
 
     fn implicit_gemm_into(
@@ -151,7 +193,7 @@ impl Engine<i32> for ReferenceEngine {
         let edge = Edge::new(&self.config, &plan, (a.nrows(), b.ncols()));
         let product = edge.product(a, b)?;
         let counters = edge.run_tasks_into(sink, product);
-        let stats = self.stats(&plan, counters);
+        let stats = self.stats(&plan, (gemm.a.0.view(), gemm.b.0.view()), counters);
         Ok(GemmResult { values: Array2::zeros((0, edge.n)), sums: None, stats })
     }
 

@@ -75,6 +75,8 @@ pub struct EngineOptions<'a> {
     pub threads: Option<NonZeroUsize>,
     /// Arrays that share each GEMM; the images of a batch are divided among them.
     pub arrays: NonZeroUsize,
+    /// Whether planes of sign extension and panels of zeros are skipped.
+    pub skip_planes: bool,
     /// Share of the tiles that the checked engine also runs on the RTL.
     pub check_rate: f64,
     /// File for the waveform of a tile on which RTL and reference differ.
@@ -126,16 +128,20 @@ where
     CheckedEngine: Engine<T>,
 {
     let config = design.config.clone();
-    let EngineOptions { layout, trace, threads, arrays, check_rate, waves } = options;
+    let EngineOptions { layout, trace, threads, arrays, skip_planes, check_rate, waves } = options;
     if kind == ArrayEngine::Reference {
-        let reference = ReferenceEngine::new(config).with_layout(layout).with_arrays(arrays);
+        let reference = ReferenceEngine::new(config)
+            .with_layout(layout)
+            .with_arrays(arrays)
+            .with_plane_skipping(skip_planes);
         return Ok(Box::new(reference));
     }
     let rtl = rtl_engine(&config.summary(), || match design.gates {
         false => RtlEngine::new(config.clone(), &design.sources, trace),
         true => RtlEngine::gates(config.clone(), &design.sources),
     })?
-    .with_layout(layout);
+    .with_layout(layout)
+    .with_plane_skipping(skip_planes);
     let rtl = match arrays.get() {
         1 => rtl.with_models(threads.map_or_else(cores, Ok)?)?,
         _ => rtl.with_arrays(arrays)?,

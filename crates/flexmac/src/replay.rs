@@ -26,10 +26,11 @@ pub fn folder(run: Option<&Path>) -> PathBuf {
 
 /// A hook that writes the operands and the design of a failing GEMM to [`folder`] and names the
 /// `flexmac gemm` command that replays it.
-pub fn save_gemm(design: ArrayDesign, run: Option<&Path>) -> ReplayHook {
+pub fn save_gemm(design: ArrayDesign, run: Option<&Path>, skip_planes: bool) -> ReplayHook {
     let folder = folder(run);
+    let skipping = if skip_planes { " --skip-planes" } else { "" };
     Box::new(move |product| match save(&design, &folder, product, LAYOUT) {
-        Ok(command) => Some(command),
+        Ok(command) => Some(command + skipping),
         // Report the difference even if its operands cannot be saved.
         Err(error) => Some(format!("not available: {error:#}")),
     })

@@ -27,6 +27,7 @@
 //! The crate does no I/O. It uses floating point to convert real numbers (`convert`), to hold
 //! integers that it represents exactly (`gemm`, `sums`, `split`), and to bound sums (`integer`).
 
+mod blocks;
 mod bytes;
 mod convert;
 mod counters;
@@ -46,6 +47,7 @@ mod split;
 mod sums;
 mod vector;
 
+pub use blocks::block_widths;
 pub use convert::{exp2, quantize, to_value};
 pub use counters::Counters;
 pub use error::FxpError;

@@ -28,12 +28,17 @@ pub struct Cost {
     pub tiles_checked: u64,
     /// Cycles on the array; all zero on the float engine.
     pub cycles: Cycles,
+    /// Passes and busy cycles as they would be without plane skipping; none in a run without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_skipping: Option<(u64, u64)>,
 }
 
 impl From<Stats> for Cost {
     fn from(stats: Stats) -> Self {
-        let Stats { macs, mac_passes, tiles, tiles_checked, cycles, .. } = stats;
-        Self { macs, mac_passes, tiles, tiles_checked, cycles }
+        let Stats { macs, mac_passes, tiles, tiles_checked, cycles, plane_skipping, .. } = stats;
+        let without_skipping =
+            plane_skipping.map(|full| (full.full_mac_passes, full.full_busy_cycles));
+        Self { macs, mac_passes, tiles, tiles_checked, cycles, without_skipping }
     }
 }
 
@@ -41,6 +46,12 @@ impl Cost {
     /// The sum. `None` if a count exceeds 64 bits, which happens only with an edited history.
     pub(crate) fn checked_add(self, other: Self) -> Option<Self> {
         let (a, b) = (self.cycles, other.cycles);
+        let without_skipping = match (self.without_skipping, other.without_skipping) {
+            (Some(own), Some(other)) => {
+                Some((own.0.checked_add(other.0)?, own.1.checked_add(other.1)?))
+            }
+            (own, other) => own.or(other),
+        };
         Some(Self {
             macs: self.macs.checked_add(other.macs)?,
             mac_passes: self.mac_passes.checked_add(other.mac_passes)?,
@@ -53,6 +64,7 @@ impl Cost {
                 load: a.load.checked_add(b.load)?,
                 blocked: a.blocked.checked_add(b.blocked)?,
             },
+            without_skipping,
         })
     }
 

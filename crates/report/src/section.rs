@@ -212,7 +212,16 @@ fn key_numbers(run: &Run, synth: Option<&SynthReport>) -> Vec<KeyNumber> {
 
 fn passes_meaning(run: &Run) -> String {
     let chunk = run.array.get("chunk").and_then(serde_json::Value::as_u64);
-    match (run.history.total.cycles.busy, chunk, run.widest_passes()) {
+    let total = &run.history.total;
+    let skipping = total.without_skipping.map_or_else(String::new, |(passes, cycles)| {
+        format!(
+            " Planes of sign extension and panels of zeros were skipped; without that it would be \
+             {:.2} passes and {} cycles.",
+            passes as f64 / total.macs as f64,
+            group(cycles)
+        )
+    });
+    let meaning = match (run.history.total.cycles.busy, chunk, run.widest_passes()) {
         (0, ..) => "A float run multiplies each pair once.".to_owned(),
         (_, Some(chunk), Some(widest)) => format!(
             "Mean over all multiply-accumulates. Operands of a and b bits take ⌈a/{chunk}⌉ × \
@@ -220,7 +229,8 @@ fn passes_meaning(run: &Run) -> String {
              widest formats."
         ),
         _ => "Mean over all multiply-accumulates.".to_owned(),
-    }
+    };
+    meaning + &skipping
 }
 
 /// Iterations at each operand width, widest first: `32 bits in 90, 16 bits in 110`.

@@ -198,7 +198,9 @@ impl BundleChecker {
     }
 
     fn part(&mut self, config: &ArrayConfig, part: &Part) -> Result<Vec<WrongTile>, BundleError> {
-        let (lowered, lines) = (part.lowered(config), part.header.lines(config));
+        let (whole, lines) = (part.lowered(config), part.header.lines(config));
+        let skipping = part.skipping(config);
+        let lowered = whole.with_skipping(skipping.as_ref());
         let packed = PackedGemm::new(config, &lowered).with_stream_tiles(&lines.whole_tiles);
         let expected = Expected::new(config, part, &lowered, &lines);
         let all: Vec<_> = (0..lines.tiles.len()).collect();
@@ -344,7 +346,7 @@ impl<'a> Expected<'a> {
             counters.record(&self.lowered.requantizer.apply(*sum, streams[column].word()));
             streams[column].step();
         }
-        let cycles = self.schedule().cycles_of_tiles(self.config, [number]);
+        let cycles = self.lowered.cycles_of_tiles(self.config, [number]);
         compare_counts((counters, cycles), (results.counters, results.cycles))
     }
 

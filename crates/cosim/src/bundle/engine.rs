@@ -1,6 +1,7 @@
 //! The reference engine, which also writes a sample of its tiles to bundles, to check the RTL with
 //! later.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use flexmac_engine::{Engine, EngineError, Gemm, GemmResult, ReferenceEngine, Sample, lower};
@@ -33,6 +34,9 @@ impl Engine<i32> for BundlingEngine {
     fn gemm(&mut self, gemm: &Gemm<'_, i32>) -> Result<GemmResult<i32>, EngineError> {
         let config = self.reference.config();
         let lowered = lower(config, self.reference.layout(), gemm)?;
+        let skips = self.reference.skips_planes();
+        let skipping = skips.then(|| lowered.find_skipping(config, NonZeroUsize::MIN));
+        let lowered = lowered.with_skipping(skipping.as_ref());
         let result = self.reference.integer_gemm(&lowered)?;
         let tiles = lowered.schedule.tiles();
         let drawn = self.sample.of(lowered.seed, tiles);

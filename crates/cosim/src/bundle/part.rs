@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flexmac_array::{ArrayConfig, Cycles, Schedule};
-use flexmac_engine::{GemmError, IntegerGemm, check_sum_range};
+use flexmac_engine::{GemmError, IntegerGemm, Skipping, check_sum_range};
 use flexmac_fxp::{Counters, Format, Requantizer, Rounding, SeedPath, Start};
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,9 @@ pub struct PartHeader {
     pub counters: Counters,
     /// Expected cycles when one model runs these tiles one after the other.
     pub cycles: Cycles,
+    /// Length of the pieces of K if planes are skipped; none without skipping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub piece_length: Option<usize>,
 }
 
 /// The sampled tiles of one GEMM.
@@ -155,7 +158,8 @@ impl Part {
             shape,
             tiles: drawn.iter().map(|tile| *tile as u64).collect(),
             counters,
-            cycles: schedule.cycles_of_tiles(config, drawn.iter().copied()),
+            cycles: lowered.cycles_of_tiles(config, drawn.iter().copied()),
+            piece_length: lowered.skipping.map(|skipping| skipping.plan().piece_length()),
         };
         let lines = header.lines(config);
         let given = |row, col| if shape.transposed { (col, row) } else { (row, col) };
@@ -177,7 +181,16 @@ impl Part {
         }
     }
 
-    /// The part as a GEMM of its own.
+    /// The plan with skipped planes of the part, which is that of the whole GEMM for the sampled
+    /// tiles; none without skipping.
+    pub(super) fn skipping(&self, config: &ArrayConfig) -> Option<Skipping> {
+        let length = self.header.piece_length?;
+        let schedule = self.lowered(config).schedule;
+        let operands = (self.rows.view().into(), self.cols.t().into());
+        Some(Skipping::cut(config, &schedule, operands, length))
+    }
+
+    /// The part as a GEMM of its own, without skipping.
     pub(super) fn lowered(&self, config: &ArrayConfig) -> IntegerGemm<'_> {
         let Shape { band, bits_rows, bits_cols, preload_shift, shift, out, rounding, .. } =
             self.header.shape;
@@ -196,6 +209,7 @@ impl Part {
             seed: self.header.seed,
             keep_sums: true,
             e5m2: [false; 2],
+            skipping: None,
             schedule: Schedule::in_bands(config, shape, (bits_rows, bits_cols), band),
         }
     }
@@ -245,6 +259,11 @@ impl PartHeader {
                 format!("1 to {}", config.rows()),
                 shape.band.to_string(),
             );
+        }
+        let longest =
+            config.command_k(config.planes(shape.bits_rows), config.planes(shape.bits_cols));
+        if let Some(found) = self.piece_length.filter(|length| !(1..=longest).contains(length)) {
+            return refuse("length of a piece of K", format!("1 to {longest}"), found.to_string());
         }
         // A limit that excludes overflow in all computations below.
         const MOST: usize = 1 << 40;
@@ -306,7 +325,8 @@ mod tests {
             rounding: Rounding::Nearest,
         };
         let (counters, cycles) = (Counters::default(), Cycles::default());
-        let header = PartHeader { seed: SeedPath::alone(1), shape, tiles, counters, cycles };
+        let seed = SeedPath::alone(1);
+        let header = PartHeader { seed, shape, tiles, counters, cycles, piece_length: None };
         header.check(config).unwrap();
         header
     }

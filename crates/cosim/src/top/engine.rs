@@ -232,10 +232,12 @@ impl TopEngine {
         flexmac_fxp::check_range('B', lowered.b, lowered.bits_b)?;
         let schedule = lowered.schedule;
         let config = self.config.clone();
+        let bounds = lowered.piece_bounds();
+        let pieces = (&schedule, bounds.as_slice());
         let packed = Packed {
             lowered,
-            a: OperandBanks::of_a(&config, &schedule, lowered.a),
-            b: OperandBanks::of_b(&config, &schedule, lowered.b),
+            a: OperandBanks::of_a(&config, pieces, lowered.a),
+            b: OperandBanks::of_b(&config, pieces, lowered.b),
         };
         let progress = Progress {
             begun: self.driver.cycles(),

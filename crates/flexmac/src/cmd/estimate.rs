@@ -420,6 +420,17 @@ fn print_report(report: &Report) -> Result<()> {
             total.bank_words
         );
     }
+    for estimate in &report.estimates {
+        if let Some(full) = &estimate.total.without_skipping {
+            outln!("");
+            outln!(
+                "{}: with the planes that the run skipped; without skipping {:.2} passes, {} busy cycles",
+                estimate.config,
+                full.mac_passes as f64 / estimate.total.macs as f64,
+                full.busy_cycles
+            );
+        }
+    }
     print_costs(report)?;
     print_sharded(report)?;
     let Some(first) = report.estimates.first() else { return Ok(()) };

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use flexmac_array::{ArraySpec, Cycles, Layout, Schedule, Style};
 use flexmac_cosim::ReplayHook;
-use flexmac_engine::{Gemm, GemmResult, Operand};
+use flexmac_engine::{Gemm, GemmResult, Operand, PlaneSkipping, Stats};
 use flexmac_float::FloatFormat;
 use flexmac_fxp::{Format, Role, Rounding, SeedPath, Sums};
 use ndarray::Array2;
@@ -91,6 +91,10 @@ pub struct GemmArgs {
     /// its rows (as-given), or as in training (fastest) [default: as-given]
     #[arg(long, value_name = "LAYOUT")]
     pub layout: Option<Layout>,
+    /// Skip the planes that are sign extension in all lines of a tile over a piece of K, and the
+    /// pieces where an operand is zero there; changes passes and cycles, no result
+    #[arg(long)]
+    skip_planes: bool,
     /// C, (M, N), int32 or float32; a tile on which RTL and reference differ is shown in
     /// C.mismatch.fst beside it
     #[arg(long, value_name = "C.npy")]
@@ -122,6 +126,7 @@ impl GemmArgs {
             ("--round", self.round.is_some()),
             ("--seed", self.seed.is_some()),
             ("--seed-path", self.seed_path.is_some()),
+            ("--skip-planes", self.skip_planes),
             ("--raw", self.raw),
         ]
         .into_iter()
@@ -165,6 +170,7 @@ impl GemmArgs {
             trace: self.trace.as_deref(),
             threads: self.threads,
             arrays: NonZeroUsize::MIN,
+            skip_planes: self.skip_planes,
             check_rate: 1.0,
             waves,
         }
@@ -224,6 +230,8 @@ struct Record<'a> {
     tiles_checked: u64,
     macs: u64,
     mac_passes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plane_skipping: Option<PlaneSkipping>,
     cycles: Cycles,
     drain_cycles: u64,
     counters: flexmac_fxp::Counters,
@@ -384,6 +392,7 @@ fn report(
         tiles_checked: stats.tiles_checked,
         macs: stats.macs,
         mac_passes: stats.mac_passes,
+        plane_skipping: stats.plane_skipping,
         cycles: stats.cycles,
         drain_cycles: stats.cycles.drain(),
         counters: stats.counters,
@@ -408,6 +417,9 @@ fn report(
         record.tiles_checked
     );
     print_cycles(c)?;
+    if let Some(skipping) = &record.plane_skipping {
+        print_skipping(stats, skipping)?;
+    }
     outln!(
         "values {}: overflow low {}, high {}, magnitude {} bits, mean |rounding error| {:.4} of a \
          last place",
@@ -416,6 +428,19 @@ fn report(
         k.overflow_high,
         k.magnitude_bits(),
         record.mean_rounding_error
+    );
+    Ok(())
+}
+
+/// Prints the passes and cycles of GEMMs whose planes were skipped beside those without skipping.
+pub fn print_skipping(stats: &Stats, skipping: &PlaneSkipping) -> Result<()> {
+    let per_mac = |passes: u64| passes as f64 / stats.macs as f64;
+    outln!(
+        "planes skipped: {:.3} passes per MAC of {:.3} without skipping, {} cycles of {}",
+        per_mac(stats.mac_passes),
+        per_mac(skipping.full_mac_passes),
+        stats.cycles.busy,
+        skipping.full_busy_cycles
     );
     Ok(())
 }

@@ -265,9 +265,9 @@ fn print_report(report: &Report, runs: &[RunSeries]) -> Result<()> {
         report.cols
     );
     outln!(
-        "| library | run | accuracy | minus float | array | opponent | its run | its accuracy | rule | cycles x period x area | speed-up | energy |"
+        "| library | run | accuracy | minus float | array | opponent | its run | its accuracy | rule | cycles x period x area | speed-up | energy | with skipping: speed-up | energy |"
     );
-    outln!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    outln!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for (ComparedRun { run, comparison: line }, rules) in by_baseline(&report.comparisons) {
         let series = runs.iter().find(|series| series.name == *run).expect("a run of the study");
         let run = match &line.policy {
@@ -280,12 +280,19 @@ fn print_report(report: &Report, runs: &[RunSeries]) -> Result<()> {
             let interval = gap.half_width.map(|half| format!(" ± {:.2}", 100.0 * half));
             format!("{:+.2}{}", 100.0 * gap.mean, interval.unwrap_or_default())
         });
+        let skipping = line.skipping.map_or_else(
+            || " |".to_owned(),
+            |with| {
+                let alone = if with.both { "" } else { " (opponent skips nothing)" };
+                format!("{:.2}{alone} | {:.1} %", with.speed_up, 100.0 * with.energy)
+            },
+        );
         let baseline = match line.baseline_widths {
             Some((a, b)) => format!("{} ({a} x {b} bits)", line.baseline),
             None => line.baseline.clone(),
         };
         outln!(
-            "| {} | {run} | {} | {} | {} | {baseline} | {} | {} | {rules} | {:.2} x {:.2} x {:.2} | {:.2} | {:.1} % |",
+            "| {} | {run} | {} | {} | {} | {baseline} | {} | {} | {rules} | {:.2} x {:.2} x {:.2} | {:.2} | {:.1} % | {skipping} |",
             line.library,
             accuracy(&line.accuracy_over_seeds),
             gap.unwrap_or_default(),
@@ -330,6 +337,26 @@ fn print_report(report: &Report, runs: &[RunSeries]) -> Result<()> {
             pj(energy.clock),
             pj(energy.memory),
             100.0 * cost.measured
+        );
+    }
+    print_skipping(report)
+}
+
+/// Prints passes and cycles without plane skipping, for the runs that skipped planes.
+fn print_skipping(report: &Report) -> Result<()> {
+    let skipped = report.costs.iter().filter_map(|line| Some((line, line.cost.without_skipping?)));
+    for (line, full) in skipped {
+        outln!("");
+        outln!(
+            "{}, {} on {}: {:.2} passes and {} busy cycles with the planes that the run skipped, \
+             {:.2} and {} without",
+            line.run,
+            line.library,
+            line.design,
+            line.passes_per_mac,
+            line.cost.cycles.busy,
+            full.mac_passes as f64 / line.cost.macs as f64,
+            full.busy_cycles
         );
     }
     Ok(())

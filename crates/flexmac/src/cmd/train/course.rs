@@ -46,7 +46,8 @@ pub(super) fn train(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<RunR
             train_on_array::<f32>(args, plan, data, replay, &round)
         }
         _ => {
-            let replay = replay::save_gemm(plan.design.clone(), args.out.as_deref());
+            let (design, run) = (plan.design.clone(), args.out.as_deref());
+            let replay = replay::save_gemm(design, run, plan.skip_planes);
             train_on_array::<i32>(args, plan, data, replay, &|engine| engine)
         }
     }
@@ -58,8 +59,9 @@ fn train_into_bundles(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<Ru
     if config.style().is_float() {
         bail!("--bundles: expected an array of integers, found {}; leave it out", config.summary());
     }
-    let reference = ReferenceEngine::new(config.clone()).with_layout(replay::LAYOUT);
-    let mut evaluate = reference.clone();
+    let evaluate = ReferenceEngine::new(config.clone()).with_layout(replay::LAYOUT);
+    let reference = evaluate.clone().with_plane_skipping(plan.skip_planes);
+    let mut evaluate = evaluate;
     let folder = plan.bundles.clone().expect("called for bundles");
     let rate = plan.check_rate;
     let mut train = BundlingEngine::new(reference, rate, folder).with_context(|| {
@@ -97,6 +99,7 @@ where
         trace: None,
         threads: args.threads,
         arrays: plan.arrays,
+        skip_planes: plan.skip_planes,
         check_rate: plan.check_rate,
         waves: &replay::folder(args.out.as_deref()).join("tile.fst"),
     };

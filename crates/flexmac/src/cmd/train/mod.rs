@@ -112,6 +112,10 @@ pub struct TrainArgs {
     /// of one array, bit for bit, cycles those of the slowest [default: 1]
     #[arg(long, value_name = "N", value_parser = models, conflicts_with = "threads")]
     arrays: Option<NonZeroUsize>,
+    /// Skip the planes that are sign extension in all lines of a tile over a piece of K, and the
+    /// pieces where an operand is zero there. Changes passes and cycles, and no other number
+    #[arg(long)]
+    skip_planes: bool,
     /// Share of all tiles, above 0 and at most 1, that --engine checked also runs on the RTL and
     /// compares with the reference, or that --bundles keeps; drawn at random from the seed
     /// [default: 1]
@@ -187,6 +191,13 @@ fn print_summary(
     outln!("overflows        {}", summary.overflows);
     outln!("passes per MAC   {:.2}", summary.passes_per_mac);
     outln!("cycles           {}", summary.total.cycles.busy);
+    if let Some(skipping) = &summary.total.plane_skipping {
+        outln!(
+            "without skipping {:.2} passes per MAC, {} cycles",
+            skipping.full_mac_passes as f64 / summary.total.macs as f64,
+            skipping.full_busy_cycles
+        );
+    }
     if engine == EngineKind::Checked {
         let total = &summary.total;
         print_tiles(total.tiles, total.tiles_checked, 0, summary.wrong_tiles_bound)?;

@@ -67,6 +67,8 @@ pub struct Plan {
     pub(super) check_rate: f64,
     /// Arrays that share each GEMM.
     pub(super) arrays: NonZeroUsize,
+    /// Whether planes of sign extension and panels of zeros are skipped.
+    pub(super) skip_planes: bool,
     /// Folder of the bundles.
     pub(super) bundles: Option<PathBuf>,
     /// The array.
@@ -123,6 +125,9 @@ impl Plan {
         let arrays = settings.take("arrays", &args.arrays, NonZeroUsize::MIN);
         let floats = args.floats.settle(engine, &design.config, &mut settings)?;
         check_arrays(arrays, engine, (check_rate, bundles.is_some()), &design.config)?;
+        let skip_planes = args.skip_planes.then_some(true);
+        let skip_planes = settings.take_given("skip-planes", &skip_planes, false)?;
+        check_skipping(skip_planes, engine, &design.config)?;
         let defaults = TrainerConfig::default();
         let iterations = settings.take("iters", &args.iters, 1000);
         let solver = args.learning_rate.settle(defaults.solver, iterations, &mut settings)?;
@@ -176,6 +181,7 @@ impl Plan {
             engine,
             check_rate,
             arrays,
+            skip_planes,
             bundles,
             design,
             operands: floats.operands,
@@ -239,6 +245,17 @@ fn check_arrays(
         return Ok(());
     };
     bail!("--arrays {arrays}: expected integers, all checked or none; found {found}")
+}
+
+/// Skipping needs sums that are exact in any order.
+fn check_skipping(skip_planes: bool, engine: EngineKind, config: &ArrayConfig) -> Result<()> {
+    let found = match (engine, config.style()) {
+        _ if !skip_planes => return Ok(()),
+        (EngineKind::Float, _) => "--engine float".to_owned(),
+        (_, style) if style.is_float() => format!("an array of style {style}"),
+        _ => return Ok(()),
+    };
+    bail!("--skip-planes: expected integers, whose planes change no exact sum; found {found}")
 }
 
 /// The array of a generated folder, or the default one.

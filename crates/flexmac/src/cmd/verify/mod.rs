@@ -71,6 +71,9 @@ pub struct VerifyArgs {
     /// Seed of the random GEMMs
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Skip planes in the GEMMs of integers, whose random operands then are narrow or zero in places
+    #[arg(long)]
+    skip_planes: bool,
     /// Also run the proofs that take minutes each
     #[arg(long)]
     long: bool,
@@ -185,9 +188,13 @@ fn simulate(args: &VerifyArgs, step: VerifyStep, design: &ArrayDesign) -> Result
     let config = &design.config;
     let rtl =
         rtl_engine(&config.summary(), || RtlEngine::as_written(config.clone(), &design.sources))?;
-    let mut engine = CheckedEngine::new(rtl);
+    if args.skip_planes && config.style().is_float() {
+        bail!("verify: --skip-planes: expected an array of integers, found {}", config.summary());
+    }
+    let mut engine = CheckedEngine::new(rtl.with_plane_skipping(args.skip_planes));
     let mut random = StdRng::seed_from_u64(args.seed);
-    let mut compared = Compared { step, seed: args.seed, products: 0, results: 0 };
+    let (seed, skips) = (args.seed, args.skip_planes);
+    let mut compared = Compared { step, seed, skips, products: 0, results: 0 };
     match (config.style(), step) {
         (Style::Fp32 | Style::Bf16 | Style::Fp8, VerifyStep::Exhaustive) => {
             compared.all(&mut engine, FloatTrial::exhaustive(config), FloatTrial::gemm)
@@ -200,7 +207,10 @@ fn simulate(args: &VerifyArgs, step: VerifyStep, design: &ArrayDesign) -> Result
             compared.all(&mut engine, Trial::exhaustive(config), Trial::gemm)
         }
         (_, _) => {
-            let trials = (0..args.cases).map(|_| Trial::random(config, &mut random));
+            let trials = (0..args.cases).map(|_| {
+                let trial = Trial::random(config, &mut random);
+                if args.skip_planes { trial.narrowed(&mut random) } else { trial }
+            });
             compared.all(&mut engine, trials, Trial::gemm)
         }
     }
@@ -221,6 +231,8 @@ fn is_difference(error: &EngineError) -> bool {
 struct Compared {
     step: VerifyStep,
     seed: u64,
+    /// Whether planes are skipped.
+    skips: bool,
     products: u64,
     results: usize,
 }
@@ -245,7 +257,10 @@ impl Compared {
                 Err(EngineError::Gemm(GemmError::SumRange { .. })) => {}
                 Err(error) if is_difference(&error) => {
                     let again = match self.step {
-                        VerifyStep::Random => format!(" of --seed {}, --cases {number}", self.seed),
+                        VerifyStep::Random => {
+                            let skipping = if self.skips { " --skip-planes" } else { "" };
+                            format!(" of --seed {}, --cases {number}{skipping}", self.seed)
+                        }
                         _ => String::new(),
                     };
                     return Ok(Err(format!("product {number}{again}: {error}")));
