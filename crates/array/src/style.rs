@@ -10,7 +10,7 @@ use crate::parameters::ArraySpec;
 use crate::{float, integer};
 
 /// Which processing element fills the array. The discriminants are what `param_style` reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum Style {

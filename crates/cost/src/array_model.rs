@@ -172,7 +172,11 @@ impl ArrayModel {
         let mut energies = BTreeMap::new();
         for case in &last.report.cases {
             let Some(widths) = widths(&case.mode) else {
-                return misfit("mode", "two widths or fp32".to_owned(), case.mode.clone());
+                return misfit(
+                    "mode",
+                    "two widths, fp32, bf16 or fp8".to_owned(),
+                    case.mode.clone(),
+                );
             };
             let first = probes[0]
                 .report
@@ -302,11 +306,11 @@ impl ArrayModel {
     }
 }
 
-/// The widths that a mode's name gives, such as `8x16`; none for `fp32`.
+/// The widths that a mode's name gives, such as `8x16`; none for floats.
 fn widths(mode: &str) -> Option<OperandWidths> {
     match mode.parse().ok()? {
         flexmac_power::Mode::Fixed(a, b) => Some(Some((a, b))),
-        flexmac_power::Mode::Float => Some(None),
+        flexmac_power::Mode::Float(_) => Some(None),
     }
 }
 

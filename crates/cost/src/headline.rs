@@ -214,11 +214,8 @@ pub fn compare(
         }
         let Some((training, at)) = opponent.training(run, runs, widths) else { continue };
         let full = training.without_skipping();
-        let costs: Vec<_> = opponent
-            .depths
-            .iter()
-            .map(|array| full.cost(array, at))
-            .collect::<Result<_, _>>()?;
+        let costs: Vec<_> =
+            opponent.depths.iter().map(|array| full.cost(array, at)).collect::<Result<_, _>>()?;
         for rule in Rule::ALL {
             let (baseline, baseline_cost, met) = opponent.choose(rule, flex, &costs);
             let skipping = match &flex_skipping {

@@ -81,6 +81,33 @@ impl OperandRounding {
         } else {
             0
         };
+        let rounded = self.round_at((values, scale), format, seed, part);
+        (Array2::from_shape_vec(operand.dim(), rounded).expect("as many"), scale)
+    }
+
+    /// Part of an operand in `format`, multiplied by the power of two of the whole operand, whose largest magnitude is
+    /// `largest`.
+    pub fn round_part(
+        &self,
+        operand: ArrayView2<'_, f32>,
+        format: FloatFormat,
+        largest: f32,
+        seed: SeedPath,
+    ) -> Array2<f32> {
+        let operand = operand.as_standard_layout();
+        let values = operand.as_slice().expect("standard layout");
+        let scale = if self.scaled { format.scale_of(largest) } else { 0 };
+        let rounded = self.round_at((values, scale), format, seed, OperandPart::A);
+        Array2::from_shape_vec(operand.dim(), rounded).expect("as many")
+    }
+
+    fn round_at(
+        &self,
+        (values, scale): (&[f32], i32),
+        format: FloatFormat,
+        seed: SeedPath,
+        part: OperandPart,
+    ) -> Vec<f32> {
         let mut rounded = vec![0.0; values.len()];
         let chunks = rounded.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).enumerate();
         chunks.for_each(|(chunk, (out, values))| {
@@ -95,7 +122,7 @@ impl OperandRounding {
             let words = streams.as_mut().map(|streams| &mut streams[..]);
             format.round_slice((values, scale), self.overflow, words, out);
         });
-        (Array2::from_shape_vec(operand.dim(), rounded).expect("as many"), scale)
+        rounded
     }
 }
 
@@ -261,7 +288,7 @@ mod tests {
     #[test]
     fn bf16_operands_are_rounded_only() {
         let mut engine = engine(Style::Bf16, FloatRounding::Nearest);
-        let (a, b) = (array![[1.003_906_25_f32, 1.011_718_75]], array![[1.0], [0.0]]);
+        let (a, b) = (array![[257.0_f32 / 256.0, 259.0 / 256.0]], array![[1.0], [0.0]]);
         let result = engine.gemm(&product((&a, &b), None, Role::Forward)).unwrap();
         assert_eq!(result.values, array![[1.0]], "a tie, to even");
         let a = array![[f32::MAX, 0.0]];

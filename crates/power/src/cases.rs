@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use flexmac_array::{ArrayConfig, Schedule};
+use flexmac_array::{ArrayConfig, Schedule, Style};
 use flexmac_cosim::{Activity, CheckedEngine};
-use flexmac_engine::{Engine, Gemm, Operand, Stats};
+use flexmac_engine::{Engine, Gemm, Operand, OperandRounding, Stats};
 use flexmac_float::FloatFormat;
 use flexmac_fxp::{Rounding, SeedPath};
 use flexmac_record::{OperandRole, SampledGemm};
@@ -19,8 +19,8 @@ use crate::operands::{Sample, format, quantize};
 pub enum Mode {
     /// Integers: bits of A and of B.
     Fixed(u32, u32),
-    /// Single-precision floats.
-    Float,
+    /// Floats of an array of this style: fp32, bf16, or fp8, where A and B are E4M3, and gradients E5M2.
+    Float(Style),
 }
 
 /// An invalid mode.
@@ -32,8 +32,8 @@ impl FromStr for Mode {
     type Err = ModeError;
 
     fn from_str(text: &str) -> Result<Self, ModeError> {
-        if text == "fp32" {
-            return Ok(Self::Float);
+        if let Some(style) = text.parse().ok().filter(|style: &Style| style.is_float()) {
+            return Ok(Self::Float(style));
         }
         let refuse = || ModeError(text.to_owned());
         let (a, b) = text.split_once('x').ok_or_else(refuse)?;
@@ -49,7 +49,7 @@ impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fixed(a, b) => write!(f, "{a}x{b}"),
-            Self::Float => f.write_str("fp32"),
+            Self::Float(style) => f.pad(style.name()),
         }
     }
 }
@@ -109,7 +109,7 @@ pub fn simulate(
     for sample in samples {
         let stats = match mode {
             Mode::Fixed(a, b) => fixed(engine, config, (a, b), sample)?,
-            Mode::Float => float(engine, sample)?,
+            Mode::Float(style) => float(engine, style, sample)?,
         };
         let activity = engine.rtl_mut().take_activity().unwrap_or_default();
         let weight = sample.weight();
@@ -139,7 +139,7 @@ pub fn simulate(
 fn captured_rows(config: &ArrayConfig, mode: Mode, sample: &Sample) -> u64 {
     let bits = match mode {
         Mode::Fixed(a, b) => (a, b),
-        Mode::Float => (config.max_bits(), config.max_bits()),
+        Mode::Float(_) => (config.max_bits(), config.max_bits()),
     };
     let part = (sample.a.nrows(), sample.a.ncols(), sample.b.ncols());
     Schedule::new(config, part, bits).captured_rows(config)
@@ -180,15 +180,20 @@ fn fixed(
     Ok(engine.gemm(&product)?.stats)
 }
 
-fn float(engine: &mut CheckedEngine, sample: &Sample) -> Result<Stats, Error> {
-    let format = FloatFormat::Binary32;
-    let operand = |values: &Array2<f32>| values.clone();
-    let (a, b) = (operand(&sample.a), operand(&sample.b));
+fn float(engine: &mut CheckedEngine, style: Style, sample: &Sample) -> Result<Stats, Error> {
+    // As in training: 8-bit operands are scaled by the largest magnitude of the whole operand.
+    let recipe = OperandRounding::of(style).expect("a style of floats");
+    let [format_a, format_b] = recipe.formats(sample.role);
+    let round = |values: &Array2<f32>, format, largest| {
+        recipe.round_part(values.view(), format, largest, seed(sample))
+    };
+    let a = round(&sample.a, format_a, sample.largest[0]);
+    let b = round(&sample.b, format_b, sample.largest[1]);
     let product = Gemm {
-        a: Operand { values: a.view(), format },
-        b: Operand { values: b.view(), format },
+        a: Operand { values: a.view(), format: format_a },
+        b: Operand { values: b.view(), format: format_b },
         bias: None,
-        out: format,
+        out: FloatFormat::Binary32,
         rounding: Rounding::Nearest,
         seed: seed(sample),
         keep_sums: false,
@@ -209,7 +214,7 @@ impl Mode {
     /// Whether the array supports this mode.
     pub fn fits(self, config: &ArrayConfig) -> bool {
         match (self, config.style()) {
-            (Self::Float, style) => style.is_float(),
+            (Self::Float(own), style) => own == style,
             (Self::Fixed(..), style) if style.is_float() => false,
             (Self::Fixed(a, b), _) => a.max(b) <= config.max_bits(),
         }
@@ -222,11 +227,15 @@ mod tests {
 
     #[test]
     fn modes_are_read_and_written() {
-        for (text, mode) in [("8x16", Mode::Fixed(8, 16)), ("fp32", Mode::Float)] {
+        for (text, mode) in [
+            ("8x16", Mode::Fixed(8, 16)),
+            ("fp32", Mode::Float(Style::Fp32)),
+            ("bf16", Mode::Float(Style::Bf16)),
+        ] {
             assert_eq!(text.parse(), Ok(mode));
             assert_eq!(mode.to_string(), text);
         }
-        for bad in ["8", "8x", "1x8", "8x33", "ax8", ""] {
+        for bad in ["flex", "8", "8x", "1x8", "8x33", "ax8", ""] {
             assert_eq!(
                 bad.parse::<Mode>().expect_err(bad).to_string(),
                 format!("expected two widths of 2..=32 bits such as 8x16, found {bad:?}")

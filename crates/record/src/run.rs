@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use flexmac_array::Style;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -44,12 +45,12 @@ impl<Network> RunConfig<Network> {
         self.settings.get(name).map(|setting| &setting.value)
     }
 
-    /// Whether the run's numbers are floats: those of the host, or of an array of style fp32.
+    /// Whether the run's numbers are floats: those of the host, or of a float array.
     pub fn is_float(&self) -> bool {
-        let float = |value: Option<&Value>, word: &str| {
-            value.and_then(Value::as_str).is_some_and(|value| value == word)
-        };
-        float(self.setting("engine"), "float") || float(self.array.get("style"), "fp32")
+        let engine = self.setting("engine").and_then(Value::as_str);
+        let style = self.array.get("style").and_then(Value::as_str);
+        let style: Option<Style> = style.and_then(|name| name.parse().ok());
+        engine == Some("float") || style.is_some_and(Style::is_float)
     }
 }
 

@@ -229,7 +229,7 @@ fn profile(args: &EstimateArgs, config: &ArrayConfig) -> Result<PrecisionProfile
         bail!("estimate: --bits: expected none on an array of floats, found {bits}; leave it out");
     }
     let widths = match (args.bits, config.style().is_float()) {
-        (_, true) | (Some(flexmac_power::Mode::Float), _) => None,
+        (_, true) | (Some(flexmac_power::Mode::Float(_)), _) => None,
         (Some(flexmac_power::Mode::Fixed(a, b)), _) => Some((a, b)),
         (None, _) => bail!("estimate: expected --run or --bits, found neither"),
     };

@@ -101,8 +101,8 @@ pub fn run(args: &HeadlineArgs) -> Result<()> {
     let study = Study::read(folder).context("headline")?;
     let widths = match args.baseline_widths {
         Some(flexmac_power::Mode::Fixed(a, b)) => Some((a, b)),
-        Some(flexmac_power::Mode::Float) => {
-            bail!("headline: --baseline-bits: expected two widths, found fp32")
+        Some(mode @ flexmac_power::Mode::Float(_)) => {
+            bail!("headline: --baseline-bits: expected two widths, found {mode}")
         }
         None => None,
     };

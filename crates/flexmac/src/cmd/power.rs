@@ -197,7 +197,7 @@ fn modes(args: &PowerArgs, design: &ArrayDesign) -> Result<Vec<Mode>> {
         return Ok(args.modes.clone());
     }
     if config.style().is_float() {
-        return Ok(vec![Mode::Float]);
+        return Ok(vec![Mode::Float(config.style())]);
     }
     let fitting: Vec<Mode> = MODES.into_iter().filter(|mode| mode.fits(config)).collect();
     if fitting.is_empty() {
