@@ -139,13 +139,33 @@ PROOFS = [
            " capture and drain", {"CHUNK": w, "LANES": v, "ACC_WIDTH": 2 * w + 4, "REGISTERS": regs},
            below=("flexmac_dot", "flexmac_accumulate", *ACCUMULATE), induction=8, covers=9, long=w > 8) for w, v, regs in ((2, 1, 0), (3, 3, 8), (3, 2, 15), (9, 1, 2))),
     cell("lzc", "the value starts with as many zeros as counted, then a one"),
-    cell("fp32_unit", "the product represents the same number"),
-    cell("fp32_edge", "without a preload a sum passes unchanged, also a subnormal; NaN and infinities",
-         below=("flexmac_adder_segment", "flexmac_adder", "flexmac_pipe", "flexmac_lzc", "flexmac_fp32_unit",
-                "flexmac_fp32_add"), cycles=8, covers=8),
-    *(cell("fp32_seq", "words in order, then the reduction steps, then one capture; at least r slots"
-           " between captures; each slot issues, reduces or waits", {"ADDR_WIDTH": 3, "WORDS_WIDTH": 4, "ROWS_WIDTH": 2, "COLS_WIDTH": 2, "PARTIAL_SUMS": l, "REDUCTION_STEPS": r, "REDUCTION_CODES": ops},
-           induction=4, covers=18) for l, r, ops in ((1, 0, 0), (3, 5, 0o54321))),
+    # the float styles
+    *(cell("float_decode", "sign, exponent, significand, NaN, infinity and zero of every operand of the formats",
+           {"OPERAND_WIDTH": w, "EXPONENT_WIDTH": e, "SIGNIFICAND_WIDTH": s}) for w, e, s in ((32, 8, 24), (16, 8, 8), (8, 5, 4))),
+    *(cell("float_mul", "the product of the significands", {"WIDTH": w}, defines=defines, engine="z3", long=w > 4,
+           below=("flexmac_dot", "flexmac_csa", "flexmac_pipe", "flexmac_adder", "flexmac_adder_segment"))
+      for w in (2, 4, 8) for defines in ((), CELLS)),
+    *(cell("float_scale", "the largest exponent, the distances to it, and NaN and infinity of the sum", {"LANES": v, "EXPONENT_WIDTH": e,
+           "DISTANCE_WIDTH": d}, below=("flexmac_pipe",))
+      for v, e, d in ((1, 3, 2), (2, 5, 5), (3, 4, 3), (5, 3, 2))),
+    *(cell("float_tree", "the sum of the products, each cut off at the window, as a normalized magnitude or with exponent 1",
+           {"LANES": v, "PRODUCT_WIDTH": p, "WINDOW": w, "DISTANCE_WIDTH": d, "LARGEST_WIDTH": 4, "MAGNITUDE_WIDTH": w + (v - 1).bit_length(),
+            "OUT_WIDTH": w + (v - 1).bit_length() + wider, "EXPONENT_WIDTH": 7, "BIAS": 20, "LIFT": 20 + offset},
+           below=("flexmac_csa", "flexmac_pipe", "flexmac_adder", "flexmac_adder_segment", "flexmac_lzc"))
+      for v, p, w, d, wider, offset in ((1, 4, 4, 1, 0, 9), (1, 4, 4, 1, 2, -6), (2, 3, 6, 3, 0, 9), (2, 3, 5, 3, 0, -7), (3, 2, 4, 3, 0, -6))),
+    *(cell("float_add", "the float nearest to the exact sum, ties to even; overflow, NaN, infinity; zero is +0",
+           {"SUM_WIDTH": s, "EXPONENT_WIDTH": 3, "FRACTION_WIDTH": f}, cycles=2, covers=3, long=s + f > 8,
+           below=("flexmac_pipe", "flexmac_adder", "flexmac_adder_segment", "flexmac_lzc")) for s, f in ((2, 3), (4, 2), (5, 2), (6, 3))),
+    *(cell("float_chain", "a chain and its queue take, move and hold what their enables say", {"WIDTH": 3, "RESULTS": r},
+           induction=4, covers=4) for r in (1, 2, 4)),
+    *(cell("float_blocks", "each block of a tile enters the chains once, in order, when the one before has left; none"
+           " is lost in the queues", {"COLS": c, "RESULTS": r, "ROWS_WIDTH": 2, "TILE_WIDTH": (r * c).bit_length(),
+           "COLS_WIDTH": c.bit_length()}, induction=6, covers=12) for c, r in ((1, 1), (2, 2), (2, 3), (1, 5))),
+    *(cell("float_seq", "every word once for each result of a PE, in order; then one burst of the tile's blocks; at least"
+           " r slots a block between bursts; each slot issues or waits", {"RESULTS": r, "COLS": c, "ADDR_WIDTH": a, "WORDS_WIDTH": a + 1,
+           "ROWS_WIDTH": 2, "TILE_WIDTH": (r * c).bit_length()}, induction=4, covers=18) for r, c, a in ((1, 2, 3), (2, 1, 3), (3, 2, 4))),
+    cell("float_edge", "without a preload a sum passes unchanged, also a subnormal; NaN and infinities",
+         below=("flexmac_adder_segment", "flexmac_adder", "flexmac_pipe", "flexmac_lzc", "flexmac_float_add"), cycles=8, covers=8),
     # buses
     cell("axil", "responses stay until accepted; each request is executed once, in order, and answered"
          " within a bound; registers are written whole",

@@ -40,7 +40,7 @@ def own(rtl, given):
     counting = cell("stats", "counters add up the flags and errors of the columns in use", columns,
                     below=("flexmac_counter",), induction=4, covers=6)  # fmt: skip
     few = [counting] if cols <= 16 else []  # with more columns no solver finishes in time
-    if given["style"] == "fp32":
+    if given["style"] in ("fp32", "bf16", "fp8"):
         return few
     lanes = (given["lanes"] - 1).bit_length()
     widths = {"PAIR_WIDTH": 2 * given["chunk"] + 1 + lanes, "ACC_WIDTH": constant(rtl, "ACC_WIDTH")}

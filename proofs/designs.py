@@ -34,7 +34,7 @@ class Designs:
 
 
 # folders of rtl/ with the modules of a design
-ROOMS = ("pe", "core", "core/fp32", "bus", "lib")
+ROOMS = ("pe", "core", "core/float", "bus", "lib")
 # modules rendered with a design's parameter values; all others are copied unchanged
 WITH_VALUES = ("flexmac_array", "flexmac_column", "flexmac_core", "flexmac_top")
 

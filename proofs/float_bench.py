@@ -9,7 +9,7 @@ import subprocess
 
 from solver import ToolError
 
-FLAGS = "--style fp32 --rows 2 --cols 3 --lanes 3 --max-k 100 --stages 4 --depth 16"
+FLAGS = "--style fp32 --rows 2 --cols 3 --lanes 3 --max-k 100 --stages 7 --depth 16"
 ROWS, K, COLS = 8, 41, 10
 PAIRS = 4  # number of last rows of A and columns of B that are generated in pairs
 # one of each kind, so that sums overflow, cancel, underflow and become NaN

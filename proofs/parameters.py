@@ -31,8 +31,15 @@ BROKEN = {
     "fixed_pe": [{"CHUNK": 33, "ACC_WIDTH": 80}, {"LANES": 17}, {"CHUNK": 8, "LANES": 4, "ACC_WIDTH": 18}],
     "adder": [{"WIDTH": 0}],
     "adder_segment": [{"WIDTH": 0}],
-    "fp32_pe": [{"LANES": 17}],
-    "fp32_seq": [{"ADDR_WIDTH": 5, "WORDS_WIDTH": 4}, {"PARTIAL_SUMS": 0}, {"REDUCTION_STEPS": 43}],
+    "float_decode": [{"OPERAND_WIDTH": 24}],
+    "float_scale": [{"LANES": 17}, {"DISTANCE_WIDTH": 9}],
+    "float_tree": [{"LANES": 3}, {"WINDOW": 15, "MAGNITUDE_WIDTH": 16}, {"DISTANCE_WIDTH": 4},
+                   {"OUT_WIDTH": 27}],
+    "float_add": [{"SUM_WIDTH": 121}],
+    "float_chain": [{"RESULTS": 17}],
+    "float_pe": [{"LANES": 17}, {"LANES": 1, "FRONT_REGISTERS": 8}, {"RESULTS": 2}],
+    "float_blocks": [{"RESULTS": 17, "TILE_WIDTH": 6}, {"COLS": 3, "COLS_WIDTH": 1, "TILE_WIDTH": 5}],
+    "float_seq": [{"ADDR_WIDTH": 5, "WORDS_WIDTH": 4}, {"RESULTS": 17, "TILE_WIDTH": 6}, {"RESULTS": 3}],
     "axil": [{"ADDR_WIDTH": 33}],
     "skid": [{"WIDTH": 0}],
     "outlet": [{"WIDTH": 0}],
@@ -47,10 +54,10 @@ BROKEN = {
     "column": [{"BLOCK_ROWS": 3}],
     "array": [{"STAGES": 3}, {"BLOCK_ROWS": 3}, {"BLOCK_COLS": 3}],
     "core": [{"CHUNK": 16, "ACC_WIDTH": 40}, {"FIXED_PE": 1, "MAX_BITS": 16}],
-    "fp32/column": [{"ROWS": 0}],
-    "fp32/array": [{"STAGES": 3}],
+    "float/column": [{"ROWS": 0}],
+    "float/array": [{"STAGES": 3}],
 }
-FLOAT = ("fp32/column", "fp32/array")
+FLOAT = ("float/column", "float/array")
 
 
 def rules(text):
@@ -60,12 +67,12 @@ def rules(text):
 def stops(folder, root, cell, values, rule):
     """None if all three tools stop and name the rule."""
     # float and integer modules share their names; flexmac_top needs a rendered module
-    other = "core" if cell in FLOAT else "core/fp32"
+    other = "core" if cell in FLOAT else "core/float"
     files = [path for room in ROOMS for path in sorted((root / "rtl" / room).glob("*.v"))
              if path.stem != "flexmac_top" and not (room == other and path.stem in WITH_VALUES)]  # fmt: skip
     sets = ", ".join(f".{name}({value})" for name, value in values.items())
     ports = "  // ports are left open: elaboration ends at the parameter\n"
-    module = "flexmac_" + cell.removeprefix("fp32/")
+    module = "flexmac_" + cell.removeprefix("float/")
     top = f"module top;\n{ports}  {module} #({sets}) u_cell ();\nendmodule\n"
     (folder / "top.v").write_text(top)
     tools = {
@@ -88,8 +95,8 @@ def run(work, _designs, root):
     paths = [path for room in ROOMS for path in sorted((root / "rtl" / room).glob("*.v"))]
     for path in paths:
         cell = path.stem.removeprefix("flexmac_")
-        if path.parent.name == "fp32" and path.stem in WITH_VALUES:
-            cell = f"fp32/{cell}"
+        if path.parent.name == "float" and path.stem in WITH_VALUES:
+            cell = f"float/{cell}"
         named = rules(path.read_text())
         broken = BROKEN.get(cell, [])
         if len(named) != len(broken):

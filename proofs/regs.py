@@ -14,7 +14,7 @@
 import json
 
 QUEUE_WORDS = 16  # commands that the queue before the banks holds
-STYLES = ["flex", "fixed", "fp32"]
+STYLES = ["flex", "fixed", "fp32", "bf16", "fp8"]
 
 PORTS = [("clk_i", 1), ("rst_ni", 1), ("clear_i", 1), ("write_i", 1), ("write_addr_i", 12),
          ("write_data_i", 32), ("read_i", 1), ("read_addr_i", 12)]  # fmt: skip

@@ -17,8 +17,9 @@
 //   round      to nearest, ties to even; a zero is +0
 //
 //   sum_i       {nan, inf, sign, exponent, magnitude}: (-1)^sign * magnitude with its top bit at the
-//               weight of a float's hidden one with this exponent, EXPONENT_WIDTH + 2 bits, signed.
-//               The top bit is set, or the exponent is 0 and the magnitude zero, or the exponent is 1
+//               weight of a float's hidden one with this exponent, EXPONENT_WIDTH + 2 bits. The top
+//               bit is set, or the exponent is 1, or exponent and magnitude are zero: as a float's,
+//               but with more bits
 //   addend_i    float: sign, EXPONENT_WIDTH and FRACTION_WIDTH bits; binary32 by default
 //   sum_o       float; every NaN is the one NaN, 7fc00000
 //
@@ -198,6 +199,86 @@ module flexmac_float_add #(
       else sum_o <= {sign_e && !zero, rounded[EXPONENT_WIDTH+FRACTION_WIDTH-1:0]};
     end
   end
+
+`ifdef FORMAL
+  // Rules (REGISTERS = 0; with a register, the same a cycle later). Given: a sum in the form above,
+  // with an exponent up to 2^EXPONENT_WIDTH + 1.
+  // 1. The result is the float nearest to the exact sum: no more than half of its last place away,
+  //    of a power of two a quarter downwards, and where two are as near the even one. A zero is +0.
+  // 2. Infinity exactly from half a last place beyond the largest float on.
+  // 3. A NaN, or infinities of both signs, give the one NaN; else an infinity gives itself.
+  localparam UNIT = N - 1;  // places below the hidden one of exponent 1
+  localparam F_WIDTH = UNIT + (1 << EXPONENT_WIDTH) + 6;
+  localparam F_FLOAT = EXPONENT_WIDTH + FRACTION_WIDTH + 1;
+  localparam [EXPONENT_WIDTH-1:0] F_SPECIAL = {EXPONENT_WIDTH{1'b1}};
+
+  reg [EXPONENT_WIDTH+SUM_WIDTH+5-1:0] f_sum;
+  reg [F_FLOAT-1:0] f_addend;
+  reg f_past = 1'b0;
+  wire f_nan, f_inf, f_sign;
+  wire [EXTENDED-1:0] f_exponent;
+  wire [SUM_WIDTH-1:0] f_magnitude;
+  assign {f_nan, f_inf, f_sign, f_exponent, f_magnitude} = f_sum;
+  wire f_c_sign = f_addend[F_FLOAT-1];
+  wire f_c_nan = f_addend[F_FLOAT-2:FRACTION_WIDTH] == F_SPECIAL && f_addend[FRACTION_WIDTH-1:0] != 0;
+  wire f_c_inf = f_addend[F_FLOAT-2:FRACTION_WIDTH] == F_SPECIAL && !f_c_nan;
+  wire [EXPONENT_WIDTH-1:0] f_r_field = sum_o[F_FLOAT-2:FRACTION_WIDTH];
+  wire [F_FLOAT-1:0] f_one_nan = {1'b0, F_SPECIAL, 1'b1, {(FRACTION_WIDTH - 1) {1'b0}}};
+
+  // a float's magnitude, and that of its last place
+  function [F_WIDTH-1:0] f_place(input [EXPONENT_WIDTH-1:0] field);
+    f_place = {{(F_WIDTH - 1) {1'b0}}, 1'b1}
+        << (UNIT - FRACTION_WIDTH + (field == 0 ? 0 : field - 1));
+  endfunction
+  function [F_WIDTH-1:0] f_value(input [F_FLOAT-1:0] float);
+    f_value = {{(F_WIDTH - SIGNIFICAND) {1'b0}}, float[F_FLOAT-2:FRACTION_WIDTH] != 0,
+        float[FRACTION_WIDTH-1:0]} << (UNIT - FRACTION_WIDTH
+        + (float[F_FLOAT-2:FRACTION_WIDTH] == 0 ? 0 : float[F_FLOAT-2:FRACTION_WIDTH] - 1));
+  endfunction
+
+  wire [F_WIDTH-1:0] f_s_value = f_exponent == 0 ? 0
+      : {{(F_WIDTH - SUM_WIDTH) {1'b0}}, f_magnitude} << (UNIT - SUM_WIDTH + f_exponent);
+  wire [F_WIDTH-1:0] f_c_value = f_value(f_addend);
+  wire signed [F_WIDTH-1:0] f_exact =
+      (f_sign ? -f_s_value : f_s_value) + (f_c_sign ? -f_c_value : f_c_value);
+  wire [F_WIDTH-1:0] f_size = f_exact < 0 ? -f_exact : f_exact;
+  wire [F_WIDTH-1:0] f_last = f_place(f_r_field);
+  wire [F_WIDTH-1:0] f_result = f_value(sum_o);
+  wire [F_WIDTH-1:0] f_distance = f_size > f_result ? f_size - f_result : f_result - f_size;
+  wire f_power = f_r_field > 1 && sum_o[FRACTION_WIDTH-1:0] == 0 && f_size < f_result;
+  wire [F_FLOAT-1:0] f_largest = {1'b0, F_SPECIAL, {FRACTION_WIDTH{1'b0}}} - 1;
+  wire f_over = 2 * f_size >= 2 * f_value(f_largest) + f_place(F_SPECIAL - 1'b1);
+
+  always @(posedge clk_i) begin
+    f_past <= 1'b1;
+    f_sum <= sum_i;
+    f_addend <= addend_i;
+  end
+
+  always @* begin
+    assume (en_i == 5'b11111 && !(s_nan && s_inf));
+    assume (s_exponent == 0 ? s_magnitude == 0 : s_magnitude[SUM_WIDTH-1] || s_exponent == 1);
+    assume (s_exponent <= (1 << EXPONENT_WIDTH) + 1);
+    if (f_past) begin
+      if (f_nan || f_c_nan || (f_inf && f_c_inf && f_sign != f_c_sign))
+        assert (sum_o == f_one_nan);
+      else if (f_inf) assert (sum_o == {f_sign, F_SPECIAL, {FRACTION_WIDTH{1'b0}}});
+      else if (f_c_inf) assert (sum_o == f_addend);
+      else if (f_over) assert (sum_o == {f_exact < 0, F_SPECIAL, {FRACTION_WIDTH{1'b0}}});
+      else begin
+        assert (f_r_field != F_SPECIAL);
+        assert (sum_o[F_FLOAT-1] == (f_exact < 0 && f_result != 0));
+        if (f_power) assert (4 * f_distance <= f_last);
+        else assert (2 * f_distance < f_last || (2 * f_distance == f_last && !sum_o[0]));
+      end
+      cover (!f_nan && !f_inf && !f_c_nan && !f_c_inf && f_over && f_s_value < f_c_value);
+      cover (f_r_field == 0 && f_result != 0 && f_size != f_result || SUM_WIDTH < SIGNIFICAND + 1);
+      cover (f_exact == 0 && f_c_value != 0);
+      cover (f_power && 4 * f_distance == f_last);
+      cover (f_exact < 0 && f_result == 0 || SUM_WIDTH < SIGNIFICAND + 1);
+    end
+  end
+`endif
 
 endmodule
 

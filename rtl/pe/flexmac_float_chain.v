@@ -72,6 +72,57 @@ module flexmac_float_chain #(
 
   assign chain_o = chain_q;
 
+`ifdef FORMAL
+  // Rules
+  // 1. The chain takes value_i or the head of the queue on load_i, else chain_i on drain_i, else it
+  //    holds.
+  // 2. A place of the queue takes value_i when put, else the place above when moved, else it holds:
+  //    a copy made here at each enable agrees with what is loaded.
+  reg [WIDTH-1:0] f_place [0:RESULTS];
+  reg [WIDTH-1:0] f_chain;
+  reg [RESULTS:0] f_known = 0;  // places that took a value
+  reg f_chain_known = 1'b0;
+  integer f;
+
+  always @(posedge clk_i) begin
+    f_known[RESULTS] <= 1'b0;
+    for (f = 0; f < RESULTS - 1; f = f + 1) begin
+      if (put_i[f]) begin
+        f_place[f] <= value_i;
+        f_known[f] <= 1'b1;
+      end else if (move_i[f]) begin
+        f_place[f] <= f_place[f+1];
+        f_known[f] <= f + 2 < RESULTS && f_known[f+1];
+      end
+    end
+    if (load_i && RESULTS > 1 && load_queued_i) begin
+      f_chain <= f_place[0];
+      f_chain_known <= f_known[0];
+    end else if (load_i) begin
+      f_chain <= value_i;
+      f_chain_known <= 1'b1;
+    end else if (drain_i) begin
+      f_chain <= chain_i;
+      f_chain_known <= 1'b1;
+    end
+  end
+
+  generate
+    if (RESULTS > 1) begin : gen_agree
+      always @* begin
+        for (f = 0; f < RESULTS - 1; f = f + 1)
+          if (f_known[f]) assert (gen_queue.queue[f*WIDTH +: WIDTH] == f_place[f]);
+      end
+    end
+  endgenerate
+
+  always @* begin
+    if (f_chain_known) assert (chain_o == f_chain);
+    cover (f_chain_known && f_known[0] && RESULTS > 1 || RESULTS == 1);
+    cover (load_i && load_queued_i && f_known[0] || RESULTS == 1);
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

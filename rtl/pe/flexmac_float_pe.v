@@ -65,10 +65,11 @@ module flexmac_float_pe #(
   localparam WINDOW = LANES == 1 ? PRODUCT_WIDTH : WIDER + 3;
   localparam DISTANCE_WIDTH = OPERAND_WIDTH == 32 ? 6 : 5;
   localparam MAGNITUDE_WIDTH = WINDOW + $clog2(LANES);
-  // twice the bias of a factor's last bit, against the binary32 exponent of the magnitude's top bit
-  localparam BIAS = OPERAND_WIDTH == 8 ? 15 : 127;
-  localparam signed OFFSET = PRODUCT_WIDTH - 1 + $clog2(LANES) + 127
-      - 2 * (BIAS + SIGNIFICAND_WIDTH - 1);
+  // a sum below the smallest normal number needs a float's bits and two below
+  localparam OUT_WIDTH = OPERAND_WIDTH != 8 && MAGNITUDE_WIDTH < 26 ? 26 : MAGNITUDE_WIDTH;
+  // twice the bias of a factor's last bit; the binary32 exponent of the magnitude's top bit
+  localparam BIAS = 2 * ((OPERAND_WIDTH == 8 ? 15 : 127) + SIGNIFICAND_WIDTH - 1);
+  localparam LIFT = 127 + PRODUCT_WIDTH - 1 + $clog2(LANES);
 
   generate
     if (LANES < 1 || LANES > 16) begin : gen_bad_lanes
@@ -144,13 +145,13 @@ module flexmac_float_pe #(
 
   wire sign;
   wire [9:0] exponent;
-  wire [MAGNITUDE_WIDTH-1:0] magnitude;
+  wire [OUT_WIDTH-1:0] magnitude;
 
   flexmac_float_tree #(
       .LANES(LANES), .PRODUCT_WIDTH(PRODUCT_WIDTH), .WINDOW(WINDOW),
       .DISTANCE_WIDTH(DISTANCE_WIDTH), .LARGEST_WIDTH(LARGEST_WIDTH),
-      .MAGNITUDE_WIDTH(MAGNITUDE_WIDTH), .EXPONENT_WIDTH(10), .OFFSET(OFFSET),
-      .REGISTERS(FRONT_REGISTERS[6:3])
+      .MAGNITUDE_WIDTH(MAGNITUDE_WIDTH), .OUT_WIDTH(OUT_WIDTH), .EXPONENT_WIDTH(10),
+      .BIAS(BIAS), .LIFT(LIFT), .REGISTERS(FRONT_REGISTERS[6:3])
   ) u_tree (
       .clk_i(clk_i), .en_i(front_en_i[6:3]), .product_i(product), .distance_i(distance),
       .negative_i(negative), .largest_i(largest), .sign_o(sign), .exponent_o(exponent),
@@ -172,7 +173,7 @@ module flexmac_float_pe #(
   wire [31:0] result;
   wire [31:0] addend = acc_dead_i ? 32'd0 : result;
 
-  flexmac_float_add #(.SUM_WIDTH(MAGNITUDE_WIDTH), .REGISTERS(LOOP_REGISTERS)) u_add (
+  flexmac_float_add #(.SUM_WIDTH(OUT_WIDTH), .REGISTERS(LOOP_REGISTERS)) u_add (
       .clk_i(clk_i), .en_i({5{acc_en_i}}),
       .sum_i({special[4][2:1], special[4][1] ? special[4][0] : sign, exponent, magnitude}),
       .addend_i(addend), .sum_o(result)

@@ -11,15 +11,17 @@
 //              ones that this lacks, less 1
 //   magnitude  both sum and sum + 1: the pair is one below the sum, so a negative sum has the
 //              inverse of the first as its magnitude, another the second
-//   normalize  leading zeros are shifted out
+//   normalize  leading zeros are shifted out, as far as the exponent stays at least 1: a smaller sum
+//              is shifted right instead, and the bits that leave set the last one. So it has the form
+//              of a subnormal float, which spares the accumulation loop a comparison.
 //
 // With one lane there is nothing to align or to add: WINDOW is 2*S.
 //
 //   product_i    LANES x PRODUCT_WIDTH bits, lane 0 lowest
 //   distance_i, negative_i, largest_i   as flexmac_float_scale gives them
-//   exponent_o   weight of the magnitude's top bit: largest_i + OFFSET - leading zeros; 0 if the sum
-//                is zero
-//   magnitude_o  MAGNITUDE_WIDTH bits: the top one is set unless the sum is zero
+//   exponent_o   of the magnitude's top bit: largest_i + LIFT - BIAS - leading zeros, or 1; 0 if the
+//                sum is zero
+//   magnitude_o  the top bit is set, or the exponent is 1, or the sum is zero
 //
 // Parameters:
 //   LANES            1..16
@@ -27,9 +29,11 @@
 //   WINDOW           PRODUCT_WIDTH and more; PRODUCT_WIDTH with one lane
 //   DISTANCE_WIDTH   bits of a distance; all ones is at least WINDOW
 //   LARGEST_WIDTH    bits of largest_i
-//   MAGNITUDE_WIDTH  WINDOW + log2(LANES), rounded up
+//   MAGNITUDE_WIDTH  bits of the sum: WINDOW + log2(LANES), rounded up
+//   OUT_WIDTH        bits of magnitude_o, at least MAGNITUDE_WIDTH
 //   EXPONENT_WIDTH   bits of exponent_o, a signed number
-//   OFFSET           what the weight of a top bit is above largest_i
+//   BIAS             largest_i of a product whose last bit has weight 1
+//   LIFT             exponent_o of a magnitude whose top bit is the sum's of such products
 //   REGISTERS        pipeline registers, a bit each: [0] aligned, [1] pair, [2] magnitude,
 //                    [3] normalized; the first two only with several lanes
 //
@@ -44,8 +48,10 @@ module flexmac_float_tree #(
     parameter        DISTANCE_WIDTH  = 5,
     parameter        LARGEST_WIDTH   = 9,
     parameter        MAGNITUDE_WIDTH = 28,
+    parameter        OUT_WIDTH       = 28,
     parameter        EXPONENT_WIDTH  = 10,
-    parameter signed OFFSET          = -125,
+    parameter        BIAS            = 268,
+    parameter        LIFT            = 143,
     parameter [3:0]  REGISTERS       = 4'b0000
 ) (
     input  wire                             clk_i,
@@ -58,7 +64,7 @@ module flexmac_float_tree #(
     input  wire [        LARGEST_WIDTH-1:0] largest_i,
     output wire                             sign_o,
     output wire [       EXPONENT_WIDTH-1:0] exponent_o,
-    output wire [      MAGNITUDE_WIDTH-1:0] magnitude_o
+    output wire [            OUT_WIDTH-1:0] magnitude_o
 );
 
   generate
@@ -71,8 +77,8 @@ module flexmac_float_tree #(
     if ((1 << DISTANCE_WIDTH) <= WINDOW && LANES > 1) begin : gen_bad_distance
       flexmac_float_tree_DISTANCE_WIDTH_must_reach_over_the_window u_illegal ();
     end
-    if (MAGNITUDE_WIDTH > 127) begin : gen_bad_magnitude
-      flexmac_float_tree_MAGNITUDE_WIDTH_must_be_at_most_127 u_illegal ();
+    if (OUT_WIDTH < MAGNITUDE_WIDTH || OUT_WIDTH > 127) begin : gen_bad_out
+      flexmac_float_tree_OUT_WIDTH_must_hold_the_magnitude_and_be_at_most_127 u_illegal ();
     end
   endgenerate
 
@@ -155,55 +161,90 @@ module flexmac_float_tree #(
       .q_o({sign_m, largest_m, magnitude_m})
   );
 
-  flexmac_lzc u_count (
-      .value_i({magnitude_m, {(128 - MAGNITUDE_WIDTH) {1'b1}}}), .zeros_o(zeros)
-  );
+  localparam [31:0] OFFSET = LIFT - BIAS;  // from largest_i to an exponent, signed
+  localparam [31:0] TOP = OUT_WIDTH - 1;
+  // whether a sum that is not zero can have an exponent below 1: two factors' are 2 or more
+  localparam CLAMPS = LIFT + 2 < BIAS + MAGNITUDE_WIDTH;
 
-  localparam signed [31:0] OFFSET_32 = OFFSET;
-  localparam [EXPONENT_WIDTH-1:0] OFFSET_BITS = OFFSET_32[EXPONENT_WIDTH-1:0];
-  localparam EXTRA_WIDTH = EXPONENT_WIDTH > 7 ? EXPONENT_WIDTH : 7;
-  wire [EXTRA_WIDTH-1:0] zeros_extended = {{(EXTRA_WIDTH - 7) {1'b0}}, zeros};
-  wire [EXPONENT_WIDTH-1:0] largest_extended =
-      {{(EXPONENT_WIDTH - LARGEST_WIDTH) {1'b0}}, largest_m};
+  wire [OUT_WIDTH-1:0] wide =
+      {{(OUT_WIDTH - MAGNITUDE_WIDTH) {1'b0}}, magnitude_m} << (OUT_WIDTH - MAGNITUDE_WIDTH);
   wire none = magnitude_m == {MAGNITUDE_WIDTH{1'b0}};
-  wire [EXPONENT_WIDTH-1:0] exponent_d = none ? {EXPONENT_WIDTH{1'b0}}
-      : largest_extended + OFFSET_BITS - zeros_extended[EXPONENT_WIDTH-1:0];
+  wire [31:0] top = {{(32 - LARGEST_WIDTH) {1'b0}}, largest_m} + OFFSET;  // signed
+  wire [31:0] left = top - {25'd0, zeros};
+  wire [OUT_WIDTH-1:0] limit;
+  wire [31:0] exponent_d;
+  wire [OUT_WIDTH-1:0] normal_d;
+  wire unused_exponent = &{1'b0, exponent_d[31:EXPONENT_WIDTH]};
 
-  flexmac_pipe #(.WIDTH(1 + EXPONENT_WIDTH + MAGNITUDE_WIDTH), .REGISTER(REGISTERS[3])) u_normal (
-      .clk_i(clk_i), .en_i(en_i[3]), .d_i({sign_m, exponent_d, magnitude_m << zeros}),
+  flexmac_lzc u_count (.value_i({wide | limit, {(128 - OUT_WIDTH) {1'b1}}}), .zeros_o(zeros));
+
+  generate
+    if (CLAMPS) begin : gen_clamp
+      wire low = top[31] || top == 32'd0;
+      wire [31:0] room = top - 32'd1;
+      wire [31:0] right = 32'd1 - top;
+      wire [6:0] amount = right > TOP + 32'd1 ? TOP[6:0] + 7'd1 : right[6:0];
+      wire [OUT_WIDTH-1:0] lost_ones = {OUT_WIDTH{1'b1}} << amount;
+      wire lost = (wide & ~lost_ones) != {OUT_WIDTH{1'b0}};
+      wire [OUT_WIDTH-1:0] shifted = wide >> amount;
+      assign limit = room > TOP ? {OUT_WIDTH{1'b0}}
+          : {1'b1, {(OUT_WIDTH - 1) {1'b0}}} >> room[6:0];
+      assign exponent_d = none ? 32'd0 : low ? 32'd1 : left;
+      assign normal_d = low ? {shifted[OUT_WIDTH-1:1], shifted[0] || lost} : wide << zeros;
+    end else begin : gen_no_clamp
+      assign limit = {OUT_WIDTH{1'b0}};
+      assign exponent_d = none ? 32'd0 : left;
+      assign normal_d = wide << zeros;
+    end
+  endgenerate
+
+  flexmac_pipe #(.WIDTH(1 + EXPONENT_WIDTH + OUT_WIDTH), .REGISTER(REGISTERS[3])) u_normal (
+      .clk_i(clk_i), .en_i(en_i[3]), .d_i({sign_m, exponent_d[EXPONENT_WIDTH-1:0], normal_d}),
       .q_o({sign_o, exponent_o, magnitude_o})
   );
 
 `ifdef FORMAL
-  // Rules (REGISTERS = 0; with a register, the same a cycle later)
+  // Rules (REGISTERS = 0; with a register, the same a cycle later). Given: where the sum is not
+  // zero, largest_i is at least 2.
   // 1. Signed, the magnitude at its exponent is the sum of the products, each divided by
   //    2^distance and cut off (toward zero) G = WINDOW - PRODUCT_WIDTH places below its last bit.
-  // 2. The magnitude's top bit is set and its exponent largest_i + OFFSET less the places shifted,
-  //    or the sum is zero and so are magnitude and exponent.
-  localparam WANT_WIDTH = MAGNITUDE_WIDTH + 2;
-  reg signed [WANT_WIDTH-1:0] f_sum;
-  reg [WANT_WIDTH-1:0] f_term;
-  wire [WANT_WIDTH-1:0] f_size = f_sum < 0 ? -f_sum : f_sum;
-  wire [EXPONENT_WIDTH-1:0] f_shift = largest_i + OFFSET - exponent_o;
+  // 2. Its top bit is set and its exponent, largest_i + LIFT - BIAS less the places shifted, 1 or more.
+  //    Otherwise the exponent is 1, and the last bit is also set if a bit below it was.
+  // 3. A sum of zero has magnitude and exponent zero.
+  localparam F_WIDTH = 2 * OUT_WIDTH + 2;
+  reg signed [F_WIDTH-1:0] f_sum;
+  reg [F_WIDTH-1:0] f_term;
+  wire [F_WIDTH-1:0] f_size = (f_sum < 0 ? -f_sum : f_sum) << (OUT_WIDTH - MAGNITUDE_WIDTH);
+  integer f_top;
   integer f;
 
   always @* begin
     f_sum = 0;
     for (f = 0; f < LANES; f = f + 1) begin
       f_term = product_i[f*PRODUCT_WIDTH +: PRODUCT_WIDTH];
-      f_term = f_term * (1 << (WINDOW - PRODUCT_WIDTH));
-      if (LANES > 1) f_term = f_term / (1 << distance_i[f*DISTANCE_WIDTH +: DISTANCE_WIDTH]);
+      f_term = f_term << (WINDOW - PRODUCT_WIDTH);
+      if (LANES > 1) f_term = f_term >> distance_i[f*DISTANCE_WIDTH +: DISTANCE_WIDTH];
       f_sum = negative_i[f] ? f_sum - f_term : f_sum + f_term;
     end
+    f_top = largest_i + LIFT - BIAS;
     if (f_sum == 0) assert (magnitude_o == 0 && exponent_o == 0);
     else begin
-      assert (magnitude_o[MAGNITUDE_WIDTH-1] && sign_o == (f_sum < 0));
-      assert (f_shift < MAGNITUDE_WIDTH && f_size * (1 << f_shift) == magnitude_o);
+      assume (largest_i >= 2);
+      assert (sign_o == (f_sum < 0) && exponent_o >= 1);
+      if (f_top >= 1) begin
+        assert (magnitude_o == f_size << (f_top - exponent_o));
+        assert (exponent_o <= f_top && (magnitude_o[OUT_WIDTH-1] || exponent_o == 1));
+      end else begin
+        assert (exponent_o == 1);
+        for (f = 1; f < OUT_WIDTH; f = f + 1)
+          assert (magnitude_o[f] == (f_size >> (1 - f_top) >> f & 1));
+        assert (magnitude_o[0] == ((f_size >> (1 - f_top) & 1) != 0
+            || (f_size >> (1 - f_top)) << (1 - f_top) != f_size));
+      end
     end
-    cover (f_sum < 0 && f_shift == 1);
+    cover (f_sum < 0 && magnitude_o == 2 * f_size);
     cover (f_sum == 0 && product_i[PRODUCT_WIDTH-1] && distance_i[0] == 1'b0 || LANES == 1);
-    cover (f_sum == (1 << MAGNITUDE_WIDTH) - (1 << $clog2(LANES)) || WINDOW > PRODUCT_WIDTH
-        || LANES == 3);
+    cover (f_top < -1 && magnitude_o == 1 || !CLAMPS);
   end
 `endif
 

@@ -42,7 +42,7 @@ module float_fma #(
   );
   flexmac_float_tree #(
       .LANES(1), .PRODUCT_WIDTH(48), .WINDOW(48), .DISTANCE_WIDTH(6), .MAGNITUDE_WIDTH(48),
-      .OFFSET(-126), .REGISTERS(FRONT_REGISTERS[6:3])
+      .OUT_WIDTH(48), .BIAS(300), .LIFT(174), .REGISTERS(FRONT_REGISTERS[6:3])
   ) u_tree (
       .clk_i(clk_i), .en_i(4'b1111), .product_i(product), .distance_i(distance),
       .negative_i(negative), .largest_i(largest), .sign_o(sign), .exponent_o(exponent),

@@ -26,7 +26,7 @@ class Config:
         self.rows, self.cols = p["rows"], p["cols"]
         self.chunk, self.lanes = p["chunk"], p["lanes"]
         self.max_bits, self.max_k, self.depth = p["max_bits"], p["max_k"], p["depth"]
-        self.stages, self.fanout = p["stages"], p["fanout"]
+        self.stages, self.fanout, self.style = p["stages"], p["fanout"], p["style"]
         self.rounding = [name for name in ROUNDINGS if name in p["rounding"]]
         self.sum_bits = record["derived"]["sum_bits"]
 

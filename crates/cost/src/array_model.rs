@@ -49,7 +49,7 @@ impl MeasuredEnergy {
 }
 
 /// The modules that are PEs, by style.
-const PES: [&str; 3] = ["flexmac_pe", "flexmac_fixed_pe", "flexmac_fp32_pe"];
+const PES: [&str; 3] = ["flexmac_pe", "flexmac_fixed_pe", "flexmac_float_pe"];
 
 /// Area, clock and energy of a synthesized array.
 #[derive(Debug, Clone)]

@@ -490,13 +490,13 @@ impl PartOfInstance {
             let within = |names: &[&str]| {
                 ends.clone().any(|end| names.contains(modules.get(&path[..end]).unwrap_or(&"")))
             };
-            if within(&["flexmac_pe", "flexmac_fixed_pe", "flexmac_fp32_pe"]) {
+            if within(&["flexmac_pe", "flexmac_fixed_pe", "flexmac_float_pe"]) {
                 "PEs"
             } else if within(&["flexmac_column"]) {
                 "columns"
             } else if within(&["flexmac_array"]) {
                 "rows"
-            } else if within(&["flexmac_requant", "flexmac_fp32_edge"]) {
+            } else if within(&["flexmac_requant", "flexmac_float_edge"]) {
                 "edge"
             } else {
                 "control"

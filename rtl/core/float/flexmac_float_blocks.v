@@ -128,6 +128,8 @@ module flexmac_float_blocks #(
   localparam [TAG-1:0] ALL_BLOCKS = RESULTS;
   reg [TAG-1:0] f_in, f_out, f_blocks;  // blocks of the tile that came, that were loaded, that live
   reg [15:0] f_since;                   // slots since the tile's first
+  reg [ROWS_WIDTH-1:0] f_rows;
+  reg [TILE_WIDTH-1:0] f_cols;
   reg [TAG-1:0] f_queue [0:RESULTS];    // the block in each place
   wire [TAG-1:0] f_want_blocks = (cap_cols_i + COLS - 1) / COLS;
   wire f_start = cap_valid_i && cap_first_i;
@@ -148,6 +150,8 @@ module flexmac_float_blocks #(
       f_since <= 0;
     end else if (en_i) begin
       f_blocks <= f_now_blocks;
+      if (f_start) f_rows <= cap_rows_i;
+      if (f_start) f_cols <= cap_cols_i;
       f_in <= f_now_in + (cap_valid_i ? 1 : 0);
       f_out <= f_now_out + (load ? 1 : 0);
       if (!(&f_since) || f_start) f_since <= f_now_since + 1;
@@ -162,7 +166,7 @@ module flexmac_float_blocks #(
     assume (cap_rows_i != 0 && cap_cols_i != 0 && cap_cols_i <= RESULTS * COLS);
     if (past_valid && rst_ni) begin
       // the tile's record holds, its results are consecutive, the next comes when the chain is free
-      if (!f_start) assume (f_blocks == 0 || f_want_blocks == f_blocks);
+      if (!f_start && f_blocks != 0) assume (cap_rows_i == f_rows && cap_cols_i == f_cols);
       if (f_in != 0 && f_in < f_blocks) assume (cap_valid_i && !cap_first_i);
       else if (cap_valid_i) assume (cap_first_i);
       if (f_start) assume (f_blocks == 0 || f_out == f_blocks && left_q <= 1);
@@ -172,7 +176,7 @@ module flexmac_float_blocks #(
         assert (block_last_o == (f_now_out + 1 == f_now_blocks));
         assert (block_cols_o == (block_last_o ? cap_cols_i - f_now_out * COLS : COLS));
         assert ((load_queued_o ? f_queue[0] : f_now_in) == f_now_out);
-        assert (f_now_out == 0 ? f_now_since == 0 : 1'b1);
+        assert (f_now_since == f_now_out * cap_rows_i);
       end
       if (f_start) assert (block_valid_o && !load_queued_o);
       assert (f_out <= f_in && f_in <= f_blocks && f_blocks <= ALL_BLOCKS);
@@ -184,8 +188,13 @@ module flexmac_float_blocks #(
         assert (!(put_o[f] && f + 1 == RESULTS));
       end
       if (cap_valid_i && en_i) assert (put_o != 0 || (load_o && !load_queued_o));
-      if (f_out != 0 && f_out < f_blocks) assert (columns_q == cap_cols_i - f_out * COLS || f_start);
-      if (f_out < f_blocks) assert (left_q != 0);
+      if (f_out != 0 && f_out < f_blocks) assert (columns_q == f_cols - f_out * COLS);
+      if (f_out < f_blocks) begin
+        assert (f_out != 0 && left_q != 0 && left_q <= f_rows);
+        assert (f_since + left_q == f_out * f_rows + 1);
+      end
+      if (f_blocks != 0) assert (f_rows != 0 && f_cols != 0 && f_cols <= RESULTS * COLS
+          && f_blocks == (f_cols + COLS - 1) / COLS);
       if (!en_i) assert (!load_o && put_o == 0 && move_o == 0);
       cover (load_o && block_last_o && f_now_out + 1 == RESULTS);
       cover (put_o[0] && move_o == 0 && load_o && load_queued_o || RESULTS < 3);

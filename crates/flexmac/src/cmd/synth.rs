@@ -87,7 +87,7 @@ const UNITS: [&str; 6] = [
     "flexmac_column",
     "flexmac_pe",
     "flexmac_fixed_pe",
-    "flexmac_fp32_pe",
+    "flexmac_float_pe",
     "flexmac_requant",
 ];
 
