@@ -79,7 +79,7 @@ PROOFS = [
            below=("flexmac_pipe",)) for n, w in ((1, 3), (2, 3), (3, 5), (4, 5), (6, 4))),
     *(cell("accumulate", "base plus the pair, minus the pair's offset", {"PAIR_WIDTH": s, "ACC_WIDTH": a},
            below=ACCUMULATE) for s, a in ((5, 6), (19, 31), (69, 76))),
-    *(cell("accumulate", "the same, built from full adders, a carry-select adder and a step of -1, 0 or 1", {"PAIR_WIDTH": s, "ACC_WIDTH": a},
+    *(cell("accumulate", "the same, built from full adders and carry-select adders", {"PAIR_WIDTH": s, "ACC_WIDTH": a},
            below=ACCUMULATE, defines=CELLS) for s, a in ((5, 6), (19, 31), (69, 76))),
     *(Proof("flexmac_pe", "no overflow while the intervals fit the accumulator; result digits and"
             " accumulator are the exact sum of all products at their places; capture and drain", array(p, v),
@@ -132,9 +132,9 @@ PROOFS = [
       for a, b, k, s, n in ((1, 1, 2, 0, 14), (2, 2, 2, 1, 20))),
     # the other styles
     cell("adder_segment", "sum and carry out are exact"),
-    *(cell("adder", "a + b + carry modulo 2^W, or with the carry out", {"WIDTH": w, "CARRY": c}, below=("flexmac_adder_segment",),
-           defines=defines) for w, c, defines in ((1, 0, CELLS), (12, 1, CELLS), (13, 0, CELLS), (18, 1, CELLS), (36, 0, CELLS),
-                                                  (79, 0, CELLS), (36, 0, ()), (18, 1, ()))),
+    *(cell("adder", "a + b + carry modulo 2^W", {"WIDTH": w}, below=("flexmac_adder_segment",),
+           defines=defines) for w, defines in ((1, CELLS), (12, CELLS), (13, CELLS), (36, CELLS),
+                                               (79, CELLS), (36, ()))),
     *(cell("fixed_pe", "the accumulator is the exact sum of the lanes' products over any number of words;"
            " capture and drain", {"CHUNK": w, "LANES": v, "ACC_WIDTH": 2 * w + 4, "REGISTERS": regs},
            below=("flexmac_dot", "flexmac_accumulate", *ACCUMULATE), induction=8, covers=9, long=w > 8) for w, v, regs in ((2, 1, 0), (3, 3, 8), (3, 2, 15), (9, 1, 2))),

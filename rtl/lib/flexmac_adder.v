@@ -15,24 +15,23 @@
 // finds that the two sums of a segment depend on each other and builds a ripple-carry adder.
 //
 //   a_i, b_i   WIDTH bits
-//   sum_o      WIDTH bits, modulo 2^WIDTH; with CARRY one more, the carry out
+//   sum_o      WIDTH bits, modulo 2^WIDTH
 //
 // Parameters:
 //   WIDTH  bits, at least 1
-//   CARRY  1: sum_o has the carry out on top
 //
 // Latency: 0.
+// Not handled: a carry out.
 `default_nettype none
 
 module flexmac_adder #(
-    parameter WIDTH = 32,
-    parameter CARRY = 0
+    parameter WIDTH = 32
 ) (
     // data
     input  wire [WIDTH-1:0] a_i,
     input  wire [WIDTH-1:0] b_i,
     input  wire             carry_i,
-    output wire [WIDTH+(CARRY != 0 ? 1 : 0)-1:0] sum_o
+    output wire [WIDTH-1:0] sum_o
 );
 
   generate
@@ -41,14 +40,10 @@ module flexmac_adder #(
     end
   endgenerate
 
-  localparam SUM_WIDTH = WIDTH + (CARRY != 0 ? 1 : 0);
-
 `ifdef FLEXMAC_CELLS
   localparam SEGMENTS = (WIDTH + 11) / 12;  // segments of at most 12 bits
   localparam SEGMENT_WIDTH = (WIDTH + SEGMENTS - 1) / SEGMENTS;
   localparam LAST_WIDTH = WIDTH - (SEGMENTS - 1) * SEGMENT_WIDTH;
-
-  wire [WIDTH:0] sum;
 
   genvar i;
   generate
@@ -62,7 +57,7 @@ module flexmac_adder #(
           .carry_i(i == 0 && carry_i), .sum_o(plain)
       );
       if (i == 0) begin : gen_first
-        assign sum[BITS-1:0] = plain[BITS-1:0];
+        assign sum_o[BITS-1:0] = plain[BITS-1:0];
         assign carry = plain[BITS];
       end else begin : gen_select
         wire [BITS:0] raised;
@@ -71,29 +66,23 @@ module flexmac_adder #(
             .a_i(a_i[i*SEGMENT_WIDTH +: BITS]), .b_i(b_i[i*SEGMENT_WIDTH +: BITS]),
             .carry_i(1'b1), .sum_o(raised)
         );
-        assign sum[i*SEGMENT_WIDTH +: BITS] = enters ? raised[BITS-1:0] : plain[BITS-1:0];
+        assign sum_o[i*SEGMENT_WIDTH +: BITS] = enters ? raised[BITS-1:0] : plain[BITS-1:0];
         assign carry = plain[BITS] || (raised[BITS] && enters);
       end
     end
   endgenerate
 
-  assign sum[WIDTH] = gen_segment[SEGMENTS-1].carry;
-  assign sum_o = sum[SUM_WIDTH-1:0];
-  wire unused_top = &{1'b0, sum[WIDTH]};
+  wire unused_top = &{1'b0, gen_segment[SEGMENTS-1].carry};
 `else
-  wire [WIDTH:0] sum = {1'b0, a_i} + {1'b0, b_i} + {{WIDTH{1'b0}}, carry_i};
-  assign sum_o = sum[SUM_WIDTH-1:0];
-  wire unused_top = &{1'b0, sum[WIDTH]};
+  assign sum_o = a_i + b_i + {{(WIDTH - 1) {1'b0}}, carry_i};
 `endif
 
 `ifdef FORMAL
   // Rules.
-  // 1. The sum is a_i + b_i + carry_i modulo 2^WIDTH; with CARRY, exactly.
-  wire [WIDTH:0] f_total = {1'b0, a_i} + {1'b0, b_i} + carry_i;
-
+  // 1. The sum is a_i + b_i + carry_i modulo 2^WIDTH.
   always @* begin
-    assert (sum_o == f_total[SUM_WIDTH-1:0]);
-    cover (a_i == {WIDTH{1'b1}} && b_i == 0 && carry_i && f_total[WIDTH]);
+    assert (sum_o == a_i + b_i + carry_i);
+    cover (a_i == {WIDTH{1'b1}} && b_i == 0 && carry_i && sum_o == 0);
   end
 `endif
 

@@ -131,7 +131,7 @@ class Expected:
                 self.stall += max(0, draining - words - adding)
                 slots += max(words + adding, draining)
                 draining = min(config.rows, rows - top)
-        self.busy = slots + draining + 8 + IN_FRONT[config.stages] + 1
+        self.busy = slots + draining + 9 + IN_FRONT[config.stages] + 1
 
 
 # ---- drawing ------------------------------------------------------------------------------------

@@ -49,8 +49,9 @@ impl Cycles {
     }
 }
 
-/// The fixed part of [`latency`], in cycles: command register, operand read, capture, requantizer.
-const FIXED_LATENCY: u64 = 8;
+/// The fixed part of [`latency`], in cycles: command register, operand read, capture, requantizer,
+/// counters.
+const FIXED_LATENCY: u64 = 9;
 
 /// Cycles of a GEMM during which no slot is issued, without those for draining its last capture:
 /// the fixed part, the PE's stages, one register per block of columns, and the drain lag of a

@@ -86,6 +86,16 @@ pub enum ConfigError {
         /// Planes of the widest operand.
         planes: u32,
     },
+    /// Exact sums that an accumulator would not fit into.
+    #[error(
+        "max_sum_bits: expected more than {acc_bits}, the bits of an accumulator, found {found}"
+    )]
+    NarrowSums {
+        /// Its value.
+        found: u32,
+        /// Bits of a PE's accumulator.
+        acc_bits: u32,
+    },
 }
 
 /// Every broken rule of a configuration; never empty.
