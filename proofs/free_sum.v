@@ -7,9 +7,11 @@ module flexmac_sum #(
     parameter ROW_INDEX_WIDTH   = 3
 ) (
     input  wire           clk_i,
-    input  wire           add_en_i,
+    input  wire           read_en_i,
+    input  wire           take_i,
     input  wire [ ROW_INDEX_WIDTH-1:0] row_i,
     input  wire [    1:0] base_i,
+    input  wire           add_en_i,
     input  wire           keep_i,
     input  wire           resolve_en_i,
     input  wire [SUM_WIDTH-1:0] aligned_i,

@@ -57,9 +57,11 @@ module flexmac_requant #(
     input  wire                                 align_en_i,
     input  wire        [SIGNIFICANCE_WIDTH-1:0] align_pos_i,
     input  wire                                 align_last_i,
-    input  wire                                 sum_en_i,
+    // the row and what its sum starts from: from align_en_i on, until the next row's
     input  wire        [   ROW_INDEX_WIDTH-1:0] sum_row_i,
     input  wire        [                   1:0] sum_base_i,
+    input  wire                                 sum_take_i,    // its preload has arrived
+    input  wire                                 sum_en_i,
     input  wire                                 sum_keep_i,
     input  wire                                 resolve_en_i,
     input  wire                                 shift_en_i,
@@ -117,9 +119,11 @@ module flexmac_requant #(
 
   flexmac_sum #(.SUM_WIDTH(SUM_WIDTH), .ROWS(ROWS), .ROW_INDEX_WIDTH(ROW_INDEX_WIDTH)) u_sum (
       .clk_i       (clk_i),
-      .add_en_i    (sum_en_i),
+      .read_en_i   (align_en_i),
+      .take_i      (sum_take_i),
       .row_i       (sum_row_i),
       .base_i      (sum_base_i),
+      .add_en_i    (sum_en_i),
       .keep_i      (sum_keep_i),
       .resolve_en_i(resolve_en_i),
       .aligned_i   (aligned_q),
@@ -225,7 +229,7 @@ module flexmac_requant #(
   localparam signed [31:0] SIGNED_WIDTH = SUM_WIDTH;
   localparam signed [F_WIDTH-1:0] ONE = 1;
   reg [3:0] f_flow = 4'd0;  // cycles since the start, up to 8
-  reg [SUM_WIDTH-1:0] f_aligned, f_added, f_sum;
+  reg [SUM_WIDTH-1:0] f_aligned, f_base, f_added, f_sum;
   reg signed [F_WIDTH-1:0] f_wide, f_noise, f_y, f_floor, f_low, f_high;
   reg signed [F_WIDTH-1:0] f_y_q;
   reg [F_WIDTH+7:0] f_rest;
@@ -253,7 +257,8 @@ module flexmac_requant #(
     if (f_flow != 4'd8) f_flow <= f_flow + 4'd1;
     f_aligned <= (align_last_i ? {{(SUM_WIDTH - ACC_WIDTH) {chain_i[ACC_WIDTH-1]}}, chain_i}
         : {{(SUM_WIDTH - ACC_WIDTH) {1'b0}}, chain_i}) << (align_pos_i * CHUNK);
-    f_added <= f_aligned + (sum_base_i == 2'd1 ? preload_i : 0);
+    f_base <= sum_base_i == 2'd1 ? preload_i : 0;
+    f_added <= f_aligned + f_base;
     f_sum <= sum;
     f_y_q <= f_y;
     f_error_q <= f_error;
@@ -271,6 +276,7 @@ module flexmac_requant #(
     assume (rst_ni == (f_flow != 4'd0));
     assume (result_en_i == rst_ni && result_pop_i == (f_flow >= 4'd2));
     assume (sum_base_i != 2'd2 && round_mode_i != 2'd3);
+    if (sum_take_i) assume (sum_base_i == 2'd1);
   end
 
   reg [SUM_WIDTH-1:0] f_added_q;

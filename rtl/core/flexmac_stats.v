@@ -1,7 +1,8 @@
 // Counters of what the requantizers emit, for the precision policy on the host.
 //
 // A result beat brings COLS values, of which the first cols_i count. Their flags and errors are
-// added up across the columns, registered, and then accumulated.
+// added up across the columns, registered, and then accumulated. Errors are wide: they are added up
+// in groups of 4 columns first, and the groups a cycle later.
 //
 //   magnitude_o   OR of y for y >= 0 and of ~y for y < 0: its highest set bit is the width used
 //   error_o       sum of |rounding error| in units of 2^-8 of the result's last place
@@ -11,7 +12,8 @@
 //   COLS_WIDTH     bits of a count of columns, large enough for COLS
 //   COUNTER_WIDTH  bits of the counters, above COLS_WIDTH + 9
 //
-// Latency: 2 cycles from a beat; busy_o is high in the first. Throughput: one beat per cycle.
+// Latency: 3 cycles from a beat for error_o, 2 for the others; busy_o is high until then.
+// Throughput: one beat per cycle.
 // Not handled: counter overflow; counters wrap.
 `default_nettype none
 
@@ -53,9 +55,12 @@ module flexmac_stats #(
   endgenerate
 
   localparam ERROR_WIDTH = COLS_WIDTH + 9;  // sum of COLS errors
+  localparam GROUPS = (COLS + 3) / 4;
+  // sum of 4 errors, each at most 256, or of fewer columns
+  localparam GROUP_WIDTH = ERROR_WIDTH < 11 ? ERROR_WIDTH : 11;
 
   reg [COLS_WIDTH-1:0] low_sum, high_sum;
-  reg [ERROR_WIDTH-1:0] error_sum;
+  reg [GROUPS*GROUP_WIDTH-1:0] error_groups;
   reg [31:0] magnitude_or;
   reg live;
   integer c;
@@ -63,27 +68,46 @@ module flexmac_stats #(
   always @* begin
     low_sum = {COLS_WIDTH{1'b0}};
     high_sum = {COLS_WIDTH{1'b0}};
-    error_sum = {ERROR_WIDTH{1'b0}};
+    error_groups = {GROUPS * GROUP_WIDTH{1'b0}};
     magnitude_or = 32'd0;
     live = 1'b0;
     for (c = 0; c < COLS; c = c + 1) begin
       live = c < {{(32 - COLS_WIDTH) {1'b0}}, cols_i};
       low_sum = low_sum + {{(COLS_WIDTH - 1) {1'b0}}, live & low_i[c]};
       high_sum = high_sum + {{(COLS_WIDTH - 1) {1'b0}}, live & high_i[c]};
-      error_sum = error_sum + {{(ERROR_WIDTH - 9) {1'b0}}, {9{live}} & error_i[c*9 +: 9]};
+      error_groups[(c/4)*GROUP_WIDTH +: GROUP_WIDTH] =
+          error_groups[(c/4)*GROUP_WIDTH +: GROUP_WIDTH]
+          + {{(GROUP_WIDTH - 9) {1'b0}}, {9{live}} & error_i[c*9 +: 9]};
       magnitude_or = magnitude_or
           | ({32{live}} & (result_i[c*32 +: 32] ^ {32{result_i[c*32+31]}}));
     end
   end
 
-  reg valid_q;
+  reg valid_q, valid_q2;
   reg [COLS_WIDTH-1:0] cols_q, low_q, high_q;
-  reg [ERROR_WIDTH-1:0] error_q;
+  reg [GROUPS*GROUP_WIDTH-1:0] groups_q;
+  reg [ERROR_WIDTH-1:0] group, error_sum, error_q2;
   reg [31:0] magnitude_q;
+  integer g;
 
   always @(posedge clk_i) begin
-    if (!rst_ni) valid_q <= 1'b0;
-    else valid_q <= valid_i;
+    if (!rst_ni) begin
+      valid_q <= 1'b0;
+      valid_q2 <= 1'b0;
+    end else begin
+      valid_q <= valid_i;
+      valid_q2 <= valid_q;
+    end
+  end
+
+  always @* begin
+    error_sum = {ERROR_WIDTH{1'b0}};
+    group = {ERROR_WIDTH{1'b0}};
+    for (g = 0; g < GROUPS; g = g + 1) begin
+      group = {ERROR_WIDTH{1'b0}};
+      group[GROUP_WIDTH-1:0] = groups_q[g*GROUP_WIDTH +: GROUP_WIDTH];
+      error_sum = error_sum + group;
+    end
   end
 
   always @(posedge clk_i) begin
@@ -91,9 +115,10 @@ module flexmac_stats #(
       cols_q <= cols_i;
       low_q <= low_sum;
       high_q <= high_sum;
-      error_q <= error_sum;
+      groups_q <= error_groups;
       magnitude_q <= magnitude_or;
     end
+    if (valid_q) error_q2 <= error_sum;
   end
 
   always @(posedge clk_i) begin
@@ -114,30 +139,34 @@ module flexmac_stats #(
       .count_o(high_o)
   );
   flexmac_counter #(.WIDTH(COUNTER_WIDTH), .ADD_WIDTH(ERROR_WIDTH)) u_error (
-      .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i), .en_i(valid_q), .add_i(error_q),
+      .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i), .en_i(valid_q2), .add_i(error_q2),
       .count_o(error_o)
   );
 
-  assign busy_o = valid_q;
+  assign busy_o = valid_q || valid_q2;
 
 `ifdef FORMAL
   // Rules
-  // 1. Two cycles after a beat, each counter has grown by that of the beat's first cols_i columns:
-  //    their number, their low and high flags, their errors; magnitude_o has OR-ed in each y,
-  //    complemented below zero.
-  // 2. A clear forgets what was counted, and the beat that would have been counted in that cycle.
+  // 1. Two cycles after a beat, three for errors, each counter has grown by that of the beat's first
+  //    cols_i columns: their number, their low and high flags, their errors; magnitude_o has OR-ed
+  //    in each y, complemented below zero.
+  // 2. A clear forgets what was counted, and what would have been counted in that cycle.
   reg past_valid = 1'b0;
   reg beat_q = 1'b0;
+  reg beat_q2 = 1'b0;
   reg [COUNTER_WIDTH-1:0] emitted, low, high, error;
   reg [31:0] magnitude;
   reg [COUNTER_WIDTH-1:0] beat_emitted, beat_low, beat_high, beat_error;
   reg [31:0] beat_magnitude;
+  reg [COUNTER_WIDTH-1:0] error_before;  // of the beat before the one before
   integer f;
   initial assume (!rst_ni);
 
   always @(posedge clk_i) begin
     past_valid <= 1'b1;
     beat_q <= rst_ni && valid_i;
+    beat_q2 <= rst_ni && beat_q;
+    if (beat_q) error_before <= now_error;
     if (valid_i) begin
       beat_emitted = 0;
       beat_low = 0;
@@ -179,19 +208,20 @@ module flexmac_stats #(
       emitted <= emitted + now_emitted;
       low <= low + now_low;
       high <= high + now_high;
-      error <= error + now_error;
       magnitude <= magnitude | now_magnitude;
     end
+    if (rst_ni && !clear_i && beat_q2) error <= error + error_before;
   end
 
   always @* begin
     assume (cols_i <= COLS && cols_i != 0);
     if (past_valid) begin
-      assert (valid_q == beat_q && busy_o == beat_q);
+      assert (valid_q == beat_q && valid_q2 == beat_q2 && busy_o == (beat_q || beat_q2));
       if (beat_q) begin
         assert (cols_q == beat_emitted && low_q == beat_low && high_q == beat_high);
-        assert (error_q == beat_error && magnitude_q == beat_magnitude);
+        assert (error_sum == beat_error && magnitude_q == beat_magnitude);
       end
+      if (beat_q2) assert (error_q2 == error_before);
       assert (emitted_o == emitted && low_o == low && high_o == high);
       assert (error_o == error && magnitude_o == magnitude);
       cover (low == COLS && high == 1);

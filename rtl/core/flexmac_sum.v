@@ -13,6 +13,10 @@
 // second stage that adds the last carries: at most 2 enter a segment, its own and one that ripples
 // through the segment below.
 //
+// What an addition starts from is read one cycle or more before it, into a register: nothing, a row
+// of the memory, or a preload, which arrives with take_i at the read or later. A row that is read in
+// the cycle in which it is written is taken from the adder.
+//
 //   aligned_i, preload_i, sum_o   s(SUM_WIDTH-1).0
 //
 // Parameters:
@@ -20,7 +24,7 @@
 //   ROWS             rows, 1..2^ROW_INDEX_WIDTH
 //   ROW_INDEX_WIDTH  bits of a row index
 //
-// Latency: 2 enabled cycles. Throughput: one row per cycle, also of the same row.
+// Latency: 3 enabled cycles. Throughput: one row per cycle, also of the same row.
 // Not handled: overflow; the sum is modulo 2^SUM_WIDTH, and docs/arithmetic.md bounds it.
 `default_nettype none
 
@@ -31,11 +35,13 @@ module flexmac_sum #(
 ) (
     input  wire                       clk_i,
     // control
-    input  wire                       add_en_i,
+    input  wire                       read_en_i,  // the base of the row that is added next
+    input  wire                       take_i,     // the same, when its preload has arrived
     input  wire [ROW_INDEX_WIDTH-1:0] row_i,
     // add to: 0 nothing, 1 the preload, 2 the row's memory
     input  wire [                1:0] base_i,
-    input  wire                       keep_i,  // write the row's memory
+    input  wire                       add_en_i,
+    input  wire                       keep_i,     // write the row's memory
     input  wire                       resolve_en_i,
     // data
     input  wire [      SUM_WIDTH-1:0] aligned_i,
@@ -59,11 +65,12 @@ module flexmac_sum #(
   localparam PADDED_WIDTH = SEGMENTS * SEGMENT_WIDTH;            // sign-extended to whole segments
 
   reg [PADDED_WIDTH+SEGMENTS-1:0] memory_q [0:ROWS-1];  // carries above segments
-  wire [PADDED_WIDTH+SEGMENTS-1:0] held = memory_q[row_i];
+  reg [ROW_INDEX_WIDTH-1:0] row_q;  // the row that was read
   wire [PADDED_WIDTH-1:0] aligned;
   wire [PADDED_WIDTH-1:0] preload;
-  reg [PADDED_WIDTH-1:0] base;
-  reg [SEGMENTS-1:0] base_carry;
+  reg [PADDED_WIDTH-1:0] base_q;
+  reg [SEGMENTS-1:0] base_carry_q;
+  reg [PADDED_WIDTH+SEGMENTS-1:0] base_d;
 
   generate
     if (PADDED_WIDTH > SUM_WIDTH) begin : gen_extend
@@ -75,16 +82,6 @@ module flexmac_sum #(
     end
   endgenerate
 
-  always @* begin
-    base = {PADDED_WIDTH{1'b0}};
-    base_carry = {SEGMENTS{1'b0}};
-    case (base_i)
-      BASE_PRELOAD: base = preload;
-      BASE_MEMORY: {base_carry, base} = held;
-      default: base = {PADDED_WIDTH{1'b0}};
-    endcase
-  end
-
   // add: segments side by side; the carry out of segment g waits at the lower end of g+1
   reg [PADDED_WIDTH-1:0] sum_d;
   reg [SEGMENTS-1:0] carry_d;
@@ -92,13 +89,21 @@ module flexmac_sum #(
   integer i;
 
   always @* begin
+    case (base_i)
+      BASE_PRELOAD: base_d = {{SEGMENTS{1'b0}}, preload};
+      BASE_MEMORY: base_d = keep_i && row_q == row_i ? {carry_d, sum_d} : memory_q[row_i];
+      default: base_d = {(PADDED_WIDTH + SEGMENTS) {1'b0}};
+    endcase
+  end
+
+  always @* begin
     sum_d = {PADDED_WIDTH{1'b0}};
     carry_d = {SEGMENTS{1'b0}};
     for (i = 0; i < SEGMENTS; i = i + 1) begin
       {carry, sum_d[i*SEGMENT_WIDTH +: SEGMENT_WIDTH]} =
-          {1'b0, base[i*SEGMENT_WIDTH +: SEGMENT_WIDTH]}
+          {1'b0, base_q[i*SEGMENT_WIDTH +: SEGMENT_WIDTH]}
           + {1'b0, aligned[i*SEGMENT_WIDTH +: SEGMENT_WIDTH]}
-          + {{SEGMENT_WIDTH{1'b0}}, base_carry[i]};
+          + {{SEGMENT_WIDTH{1'b0}}, base_carry_q[i]};
       if (i < SEGMENTS - 1) carry_d[i+1] = carry;
     end
   end
@@ -125,8 +130,10 @@ module flexmac_sum #(
   end
 
   always @(posedge clk_i) begin
+    if (read_en_i) row_q <= row_i;
+    if (read_en_i || take_i) {base_carry_q, base_q} <= base_d;
     if (add_en_i) {carry_q, sum_q} <= {carry_d, sum_d};
-    if (keep_i) memory_q[row_i] <= {carry_d, sum_d};
+    if (keep_i) memory_q[row_q] <= {carry_d, sum_d};
     if (resolve_en_i) sum_o <= resolved[SUM_WIDTH-1:0];
   end
 
@@ -139,15 +146,16 @@ module flexmac_sum #(
 `ifdef FORMAL
   // Rules, for any one row f_row
   // 1. sum_o, two enabled stages after an addition, is base + aligned modulo 2^SUM_WIDTH, the base
-  //    being nothing, the preload, or what the row last kept.
+  //    being nothing, the preload as it was taken last, or what the row had kept at the read.
   // 2. Carries that wait lose nothing: segments and carries add up to the exact sum, in the
   //    memory and between the stages. (This makes 1 inductive.)
   (* anyconst *) wire [ROW_INDEX_WIDTH-1:0] f_row;
-  reg [SUM_WIDTH-1:0] kept, added, resolved_want;
-  reg kept_known = 1'b0, added_known = 1'b0, resolved_known = 1'b0;
-  wire known = base_i != BASE_MEMORY || (row_i == f_row && kept_known);
-  wire [SUM_WIDTH-1:0] from = base_i == BASE_PRELOAD ? preload_i
-      : base_i == BASE_MEMORY ? kept : {SUM_WIDTH{1'b0}};
+  reg [SUM_WIDTH-1:0] kept, base_want, added, resolved_want;
+  reg kept_known = 1'b0, base_known = 1'b0, added_known = 1'b0, resolved_known = 1'b0;
+  reg f_begun = 1'b0;
+  reg [ROW_INDEX_WIDTH-1:0] f_read;  // the row that was read last
+  wire keeps = keep_i && f_read == f_row;  // in this cycle
+  wire [SUM_WIDTH-1:0] total_want = base_want + aligned_i;
   wire [PADDED_WIDTH+SEGMENTS-1:0] in_row = memory_q[f_row];
 
   function [SUM_WIDTH-1:0] value(input [PADDED_WIDTH+SEGMENTS-1:0] held_i);
@@ -162,13 +170,25 @@ module flexmac_sum #(
   endfunction
 
   always @(posedge clk_i) begin
-    if (keep_i && row_i == f_row) begin
-      kept <= from + aligned_i;
-      kept_known <= known;
+    if (read_en_i) begin
+      f_read <= row_i;
+      f_begun <= 1'b1;
+    end
+    if (read_en_i || take_i) begin
+      case (base_i)
+        2'd1: base_want <= preload_i;
+        2'd2: base_want <= keeps ? total_want : kept;
+        default: base_want <= {SUM_WIDTH{1'b0}};
+      endcase
+      base_known <= base_i != 2'd2 || (row_i == f_row && (keeps ? base_known : kept_known));
+    end
+    if (keeps) begin
+      kept <= total_want;
+      kept_known <= base_known;
     end
     if (add_en_i) begin
-      added <= from + aligned_i;
-      added_known <= known;
+      added <= total_want;
+      added_known <= base_known;
     end
     if (resolve_en_i) begin
       resolved_want <= added;
@@ -178,12 +198,16 @@ module flexmac_sum #(
 
   always @* begin
     assume (f_row < ROWS && row_i < ROWS);
+    if (keep_i) assume (f_begun);
+    if (take_i) assume (base_i == 2'd1);
+    if (f_begun) assert (row_q == f_read && row_q < ROWS);
+    if (base_known) assert (value({base_carry_q, base_q}) == base_want);
     if (kept_known) assert (value(in_row) == kept);
     if (added_known) assert (value({carry_q, sum_q}) == added);
     if (resolved_known) assert (sum_o == resolved_want);
     cover (resolved_known && sum_o[SUM_WIDTH-1]);
     cover (added_known && carry_q[SEGMENTS-1]);
-    cover (kept_known && keep_i && row_i == f_row && base_i == BASE_MEMORY);
+    cover (kept_known && keeps && read_en_i && row_i == f_row && base_i == BASE_MEMORY);
   end
 `endif
 

@@ -1,8 +1,9 @@
 // Adder for wide words.
 //
 // By default it is `+`: FPGAs map that to carry chains, and it simulates fast. With FLEXMAC_CELLS
-// defined, for standard cells, it is a carry-select adder: every segment of 12 bits is added twice,
-// with and without a carry in, and the carry of the segment below selects one of the two.
+// defined, for standard cells, it is a carry-select adder: every segment of at most 12 bits is added
+// twice, with and without a carry in, and the carry of the segment below selects one of the two. All
+// segments have the same width, but the last may be narrower.
 //
 //      segment 2        segment 1        segment 0
 //     +-----------+    +-----------+    +-----------+
@@ -13,7 +14,8 @@
 // Each segment is an instance of its own module so that synthesis maps it alone. In one module ABC
 // finds that the two sums of a segment depend on each other and builds a ripple-carry adder.
 //
-//   a_i, b_i, sum_o   WIDTH bits, modulo 2^WIDTH
+//   a_i, b_i   WIDTH bits
+//   sum_o      WIDTH bits, modulo 2^WIDTH
 //
 // Parameters:
 //   WIDTH  bits, at least 1
@@ -39,52 +41,38 @@ module flexmac_adder #(
   endgenerate
 
 `ifdef FLEXMAC_CELLS
-  localparam SEGMENT_WIDTH = 12;
-  localparam SEGMENTS = (WIDTH + SEGMENT_WIDTH - 1) / SEGMENT_WIDTH;
-  localparam PADDED_WIDTH = SEGMENTS * SEGMENT_WIDTH + 1;  // whole segments, and never no extension
-
-  wire [PADDED_WIDTH-1:0] a = {{(PADDED_WIDTH - WIDTH) {1'b0}}, a_i};
-  wire [PADDED_WIDTH-1:0] b = {{(PADDED_WIDTH - WIDTH) {1'b0}}, b_i};
-  wire [SEGMENTS*(SEGMENT_WIDTH+1)-1:0] plain;  // each with its carry on top
-  wire [SEGMENTS*(SEGMENT_WIDTH+1)-1:0] raised;
-  reg [SEGMENTS*SEGMENT_WIDTH-1:0] sum;
-  reg carry;
-  integer g;
+  localparam SEGMENTS = (WIDTH + 11) / 12;  // segments of at most 12 bits
+  localparam SEGMENT_WIDTH = (WIDTH + SEGMENTS - 1) / SEGMENTS;
+  localparam LAST_WIDTH = WIDTH - (SEGMENTS - 1) * SEGMENT_WIDTH;
 
   genvar i;
   generate
     for (i = 0; i < SEGMENTS; i = i + 1) begin : gen_segment
-      flexmac_adder_segment #(.WIDTH(SEGMENT_WIDTH)) u_plain (
-          .a_i(a[i*SEGMENT_WIDTH +: SEGMENT_WIDTH]), .b_i(b[i*SEGMENT_WIDTH +: SEGMENT_WIDTH]),
-              .carry_i(i == 0 && carry_i),
-          .sum_o(plain[i*(SEGMENT_WIDTH+1) +: SEGMENT_WIDTH+1])
+      localparam BITS = i == SEGMENTS - 1 ? LAST_WIDTH : SEGMENT_WIDTH;
+      wire [BITS:0] plain;  // with the carry on top
+      wire carry;  // out of the segment
+
+      flexmac_adder_segment #(.WIDTH(BITS)) u_plain (
+          .a_i(a_i[i*SEGMENT_WIDTH +: BITS]), .b_i(b_i[i*SEGMENT_WIDTH +: BITS]),
+          .carry_i(i == 0 && carry_i), .sum_o(plain)
       );
       if (i == 0) begin : gen_first
-        assign raised[SEGMENT_WIDTH:0] = {(SEGMENT_WIDTH + 1) {1'b0}};
+        assign sum_o[BITS-1:0] = plain[BITS-1:0];
+        assign carry = plain[BITS];
       end else begin : gen_select
-        flexmac_adder_segment #(.WIDTH(SEGMENT_WIDTH)) u_raised (
-            .a_i(a[i*SEGMENT_WIDTH +: SEGMENT_WIDTH]), .b_i(b[i*SEGMENT_WIDTH +: SEGMENT_WIDTH]),
-                .carry_i(1'b1),
-            .sum_o(raised[i*(SEGMENT_WIDTH+1) +: SEGMENT_WIDTH+1])
+        wire [BITS:0] raised;
+        wire enters = gen_segment[i-1].carry;
+        flexmac_adder_segment #(.WIDTH(BITS)) u_raised (
+            .a_i(a_i[i*SEGMENT_WIDTH +: BITS]), .b_i(b_i[i*SEGMENT_WIDTH +: BITS]),
+            .carry_i(1'b1), .sum_o(raised)
         );
+        assign sum_o[i*SEGMENT_WIDTH +: BITS] = enters ? raised[BITS-1:0] : plain[BITS-1:0];
+        assign carry = plain[BITS] || (raised[BITS] && enters);
       end
     end
   endgenerate
 
-  always @* begin
-    sum = {SEGMENTS * SEGMENT_WIDTH{1'b0}};
-    carry = 1'b0;
-    for (g = 0; g < SEGMENTS; g = g + 1) begin
-      sum[g*SEGMENT_WIDTH +: SEGMENT_WIDTH] = carry ? raised[g*(SEGMENT_WIDTH+1) +: SEGMENT_WIDTH]
-          : plain[g*(SEGMENT_WIDTH+1) +: SEGMENT_WIDTH];
-      carry = plain[g*(SEGMENT_WIDTH+1)+SEGMENT_WIDTH]
-          || (raised[g*(SEGMENT_WIDTH+1)+SEGMENT_WIDTH] && carry);
-    end
-  end
-
-  wire unused_top = &{1'b0, a[PADDED_WIDTH-1], b[PADDED_WIDTH-1], sum};
-
-  assign sum_o = sum[WIDTH-1:0];
+  wire unused_top = &{1'b0, gen_segment[SEGMENTS-1].carry};
 `else
   assign sum_o = a_i + b_i + {{(WIDTH - 1) {1'b0}}, carry_i};
 `endif

@@ -69,7 +69,16 @@ impl ArraySpec {
         if style.is_float() && fanout_in_range && self.fanout != 0 {
             errors.push(ConfigError::FloatFanout { style, found: self.fanout });
         }
-        if errors.is_empty() { Ok(ArrayConfig { spec: self }) } else { Err(ConfigErrors(errors)) }
+        if !errors.is_empty() {
+            return Err(ConfigErrors(errors));
+        }
+        let config = ArrayConfig { spec: self };
+        let (sum_bits, acc_bits) = (config.sum_bits(), config.acc_bits());
+        if !config.style().is_float() && sum_bits <= acc_bits {
+            let found = config.spec.max_sum_bits;
+            return Err(ConfigErrors(vec![ConfigError::NarrowSums { found, acc_bits }]));
+        }
+        Ok(config)
     }
 }
 
@@ -173,10 +182,12 @@ impl ArrayConfig {
 
     /// Bits of the exact sum in a requantizer: any product of `max_bits` operands up to K = 2^24,
     /// over as many commands as it takes, and never fewer than 48, so that narrow arrays take a
-    /// bias too.
+    /// bias too; but at most `max_sum_bits`.
     pub fn sum_bits(&self) -> u32 {
         match self.spec.style {
-            Style::Flex | Style::Fixed => (2 * self.spec.max_bits + 24).max(48),
+            Style::Flex | Style::Fixed => {
+                (2 * self.spec.max_bits + 24).max(48).min(self.spec.max_sum_bits)
+            }
             Style::Fp32 | Style::Bf16 | Style::Fp8 => 32,
         }
     }
@@ -304,6 +315,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn sums_are_as_wide_as_asked_for() {
+        let spec = ArraySpec { max_sum_bits: 64, ..ArraySpec::default() };
+        assert_eq!(spec.clone().check().unwrap().sum_bits(), 64);
+        let narrow = ArraySpec { max_bits: 16, ..spec.clone() };
+        assert_eq!(narrow.check().unwrap().sum_bits(), 56);
+        let fixed = ArraySpec { style: Style::Fixed, chunk: 32, max_sum_bits: 48, ..spec };
+        let text = fixed.check().unwrap_err().to_string();
+        assert!(text.contains("max_sum_bits: expected more than 76"), "{text}");
     }
 
     #[test]

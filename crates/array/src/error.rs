@@ -107,6 +107,16 @@ pub enum ConfigError {
         /// Registers of the PE.
         stages: u32,
     },
+    /// Exact sums that an accumulator would not fit into.
+    #[error(
+        "max_sum_bits: expected more than {acc_bits}, the bits of an accumulator, found {found}"
+    )]
+    NarrowSums {
+        /// Its value.
+        found: u32,
+        /// Bits of a PE's accumulator.
+        acc_bits: u32,
+    },
 }
 
 /// Every broken rule of a configuration; never empty.

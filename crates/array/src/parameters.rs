@@ -95,6 +95,14 @@ parameter_table! {
         help: "Processing element",
         unit: "STYLE",
     }
+    #[serde(default = "default::max_sum_bits")]
+    max_sum_bits: u32 = 88, {
+        meaning: "widest exact sum: sums have 2 * max_bits + 24 bits, at least 48 and at most this; GEMMs \
+                  that need more are refused; float styles have no exact sums",
+        help: "Widest exact sum",
+        unit: "BITS",
+        range: |_| 48..=88,
+    }
 }
 
 impl ArraySpec {
