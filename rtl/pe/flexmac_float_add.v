@@ -53,8 +53,7 @@ module flexmac_float_add #(
   localparam N = SUM_WIDTH > SIGNIFICAND ? SUM_WIDTH : SIGNIFICAND;
   localparam FRAME = N + 3;
   localparam EXTENDED = EXPONENT_WIDTH + 2;  // of exponents and their difference
-  localparam AMOUNT = $clog2(N + 3);         // of a shift: N + 2 is as good as more
-  localparam [31:0] FARTHEST = N + 2;
+  localparam AMOUNT = $clog2(N + 3);         // of a shift; larger ones leave nothing
   localparam [31:0] TOP = FRAME;
 
   generate
@@ -103,14 +102,14 @@ module flexmac_float_add #(
   wire s_less = s_top[N-1 -: SIGNIFICAND] < c_top[N-1 -: SIGNIFICAND];
   wire swap = ahead[EXTENDED-1] || (ahead == {EXTENDED{1'b0}} && s_less);  // the addend stays
   wire [EXTENDED-1:0] distance = ahead[EXTENDED-1] ? behind : ahead;
-  wire far = {{(32 - EXTENDED) {1'b0}}, distance} > FARTHEST;
-  wire [AMOUNT-1:0] amount = far ? FARTHEST[AMOUNT-1:0] : distance[AMOUNT-1:0];
+  wire far = distance[EXTENDED-1:AMOUNT] != {(EXTENDED - AMOUNT) {1'b0}};
+  wire [AMOUNT-1:0] amount = distance[AMOUNT-1:0];
   wire [N-1:0] larger_d = swap ? c_top : s_top;
   wire [N-1:0] smaller = swap ? s_top : c_top;
   wire [N+1:0] lost_ones = {(N + 2) {1'b1}} << amount;
   wire [N+1:0] placed = {smaller, 2'd0} >> amount;
-  wire lost = ({smaller, 2'd0} & ~lost_ones) != {(N + 2) {1'b0}};
-  wire [FRAME-1:0] smaller_d = {placed, lost};
+  wire lost = ({smaller, 2'd0} & (~lost_ones | {(N + 2) {far}})) != {(N + 2) {1'b0}};
+  wire [FRAME-1:0] smaller_d = {placed & ~{(N + 2) {far}}, lost};
   wire [EXTENDED-1:0] top_d = ahead[EXTENDED-1] ? c_exponent : s_exponent;
   wire subtract_d = s_sign != c_sign;
   wire sign_d = swap ? c_sign : s_sign;
@@ -188,7 +187,11 @@ module flexmac_float_add #(
   wire up = guard && (sticky || fraction_e[0]);
   wire [EXTENDED+FRACTION_WIDTH-1:0] rounded =
       {exponent_e, fraction_e} + {{(EXTENDED + FRACTION_WIDTH - 1) {1'b0}}, up};
-  wire overflow = rounded[EXTENDED+FRACTION_WIDTH-1:FRACTION_WIDTH] >= {2'd0, {EXPONENT_WIDTH{1'b1}}};
+  // beside the carry: too large before, or all ones in exponent and fraction but for the last
+  localparam [EXTENDED-1:0] SPECIAL = {2'd0, {EXPONENT_WIDTH{1'b1}}};
+  wire overflow = exponent_e >= SPECIAL
+      || (up && exponent_e == SPECIAL - 1'b1 && fraction_e == {FRACTION_WIDTH{1'b1}});
+  wire unused_rounded = &{1'b0, rounded[EXTENDED+FRACTION_WIDTH-1:EXPONENT_WIDTH+FRACTION_WIDTH]};
   wire zero = exponent_e == {EXTENDED{1'b0}} && fraction_e == {FRACTION_WIDTH{1'b0}} && !up;
 
   always @(posedge clk_i) begin
