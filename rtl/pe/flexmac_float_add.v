@@ -96,6 +96,7 @@ module flexmac_float_add #(
     end
   endgenerate
 
+  wire subtract_d = s_sign != c_sign;
   wire [EXTENDED-1:0] ahead = s_exponent - c_exponent;
   wire [EXTENDED-1:0] behind = c_exponent - s_exponent;
   // the addend has no bits below the significand's
@@ -109,9 +110,10 @@ module flexmac_float_add #(
   wire [N+1:0] lost_ones = {(N + 2) {1'b1}} << amount;
   wire [N+1:0] placed = {smaller, 2'd0} >> amount;
   wire lost = ({smaller, 2'd0} & (~lost_ones | {(N + 2) {far}})) != {(N + 2) {1'b0}};
-  wire [FRAME-1:0] smaller_d = {placed & ~{(N + 2) {far}}, lost};
+  // inverted for a difference
+  wire [FRAME-1:0] smaller_d =
+      {placed & ~{(N + 2) {far}}, lost} ^ {FRAME{subtract_d}};
   wire [EXTENDED-1:0] top_d = ahead[EXTENDED-1] ? c_exponent : s_exponent;
-  wire subtract_d = s_sign != c_sign;
   wire sign_d = swap ? c_sign : s_sign;
 
   wire nan_a, inf_a, sign_a, subtract_a;
@@ -129,7 +131,7 @@ module flexmac_float_add #(
   wire [FRAME:0] total_d;
 
   flexmac_adder #(.WIDTH(FRAME + 1)) u_sum (
-      .a_i({1'b0, larger_a, 3'd0}), .b_i({1'b0, smaller_a} ^ {(FRAME + 1) {subtract_a}}),
+      .a_i({1'b0, larger_a, 3'd0}), .b_i({subtract_a, smaller_a}),
       .carry_i(subtract_a), .sum_o(total_d)
   );
   // leading zeros end where the exponent does: it is at least 1
