@@ -16,10 +16,10 @@
 //   normalize  shift them out
 //   round      to nearest, ties to even; a zero is +0
 //
-//   sum_i       {nan, inf, sign, exponent, magnitude}: (-1)^sign * magnitude with its top bit at the
-//               weight of a float's hidden one with this exponent, EXPONENT_WIDTH + 2 bits. The top
-//               bit is set, or the exponent is 1, or exponent and magnitude are zero: as a float's,
-//               but with more bits
+//   sum_i       {nan, inf, sign, exponent, magnitude}: (-1)^sign * magnitude with its top bit at
+//               the weight of a float's hidden one with this exponent, EXPONENT_WIDTH + 2 bits. The
+//               top bit is set, or the exponent is 1, or exponent and magnitude are zero: as a
+//               float's, but with more bits
 //   addend_i    float: sign, EXPONENT_WIDTH and FRACTION_WIDTH bits; binary32 by default
 //   sum_o       float; every NaN is the one NaN, 7fc00000
 //
@@ -225,7 +225,8 @@ module flexmac_float_add #(
   wire [SUM_WIDTH-1:0] f_magnitude;
   assign {f_nan, f_inf, f_sign, f_exponent, f_magnitude} = f_sum;
   wire f_c_sign = f_addend[F_FLOAT-1];
-  wire f_c_nan = f_addend[F_FLOAT-2:FRACTION_WIDTH] == F_SPECIAL && f_addend[FRACTION_WIDTH-1:0] != 0;
+  wire f_c_nan = f_addend[F_FLOAT-2:FRACTION_WIDTH] == F_SPECIAL
+      && f_addend[FRACTION_WIDTH-1:0] != 0;
   wire f_c_inf = f_addend[F_FLOAT-2:FRACTION_WIDTH] == F_SPECIAL && !f_c_nan;
   wire [EXPONENT_WIDTH-1:0] f_r_field = sum_o[F_FLOAT-2:FRACTION_WIDTH];
   wire [F_FLOAT-1:0] f_one_nan = {1'b0, F_SPECIAL, 1'b1, {(FRACTION_WIDTH - 1) {1'b0}}};

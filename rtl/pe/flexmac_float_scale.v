@@ -1,10 +1,8 @@
 // Signs and exponents of the products of a word: the largest exponent of those that are not zero,
 // how far each product lies below it, and what NaN and infinite factors make of the sum.
 //
-//        exponent a + exponent b --> half of --> other half --> distance = largest - own,
-//                                    a tree:     the largest    at most all ones
-//                                            |                                   |
-//                                       REGISTERS[0]                        REGISTERS[1]
+//   exponent a + exponent b -> maxima, half of a tree -> REGISTERS[0] -> the other half ->
+//   distances from the largest, at most all ones -> REGISTERS[1]
 //
 // It runs beside the multiplication of the significands, with registers at the same places.
 //
@@ -142,8 +140,8 @@ module flexmac_float_scale #(
 
 `ifdef FORMAL
   // Rules (REGISTERS = 0; with a register, the same a cycle later). Given: exponents of at least 1.
-  // 1. No product that is not zero has an exponent above largest_o, and one has it; it is 0 if there
-  //    is none.
+  // 1. No product that is not zero has an exponent above largest_o, and one has it; it is 0 if
+  //    there is none.
   // 2. The distance of a product that is not zero is largest_o less its exponent, or all ones if
   //    that is not below.
   // 3. nan_o: a NaN factor, infinity times zero, or products that are infinities of both signs.

@@ -11,16 +11,16 @@
 //              ones that this lacks, less 1
 //   magnitude  both sum and sum + 1: the pair is one below the sum, so a negative sum has the
 //              inverse of the first as its magnitude, another the second
-//   normalize  leading zeros are shifted out, as far as the exponent stays at least 1: a smaller sum
-//              is shifted right instead, and the bits that leave set the last one. So it has the form
-//              of a subnormal float, which spares the accumulation loop a comparison.
+//   normalize  leading zeros are shifted out, as far as the exponent stays at least 1: a smaller
+//              sum is shifted right instead, and the bits that leave set the last one. So it has
+//              the form of a subnormal float, which spares the accumulation loop a comparison.
 //
 // With one lane there is nothing to align or to add: WINDOW is 2*S.
 //
 //   product_i    LANES x PRODUCT_WIDTH bits, lane 0 lowest
 //   distance_i, negative_i, largest_i   as flexmac_float_scale gives them
-//   exponent_o   of the magnitude's top bit: largest_i + LIFT - BIAS - leading zeros, or 1; 0 if the
-//                sum is zero
+//   exponent_o   of the magnitude's top bit: largest_i + LIFT - BIAS - leading zeros, or 1; 0 if
+//                the sum is zero
 //   magnitude_o  the top bit is set, or the exponent is 1, or the sum is zero
 //
 // Parameters:
@@ -223,8 +223,8 @@ module flexmac_float_tree #(
   // zero, largest_i is at least 2.
   // 1. Signed, the magnitude at its exponent is the sum of the products, each divided by
   //    2^distance and cut off (toward zero) G = WINDOW - PRODUCT_WIDTH places below its last bit.
-  // 2. Its top bit is set and its exponent, largest_i + LIFT - BIAS less the places shifted, 1 or more.
-  //    Otherwise the exponent is 1, and the last bit is also set if a bit below it was.
+  // 2. Its top bit is set and its exponent, largest_i + LIFT - BIAS less the places shifted, 1 or
+  //    more. Otherwise the exponent is 1, and the last bit is also set if a bit below it was.
   // 3. A sum of zero has magnitude and exponent zero.
   localparam F_WIDTH = 2 * OUT_WIDTH + 2;
   reg signed [F_WIDTH-1:0] f_sum;
