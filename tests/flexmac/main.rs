@@ -14,6 +14,8 @@ mod check_rate;
 mod describe;
 mod doctor;
 mod energy;
+mod float_formats;
+mod float_training;
 mod former_flags;
 mod gemm;
 mod gemm_float;

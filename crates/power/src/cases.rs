@@ -7,7 +7,7 @@ use flexmac_array::{ArrayConfig, Schedule};
 use flexmac_cosim::{Activity, CheckedEngine};
 use flexmac_engine::{Engine, Gemm, Operand, Stats};
 use flexmac_float::FloatFormat;
-use flexmac_fxp::{Format, Role, Rounding, SeedPath};
+use flexmac_fxp::{Role, Rounding, SeedPath};
 use flexmac_record::{OperandRole, SampledGemm};
 use ndarray::Array2;
 
