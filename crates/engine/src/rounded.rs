@@ -261,7 +261,10 @@ mod tests {
     #[test]
     fn bf16_operands_are_rounded_only() {
         let mut engine = engine(Style::Bf16, FloatRounding::Nearest);
-        let (a, b) = (array![[1.003_906_25_f32, 1.011_718_75]], array![[1.0], [0.0]]);
+        let (a, b) = (
+            array![[1.0 + f32::powi(2.0, -8), 1.0 + 3.0 * f32::powi(2.0, -8)]],
+            array![[1.0], [0.0]],
+        );
         let result = engine.gemm(&product((&a, &b), None, Role::Forward)).unwrap();
         assert_eq!(result.values, array![[1.0]], "a tie, to even");
         let a = array![[f32::MAX, 0.0]];

@@ -50,8 +50,11 @@ impl Draw {
         let sign = (self.next() & 1) << (bits - 1);
         let fraction = self.next() & ((1 << fraction_bits) - 1);
         // Often few bits, so that sums are ties.
-        let fraction =
-            if self.next() % 2 == 0 { fraction } else { fraction >> 1 << 1 & !(fraction >> 1) };
+        let fraction = if self.next().is_multiple_of(2) {
+            fraction
+        } else {
+            fraction >> 1 << 1 & !(fraction >> 1)
+        };
         let top = (1 << format.exponent_bits()) - 1;
         let field = match kind {
             Kind::Any | Kind::Special => self.next() & top,
@@ -61,10 +64,10 @@ impl Draw {
             Kind::Usual => (format.bias() as u32 + 3)
                 .saturating_sub((self.next() % 64).leading_zeros() / 2 - 12),
         };
-        if kind == Kind::Special && self.next() % 8 == 0 {
+        if kind == Kind::Special && self.next().is_multiple_of(8) {
             return [f32::INFINITY, -f32::INFINITY, NAN, 0.0][(self.next() % 4) as usize];
         }
-        if self.next() % 16 == 0 {
+        if self.next().is_multiple_of(16) {
             return if sign == 0 { 0.0 } else { -0.0 };
         }
         let number = format.decode(sign | field << fraction_bits | fraction);
