@@ -103,9 +103,9 @@ impl PrecisionProfile {
         let one = setting("arrays").and_then(Value::as_u64).unwrap_or(1) == 1;
         let skips = one && setting("skip-planes").is_some_and(|value| *value == Value::Bool(true));
         let array = skips.then(|| serde_json::from_value(Value::Object(config.array.clone())));
-        let array = array.transpose().map_err(|found| {
-            Error::file(&path, &"the parameters of an array", &found.to_string())
-        })?;
+        let array = array
+            .transpose()
+            .map_err(|found| Error::file(&path, "the parameters of an array", found))?;
         let History { iterations, widths, zeros, skipping } =
             History::read(&history, plan.tensors().len(), &gemms, array)?;
         let text = |name: &str| setting(name).and_then(Value::as_str).unwrap_or("").to_owned();

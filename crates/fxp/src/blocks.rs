@@ -136,7 +136,7 @@ mod tests {
                 state.step();
                 let word = state.word();
                 let value = (word << 8 ^ word >> 3) as i32;
-                if word % 3 == 0 { 0 } else { value >> (word % 32) }
+                if word.is_multiple_of(3) { 0 } else { value >> (word % 32) }
             })
             .collect()
     }
