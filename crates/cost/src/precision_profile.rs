@@ -105,7 +105,7 @@ impl PrecisionProfile {
         let array = skips.then(|| serde_json::from_value(Value::Object(config.array.clone())));
         let array = array
             .transpose()
-            .map_err(|found| Error::file(&path, "the parameters of an array", found.to_string()))?;
+            .map_err(|found| Error::file(&path, "the parameters of an array", found))?;
         let History { iterations, widths, zeros, skipping } =
             History::read(&history, plan.tensors().len(), &gemms, array)?;
         let text = |name: &str| setting(name).and_then(Value::as_str).unwrap_or("").to_owned();
