@@ -12,8 +12,10 @@
 // - By default the products are `*`, sum_o is their sum and carry_o is zero. This simulates fast,
 //   and synthesis may use multiplier blocks.
 // - With FLEXMAC_CELLS defined, for standard cells, all bits are added in one carry-save tree; no
-//   product is added up alone. Row j of a lane is a times bit j of b. Bits of negative weight,
-//   those of exactly one sign bit, are inverted:
+//   product is added up alone. The words of the tree are filled place by place from the first on,
+//   so that full adders find three bits; bits that may have to be inverted are late and take every
+//   third word, the fast input of an adder. Bits of negative weight, those of exactly one sign bit,
+//   are inverted:
 //
 //        -x 2^n  =  ~x 2^n - 2^n          (x one bit)
 //
@@ -74,25 +76,65 @@ module flexmac_dot #(
   localparam [PAIR_WIDTH-1:0] BOTH_SIGNED =
       OFFSET + (LANE_COUNT << CHUNK) - (LANE_COUNT << (2 * CHUNK - 1));
 
-  reg [BIT_ROWS*PAIR_WIDTH-1:0] words;
-  reg [CHUNK-1:0] row;
-  integer lane, bit_b;
+  wire [BIT_ROWS*PAIR_WIDTH-1:0] words;
+  wire [PAIR_WIDTH-1:0] constant = a_signed_i && b_signed_i ? BOTH_SIGNED
+      : a_signed_i || b_signed_i ? ONE_SIGNED : OFFSET;
 
-  always @* begin
-    row = {CHUNK{1'b0}};
-    for (lane = 0; lane < LANES; lane = lane + 1) begin
-      for (bit_b = 0; bit_b < CHUNK; bit_b = bit_b + 1) begin
-        row = a_i[lane*CHUNK +: CHUNK] & {CHUNK{b_i[lane*CHUNK+bit_b]}};
-        if (bit_b == CHUNK - 1) row = row ^ {a_signed_i, {(CHUNK - 1) {b_signed_i}}};
-        if (bit_b == CHUNK - 1) row[CHUNK-1] = row[CHUNK-1] ^ b_signed_i;
-        else row[CHUNK-1] = row[CHUNK-1] ^ a_signed_i;
-        words[(lane*CHUNK+bit_b)*PAIR_WIDTH +: PAIR_WIDTH] =
-            {{(PAIR_WIDTH - CHUNK) {1'b0}}, row} << bit_b;
+  // bits of a lane at a place: all, and those that may be inverted
+  function integer bits_at(input integer place);
+    bits_at = place < CHUNK ? place + 1 : place < 2 * CHUNK - 1 ? 2 * CHUNK - 1 - place : 0;
+  endfunction
+
+  function integer late_at(input integer place);
+    late_at = place < CHUNK - 1 ? 0 : bits_at(place) < 2 ? bits_at(place) : 2;
+  endfunction
+
+  // the word of a place's early bit, counted over all lanes, and of its late bit
+  function integer word_of(input integer place, input integer is_late, input integer rank);
+    integer early, late, thirds;
+    begin
+      late = LANES * late_at(place);
+      early = LANES * bits_at(place) - late + 1;
+      thirds = early / 2 < late ? early / 2 : late;
+      if (is_late != 0) word_of = rank < thirds ? 3 * rank + 2 : early + rank;
+      else word_of = rank < 2 * thirds ? 3 * (rank / 2) + rank % 2 : rank + thirds;
+    end
+  endfunction
+
+  genvar place, lane, i;
+  generate
+    for (place = 0; place < PAIR_WIDTH; place = place + 1) begin : gen_place
+      localparam FIRST = place < CHUNK ? 0 : place - CHUNK + 1;  // lowest bit of b at this place
+      localparam BITS = bits_at(place);
+      localparam LATE = late_at(place);
+      localparam EARLY = BITS - LATE;
+      // the constant is the last early bit
+      localparam CONSTANT = word_of(place, 0, LANES * EARLY);
+
+      assign words[CONSTANT*PAIR_WIDTH+place] = constant[place];
+
+      for (lane = 0; lane < LANES; lane = lane + 1) begin : gen_lane
+        for (i = 0; i < BITS; i = i + 1) begin : gen_bit
+          localparam BIT_B = FIRST + i;
+          localparam BIT_A = place - BIT_B;
+          wire product = a_i[lane*CHUNK+BIT_A] & b_i[lane*CHUNK+BIT_B];
+
+          if (BIT_A == CHUNK - 1 || BIT_B == CHUNK - 1) begin : gen_late
+            localparam WORD = word_of(place, 1, lane * LATE + (i == 0 ? 0 : 1));
+            assign words[WORD*PAIR_WIDTH+place] = product
+                ^ (BIT_A == CHUNK - 1 && a_signed_i) ^ (BIT_B == CHUNK - 1 && b_signed_i);
+          end else begin : gen_early
+            localparam WORD = word_of(place, 0, lane * EARLY + i - (LATE != 0 ? 1 : 0));
+            assign words[WORD*PAIR_WIDTH+place] = product;
+          end
+        end
+      end
+
+      for (i = LANES * BITS + 1; i < BIT_ROWS; i = i + 1) begin : gen_none
+        assign words[i*PAIR_WIDTH+place] = 1'b0;
       end
     end
-    words[LANES*CHUNK*PAIR_WIDTH +: PAIR_WIDTH] = a_signed_i && b_signed_i ? BOTH_SIGNED
-        : a_signed_i || b_signed_i ? ONE_SIGNED : OFFSET;
-  end
+  endgenerate
 
   flexmac_csa #(.WORDS(BIT_ROWS), .WIDTH(PAIR_WIDTH), .CUT(CUT)) u_tree (
       .clk_i(clk_i), .cut_en_i(cut_en_i), .words_i(words), .sum_o(sum_o), .carry_o(carry_o)

@@ -37,6 +37,7 @@
 #define FLEXMAC_PARAM_SUM_BITS 0x03cu /* RO */
 #define FLEXMAC_PARAM_PRELOAD_BITS 0x040u /* RO */
 #define FLEXMAC_PARAM_QUEUE 0x044u /* RO */
+#define FLEXMAC_PARAM_MAX_SUM_BITS 0x048u /* RO */
 
 /* Control and status */
 #define FLEXMAC_CONTROL 0x080u /* WO */

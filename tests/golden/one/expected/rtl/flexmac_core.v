@@ -353,12 +353,14 @@ module flexmac_core #(
       .limit_o       (mode_limit)
   );
 
-  // enables of this cycle, which pass a register from block to block of columns, and each column's
-  // own
-  localparam ENABLES_WIDTH = 9 + SIGNIFICANCE_WIDTH + ROW_INDEX_WIDTH + 2;
+  // enables of this cycle, which pass a register from block to block of columns and then each
+  // column's own; row and base of a sum do without the latter, since flexmac_drain gives them a slot
+  // after the enable that aligns the row, which is when the column gets that enable
+  localparam COLUMN_WIDTH = 9 + SIGNIFICANCE_WIDTH;
+  localparam ENABLES_WIDTH = COLUMN_WIDTH + ROW_INDEX_WIDTH + 2;
   wire [COL_BLOCKS*ENABLES_WIDTH-1:0] enable_line;
   assign enable_line[0 +: ENABLES_WIDTH] = {
-      align_en, align_pos, align_last, sum_en, sum_row, sum_base, sum_keep, resolve_en, shift_en,
+      sum_row, sum_base, align_en, align_pos, align_last, sum_en, sum_keep, resolve_en, shift_en,
       seed_en, round_en, result_en
   };
 
@@ -368,8 +370,9 @@ module flexmac_core #(
 
   // bits of the enables, and from them: whether a block of columns accepts a preload or a seed
   localparam SEED_BIT = 2;
-  localparam BASE_BIT = 6;
-  localparam SUM_BIT = BASE_BIT + 2 + ROW_INDEX_WIDTH;
+  localparam SUM_BIT = 6;
+  localparam BASE_BIT = COLUMN_WIDTH;
+  localparam ROW_BIT = BASE_BIT + 2;
   wire [COL_BLOCKS-1:0] takes_preload;
   wire [COL_BLOCKS-1:0] takes_seed;
 
@@ -392,40 +395,41 @@ module flexmac_core #(
       wire col_align_en, col_align_last, col_sum_en, col_sum_keep, col_resolve_en;
       wire col_shift_en, col_seed_en, col_round_en, col_result_en;
       wire [SIGNIFICANCE_WIDTH-1:0] col_align_pos;
-      wire [ROW_INDEX_WIDTH-1:0] col_sum_row;
-      wire [1:0] col_sum_base;
 
-      flexmac_delay #(.WIDTH(ENABLES_WIDTH), .CYCLES(1)) u_edge (
+      flexmac_delay #(.WIDTH(COLUMN_WIDTH), .CYCLES(1)) u_edge (
           .clk_i (clk_i),
           .rst_ni(rst_ni),
           .en_i  (1'b1),
-          .d_i   (enable_line[(col/BLOCK_COLS)*ENABLES_WIDTH +: ENABLES_WIDTH]),
+          .d_i   (enable_line[(col/BLOCK_COLS)*ENABLES_WIDTH +: COLUMN_WIDTH]),
           .q_o   ({
-              col_align_en, col_align_pos, col_align_last, col_sum_en, col_sum_row, col_sum_base,
-              col_sum_keep, col_resolve_en, col_shift_en, col_seed_en, col_round_en, col_result_en
+              col_align_en, col_align_pos, col_align_last, col_sum_en, col_sum_keep, col_resolve_en,
+              col_shift_en, col_seed_en, col_round_en, col_result_en
           })
       );
 
       // preloads and seeds pass as many registers as the enables that accept them, and move only
-      // with these
-      wire [(2+col/BLOCK_COLS)*SUM_WIDTH-1:0] preload_line;
+      // with these; the last register of a preload is that of the sum's base
+      wire [(1+col/BLOCK_COLS)*SUM_WIDTH-1:0] preload_line;
       wire [(2+col/BLOCK_COLS)*32-1:0] seed_line;
       assign preload_line[0 +: SUM_WIDTH] = pre_data_i[col*SUM_WIDTH +: SUM_WIDTH];
       assign seed_line[0 +: 32] = seed_data_i[col*32 +: 32];
 
-      for (hop = 0; hop <= col / BLOCK_COLS; hop = hop + 1) begin : gen_hop
+      for (hop = 0; hop < col / BLOCK_COLS; hop = hop + 1) begin : gen_preload_hop
         flexmac_pipe #(.WIDTH(SUM_WIDTH), .REGISTER(1)) u_preload (
             .clk_i(clk_i), .en_i(takes_preload[hop]),
             .d_i(preload_line[hop*SUM_WIDTH +: SUM_WIDTH]),
                 .q_o(preload_line[(hop+1)*SUM_WIDTH +: SUM_WIDTH])
         );
+      end
+
+      for (hop = 0; hop <= col / BLOCK_COLS; hop = hop + 1) begin : gen_hop
         flexmac_pipe #(.WIDTH(32), .REGISTER(1)) u_seed (
             .clk_i(clk_i), .en_i(takes_seed[hop]),
             .d_i(seed_line[hop*32 +: 32]), .q_o(seed_line[(hop+1)*32 +: 32])
         );
       end
 
-      wire [SUM_WIDTH-1:0] preload = preload_line[(1+col/BLOCK_COLS)*SUM_WIDTH +: SUM_WIDTH];
+      wire [SUM_WIDTH-1:0] preload = preload_line[(col/BLOCK_COLS)*SUM_WIDTH +: SUM_WIDTH];
       wire [31:0] seed = seed_line[(1+col/BLOCK_COLS)*32 +: 32];
 
       // the row that leaves the column; rows that are on their way between blocks of the chain when
@@ -456,9 +460,12 @@ module flexmac_core #(
           .align_en_i    (col_align_en),
           .align_pos_i   (col_align_pos),
           .align_last_i  (col_align_last),
+          .sum_row_i     (
+              enable_line[(col/BLOCK_COLS)*ENABLES_WIDTH+ROW_BIT +: ROW_INDEX_WIDTH]
+          ),
+          .sum_base_i    (enable_line[(col/BLOCK_COLS)*ENABLES_WIDTH+BASE_BIT +: 2]),
+          .sum_take_i    (takes_preload[col/BLOCK_COLS]),
           .sum_en_i      (col_sum_en),
-          .sum_row_i     (col_sum_row),
-          .sum_base_i    (col_sum_base),
           .sum_keep_i    (col_sum_keep),
           .resolve_en_i  (col_resolve_en),
           .shift_en_i    (col_shift_en),

@@ -216,6 +216,7 @@ module flexmac_regs (
       10'h00f: read_data_o = 32'd48;  // param_sum_bits
       10'h010: read_data_o = 32'd64;  // param_preload_bits
       10'h011: read_data_o = 32'd16;  // param_queue
+      10'h012: read_data_o = 32'd88;  // param_max_sum_bits
       10'h020: read_data_o = 32'd0;  // control
       10'h021: read_data_o = {status_free_i, 11'd0, status_error_i, status_flushing_i, status_running_i, status_filling_i, status_busy_i};  // status
       10'h022: read_data_o = {24'd0, error_code_i};  // error
