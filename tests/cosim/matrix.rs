@@ -34,6 +34,12 @@ pub fn configurations() -> Vec<(String, ArrayConfig)> {
         .collect()
 }
 
+/// The configuration of a name.
+pub fn configuration(name: &str) -> ArrayConfig {
+    let mut lines = CONFIGS.lines().filter_map(|line| line.split_once(':'));
+    parse(lines.find(|line| line.0 == name).expect("a name of the list").1)
+}
+
 /// The flags of `flexmac gen`, read without the command line.
 fn parse(flags: &str) -> ArrayConfig {
     ArraySpec::from_flags(flags.split_whitespace()).unwrap().check().unwrap()

@@ -19,7 +19,7 @@ use flexmac_fxp::Format;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::matrix::{configurations, rtl, variable};
+use crate::matrix::{configuration, configurations, rtl, variable};
 
 /// Configurations with everything that planes, pieces of K and drains depend on.
 const NAMES: [&str; 12] = [
@@ -67,8 +67,7 @@ fn skipping_changes_passes_and_cycles_only() {
 /// Values at the limits of 32 bits leave nothing to skip.
 #[test]
 fn extremes_are_not_skipped() {
-    let (_, config) =
-        configurations().into_iter().find(|(name, _)| name == "odd-chunk4").expect("a name");
+    let config = configuration("odd-chunk4");
     let mut rng = StdRng::seed_from_u64(3);
     let mut engines = Engines::new(&config, 3);
     let mut trial = Trial::random(&config, &mut rng);
@@ -178,8 +177,7 @@ fn same(expected: &GemmResult<i32>, found: &GemmResult<i32>, context: &str) {
 /// A plan that gives one panel a plane too few: the checked engine must notice it.
 #[test]
 fn a_plane_too_few_is_noticed() {
-    let (_, config) =
-        configurations().into_iter().find(|(name, _)| name == "chunk4-32").expect("a name");
+    let config = configuration("chunk4-32");
     let mut rng = StdRng::seed_from_u64(7);
     let mut trial = Trial::random(&config, &mut rng);
     trial.bias = None;
