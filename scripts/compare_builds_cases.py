@@ -49,6 +49,8 @@ ARRAYS = {
     "fanout 1": "--rows 3 --cols 5 --lanes 3 --chunk 8 --max-bits 32 --max-k 100 --stages 2 "
                 "--depth 64 --fanout 1",
     "fp32": "--style fp32 --rows 2 --cols 3 --lanes 3 --max-k 100 --stages 4 --depth 16",
+    "bf16": "--style bf16 --rows 2 --cols 3 --lanes 3 --max-k 100 --stages 6 --depth 16",
+    "fp8": "--style fp8 --rows 2 --cols 3 --lanes 3 --max-k 100 --stages 8 --depth 16",
 }  # fmt: skip
 MORE_ARRAYS = {
     "chunk 4": "--rows 4 --cols 4 --lanes 8 --chunk 4 --max-bits 32 --max-k 262144 --stages 4 --depth 512",
@@ -79,7 +81,7 @@ def parameter(array, name, default=None):
 
 
 def is_float(array):
-    return parameter(array, "style") == "fp32"
+    return parameter(array, "style") in ("fp32", "bf16", "fp8")
 
 
 # --- Operands -------------------------------------------------------------------------------------

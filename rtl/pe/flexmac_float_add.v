@@ -16,10 +16,10 @@
 //   normalize  shift them out
 //   round      to nearest, ties to even; a zero is +0
 //
-//   sum_i       {nan, inf, sign, exponent, magnitude}: (-1)^sign * magnitude with its top bit at the
-//               weight of a float's hidden one with this exponent, EXPONENT_WIDTH + 2 bits. The top
-//               bit is set, or the exponent is 1, or exponent and magnitude are zero: as a float's,
-//               but with more bits
+//   sum_i       {nan, inf, sign, exponent, magnitude}: (-1)^sign * magnitude with its top bit at
+//               the weight of a float's hidden one with this exponent, EXPONENT_WIDTH + 2 bits. The
+//               top bit is set, or the exponent is 1, or exponent and magnitude are zero: as a
+//               float's, but with more bits
 //   addend_i    float: sign, EXPONENT_WIDTH and FRACTION_WIDTH bits; binary32 by default
 //   sum_o       float; every NaN is the one NaN, 7fc00000
 //
@@ -53,8 +53,7 @@ module flexmac_float_add #(
   localparam N = SUM_WIDTH > SIGNIFICAND ? SUM_WIDTH : SIGNIFICAND;
   localparam FRAME = N + 3;
   localparam EXTENDED = EXPONENT_WIDTH + 2;  // of exponents and their difference
-  localparam AMOUNT = $clog2(N + 3);         // of a shift: N + 2 is as good as more
-  localparam [31:0] FARTHEST = N + 2;
+  localparam AMOUNT = $clog2(N + 3);         // of a shift; larger ones leave nothing
   localparam [31:0] TOP = FRAME;
 
   generate
@@ -97,22 +96,24 @@ module flexmac_float_add #(
     end
   endgenerate
 
+  wire subtract_d = s_sign != c_sign;
   wire [EXTENDED-1:0] ahead = s_exponent - c_exponent;
   wire [EXTENDED-1:0] behind = c_exponent - s_exponent;
   // the addend has no bits below the significand's
   wire s_less = s_top[N-1 -: SIGNIFICAND] < c_top[N-1 -: SIGNIFICAND];
   wire swap = ahead[EXTENDED-1] || (ahead == {EXTENDED{1'b0}} && s_less);  // the addend stays
   wire [EXTENDED-1:0] distance = ahead[EXTENDED-1] ? behind : ahead;
-  wire far = {{(32 - EXTENDED) {1'b0}}, distance} > FARTHEST;
-  wire [AMOUNT-1:0] amount = far ? FARTHEST[AMOUNT-1:0] : distance[AMOUNT-1:0];
+  wire far = distance[EXTENDED-1:AMOUNT] != {(EXTENDED - AMOUNT) {1'b0}};
+  wire [AMOUNT-1:0] amount = distance[AMOUNT-1:0];
   wire [N-1:0] larger_d = swap ? c_top : s_top;
   wire [N-1:0] smaller = swap ? s_top : c_top;
   wire [N+1:0] lost_ones = {(N + 2) {1'b1}} << amount;
   wire [N+1:0] placed = {smaller, 2'd0} >> amount;
-  wire lost = ({smaller, 2'd0} & ~lost_ones) != {(N + 2) {1'b0}};
-  wire [FRAME-1:0] smaller_d = {placed, lost};
+  wire lost = ({smaller, 2'd0} & (~lost_ones | {(N + 2) {far}})) != {(N + 2) {1'b0}};
+  // inverted for a difference
+  wire [FRAME-1:0] smaller_d =
+      {placed & ~{(N + 2) {far}}, lost} ^ {FRAME{subtract_d}};
   wire [EXTENDED-1:0] top_d = ahead[EXTENDED-1] ? c_exponent : s_exponent;
-  wire subtract_d = s_sign != c_sign;
   wire sign_d = swap ? c_sign : s_sign;
 
   wire nan_a, inf_a, sign_a, subtract_a;
@@ -130,7 +131,7 @@ module flexmac_float_add #(
   wire [FRAME:0] total_d;
 
   flexmac_adder #(.WIDTH(FRAME + 1)) u_sum (
-      .a_i({1'b0, larger_a, 3'd0}), .b_i({1'b0, smaller_a} ^ {(FRAME + 1) {subtract_a}}),
+      .a_i({1'b0, larger_a, 3'd0}), .b_i({subtract_a, smaller_a}),
       .carry_i(subtract_a), .sum_o(total_d)
   );
   // leading zeros end where the exponent does: it is at least 1
@@ -188,7 +189,11 @@ module flexmac_float_add #(
   wire up = guard && (sticky || fraction_e[0]);
   wire [EXTENDED+FRACTION_WIDTH-1:0] rounded =
       {exponent_e, fraction_e} + {{(EXTENDED + FRACTION_WIDTH - 1) {1'b0}}, up};
-  wire overflow = rounded[EXTENDED+FRACTION_WIDTH-1:FRACTION_WIDTH] >= {2'd0, {EXPONENT_WIDTH{1'b1}}};
+  // beside the carry: too large before, or all ones in exponent and fraction but for the last
+  localparam [EXTENDED-1:0] SPECIAL = {2'd0, {EXPONENT_WIDTH{1'b1}}};
+  wire overflow = exponent_e >= SPECIAL
+      || (up && exponent_e == SPECIAL - 1'b1 && fraction_e == {FRACTION_WIDTH{1'b1}});
+  wire unused_rounded = &{1'b0, rounded[EXTENDED+FRACTION_WIDTH-1:EXPONENT_WIDTH+FRACTION_WIDTH]};
   wire zero = exponent_e == {EXTENDED{1'b0}} && fraction_e == {FRACTION_WIDTH{1'b0}} && !up;
 
   always @(posedge clk_i) begin
@@ -220,7 +225,8 @@ module flexmac_float_add #(
   wire [SUM_WIDTH-1:0] f_magnitude;
   assign {f_nan, f_inf, f_sign, f_exponent, f_magnitude} = f_sum;
   wire f_c_sign = f_addend[F_FLOAT-1];
-  wire f_c_nan = f_addend[F_FLOAT-2:FRACTION_WIDTH] == F_SPECIAL && f_addend[FRACTION_WIDTH-1:0] != 0;
+  wire f_c_nan = f_addend[F_FLOAT-2:FRACTION_WIDTH] == F_SPECIAL
+      && f_addend[FRACTION_WIDTH-1:0] != 0;
   wire f_c_inf = f_addend[F_FLOAT-2:FRACTION_WIDTH] == F_SPECIAL && !f_c_nan;
   wire [EXPONENT_WIDTH-1:0] f_r_field = sum_o[F_FLOAT-2:FRACTION_WIDTH];
   wire [F_FLOAT-1:0] f_one_nan = {1'b0, F_SPECIAL, 1'b1, {(FRACTION_WIDTH - 1) {1'b0}}};

@@ -12,7 +12,8 @@
 //   value_i          the operand
 //   e5m2_i           8 bits: the operand is E5M2 instead of E4M3; no effect otherwise
 //   exponent_o       at least 1
-//   significand_o    s<SIGNIFICAND_WIDTH>.0 without a sign; of no meaning where nan_o or inf_o is set
+//   significand_o    s<SIGNIFICAND_WIDTH>.0 without a sign; of no meaning where nan_o or inf_o is
+//                    set
 //
 // Parameters:
 //   OPERAND_WIDTH      32, 16 or 8

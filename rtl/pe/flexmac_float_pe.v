@@ -1,16 +1,16 @@
 // Float processing element (PE): a sum of LANES exact products is added to a binary32 number, with
 // one rounding, per cycle.
 //
-//   a, b --> decode --+--> multiply ---------+--> align, add up, --> S --> + --> rounded --+--> chain
-//                     +--> scale (exponents)-+    normalize          acc --^               |
-//                                                                     +--------------------+
-//                                                                      L registers in this loop
+//   a, b -> decode -+-> multiply ---------+-> align, add up, -> S -> + -> rounded -+-> chain
+//                   +-> scale (exponents) +   normalize          acc -^            |
+//                                                                +-----------------+
+//                                                                L registers in this loop
 //
 // The loop takes L cycles, so the PE works on L results in turn: word w of A stays for L slots, and
 // each slot brings word w of B of another result. A slot's sum meets the number that left the adder
-// for the same result L slots before. In the first word of a tile that number is of an earlier tile,
-// and +0 takes its place (acc_dead_i). There is no stall signal: a PE holds its state while its
-// enables are low.
+// for the same result L slots before. In the first word of a tile that number is of an earlier
+// tile, and +0 takes its place (acc_dead_i). There is no stall signal: a PE holds its state while
+// its enables are low.
 //
 // docs/arithmetic.md defines the numbers: products are exact; with several lanes, those below the
 // largest exponent of the word are cut off at a window of max(2 * significand, 24) + 3 bits.
@@ -21,8 +21,8 @@
 // Parameters:
 //   OPERAND_WIDTH    32 binary32, 16 bfloat16, 8 E4M3 or E5M2
 //   LANES            1..16
-//   FRONT_REGISTERS  pipeline registers in front of the loop, a bit each: [0] operands, [1] products
-//                    as carry-save pairs, [2] products, [3] aligned products, [4] sum as a
+//   FRONT_REGISTERS  pipeline registers in front of the loop, a bit each: [0] operands, [1]
+//                    products as carry-save pairs, [2] products, [3] aligned products, [4] sum as a
 //                    carry-save pair, [5] magnitude, [6] normalized; with one lane not [3] and [4]
 //   LOOP_REGISTERS   ... in the loop (flexmac_float_add)
 //   RESULTS          L: one more than the bits set in LOOP_REGISTERS
@@ -76,7 +76,7 @@ module flexmac_float_pe #(
       flexmac_float_pe_LANES_must_be_1_to_16 u_illegal ();
     end
     if (LANES == 1 && FRONT_REGISTERS[4:3] != 2'd0) begin : gen_bad_registers
-      flexmac_float_pe_FRONT_REGISTERS_4_and_3_need_several_lanes u_illegal ();
+      flexmac_float_pe_FRONT_REGISTERS_must_lack_4_and_3_with_one_lane u_illegal ();
     end
     if (RESULTS != 1 + (LOOP_REGISTERS[0] ? 1 : 0) + (LOOP_REGISTERS[1] ? 1 : 0)
         + (LOOP_REGISTERS[2] ? 1 : 0) + (LOOP_REGISTERS[3] ? 1 : 0)) begin : gen_bad_results

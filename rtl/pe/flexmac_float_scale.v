@@ -1,9 +1,8 @@
 // Signs and exponents of the products of a word: the largest exponent of those that are not zero,
 // how far each product lies below it, and what NaN and infinite factors make of the sum.
 //
-//        exponent a + exponent b  -->  largest  -->  distance = largest - own, at most all ones
-//                                  |              |
-//                             REGISTERS[0]   REGISTERS[1]
+//   exponent a + exponent b -> maxima, half of a tree -> REGISTERS[0] -> the other half ->
+//   distances from the largest, at most all ones -> REGISTERS[1]
 //
 // It runs beside the multiplication of the significands, with registers at the same places.
 //
@@ -64,6 +63,7 @@ module flexmac_float_scale #(
   localparam SUM_WIDTH = EXPONENT_WIDTH + 1;
   localparam LEVELS = $clog2(LANES);  // of the tree that finds the largest
   localparam LEAVES = 1 << LEVELS;
+  localparam CUT = LEVELS / 2;  // levels in front of the register
 
   genvar v, level;
 
@@ -75,6 +75,11 @@ module flexmac_float_scale #(
   wire nan_d = nan_lanes != {LANES{1'b0}} || (inf_plus && inf_minus);
 
   wire [LANES*SUM_WIDTH-1:0] exponent_d;
+  wire [LANES*SUM_WIDTH-1:0] exponent_a;
+  wire [LANES-1:0] negative_a;
+  wire nan_a, inf_a, inf_sign_a;
+  wire [SUM_WIDTH-1:0] largest_a = gen_level[LEVELS].nodes;
+  wire [LANES*DISTANCE_WIDTH-1:0] distance_d;
 
   generate
     for (v = 0; v < LANES; v = v + 1) begin : gen_lane
@@ -84,34 +89,35 @@ module flexmac_float_scale #(
     end
 
     for (level = 0; level <= LEVELS; level = level + 1) begin : gen_level
-      wire [(LEAVES>>level)*SUM_WIDTH-1:0] nodes;
+      localparam NODES = LEAVES >> level;
+      wire [NODES*SUM_WIDTH-1:0] found;
+      wire [NODES*SUM_WIDTH-1:0] nodes;
 
-      for (v = 0; v < LEAVES >> level; v = v + 1) begin : gen_node
+      for (v = 0; v < NODES; v = v + 1) begin : gen_node
         if (level == 0 && v < LANES) begin : gen_leaf
-          assign nodes[v*SUM_WIDTH +: SUM_WIDTH] = a_zero_i[v] || b_zero_i[v]
+          assign found[v*SUM_WIDTH +: SUM_WIDTH] = a_zero_i[v] || b_zero_i[v]
               ? {SUM_WIDTH{1'b0}} : exponent_d[v*SUM_WIDTH +: SUM_WIDTH];
         end else if (level == 0) begin : gen_no_leaf
-          assign nodes[v*SUM_WIDTH +: SUM_WIDTH] = {SUM_WIDTH{1'b0}};
+          assign found[v*SUM_WIDTH +: SUM_WIDTH] = {SUM_WIDTH{1'b0}};
         end else begin : gen_larger
           wire [SUM_WIDTH-1:0] left = gen_level[level-1].nodes[2*v*SUM_WIDTH +: SUM_WIDTH];
           wire [SUM_WIDTH-1:0] right = gen_level[level-1].nodes[(2*v+1)*SUM_WIDTH +: SUM_WIDTH];
-          assign nodes[v*SUM_WIDTH +: SUM_WIDTH] = left > right ? left : right;
+          assign found[v*SUM_WIDTH +: SUM_WIDTH] = left > right ? left : right;
         end
       end
+
+      flexmac_pipe #(
+          .WIDTH(NODES * SUM_WIDTH), .REGISTER(level == CUT && REGISTERS[0])
+      ) u_largest (
+          .clk_i(clk_i), .en_i(en_i[0]), .d_i(found), .q_o(nodes)
+      );
     end
   endgenerate
 
-  wire [LANES-1:0] negative_a;
-  wire nan_a, inf_a, inf_sign_a;
-  wire [SUM_WIDTH-1:0] largest_a;
-  wire [LANES*SUM_WIDTH-1:0] exponent_a;
-  wire [LANES*DISTANCE_WIDTH-1:0] distance_d;
-
-  flexmac_pipe #(.WIDTH(LANES + 3 + (LANES + 1) * SUM_WIDTH), .REGISTER(REGISTERS[0])) u_largest (
+  flexmac_pipe #(.WIDTH(LANES + 3 + LANES * SUM_WIDTH), .REGISTER(REGISTERS[0])) u_exponents (
       .clk_i(clk_i), .en_i(en_i[0]),
-      .d_i({negative_d, nan_d, inf_plus || inf_minus, inf_minus, gen_level[LEVELS].nodes,
-          exponent_d}),
-      .q_o({negative_a, nan_a, inf_a, inf_sign_a, largest_a, exponent_a})
+      .d_i({negative_d, nan_d, inf_plus || inf_minus, inf_minus, exponent_d}),
+      .q_o({negative_a, nan_a, inf_a, inf_sign_a, exponent_a})
   );
 
   generate
@@ -134,8 +140,8 @@ module flexmac_float_scale #(
 
 `ifdef FORMAL
   // Rules (REGISTERS = 0; with a register, the same a cycle later). Given: exponents of at least 1.
-  // 1. No product that is not zero has an exponent above largest_o, and one has it; it is 0 if there
-  //    is none.
+  // 1. No product that is not zero has an exponent above largest_o, and one has it; it is 0 if
+  //    there is none.
   // 2. The distance of a product that is not zero is largest_o less its exponent, or all ones if
   //    that is not below.
   // 3. nan_o: a NaN factor, infinity times zero, or products that are infinities of both signs.

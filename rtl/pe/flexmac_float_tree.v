@@ -11,16 +11,16 @@
 //              ones that this lacks, less 1
 //   magnitude  both sum and sum + 1: the pair is one below the sum, so a negative sum has the
 //              inverse of the first as its magnitude, another the second
-//   normalize  leading zeros are shifted out, as far as the exponent stays at least 1: a smaller sum
-//              is shifted right instead, and the bits that leave set the last one. So it has the form
-//              of a subnormal float, which spares the accumulation loop a comparison.
+//   normalize  leading zeros are shifted out, as far as the exponent stays at least 1: a smaller
+//              sum is shifted right instead, and the bits that leave set the last one. So it has
+//              the form of a subnormal float, which spares the accumulation loop a comparison.
 //
 // With one lane there is nothing to align or to add: WINDOW is 2*S.
 //
 //   product_i    LANES x PRODUCT_WIDTH bits, lane 0 lowest
 //   distance_i, negative_i, largest_i   as flexmac_float_scale gives them
-//   exponent_o   of the magnitude's top bit: largest_i + LIFT - BIAS - leading zeros, or 1; 0 if the
-//                sum is zero
+//   exponent_o   of the magnitude's top bit: largest_i + LIFT - BIAS - leading zeros, or 1; 0 if
+//                the sum is zero
 //   magnitude_o  the top bit is set, or the exponent is 1, or the sum is zero
 //
 // Parameters:
@@ -151,55 +151,70 @@ module flexmac_float_tree #(
     end
   endgenerate
 
-  wire sign_m;
-  wire [LARGEST_WIDTH-1:0] largest_m;
-  wire [MAGNITUDE_WIDTH-1:0] magnitude_m;
-  wire [6:0] zeros;
-
-  flexmac_pipe #(.WIDTH(1 + LARGEST_WIDTH + MAGNITUDE_WIDTH), .REGISTER(REGISTERS[2])) u_magnitude (
-      .clk_i(clk_i), .en_i(en_i[2]), .d_i({sign_d, largest_d, magnitude_d}),
-      .q_o({sign_m, largest_m, magnitude_m})
-  );
-
   localparam [31:0] OFFSET = LIFT - BIAS;  // from largest_i to an exponent, signed
   localparam [31:0] TOP = OUT_WIDTH - 1;
   // whether a sum that is not zero can have an exponent below 1: two factors' are 2 or more
   localparam CLAMPS = LIFT + 2 < BIAS + MAGNITUDE_WIDTH;
+  localparam ROOM_WIDTH = CLAMPS ? 8 + OUT_WIDTH : 1;
+
+  // beside the addition: the top bit's exponent, and how far the magnitude may move left or must
+  // move right
+  wire [31:0] top_d = {{(32 - LARGEST_WIDTH) {1'b0}}, largest_d} + OFFSET;  // signed
+  wire [ROOM_WIDTH-1:0] room_d, room_m;
+  wire sign_m;
+  wire [EXPONENT_WIDTH-1:0] top_m;
+  wire [MAGNITUDE_WIDTH-1:0] magnitude_m;
+  wire [6:0] zeros;
+
+  flexmac_pipe #(
+      .WIDTH(1 + EXPONENT_WIDTH + ROOM_WIDTH + MAGNITUDE_WIDTH), .REGISTER(REGISTERS[2])
+  ) u_magnitude (
+      .clk_i(clk_i), .en_i(en_i[2]),
+      .d_i({sign_d, top_d[EXPONENT_WIDTH-1:0], room_d, magnitude_d}),
+      .q_o({sign_m, top_m, room_m, magnitude_m})
+  );
 
   wire [OUT_WIDTH-1:0] wide =
       {{(OUT_WIDTH - MAGNITUDE_WIDTH) {1'b0}}, magnitude_m} << (OUT_WIDTH - MAGNITUDE_WIDTH);
   wire none = magnitude_m == {MAGNITUDE_WIDTH{1'b0}};
-  wire [31:0] top = {{(32 - LARGEST_WIDTH) {1'b0}}, largest_m} + OFFSET;  // signed
-  wire [31:0] left = top - {25'd0, zeros};
+  wire [31:0] left = {{(32 - EXPONENT_WIDTH) {1'b0}}, top_m} - {25'd0, zeros};
+  wire unused_left = &{1'b0, left[31:EXPONENT_WIDTH]};
   wire [OUT_WIDTH-1:0] limit;
-  wire [31:0] exponent_d;
+  wire [EXPONENT_WIDTH-1:0] exponent_d;
   wire [OUT_WIDTH-1:0] normal_d;
-  wire unused_exponent = &{1'b0, exponent_d[31:EXPONENT_WIDTH]};
 
   flexmac_lzc u_count (.value_i({wide | limit, {(128 - OUT_WIDTH) {1'b1}}}), .zeros_o(zeros));
 
   generate
     if (CLAMPS) begin : gen_clamp
-      wire low = top[31] || top == 32'd0;
-      wire [31:0] room = top - 32'd1;
-      wire [31:0] right = 32'd1 - top;
-      wire [6:0] amount = right > TOP + 32'd1 ? TOP[6:0] + 7'd1 : right[6:0];
+      wire low_d = top_d[31] || top_d == 32'd0;
+      wire [31:0] room = top_d - 32'd1;
+      wire [31:0] right = 32'd1 - top_d;
+      wire [6:0] amount_d = right > TOP + 32'd1 ? TOP[6:0] + 7'd1 : right[6:0];
+      wire [OUT_WIDTH-1:0] limit_d = room > TOP ? {OUT_WIDTH{1'b0}}
+          : {1'b1, {(OUT_WIDTH - 1) {1'b0}}} >> room[6:0];
+      assign room_d = {low_d, amount_d, limit_d};
+
+      wire low;
+      wire [6:0] amount;
+      assign {low, amount, limit} = room_m;
       wire [OUT_WIDTH-1:0] lost_ones = {OUT_WIDTH{1'b1}} << amount;
       wire lost = (wide & ~lost_ones) != {OUT_WIDTH{1'b0}};
       wire [OUT_WIDTH-1:0] shifted = wide >> amount;
-      assign limit = room > TOP ? {OUT_WIDTH{1'b0}}
-          : {1'b1, {(OUT_WIDTH - 1) {1'b0}}} >> room[6:0];
-      assign exponent_d = none ? 32'd0 : low ? 32'd1 : left;
+      assign exponent_d = none ? {EXPONENT_WIDTH{1'b0}}
+          : low ? {{(EXPONENT_WIDTH - 1) {1'b0}}, 1'b1} : left[EXPONENT_WIDTH-1:0];
       assign normal_d = low ? {shifted[OUT_WIDTH-1:1], shifted[0] || lost} : wide << zeros;
     end else begin : gen_no_clamp
+      wire unused_room = &{1'b0, room_m, top_d[31:EXPONENT_WIDTH]};
+      assign room_d = 1'b0;
       assign limit = {OUT_WIDTH{1'b0}};
-      assign exponent_d = none ? 32'd0 : left;
+      assign exponent_d = none ? {EXPONENT_WIDTH{1'b0}} : left[EXPONENT_WIDTH-1:0];
       assign normal_d = wide << zeros;
     end
   endgenerate
 
   flexmac_pipe #(.WIDTH(1 + EXPONENT_WIDTH + OUT_WIDTH), .REGISTER(REGISTERS[3])) u_normal (
-      .clk_i(clk_i), .en_i(en_i[3]), .d_i({sign_m, exponent_d[EXPONENT_WIDTH-1:0], normal_d}),
+      .clk_i(clk_i), .en_i(en_i[3]), .d_i({sign_m, exponent_d, normal_d}),
       .q_o({sign_o, exponent_o, magnitude_o})
   );
 
@@ -208,8 +223,8 @@ module flexmac_float_tree #(
   // zero, largest_i is at least 2.
   // 1. Signed, the magnitude at its exponent is the sum of the products, each divided by
   //    2^distance and cut off (toward zero) G = WINDOW - PRODUCT_WIDTH places below its last bit.
-  // 2. Its top bit is set and its exponent, largest_i + LIFT - BIAS less the places shifted, 1 or more.
-  //    Otherwise the exponent is 1, and the last bit is also set if a bit below it was.
+  // 2. Its top bit is set and its exponent, largest_i + LIFT - BIAS less the places shifted, 1 or
+  //    more. Otherwise the exponent is 1, and the last bit is also set if a bit below it was.
   // 3. A sum of zero has magnitude and exponent zero.
   localparam F_WIDTH = 2 * OUT_WIDTH + 2;
   reg signed [F_WIDTH-1:0] f_sum;

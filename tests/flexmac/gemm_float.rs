@@ -83,7 +83,7 @@ fn integers_are_refused_by_floats_and_floats_by_integers() {
 fn a_fault_in_the_adder_is_reported_as_bits() {
     let bench = Bench::with_design(&FLOAT);
     operands(&bench);
-    faults::seed(&bench.path("d"), "gemm_float", ["flexmac_fp32_add.v", "ties away"]);
+    faults::seed(&bench.path("d"), "gemm_float", ["flexmac_float_add.v", "ties away"]);
     // 2^24 + 1 is a tie, which goes to the even 2^24.
     bench.write_as("a.npy", &Matrix::new(1, 3, [4096, 0, 1]), Dtype::F32, false);
     bench.write_as("b.npy", &Matrix::new(3, 1, [4096, 0, 1]), Dtype::F32, false);

@@ -17,7 +17,7 @@ const WITH_VALUES: [&str; 5] =
 /// A leaf cell of rtl/, in whichever room it is.
 fn leaf(path: &str) -> Option<String> {
     let name = path.strip_prefix("rtl/").filter(|name| !WITH_VALUES.contains(name))?;
-    ["pe", "core", "core/fp32", "bus", "lib"]
+    ["pe", "core", "core/float", "bus", "lib"]
         .iter()
         .find_map(|room| fs::read_to_string(root().join("rtl").join(room).join(name)).ok())
 }
@@ -108,8 +108,14 @@ fn fixed() {
     check("fixed");
 }
 
-/// Floats, with two partial sums a lane.
+/// Floats, with two results per PE.
 #[test]
 fn fp32() {
     check("fp32");
+}
+
+/// Floats of 8 bits, with five results per PE.
+#[test]
+fn fp8() {
+    check("fp8");
 }

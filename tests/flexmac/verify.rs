@@ -25,6 +25,7 @@ fn sound_designs_pass() {
         "--rows 1 --cols 1 --lanes 1 --chunk 2 --max-bits 2 --max-k 1 --stages 1 --depth 1",
         "--style fixed --rows 2 --cols 1 --lanes 2 --max-bits 8 --max-k 50 --depth 32",
         "--style fp32 --rows 1 --cols 2 --lanes 2 --stages 2 --max-k 20 --depth 16",
+        "--style fp8 --rows 2 --cols 1 --lanes 2 --stages 6 --max-k 20 --depth 16",
     ] {
         let bench = design(flags);
         let (code, output, errors) = verify(&bench, "--only lint,exhaustive,random --json");

@@ -137,7 +137,7 @@ fn the_wrong_result_is_on_the_pins_when_the_report_says() {
 #[test]
 fn a_wrong_float_is_shown_too() {
     let bench = Bench::with_design(&["--rows", "2", "--cols", "3", "--style", "fp32"]);
-    let fault = ["flexmac_fp32_edge.v", "last bit of a sum inverted"];
+    let fault = ["flexmac_float_edge.v", "last bit of a sum inverted"];
     faults::seed(&bench.path("d"), "waves", fault);
     let floats = |name: &str, rows: usize, cols: usize| {
         let matrix = Matrix::new(rows, cols, (0..(rows * cols) as i64).map(|i| i - 3));

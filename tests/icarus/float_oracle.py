@@ -14,8 +14,8 @@ FORMATS = {"fp32": ["fp32"], "bf16": ["bf16"], "fp8": ["e4m3", "e5m2"]}
 # Bits of a significand in an array of each style, the hidden one included.
 SIGNIFICAND = {"fp32": 24, "bf16": 8, "fp8": 4}
 # By stages, with one lane and with several: results that a PE works on in turn, registers before its loop.
-ONE_LANE = [(1, 0), (1, 1), (2, 1), (2, 2), (3, 2), (3, 3), (4, 3), (5, 3), (5, 4), (5, 5)]
-LANES = [(1, 0), (1, 1), (1, 2), (2, 2), (2, 3), (2, 4), (3, 4), (3, 5), (3, 6), (4, 6), (5, 6), (5, 7)]
+ONE_LANE = [(1, 0), (1, 1), (2, 1), (2, 2), (3, 2), (4, 2), (4, 3), (5, 3), (5, 4)]
+LANES = [(1, 0), (1, 1), (1, 2), (2, 2), (2, 3), (3, 3), (3, 4), (4, 4), (4, 5), (5, 5), (5, 6)]
 
 
 def pipeline(config):

@@ -29,9 +29,6 @@ pub const ONE_LANE: u32 = 0b110_0111;
 /// which is always there.
 pub const LOOP_PLACES: [&str; 4] = ["aligned", "sum", "count", "normalized"];
 
-/// Most registers of a float PE with several lanes: one at every position.
-const MAX_STAGES: u32 = (FRONT_PLACES.len() + LOOP_PLACES.len()) as u32 + 1;
-
 /// The positions of the pipeline registers in a float PE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pipeline {
@@ -42,39 +39,37 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Most registers of a PE.
+    /// Most registers of a PE. More do not shorten its longest path.
     pub fn most_stages(lanes: u32) -> u32 {
         match lanes {
-            1 => MAX_STAGES - (FRONT_PLACES.len() as u32 - ONE_LANE.count_ones()),
-            _ => MAX_STAGES,
+            1 => 9,
+            _ => 11,
         }
     }
 
-    /// The positions for a number of stages, 1 to [`Self::most_stages`]. The next register goes where the longest
-    /// path is, in front of the accumulation loop or inside it.
+    /// The positions for a number of stages, 1 to [`Self::most_stages`]. The next register goes where it shortens the
+    /// longest path most, in front of the accumulation loop or inside it; the last one after the operands, which
+    /// already come from a register.
     pub fn new(lanes: u32, stages: u32) -> Self {
         let (front, accumulation) = match (lanes, stages) {
             (_, 1) => (0b000_0000, 0b0000),
-            (1, 2) => (0b000_0100, 0b0000),
-            (1, 3) => (0b000_0100, 0b0010),
+            (_, 2) => (0b100_0000, 0b0000),
+            (1, 3) => (0b100_0000, 0b0010),
             (1, 4) => (0b100_0100, 0b0010),
             (1, 5) => (0b100_0100, 0b0101),
-            (1, 6) => (0b100_0110, 0b0101),
-            (1, 7) => (0b100_0110, 0b0111),
+            (1, 6) => (0b100_0100, 0b1011),
+            (1, 7) => (0b100_0110, 0b1011),
             (1, 8) => (0b100_0110, 0b1111),
-            (1, 9) => (0b110_0110, 0b1111),
-            (1, _) => (0b110_0111, 0b1111),
-            (_, 2) => (0b000_0100, 0b0000),
-            (_, 3) => (0b010_0100, 0b0000),
-            (_, 4) => (0b010_0100, 0b0010),
-            (_, 5) => (0b010_1100, 0b0010),
-            (_, 6) => (0b110_1100, 0b0010),
-            (_, 7) => (0b110_1100, 0b0101),
-            (_, 8) => (0b110_1110, 0b0101),
-            (_, 9) => (0b111_1110, 0b0101),
-            (_, 10) => (0b111_1110, 0b0111),
-            (_, 11) => (0b111_1110, 0b1111),
-            (_, _) => (0b111_1111, 0b1111),
+            (1, _) => (0b100_0111, 0b1111),
+            (_, 3) => (0b100_1000, 0b0000),
+            (_, 4) => (0b100_1000, 0b0010),
+            (_, 5) => (0b110_0100, 0b0010),
+            (_, 6) => (0b110_0100, 0b0101),
+            (_, 7) => (0b110_1010, 0b0101),
+            (_, 8) => (0b110_1010, 0b1011),
+            (_, 9) => (0b111_0110, 0b1011),
+            (_, 10) => (0b111_0110, 0b1111),
+            (_, _) => (0b111_0111, 0b1111),
         };
         Self { front, accumulation }
     }
@@ -157,7 +152,8 @@ mod tests {
     /// 2 x 3 PEs of two results each: tiles of 2 x 6.
     #[test]
     fn a_tile_takes_its_words_or_the_beats_before_it() {
-        let stages = (1..=MAX_STAGES).find(|stages| Pipeline::new(4, *stages).results() == 2);
+        let stages =
+            (1..=Pipeline::most_stages(4)).find(|stages| Pipeline::new(4, *stages).results() == 2);
         let stages = stages.expect("a pipeline of two results");
         let spec =
             ArraySpec { stages, rows: 2, cols: 3, lanes: 4, ..ArraySpec::of_style(Style::Bf16) };

@@ -63,7 +63,7 @@ parameter_table! {
     }
     stages: u32 = 2, {
         meaning: "pipeline registers inside a PE: accumulator, + adder tree, + half of it, + sum; up to 5 in \
-                  style fixed, 12 in float styles (10 with one lane)",
+                  style fixed, 11 in float styles (9 with one lane)",
         help: "Pipeline registers inside a PE",
         range: |spec| 1..=spec.style.max_stages(spec.lanes),
     }

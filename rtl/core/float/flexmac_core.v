@@ -2,12 +2,12 @@
 // end, counters. Computes tiles of dot products of floats, added up in binary32.
 //
 // docs/arithmetic.md defines the numbers. A tile has ROWS rows and up to RESULTS * COLS columns, in
-// blocks of COLS: each PE works on RESULTS results in turn. The host holds the operands in two banks
-// of DEPTH words per operand and answers each read in the next cycle; word w of column block i of B
-// is at address w * RESULTS + i, word w of A at w. It sends commands and preload beats, and accepts
-// result beats, both block by block and row by row. The ports are those of the integer core and
-// mode_format_i; seeds and rounding modes have no effect, exact sums do not exist, and every operand
-// has one plane.
+// blocks of COLS: each PE works on RESULTS results in turn. The host holds the operands in two
+// banks of DEPTH words per operand and answers each read in the next cycle; word w of column block
+// i of B is at address w * RESULTS + i, word w of A at w. It sends commands and preload beats, and
+// accepts result beats, both block by block and row by row. The ports are those of the integer core
+// and mode_format_i; seeds and rounding modes have no effect, exact sums do not exist, and every
+// operand has one plane.
 //
 // Handshakes: a beat moves in a cycle in which valid and ready are both high. valid then holds,
 // with stable data, until the beat moves. ready may depend on valid; valid never depends on ready.

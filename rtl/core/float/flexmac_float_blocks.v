@@ -1,4 +1,5 @@
-// Leads the results of a tile, one block of columns after the other, into the chains of the columns.
+// Leads the results of a tile, one block of columns after the other, into the chains of the
+// columns.
 //
 // The tile's results leave the loops of the PEs in consecutive slots, block by block. A chain holds
 // one result per row, so a block goes into it when the rows of the block before have left; results
@@ -18,7 +19,8 @@
 //   COLS_WIDTH  bits of a count of columns of the array
 //
 // Latency: 0 with an empty chain. Throughput: one result per PE and slot into the queues.
-// Not handled: results of a tile while blocks of the one before wait; flexmac_float_seq excludes it.
+// Not handled: results of a tile while blocks of the one before wait; flexmac_float_seq excludes
+// it.
 `default_nettype none
 
 module flexmac_float_blocks #(
@@ -116,10 +118,11 @@ module flexmac_float_blocks #(
 
 `ifdef FORMAL
   // Rules; a slot is a cycle with en_i. Given: a tile's results come in consecutive slots from its
-  // first on, one per live block; a tile comes when the last row of the one before leaves, or later.
+  // first on, one per live block; a tile comes when the last row of the one before leaves, or
+  // later.
   // 1. Each block is loaded once, in order, with its number of live columns; the last one as the
-  //    last. A block is loaded in the slot in which the last row of the one before leaves, the first
-  //    at once: block b of a tile of r rows in slot b * r after its first.
+  //    last. A block is loaded in the slot in which the last row of the one before leaves, the
+  //    first at once: block b of a tile of r rows in slot b * r after its first.
   // 2. What is loaded is the block's own result: that of this slot, or the one that the puts and
   //    moves have brought to the head of the queue.
   // 3. No result is lost: a place that takes one is empty or moves on.

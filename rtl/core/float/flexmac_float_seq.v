@@ -1,12 +1,12 @@
-// Sequencer of the float array: turns one command into operand reads, and the end of a tile into the
-// departure of its results.
+// Sequencer of the float array: turns one command into operand reads, and the end of a tile into
+// the departure of its results.
 //
-// A command is one piece of K of one tile. Each of its words takes RESULTS slots, one for each result
-// that a PE works on: A is read again, B at the next address. In the slot after the last word of a
-// tile (cmd_emit_i) the results begin to leave the PEs, one block of columns per slot; the same slot
-// may issue the first word of the next command. They wait until the chains have drained the tile
-// before (one row of one block per slot); everything behind them waits too. Sums stay in the PEs
-// between the commands of a tile, so only its last command makes results leave.
+// A command is one piece of K of one tile. Each of its words takes RESULTS slots, one for each
+// result that a PE works on: A is read again, B at the next address. In the slot after the last
+// word of a tile (cmd_emit_i) the results begin to leave the PEs, one block of columns per slot;
+// the same slot may issue the first word of the next command. They wait until the chains have
+// drained the tile before (one row of one block per slot); everything behind them waits too. Sums
+// stay in the PEs between the commands of a tile, so only its last command makes results leave.
 //
 // Outputs titled "operand stage" are registered: they are valid together with the operands that a
 // read returns one cycle later.
@@ -236,12 +236,13 @@ module flexmac_float_seq #(
 `ifdef FORMAL
   // Rules; a slot is a cycle with en_i. Given: counts above 0, words within a bank, commands that
   // wait unchanged.
-  // 1. A command issues each of its words RESULTS times in a row: A from address 0 up, one address a
-  //    word, B one address a slot. The first word of a tile's first command, and no other, is dead.
+  // 1. A command issues each of its words RESULTS times in a row: A from address 0 up, one address
+  //    a word, B one address a slot. The first word of a tile's first command, and no other, is
+  //    dead.
   // 2. The results of a tile leave once, in a burst of one slot per live block of columns, with the
   //    tile's record.
-  // 3. A tile of r rows and b blocks keeps the next burst away for b * r slots: the chains are empty
-  //    then.
+  // 3. A tile of r rows and b blocks keeps the next burst away for b * r slots: the chains are
+  //    empty then.
   // 4. Bounded: while a command runs every slot issues a word or waits for the chains.
   localparam COUNT_WIDTH = ROWS_WIDTH + SLOT_WIDTH + 1;
   reg [WORDS_WIDTH-1:0] f_word;
