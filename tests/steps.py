@@ -190,7 +190,7 @@ def whole():
 
 
 # The crates of numbers and training: the tests beside their code, and their own.
-QUICK = {f"{name}-unit": "" for name in "fileio fxp array engine dps record nn dataset train".split()}
+QUICK = {f"{name}-unit": "" for name in "fileio fxp float array engine dps record nn dataset train".split()}
 QUICK |= {f"{name}-all": "" for name in "nn dataset train".split()}
 
 
