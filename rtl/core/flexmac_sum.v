@@ -65,6 +65,7 @@ module flexmac_sum #(
   localparam PADDED_WIDTH = SEGMENTS * SEGMENT_WIDTH;            // sign-extended to whole segments
 
   reg [PADDED_WIDTH+SEGMENTS-1:0] memory_q [0:ROWS-1];  // carries above segments
+  wire [PADDED_WIDTH+SEGMENTS-1:0] held = memory_q[row_i];
   reg [ROW_INDEX_WIDTH-1:0] row_q;  // the row that was read
   wire [PADDED_WIDTH-1:0] aligned;
   wire [PADDED_WIDTH-1:0] preload;
@@ -91,7 +92,7 @@ module flexmac_sum #(
   always @* begin
     case (base_i)
       BASE_PRELOAD: base_d = {{SEGMENTS{1'b0}}, preload};
-      BASE_MEMORY: base_d = keep_i && row_q == row_i ? {carry_d, sum_d} : memory_q[row_i];
+      BASE_MEMORY: base_d = keep_i && row_q == row_i ? {carry_d, sum_d} : held;
       default: base_d = {(PADDED_WIDTH + SEGMENTS) {1'b0}};
     endcase
   end
