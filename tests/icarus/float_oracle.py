@@ -198,7 +198,7 @@ def cycles(config, rows, k, cols, band):
             slots += max(words, draining)
             blocks = -(-min(results * config.cols, cols - left) // config.cols)
             draining = min(band, rows - top) * blocks
-    return slots + draining + 8 + in_front + 1, compute, stall
+    return slots + draining + 9 + in_front + 1, compute, stall
 
 
 # ---- drawing ------------------------------------------------------------------------------------

@@ -50,24 +50,19 @@ impl Cycles {
     }
 }
 
-/// The fixed part of [`latency`] on an array of integers, in cycles: command register, operand read,
-/// capture, requantizer, counters.
-const FIXED_INTEGER_LATENCY: u64 = 9;
-
-/// The same on a float array, which has an adder in place of the requantizer.
-const FIXED_FLOAT_LATENCY: u64 = 8;
+/// The fixed part of [`latency`], in cycles: command register, operand read, capture, requantizer (on a
+/// float array an adder), counters.
+const FIXED_LATENCY: u64 = 9;
 
 /// Cycles of a GEMM during which no slot is issued, without those for draining its last capture:
 /// the fixed part, the PE's stages, one register per block of columns, and the drain lag of a
 /// column. On float arrays, operands and control are broadcast without registers between blocks.
 pub(crate) fn latency(config: &ArrayConfig) -> u64 {
-    let (fixed, blocks) = match config.style() {
-        Style::Flex | Style::Fixed => {
-            (FIXED_INTEGER_LATENCY, config.col_blocks() + config.drain_lag())
-        }
-        Style::Fp32 | Style::Bf16 | Style::Fp8 => (FIXED_FLOAT_LATENCY, 0),
+    let blocks = match config.style() {
+        Style::Flex | Style::Fixed => config.col_blocks() + config.drain_lag(),
+        Style::Fp32 | Style::Bf16 | Style::Fp8 => 0,
     };
-    fixed + u64::from(config.capture_stages() + blocks)
+    FIXED_LATENCY + u64::from(config.capture_stages() + blocks)
 }
 
 impl Schedule {
