@@ -29,9 +29,11 @@ impl ArraySpec {
             Style::Flex => [2, 4, 8, 16].contains(&self.chunk),
             Style::Fixed | Style::Fp32 | Style::Bf16 | Style::Fp8 => self.chunk == self.max_bits,
         };
+        // Of a wrong width, a style of floats says that alone: the chunk follows the width.
+        let width_legal = self.style.float_bits().is_none_or(|bits| bits == self.max_bits);
         if !chunk_legal && self.style == Style::Flex {
             errors.push(ConfigError::Chunk { found: self.chunk });
-        } else if !chunk_legal {
+        } else if !chunk_legal && width_legal {
             let (found, max_bits) = (self.chunk, self.max_bits);
             errors.push(ConfigError::WholeOperands { style: self.style, found, max_bits });
         }
