@@ -101,7 +101,7 @@ fn gen_accepts_the_ends_of_every_range_and_refuses_what_is_beyond() {
             assert!(error.ends_with(&format!("found {value}\n")), "{name} = {value}: {error}");
         }
     }
-    assert_eq!(checked, 9, "every integer parameter");
+    assert_eq!(checked, 10, "every integer parameter");
 }
 
 #[test]
