@@ -58,7 +58,7 @@ fn writes_what_the_contract_names() {
     let expected = serde_json::json!({
         "rows": 3, "cols": 2, "chunk": 8, "lanes": 3, "max_bits": 32, "max_k": 20, "stages": 2,
         "fanout": 0, "depth": 64, "rounding": ["nearest", "truncate", "stochastic"],
-        "style": "flex",
+        "style": "flex", "max_sum_bits": 88,
     });
     assert_eq!(config["parameters"], expected);
 }
@@ -508,7 +508,7 @@ fn prefixes_that_could_meet_are_refused() {
         ("NPU", "prefix: expected lower-case letters"),
         ("0npu", "prefix: expected lower-case letters"),
         ("my-npu", "prefix: expected lower-case letters"),
-        ("npu_fp32", "prefix: expected lower-case letters"),
+        ("npu_float", "prefix: expected lower-case letters"),
         ("cmd", "prefix cmd: expected one that no name of the design begins with, found cmd_"),
     ] {
         let error = bench.fail(2, &words(&format!("gen --prefix {prefix} --out d")));

@@ -89,7 +89,22 @@ fn is_resumed() {
     bench.command(&words(flags)).assert().success();
     let whole = fs::read_to_string(bench.path("whole/history.jsonl")).unwrap();
     for (line, expected) in lines.iter().zip(whole.lines()) {
-        let expected: Value = serde_json::from_str(expected).unwrap();
+        let mut line = line.clone();
+        let mut expected: Value = serde_json::from_str(expected).unwrap();
+        // Of 0.1.0, whose counters took a cycle less of each GEMM, and which recorded no zeros.
+        if line.get("schema").is_none() {
+            let busy = |stats: &mut Value, more: usize| {
+                let busy = &mut stats["cycles"]["busy"];
+                *busy = json!(busy.as_u64().unwrap() + more as u64);
+            };
+            let gemms = line["gemms"].as_array_mut().unwrap();
+            gemms.iter_mut().for_each(|gemm| busy(&mut gemm["stats"], 1));
+            let count = gemms.len();
+            busy(&mut line["total"], count);
+            for gemm in expected["gemms"].as_array_mut().unwrap() {
+                assert!(gemm.as_object_mut().unwrap().remove("zeros").is_some(), "{gemm}");
+            }
+        }
         for field in ["loss", "tensors", "gemms", "total"] {
             assert_eq!(line[field], expected[field], "{field}");
         }

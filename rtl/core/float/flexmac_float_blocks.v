@@ -112,7 +112,13 @@ module flexmac_float_blocks #(
   assign load_o = en_i && load;
   assign load_queued_o = queued;
   assign block_valid_o = load;
-  assign block_last_o = columns <= BLOCK;
+  generate
+    if (RESULTS == 1) begin : gen_one_block
+      assign block_last_o = 1'b1;
+    end else begin : gen_blocks
+      assign block_last_o = columns <= BLOCK;
+    end
+  endgenerate
   assign block_cols_o = block_last_o ? columns[COLS_WIDTH-1:0] : BLOCK[COLS_WIDTH-1:0];
   assign busy_o = queued;
 

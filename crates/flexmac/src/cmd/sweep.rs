@@ -16,6 +16,7 @@ use flexmac_record::{NetworkName, RecordFile, RunConfig};
 
 use crate::cmd::generate::GenArgs;
 use crate::former_flags;
+use crate::run_config::with_defaults;
 use crate::workflow::WorkflowArgs;
 
 /// The studies that are known by name.
@@ -192,7 +193,7 @@ fn refuse_other_runs(study: &Study, out: &Path, cli: &clap::Command) -> Result<(
         let Some(design) = &run.design else { continue };
         let array = array(study, design, (study.rows, study.cols), cli)?;
         let recorded = RunConfig::<NetworkName>::read(&config)?.array;
-        if serde_json::Value::Object(recorded) != serde_json::to_value(array.spec())? {
+        if with_defaults(&recorded) != serde_json::to_value(array.spec())? {
             refuse(&format!("one on another array than {}", array.summary()))?;
         }
     }
