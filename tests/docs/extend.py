@@ -128,7 +128,7 @@ def check_parameter(flexmac, call, folder):
     assert "read_data_o = 32'd3;  // param_spare_rows" in (folder / "spare/rtl/flexmac_regs.v").read_text()
     run("verilator", "--lint-only", "-Wall", "-f", "flexmac.f", "--top-module", "flexmac_top", cwd=folder / "spare")
     registers = (folder / "spare/sw/registers.md").read_text()
-    assert "| 0x048 | param_spare_rows | RO | Rows beside the array" in registers, registers
+    assert "| 0x04c | param_spare_rows | RO | Rows beside the array" in registers, registers
     # No register of another parameter has moved.
     assert "| 0x044 | param_queue |" in registers
 
