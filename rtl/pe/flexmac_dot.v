@@ -12,10 +12,11 @@
 // - By default the products are `*`, sum_o is their sum and carry_o is zero. This simulates fast,
 //   and synthesis may use multiplier blocks.
 // - With FLEXMAC_CELLS defined, for standard cells, all bits are added in one carry-save tree; no
-//   product is added up alone. The words of the tree are filled place by place from the first on,
-//   so that full adders find three bits; bits that may have to be inverted are late and take every
-//   third word, the fast input of an adder. Bits of negative weight, those of exactly one sign bit,
-//   are inverted:
+//   product is added up alone. Up to CHUNK = 8 the words of the tree are filled place by place from
+//   the first on, so that full adders find three bits; bits that may have to be inverted are late
+//   and take every third word, the fast input of an adder. Of wider products each row of bits is a
+//   word, because Icarus would read the places for minutes. Bits of negative weight, those of
+//   exactly one sign bit, are inverted:
 //
 //        -x 2^n  =  ~x 2^n - 2^n          (x one bit)
 //
@@ -103,36 +104,59 @@ module flexmac_dot #(
 
   genvar place, lane, i;
   generate
-    for (place = 0; place < PAIR_WIDTH; place = place + 1) begin : gen_place
-      localparam FIRST = place < CHUNK ? 0 : place - CHUNK + 1;  // lowest bit of b at this place
-      localparam BITS = bits_at(place);
-      localparam LATE = late_at(place);
-      localparam EARLY = BITS - LATE;
-      // the constant is the last early bit
-      localparam CONSTANT = word_of(place, 0, LANES * EARLY);
+    if (CHUNK <= 8) begin : gen_by_place
+      for (place = 0; place < PAIR_WIDTH; place = place + 1) begin : gen_place
+        localparam FIRST = place < CHUNK ? 0 : place - CHUNK + 1;  // lowest bit of b at this place
+        localparam BITS = bits_at(place);
+        localparam LATE = late_at(place);
+        localparam EARLY = BITS - LATE;
+        // the constant is the last early bit
+        localparam CONSTANT = word_of(place, 0, LANES * EARLY);
 
-      assign words[CONSTANT*PAIR_WIDTH+place] = constant[place];
+        assign words[CONSTANT*PAIR_WIDTH+place] = constant[place];
 
-      for (lane = 0; lane < LANES; lane = lane + 1) begin : gen_lane
-        for (i = 0; i < BITS; i = i + 1) begin : gen_bit
-          localparam BIT_B = FIRST + i;
-          localparam BIT_A = place - BIT_B;
-          wire product = a_i[lane*CHUNK+BIT_A] & b_i[lane*CHUNK+BIT_B];
+        for (lane = 0; lane < LANES; lane = lane + 1) begin : gen_lane
+          for (i = 0; i < BITS; i = i + 1) begin : gen_bit
+            localparam BIT_B = FIRST + i;
+            localparam BIT_A = place - BIT_B;
+            wire product = a_i[lane*CHUNK+BIT_A] & b_i[lane*CHUNK+BIT_B];
 
-          if (BIT_A == CHUNK - 1 || BIT_B == CHUNK - 1) begin : gen_late
-            localparam WORD = word_of(place, 1, lane * LATE + (i == 0 ? 0 : 1));
-            assign words[WORD*PAIR_WIDTH+place] = product
-                ^ (BIT_A == CHUNK - 1 && a_signed_i) ^ (BIT_B == CHUNK - 1 && b_signed_i);
-          end else begin : gen_early
-            localparam WORD = word_of(place, 0, lane * EARLY + i - (LATE != 0 ? 1 : 0));
-            assign words[WORD*PAIR_WIDTH+place] = product;
+            if (BIT_A == CHUNK - 1 || BIT_B == CHUNK - 1) begin : gen_late
+              localparam WORD = word_of(place, 1, lane * LATE + (i == 0 ? 0 : 1));
+              assign words[WORD*PAIR_WIDTH+place] = product
+                  ^ (BIT_A == CHUNK - 1 && a_signed_i) ^ (BIT_B == CHUNK - 1 && b_signed_i);
+            end else begin : gen_early
+              localparam WORD = word_of(place, 0, lane * EARLY + i - (LATE != 0 ? 1 : 0));
+              assign words[WORD*PAIR_WIDTH+place] = product;
+            end
           end
         end
+
+        for (i = LANES * BITS + 1; i < BIT_ROWS; i = i + 1) begin : gen_none
+          assign words[i*PAIR_WIDTH+place] = 1'b0;
+        end
+      end
+    end else begin : gen_by_row
+      reg [BIT_ROWS*PAIR_WIDTH-1:0] filled;
+      reg [CHUNK-1:0] row;
+      integer v, bit_b;
+
+      always @* begin
+        row = {CHUNK{1'b0}};
+        for (v = 0; v < LANES; v = v + 1) begin
+          for (bit_b = 0; bit_b < CHUNK; bit_b = bit_b + 1) begin
+            row = a_i[v*CHUNK +: CHUNK] & {CHUNK{b_i[v*CHUNK+bit_b]}};
+            if (bit_b == CHUNK - 1) row = row ^ {a_signed_i, {(CHUNK - 1) {b_signed_i}}};
+            if (bit_b == CHUNK - 1) row[CHUNK-1] = row[CHUNK-1] ^ b_signed_i;
+            else row[CHUNK-1] = row[CHUNK-1] ^ a_signed_i;
+            filled[(v*CHUNK+bit_b)*PAIR_WIDTH +: PAIR_WIDTH] =
+                {{(PAIR_WIDTH - CHUNK) {1'b0}}, row} << bit_b;
+          end
+        end
+        filled[LANES*CHUNK*PAIR_WIDTH +: PAIR_WIDTH] = constant;
       end
 
-      for (i = LANES * BITS + 1; i < BIT_ROWS; i = i + 1) begin : gen_none
-        assign words[i*PAIR_WIDTH+place] = 1'b0;
-      end
+      assign words = filled;
     end
   endgenerate
 
