@@ -77,7 +77,7 @@ module flexmac_dot #(
   localparam [PAIR_WIDTH-1:0] BOTH_SIGNED =
       OFFSET + (LANE_COUNT << CHUNK) - (LANE_COUNT << (2 * CHUNK - 1));
 
-  wire [BIT_ROWS*PAIR_WIDTH-1:0] words;
+  wire [BIT_ROWS*PAIR_WIDTH-1:0] tree_words;
   wire [PAIR_WIDTH-1:0] constant = a_signed_i && b_signed_i ? BOTH_SIGNED
       : a_signed_i || b_signed_i ? ONE_SIGNED : OFFSET;
 
@@ -102,7 +102,7 @@ module flexmac_dot #(
     end
   endfunction
 
-  genvar place, lane, i;
+  genvar place, lane, part;
   generate
     if (CHUNK <= 8) begin : gen_by_place
       for (place = 0; place < PAIR_WIDTH; place = place + 1) begin : gen_place
@@ -113,27 +113,27 @@ module flexmac_dot #(
         // the constant is the last early bit
         localparam CONSTANT = word_of(place, 0, LANES * EARLY);
 
-        assign words[CONSTANT*PAIR_WIDTH+place] = constant[place];
+        assign tree_words[CONSTANT*PAIR_WIDTH+place] = constant[place];
 
         for (lane = 0; lane < LANES; lane = lane + 1) begin : gen_lane
-          for (i = 0; i < BITS; i = i + 1) begin : gen_bit
-            localparam BIT_B = FIRST + i;
+          for (part = 0; part < BITS; part = part + 1) begin : gen_bit
+            localparam BIT_B = FIRST + part;
             localparam BIT_A = place - BIT_B;
             wire product = a_i[lane*CHUNK+BIT_A] & b_i[lane*CHUNK+BIT_B];
 
             if (BIT_A == CHUNK - 1 || BIT_B == CHUNK - 1) begin : gen_late
-              localparam WORD = word_of(place, 1, lane * LATE + (i == 0 ? 0 : 1));
-              assign words[WORD*PAIR_WIDTH+place] = product
+              localparam WORD = word_of(place, 1, lane * LATE + (part == 0 ? 0 : 1));
+              assign tree_words[WORD*PAIR_WIDTH+place] = product
                   ^ (BIT_A == CHUNK - 1 && a_signed_i) ^ (BIT_B == CHUNK - 1 && b_signed_i);
             end else begin : gen_early
-              localparam WORD = word_of(place, 0, lane * EARLY + i - (LATE != 0 ? 1 : 0));
-              assign words[WORD*PAIR_WIDTH+place] = product;
+              localparam WORD = word_of(place, 0, lane * EARLY + part - (LATE != 0 ? 1 : 0));
+              assign tree_words[WORD*PAIR_WIDTH+place] = product;
             end
           end
         end
 
-        for (i = LANES * BITS + 1; i < BIT_ROWS; i = i + 1) begin : gen_none
-          assign words[i*PAIR_WIDTH+place] = 1'b0;
+        for (part = LANES * BITS + 1; part < BIT_ROWS; part = part + 1) begin : gen_none
+          assign tree_words[part*PAIR_WIDTH+place] = 1'b0;
         end
       end
     end else begin : gen_by_row
@@ -156,12 +156,12 @@ module flexmac_dot #(
         filled[LANES*CHUNK*PAIR_WIDTH +: PAIR_WIDTH] = constant;
       end
 
-      assign words = filled;
+      assign tree_words = filled;
     end
   endgenerate
 
   flexmac_csa #(.WORDS(BIT_ROWS), .WIDTH(PAIR_WIDTH), .CUT(CUT)) u_tree (
-      .clk_i(clk_i), .cut_en_i(cut_en_i), .words_i(words), .sum_o(sum_o), .carry_o(carry_o)
+      .clk_i(clk_i), .cut_en_i(cut_en_i), .words_i(tree_words), .sum_o(sum_o), .carry_o(carry_o)
   );
 `else
   reg signed [CHUNK:0] a, b;
