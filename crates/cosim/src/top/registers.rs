@@ -38,6 +38,7 @@ pub const PARAM_STYLE_FP8: u32 = 4;
 pub const PARAM_SUM_BITS: u32 = 0x03c;
 pub const PARAM_PRELOAD_BITS: u32 = 0x040;
 pub const PARAM_QUEUE: u32 = 0x044;
+pub const PARAM_MAX_SUM_BITS: u32 = 0x048;
 
 // Control and status
 pub const CONTROL: u32 = 0x080;
