@@ -81,48 +81,44 @@ impl OperandRounding {
         } else {
             0
         };
-        let rounded = self.round_at((values, scale), format, seed, part);
-        (Array2::from_shape_vec(operand.dim(), rounded).expect("as many"), scale)
+        let streams = (self.rounding == FloatRounding::Stochastic).then_some((seed, part));
+        (self.round_scaled(operand.view(), (format, scale), streams), scale)
     }
 
-    /// Part of an operand in `format`, multiplied by the power of two of the whole operand, whose largest magnitude is
-    /// `largest`.
+    /// Part of an operand in `format`, rounded to nearest, and multiplied by the power of two of the
+    /// whole operand, whose largest magnitude is `largest`.
     pub fn round_part(
         &self,
         operand: ArrayView2<'_, f32>,
         format: FloatFormat,
         largest: f32,
-        seed: SeedPath,
+    ) -> Array2<f32> {
+        let scale = if self.scaled { format.scale_of(largest) } else { 0 };
+        self.round_scaled(operand, (format, scale), None)
+    }
+
+    /// Rounds an operand times 2^`scale`: to nearest, or with the random streams of an operand of a
+    /// GEMM.
+    fn round_scaled(
+        &self,
+        operand: ArrayView2<'_, f32>,
+        (format, scale): (FloatFormat, i32),
+        streams: Option<(SeedPath, OperandPart)>,
     ) -> Array2<f32> {
         let operand = operand.as_standard_layout();
         let values = operand.as_slice().expect("standard layout");
-        let scale = if self.scaled { format.scale_of(largest) } else { 0 };
-        let rounded = self.round_at((values, scale), format, seed, OperandPart::A);
-        Array2::from_shape_vec(operand.dim(), rounded).expect("as many")
-    }
-
-    fn round_at(
-        &self,
-        (values, scale): (&[f32], i32),
-        format: FloatFormat,
-        seed: SeedPath,
-        part: OperandPart,
-    ) -> Vec<f32> {
         let mut rounded = vec![0.0; values.len()];
         let chunks = rounded.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).enumerate();
         chunks.for_each(|(chunk, (out, values))| {
-            let mut streams = match self.rounding {
-                FloatRounding::Nearest => None,
-                FloatRounding::Stochastic => {
-                    let first = (part as u64) << 40 | (chunk * STREAMS) as u64;
-                    let seed = |stream| Lfsr::new(seed.column_seed(0, first + stream as u64));
-                    Some(std::array::from_fn::<_, STREAMS, _>(seed))
-                }
-            };
+            let mut streams = streams.map(|(seed, part)| {
+                let first = (part as u64) << 40 | (chunk * STREAMS) as u64;
+                let seed = |stream| Lfsr::new(seed.column_seed(0, first + stream as u64));
+                std::array::from_fn::<_, STREAMS, _>(seed)
+            });
             let words = streams.as_mut().map(|streams| &mut streams[..]);
             format.round_slice((values, scale), self.overflow, words, out);
         });
-        rounded
+        Array2::from_shape_vec(operand.dim(), rounded).expect("as many")
     }
 }
 

@@ -3,7 +3,7 @@
 //! All numbers of the formats are numbers of binary32, so a number *in* a format is an `f32` here
 //! that the format can represent. A conversion rounds once, from the exact value of its source.
 
-use flexmac_fxp::{Kernel, Lfsr, STREAM_BITS, vectorized};
+use flexmac_fxp::{Kernel, Lfsr, STREAM_BITS, exp2, vectorized};
 use serde::{Deserialize, Serialize};
 
 use crate::format::FloatFormat;
@@ -55,7 +55,7 @@ impl FloatFormat {
         let hidden = u32::from(exponent > 0) << fraction_bits;
         // Exact: at most 24 bits, and every number of a format is one of binary32.
         let power = exponent.max(1) as i32 - self.bias() - fraction_bits as i32;
-        (sign * f64::from(hidden | fraction) * power_of_two(power)) as f32
+        (sign * f64::from(hidden | fraction) * exp2(power)) as f32
     }
 
     /// The encoding of a number of this format; that of [`Self::nan`] for NaN. `None` if the format
@@ -81,7 +81,7 @@ impl FloatFormat {
         let value = f64::from(magnitude);
         let exponent = exponent_of(value).max(self.min_exponent());
         let fraction_bits = self.fraction_bits();
-        let significand = value * power_of_two(fraction_bits as i32 - exponent);
+        let significand = value * exp2(fraction_bits as i32 - exponent);
         if significand.fract() != 0.0 || magnitude > self.largest() {
             return None;
         }
@@ -136,13 +136,10 @@ impl FloatFormat {
     ) -> u64 {
         assert_eq!(values.len(), out.len(), "one number for each value");
         let rounder = Rounder::new(self, overflow);
+        let scale = exp2(scale);
         match words {
-            None => {
-                let scale = power_of_two(scale);
-                vectorized(RoundNearest { rounder, values, scale, out })
-            }
+            None => vectorized(RoundNearest { rounder, values, scale, out }),
             Some(streams) => {
-                let scale = power_of_two(scale);
                 let mut changed = 0;
                 for (values, out) in values.chunks(streams.len()).zip(out.chunks_mut(streams.len()))
                 {
@@ -176,7 +173,7 @@ impl FloatFormat {
         let most = f64::from(self.largest());
         let scale = exponent_of(most) - exponent_of(largest);
         // The quotient of the significands decides on the last step.
-        if largest * power_of_two(scale) > most { scale - 1 } else { scale }
+        if largest * exp2(scale) > most { scale - 1 } else { scale }
     }
 }
 
@@ -276,15 +273,6 @@ impl Kernel for RoundNearest<'_> {
 pub(crate) fn two_to(exponent: i64) -> f64 {
     // The caller's exponent is in -1022..=1023.
     f64::from_bits(((exponent + 1023) as u64) << 52)
-}
-
-/// 2^exponent.
-///
-/// # Panics
-/// In debug builds, outside -1022..=1023.
-pub(crate) fn power_of_two(exponent: i32) -> f64 {
-    debug_assert!((-1022..=1023).contains(&exponent), "a normal double");
-    two_to(exponent.into())
 }
 
 /// The exponent of a normal double.

@@ -9,7 +9,7 @@
 //!
 //! With one lane, a step is a fused multiply-add, which processors have.
 
-use std::ops::Range;
+use std::ops::AddAssign;
 
 use flexmac_fxp::{Kernel, vectorized};
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
@@ -19,24 +19,13 @@ use crate::convert::two_to;
 use crate::dot::{DotProduct, add_zero_sign};
 use crate::error::FloatError;
 use crate::format::FloatFormat;
-
-/// Most columns that are computed together.
-const PANEL: usize = 64;
-
-/// Panels have a multiple of this many columns: 32-bit integers of a 512-bit vector.
-const VECTOR: usize = 16;
-
-/// Most k of a pass over the rows of a band: a panel's factors of that many k stay in the cache.
-const STRETCH: usize = 256;
+use crate::pack::{Factors, PANEL, Packed, PackedStretch, STRETCH, Words, in_memory};
 
 /// Most lanes that are added at once. The slow model computes GEMMs of more.
 const MOST_LANES: usize = 16;
 
 /// Most rows of a band, the work of a thread.
 const BAND: usize = 64;
-
-/// The exponent of a zero: below those of all products, even twice.
-const ZERO: i32 = -(1 << 14);
 
 /// Below the exponents of all products: 2 * (-126 - 23).
 const FLOOR: i32 = -400;
@@ -97,10 +86,10 @@ pub fn gemm(
         let bands = memory.par_chunks_mut(band * columns).enumerate();
         bands.for_each_init(Factors::default, |factors, (number, out)| {
             let a = &a[number * band * inner..][..out.len() / columns * inner];
-            for stretch in &words.stretches {
+            for (number, stretch) in words.stretches.iter().enumerate() {
                 let rows = a.chunks_exact(inner).map(|row| &row[stretch.clone()]);
                 factors.fill(&dot, &words, stretch.len(), rows);
-                let b = packed.stretch(words.slots_of(stretch));
+                let b = packed.stretch(words.slots_of(number));
                 vectorized(Band { dot, words: &words, a: factors, b, columns, out });
             }
         });
@@ -129,59 +118,6 @@ pub fn gemm(
     Ok(out)
 }
 
-/// The elements, row by row.
-fn in_memory<'a>(values: &'a CowArray<'_, f32, Ix2>) -> &'a [f32] {
-    values.as_slice().expect("standard layout")
-}
-
-/// How K is divided into words, and words into stretches.
-struct Words {
-    lanes: usize,
-    /// Lanes as the loops have them: a power of two. The last ones of a word may be zeros.
-    slots: usize,
-    /// Stretches of K of whole words. Only at the end of a piece is the last word of one shorter.
-    stretches: Vec<Range<usize>>,
-    /// The first slot of each stretch.
-    firsts: Vec<usize>,
-}
-
-impl Words {
-    fn new(pieces: &[usize], lanes: usize) -> Self {
-        let step = (STRETCH / lanes).max(1) * lanes;
-        let slots = lanes.next_power_of_two();
-        let mut words = Self { lanes, slots, stretches: Vec::new(), firsts: Vec::new() };
-        let (mut start, mut first) = (0, 0);
-        for piece in pieces {
-            let end = start + piece;
-            while start < end {
-                let stretch = start..end.min(start + step);
-                start = stretch.end;
-                words.firsts.push(first);
-                first += words.slots_in(stretch.len());
-                words.stretches.push(stretch);
-            }
-        }
-        words.firsts.push(first);
-        words
-    }
-
-    /// Slots of a stretch of `length` k.
-    fn slots_in(&self, length: usize) -> usize {
-        length.div_ceil(self.lanes) * self.slots
-    }
-
-    /// The slot of a k, counted from the beginning of its stretch.
-    fn slot(&self, k: usize) -> usize {
-        k / self.lanes * self.slots + k % self.lanes
-    }
-
-    /// The slots of one of the stretches, counted from the beginning of K.
-    fn slots_of(&self, stretch: &Range<usize>) -> Range<usize> {
-        let number = self.stretches.partition_point(|other| other.start < stretch.start);
-        self.firsts[number]..self.firsts[number + 1]
-    }
-}
-
 /// Checks that all elements are numbers of the format. Returns the rows (of A) or columns (of B)
 /// that hold infinity or NaN, in order.
 fn check(
@@ -190,7 +126,7 @@ fn check(
     format: FloatFormat,
 ) -> Result<Vec<usize>, FloatError> {
     let columns = values.ncols();
-    let flat = values.as_slice().expect("standard layout");
+    let flat = in_memory(values);
     let (foreign, special) = flat
         .par_chunks(1 << 14)
         .map(|values| vectorized(Check { values, format }))
@@ -240,139 +176,6 @@ impl Kernel for Check<'_> {
             special |= u32::from(field == 255);
         }
         (foreign != 0, special != 0)
-    }
-}
-
-/// Splits factors into signed significands and exponents, as the array multiplies them.
-struct Split<'a> {
-    values: &'a [f32],
-    bits: u32,
-    least: i32,
-    significands: &'a mut [i32],
-    exponents: &'a mut [i32],
-}
-
-impl Kernel for Split<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { values, bits, least, significands, exponents } = self;
-        let (drop, places) = (24 - bits, bits as i32 - 1);
-        let out = significands.iter_mut().zip(exponents);
-        for (value, (significand, exponent)) in values.iter().zip(out) {
-            let raw = value.to_bits();
-            let field = (raw >> 23 & 0xff) as i32;
-            let magnitude = u32::from(field > 0) << 23 | (raw & 0x7f_ffff);
-            let own = field.max(1) - 127;
-            let under = (least - own).clamp(0, 7) as u32;
-            // Below 2^24.
-            let kept = (magnitude >> (drop + under)) as i32;
-            let sign = (raw as i32) >> 31;
-            *significand = (kept ^ sign) - sign;
-            *exponent = if kept == 0 { ZERO } else { own.max(least) - places };
-        }
-    }
-}
-
-/// Significands and exponents of a band of A over a stretch of K: row by row, slot by slot.
-#[derive(Default)]
-struct Factors {
-    slots: usize,
-    significands: Vec<i32>,
-    exponents: Vec<i32>,
-}
-
-impl Factors {
-    fn fill<'a>(
-        &mut self,
-        dot: &DotProduct,
-        words: &Words,
-        length: usize,
-        rows: impl ExactSizeIterator<Item = &'a [f32]>,
-    ) {
-        let (bits, least) = (dot.significand, dot.min_exponents[0]);
-        self.slots = words.slots_in(length);
-        let all = self.slots * rows.len();
-        self.significands.clear();
-        self.significands.resize(all, 0);
-        self.exponents.clear();
-        self.exponents.resize(all, ZERO);
-        // With a power of two of lanes, only the end of the stretch has slots of zeros.
-        let run = if words.lanes == words.slots { length } else { words.lanes };
-        let lines = self.significands.chunks_exact_mut(self.slots);
-        for ((significands, exponents), values) in
-            lines.zip(self.exponents.chunks_exact_mut(self.slots)).zip(rows)
-        {
-            for (number, values) in values.chunks(run).enumerate() {
-                let first = words.slot(number * run);
-                let span = first..first + values.len();
-                let (significands, exponents) =
-                    (&mut significands[span.clone()], &mut exponents[span]);
-                vectorized(Split { values, bits, least, significands, exponents });
-            }
-        }
-    }
-}
-
-/// B, split into factors: stretch by stretch of K, in each panel by panel of columns, and in each
-/// slot by slot. Columns beyond the last are zeros.
-struct Packed {
-    panels: usize,
-    width: usize,
-    significands: Vec<i32>,
-    exponents: Vec<i32>,
-}
-
-/// The factors of a stretch of K.
-#[derive(Clone, Copy)]
-struct PackedStretch<'a> {
-    /// Columns of a panel.
-    width: usize,
-    significands: &'a [i32],
-    exponents: &'a [i32],
-}
-
-impl Packed {
-    fn new(dot: &DotProduct, b: &CowArray<'_, f32, Ix2>, words: &Words) -> Self {
-        let columns = b.ncols();
-        let panels = columns.div_ceil(PANEL);
-        let width = columns.div_ceil(panels).next_multiple_of(VECTOR);
-        let all = words.firsts.last().expect("one more than stretches") * panels * width;
-        let (mut significands, mut exponents) = (vec![0; all], vec![ZERO; all]);
-        let flat = in_memory(b);
-        // Stretches differ in length, so their parts are cut off one after the other.
-        let (mut rest, mut parts) = ((&mut significands[..], &mut exponents[..]), Vec::new());
-        for stretch in &words.stretches {
-            let length = words.slots_in(stretch.len()) * panels * width;
-            let (head, tail) = (rest.0.split_at_mut(length), rest.1.split_at_mut(length));
-            parts.push((stretch, head.0, tail.0));
-            rest = (head.1, tail.1);
-        }
-        let (bits, least) = (dot.significand, dot.min_exponents[1]);
-        parts.into_par_iter().for_each(|(stretch, significands, exponents)| {
-            let slots = words.slots_in(stretch.len());
-            for k in stretch.clone() {
-                let row = &flat[k * columns..][..columns];
-                for (panel, values) in row.chunks(width).enumerate() {
-                    let first = (panel * slots + words.slot(k - stretch.start)) * width;
-                    let (significands, exponents) =
-                        (&mut significands[first..], &mut exponents[first..]);
-                    vectorized(Split { values, bits, least, significands, exponents });
-                }
-            }
-        });
-        Self { panels, width, significands, exponents }
-    }
-
-    fn stretch(&self, slots: Range<usize>) -> PackedStretch<'_> {
-        let scale = self.panels * self.width;
-        let span = slots.start * scale..slots.end * scale;
-        PackedStretch {
-            width: self.width,
-            significands: &self.significands[span.clone()],
-            exponents: &self.exponents[span],
-        }
     }
 }
 
@@ -430,7 +233,7 @@ impl Band<'_> {
                 let word = SLOTS * width;
                 let b = b.0.chunks_exact(word).zip(b.1.chunks_exact(word));
                 for (a, b) in a.zip(b) {
-                    S::add_up(guard, a, b, largest, sums);
+                    add_up(guard, a, b, largest, sums);
                     for ((acc, sum), largest) in acc.iter_mut().zip(&*sums).zip(&*largest) {
                         *acc = sum.add_to(*acc, two_to(i64::from(largest - guard as i32)));
                     }
@@ -445,16 +248,9 @@ impl Band<'_> {
 type WordOfA<'a, const SLOTS: usize> = (&'a [i32; SLOTS], &'a [i32; SLOTS]);
 
 /// The integer sum of a word's products, in units of the last place of its window.
-trait WordSums: Copy + Default {
-    /// Adds up the products of a word for each column of a panel. B's factors are given slot after
-    /// slot. Writes the largest exponents and the sums.
-    fn add_up<const SLOTS: usize>(
-        guard: u32,
-        a: WordOfA<'_, SLOTS>,
-        b: (&[i32], &[i32]),
-        largest: &mut [i32],
-        sums: &mut [Self],
-    );
+trait WordSums: Copy + Default + AddAssign {
+    /// A product of significands with `guard` bits below it, cut toward zero `down` places up.
+    fn term(a: i32, b: i32, guard: u32, down: i32) -> Self;
 
     /// binary32(acc + self * unit), where a zero is +0.
     fn add_to(self, acc: f32, unit: f64) -> f32;
@@ -463,31 +259,12 @@ trait WordSums: Copy + Default {
 /// For significands of at most eight bits: terms below 2^27, of at most 16 lanes.
 impl WordSums for i32 {
     #[inline(always)]
-    fn add_up<const SLOTS: usize>(
-        guard: u32,
-        (a, exponents_a): WordOfA<'_, SLOTS>,
-        (b, exponents_b): (&[i32], &[i32]),
-        largest: &mut [i32],
-        sums: &mut [Self],
-    ) {
-        let width = sums.len();
-        let b: [&[i32]; SLOTS] = std::array::from_fn(|slot| &b[slot * width..][..width]);
-        let exponents_b: [&[i32]; SLOTS] =
-            std::array::from_fn(|slot| &exponents_b[slot * width..][..width]);
-        for (n, (largest, sum)) in largest.iter_mut().zip(sums).enumerate() {
-            let exponents: [i32; SLOTS] =
-                std::array::from_fn(|slot| exponents_a[slot] + exponents_b[slot][n]);
-            *largest = exponents.iter().fold(FLOOR, |largest, exponent| largest.max(*exponent));
-            *sum = 0;
-            for slot in 0..SLOTS {
-                let product = a[slot] * b[slot][n];
-                // Not negative; what is far below is cut whole.
-                let down = (*largest - exponents[slot]).min(31);
-                let sign = product >> 31;
-                let magnitude = (((product ^ sign) - sign) << guard) >> down;
-                *sum += (magnitude ^ sign) - sign;
-            }
-        }
+    fn term(a: i32, b: i32, guard: u32, down: i32) -> Self {
+        let product = a * b;
+        let sign = product >> 31;
+        // What is far below is cut whole.
+        let magnitude = (((product ^ sign) - sign) << guard) >> down.min(31);
+        (magnitude ^ sign) - sign
     }
 
     #[inline(always)]
@@ -499,30 +276,11 @@ impl WordSums for i32 {
 /// For significands of 24 bits: terms below 2^51, of at most 16 lanes.
 impl WordSums for i64 {
     #[inline(always)]
-    fn add_up<const SLOTS: usize>(
-        guard: u32,
-        (a, exponents_a): WordOfA<'_, SLOTS>,
-        (b, exponents_b): (&[i32], &[i32]),
-        largest: &mut [i32],
-        sums: &mut [Self],
-    ) {
-        let width = sums.len();
-        let b: [&[i32]; SLOTS] = std::array::from_fn(|slot| &b[slot * width..][..width]);
-        let exponents_b: [&[i32]; SLOTS] =
-            std::array::from_fn(|slot| &exponents_b[slot * width..][..width]);
-        for (n, (largest, sum)) in largest.iter_mut().zip(sums).enumerate() {
-            let exponents: [i32; SLOTS] =
-                std::array::from_fn(|slot| exponents_a[slot] + exponents_b[slot][n]);
-            *largest = exponents.iter().fold(FLOOR, |largest, exponent| largest.max(*exponent));
-            *sum = 0;
-            for slot in 0..SLOTS {
-                let product = Self::from(a[slot]) * Self::from(b[slot][n]);
-                let down = Self::from((*largest - exponents[slot]).min(63));
-                let sign = product >> 63;
-                let magnitude = (((product ^ sign) - sign) << guard) >> down;
-                *sum += (magnitude ^ sign) - sign;
-            }
-        }
+    fn term(a: i32, b: i32, guard: u32, down: i32) -> Self {
+        let product = Self::from(a) * Self::from(b);
+        let sign = product >> 63;
+        let magnitude = (((product ^ sign) - sign) << guard) >> Self::from(down.min(63));
+        (magnitude ^ sign) - sign
     }
 
     #[inline(always)]
@@ -533,6 +291,32 @@ impl WordSums for i64 {
     }
 }
 
+/// Adds up the products of a word for each column of a panel. B's factors are given slot after slot.
+/// Writes the largest exponents and the sums.
+#[inline(always)]
+fn add_up<S: WordSums, const SLOTS: usize>(
+    guard: u32,
+    (a, exponents_a): WordOfA<'_, SLOTS>,
+    (b, exponents_b): (&[i32], &[i32]),
+    largest: &mut [i32],
+    sums: &mut [S],
+) {
+    let width = sums.len();
+    let b: [&[i32]; SLOTS] = std::array::from_fn(|slot| &b[slot * width..][..width]);
+    let exponents_b: [&[i32]; SLOTS] =
+        std::array::from_fn(|slot| &exponents_b[slot * width..][..width]);
+    for (n, (largest, sum)) in largest.iter_mut().zip(sums).enumerate() {
+        let exponents: [i32; SLOTS] =
+            std::array::from_fn(|slot| exponents_a[slot] + exponents_b[slot][n]);
+        *largest = exponents.iter().fold(FLOOR, |largest, exponent| largest.max(*exponent));
+        *sum = S::default();
+        for slot in 0..SLOTS {
+            // The distance is not negative.
+            *sum += S::term(a[slot], b[slot][n], guard, *largest - exponents[slot]);
+        }
+    }
+}
+
 /// binary32(acc + sum), where a zero is +0. An infinite `acc` stays.
 #[inline(always)]
 fn add_exactly(acc: f32, sum: f64) -> f32 {
@@ -540,7 +324,8 @@ fn add_exactly(acc: f32, sum: f64) -> f32 {
     to_odd(total, lost) as f32 + 0.0
 }
 
-/// binary32(acc + high + low), where a zero is +0. An infinite `acc` stays. `low` is less than a last place of 2^53 `high`s.
+/// binary32(acc + high + low), where a zero is +0. An infinite `acc` stays. `low` is less than a last
+/// place of 2^53 `high`s.
 #[inline(always)]
 fn add_two_exactly(acc: f32, high: f64, low: f64) -> f32 {
     let (total, lost) = two_sum(acc.into(), high);

@@ -255,28 +255,3 @@ fn numbers_of_other_formats_are_refused() {
         assert!(gemm((bad.view(), good.view()), [format; 2], 4, &[2], None).is_ok());
     }
 }
-
-/// Not a check of a number: prints GMAC/s of a layer's shape, `--ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    let mut draw = Draw(3);
-    for (m, k, n) in
-        [(4096, 500, 50), (50, 4096, 500), (36864, 25, 20), (20, 36864, 25), (64, 800, 500)]
-    {
-        for (formats, lanes) in [
-            ([FloatFormat::Bfloat16; 2], 4),
-            ([FloatFormat::Bfloat16; 2], 1),
-            ([FloatFormat::E4m3; 2], 8),
-            ([FloatFormat::Binary32; 2], 4),
-            ([FloatFormat::Binary32; 2], 8),
-        ] {
-            let a = draw.matrix((m, k), formats[0], Kind::Usual);
-            let b = draw.matrix((k, n), formats[1], Kind::Usual);
-            let start = std::time::Instant::now();
-            gemm((a.view(), b.view()), formats, lanes, &[k], None).unwrap();
-            let rate = (m * k * n) as f64 / start.elapsed().as_secs_f64() / 1e9;
-            println!("({m}, {k}) x ({k}, {n}), {}, {lanes} lanes: {rate:.2} GMAC/s", formats[0]);
-        }
-    }
-}

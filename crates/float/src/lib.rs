@@ -10,6 +10,7 @@ mod dot;
 mod error;
 mod format;
 mod gemm;
+mod pack;
 
 pub use convert::{FloatRounding, NAN, Overflow};
 pub use dot::DotProduct;

@@ -9,7 +9,6 @@ use flexmac_engine::{Engine, Gemm, Operand, OperandRounding, Stats};
 use flexmac_float::FloatFormat;
 use flexmac_fxp::{Rounding, SeedPath};
 use flexmac_record::{OperandRole, SampledGemm};
-use ndarray::Array2;
 
 use crate::error::Error;
 use crate::operands::{Sample, format, quantize};
@@ -184,11 +183,8 @@ fn float(engine: &mut CheckedEngine, style: Style, sample: &Sample) -> Result<St
     // As in training: 8-bit operands are scaled by the largest magnitude of the whole operand.
     let recipe = OperandRounding::of(style).expect("a style of floats");
     let [format_a, format_b] = recipe.formats(sample.role);
-    let round = |values: &Array2<f32>, format, largest| {
-        recipe.round_part(values.view(), format, largest, seed(sample))
-    };
-    let a = round(&sample.a, format_a, sample.largest[0]);
-    let b = round(&sample.b, format_b, sample.largest[1]);
+    let a = recipe.round_part(sample.a.view(), format_a, sample.largest[0]);
+    let b = recipe.round_part(sample.b.view(), format_b, sample.largest[1]);
     let product = Gemm {
         a: Operand { values: a.view(), format: format_a },
         b: Operand { values: b.view(), format: format_b },
