@@ -44,6 +44,16 @@ impl Cycles {
         self.blocked += other.blocked;
     }
 
+    /// The cycles of tiles of which words, slots, beats of the last capture and slots in which a capture
+    /// waited are known, if nothing is ever late.
+    fn of_slots(
+        config: &ArrayConfig,
+        (compute, slots, draining, stall): (u64, u64, u64, u64),
+    ) -> Self {
+        let busy = slots + draining + latency(config);
+        Self { busy, compute, stall, load: 0, blocked: 0 }
+    }
+
     /// Cycles spent on filling and emptying the pipeline: `busy` minus all other activities.
     pub fn drain(&self) -> u64 {
         self.busy - self.compute - self.stall - self.load - self.blocked
@@ -71,16 +81,9 @@ impl Schedule {
     /// # Source
     /// docs/arithmetic.md; co-simulation compares every count with the RTL's counters.
     pub fn cycles(&self, config: &ArrayConfig) -> Cycles {
-        let (compute, slots, draining, waiting) = match config.style() {
-            Style::Flex | Style::Fixed => self.slots(),
-            Style::Fp32 | Style::Bf16 | Style::Fp8 => float::slots(self, config, 0..self.tiles()),
-        };
-        Cycles {
-            busy: slots + draining + latency(config),
-            compute,
-            stall: waiting,
-            load: 0,
-            blocked: 0,
+        match config.style() {
+            Style::Flex | Style::Fixed => Cycles::of_slots(config, self.slots()),
+            Style::Fp32 | Style::Bf16 | Style::Fp8 => self.cycles_of_tiles(config, 0..self.tiles()),
         }
     }
 
@@ -90,7 +93,7 @@ impl Schedule {
         config: &ArrayConfig,
         tiles: impl IntoIterator<Item = usize>,
     ) -> Cycles {
-        let (compute, slots, draining, waiting) = match config.style() {
+        let counts = match config.style() {
             Style::Flex | Style::Fixed => {
                 let (mut words, mut slots) = (0, 0);
                 let mut draining = 0; // live rows of the previous tile; none at the start
@@ -104,13 +107,7 @@ impl Schedule {
             }
             Style::Fp32 | Style::Bf16 | Style::Fp8 => float::slots(self, config, tiles),
         };
-        Cycles {
-            busy: slots + draining + latency(config),
-            compute,
-            stall: waiting,
-            load: 0,
-            blocked: 0,
-        }
+        Cycles::of_slots(config, counts)
     }
 
     /// Returns words, slots, live rows of the last capture, and slots in which a capture waited.

@@ -251,8 +251,7 @@ impl Schedule {
 
     /// The beats in which a tile's results leave the array: live rows times live blocks of columns.
     pub fn tile_beats(&self, tile: usize) -> usize {
-        let col = tile % self.tiles_across() * self.cols;
-        self.tile_rows(tile) * self.blocks(self.cols.min(self.n - col))
+        self.tile_rows(tile) * self.blocks(self.tile_cols(tile))
     }
 
     /// Number of live columns of a tile.
@@ -286,7 +285,7 @@ impl Schedule {
                 row,
                 rows_live: self.tile_rows(tile),
                 col,
-                cols_live: self.cols.min(self.n - col),
+                cols_live: self.tile_cols(tile),
                 k,
                 k_len,
                 planes_a: self.planes_a,

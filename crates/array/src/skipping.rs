@@ -102,8 +102,9 @@ impl Schedule {
 
 impl SkippingPlan {
     /// The plan with the fewest cycles among those of all [`Schedule::piece_lengths`], the longest
-    /// pieces among equals; and what the array does under it. The widths are those of the panels, in bits and two's complement, 0 for
-    /// zeros: band by band of rows (columns), for the pieces of [`Schedule::piece_grid`].
+    /// pieces among equals; and what the array does under it. The widths are those of the panels, in
+    /// bits and two's complement, 0 for zeros: band by band of rows (columns), for the pieces of
+    /// [`Schedule::piece_grid`].
     ///
     /// # Panics
     /// When a list has another length.

@@ -62,7 +62,7 @@ impl Style {
     }
 
     /// The widest operand that goes with the style where none is asked for.
-    pub fn default_max_bits(self) -> u32 {
+    pub(crate) fn default_max_bits(self) -> u32 {
         self.float_bits().unwrap_or(ArraySpec::default().max_bits)
     }
 
