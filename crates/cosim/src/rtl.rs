@@ -48,7 +48,8 @@ impl RtlEngine {
         trace: Option<&Path>,
     ) -> Result<Self, SimulationError> {
         let build = trace.map_or(Build::Rtl, |trace| Build::Written(Some(trace)));
-        Ok(Self::of(config.clone(), Driver::new(&config, sources, build)?))
+        let driver = Driver::new(&config, sources, build)?;
+        Ok(Self::of(config, driver))
     }
 
     /// Like [`Self::new`] without waves, with every module simulated as it is written.
@@ -59,7 +60,8 @@ impl RtlEngine {
         config: ArrayConfig,
         sources: &[SourceFile],
     ) -> Result<Self, SimulationError> {
-        Ok(Self::of(config.clone(), Driver::new(&config, sources, Build::Written(None))?))
+        let driver = Driver::new(&config, sources, Build::Written(None))?;
+        Ok(Self::of(config, driver))
     }
 
     /// Like [`Self::new`], for a mapped netlist of `config` together with the models of its cells.
@@ -68,7 +70,8 @@ impl RtlEngine {
     /// # Errors
     /// As for [`Self::new`].
     pub fn gates(config: ArrayConfig, sources: &[SourceFile]) -> Result<Self, SimulationError> {
-        Ok(Self::of(config.clone(), Driver::new(&config, sources, Build::Gates)?))
+        let driver = Driver::new(&config, sources, Build::Gates)?;
+        Ok(Self::of(config, driver))
     }
 
     fn of(config: ArrayConfig, driver: Driver) -> Self {

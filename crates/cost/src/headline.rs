@@ -137,7 +137,7 @@ impl<'a> Opponent<'a> {
         run: &'r RunSeries,
         all: &'r [RunSeries],
         widths: Option<(u32, u32)>,
-    ) -> Option<(&'r RunSeries, Option<OperandWidths>)> {
+    ) -> (&'r RunSeries, Option<OperandWidths>) {
         let names_it = |series: &&RunSeries| {
             let name = series.design.as_deref();
             self.depths.iter().any(|array| name == Some(array.name.as_str()))
@@ -147,50 +147,40 @@ impl<'a> Opponent<'a> {
         let widths = widths.filter(|_| is_integer);
         if widths.is_none() {
             if let Some(own) = all.iter().find(names_it) {
-                return Some((own, None));
+                return (own, None);
             }
             if is_integer && run.fills(config) {
-                return Some((run, None));
+                return (run, None);
             }
         }
         let full = (config.max_bits(), config.max_bits());
         let at = is_integer.then_some(widths.unwrap_or(full));
-        let float = all.iter().find(|series| series.is_float() && series.design.is_none());
-        Some((float.unwrap_or(run), Some(at)))
+        (RunSeries::float(all).unwrap_or(run), Some(at))
     }
 
-    /// The depth that a rule chooses, and whether it meets the rule. `costs` are those of the depths.
-    fn choose(
-        &self,
-        rule: Rule,
-        flex: &ArrayModel,
-        costs: &[CostReport],
-    ) -> (&'a ArrayModel, CostReport, bool) {
-        let stages = |index: &usize| self.depths[*index].config.spec().stages;
-        let period = |index: &usize| self.depths[*index].period_ps;
+    /// The index of the depth that a rule chooses, and whether it meets the rule. `area_time` has each depth's area
+    /// times time.
+    fn choose(&self, rule: Rule, flex: &ArrayModel, area_time: &[f64]) -> (usize, bool) {
         let all = || 0..self.depths.len();
-        let least =
-            |a: &usize, b: &usize, value: &dyn Fn(&usize) -> f64| value(a).total_cmp(&value(b));
+        let stages = |index: &usize| self.depths[*index].config.spec().stages;
+        let periods: Vec<_> = self.depths.iter().map(|array| array.period_ps).collect();
+        let least = |values: &[f64]| all().min_by(|a, b| values[*a].total_cmp(&values[*b]));
         let (index, met) = match rule {
-            Rule::Best => {
-                let best = all().min_by(|a, b| least(a, b, &|index| costs[*index].area_time));
-                (best, true)
-            }
+            Rule::Best => (least(area_time), true),
             Rule::EqualDepth => {
                 let wanted = flex.config.spec().stages;
                 let nearest = all().min_by_key(|index| stages(index).abs_diff(wanted));
                 (nearest, nearest.is_some_and(|index| stages(&index) == wanted))
             }
             Rule::EqualClock => {
-                let reach = all().filter(|index| period(index) <= flex.period_ps);
+                let reach = all().filter(|index| periods[*index] <= flex.period_ps);
                 match reach.min_by_key(stages) {
                     Some(first) => (Some(first), true),
-                    None => (all().min_by(|a, b| least(a, b, &period)), false),
+                    None => (least(&periods), false),
                 }
             }
         };
-        let index = index.expect("at least one depth");
-        (self.depths[index], costs[index], met)
+        (index.expect("at least one depth"), met)
     }
 }
 
@@ -204,31 +194,22 @@ pub fn compare(
     (runs, arrays): (&[RunSeries], &[ArrayModel]),
     widths: Option<(u32, u32)>,
 ) -> Result<Vec<Comparison>, Error> {
-    let flex_cost = run.without_skipping().cost(flex, None)?;
-    let flex_skipping = Some(run.cost(flex, None)?).filter(|cost| cost.without_skipping.is_some());
+    let [flex_cost, flex_skipped] = run.both_costs(flex, None)?;
     let accuracy = run.accuracy();
     let mut lines = Vec::new();
-    for opponent in Opponent::all(arrays) {
-        if !opponent.is_beside(flex) {
-            continue;
-        }
-        let Some((training, at)) = opponent.training(run, runs, widths) else { continue };
-        let full = training.without_skipping();
-        let costs: Vec<_> =
-            opponent.depths.iter().map(|array| full.cost(array, at)).collect::<Result<_, _>>()?;
+    for opponent in Opponent::all(arrays).iter().filter(|opponent| opponent.is_beside(flex)) {
+        let (training, at) = opponent.training(run, runs, widths);
+        let costs = opponent.depths.iter().map(|array| training.both_costs(array, at));
+        let costs: Vec<_> = costs.collect::<Result<_, _>>()?;
+        let area_time: Vec<_> = costs.iter().map(|[full, _]| full.area_time).collect();
         for rule in Rule::ALL {
-            let (baseline, baseline_cost, met) = opponent.choose(rule, flex, &costs);
-            let skipping = match &flex_skipping {
-                None => None,
-                Some(own) => {
-                    let theirs = training.cost(baseline, at)?;
-                    Some(WithSkipping {
-                        both: theirs.without_skipping.is_some(),
-                        speed_up: theirs.area_time / own.area_time,
-                        energy: own.energy.total() / theirs.energy.total(),
-                    })
-                }
-            };
+            let (index, met) = opponent.choose(rule, flex, &area_time);
+            let (baseline, [baseline_cost, skipped]) = (opponent.depths[index], costs[index]);
+            let skipping = flex_skipped.without_skipping.map(|_| WithSkipping {
+                both: skipped.without_skipping.is_some(),
+                speed_up: skipped.area_time / flex_skipped.area_time,
+                energy: flex_skipped.energy.total() / skipped.energy.total(),
+            });
             lines.push(Comparison {
                 library: flex.library.clone(),
                 policy: run.policy().to_owned(),
@@ -263,6 +244,7 @@ pub fn compare(
 mod tests {
     use super::*;
     use crate::precision_profile::PrecisionProfile;
+    use crate::skipping::RecordedSkipping;
     use flexmac_array::ArraySpec;
     use flexmac_nn::NetSpec;
 
@@ -359,6 +341,47 @@ mod tests {
         let arrays = opponents("f8");
         let lines = compare((&runs[1], &flexible), (&runs[1..2], &arrays), given).unwrap();
         assert_eq!((lines[0].baseline_run.as_str(), lines[0].baseline_accuracy), ("ours", None));
+    }
+
+    /// With skipping, each array has the cycles that its own run recorded on it; an opponent without a record
+    /// skips nothing.
+    #[test]
+    fn skipped_planes_count_where_a_run_recorded_them() {
+        let flexible = array("flex", flex(8, 4), (100.0, 1000.0));
+        let arrays = [array("own", fixed(8, 4, 2), (90.0, 900.0))];
+        let skipping = |run: RunSeries, array: &ArrayModel| {
+            let mut run = run;
+            let profile = &mut run.profiles[0];
+            let mut recorded =
+                RecordedSkipping::new(array.config.spec().clone(), profile.gemms.len());
+            for (index, gemm) in profile.gemms.iter().enumerate() {
+                let cycles = flexmac_array::Cycles { busy: 10, ..Default::default() };
+                let plane_skipping = Some(flexmac_engine::PlaneSkipping::default());
+                let stats = flexmac_engine::Stats { cycles, plane_skipping, ..Default::default() };
+                let (layer, role) = (gemm.layer.clone(), gemm.role);
+                let record = flexmac_record::GemmRecord { layer, role, stats, zeros: None };
+                recorded.add(index, Some((8, 8)), &record).unwrap();
+            }
+            profile.skipping = Some(recorded);
+            run
+        };
+        let ours = run("ours", Some("flex"), Some((8, 8)), 0.8);
+        let theirs = run("theirs", Some("own"), Some((8, 8)), 0.7);
+        let best = |runs: &[RunSeries]| {
+            compare((&runs[0], &flexible), (runs, &arrays), None).unwrap().swap_remove(0)
+        };
+        let none = best(&[ours.clone(), theirs.clone()]);
+        let ours = skipping(ours, &flexible);
+        let alone = best(&[ours.clone(), theirs.clone()]);
+        let both = best(&[ours, skipping(theirs, &arrays[0])]);
+        for line in [&alone, &both] {
+            assert_eq!((line.speed_up, line.energy), (none.speed_up, none.energy));
+        }
+        let (alone, both) = (alone.skipping.unwrap(), both.skipping.unwrap());
+        assert_eq!((alone.both, both.both, none.skipping), (false, true, None));
+        assert!(alone.speed_up > none.speed_up && alone.energy < none.energy);
+        // All GEMMs take as many cycles on both.
+        assert!((both.speed_up - 0.9 * 0.9).abs() < 1e-9, "{both:?}");
     }
 
     #[test]

@@ -125,10 +125,9 @@ impl RunSeries {
         self.widest() == Some(config.max_bits())
     }
 
-    /// The series as if no planes had been skipped.
-    pub fn without_skipping(&self) -> Self {
-        let profiles = self.profiles.iter().map(PrecisionProfile::without_skipping).collect();
-        Self { profiles, ..self.clone() }
+    /// The first series of float runs on no array: what others are compared with.
+    pub fn float(all: &[Self]) -> Option<&Self> {
+        all.iter().find(|series| series.is_float() && series.design.is_none())
     }
 
     /// The mean cost of its runs on an array ([`CostReport::new`]).
@@ -140,9 +139,35 @@ impl RunSeries {
         array: &ArrayModel,
         widths: Option<OperandWidths>,
     ) -> Result<CostReport, Error> {
-        let costs = self.profiles.iter().map(|profile| CostReport::new(profile, array, widths));
-        Ok(CostReport::mean(&costs.collect::<Result<Vec<_>, _>>()?))
+        mean_cost(&self.profiles, array, widths)
     }
+
+    /// The mean costs on an array if no planes are skipped, and with those that all of its runs skipped on this
+    /// array; the same where they skipped none.
+    ///
+    /// # Errors
+    /// As for [`Self::cost`].
+    pub(crate) fn both_costs(
+        &self,
+        array: &ArrayModel,
+        widths: Option<OperandWidths>,
+    ) -> Result<[CostReport; 2], Error> {
+        let skipped = self.cost(array, widths)?;
+        if self.profiles.iter().all(|profile| profile.skipping.is_none()) {
+            return Ok([skipped; 2]);
+        }
+        let full: Vec<_> = self.profiles.iter().map(PrecisionProfile::without_skipping).collect();
+        Ok([mean_cost(&full, array, widths)?, skipped])
+    }
+}
+
+fn mean_cost(
+    profiles: &[PrecisionProfile],
+    array: &ArrayModel,
+    widths: Option<OperandWidths>,
+) -> Result<CostReport, Error> {
+    let costs = profiles.iter().map(|profile| CostReport::new(profile, array, widths));
+    Ok(CostReport::mean(&costs.collect::<Result<Vec<_>, _>>()?))
 }
 
 #[cfg(test)]

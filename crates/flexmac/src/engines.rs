@@ -8,10 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use flexmac_array::{ArrayConfig, Layout};
 use flexmac_cosim::{CheckedEngine, ReplayHook, RtlEngine, SimulationError, Waves};
-use flexmac_engine::{Element, Engine, ReferenceEngine};
+use flexmac_engine::{Engine, ReferenceEngine};
 use flexmac_rtlgen::{Prefix, SourceFile};
 
 use crate::cmd::gemm::ArrayEngine;
+use crate::replay::Replayed;
 use crate::tools;
 
 /// A generated design: a configuration and the Verilog that implements it.
@@ -166,24 +167,6 @@ fn waves_of_a_tile(design: &ArrayDesign, file: &Path) -> Waves {
         errln!("rtl: building the model of {summary} with waves, to show a tile in {file}");
     };
     Waves { sources: design.sources.clone(), file: file.to_owned(), announce }
-}
-
-/// Element types for which the checked engine can call a hook with a GEMM that differs.
-pub trait Replayed: Element {
-    /// Gives the engine the hook.
-    fn attach(engine: CheckedEngine, replay: ReplayHook<Self>) -> CheckedEngine;
-}
-
-impl Replayed for i32 {
-    fn attach(engine: CheckedEngine, replay: ReplayHook<Self>) -> CheckedEngine {
-        engine.with_replay(replay)
-    }
-}
-
-impl Replayed for f32 {
-    fn attach(engine: CheckedEngine, replay: ReplayHook<Self>) -> CheckedEngine {
-        engine.with_float_replay(replay)
-    }
 }
 
 /// Builds a model. Prints a notice if this takes longer than to load a cached model, and warns of a Verilator that

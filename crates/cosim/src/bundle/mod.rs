@@ -151,7 +151,8 @@ impl Bundle {
         let config =
             header.config.check().map_err(|error| refuse("array", "a legal one", error))?;
         if config.style().is_float() {
-            return Err(refuse("array", "one of integers", "style fp32"));
+            let found = format!("style {}", config.style());
+            return Err(refuse("array", "one of integers", &found));
         }
         if Sample::new(header.rate).is_none() {
             return Err(refuse("rate", "above 0 and at most 1", header.rate));

@@ -116,10 +116,10 @@ pub fn run(args: &GemmArgs, design: &ArrayDesign) -> Result<()> {
 
 /// Rounds an operand to nearest numbers of its format. Returns how many elements changed.
 fn round(operand: &mut Array2<f32>, format: FloatFormat, overflow: Overflow) -> u64 {
-    let values = operand.as_standard_layout().into_owned();
-    let mut rounded = values.clone();
+    let values = operand.as_standard_layout();
+    let mut rounded = Array2::zeros(values.dim());
     let (from, to) = (values.as_slice(), rounded.as_slice_mut());
-    let (from, to) = (from.expect("standard layout"), to.expect("standard layout"));
+    let (from, to) = (from.expect("standard layout"), to.expect("made in row order"));
     let changed = format.round_slice((from, 0), overflow, None, to);
     *operand = rounded;
     changed

@@ -234,8 +234,8 @@ fn percent(mean: &SeedMean) -> String {
     }
 }
 
-/// Consecutive lines about one array, which differ in their rules only.
-fn by_baseline(comparisons: &[ComparedRun]) -> impl Iterator<Item = (&ComparedRun, String)> {
+/// The comparisons, those that differ in their rules only as one, with the names of its rules.
+fn by_baseline(comparisons: &[ComparedRun]) -> Vec<(&ComparedRun, String)> {
     let rule = |line: &Comparison| {
         format!("{}{}", line.rule.name(), if line.met { "" } else { " (not reached)" })
     };
@@ -253,11 +253,11 @@ fn by_baseline(comparisons: &[ComparedRun]) -> impl Iterator<Item = (&ComparedRu
             None => lines.push((compared, rule(line))),
         }
     }
-    lines.into_iter()
+    lines
 }
 
 fn print_report(report: &Report, runs: &[RunSeries]) -> Result<()> {
-    let float = runs.iter().find(|run| run.is_float() && run.design.is_none());
+    let float = RunSeries::float(runs);
     outln!(
         "{} x {} arrays; speed-up is opponent over flexible, energy flexible over opponent; accuracy is the mean over \
          seeds with its 95 % interval",

@@ -126,7 +126,7 @@ pub fn run(args: &PowerArgs) -> Result<()> {
     })?;
     let mut engine = CheckedEngine::new(rtl)
         .with_replay(replay::save_gate_gemm(design.clone(), &args.netlist, &args.out))
-        .with_float_replay(replay::save_gate_float_gemm(design.clone(), &args.netlist, &args.out));
+        .with_float_replay(replay::save_gate_gemm(design.clone(), &args.netlist, &args.out));
     let mut runs = Vec::new();
     let mut tiles = 0;
     for mode in &modes {

@@ -17,10 +17,10 @@ use super::plan::{EngineKind, Plan};
 use crate::bundles;
 use crate::cmd::gemm::ArrayEngine;
 use crate::cmd::policy;
-use crate::engines::{EngineOptions, Replayed, array_engine};
+use crate::engines::{EngineOptions, array_engine};
 use crate::interrupt;
 use crate::progress::Progress;
-use crate::replay;
+use crate::replay::{self, Replayed};
 use crate::run_config::{self, RunConfig};
 
 /// Trains as planned.
@@ -37,7 +37,7 @@ pub(super) fn train(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<RunR
         }
         _ if plan.bundles.is_some() => train_into_bundles(args, plan, data),
         _ if plan.design.config.style().is_float() => {
-            let replay = replay::save_float_gemm(plan.design.clone(), args.out.as_deref());
+            let replay = replay::save_gemm(plan.design.clone(), args.out.as_deref(), false);
             let operands = plan.operands;
             let round = move |engine| match operands {
                 None => engine,
@@ -59,9 +59,8 @@ fn train_into_bundles(args: &TrainArgs, plan: Plan, data: &Dataset) -> Result<Ru
     if config.style().is_float() {
         bail!("--bundles: expected an array of integers, found {}; leave it out", config.summary());
     }
-    let evaluate = ReferenceEngine::new(config.clone()).with_layout(replay::LAYOUT);
+    let mut evaluate = ReferenceEngine::new(config.clone()).with_layout(replay::LAYOUT);
     let reference = evaluate.clone().with_plane_skipping(plan.skip_planes);
-    let mut evaluate = evaluate;
     let folder = plan.bundles.clone().expect("called for bundles");
     let rate = plan.check_rate;
     let mut train = BundlingEngine::new(reference, rate, folder).with_context(|| {
