@@ -203,14 +203,7 @@ mod tests {
     #[test]
     fn a_design_keeps_nothing_of_the_usual_prefix_and_gets_it_back() {
         for style in Style::ALL {
-            let spec = ArraySpec {
-                style,
-                max_bits: style.default_max_bits(),
-                chunk: style.default_chunk(32),
-                rounding: style.default_rounding(),
-                ..ArraySpec::default()
-            };
-            let config = spec.check().unwrap();
+            let config = ArraySpec::of_style(style).check().unwrap();
             let (usual, npu) = (Prefix::default(), prefix("npu_2"));
             let (plain, other) =
                 (package(&config, &usual).unwrap(), package(&config, &npu).unwrap());

@@ -277,15 +277,12 @@ mod tests {
 
     #[test]
     fn every_file_holds_the_module_it_is_named_after() {
-        let spec = ArraySpec { rows: 3, cols: 5, lanes: 3, ..ArraySpec::default() };
-        let baseline = |style: Style| ArraySpec {
-            style,
-            max_bits: style.default_max_bits(),
-            chunk: style.default_chunk(32),
-            rounding: style.default_rounding(),
-            ..spec.clone()
-        };
-        let specs = Style::ALL.map(baseline);
+        let specs = Style::ALL.map(|style| ArraySpec {
+            rows: 3,
+            cols: 5,
+            lanes: 3,
+            ..ArraySpec::of_style(style)
+        });
         for file in specs.into_iter().flat_map(|spec| verilog(&spec.check().unwrap()).unwrap()) {
             let name = file.path.strip_prefix("rtl/").unwrap().strip_suffix(".v").unwrap();
             assert!(file.text.contains(&format!("\nmodule {name} ")), "{}", file.path);
