@@ -102,39 +102,40 @@ module flexmac_dot #(
     end
   endfunction
 
-  genvar place, lane, part;
+  // Flat loops without conditions: what Icarus needs for scopes in scopes grows with their square.
+  genvar index;
   generate
     if (CHUNK <= 8) begin : gen_by_place
-      for (place = 0; place < PAIR_WIDTH; place = place + 1) begin : gen_place
-        localparam FIRST = place < CHUNK ? 0 : place - CHUNK + 1;  // lowest bit of b at this place
-        localparam BITS = bits_at(place);
-        localparam LATE = late_at(place);
-        localparam EARLY = BITS - LATE;
-        // the constant is the last early bit
-        localparam CONSTANT = word_of(place, 0, LANES * EARLY);
+      for (index = 0; index < LANES * CHUNK * CHUNK; index = index + 1) begin : gen_bit
+        localparam LANE = index / (CHUNK * CHUNK);
+        localparam BIT_B = index / CHUNK % CHUNK;
+        localparam BIT_A = index % CHUNK;
+        localparam PLACE = BIT_A + BIT_B;
+        localparam PART = PLACE < CHUNK ? BIT_B : CHUNK - 1 - BIT_A;  // among the lane's bits there
+        localparam LATE = late_at(PLACE);
+        localparam [0:0] TOP_A = BIT_A == CHUNK - 1;
+        localparam [0:0] TOP_B = BIT_B == CHUNK - 1;
+        localparam WORD = TOP_A || TOP_B
+            ? word_of(PLACE, 1, LANE * LATE + (PART == 0 ? 0 : 1))
+            : word_of(PLACE, 0, LANE * (bits_at(PLACE) - LATE) + PART - (LATE == 0 ? 0 : 1));
 
-        assign tree_words[CONSTANT*PAIR_WIDTH+place] = constant[place];
+        assign tree_words[WORD*PAIR_WIDTH+PLACE] = (a_i[LANE*CHUNK+BIT_A] & b_i[LANE*CHUNK+BIT_B])
+            ^ (TOP_A & a_signed_i) ^ (TOP_B & b_signed_i);
+      end
 
-        for (lane = 0; lane < LANES; lane = lane + 1) begin : gen_lane
-          for (part = 0; part < BITS; part = part + 1) begin : gen_bit
-            localparam BIT_B = FIRST + part;
-            localparam BIT_A = place - BIT_B;
-            wire product = a_i[lane*CHUNK+BIT_A] & b_i[lane*CHUNK+BIT_B];
+      for (index = 0; index < PAIR_WIDTH; index = index + 1) begin : gen_constant
+        // the last early bit
+        localparam WORD = word_of(index, 0, LANES * (bits_at(index) - late_at(index)));
+        assign tree_words[WORD*PAIR_WIDTH+index] = constant[index];
+      end
 
-            if (BIT_A == CHUNK - 1 || BIT_B == CHUNK - 1) begin : gen_late
-              localparam WORD = word_of(place, 1, lane * LATE + (part == 0 ? 0 : 1));
-              assign tree_words[WORD*PAIR_WIDTH+place] = product
-                  ^ (BIT_A == CHUNK - 1 && a_signed_i) ^ (BIT_B == CHUNK - 1 && b_signed_i);
-            end else begin : gen_early
-              localparam WORD = word_of(place, 0, lane * EARLY + part - (LATE != 0 ? 1 : 0));
-              assign tree_words[WORD*PAIR_WIDTH+place] = product;
-            end
-          end
-        end
-
-        for (part = LANES * BITS + 1; part < BIT_ROWS; part = part + 1) begin : gen_none
-          assign tree_words[part*PAIR_WIDTH+place] = 1'b0;
-        end
+      // Word `index` has bits where a lane has MOST of them. The first word is full.
+      for (index = 1; index < BIT_ROWS; index = index + 1) begin : gen_zeros
+        localparam MOST = (index + LANES - 1) / LANES;
+        localparam NEXT = index == LANES * CHUNK ? 0 : index / LANES;
+        localparam FROM = index * PAIR_WIDTH + 2 * CHUNK - MOST;
+        localparam TO = (index + 1) * PAIR_WIDTH + NEXT;
+        assign tree_words[TO-1:FROM] = {(TO - FROM) {1'b0}};
       end
     end else begin : gen_by_row
       reg [BIT_ROWS*PAIR_WIDTH-1:0] filled;
