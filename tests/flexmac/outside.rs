@@ -28,6 +28,10 @@ fn refused_input_leaves_the_run_it_would_have_replaced() {
         ("--iters 2 --eval-images 0", "images to evaluate of at least 1, found 0"),
         ("--iters 2 --config d", "--round: expected a mode of the array, one of nearest, found"),
         ("--iters 2 --config narrow", "at most 4 bits, the array's widest operand, found 8"),
+        (
+            "--iters 2 --validation 4000",
+            "--validation: expected at most 3999 of the training images",
+        ),
         ("--iters 2 --first-il 3", "--first-il: expected a policy that has it"),
     ] {
         for out in ["run --force", "new"] {

@@ -50,6 +50,11 @@ pub(crate) struct Inspected {
 }
 
 impl ImageList {
+    /// Removes the pictures from number `first` on, and returns them.
+    pub fn split_off(&mut self, first: usize) -> Self {
+        Self { path: self.path.clone(), entries: self.entries.split_off(first) }
+    }
+
     /// Reads a list whose labels are below `classes`. Does not open the pictures.
     ///
     /// # Errors

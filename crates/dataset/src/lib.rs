@@ -50,6 +50,25 @@ pub struct Dataset {
     pub test: Split,
 }
 
+impl Dataset {
+    /// The set with which settings are chosen: the last `images` training images are those to
+    /// measure accuracy on, and no longer among those to train on. The test images are dropped.
+    ///
+    /// ```
+    /// use flexmac_dataset::synthetic;
+    ///
+    /// let data = synthetic(1, 4000, 1000).hold_out(500).expect("fewer than all");
+    /// assert_eq!((data.train.len(), data.test.len()), (3500, 500));
+    /// assert!(synthetic(1, 4000, 1000).hold_out(4000).is_none());
+    /// ```
+    ///
+    /// Returns `None` if no image to train on is left.
+    pub fn hold_out(self, images: usize) -> Option<Self> {
+        let (train, test) = (images < self.train.len()).then(|| self.train.split_off(images))?;
+        Some(Self { train, test })
+    }
+}
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct ReadmeExamples;

@@ -62,6 +62,34 @@ impl Split {
         }
     }
 
+    /// Divides the split: all images but the last `count`, and these.
+    ///
+    /// # Panics
+    /// If there are fewer images.
+    pub fn split_off(mut self, count: usize) -> (Self, Self) {
+        let first = self.labels.len().checked_sub(count).expect("at most all images");
+        let labels = self.labels.split_off(first);
+        let tail = |pixels: &mut Vec<u8>, image: Shape| pixels.split_off(first * image.len());
+        let content = match &mut self.content {
+            Content::Fixed(pixels) => Content::Fixed(tail(pixels, self.shape)),
+            Content::Augmented { augmentation, sha256, store } => {
+                let store = match store {
+                    Store::Memory(pixels) => Store::Memory(tail(pixels, augmentation.stored)),
+                    Store::Files(list) => Store::Files(list.split_off(first)),
+                };
+                let part = |name: &str| {
+                    let digest = Sha256::new_with_prefix(format!("{name} {first} of {sha256}"));
+                    hex(&digest.finalize())
+                };
+                let (head, tail) = (part("images before"), part("images from"));
+                *sha256 = head;
+                Content::Augmented { augmentation: augmentation.clone(), sha256: tail, store }
+            }
+        };
+        let last = Self { shape: self.shape, labels, content };
+        (self, last)
+    }
+
     /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.len()

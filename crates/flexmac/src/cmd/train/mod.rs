@@ -131,6 +131,10 @@ pub struct TrainArgs {
     /// Test images of an evaluation [default: 2000 during training, all at the end]
     #[arg(long, value_name = "N")]
     eval_images: Option<usize>,
+    /// Hold out the last N training images and test on them, not on the test images: for choosing a
+    /// policy or its constants
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    validation: Option<u32>,
     /// Print the final result as one JSON record
     #[arg(long)]
     json: bool,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use flexmac_array::{ArrayConfig, ArraySpec};
 use flexmac_dataset::{DataSource, Dataset, InputSpec};
@@ -168,6 +168,16 @@ impl Plan {
         };
         let lists = args.lists.settle(&source, shape, &mut settings)?;
         let data = source.load_for(trainer.seed, InputSpec { shape, classes }, &lists)?;
+        let data = match settings.take_given("validation", &args.validation, 0)? {
+            0 => data,
+            images => {
+                let images = images as usize; // 32 bits
+                let most = data.train.len().saturating_sub(1);
+                data.hold_out(images).ok_or_else(|| {
+                    anyhow!("--validation: expected at most {most} of the training images, found {images}")
+                })?
+            }
+        };
         let all = data.test.len();
         let schedule = TrainingSchedule {
             iterations,
