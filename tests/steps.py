@@ -65,7 +65,7 @@ class Step:
 
 def venv(name):
     """Makes the virtual environment of a folder's requirements."""
-    return Task("packages", f". scripts/setup.sh; need_venv {TARGET}/venv/{name} tests/{name}/requirements.txt")
+    return Task("packages", f". scripts/setup.sh; need_venv {TARGET}/venv/{name} tests/{name}/requirements.txt", first=1)
 
 
 def lint_tasks(names, flexmac=FLEXMAC, needs="build"):
@@ -173,17 +173,17 @@ def whole():
              Task("", f"python3 tests/icarus/run.py --flexmac {FLEXMAC} --mutate", needs=built)),
         Step("ecosystem", "FuseSoC, Bender, cocotb", venv("ecosystem"),
              Task("run", python("ecosystem", f"tests/ecosystem/run.py --flexmac {FLEXMAC} --mutate"),
-                  needs=f"{built} ecosystem/packages")),
+                  needs=f"{built} ecosystem/packages", first=4)),
         Step("page", "a report's page against its runs", Task("", *page(), needs=built)),
         Step("sweep", "studies and bundles through Snakemake", venv("sweep"),
              Task("run", python("sweep", f"tests/sweep/run.py --flexmac {FLEXMAC}"),
-                  needs=f"{built} sweep/packages")),
+                  needs=f"{built} sweep/packages", first=4)),
         Step("tools", "the tools of Debian 12 and current ones", venv("tools"),
              Task("run", python("tools", f"tests/tools/run.py --flexmac {FLEXMAC}"),
-                  needs=f"{built} tools/packages")),
+                  needs=f"{built} tools/packages", first=3)),
         Step("commands", "commands, links and names of the pages", venv("docs"),
              Task("run", python("docs", f"tests/docs/run.py --flexmac {FLEXMAC}"),
-                  needs=f"{built} commands/packages")),
+                  needs=f"{built} commands/packages", first=2)),  # one page after the other
         Step("extend", "the diffs of docs/tutorials/extend, applied, built, run",
              Task("", f"python3 tests/docs/extend.py --target {TARGET}", needs=built, lock="cargo", first=5)),
     ]  # fmt: skip
