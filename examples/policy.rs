@@ -72,6 +72,7 @@ impl LossDriven {
                 forward: format(state.bits, *integer_length),
                 backward: format(state.bits, gradient),
                 update: format(STORAGE_BITS, *integer_length),
+                reused: None,
             }
         });
         FormatTable::new(formats.collect())

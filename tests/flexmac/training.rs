@@ -177,3 +177,60 @@ fn caffes_multipliers_are_an_option_and_the_default_is_one() {
     let said = bench.fail(2, &words("train --net mlp --data synthetic --multipliers caffe"));
     assert!(said.contains("expected one of lenet, cifar, alexnet, found \"mlp\""), "{said}");
 }
+
+#[test]
+fn held_out_images_are_tested_on_and_no_longer_trained_on() {
+    let bench = Bench::new();
+    let run = "--net mlp --data synthetic --policy planewise --validation 600 --batch 4 \
+               --eval-images 50 --checkpoint-every 2";
+    train(&bench, &format!("{run} --iters 4 --out run"));
+    train(&bench, &format!("{run} --iters 2 --out resumed"));
+    train(&bench, "--resume --iters 4 --out resumed");
+    let tensors = |run| -> Vec<_> {
+        history(&bench, run).iter().map(|line| line["tensors"].clone()).collect()
+    };
+    assert_eq!(tensors("run"), tensors("resumed"));
+    let config = |run: &str| -> Value {
+        serde_json::from_slice(&fs::read(bench.path(&format!("{run}/config.json"))).unwrap())
+            .unwrap()
+    };
+    let images = |config: &Value| {
+        ["train", "test"].map(|split| config["data"][split]["images"].as_u64().unwrap())
+    };
+    assert_eq!(images(&config("run")), [3400, 600]);
+    train(&bench, "--net mlp --data synthetic --batch 4 --eval-images 50 --iters 1 --out all");
+    let all = config("all");
+    assert_eq!(images(&all), [4000, 1000]);
+    assert_ne!(all["data"]["test"]["sha256"], config("run")["data"]["test"]["sha256"]);
+    let error = bench.fail(2, &words("train --resume --iters 5 --validation 500 --out resumed"));
+    assert!(error.contains("validation"), "{error}");
+}
+
+#[test]
+fn copies_for_the_backward_pass_are_recorded_and_resume() {
+    let bench = Bench::with_design(&["--rows", "3", "--cols", "5", "--chunk", "2", "--lanes", "3"]);
+    let run = "--net lenet-small --data synthetic --config d --policy planewise --batch 4 \
+               --eval-images 10 --checkpoint-every 2 --reused-activation-bits 2 \
+               --reused-weight-bits 4 --weight-bits 4 --widen-weights-at 3 --skip-planes";
+    train(&bench, &format!("{run} --engine checked --iters 4 --out run"));
+    train(&bench, &format!("{run} --iters 2 --out resumed"));
+    train(&bench, "--resume --iters 4 --out resumed");
+    let lines = history(&bench, "run");
+    let bits = |line: &Value, tensor: &str| {
+        let tensors = line["tensors"].as_array().unwrap().iter();
+        let tensor = tensors.clone().find(|entry| entry["name"] == tensor).unwrap();
+        let formats = &tensor["formats"];
+        (formats["forward"]["bits"].as_u64().unwrap(), formats["reused"]["bits"].as_u64())
+    };
+    assert_eq!(bits(&lines[0], "data"), (4, Some(2)));
+    assert_eq!(bits(&lines[2], "ip1.weight"), (4, None), "no wider than the copy");
+    assert_eq!(bits(&lines[3], "ip1.weight"), (8, Some(4)));
+    for (whole, resumed) in lines.iter().zip(history(&bench, "resumed")) {
+        assert_eq!(whole["tensors"], resumed["tensors"]);
+        assert_eq!(whole["loss"], resumed["loss"]);
+    }
+    let page = "report run --out page.html";
+    bench.command(&words(page)).assert().success();
+    let page = fs::read_to_string(bench.path("page.html")).unwrap();
+    assert!(page.contains("ip1.weight reused"), "a row of its own");
+}

@@ -6,8 +6,8 @@
 use flexmac_array::ArraySpec;
 use flexmac_dps::{FormatTable, Formats};
 use flexmac_engine::ReferenceEngine;
-use flexmac_fxp::{Format, Rounding};
-use flexmac_nn::{LayerSpec, NetPlan, NetSpec, Network, Pass, Shape, Statistics};
+use flexmac_fxp::{Format, Role, Rounding};
+use flexmac_nn::{HostRounding, LayerSpec, NetPlan, NetSpec, Network, Pass, Shape, Statistics};
 use ndarray::Array2;
 
 const BATCH: usize = 2;
@@ -22,15 +22,22 @@ fn format(bits: u32, frac: i32) -> Format {
     Format::new(bits, frac).unwrap()
 }
 
-/// Formats of the five uses, all different, so that none can be taken for another.
+/// Formats of all uses, all different, so that none can be taken for another.
 fn formats(plan: &NetPlan) -> FormatTable {
+    let reused = |bits, frac| Some(format(bits, frac));
     let named = |name: &str| match name {
-        "data" => Formats::uniform(format(10, 7)),
-        "a.weight" | "b.weight" => Formats::uniform(format(12, 10)),
+        "data" => Formats { reused: reused(6, 4), ..Formats::uniform(format(10, 7)) },
+        "a.weight" => Formats::uniform(format(12, 10)),
+        "b.weight" => Formats { reused: reused(6, 5), ..Formats::uniform(format(12, 10)) },
         // Finer than the sums of `a`: 7 + 10 fraction bits.
         "a.bias" => Formats::uniform(format(16, 19)),
         "b.bias" => Formats::uniform(format(12, 9)),
-        "a" => Formats { forward: format(11, 8), backward: format(9, 10), update: format(2, 0) },
+        "a" => Formats {
+            forward: format(11, 8),
+            backward: format(9, 10),
+            update: format(2, 0),
+            reused: reused(7, 6),
+        },
         "b" => Formats::uniform(format(13, 14)),
         other => panic!("{other}"),
     };
@@ -118,18 +125,41 @@ impl Oracle {
         })
     }
 
-    /// dMiddle from dScores: 14 + 10 fraction bits to the gradient's 10.
+    /// A matrix as the backward pass reads it, from `frac` fraction bits to format `to`.
+    fn reused(&self, values: &Array2<i32>, frac: i32, to: Format) -> (Array2<i32>, u64) {
+        let mut overflows = 0;
+        let values = values.mapv(|value| {
+            round(i128::from(value), frac - to.frac(), to, self.rounding, &mut overflows)
+        });
+        (values, overflows)
+    }
+
+    /// dMiddle from dScores: 14 + 5 fraction bits to the gradient's 10.
     fn middle_gradient(&self, scores: &Array2<i32>, overflows: &mut u64) -> Array2<i32> {
+        let (weight, _) = self.reused(&self.weight_b, 10, format(6, 5));
         Array2::from_shape_fn((BATCH, MIDDLE.len()), |(b, i)| {
             let sum = (0..CLASSES)
-                .map(|class| i128::from(scores[[b, class]]) * i128::from(self.weight_b[[class, i]]))
+                .map(|class| i128::from(scores[[b, class]]) * i128::from(weight[[class, i]]))
                 .sum();
-            round(sum, 24 - 10, format(9, 10), self.rounding, overflows)
+            round(sum, 19 - 10, format(9, 10), self.rounding, overflows)
         })
     }
 
-    /// dW of the convolution: 10 + 7 fraction bits to 32 bits of the weight's IL (1) + 8.
+    /// dW of the inner product: 14 + 6 fraction bits to 32 bits of the weight's IL (1) + 8.
+    fn inner_weight_gradient(&self, middle: &Array2<i32>, scores: &Array2<i32>) -> Vec<f64> {
+        let (middle, _) = self.reused(middle, 8, format(7, 6));
+        let sum = |class: usize, i: usize| {
+            let products =
+                (0..BATCH).map(|b| i128::from(scores[[b, class]]) * i128::from(middle[[b, i]]));
+            round(products.sum(), 20 - 22, format(32, 22), self.rounding, &mut 0)
+        };
+        let sums = (0..CLASSES).flat_map(|class| (0..MIDDLE.len()).map(move |i| (class, i)));
+        sums.map(|(class, i)| f64::from(sum(class, i)) * 2_f64.powi(-22)).collect()
+    }
+
+    /// dW of the convolution: 10 + 4 fraction bits to 32 bits of the weight's IL (1) + 8.
     fn conv_weight_gradient(&self, input: &Array2<i32>, middle: &Array2<i32>) -> Vec<f64> {
+        let (input, _) = self.reused(input, 7, format(6, 4));
         let mut sums = Array2::<i128>::zeros(self.weight_a.dim());
         for b in 0..BATCH {
             for (place, (y, x)) in Self::places().enumerate() {
@@ -143,7 +173,7 @@ impl Oracle {
         }
         let out = format(32, 31 - 9);
         let value = |sum: &i128| {
-            f64::from(round(*sum, 17 - 22, out, self.rounding, &mut 0)) * 2_f64.powi(-22)
+            f64::from(round(*sum, 14 - 22, out, self.rounding, &mut 0)) * 2_f64.powi(-22)
         };
         sums.iter().map(value).collect()
     }
@@ -187,6 +217,17 @@ fn check(rounding: Rounding) {
             *value = draw(number, index, 900);
         }
     }
+    for param in network.params_mut() {
+        let host = HostRounding {
+            rounding,
+            run: 9,
+            iteration: 4,
+            layer: 0,
+            role: Role::HostUpdate,
+            tensor: param.tensor,
+        };
+        param.refresh_reused(&formats[param.tensor], &host);
+    }
     let values: Vec<_> = network.params().map(|param| param.values().clone()).collect();
     let [weight_a, bias_a, weight_b, bias_b] = values.try_into().unwrap();
     let oracle = Oracle { rounding, weight_a, bias_a, weight_b, bias_b };
@@ -214,11 +255,18 @@ fn check(rounding: Rounding) {
     let found: Vec<_> = network.params().map(|param| param.gradient().to_vec()).collect();
     assert_eq!(found[0], oracle.conv_weight_gradient(&input, &gradient), "{rounding}");
     assert_eq!(found[1], Oracle::conv_bias_gradient(&gradient), "{rounding}");
+    assert_eq!(found[2], oracle.inner_weight_gradient(&middle, &score_gradient), "{rounding}");
 
     let a = plan.layers()[0].output_tensor;
     assert_eq!(statistics.tensors[a].forward.overflows(), forward, "{rounding}");
     assert_eq!(statistics.tensors[a].backward.overflows(), backward, "{rounding}");
     assert!(forward > 0 && backward > 0, "no saturation: {forward} {backward}");
+    for (tensor, values, frac, to) in [(0, &input, 7, format(6, 4)), (a, &middle, 8, format(7, 6))]
+    {
+        let (_, overflows) = oracle.reused(values, frac, to);
+        let counted = statistics.tensors[tensor].reused;
+        assert_eq!((counted.emitted, counted.overflows()), (values.len() as u64, overflows));
+    }
 }
 
 #[test]

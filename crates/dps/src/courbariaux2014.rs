@@ -191,6 +191,7 @@ fn table(
         forward: format(bits, value),
         backward: format(bits, if role.is_parameter() { value } else { gradient }),
         update: format(if role.is_parameter() { storage_bits } else { bits }, value),
+        reused: None,
     });
     FormatTable::new(formats.collect())
 }

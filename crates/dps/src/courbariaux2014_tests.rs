@@ -32,7 +32,7 @@ fn counters(overflows: u64, magnitude_bits: u32) -> Counters {
 
 /// Steps with the same counters for every use.
 fn steps(policy: &mut Courbariaux2014, count: u64, seen: Counters) {
-    let seen = TensorCounters { forward: seen, backward: seen, update: seen };
+    let seen = TensorCounters { forward: seen, backward: seen, update: seen, ..Default::default() };
     for iteration in 0..count {
         policy.step(&Observation { iteration, loss: 1.0, counters: &[seen; 3] });
     }

@@ -10,7 +10,7 @@
 //! the sign; it may be negative. Widths include the sign: `s4.11` has integer length 4 and 16 bits.
 //! The *LSB* is the last place. A *plane* is a slice of `chunk` bits of an operand; the array takes
 //! a *pass* for each pair of planes, so a width costs by its planes. A *use* of a tensor is one of
-//! forward, backward and update, each with a format of its own ([`Formats`]).
+//! forward, backward, update and reuse, each with a format of its own ([`Formats`]).
 //!
 //! ```
 //! use flexmac_dps::{

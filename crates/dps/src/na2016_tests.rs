@@ -255,7 +255,7 @@ fn illegal_constants_are_named() {
 /// Counters of values that are all zero.
 fn zeros() -> TensorCounters {
     let zeros = Counters { emitted: 10, ..Counters::default() };
-    TensorCounters { forward: zeros, backward: zeros, update: zeros }
+    TensorCounters { forward: zeros, backward: zeros, update: zeros, ..Default::default() }
 }
 
 fn step_with(bench: &mut Bench, counters: [TensorCounters; 3]) -> Vec<String> {

@@ -51,6 +51,12 @@ pub struct PlanewiseConfig {
     pub loss_gradient_bits: u32,
     /// Largest width of an operand.
     pub operand_bits_max: u32,
+    /// Width of activations as operands of the weight gradient; 0: that of the forward pass. The
+    /// error of this product averages out over the images of a batch, so it tolerates a coarser
+    /// activation than the forward pass does.
+    pub reused_activation_bits: u32,
+    /// Width of weights as operands of the input gradient; 0: that of the forward pass.
+    pub reused_weight_bits: u32,
     /// Width of stored parameters and their momentum.
     pub storage_bits: u32,
     /// Share of weights and activations that may overflow at 8 bits; doubled for every bit less.
@@ -65,6 +71,8 @@ pub struct PlanewiseConfig {
     /// Iterations after which every operand gets its largest width; 0 for never. A run regains what
     /// narrow formats cost at its end, when steps are small. So passes are best saved before.
     pub widen_at: u64,
+    /// Iterations after which the weights of the forward pass get their largest width; 0 for never.
+    pub widen_weights_at: u64,
 }
 
 impl Default for PlanewiseConfig {
@@ -78,12 +86,15 @@ impl Default for PlanewiseConfig {
             gradient_bits: 4,
             loss_gradient_bits: 8,
             operand_bits_max: 8,
+            reused_activation_bits: 0,
+            reused_weight_bits: 0,
             storage_bits: 16,
             overflow_limit: 1.0 / 1024.0,
             gradient_overflow_limit: 1.0 / 4096.0,
             resolution: 0.0,
             window: 20,
             widen_at: 0,
+            widen_weights_at: 0,
         }
     }
 }
@@ -100,6 +111,9 @@ impl PlanewiseConfig {
             gradient_bits: constants.count("gradient-bits", first.gradient_bits),
             loss_gradient_bits: constants.count("loss-gradient-bits", first.loss_gradient_bits),
             operand_bits_max: constants.count("operand-bits-max", first.operand_bits_max),
+            reused_activation_bits: constants
+                .count("reused-activation-bits", first.reused_activation_bits),
+            reused_weight_bits: constants.count("reused-weight-bits", first.reused_weight_bits),
             storage_bits: constants.count("storage-bits", first.storage_bits),
             overflow_limit: constants.share("overflow-limit", first.overflow_limit),
             gradient_overflow_limit: constants
@@ -107,6 +121,7 @@ impl PlanewiseConfig {
             resolution: constants.share("resolution", first.resolution),
             window: constants.count("window", first.window),
             widen_at: constants.iterations("widen-at", first.widen_at),
+            widen_weights_at: constants.iterations("widen-weights-at", first.widen_weights_at),
         }
     }
 
@@ -122,7 +137,8 @@ impl PlanewiseConfig {
             self.operand_bits_max,
             self.storage_bits,
         ];
-        for bits in widths {
+        let reused = [self.reused_activation_bits, self.reused_weight_bits];
+        for bits in widths.into_iter().chain(reused.into_iter().filter(|bits| *bits > 0)) {
             flexmac_fxp::Format::new(bits, 0)
                 .map_err(|source| DpsError::Format { policy: NAME, source })?;
         }
@@ -155,6 +171,18 @@ impl PlanewiseConfig {
     fn fixed(&self, bits: u32) -> OperandRules {
         let planes_max = self.planes(bits);
         OperandRules { searches: false, planes_max, ..self.operand(bits) }
+    }
+
+    /// The rules of what the backward pass reads of a tensor whose values have the rules `forward`.
+    /// `None` if that is what the forward pass reads.
+    fn reused(&self, role: TensorRole, forward: OperandRules) -> Option<OperandRules> {
+        let bits = match role {
+            TensorRole::Input | TensorRole::Activation => self.reused_activation_bits,
+            TensorRole::Weight { .. } => self.reused_weight_bits,
+            TensorRole::Bias | TensorRole::Logits { .. } => 0,
+        };
+        let planes = self.planes(bits);
+        (bits > 0).then_some(OperandRules { planes, planes_max: planes, ..forward })
     }
 
     /// The rules of stored parameters: one width, and no overflow is accepted.
@@ -191,6 +219,9 @@ pub struct TensorState {
     pub backward: OperandState,
     /// Of stored values.
     pub update: OperandState,
+    /// Of the copy that the backward pass reads, if the policy's constants ask for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused: Option<OperandState>,
 }
 
 /// The policy's state: everything that later steps depend on.
@@ -207,6 +238,7 @@ struct TensorRules {
     forward: OperandRules,
     backward: OperandRules,
     update: OperandRules,
+    reused: Option<OperandRules>,
 }
 
 impl TensorRules {
@@ -220,7 +252,8 @@ impl TensorRules {
             // These are never operands.
             TensorRole::Bias | TensorRole::Logits { .. } => config.fixed(config.storage_bits),
         };
-        Self { role, forward, backward: config.gradient(role), update: config.storage() }
+        let (backward, update) = (config.gradient(role), config.storage());
+        Self { role, forward, backward, update, reused: config.reused(role, forward) }
     }
 
     fn start(&self) -> TensorState {
@@ -230,18 +263,23 @@ impl TensorRules {
             backward: self.backward.start(0),
             // Biases and momentum start at zero and must not shrink the range before they grow.
             update: OperandState { settled: true, ..self.update.start(0) },
+            reused: self.reused.map(|rules| rules.start(first)),
         }
     }
 
     fn formats(&self, state: &TensorState) -> Formats {
         let forward = self.forward.format(&state.forward);
         let update = self.update.format(&state.update);
+        // A copy of as many planes would cost as many passes as the forward pass's, and be coarser.
+        let reused = self.reused.zip(state.reused);
+        let reused = reused.filter(|(_, reused)| reused.planes < state.forward.planes);
+        let reused = reused.map(|(rules, state)| rules.format(&state));
         match self.role {
-            TensorRole::Weight { .. } => Formats { forward, backward: forward, update },
+            TensorRole::Weight { .. } => Formats { forward, backward: forward, update, reused },
             TensorRole::Bias => Formats::uniform(update),
             _ => {
                 let backward = self.backward.format(&state.backward);
-                Formats { forward, backward, update: forward }
+                Formats { forward, backward, update: forward, reused }
             }
         }
     }
@@ -252,6 +290,7 @@ impl TensorRules {
 pub struct Planewise {
     rules: Vec<TensorRules>,
     widen_at: u64,
+    widen_weights_at: u64,
     state: PlanewiseState,
     table: FormatTable,
 }
@@ -267,7 +306,8 @@ impl Planewise {
             tensors.iter().map(|spec| TensorRules::new(&config, spec.role)).collect();
         let state = PlanewiseState { tensors: rules.iter().map(TensorRules::start).collect() };
         let table = table(&rules, &state);
-        Ok(Self { rules, widen_at: config.widen_at, state, table })
+        let (widen_at, widen_weights_at) = (config.widen_at, config.widen_weights_at);
+        Ok(Self { rules, widen_at, widen_weights_at, state, table })
     }
 }
 
@@ -300,8 +340,15 @@ impl Policy for Planewise {
             rules.forward.step(&mut state.forward, &counters.forward);
             rules.backward.step(&mut state.backward, &counters.backward);
             rules.update.step(&mut state.update, &counters.update);
-            if observation.iteration + 1 == self.widen_at {
+            if let (Some(rules), Some(state)) = (&rules.reused, &mut state.reused) {
+                rules.step(state, &counters.reused);
+            }
+            let next = observation.iteration + 1;
+            let is_weight = matches!(rules.role, TensorRole::Weight { .. });
+            if next == self.widen_at || (is_weight && next == self.widen_weights_at) {
                 rules.forward.widen(&mut state.forward);
+            }
+            if next == self.widen_at {
                 rules.backward.widen(&mut state.backward);
             }
         }
@@ -347,6 +394,16 @@ pub(crate) const KIND: PolicyKind = PolicyKind {
         ),
         constant("operand-bits-max", Unit::Bits, "Largest width of an operand [default: 8]"),
         constant(
+            "reused-activation-bits",
+            Unit::Count,
+            "Width of activations as operands of the weight gradient; 0: that of the forward pass [default: 0]",
+        ),
+        constant(
+            "reused-weight-bits",
+            Unit::Count,
+            "Width of weights as operands of the input gradient; 0: that of the forward pass [default: 0]",
+        ),
+        constant(
             "gradient-overflow-limit",
             Unit::Share,
             "Share of gradients that may overflow [default: 0.000244140625]",
@@ -365,6 +422,11 @@ pub(crate) const KIND: PolicyKind = PolicyKind {
             "widen-at",
             Unit::Iterations,
             "Iterations after which every operand gets its largest width; 0 for never [default: 0]",
+        ),
+        constant(
+            "widen-weights-at",
+            Unit::Iterations,
+            "Iterations after which the weights of the forward pass get their largest width; 0 for never [default: 0]",
         ),
     ],
     forward_rounding: Some(flexmac_fxp::Rounding::Nearest),

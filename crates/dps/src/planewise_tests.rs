@@ -79,7 +79,11 @@ fn calibration_takes_two_iterations() {
     let mut policy = policy(8);
     assert_eq!(policy.phase(), "calibration");
     let first = counters(0, 1, 64); // 6 of 7 bits unused
-    steps(&mut policy, 1, TensorCounters { forward: first, backward: first, update: first });
+    steps(
+        &mut policy,
+        1,
+        TensorCounters { forward: first, backward: first, update: first, ..Default::default() },
+    );
     let table = policy.formats();
     assert_eq!(table[OUTPUT].forward.to_string(), "s2.5");
     assert_eq!(table[OUTPUT].backward.to_string(), "s-6.13");
@@ -87,7 +91,11 @@ fn calibration_takes_two_iterations() {
     assert_eq!(table[WEIGHT].update.to_string(), "s0.15", "storage waits for a window");
     assert_eq!(table[INPUT].forward.to_string(), "s0.7");
     let full = counters(0, 7, 64);
-    steps(&mut policy, 1, TensorCounters { forward: full, backward: full, update: full });
+    steps(
+        &mut policy,
+        1,
+        TensorCounters { forward: full, backward: full, update: full, ..Default::default() },
+    );
     assert_eq!(policy.phase(), "planes");
     assert_eq!(policy.formats()[OUTPUT].forward.to_string(), "s2.5");
 }
@@ -100,6 +108,7 @@ fn roles_have_their_own_limits() {
         forward: counters(2, 3, 64),
         backward: counters(2, 3, 64),
         update: counters(0, 15, 64),
+        reused: Counters::default(),
     };
     steps(&mut policy, 1, seen);
     let table = policy.formats();
@@ -119,6 +128,7 @@ fn gradients_below_their_lsb_get_a_plane() {
         forward: counters(0, 7, 64),
         backward: counters(0, 3, error),
         update: counters(0, 15, 64),
+        reused: Counters::default(),
     };
     let config = PlanewiseConfig { chunk: 4, resolution: 1.0 / 64.0, ..Default::default() };
     let mut policy = Planewise::new(config, &tensors()).unwrap();
@@ -175,4 +185,59 @@ fn illegal_constants_are_named() {
     );
     refused(PlanewiseConfig { chunk: 0, ..first });
     refused(PlanewiseConfig { operand_bits_max: 64, ..first });
+}
+
+/// What the backward pass reads of input, weight and output.
+fn reused_bits(policy: &Planewise) -> [Option<u32>; 3] {
+    [INPUT, WEIGHT, OUTPUT].map(|tensor| policy.formats()[tensor].reused.map(Format::bits))
+}
+
+#[test]
+fn the_backward_pass_reads_narrower_copies() {
+    let config = |chunk| PlanewiseConfig {
+        chunk,
+        input_bits: 8,
+        weight_bits: 8,
+        reused_activation_bits: 4,
+        reused_weight_bits: 4,
+        ..Default::default()
+    };
+    let mut policy = Planewise::new(config(4), &tensors()).unwrap();
+    assert_eq!(reused_bits(&policy), [Some(4); 3]);
+    assert!(policy.formats()[BIAS].reused.is_none() && policy.formats()[LOGITS].reused.is_none());
+    // A copy has a range of its own.
+    let seen = TensorCounters {
+        forward: counters(0, 7, 64),
+        reused: counters(0, 1, 64),
+        ..Default::default()
+    };
+    let before = policy.formats()[OUTPUT];
+    steps(&mut policy, 1, seen);
+    let after = policy.formats()[OUTPUT];
+    assert_eq!(after.forward, before.forward);
+    let shorter = before.reused().integer_length() - 2;
+    assert_eq!(after.reused().integer_length(), shorter, "2 of 3 bits unused");
+
+    // As many planes as the forward pass: no copy.
+    assert_eq!(reused_bits(&Planewise::new(config(8), &tensors()).unwrap()), [None; 3]);
+    let error = Planewise::new(PlanewiseConfig { reused_weight_bits: 33, ..config(4) }, &[]);
+    assert!(error.is_err());
+}
+
+#[test]
+fn weights_of_the_forward_pass_widen_alone() {
+    let config = PlanewiseConfig {
+        chunk: 4,
+        reused_weight_bits: 4,
+        widen_weights_at: 3,
+        ..Default::default()
+    };
+    let mut policy = Planewise::new(config, &tensors()).unwrap();
+    let seen = counters(0, 3, 64);
+    let seen = TensorCounters { forward: seen, backward: seen, update: seen, reused: seen };
+    steps(&mut policy, 2, seen);
+    assert_eq!((operand_bits(&policy), reused_bits(&policy)), ([4, 4, 8, 4, 8], [None; 3]));
+    policy.step(&Observation { iteration: 2, loss: 1.0, counters: &[seen; 5] });
+    assert_eq!(operand_bits(&policy), [4, 8, 8, 4, 8]);
+    assert_eq!(reused_bits(&policy), [None, Some(4), None], "the backward pass reads 4 bits still");
 }

@@ -58,6 +58,7 @@ fn step(policy: &mut dyn Policy, iteration: u64) {
             forward: count(formats.forward, 1),
             backward: count(formats.backward, -9),
             update: count(formats.update, -2),
+            reused: formats.reused.map_or_else(Default::default, |format| count(format, 2)),
         })
         .collect();
     let loss = 2.0 + draw(64) as f64 / 32.0 - iteration as f64 / 256.0;
@@ -135,7 +136,8 @@ fn states_of_other_policies_and_networks_are_refused_by_name() {
 fn no_policy_collapses_on_zeros() {
     let tensors = tensors();
     let zeros = Counters { emitted: 100, ..Counters::default() };
-    let zeros = TensorCounters { forward: zeros, backward: zeros, update: zeros };
+    let zeros =
+        TensorCounters { forward: zeros, backward: zeros, update: zeros, ..Default::default() };
     let lengths = |policy: &dyn Policy| {
         let of = |formats: &Formats| {
             [formats.forward, formats.backward, formats.update].map(|f| f.integer_length())

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::error::DpsError;
 use crate::tensor::FormatTable;
 
-/// The counters of one tensor in one iteration, for each of its uses: forward, backward, update.
+/// The counters of one tensor in one iteration, for each of its uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TensorCounters {
     /// Of the values in the forward pass, or of a parameter's copy that the array reads.
@@ -20,6 +20,9 @@ pub struct TensorCounters {
     /// Of the stored parameter and its momentum.
     #[serde(default, skip_serializing_if = "is_unused")]
     pub update: Counters,
+    /// Of the copy that the backward pass reads, if there is one.
+    #[serde(default, skip_serializing_if = "is_unused")]
+    pub reused: Counters,
 }
 
 /// Histories leave out uses in which nothing was rounded.
@@ -30,14 +33,19 @@ fn is_unused(counters: &Counters) -> bool {
 impl TensorCounters {
     /// Whether values were emitted, and no use tells any of them from zero.
     pub fn only_zeros(&self) -> bool {
-        let uses = [&self.forward, &self.backward, &self.update];
+        let uses = self.uses();
         uses.iter().any(|counters| counters.emitted > 0)
             && uses.iter().all(|counters| counters.emitted == 0 || counters.only_zeros())
     }
 
     /// Overflows of all uses.
     pub fn overflows(&self) -> u64 {
-        self.forward.overflows() + self.backward.overflows() + self.update.overflows()
+        self.uses().iter().map(|counters| counters.overflows()).sum()
+    }
+
+    /// The counters of all uses.
+    pub fn uses(&self) -> [&Counters; 4] {
+        [&self.forward, &self.backward, &self.update, &self.reused]
     }
 }
 

@@ -121,11 +121,13 @@ impl Static {
                 forward: config.parameter,
                 backward: config.parameter,
                 update: config.storage,
+                reused: None,
             },
             TensorRole::Activation => Formats {
                 forward: config.activation,
                 backward: config.gradient,
                 update: config.activation,
+                reused: None,
             },
             TensorRole::Logits { gradient_integer_length } => {
                 Formats::with_integer_length(config.gradient.bits(), gradient_integer_length)

@@ -179,7 +179,7 @@ impl Policy for Taras2018 {
             let forward = config.next(now.forward, &seen.forward, i32::MAX, forward_zeros);
             let bound = role.gradient_bound();
             let backward = config.next(now.backward, &seen.backward, bound, backward_zeros);
-            next.push(Formats { forward, backward, update: forward });
+            next.push(Formats { forward, backward, update: forward, reused: None });
         }
         self.table = FormatTable::new(next);
         &self.table

@@ -31,7 +31,10 @@ fn step(policy: &mut Taras2018, seen: TensorCounters) {
 }
 
 fn step_all(policy: &mut Taras2018, seen: Counters) {
-    step(policy, TensorCounters { forward: seen, backward: seen, update: seen });
+    step(
+        policy,
+        TensorCounters { forward: seen, backward: seen, update: seen, ..Default::default() },
+    );
 }
 
 fn policy() -> Taras2018 {
@@ -66,7 +69,7 @@ fn each_use_has_a_format_of_its_own() {
     let seen = TensorCounters {
         forward: counters(9, 15, 85),
         backward: counters(0, 8, 85),
-        update: Counters::default(),
+        ..Default::default()
     };
     step(&mut policy, seen);
     let formats = policy.formats()[OUTPUT];

@@ -71,12 +71,22 @@ pub struct Formats {
     pub backward: Format,
     /// Of parameters and momentum as stored between updates. Unused for other tensors.
     pub update: Format,
+    /// Of an activation (or the input) as an operand of the weight gradient, and of a weight as one
+    /// of the input gradient: a copy of its own, rounded as gradients are. `None`: no copy, these
+    /// products read what the forward pass read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused: Option<Format>,
 }
 
 impl Formats {
     /// One format for every use.
     pub fn uniform(format: Format) -> Self {
-        Self { forward: format, backward: format, update: format }
+        Self { forward: format, backward: format, update: format, reused: None }
+    }
+
+    /// The format in which the backward pass reads an activation or a weight.
+    pub fn reused(&self) -> Format {
+        self.reused.unwrap_or(self.forward)
     }
 
     /// One format for every use: `bits` wide, sign included, with `integer_length`.

@@ -15,6 +15,8 @@ pub enum TensorUse {
     Forward,
     /// A gradient with respect to an activation.
     Backward,
+    /// An activation or a weight as the backward pass reads it.
+    Reused,
 }
 
 /// The tensor that an operand comes from, and the use of it.
@@ -32,6 +34,7 @@ impl OperandSource {
         match self.tensor_use {
             TensorUse::Forward => formats.forward.bits(),
             TensorUse::Backward => formats.backward.bits(),
+            TensorUse::Reused => formats.reused().bits(),
         }
     }
 }
@@ -98,21 +101,20 @@ pub fn gemms(plan: &NetPlan, batch: usize) -> Vec<LayerGemm> {
             _ => continue,
         };
         let (m, n) = (batch * places, layer.output.channels / groups);
-        let input = OperandSource { tensor: layer.input_tensor, tensor_use: TensorUse::Forward };
-        let weight =
-            OperandSource { tensor: layer.weight_tensor(), tensor_use: TensorUse::Forward };
-        let gradient =
-            OperandSource { tensor: layer.output_tensor, tensor_use: TensorUse::Backward };
+        let of = |tensor, tensor_use| OperandSource { tensor, tensor_use };
+        let input = |tensor_use| of(layer.input_tensor, tensor_use);
+        let weight = |tensor_use| of(layer.weight_tensor(), tensor_use);
+        let gradient = of(layer.output_tensor, TensorUse::Backward);
         let mut add = |role, shape, a, b| {
             let layer = layer.spec.name().to_owned();
             gemms.push(LayerGemm { layer, index, role, count: groups, shape, a, b, after_relu });
         };
-        add(Role::Forward, (m, k, n), input, weight);
+        add(Role::Forward, (m, k, n), input(TensorUse::Forward), weight(TensorUse::Forward));
         // Tensor 0 is the images: no layer before this one has parameters.
         if layer.input_tensor > 0 {
-            add(Role::InputGradient, (m, n, k), gradient, weight);
+            add(Role::InputGradient, (m, n, k), gradient, weight(TensorUse::Reused));
         }
-        add(Role::WeightGradient, (n, m, k), gradient, input);
+        add(Role::WeightGradient, (n, m, k), gradient, input(TensorUse::Reused));
         after_relu = false;
     }
     gemms

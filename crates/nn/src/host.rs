@@ -34,6 +34,8 @@ pub enum Part {
     Copy = 4,
     /// The gradient with respect to the tensor.
     Gradient = 5,
+    /// The copy that the backward pass reads.
+    Reused = 6,
 }
 
 /// How the host rounds one tensor in one iteration: the mode, and the seed path of its streams.

@@ -1,4 +1,4 @@
-//! A trainable tensor: stored values, momentum, gradient, and the copy that the array reads.
+//! A trainable tensor: stored values, momentum, gradient, and the copies that the array reads.
 
 use flexmac_dps::{Formats, TensorCounters};
 use flexmac_fxp::{Counters, Format, Kernel, Rounding, Words, vectorized};
@@ -38,9 +38,14 @@ pub struct Param<T> {
     values: Array2<T>,
     momentum: Array2<T>,
     /// What the array reads, if its format differs from the storage format.
-    copy: Option<(Format, Array2<T>)>,
+    copy: OperandCopy<T>,
+    /// What the array reads in the backward pass, if that has a format of its own.
+    reused: OperandCopy<T>,
     gradient: Gradient<T>,
 }
+
+/// The stored values in another format.
+type OperandCopy<T> = Option<(Format, Array2<T>)>;
 
 /// The gradient with respect to a parameter, row by row, as the backward pass leaves it.
 #[derive(Debug, Clone)]
@@ -81,6 +86,7 @@ impl<T: Number> Param<T> {
             momentum: Array2::from_elem(values.dim(), T::default()),
             values: quantized,
             copy: None,
+            reused: None,
             gradient: Gradient::Reals(Vec::new()),
         }
     }
@@ -93,7 +99,7 @@ impl<T: Number> Param<T> {
     /// The stored values, for replacing them by others of the same format (imported weights,
     /// tests).
     pub fn values_mut(&mut self) -> ArrayViewMut2<'_, T> {
-        self.copy = None;
+        (self.copy, self.reused) = (None, None);
         self.values.view_mut()
     }
 
@@ -148,16 +154,24 @@ impl<T: Number> Param<T> {
         };
         (self.values, self.momentum) = (array(values), array(momentum));
         self.format = format;
-        self.copy = None;
+        (self.copy, self.reused) = (None, None);
     }
 
-    /// The parameter as an operand of a GEMM.
+    /// The parameter as an operand of the forward pass.
     pub(crate) fn operand(&self) -> StoredMatrix<'_, T> {
         let (format, values) = match &self.copy {
             Some((format, values)) => (*format, values),
             None => (self.format, &self.values),
         };
         (values.view(), format)
+    }
+
+    /// The parameter as an operand of the backward pass.
+    pub(crate) fn reused_operand(&self) -> StoredMatrix<'_, T> {
+        match &self.reused {
+            Some((format, values)) => (values.view(), *format),
+            None => self.operand(),
+        }
     }
 
     /// Format and largest raw magnitude of the operand.
@@ -169,8 +183,8 @@ impl<T: Number> Param<T> {
     }
 
     /// Applies the policy's formats before an iteration: converts values and momentum to the
-    /// storage format, and makes the copy that the array reads, with rounding mode `forward`. Does
-    /// nothing in a float run.
+    /// storage format, and makes the copies that the array reads, with rounding mode `forward` that
+    /// of the forward pass. Does nothing in a float run.
     pub fn apply_formats(
         &mut self,
         formats: &Formats,
@@ -192,32 +206,52 @@ impl<T: Number> Param<T> {
             }
             self.format = to;
         }
-        let rounded = self.make_copy(formats.forward, &HostRounding { rounding: forward, ..*host });
+        let rounded = self.refresh_copy(formats, &HostRounding { rounding: forward, ..*host });
         counters.forward.merge(&rounded);
+        counters.reused.merge(&self.refresh_reused(formats, host));
     }
 
-    /// Makes the copy that the array reads again, from the present values. Changes nothing that is
-    /// stored. For an evaluation between two iterations.
+    /// Makes the copy that the forward pass reads again, from the present values. Changes nothing
+    /// that is stored. For an evaluation between two iterations.
     ///
     /// Returns the counters of the copy.
     pub fn refresh_copy(&mut self, formats: &Formats, host: &HostRounding) -> Counters {
-        if T::FIXED { self.make_copy(formats.forward, host) } else { Counters::default() }
+        let old = self.copy.take();
+        let (copy, counters) = self.rounded(Part::Copy, formats.forward, old, host);
+        self.copy = copy;
+        counters
     }
 
-    /// Makes the copy that the array reads, if its format differs from the storage format.
-    fn make_copy(&mut self, to: Format, host: &HostRounding) -> Counters {
-        let from = self.format;
-        if from == to {
-            self.copy = None;
+    /// Makes the copy that the backward pass reads again, if it has a format of its own.
+    ///
+    /// Returns the counters of the copy.
+    pub fn refresh_reused(&mut self, formats: &Formats, host: &HostRounding) -> Counters {
+        let Some(to) = formats.reused else {
+            self.reused = None;
             return Counters::default();
-        }
-        let mut copy = match self.copy.take() {
-            Some((_, copy)) => copy,
-            None => self.values.clone(),
         };
-        let counters = host.convert(Part::Copy, elements(&self.values), (from, to), &mut copy);
-        self.copy = Some((to, copy));
+        let old = self.reused.take();
+        let (copy, counters) = self.rounded(Part::Reused, to, old, host);
+        // The storage format is not that of the forward pass.
+        self.reused = copy.or_else(|| T::FIXED.then(|| (to, self.values.clone())));
         counters
+    }
+
+    /// The values in format `to`, in the memory of `old`; `None` if that is the storage format.
+    fn rounded(
+        &self,
+        part: Part,
+        to: Format,
+        old: OperandCopy<T>,
+        host: &HostRounding,
+    ) -> (OperandCopy<T>, Counters) {
+        let from = self.format;
+        if !T::FIXED || from == to {
+            return (None, Counters::default());
+        }
+        let mut copy = old.map_or_else(|| self.values.clone(), |(_, copy)| copy);
+        let counters = host.convert(part, elements(&self.values), (from, to), &mut copy);
+        (Some((to, copy)), counters)
     }
 
     /// Updates the parameter as Caffe's SGD solver does (`sgd_solver.cpp`), in double precision:

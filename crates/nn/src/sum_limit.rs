@@ -98,6 +98,7 @@ fn format_of(source: OperandSource, formats: &mut [Formats]) -> &mut Format {
     match source.tensor_use {
         TensorUse::Forward => &mut formats.forward,
         TensorUse::Backward => &mut formats.backward,
+        TensorUse::Reused => formats.reused.as_mut().unwrap_or(&mut formats.forward),
     }
 }
 

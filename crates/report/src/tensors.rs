@@ -1,6 +1,6 @@
 //! The formats and overflows of one tensor during a run.
 
-use flexmac_dps::{Formats, TensorCounters};
+use flexmac_dps::Formats;
 use flexmac_fxp::Format;
 use flexmac_record::TensorRecord;
 use serde::Serialize;
@@ -49,8 +49,9 @@ impl TensorHistory {
             let expected = format!("tensor {:?} as on the first line", self.name);
             return Err((expected, format!("{:?}", line.name)));
         }
-        if let Some(Formats { forward, backward, update }) = line.formats {
-            for format in [forward, backward, update] {
+        if let Some(formats) = line.formats {
+            let Formats { forward, backward, update, .. } = formats;
+            for format in [forward, backward, update, formats.reused()] {
                 Format::new(format.bits(), format.frac()).map_err(|_| {
                     let expected = format!("tensor {}: a width of 2 to 32 bits", self.name);
                     (expected, format.bits().to_string())
@@ -61,9 +62,7 @@ impl TensorHistory {
                 }
             }
         }
-        let TensorCounters { forward, backward, update } = line.counters;
-        let count = [forward, backward, update]
-            .iter()
+        let count = (line.counters.uses().into_iter())
             .flat_map(|count| [count.overflow_low, count.overflow_high])
             .fold(0, u64::saturating_add);
         if count > 0 {
@@ -101,6 +100,11 @@ impl TensorHistory {
         if rows.len() == 2 && rows[0].formats == rows[1].formats {
             rows.pop();
             rows[0].label.clone_from(&self.name);
+        }
+        let reused =
+            self.formats.map(|formats| formats.as_ref().and_then(|formats| formats.reused));
+        if reused.changes().iter().any(|(_, format)| format.is_some()) {
+            rows.push(FormatRow { label: format!("{} reused", self.name), formats: reused });
         }
         rows
     }

@@ -441,11 +441,18 @@ impl<T: Number> Trainer<T> {
         let fitted = limit.fit(&self.network, proposed)?;
         let rounding = self.config.forward();
         for param in self.network.params_mut() {
-            let (tensor, host) = (param.tensor, HostRounding { rounding, ..host(param) });
-            if fitted[tensor].forward != proposed[tensor].forward {
-                let counters = param.refresh_copy(&fitted[tensor], &host);
+            let (tensor, host) = (param.tensor, host(param));
+            let (new, old) = (&fitted[tensor], &proposed[tensor]);
+            if new.forward != old.forward {
+                let counters = param.refresh_copy(new, &HostRounding { rounding, ..host });
                 if let Some(statistics) = statistics.as_deref_mut() {
                     statistics.tensors[tensor].forward = counters;
+                }
+            }
+            if new.reused != old.reused {
+                let counters = param.refresh_reused(new, &host);
+                if let Some(statistics) = statistics.as_deref_mut() {
+                    statistics.tensors[tensor].reused = counters;
                 }
             }
         }
@@ -461,7 +468,11 @@ impl<T: Number> Trainer<T> {
             if proposed == fitted || self.totals.coarsened.contains(name) {
                 continue;
             }
-            let uses = [(proposed.forward, fitted.forward), (proposed.backward, fitted.backward)];
+            let uses = [
+                (proposed.forward, fitted.forward),
+                (proposed.backward, fitted.backward),
+                (proposed.reused(), fitted.reused()),
+            ];
             let (from, to) = uses.into_iter().find(|(from, to)| from != to).unwrap_or(uses[0]);
             notes.push(format!(
                 "tensor {name} has format {to} instead of {from}, whose sums may be too wide for the \
@@ -549,6 +560,7 @@ fn in_proposed_units(
             forward: in_units_of(proposed.forward, used.forward, &counters.forward),
             backward: in_units_of(proposed.backward, used.backward, &counters.backward),
             update: counters.update,
+            reused: in_units_of(proposed.reused(), used.reused(), &counters.reused),
         };
     formats.map(tensor).collect()
 }

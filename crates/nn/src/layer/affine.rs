@@ -8,6 +8,8 @@
 //! | forward | A (M, K) | W^T (K, N) | Y (M, N) |
 //! | input gradient | dY (M, N) | W (N, K) | dA (M, K) |
 //! | weight gradient | dY^T (N, M) | A (M, K) | dW (N, K) |
+//!
+//! The last two read W and A in their format of reuse, if they have one.
 
 use std::ops::Range;
 
@@ -18,6 +20,7 @@ use rayon::prelude::*;
 
 use crate::element::Number;
 use crate::error::NnError;
+use crate::host::Part;
 use crate::init::Initial;
 use crate::param::{Gradient, Param};
 use crate::pass::{LayerId, MatrixIn, Pass, StoredMatrix, wide_format};
@@ -108,7 +111,8 @@ impl<T: Number> Affine<T> {
         Ok(values)
     }
 
-    /// Computes the gradients of weight and bias and stores them in the parameters.
+    /// Computes the gradients of weight and bias and stores them in the parameters. The elements of
+    /// `a` are those of [`Self::reused_input`].
     pub fn parameter_gradients(
         &mut self,
         a: Matrix<'_, T>,
@@ -119,6 +123,27 @@ impl<T: Number> Affine<T> {
         let values = self.weight_gradient(0, a, gradient, pass)?;
         self.set_weight_gradient(values.into_raw_vec_and_offset().0, pass);
         Ok(())
+    }
+
+    /// A group's input as the weight gradient reads it.
+    pub fn reused_input(
+        &self,
+        number: usize,
+        input: Array2<T>,
+        pass: &mut Pass<'_, T>,
+    ) -> Array2<T> {
+        let formats = pass.formats[self.input_tensor];
+        let (from, to) = (formats.forward, formats.reused());
+        if !T::FIXED || from == to {
+            return input;
+        }
+        let mut copy = pass.memory(input.dim());
+        let host = pass.host(self.id(number).index, self.input_tensor);
+        let values = input.as_slice().expect("batches are stored row by row");
+        let counters = host.convert(Part::Reused, values, (from, to), &mut copy);
+        pass.statistics.tensors[self.input_tensor].reused.merge(&counters);
+        pass.recycle(input);
+        copy
     }
 
     /// The format of the gradient of the weight.
@@ -151,7 +176,7 @@ impl<T: Number> Affine<T> {
     ) -> Result<Array2<T>, NnError> {
         let format = pass.formats[self.output_tensor].backward;
         let dy = (gradient.reversed_axes().into(), format);
-        let a = (a.view(), pass.formats[self.input_tensor].forward);
+        let a = (a.view(), pass.formats[self.input_tensor].reused());
         let (id, out) = (self.id(number), self.weight_gradient_format());
         let (values, _) = pass.gemm(&id, Role::WeightGradient, (dy, a), None, out)?;
         Ok(values)
@@ -190,7 +215,7 @@ impl<T: Number> Affine<T> {
         pass: &Pass<'_, T>,
     ) -> (LayerId, (MatrixIn<'a, T>, MatrixIn<'a, T>)) {
         let dy = (gradient.into(), pass.formats[self.output_tensor].backward);
-        let (weight, format) = self.weight.operand();
+        let (weight, format) = self.weight.reused_operand();
         let weight = (weight.slice_move(s![filters.clone(), ..]).into(), format);
         (self.id(*number), (dy, weight))
     }

@@ -66,7 +66,7 @@ impl<T: Number> Layer<T> for Conv<T> {
         pass: &mut Pass<'_, T>,
     ) -> Result<Option<Array2<T>>, NnError> {
         let batch = gradient.nrows();
-        let input = self.input.take().expect(NO_FORWARD);
+        let input = self.affine.reused_input(0, self.input.take().expect(NO_FORWARD), pass);
         let rows = patch_rows(&input, self.patches);
         let gradient = reshape(gradient, (rows.nrows(), self.channels_out));
         self.affine.parameter_gradients(rows, gradient.view(), pass)?;

@@ -104,6 +104,7 @@ impl<T: Number> Layer<T> for GroupedConv<T> {
         for (group, input) in inputs.into_iter().enumerate() {
             let block = (group, self.filters(group));
             let own = gradient.slice(s![.., self.filters(group)]);
+            let input = self.affine.reused_input(group, input, pass);
             let rows = patch_rows(&input, self.patches);
             let values = self.affine.weight_gradient(group, rows, own, pass)?;
             weight_gradient.extend_from_slice(values.as_slice().expect("row by row"));

@@ -47,7 +47,7 @@ impl<T: Number> Layer<T> for InnerProduct<T> {
         gradient: Array2<T>,
         pass: &mut Pass<'_, T>,
     ) -> Result<Option<Array2<T>>, NnError> {
-        let input = self.input.take().expect(NO_FORWARD);
+        let input = self.affine.reused_input(0, self.input.take().expect(NO_FORWARD), pass);
         self.affine.parameter_gradients(input.view().into(), gradient.view(), pass)?;
         pass.recycle(input);
         if !self.input_gradient {

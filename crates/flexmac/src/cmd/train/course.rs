@@ -258,8 +258,13 @@ fn check_array(plan: &Plan, tensors: &[TensorSpec], formats: &FormatTable) -> Re
     let most = config.max_bits();
     for (tensor, formats) in tensors.iter().zip(formats.iter()) {
         let bits = match tensor.role {
-            TensorRole::Input | TensorRole::Weight { .. } => formats.forward.bits(),
-            TensorRole::Activation => formats.forward.bits().max(formats.backward.bits()),
+            TensorRole::Input | TensorRole::Weight { .. } => {
+                formats.forward.bits().max(formats.reused().bits())
+            }
+            TensorRole::Activation => {
+                let reused = formats.reused().bits();
+                formats.forward.bits().max(formats.backward.bits()).max(reused)
+            }
             TensorRole::Logits { .. } => formats.backward.bits(),
             TensorRole::Bias => continue,
         };
