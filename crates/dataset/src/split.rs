@@ -66,7 +66,7 @@ impl Split {
     ///
     /// # Panics
     /// If there are fewer images.
-    pub fn split_off(mut self, count: usize) -> (Self, Self) {
+    pub(crate) fn split_off(mut self, count: usize) -> (Self, Self) {
         let first = self.labels.len().checked_sub(count).expect("at most all images");
         let labels = self.labels.split_off(first);
         let tail = |pixels: &mut Vec<u8>, image: Shape| pixels.split_off(first * image.len());

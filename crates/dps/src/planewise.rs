@@ -271,9 +271,12 @@ impl TensorRules {
         let forward = self.forward.format(&state.forward);
         let update = self.update.format(&state.update);
         // A copy of as many planes would cost as many passes as the forward pass's, and be coarser.
-        let reused = self.reused.zip(state.reused);
-        let reused = reused.filter(|(_, reused)| reused.planes < state.forward.planes);
-        let reused = reused.map(|(rules, state)| rules.format(&state));
+        let reused = match (self.reused, state.reused) {
+            (Some(rules), Some(reused)) if reused.planes < state.forward.planes => {
+                Some(rules.format(&reused))
+            }
+            _ => None,
+        };
         match self.role {
             TensorRole::Weight { .. } => Formats { forward, backward: forward, update, reused },
             TensorRole::Bias => Formats::uniform(update),
@@ -396,12 +399,14 @@ pub(crate) const KIND: PolicyKind = PolicyKind {
         constant(
             "reused-activation-bits",
             Unit::Count,
-            "Width of activations as operands of the weight gradient; 0: that of the forward pass [default: 0]",
+            "Width of activations as operands of the weight gradient; 0: that of the forward pass \
+             [default: 0]",
         ),
         constant(
             "reused-weight-bits",
             Unit::Count,
-            "Width of weights as operands of the input gradient; 0: that of the forward pass [default: 0]",
+            "Width of weights as operands of the input gradient; 0: that of the forward pass \
+             [default: 0]",
         ),
         constant(
             "gradient-overflow-limit",
@@ -426,7 +431,8 @@ pub(crate) const KIND: PolicyKind = PolicyKind {
         constant(
             "widen-weights-at",
             Unit::Iterations,
-            "Iterations after which the weights of the forward pass get their largest width; 0 for never [default: 0]",
+            "Iterations after which the weights of the forward pass get their largest width; 0 for \
+             never [default: 0]",
         ),
     ],
     forward_rounding: Some(flexmac_fxp::Rounding::Nearest),

@@ -257,15 +257,12 @@ fn check_array(plan: &Plan, tensors: &[TensorSpec], formats: &FormatTable) -> Re
     }
     let most = config.max_bits();
     for (tensor, formats) in tensors.iter().zip(formats.iter()) {
+        let value = formats.forward.bits().max(formats.reused().bits());
+        let gradient = formats.backward.bits();
         let bits = match tensor.role {
-            TensorRole::Input | TensorRole::Weight { .. } => {
-                formats.forward.bits().max(formats.reused().bits())
-            }
-            TensorRole::Activation => {
-                let reused = formats.reused().bits();
-                formats.forward.bits().max(formats.backward.bits()).max(reused)
-            }
-            TensorRole::Logits { .. } => formats.backward.bits(),
+            TensorRole::Input | TensorRole::Weight { .. } => value,
+            TensorRole::Activation => value.max(gradient),
+            TensorRole::Logits { .. } => gradient,
             TensorRole::Bias => continue,
         };
         if bits > most {
