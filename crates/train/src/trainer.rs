@@ -440,20 +440,19 @@ impl<T: Number> Trainer<T> {
         let limit = self.sum_limit.as_ref().filter(|_| T::FIXED)?;
         let fitted = limit.fit(&self.network, proposed)?;
         let rounding = self.config.forward();
+        let mut nobodys = TensorCounters::default();
         for param in self.network.params_mut() {
             let (tensor, host) = (param.tensor, host(param));
             let (new, old) = (&fitted[tensor], &proposed[tensor]);
+            let counters = match &mut statistics {
+                Some(statistics) => &mut statistics.tensors[tensor],
+                None => &mut nobodys,
+            };
             if new.forward != old.forward {
-                let counters = param.refresh_copy(new, &HostRounding { rounding, ..host });
-                if let Some(statistics) = statistics.as_deref_mut() {
-                    statistics.tensors[tensor].forward = counters;
-                }
+                counters.forward = param.refresh_copy(new, &HostRounding { rounding, ..host });
             }
             if new.reused != old.reused {
-                let counters = param.refresh_reused(new, &host);
-                if let Some(statistics) = statistics.as_deref_mut() {
-                    statistics.tensors[tensor].reused = counters;
-                }
+                counters.reused = param.refresh_reused(new, &host);
             }
         }
         Some(fitted)
