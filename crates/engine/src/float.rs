@@ -3,13 +3,14 @@
 //! Work is divided among cores in bands of rows or stretches of K of fixed size, so that results do
 //! not depend on the number of cores.
 
+use flexmac_fxp::Matrix;
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2, Axis, Slice};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 use rayon::prelude::*;
 
-use crate::engine::{Engine, Gemm, GemmResult, Stats};
+use crate::engine::{Engine, Gemm, GemmResult, ImplicitGemm, Operand, RowSink, Stats};
 use crate::error::EngineError;
-use crate::lower::check_shapes;
+use crate::lower::{check_dims, check_shapes};
 
 /// Rows of the result per band.
 const BAND: usize = 64;
@@ -44,20 +45,43 @@ pub struct FloatEngine;
 impl Engine<f32> for FloatEngine {
     fn gemm(&mut self, gemm: &Gemm<'_, f32>) -> Result<GemmResult<f32>, EngineError> {
         let (m, k, n) = check_shapes(gemm)?;
-        let mut values = match &gemm.bias {
-            Some(bias) => bias
-                .values
-                .broadcast((m, n))
-                .expect("check_shapes admits only biases that broadcast")
-                .to_owned(),
-            None => Array2::zeros((m, n)),
-        };
-        add_product(gemm.a.values, gemm.b.values, &mut values);
-        let macs = (m * k * n) as u64;
-        let counters =
-            flexmac_fxp::Counters { emitted: (m * n) as u64, ..flexmac_fxp::Counters::default() };
-        let stats = Stats { counters, macs, mac_passes: macs, ..Stats::default() };
-        Ok(GemmResult { values, sums: None, stats })
+        let mut values = start(&gemm.bias, (m, n));
+        add_product(gemm.a.values.into(), gemm.b.values.into(), &mut values);
+        Ok(GemmResult { values, sums: None, stats: stats((m, k, n)) })
+    }
+
+    fn implicit_gemm(
+        &mut self,
+        gemm: &ImplicitGemm<'_, f32>,
+    ) -> Result<GemmResult<f32>, EngineError> {
+        let (m, k, n) = check_implicit(gemm)?;
+        let mut values = start(&gemm.bias, (m, n));
+        add_product(gemm.a.0.view(), gemm.b.0.view(), &mut values);
+        Ok(GemmResult { values, sums: None, stats: stats((m, k, n)) })
+    }
+
+    fn implicit_gemm_into(
+        &mut self,
+        gemm: &ImplicitGemm<'_, f32>,
+        sink: &dyn RowSink<f32>,
+    ) -> Result<GemmResult<f32>, EngineError> {
+        let (m, k, n) = check_implicit(gemm)?;
+        let values = Array2::zeros((0, n));
+        if in_bands(m) {
+            let (a, b) = (gemm.a.0.view(), gemm.b.0.to_dense());
+            (0..m.div_ceil(BAND)).into_par_iter().for_each(|band| {
+                let first = band * BAND;
+                let rows = first..m.min(first + BAND);
+                let mut part = start(&gemm.bias, (rows.len(), n));
+                add_band(a.rows(rows), b.view(), &mut part.view_mut());
+                sink.take_rows(first, part.as_slice().expect("made in row order"));
+            });
+        } else {
+            let mut values = start(&gemm.bias, (m, n));
+            add_product(gemm.a.0.view(), gemm.b.0.view(), &mut values);
+            sink.take_rows(0, values.as_slice().expect("made in row order"));
+        }
+        Ok(GemmResult { values, sums: None, stats: stats((m, k, n)) })
     }
 
     fn name(&self) -> &'static str {
@@ -65,24 +89,58 @@ impl Engine<f32> for FloatEngine {
     }
 }
 
-/// Adds A B to `values`.
-fn add_product(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, values: &mut Array2<f32>) {
+/// [`check_shapes`] of a GEMM whose operands need not lie in memory.
+fn check_implicit(gemm: &ImplicitGemm<'_, f32>) -> Result<(usize, usize, usize), EngineError> {
+    Ok(check_dims(gemm.a.0.dim(), gemm.b.0.dim(), gemm.bias.as_ref())?)
+}
+
+fn stats((m, k, n): (usize, usize, usize)) -> Stats {
+    let macs = (m * k * n) as u64;
+    let counters =
+        flexmac_fxp::Counters { emitted: (m * n) as u64, ..flexmac_fxp::Counters::default() };
+    Stats { counters, macs, mac_passes: macs, ..Stats::default() }
+}
+
+/// What the product is added to: the bias, or zeros.
+fn start(bias: &Option<Operand<'_, f32>>, shape: (usize, usize)) -> Array2<f32> {
+    match bias {
+        Some(bias) => {
+            let bias = bias.values.broadcast(shape);
+            bias.expect("check_shapes admits only biases that broadcast").to_owned()
+        }
+        None => Array2::zeros(shape),
+    }
+}
+
+/// Whether a result of this many rows is divided into bands of rows, not stretches of K.
+fn in_bands(rows: usize) -> bool {
+    rows >= 2 * BAND
+}
+
+/// Adds A B to `values`. Patches of images are copied band by band or stretch by stretch.
+fn add_product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, values: &mut Array2<f32>) {
     let (m, k) = a.dim();
-    if m >= 2 * BAND {
+    if in_bands(m) {
+        let b = b.to_dense();
         values.axis_chunks_iter_mut(Axis(0), BAND).into_par_iter().enumerate().for_each(
-            |(band, mut chunk)| {
-                let rows = Slice::from(band * BAND..band * BAND + chunk.nrows());
-                general_mat_mul(1.0, &a.slice_axis(Axis(0), rows), &b, 1.0, &mut chunk);
+            |(band, mut part)| {
+                let rows = band * BAND..band * BAND + part.nrows();
+                add_band(a.rows(rows), b.view(), &mut part);
             },
         );
         return;
     }
+    let a = a.to_dense();
     let parts: Vec<_> = (0..k.div_ceil(STRETCH))
         .into_par_iter()
         .map(|part| {
-            let terms = Slice::from(part * STRETCH..k.min((part + 1) * STRETCH));
-            a.slice_axis(Axis(1), terms).dot(&b.slice_axis(Axis(0), terms))
+            let terms = part * STRETCH..k.min((part + 1) * STRETCH);
+            a.slice_axis(Axis(1), Slice::from(terms.clone())).dot(&b.rows(terms).to_dense())
         })
         .collect();
     parts.iter().for_each(|part| *values += part);
+}
+
+fn add_band(a: Matrix<'_, f32>, b: ArrayView2<'_, f32>, values: &mut ArrayViewMut2<'_, f32>) {
+    general_mat_mul(1.0, &a.to_dense(), &b, 1.0, values);
 }

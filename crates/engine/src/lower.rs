@@ -159,7 +159,7 @@ pub(crate) fn check_shapes<T: Element>(
 }
 
 /// Checks the dimensions of A, B and a bias, and returns (M, K, N).
-fn check_dims<T: Element>(
+pub(crate) fn check_dims<T: Element>(
     (m, k): (usize, usize),
     (b_rows, n): (usize, usize),
     bias: Option<&Operand<'_, T>>,

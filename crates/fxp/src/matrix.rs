@@ -242,7 +242,7 @@ impl<'a, T: Copy + Default + Send + Sync> Matrix<'a, T> {
     }
 
     /// The rows from `range.start` on, below `range.end`.
-    pub(crate) fn rows(self, range: std::ops::Range<usize>) -> Self {
+    pub fn rows(self, range: std::ops::Range<usize>) -> Self {
         match self {
             Self::Dense(view) => Self::Dense(view.slice_axis_move(Axis(0), Slice::from(range))),
             Self::Patches(rows) => Self::Patches(PatchRows {
