@@ -2,7 +2,8 @@
 //!
 //! The method of Caffe's data layers (`data_transformer.cpp`). A picture is stored somewhat larger
 //! than the network's input. Training crops a window of the input's size at a random position and
-//! mirrors half of the windows; evaluation crops the centre. Position and mirroring depend only on
+//! mirrors half of the windows; evaluation crops the centre. Images that are as large as the input, as
+//! those of CIFAR are, get a black border for it. Position and mirroring depend only on
 //! the run's seed, the iteration and the picture's number. So any iteration can be repeated on its
 //! own, and a resumed run uses the same images as an uninterrupted one.
 
@@ -119,9 +120,11 @@ pub(crate) struct Augmentation {
     pub mirror: bool,
     /// The number to subtract, one per channel.
     pub mean: Vec<f64>,
+    /// Black pixels around a stored picture.
+    pub border: usize,
 }
 
-/// A crop's upper left corner, in pixels, and whether it is mirrored left to right.
+/// A crop's upper left corner, in pixels of the picture with its border, and whether it is mirrored left to right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CropWindow {
     pub top: usize,
@@ -132,8 +135,8 @@ pub(crate) struct CropWindow {
 impl Augmentation {
     /// The crop of picture `number`.
     pub fn window(&self, mode: BatchMode, number: usize) -> CropWindow {
-        let down = self.stored.height - self.input.height;
-        let right = self.stored.width - self.input.width;
+        let down = self.stored.height + 2 * self.border - self.input.height;
+        let right = self.stored.width + 2 * self.border - self.input.width;
         let mut window = CropWindow { top: down / 2, left: right / 2, mirrored: false };
         if let BatchMode::Training { seed, iteration } = mode {
             // There are fewer than 2^32 iterations and fewer than 2^32 pictures.
@@ -162,9 +165,17 @@ impl Augmentation {
                 *out = (f64::from(*value) - mean) / white;
             }
         };
+        let black = vec![0; channels];
         for (row, out) in out.chunks_mut(row_len).enumerate() {
-            let start = ((window.top + row) * self.stored.width + window.left) * channels;
-            let pixels = picture[start..start + row_len].chunks(channels);
+            let line = self.row(picture, window.top + row);
+            let pixels = (window.left..window.left + self.input.width).map(|column| {
+                let column = column.checked_sub(self.border);
+                let start = column.filter(|column| *column < self.stored.width);
+                match (line, start) {
+                    (Some(line), Some(column)) => &line[column * channels..][..channels],
+                    _ => &black,
+                }
+            });
             let out = out.chunks_mut(channels);
             if window.mirrored {
                 out.zip(pixels.rev()).for_each(|(out, picture)| pixel(out, picture));
@@ -172,6 +183,13 @@ impl Augmentation {
                 out.zip(pixels).for_each(|(out, picture)| pixel(out, picture));
             }
         }
+    }
+
+    /// A row of the picture with its border; `None` above and below the picture.
+    fn row<'a>(&self, picture: &'a [u8], row: usize) -> Option<&'a [u8]> {
+        let row = row.checked_sub(self.border).filter(|row| *row < self.stored.height)?;
+        let length = self.stored.width * self.stored.channels;
+        Some(&picture[row * length..][..length])
     }
 }
 
@@ -187,6 +205,7 @@ mod tests {
             crop,
             mirror,
             mean: vec![10.0, 0.0],
+            border: 0,
         }
     }
 
@@ -245,6 +264,34 @@ mod tests {
         assert_eq!(out.to_vec(), rows.concat());
         augmentation.crop(&picture, &CropWindow { top: 1, left: 2, mirrored: true }, 2.0, &mut out);
         assert_eq!(out[..6], [4.0, 9.5, 3.0, 8.5, 2.0, 7.5]);
+    }
+
+    #[test]
+    fn a_border_is_black_and_the_centre_is_the_picture() {
+        let shape = |height, width| Shape { height, width, channels: 1 };
+        let (stored, input) = (shape(2, 3), shape(2, 3));
+        let mean = vec![1.0];
+        let augmentation =
+            Augmentation { stored, input, crop: Crop::Random, mirror: true, mean, border: 2 };
+        let cropped = |top, left, mirrored| {
+            let mut out = [9.0; 6];
+            let window = CropWindow { top, left, mirrored };
+            augmentation.crop(&[11, 21, 31, 41, 51, 61], &window, 10.0, &mut out);
+            out.map(|value| (value * 10.0 + 1.0).round() as i32)
+        };
+        assert_eq!(cropped(2, 2, false), [11, 21, 31, 41, 51, 61]);
+        assert_eq!(cropped(0, 0, false), [0; 6]);
+        assert_eq!(cropped(1, 1, false), [0, 0, 0, 0, 11, 21]);
+        assert_eq!(cropped(3, 4, true), [0, 0, 61, 0, 0, 0]);
+        let test = augmentation.window(BatchMode::Evaluation, 5);
+        assert_eq!(test, CropWindow { top: 2, left: 2, mirrored: false });
+        let drawn = windows(&augmentation, 1, 7);
+        for top in 0..=4 {
+            for left in 0..=4 {
+                assert!(drawn.iter().any(|window| (window.top, window.left) == (top, left)));
+            }
+        }
+        assert!(drawn.iter().all(|window| window.top <= 4 && window.left <= 4));
     }
 
     #[test]

@@ -116,7 +116,7 @@ pub fn read_image_lists(
     };
     let second = ListContents::new(&test, stored, keep_test, false)?;
     let augmentation =
-        Augmentation { stored, input, crop: options.crop, mirror: options.mirror, mean };
+        Augmentation { stored, input, crop: options.crop, mirror: options.mirror, mean, border: 0 };
     Ok(Dataset {
         train: first.split(augmentation.clone(), train),
         test: second.split(augmentation, test),

@@ -67,6 +67,17 @@ impl Dataset {
         let (train, test) = (images < self.train.len()).then(|| self.train.split_off(images))?;
         Some(Self { train, test })
     }
+
+    /// The set whose training images are moved by up to `border` pixels each way, with black pixels
+    /// beyond their edges, and half of them mirrored, if `mirror`: other ones in each iteration. This is
+    /// what networks for CIFAR are usually trained with (`border` 4). Test images stay as they are.
+    ///
+    /// # Panics
+    /// If the set is of image lists, whose pictures are cropped and mirrored already.
+    #[must_use]
+    pub fn with_moved_images(self, border: usize, mirror: bool) -> Self {
+        Self { train: self.train.moved(border, mirror), ..self }
+    }
 }
 
 #[cfg(doctest)]

@@ -5,7 +5,7 @@ use flexmac_nn::Shape;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::augmentation::{Augmentation, BatchMode};
+use crate::augmentation::{Augmentation, BatchMode, Crop};
 use crate::error::DatasetError;
 use crate::image_list::ImageList;
 
@@ -60,6 +60,22 @@ impl Split {
             labels,
             content: Content::Augmented { augmentation, sha256, store },
         }
+    }
+
+    /// The same images, which training crops at random from images with `border` black pixels on each
+    /// side, and mirrors half of, if `mirror`. Evaluation takes them as they are.
+    ///
+    /// # Panics
+    /// If the split's pictures are cropped already.
+    pub(crate) fn moved(self, border: usize, mirror: bool) -> Self {
+        let sha256 = self.sha256();
+        let (stored, mean) = (self.shape, vec![0.0; self.shape.channels]);
+        let Content::Fixed(pixels) = self.content else {
+            panic!("the pictures of image lists are cropped already");
+        };
+        let augmentation =
+            Augmentation { stored, input: stored, crop: Crop::Random, mirror, mean, border };
+        Self::augmented(augmentation, self.labels, sha256, Store::Memory(pixels))
     }
 
     /// Divides the split: all images but the last `count`, and these.

@@ -178,6 +178,7 @@ impl Plan {
                 })?
             }
         };
+        let data = args.lists.settle_moves(&source, &mut settings)?.apply(data);
         let all = data.test.len();
         let schedule = TrainingSchedule {
             iterations,
