@@ -7,8 +7,8 @@ use flexmac_dps::{FormatTable, Policy, Static, StaticConfig};
 use flexmac_engine::FloatEngine;
 use flexmac_fxp::Rounding;
 use flexmac_nn::{
-    AvgPoolSpec, DropoutSpec, LayerSpec, LrnSpec, MaxPoolSpec, NetPlan, NetSpec, Network, Pass,
-    ReluSpec, Shape, Statistics,
+    AddSpec, AvgPoolSpec, BatchNormSpec, BranchSpec, DropoutSpec, LayerSpec, LrnSpec, MaxPoolSpec,
+    NetPlan, NetSpec, Network, Pass, ReluSpec, Shape, Statistics,
 };
 use ndarray::Array2;
 
@@ -266,4 +266,64 @@ fn lrn() {
     // Curved everywhere, so a second difference is no sign of a kink.
     case.kink = 1e-2;
     case.check();
+}
+
+fn batch_norm(name: &str) -> LayerSpec {
+    LayerSpec::BatchNorm(BatchNormSpec {
+        name: name.to_owned(),
+        epsilon: 0.1,
+        momentum: 0.1,
+        multipliers: flexmac_nn::Multipliers::ONE,
+    })
+}
+
+fn add(name: &str, with: &str) -> LayerSpec {
+    LayerSpec::Add(AddSpec { name: name.to_owned(), with: with.to_owned() })
+}
+
+/// A case whose scores are curved in the parameters, so that a second difference is no sign of a kink,
+/// and whose batch statistics are those of training.
+fn curved(input: Shape, layers: Vec<LayerSpec>) {
+    let mut case = Case::new(input, layers);
+    (case.masked, case.kink) = (true, 1e-2);
+    case.check();
+}
+
+#[test]
+fn batch_normalization() {
+    let input = Shape { height: 5, width: 4, channels: 2 };
+    curved(input, vec![conv("a", 3, 2, 1, 0), batch_norm("n"), inner_product("b", 4)]);
+    // Of an inner product's outputs, of a layer that nothing else normalizes, and as the last layer.
+    let twice =
+        vec![inner_product("a", 5), batch_norm("n"), batch_norm("m"), inner_product("b", 3)];
+    curved(input, twice);
+    curved(input, vec![conv("a", 3, 2, 1, 0), inner_product("b", 4), batch_norm("n")]);
+}
+
+#[test]
+fn a_sum_with_an_earlier_layer() {
+    let input = Shape { height: 5, width: 4, channels: 2 };
+    let layers = vec![conv("a", 3, 3, 1, 1), conv("b", 3, 3, 1, 1), add("s", "a")];
+    Case::new(input, [layers, vec![inner_product("c", 4)]].concat()).check();
+    // Read three times, the last time twice by one sum; and the scores are a sum.
+    let layers = vec![conv("a", 3, 3, 1, 1), conv("b", 3, 3, 1, 1), add("s", "a"), add("t", "a")];
+    Case::new(input, [layers, vec![add("u", "t"), inner_product("c", 4)]].concat()).check();
+    let layers = vec![inner_product("a", 4), inner_product("b", 4), add("s", "a")];
+    Case::new(input, layers).check();
+}
+
+#[test]
+fn a_shortcut_to_fewer_places_and_more_channels() {
+    let input = Shape { height: 7, width: 6, channels: 2 };
+    let layers = vec![conv("a", 3, 3, 1, 1), conv("b", 5, 3, 2, 1), add("s", "a")];
+    Case::new(input, [layers, vec![inner_product("c", 3)]].concat()).check();
+}
+
+#[test]
+fn a_projected_shortcut_is_a_branch() {
+    let input = Shape { height: 6, width: 6, channels: 2 };
+    let branch = LayerSpec::Branch(BranchSpec { name: "p".to_owned(), from: "a".to_owned() });
+    let layers = vec![conv("a", 3, 3, 1, 1), conv("b", 4, 3, 2, 1), batch_norm("n"), branch];
+    let tail = vec![conv("c", 4, 1, 2, 0), add("s", "n"), inner_product("d", 3)];
+    curved(input, [layers, tail].concat());
 }

@@ -6,7 +6,9 @@ use std::sync::atomic::AtomicBool;
 
 use flexmac_array::ArraySpec;
 use flexmac_dataset::{Dataset, synthetic};
-use flexmac_dps::{Na2016, Na2016Config, Policy, Static, StaticConfig, TensorSpec};
+use flexmac_dps::{
+    Na2016, Na2016Config, Planewise, PlanewiseConfig, Policy, Static, StaticConfig, TensorSpec,
+};
 use flexmac_engine::{
     Engine, EngineError, FloatEngine, Gemm, GemmError, GemmResult, ReferenceEngine,
 };
@@ -131,6 +133,57 @@ fn threads_do_not_change_a_run() {
         })
     };
     assert_eq!(train(1), train(3));
+}
+
+/// A network with normalizations, a sum, and a projected shortcut that a second sum joins.
+fn residual() -> NetSpec {
+    let layers = r#"
+        {"type": "conv", "name": "a", "channels_out": 4, "kernel": 3, "stride": 3},
+        {"type": "batch-norm", "name": "n"}, {"type": "relu", "name": "r"},
+        {"type": "conv", "name": "b", "channels_out": 4, "kernel": 3, "padding": 1},
+        {"type": "batch-norm", "name": "m"}, {"type": "add", "name": "s", "with": "r"},
+        {"type": "conv", "name": "c", "channels_out": 6, "kernel": 3, "padding": 1, "stride": 2},
+        {"type": "batch-norm", "name": "o"}, {"type": "branch", "name": "p", "from": "s"},
+        {"type": "conv", "name": "d", "channels_out": 6, "kernel": 1, "stride": 2},
+        {"type": "add", "name": "t", "with": "o"},
+        {"type": "avg-pool", "name": "g", "kernel": 2, "stride": 2},
+        {"type": "inner-product", "name": "e", "outputs": 10}"#;
+    let input = r#"{"height": 28, "width": 28, "channels": 1}"#;
+    let text = format!(r#"{{"name": "residual", "input": {input}, "layers": [{layers}]}}"#);
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn a_residual_network_trains_and_its_state_goes_on_bit_for_bit() {
+    let data = synthetic(3, 400, 100);
+    let make = || {
+        let mut config = config(Rounding::Stochastic);
+        config.solver.base_rate = 0.05;
+        let plan = NetPlan::new(&residual(), config.batch).unwrap();
+        let policy = Planewise::new(PlanewiseConfig::default(), plan.tensors()).unwrap();
+        Trainer::<i32>::new(plan, config, Box::new(policy), &data).unwrap()
+    };
+    let mut whole = make();
+    let first = whole.step(&mut reference(), &data).unwrap().loss;
+    let mut saved = None;
+    for iteration in 1..60 {
+        if iteration == 40 {
+            saved = Some(serde_json::to_string(&whole.state()).unwrap());
+        }
+        // An evaluation changes neither parameters nor running means.
+        whole.evaluate(&mut reference(), &data.test, 16).unwrap();
+        whole.step(&mut reference(), &data).unwrap();
+    }
+    let accuracy = whole.evaluate(&mut reference(), &data.test, 100).unwrap();
+    assert!(whole.totals().smoothed_loss < 0.6 * first, "{}", whole.totals().smoothed_loss);
+    assert!(accuracy > 0.6, "{accuracy}");
+    let mut resumed = make();
+    resumed.restore(serde_json::from_str(&saved.unwrap()).unwrap()).unwrap();
+    (40..60).for_each(|_| drop(resumed.step(&mut reference(), &data).unwrap()));
+    let (resumed, whole) = (resumed.state(), whole.state());
+    assert_eq!(resumed.params, whole.params);
+    assert_eq!(resumed.buffers, whole.buffers);
+    assert_eq!(whole.buffers.len(), 6, "mean and variance of three normalizations");
 }
 
 #[test]

@@ -173,8 +173,13 @@ impl Na2016 {
         let names = tensors.iter().map(|tensor| tensor.name.clone()).collect();
         let point = |role: &TensorRole| BinaryPointState {
             integer_length: match role {
-                TensorRole::Weight { .. } | TensorRole::Bias => config.parameter_integer_length,
-                TensorRole::Input | TensorRole::Activation => config.activation_integer_length,
+                TensorRole::Weight { .. } | TensorRole::Bias | TensorRole::Normalization => {
+                    config.parameter_integer_length
+                }
+                TensorRole::Input
+                | TensorRole::Activation
+                | TensorRole::HostOutput
+                | TensorRole::Normalized => config.activation_integer_length,
                 TensorRole::Logits { gradient_integer_length } => *gradient_integer_length,
             },
             clean: 0,

@@ -177,9 +177,14 @@ impl PlanewiseConfig {
     /// `None` if that is what the forward pass reads.
     fn reused(&self, role: TensorRole, forward: OperandRules) -> Option<OperandRules> {
         let bits = match role {
-            TensorRole::Input | TensorRole::Activation => self.reused_activation_bits,
+            TensorRole::Input | TensorRole::Activation | TensorRole::HostOutput => {
+                self.reused_activation_bits
+            }
             TensorRole::Weight { .. } => self.reused_weight_bits,
-            TensorRole::Bias | TensorRole::Logits { .. } => 0,
+            TensorRole::Bias
+            | TensorRole::Normalization
+            | TensorRole::Normalized
+            | TensorRole::Logits { .. } => 0,
         };
         let planes = self.planes(bits);
         (bits > 0).then_some(OperandRules { planes, planes_max: planes, ..forward })
@@ -197,15 +202,17 @@ impl PlanewiseConfig {
     }
 
     fn gradient(&self, role: TensorRole) -> OperandRules {
-        let bits = match role {
-            TensorRole::Logits { .. } => self.loss_gradient_bits,
-            _ => self.gradient_bits,
+        let rules = match role {
+            TensorRole::Logits { .. } => self.operand(self.loss_gradient_bits),
+            // No operand: its width costs no passes.
+            TensorRole::HostOutput => self.storage(),
+            _ => self.operand(self.gradient_bits),
         };
         OperandRules {
             bound: role.gradient_bound(),
             overflow_limit: self.gradient_overflow_limit,
             limit_by_width: false,
-            ..self.operand(bits)
+            ..rules
         }
     }
 }
@@ -248,21 +255,29 @@ impl TensorRules {
             TensorRole::Input => config.fixed(config.input_bits),
             TensorRole::Weight { shared: true } => config.operand(config.shared_weight_bits),
             TensorRole::Weight { shared: false } => config.operand(config.weight_bits),
-            TensorRole::Activation => config.operand(config.activation_bits),
+            TensorRole::Activation | TensorRole::HostOutput => {
+                config.operand(config.activation_bits)
+            }
             // These are never operands.
-            TensorRole::Bias | TensorRole::Logits { .. } => config.fixed(config.storage_bits),
+            TensorRole::Bias
+            | TensorRole::Normalization
+            | TensorRole::Normalized
+            | TensorRole::Logits { .. } => config.fixed(config.storage_bits),
         };
         let (backward, update) = (config.gradient(role), config.storage());
         Self { role, forward, backward, update, reused: config.reused(role, forward) }
     }
 
     fn start(&self) -> TensorState {
-        let first = if self.role == TensorRole::Activation { FIRST_ACTIVATION } else { 0 };
+        let is_activation = matches!(self.role, TensorRole::Activation | TensorRole::HostOutput);
+        let first = if is_activation { FIRST_ACTIVATION } else { 0 };
+        // Scales begin at 1.
+        let stored = i32::from(self.role == TensorRole::Normalization);
         TensorState {
             forward: self.forward.start(first),
             backward: self.backward.start(0),
             // Biases and momentum start at zero and must not shrink the range before they grow.
-            update: OperandState { settled: true, ..self.update.start(0) },
+            update: OperandState { settled: true, ..self.update.start(stored) },
             reused: self.reused.map(|rules| rules.start(first)),
         }
     }
@@ -279,7 +294,7 @@ impl TensorRules {
         };
         match self.role {
             TensorRole::Weight { .. } => Formats { forward, backward: forward, update, reused },
-            TensorRole::Bias => Formats::uniform(update),
+            TensorRole::Bias | TensorRole::Normalization => Formats::uniform(update),
             _ => {
                 let backward = self.backward.format(&state.backward);
                 Formats { forward, backward, update: forward, reused }

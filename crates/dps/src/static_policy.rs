@@ -102,6 +102,18 @@ impl StaticConfig {
     }
 }
 
+/// A format of the same width that holds numbers up to 2, and so a scale that begins at 1.
+fn twice_one(format: Format) -> Format {
+    let integer_length = format.integer_length().max(1);
+    Format::with_integer_length(format.bits(), integer_length).expect("a width that was legal")
+}
+
+/// A format of the range of `format` and at least the width of `other`.
+fn as_wide(format: Format, other: Format) -> Format {
+    let bits = format.bits().max(other.bits());
+    Format::with_integer_length(bits, format.integer_length()).expect("a width that was legal")
+}
+
 /// The policy has no state to save.
 #[derive(Serialize)]
 struct NoState {}
@@ -123,7 +135,14 @@ impl Static {
                 update: config.storage,
                 reused: None,
             },
-            TensorRole::Activation => Formats {
+            TensorRole::Normalization => Formats::uniform(twice_one(config.storage)),
+            TensorRole::HostOutput => Formats {
+                forward: config.activation,
+                backward: as_wide(config.gradient, config.storage),
+                update: config.activation,
+                reused: None,
+            },
+            TensorRole::Activation | TensorRole::Normalized => Formats {
                 forward: config.activation,
                 backward: config.gradient,
                 update: config.activation,

@@ -18,8 +18,18 @@ pub enum TensorRole {
     },
     /// The bias of a layer, and its momentum.
     Bias,
+    /// The scale or the shift of a normalization, and its momentum. Only the host reads it, as it
+    /// is stored. Scales begin at 1.
+    Normalization,
     /// The output of a layer, and the gradient with respect to it.
     Activation,
+    /// The output of a normalization or a sum: an activation whose gradient only the host reads, so
+    /// that its width costs no passes.
+    HostOutput,
+    /// The output of a layer that only a normalization reads, and the gradient with respect to it.
+    /// The values have a fixed wide format, as class scores have; only their gradient, an operand
+    /// of the array, gets one from the policy.
+    Normalized,
     /// The output of the last layer, the class scores. The scores have a fixed wide format; only
     /// their gradient, an operand of the array, gets one from the policy. The policy chooses its
     /// width; the loss bounds its integer length.
@@ -31,9 +41,14 @@ pub enum TensorRole {
 }
 
 impl TensorRole {
-    /// Whether this is a weight or a bias.
+    /// Whether this is a trained parameter: a weight, a bias, or a normalization's.
     pub fn is_parameter(self) -> bool {
-        matches!(self, Self::Weight { .. } | Self::Bias)
+        matches!(self, Self::Weight { .. } | Self::Bias | Self::Normalization)
+    }
+
+    /// Whether the values have a fixed wide format, whatever the policy says.
+    pub fn is_wide(self) -> bool {
+        matches!(self, Self::Normalized | Self::Logits { .. })
     }
 
     /// The longest integer length that its gradient needs; `i32::MAX` if unknown.

@@ -57,8 +57,8 @@ pub struct LayerGemm {
     pub a: OperandSource,
     /// Source of B.
     pub b: OperandSource,
-    /// Whether the layer's input has passed a ReLU since the last layer with parameters, so that
-    /// many of its values are zero.
+    /// Whether the layer's input has passed a ReLU since the last layer with a tensor of its own, so
+    /// that many of its values are zero.
     pub after_relu: bool,
 }
 
@@ -86,18 +86,18 @@ impl LayerGemm {
 /// ```
 pub fn gemms(plan: &NetPlan, batch: usize) -> Vec<LayerGemm> {
     let mut gemms = Vec::new();
-    let mut after_relu = false;
+    // Whether the output of each layer has passed a ReLU since it was computed.
+    let mut rectified = Vec::new();
     for (index, layer) in plan.layers().iter().enumerate() {
+        let after_relu = layer.source.is_some_and(|source| rectified[source]);
+        let is_relu = matches!(layer.spec, LayerSpec::Relu(_));
+        rectified.push(is_relu || (after_relu && !layer.spec.has_output_tensor()));
         let (places, groups, k) = match layer.spec {
             LayerSpec::Conv { kernel, groups, .. } => {
                 let places = layer.output.height * layer.output.width;
                 (places, groups, kernel * kernel * layer.input.channels / groups)
             }
             LayerSpec::InnerProduct { .. } => (1, 1, layer.input.len()),
-            LayerSpec::Relu(_) => {
-                after_relu = true;
-                continue;
-            }
             _ => continue,
         };
         let (m, n) = (batch * places, layer.output.channels / groups);
@@ -110,12 +110,11 @@ pub fn gemms(plan: &NetPlan, batch: usize) -> Vec<LayerGemm> {
             gemms.push(LayerGemm { layer, index, role, count: groups, shape, a, b, after_relu });
         };
         add(Role::Forward, (m, k, n), input(TensorUse::Forward), weight(TensorUse::Forward));
-        // Tensor 0 is the images: no layer before this one has parameters.
+        // Tensor 0 is the images: no layer before this one has a tensor of its own.
         if layer.input_tensor > 0 {
             add(Role::InputGradient, (m, n, k), gradient, weight(TensorUse::Reused));
         }
         add(Role::WeightGradient, (n, m, k), gradient, input(TensorUse::Reused));
-        after_relu = false;
     }
     gemms
 }

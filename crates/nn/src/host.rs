@@ -36,6 +36,8 @@ pub enum Part {
     Gradient = 5,
     /// The copy that the backward pass reads.
     Reused = 6,
+    /// The sum of the gradients that several readers of the tensor give.
+    Merged = 7,
 }
 
 /// How the host rounds one tensor in one iteration: the mode, and the seed path of its streams.
@@ -120,6 +122,27 @@ impl HostRounding {
         self.map(part, values, targets, |values, words, targets| {
             T::quantize(values, format, self.rounding, words, targets)
         })
+    }
+
+    /// Rounds real numbers to `format`, chunk by chunk and in parallel: `reals` fills a slice with
+    /// those from the given number on.
+    pub(crate) fn quantize_with<T: Number>(
+        &self,
+        part: Part,
+        targets: &mut Array2<T>,
+        format: Format,
+        reals: impl Fn(usize, &mut [f64]) + Sync,
+    ) -> Counters {
+        let targets = targets.as_slice_mut().expect("batches are stored row by row");
+        let chunks = targets.par_chunks_mut(CHUNK).enumerate();
+        let round = |memory: &mut Vec<f64>, (chunk, targets): (usize, &mut [T])| {
+            let values = &mut memory[..targets.len()];
+            reals(chunk * CHUNK, values);
+            self.with_words::<T>(part, chunk, |words| {
+                T::quantize(values, format, self.rounding, words, targets)
+            })
+        };
+        chunks.map_init(|| vec![0.0; CHUNK], round).sum()
     }
 
     /// Rounds sums in units of 2^-frac to `format`.

@@ -13,11 +13,12 @@ use crate::error::NnError;
 use crate::spec::{LayerSpec, Multipliers, NetSpec, Shape};
 
 /// Name and text of each network in `nets/`.
-const SHIPPED: [(&str, &str); 6] = [
+const SHIPPED: [(&str, &str); 7] = [
     ("lenet", include_str!("../nets/lenet.toml")),
     ("lenet-small", include_str!("../nets/lenet-small.toml")),
     ("mlp", include_str!("../nets/mlp.toml")),
     ("cifar", include_str!("../nets/cifar.toml")),
+    ("resnet20", include_str!("../nets/resnet20.toml")),
     ("alexnet", include_str!("../nets/alexnet.toml")),
     ("alexnet-small", include_str!("../nets/alexnet-small.toml")),
 ];
@@ -34,7 +35,7 @@ struct NetFile {
 /// the part that [`LayerSpec`] has for them.
 fn with_multipliers(mut layer: Value) -> Value {
     let kind = layer.get("type").and_then(Value::as_str);
-    let has_parameters = matches!(kind, Some("conv" | "inner-product"));
+    let has_parameters = matches!(kind, Some("conv" | "inner-product" | "batch-norm"));
     if let Some(keys) = layer.as_table_mut().filter(|_| has_parameters)
         && !keys.contains_key("multipliers")
     {
@@ -157,6 +158,7 @@ mod tests {
                 (kernel * kernel * layer.input.channels / groups + 1) * layer.output.channels
             }
             LayerSpec::InnerProduct { outputs, .. } => (layer.input.len() + 1) * outputs,
+            LayerSpec::BatchNorm(_) => 2 * layer.output.channels,
             _ => 0,
         };
         plan.layers().iter().map(count).sum()
@@ -165,8 +167,9 @@ mod tests {
     #[test]
     fn every_shipped_network_is_sound_and_of_its_known_size() {
         // Caffe's `bvlc_alexnet` has 60,965,224 parameters for 1000 classes; this one has 20
-        // classes.
-        let known = [431_080, 11_978, 12_730, 145_578, 60_965_224 - 980 * 4097, 1_289_332];
+        // classes. ResNet-20's 269,722 have 688 biases of convolutions beside them.
+        let known =
+            [431_080, 11_978, 12_730, 145_578, 269_722 + 688, 60_965_224 - 980 * 4097, 1_289_332];
         for (name, size) in NetSpec::NAMES.into_iter().zip(known) {
             let spec = NetSpec::by_name(name).unwrap();
             assert_eq!(spec.name, name);
@@ -174,7 +177,7 @@ mod tests {
             assert_eq!(parameters(&plan), size, "{name}");
         }
         let error = NetSpec::by_name("lenet5").unwrap_err().to_string();
-        let names = "lenet, lenet-small, mlp, cifar, alexnet, alexnet-small";
+        let names = "lenet, lenet-small, mlp, cifar, resnet20, alexnet, alexnet-small";
         assert_eq!(error, format!("network: expected one of {names}, found \"lenet5\""));
     }
 

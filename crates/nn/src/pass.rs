@@ -1,6 +1,6 @@
 //! The context of a forward or backward pass: engine, formats, rounding, statistics.
 
-use flexmac_dps::{FormatTable, TensorCounters, TensorRole, TensorSpec};
+use flexmac_dps::{FormatTable, TensorCounters, TensorSpec};
 use flexmac_engine::{Engine, EngineError, GemmResult, ImplicitGemm, Operand, RowSink};
 use flexmac_fxp::{Counters, Format, Matrix, Role, Rounding, SeedPath};
 use flexmac_record::GemmRecord;
@@ -10,9 +10,10 @@ use crate::element::Number;
 use crate::error::{EngineFailure, NnError};
 use crate::host::HostRounding;
 
-/// Integer length of the class scores, which leave the array with 32 bits and are real numbers on
-/// the host. Scores exceed 2^12 only in runs that have diverged.
-pub const LOGITS_INTEGER_LENGTH: i32 = 12;
+/// Integer length of the outputs that only the host reads, class scores and inputs of
+/// normalizations. They leave the array with 32 bits and are real numbers on the host. They exceed
+/// 2^12 only in runs that have diverged.
+pub const HOST_INTEGER_LENGTH: i32 = 12;
 
 /// The statistics of one iteration.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,9 +69,10 @@ pub struct Pass<'a, T: Number> {
 impl<T: Number> Pass<'_, T> {
     /// The format of a layer's output tensor.
     pub(crate) fn output_format(&self, tensor: usize) -> Format {
-        match self.tensors[tensor].role {
-            TensorRole::Logits { .. } => logits_format(),
-            _ => self.formats[tensor].forward,
+        if self.tensors[tensor].role.is_wide() {
+            host_format()
+        } else {
+            self.formats[tensor].forward
         }
     }
 
@@ -171,9 +173,9 @@ impl<T: Number> Pass<'_, T> {
     }
 }
 
-/// The 32-bit format of the class scores.
-pub fn logits_format() -> Format {
-    wide_format(LOGITS_INTEGER_LENGTH)
+/// The 32-bit format of class scores and of inputs of normalizations ([`HOST_INTEGER_LENGTH`]).
+pub fn host_format() -> Format {
+    wide_format(HOST_INTEGER_LENGTH)
 }
 
 /// The 32-bit format of this integer length.

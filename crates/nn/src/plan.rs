@@ -3,6 +3,7 @@
 use flexmac_dps::{TensorRole, TensorSpec};
 
 use crate::error::NnError;
+use crate::layer::add::Shortcut;
 use crate::layer::{Misfit, Window, at_least_one};
 use crate::spec::{LayerSpec, Multipliers, NetSpec, Shape};
 
@@ -17,9 +18,14 @@ pub struct LayerPlan {
     pub output: Shape,
     /// The tensor that gives the input's format.
     pub input_tensor: usize,
-    /// The tensor that gives the output's format. Convolution and inner product have their own; all
-    /// other layers use their input's, because they select values or keep their range.
+    /// The tensor that gives the output's format. Convolution, inner product, batch normalization
+    /// and sums have their own; all other layers use their input's, because they select values or
+    /// keep their range.
     pub output_tensor: usize,
+    /// Number of the layer whose output is the input; `None` for the images.
+    pub source: Option<usize>,
+    /// Number of the layer whose output a sum adds.
+    pub added: Option<usize>,
 }
 
 impl LayerPlan {
@@ -63,7 +69,7 @@ fn is_name(name: &str) -> bool {
 
 impl NetPlan {
     /// Checks a description and numbers its tensors: 0 is the input, then follow weight, bias and
-    /// output of each layer with parameters. `batch`, the images per iteration, bounds the gradient
+    /// output of each layer with parameters, and the output of each sum. `batch`, the images per iteration, bounds the gradient
     /// of the loss.
     ///
     /// # Errors
@@ -91,8 +97,7 @@ impl NetPlan {
             layers: Vec::new(),
             tensors: vec![TensorSpec { name: "data".to_owned(), role: TensorRole::Input }],
         };
-        let (mut shape, mut tensor) = (spec.input, 0);
-        let last = spec.layers.iter().rposition(LayerSpec::has_parameters);
+        let last = spec.layers.iter().rposition(LayerSpec::has_output_tensor);
         for (index, layer) in spec.layers.iter().enumerate() {
             let name = layer.name();
             let number = || format!("number {}", index + 1);
@@ -104,36 +109,67 @@ impl NetPlan {
             {
                 return Err(check.refuse(&number(), "a name of its own", format!("{name:?}")));
             }
-            let output = check.output(layer, shape)?;
-            check.size(layer, shape, output, batch)?;
+            let source = match layer {
+                LayerSpec::Branch(branch) => Some(check.earlier(&plan, name, &branch.from)?),
+                _ => index.checked_sub(1),
+            };
+            let added = match layer {
+                LayerSpec::Add(add) => Some(check.earlier(&plan, name, &add.with)?),
+                _ => None,
+            };
+            let (input, input_tensor) = plan.output(source);
+            let output = check.output(layer, input)?;
+            if let Some(added) = added {
+                check.sum(name, plan.layers[added].output, output)?;
+            }
+            check.size(layer, input, output, batch)?;
             check.multipliers(layer)?;
-            let input_tensor = tensor;
-            if layer.has_parameters() {
+            let mut output_tensor = input_tensor;
+            if layer.has_output_tensor() {
                 let role = if Some(index) == last {
                     let gradient_integer_length = gradient_integer_length(batch);
                     TensorRole::Logits { gradient_integer_length }
+                } else if is_normalized(spec, index) {
+                    TensorRole::Normalized
+                } else if !layer.has_gemms() {
+                    TensorRole::HostOutput
                 } else {
                     TensorRole::Activation
                 };
-                let shared = output.height * output.width > 1;
-                let own = [
-                    (format!("{name}.weight"), TensorRole::Weight { shared }),
-                    (format!("{name}.bias"), TensorRole::Bias),
-                    (name.to_owned(), role),
-                ];
-                plan.tensors.extend(own.map(|(name, role)| TensorSpec { name, role }));
-                tensor = plan.tensors.len() - 1;
+                if layer.has_parameters() {
+                    let shared = output.height * output.width > 1;
+                    let [weight, bias] = if layer.has_gemms() {
+                        [TensorRole::Weight { shared }, TensorRole::Bias]
+                    } else {
+                        [TensorRole::Normalization; 2]
+                    };
+                    for (suffix, role) in [("weight", weight), ("bias", bias)] {
+                        plan.tensors.push(TensorSpec { name: format!("{name}.{suffix}"), role });
+                    }
+                }
+                plan.tensors.push(TensorSpec { name: name.to_owned(), role });
+                output_tensor = plan.tensors.len() - 1;
             }
             let spec = layer.clone();
-            let output_tensor = tensor;
-            plan.layers.push(LayerPlan { spec, input: shape, output, input_tensor, output_tensor });
-            shape = output;
+            let layer =
+                LayerPlan { spec, input, output, input_tensor, output_tensor, source, added };
+            plan.layers.push(layer);
         }
-        if last.is_none() {
+        if !spec.layers.iter().any(LayerSpec::has_gemms) {
             return Err(check.refuse("list", "at least one conv or inner-product", "none"));
         }
+        check.every_output_is_read(&plan)?;
+        let (shape, _) = plan.output(plan.layers.len().checked_sub(1));
         plan.classes = shape.len();
         Ok(plan)
+    }
+
+    /// Shape and tensor of a layer's output; of the images for `None`.
+    fn output(&self, layer: Option<usize>) -> (Shape, usize) {
+        match layer {
+            Some(layer) => (self.layers[layer].output, self.layers[layer].output_tensor),
+            None => (self.input, 0),
+        }
     }
 
     /// The network's name.
@@ -158,7 +194,7 @@ impl NetPlan {
 
     /// Name and shape of each parameter, as exported to other programs: (channels out, kernel rows,
     /// kernel columns, channels in per group) for a convolution, (outputs, inputs) for an inner
-    /// product, (outputs) for a bias.
+    /// product, (outputs) for a bias, (channels) for scale and shift of a normalization.
     pub fn parameter_shapes(&self) -> Vec<(String, Vec<usize>)> {
         let mut shapes = Vec::new();
         for layer in &self.layers {
@@ -168,6 +204,7 @@ impl NetPlan {
                     vec![outputs, kernel, kernel, layer.input.channels / groups]
                 }
                 LayerSpec::InnerProduct { .. } => vec![outputs, layer.input.len()],
+                LayerSpec::BatchNorm(_) => vec![outputs],
                 _ => continue,
             };
             shapes.push((format!("{name}.weight"), weight));
@@ -176,10 +213,33 @@ impl NetPlan {
         shapes
     }
 
+    /// Name and shape of what a file of weights holds: each parameter, then each buffer.
+    pub fn weight_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        [self.parameter_shapes(), self.buffer_shapes()].concat()
+    }
+
+    /// Name and shape of each buffer: running mean and variance of a batch normalization, (channels)
+    /// each.
+    pub fn buffer_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        let norms = self.layers.iter().filter(|l| matches!(l.spec, LayerSpec::BatchNorm(_)));
+        let named = |layer: &LayerPlan, suffix: &str| {
+            (format!("{}.{suffix}", layer.spec.name()), vec![layer.output.channels])
+        };
+        norms.flat_map(|l| ["running_mean", "running_var"].map(|suffix| named(l, suffix))).collect()
+    }
+
     /// The tensors that have formats, by number.
     pub fn tensors(&self) -> &[TensorSpec] {
         &self.tensors
     }
+}
+
+/// Whether only a batch normalization reads the output of layer `index`, which must have a tensor of
+/// its own.
+fn is_normalized(spec: &NetSpec, index: usize) -> bool {
+    let named = spec.layers[index].name();
+    let read_by_name = spec.layers.iter().any(|layer| layer.reads() == Some(named));
+    matches!(spec.layers.get(index + 1), Some(LayerSpec::BatchNorm(_))) && !read_by_name
 }
 
 /// The smallest integer length IL with 1 / batch <= 2^IL, which bounds (p - onehot) / batch.
@@ -252,6 +312,34 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Number of the earlier layer `wanted`, which layer `name` reads.
+    fn earlier(&self, plan: &NetPlan, name: &str, wanted: &str) -> Result<usize, NnError> {
+        let position = plan.layers.iter().position(|layer| layer.spec.name() == wanted);
+        position
+            .ok_or_else(|| self.refuse(name, "the name of an earlier layer", format!("{wanted:?}")))
+    }
+
+    /// Refuses a layer whose output no layer reads.
+    fn every_output_is_read(&self, plan: &NetPlan) -> Result<(), NnError> {
+        let is_read = |index: usize| {
+            let by = |layer: &LayerPlan| [layer.source, layer.added].contains(&Some(index));
+            index + 1 == plan.layers.len() || plan.layers.iter().any(by)
+        };
+        match (0..plan.layers.len()).find(|index| !is_read(*index)) {
+            None => Ok(()),
+            Some(index) => {
+                let expected = "a later layer that reads its output, as an add does by `with`";
+                Err(self.refuse(plan.layers[index].spec.name(), expected, "none"))
+            }
+        }
+    }
+
+    /// Checks that the output `added` of an earlier layer reaches the shape of the sum `name`.
+    fn sum(&self, name: &str, added: Shape, sum: Shape) -> Result<(), NnError> {
+        let fit = Shortcut::new(added, sum).map(|_| ());
+        fit.map_err(|misfit| self.refuse(name, misfit.expected, misfit.found))
+    }
+
     fn output(&self, layer: &LayerSpec, input: Shape) -> Result<Shape, NnError> {
         let fit = match *layer {
             LayerSpec::Conv { channels_out, kernel, stride, padding, groups, .. } => {
@@ -259,7 +347,9 @@ impl Check<'_> {
             }
             LayerSpec::InnerProduct { outputs, .. } => at_least_one("outputs", outputs)
                 .map(|()| Shape { height: 1, width: 1, channels: outputs }),
-            ref other => other.host_output(input).expect("a layer without GEMMs"),
+            LayerSpec::BatchNorm(ref norm) => norm.check().map(|()| input),
+            LayerSpec::Add(_) | LayerSpec::Branch(_) => Ok(input),
+            ref other => other.host_output(input).expect("a host layer"),
         };
         fit.map_err(|misfit| self.refuse(layer.name(), misfit.expected, misfit.found))
     }
@@ -369,6 +459,85 @@ mod tests {
         assert!(
             twice.contains("layer number 2: expected a name of its own, found \"c\""),
             "{twice}"
+        );
+    }
+
+    /// The plan of layers in JSON, on images of 6 x 6 x 2.
+    fn planned(layers: &str) -> Result<NetPlan, NnError> {
+        let input = r#"{"height": 6, "width": 6, "channels": 2}"#;
+        let spec = format!(r#"{{"name": "t", "input": {input}, "layers": [{layers}]}}"#);
+        NetPlan::new(&serde_json::from_str(&spec).unwrap(), 4)
+    }
+
+    #[test]
+    fn tensors_have_the_roles_of_what_reads_them() {
+        let plan = planned(
+            r#"{"type": "conv", "name": "a", "channels_out": 3, "kernel": 3, "padding": 1},
+            {"type": "batch-norm", "name": "n"}, {"type": "relu", "name": "r"},
+            {"type": "conv", "name": "b", "channels_out": 3, "kernel": 3, "padding": 1},
+            {"type": "batch-norm", "name": "m"}, {"type": "add", "name": "s", "with": "b"},
+            {"type": "branch", "name": "p", "from": "r"},
+            {"type": "add", "name": "t", "with": "s"},
+            {"type": "inner-product", "name": "c", "outputs": 2}"#,
+        )
+        .unwrap();
+        let role = |name: &str| plan.tensors().iter().find(|t| t.name == name).unwrap().role;
+        assert_eq!(role("a"), TensorRole::Normalized);
+        assert_eq!(role("b"), TensorRole::Activation, "a sum reads it too");
+        assert_eq!([role("n"), role("m"), role("s")], [TensorRole::HostOutput; 3]);
+        assert_eq!(role("n.weight"), TensorRole::Normalization);
+        assert_eq!(role("n.bias"), TensorRole::Normalization);
+        assert!(matches!(role("c"), TensorRole::Logits { .. }));
+        let tensor = |layer: usize| plan.layers()[layer].output_tensor;
+        assert_eq!((tensor(2), tensor(6)), (tensor(1), tensor(1)), "a branch is the same tensor");
+        assert_eq!((plan.layers()[7].source, plan.layers()[7].added), (Some(6), Some(5)));
+        let shapes: Vec<_> = plan.weight_shapes();
+        let named = |name: &str| shapes.iter().find(|(own, _)| own == name).unwrap().1.clone();
+        assert_eq!((named("n.weight"), named("m.running_var")), (vec![3], vec![3]));
+        assert_eq!(shapes.len(), 6 + 4 + 4);
+    }
+
+    #[test]
+    fn sums_and_branches_that_lead_nowhere_are_refused() {
+        let conv = r#"{"type": "conv", "name": "a", "channels_out": 3, "kernel": 3}"#;
+        let last = r#"{"type": "inner-product", "name": "z", "outputs": 2}"#;
+        let refuse = |layers: &str| planned(&format!("{conv}, {layers}")).unwrap_err().to_string();
+        for (layers, expected) in [
+            (
+                format!(r#"{{"type": "add", "name": "s", "with": "z"}}, {last}"#),
+                "layer s: expected the name of an earlier layer, found \"z\"",
+            ),
+            (
+                format!(r#"{{"type": "add", "name": "s", "with": "s"}}, {last}"#),
+                "layer s: expected the name of an earlier layer, found \"s\"",
+            ),
+            (
+                format!(r#"{last}, {{"type": "add", "name": "s", "with": "a"}}"#),
+                "layer s: expected a layer `with` of the shape 1x1x2 of the sum, or a larger one of \
+                 at most 2 channels whose every n-th row and column give it, found 4x4x3",
+            ),
+            (
+                format!(
+                    r#"{{"type": "relu", "name": "r"}}, {{"type": "branch", "name": "p", "from": "a"}}, {last}"#
+                ),
+                "layer r: expected a later layer that reads its output, as an add does by `with`, \
+                 found none",
+            ),
+            (
+                format!(r#"{{"type": "batch-norm", "name": "n", "epsilon": 0}}, {last}"#),
+                "layer n: expected epsilon above 0, found 0",
+            ),
+            (
+                format!(r#"{{"type": "batch-norm", "name": "n", "momentum": 1.5}}, {last}"#),
+                "layer n: expected momentum above 0 and at most 1, found 1.5",
+            ),
+        ] {
+            assert_eq!(refuse(&layers), format!("network t, {expected}"));
+        }
+        let alone = planned(r#"{"type": "batch-norm", "name": "n"}"#).unwrap_err().to_string();
+        assert!(
+            alone.ends_with("expected at least one conv or inner-product, found none"),
+            "{alone}"
         );
     }
 

@@ -69,7 +69,7 @@ impl Multipliers {
         [self.lr_mult, self.decay_mult, self.bias_lr_mult, self.bias_decay_mult]
     }
 
-    fn is_one(&self) -> bool {
+    pub(crate) fn is_one(&self) -> bool {
         *self == Self::ONE
     }
 }
@@ -80,8 +80,8 @@ impl Default for Multipliers {
     }
 }
 
-/// Defines [`LayerSpec`]: the layers with GEMMs, and from the list below the host layers, which
-/// have none.
+/// Defines [`LayerSpec`]: the layers with tensors of their own or with another input than the layer
+/// before, and from the list below the host layers, which have neither.
 macro_rules! layers {
     ($($(#[$doc:meta])* $variant:ident($spec:ty),)*) => {
         /// The description of one layer.
@@ -120,6 +120,12 @@ macro_rules! layers {
                 #[serde(default, skip_serializing_if = "Multipliers::is_one")]
                 multipliers: Multipliers,
             },
+            /// Normalization of each channel over the batch.
+            BatchNorm(layer::batch_norm::BatchNormSpec),
+            /// Sum with the output of an earlier layer.
+            Add(layer::add::AddSpec),
+            /// The output of an earlier layer once more, for a second branch.
+            Branch(layer::add::BranchSpec),
             $($(#[$doc])* $variant($spec),)*
         }
 
@@ -128,25 +134,36 @@ macro_rules! layers {
             pub fn name(&self) -> &str {
                 match self {
                     Self::Conv { name, .. } | Self::InnerProduct { name, .. } => name,
+                    Self::BatchNorm(layer) => &layer.name,
+                    Self::Add(layer) => &layer.name,
+                    Self::Branch(layer) => &layer.name,
                     $(Self::$variant(layer) => layer.name(),)*
                 }
             }
 
-            /// Shape of the output of a host layer; `None` for a layer with GEMMs.
+            /// Shape of the output of a host layer; `None` for any other layer.
             pub(crate) fn host_output(&self, input: Shape) -> Option<Result<Shape, Misfit>> {
                 match self {
-                    Self::Conv { .. } | Self::InnerProduct { .. } => None,
+                    Self::Conv { .. }
+                    | Self::InnerProduct { .. }
+                    | Self::BatchNorm(_)
+                    | Self::Add(_)
+                    | Self::Branch(_) => None,
                     $(Self::$variant(layer) => Some(layer.output(input)),)*
                 }
             }
 
-            /// Builds a host layer; `None` for a layer with GEMMs.
+            /// Builds a host layer; `None` for any other layer.
             pub(crate) fn build_host<T: Number>(
                 &self,
                 context: LayerContext,
             ) -> Option<Box<dyn Layer<T>>> {
                 match self {
-                    Self::Conv { .. } | Self::InnerProduct { .. } => None,
+                    Self::Conv { .. }
+                    | Self::InnerProduct { .. }
+                    | Self::BatchNorm(_)
+                    | Self::Add(_)
+                    | Self::Branch(_) => None,
                     $(Self::$variant(layer) => Some(layer.build(context)),)*
                 }
             }
@@ -173,9 +190,28 @@ fn one() -> usize {
 }
 
 impl LayerSpec {
-    /// Whether the layer has GEMMs: then it has a weight, a bias, and an output tensor of its own.
-    pub fn has_parameters(&self) -> bool {
+    /// Whether the layer has GEMMs.
+    pub fn has_gemms(&self) -> bool {
         matches!(self, Self::Conv { .. } | Self::InnerProduct { .. })
+    }
+
+    /// Whether the layer has a weight, a bias, and an output tensor of its own.
+    pub fn has_parameters(&self) -> bool {
+        self.has_gemms() || matches!(self, Self::BatchNorm(_))
+    }
+
+    /// Whether the layer has an output tensor of its own.
+    pub fn has_output_tensor(&self) -> bool {
+        self.has_parameters() || matches!(self, Self::Add(_))
+    }
+
+    /// Name of the earlier layer, other than the one before, that the layer reads.
+    pub fn reads(&self) -> Option<&str> {
+        match self {
+            Self::Add(add) => Some(&add.with),
+            Self::Branch(branch) => Some(&branch.from),
+            _ => None,
+        }
     }
 
     /// The multipliers of a layer with parameters.
@@ -184,6 +220,7 @@ impl LayerSpec {
             Self::Conv { multipliers, .. } | Self::InnerProduct { multipliers, .. } => {
                 Some(multipliers)
             }
+            Self::BatchNorm(layer) => Some(&layer.multipliers),
             _ => None,
         }
     }

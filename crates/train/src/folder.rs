@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use flexmac_fileio::atomic;
 use flexmac_nn::{Network, Number};
 use flexmac_record::{IterationRecord, RecordFile, WeightFormats};
+use ndarray::ArrayView1;
 use ndarray_npy::{WritableElement, WriteNpyExt};
 use serde::Serialize;
 
@@ -184,7 +185,8 @@ impl RunFolder {
         })
     }
 
-    /// Writes every parameter's values and momentum, and their formats, to `weights/`.
+    /// Writes every parameter's values and momentum, and their formats, and the running means and
+    /// variances to `weights/`.
     ///
     /// # Errors
     /// [`RunFolderError::Io`].
@@ -197,6 +199,7 @@ impl RunFolder {
         // Written first: it lists the weight files, also if the run is killed while it writes them.
         let formats = (network.params())
             .map(|param| (param.name.clone(), T::FIXED.then(|| param.format())))
+            .chain(network.buffers().map(|buffer| (buffer.name.clone(), None)))
             .collect();
         self.write_json("weights/formats.json", &WeightFormats(formats))?;
         for param in network.params() {
@@ -206,6 +209,12 @@ impl RunFolder {
                     values.write_npy(file).map_err(io::Error::other)
                 })?;
             }
+        }
+        for buffer in network.buffers() {
+            let values = ArrayView1::from(&buffer.values);
+            self.write_atomic(&format!("weights/{}.npy", buffer.name), |file| {
+                values.write_npy(file).map_err(io::Error::other)
+            })?;
         }
         Ok(())
     }

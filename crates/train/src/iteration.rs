@@ -2,7 +2,7 @@
 
 use flexmac_dps::{FormatTable, Formats, TensorCounters, TensorRole, TensorSpec};
 use flexmac_engine::Stats;
-use flexmac_nn::{Statistics, logits_format};
+use flexmac_nn::{Statistics, host_format};
 use flexmac_record::{IterationRecord, Schema, TensorRecord, Widths};
 
 /// The record of an iteration, from the statistics of its passes. `rate` is the learning rate;
@@ -40,13 +40,10 @@ pub(crate) fn record(
     }
 }
 
-/// The formats that a tensor had: the policy's, except that class scores always have
-/// [`logits_format`].
+/// The formats that a tensor had: the policy's, except that class scores and what a normalization
+/// reads always have [`host_format`].
 fn in_use(spec: &TensorSpec, formats: Formats) -> Formats {
-    match spec.role {
-        TensorRole::Logits { .. } => Formats { forward: logits_format(), ..formats },
-        _ => formats,
-    }
+    if spec.role.is_wide() { Formats { forward: host_format(), ..formats } } else { formats }
 }
 
 /// The widest format of each use of a tensor.
@@ -54,9 +51,13 @@ fn widths(tensors: &[TensorSpec], formats: &FormatTable) -> Widths {
     let mut widths = Widths::default();
     for (tensor, formats) in tensors.iter().zip(formats.iter()) {
         match tensor.role {
-            TensorRole::Input => widths.forward = widths.forward.max(formats.forward.bits()),
+            TensorRole::Input | TensorRole::HostOutput => {
+                widths.forward = widths.forward.max(formats.forward.bits())
+            }
             // A bias is added to the array's sums, not split into planes: it takes no passes.
-            TensorRole::Bias => widths.update = widths.update.max(formats.update.bits()),
+            TensorRole::Bias | TensorRole::Normalization => {
+                widths.update = widths.update.max(formats.update.bits())
+            }
             TensorRole::Weight { .. } => {
                 widths.forward = widths.forward.max(formats.forward.bits());
                 widths.update = widths.update.max(formats.update.bits());
@@ -65,7 +66,7 @@ fn widths(tensors: &[TensorSpec], formats: &FormatTable) -> Widths {
                 widths.forward = widths.forward.max(formats.forward.bits());
                 widths.backward = widths.backward.max(formats.backward.bits());
             }
-            TensorRole::Logits { .. } => {
+            TensorRole::Normalized | TensorRole::Logits { .. } => {
                 widths.backward = widths.backward.max(formats.backward.bits());
             }
         }

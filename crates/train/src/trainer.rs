@@ -13,8 +13,8 @@ use flexmac_dps::{
 use flexmac_engine::{Engine, Stats};
 use flexmac_fxp::{Format, Role, Rounding, Words, exp2};
 use flexmac_nn::{
-    HostRounding, NetPlan, Network, NnError, Number, Part, Pass, Purpose, SplitMix, Statistics,
-    SumLimit, UpdateStep, correct, in_units_of, logits_format, softmax_loss,
+    Buffer, HostRounding, NetPlan, Network, NnError, Number, Part, Pass, Purpose, SplitMix,
+    Statistics, SumLimit, UpdateStep, correct, host_format, in_units_of, softmax_loss,
 };
 use flexmac_record::{IterationRecord, Solver};
 use ndarray::Array2;
@@ -73,6 +73,9 @@ pub struct TrainerState<T> {
     pub iteration: u64,
     /// Parameters, in the network's order.
     pub params: Vec<ParamState<T>>,
+    /// Running means and variances, in the network's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buffers: Vec<Buffer>,
     /// The policy's state, including formats.
     pub policy: PolicyState,
     /// The smoothed loss.
@@ -212,7 +215,7 @@ impl<T: Number> Trainer<T> {
         let input = quantize_images(batch.len(), &pixels, &mut pass);
         drop(pixels);
         let scores = self.network.forward(input, &mut pass)?;
-        let loss = softmax_loss(&scores, logits_format(), &labels);
+        let loss = softmax_loss(&scores, host_format(), &labels);
         if !loss.mean.is_finite() {
             return Err(TrainError::Loss { iteration, loss: loss.mean });
         }
@@ -302,8 +305,8 @@ impl<T: Number> Trainer<T> {
         Ok(right as f64 / images.len() as f64)
     }
 
-    /// Replaces all parameters by `tensors`, rounded to nearest in the storage formats, and sets
-    /// momentum to zero. `path` is the tensors' file, for errors.
+    /// Replaces all parameters and running means and variances by `tensors`, rounded to nearest in
+    /// the storage formats, and sets momentum to zero. `path` is the tensors' file, for errors.
     ///
     /// # Errors
     /// [`TrainError::Weights`] with the first tensor that is missing, unknown, of another shape or
@@ -313,7 +316,7 @@ impl<T: Number> Trainer<T> {
             let (path, tensor) = (path.to_owned(), tensor.to_owned());
             Err(WeightsError::Tensor { path, tensor, expected, found }.into())
         };
-        let shapes = self.plan.parameter_shapes();
+        let shapes = self.plan.weight_shapes();
         let mut own = Vec::new();
         for (name, shape) in &shapes {
             let Some(tensor) = tensors.iter().find(|tensor| tensor.name == *name) else {
@@ -339,7 +342,12 @@ impl<T: Number> Trainer<T> {
             let expected = format!("one of {}", names.join(", "));
             return refuse(&tensor.name, expected, "another name".to_owned());
         }
-        for (param, tensor) in self.network.params_mut().zip(own) {
+        let (parameters, buffers) = own.split_at(self.plan.parameter_shapes().len());
+        for (buffer, tensor) in self.network.buffers_mut().zip(buffers) {
+            // In single precision, as buffers are.
+            buffer.values = tensor.values.iter().map(|value| *value as f32).collect();
+        }
+        for (param, tensor) in self.network.params_mut().zip(parameters) {
             let format = param.format();
             let mut values = vec![T::default(); tensor.values.len()];
             T::quantize(&tensor.values, format, Rounding::Nearest, Words::None, &mut values);
@@ -361,6 +369,7 @@ impl<T: Number> Trainer<T> {
             seed: self.config.seed,
             iteration: self.iteration,
             params: self.network.params().map(param).collect(),
+            buffers: self.network.buffers().cloned().collect(),
             policy: self.policy.state(),
             average: self.average.clone(),
             totals: self.totals.clone(),
@@ -385,11 +394,17 @@ impl<T: Number> Trainer<T> {
             .network
             .params()
             .map(|param| describe(&param.name, param.values().len(), param.momentum().len()))
+            .chain(
+                self.network.buffers().map(|buffer| describe(&buffer.name, buffer.values.len(), 0)),
+            )
             .collect();
         let found: Vec<_> = state
             .params
             .iter()
             .map(|param| describe(&param.name, param.values.len(), param.momentum.len()))
+            .chain(
+                state.buffers.iter().map(|buffer| describe(&buffer.name, buffer.values.len(), 0)),
+            )
             .collect();
         if expected != found {
             let join = |list: Vec<String>| list.join(", ");
@@ -398,6 +413,9 @@ impl<T: Number> Trainer<T> {
         self.policy.restore(&state.policy)?;
         for (param, saved) in self.network.params_mut().zip(state.params) {
             param.restore(saved.format, saved.values, saved.momentum);
+        }
+        for (buffer, saved) in self.network.buffers_mut().zip(state.buffers) {
+            *buffer = saved;
         }
         self.average = state.average;
         self.iteration = state.iteration;

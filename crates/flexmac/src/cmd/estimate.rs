@@ -39,7 +39,7 @@ pub struct EstimateArgs {
     /// Name of a cell library in the study
     #[arg(long, value_name = "NAME", requires = "study")]
     library: Option<String>,
-    /// Network: lenet, lenet-small, mlp, cifar, alexnet, alexnet-small, or a description of one
+    /// Network: lenet, lenet-small, mlp, cifar, resnet20, alexnet, alexnet-small, or a description of one
     /// [default: the run's]
     #[arg(long, value_name = "NAME|FILE.toml")]
     net: Option<String>,

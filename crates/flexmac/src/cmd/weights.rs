@@ -73,7 +73,8 @@ fn load<T: Number>(run: &Path, plan: &NetPlan) -> Result<(Vec<WeightTensor>, u64
     let Some(checkpoint) = flexmac_train::load_checkpoint::<T>(run, false)? else {
         bail!("{}: expected a checkpoint, found none; train or resume the run", run.display());
     };
-    let tensors = flexmac_train::named_weights(plan, &checkpoint.state.params)
-        .with_context(|| format!("export the weights of {}", run.display()))?;
+    let tensors =
+        flexmac_train::named_weights(plan, &checkpoint.state.params, &checkpoint.state.buffers)
+            .with_context(|| format!("export the weights of {}", run.display()))?;
     Ok((tensors, checkpoint.state.iteration))
 }

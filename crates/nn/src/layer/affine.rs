@@ -240,7 +240,7 @@ fn on_grid<T: Number>(
 }
 
 /// Sums of the columns, exact, and in the order of the rows.
-fn column_sums<T: Number>(gradient: ArrayView2<'_, T>, format: Format) -> Vec<f64> {
+pub(super) fn column_sums<T: Number>(gradient: ArrayView2<'_, T>, format: Format) -> Vec<f64> {
     /// Rows summed by a task, where sums do not depend on the order.
     const BAND: usize = 1 << 10;
     let band = if T::FIXED { BAND } else { gradient.nrows().max(1) };

@@ -5,8 +5,10 @@
 //!
 //! [`Shape`]: crate::spec::Shape
 
+pub(crate) mod add;
 mod affine;
 pub(crate) mod avg_pool;
+pub(crate) mod batch_norm;
 mod col2im;
 mod conv;
 pub(crate) mod dropout;
@@ -20,12 +22,15 @@ mod window;
 
 #[cfg(test)]
 mod host_tests;
+#[cfg(test)]
+mod norm_tests;
 
 use flexmac_fxp::{Format, Kernel, vectorized};
 use ndarray::Array2;
 use rayon::prelude::*;
 
 pub use avg_pool::AvgPool;
+pub use batch_norm::{BatchNorm, Buffer};
 pub use conv::Conv;
 pub use dropout::Dropout;
 pub use grouped_conv::GroupedConv;
@@ -75,6 +80,16 @@ pub trait Layer<T: Number>: Send {
 
     /// The layer's parameters, weight first.
     fn params_mut(&mut self) -> Vec<&mut Param<T>> {
+        Vec::new()
+    }
+
+    /// What else training changes: running means.
+    fn buffers(&self) -> Vec<&Buffer> {
+        Vec::new()
+    }
+
+    /// What else training changes: running means.
+    fn buffers_mut(&mut self) -> Vec<&mut Buffer> {
         Vec::new()
     }
 }

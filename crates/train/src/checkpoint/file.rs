@@ -6,7 +6,7 @@
 //! u64       length of the payload
 //! 32 bytes  SHA-256 of the payload
 //! payload   u64 length of the header, the header (JSON), then for each parameter of the header its
-//!           values and its momentum, 4 bytes per element
+//!           values and its momentum, 4 bytes per element, and for each buffer its values, float32
 //! ```
 //! Numbers are little-endian. The small parts, which may change with versions, are JSON; the large
 //! parts, which must be exact, are binary. A general archive format would add a dependency and no
@@ -17,7 +17,7 @@ use std::io::{self, Write};
 use flexmac_dps::{LossAverage, PolicyState};
 use flexmac_fileio::hex;
 use flexmac_fxp::Format;
-use flexmac_nn::Number;
+use flexmac_nn::{Buffer, Number};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -38,6 +38,8 @@ struct Header {
     seed: u64,
     iteration: u64,
     params: Vec<ParamHeader>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    buffers: Vec<BufferHeader>,
     policy: PolicyState,
     average: LossAverage,
     totals: Totals,
@@ -55,6 +57,13 @@ struct ParamHeader {
     elements: usize,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BufferHeader {
+    name: String,
+    elements: usize,
+}
+
 /// Writes a checkpoint.
 pub(super) fn write<T: Number>(
     checkpoint: &Checkpoint<T>,
@@ -66,6 +75,7 @@ pub(super) fn write<T: Number>(
         seed: state.seed,
         iteration: state.iteration,
         params: state.params.iter().map(param_header).collect(),
+        buffers: state.buffers.iter().map(buffer_header).collect(),
         policy: state.policy.clone(),
         average: state.average.clone(),
         totals: state.totals.clone(),
@@ -79,6 +89,9 @@ pub(super) fn write<T: Number>(
     for param in &state.params {
         payload.extend(param.values.iter().chain(&param.momentum).flat_map(|e| e.to_bytes()));
     }
+    for buffer in &state.buffers {
+        payload.extend(buffer.values.iter().flat_map(|value| value.to_le_bytes()));
+    }
     file.write_all(MAGIC)?;
     file.write_all(&VERSION.to_le_bytes())?;
     file.write_all(&(payload.len() as u64).to_le_bytes())?;
@@ -89,6 +102,10 @@ pub(super) fn write<T: Number>(
 fn param_header<T>(param: &ParamState<T>) -> ParamHeader {
     let (name, format, elements) = (param.name.clone(), param.format, param.values.len());
     ParamHeader { name, format, elements }
+}
+
+fn buffer_header(buffer: &Buffer) -> BufferHeader {
+    BufferHeader { name: buffer.name.clone(), elements: buffer.values.len() }
 }
 
 /// Why bytes are not a checkpoint: what was expected and what was found.
@@ -137,19 +154,26 @@ fn parse<T: Number>(payload: &[u8]) -> Result<Checkpoint<T>, Misfit> {
     if header.element != T::KIND {
         return Err((format!("parameters as {}", T::KIND), header.element));
     }
-    let mut elements = |count: usize| {
-        let bytes = take(count.saturating_mul(4))?;
-        let element = |bytes: &[u8]| T::from_bytes(bytes.try_into().expect("chunks of four"));
-        Ok::<Vec<T>, Misfit>(bytes.chunks_exact(4).map(element).collect())
-    };
+    let mut elements = |count: usize| take(count.saturating_mul(4));
     let mut params = Vec::new();
     for ParamHeader { name, format, elements: count } in header.params {
-        let (values, momentum) = (elements(count)?, elements(count)?);
+        let mut part = || Ok::<_, Misfit>(in_fours(elements(count)?, T::from_bytes));
+        let (values, momentum) = (part()?, part()?);
         params.push(ParamState { name, format, values, momentum });
     }
+    let mut buffers = Vec::new();
+    for BufferHeader { name, elements: count } in header.buffers {
+        buffers.push(Buffer { name, values: in_fours(elements(count)?, f32::from_le_bytes) });
+    }
     let Header { seed, iteration, policy, average, totals, offsets, train_seconds, .. } = header;
-    let state = TrainerState { seed, iteration, params, policy, average, totals };
+    let state = TrainerState { seed, iteration, params, buffers, policy, average, totals };
     Ok(Checkpoint { state, offsets, train_seconds })
+}
+
+/// The elements that every four bytes stand for.
+fn in_fours<E>(bytes: &[u8], element: impl Fn([u8; 4]) -> E) -> Vec<E> {
+    let four = |bytes: &[u8]| bytes.try_into().expect("chunks of four");
+    bytes.chunks_exact(4).map(|bytes| element(four(bytes))).collect()
 }
 
 #[cfg(test)]
@@ -168,7 +192,10 @@ mod tests {
         }];
         let (policy, totals) =
             (PolicyState::new("static", &serde_json::json!({})), Totals::default());
-        let state = TrainerState { seed: 9, iteration: 4, params, policy, average, totals };
+        let values = vec![0.1, f32::MIN_POSITIVE];
+        let buffers = vec![Buffer { name: "bn1.running_var".to_owned(), values }];
+        let state =
+            TrainerState { seed: 9, iteration: 4, params, buffers, policy, average, totals };
         let offset = Offset { file: "history.csv".to_owned(), bytes: 5, sha256: "ab".to_owned() };
         Checkpoint { state, offsets: vec![offset], train_seconds: 0.25 }
     }

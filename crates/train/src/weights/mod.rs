@@ -7,7 +7,7 @@
 //! A tensor is written under its name as real numbers: float32 if that is exact (formats of at most
 //! 25 bits), else float64. Its format is stored too, so that `value * 2^frac` gives the raw integer
 //! again. Shapes: (channels out, kernel row, kernel column, channel in) for a convolution,
-//! (outputs, inputs) for an inner product, (outputs) for a bias. Raw integers would be of no use to
+//! (outputs, inputs) for an inner product, (outputs) for a bias, (channels) for a normalization. Raw integers would be of no use to
 //! a reader that does not know flexmac's formats.
 
 mod float;
@@ -20,7 +20,7 @@ use std::path::Path;
 
 use flexmac_fileio::{atomic, bounded, hex};
 use flexmac_fxp::Format;
-use flexmac_nn::{NetPlan, Number};
+use flexmac_nn::{Buffer, NetPlan, Number};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -76,19 +76,23 @@ impl WeightsFormat {
     }
 }
 
-/// The parameters of a saved state as real numbers, in the network's order.
+/// The parameters of a saved state as real numbers, in the network's order, and after them the
+/// running means and variances.
 ///
 /// # Errors
 /// [`WeightsError::State`] when the state belongs to another network.
 pub fn named_weights<T: Number>(
     plan: &NetPlan,
     params: &[ParamState<T>],
+    buffers: &[Buffer],
 ) -> Result<Vec<WeightTensor>, WeightsError> {
-    let shapes = plan.parameter_shapes();
+    let shapes = plan.weight_shapes();
     let describe = |name: &str, elements: usize| format!("{name} with {elements} values");
     let expected: Vec<_> =
         shapes.iter().map(|(name, shape)| describe(name, shape.iter().product())).collect();
-    let found: Vec<_> = params.iter().map(|p| describe(&p.name, p.values.len())).collect();
+    let found = params.iter().map(|p| describe(&p.name, p.values.len()));
+    let found: Vec<_> =
+        found.chain(buffers.iter().map(|b| describe(&b.name, b.values.len()))).collect();
     if expected != found {
         return Err(StateMismatch { expected: expected.join(", "), found: found.join(", ") }.into());
     }
@@ -97,7 +101,14 @@ pub fn named_weights<T: Number>(
         let values = param.values.iter().map(|value| value.units() * unit).collect();
         WeightTensor { name, shape, values, format: T::FIXED.then_some(param.format) }
     };
-    Ok(shapes.into_iter().zip(params).map(tensor).collect())
+    let buffer = |((name, shape), buffer): ((String, Vec<usize>), &Buffer)| {
+        let values = buffer.values.iter().map(|value| f64::from(*value)).collect();
+        WeightTensor { name, shape, values, format: None }
+    };
+    let mut shapes = shapes.into_iter();
+    let mut tensors: Vec<_> = shapes.by_ref().take(params.len()).zip(params).map(tensor).collect();
+    tensors.extend(shapes.zip(buffers).map(buffer));
+    Ok(tensors)
 }
 
 /// Writes a weights file, atomically.
@@ -141,7 +152,7 @@ pub struct ReadWeights {
     pub sha256: String,
 }
 
-/// Reads the tensors `wanted` (names and shapes, as [`NetPlan::parameter_shapes`] gives them) from a
+/// Reads the tensors `wanted` (names and shapes, as [`NetPlan::weight_shapes`] gives them) from a
 /// weights file whose name ends in `.safetensors` or `.npz`. Does not compare shapes:
 /// [`crate::Trainer::set_weights`] does.
 ///

@@ -216,7 +216,7 @@ fn set_weights<T: Number>(
     order: FlattenOrder,
 ) -> Result<String> {
     let plan = trainer.plan();
-    let mut weights = flexmac_train::read_weights(path, &plan.parameter_shapes())?;
+    let mut weights = flexmac_train::read_weights(path, &plan.weight_shapes())?;
     order.import(plan, &mut weights.tensors);
     let flattened = order_note(plan, order);
     trainer.set_weights(path, &weights.tensors)?;
@@ -260,10 +260,10 @@ fn check_array(plan: &Plan, tensors: &[TensorSpec], formats: &FormatTable) -> Re
         let value = formats.forward.bits().max(formats.reused().bits());
         let gradient = formats.backward.bits();
         let bits = match tensor.role {
-            TensorRole::Input | TensorRole::Weight { .. } => value,
+            TensorRole::Input | TensorRole::HostOutput | TensorRole::Weight { .. } => value,
             TensorRole::Activation => value.max(gradient),
-            TensorRole::Logits { .. } => gradient,
-            TensorRole::Bias => continue,
+            TensorRole::Normalized | TensorRole::Logits { .. } => gradient,
+            TensorRole::Bias | TensorRole::Normalization => continue,
         };
         if bits > most {
             bail!(

@@ -30,7 +30,7 @@ pub use plan::Plan;
 /// Train a network under a precision policy, on an array, its reference, or in float
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// Network: lenet, lenet-small, mlp, cifar, alexnet, alexnet-small, or a description of one
+    /// Network: lenet, lenet-small, mlp, cifar, resnet20, alexnet, alexnet-small, or a description of one
     /// [default: lenet]
     #[arg(long, value_name = "NAME|FILE.toml")]
     net: Option<String>,
