@@ -24,6 +24,7 @@ mod image_style;
 mod manual;
 mod old_runs;
 mod report;
+mod residual;
 mod resume;
 mod skipping;
 mod stochastic;
