@@ -17,7 +17,7 @@ use flexmac_nn::{NetPlan, NetSpec};
 use flexmac_record::{IterationRecord, RunResult};
 use flexmac_train::{
     Engines, RunFolder, RunFolderError, Solver, TrainError, Trainer, TrainerConfig,
-    TrainingSchedule, check_data,
+    TrainingSchedule, check_data, named_weights,
 };
 use tempfile::TempDir;
 
@@ -153,6 +153,22 @@ fn residual() -> NetSpec {
     serde_json::from_str(&text).unwrap()
 }
 
+/// Weights with a negative or an infinite running variance are refused, and nothing changes.
+fn refuses_impossible_variances(trainer: &mut Trainer<i32>) {
+    let state = trainer.state();
+    let good = named_weights(trainer.plan(), &state.params, &state.buffers).unwrap();
+    for value in [-1e-9, 1e39] {
+        let mut weights = good.clone();
+        let variance = weights.iter_mut().find(|tensor| tensor.name == "m.running_var").unwrap();
+        variance.values[2] = value;
+        let error = trainer.set_weights(Path::new("w.npz"), &weights).unwrap_err().to_string();
+        let words =
+            "tensor m.running_var: expected numbers of single precision, of at least 0, found";
+        assert!(error.contains(words) && error.ends_with(" at index 2"), "{error}");
+    }
+    assert!(trainer.state() == state);
+}
+
 #[test]
 fn a_residual_network_trains_and_its_state_goes_on_bit_for_bit() {
     let data = synthetic(3, 400, 100);
@@ -180,6 +196,7 @@ fn a_residual_network_trains_and_its_state_goes_on_bit_for_bit() {
     let mut resumed = make();
     resumed.restore(serde_json::from_str(&saved.unwrap()).unwrap()).unwrap();
     (40..60).for_each(|_| drop(resumed.step(&mut reference(), &data).unwrap()));
+    refuses_impossible_variances(&mut resumed);
     let (resumed, whole) = (resumed.state(), whole.state());
     assert_eq!(resumed.params, whole.params);
     assert_eq!(resumed.buffers, whole.buffers);

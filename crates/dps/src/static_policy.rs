@@ -102,8 +102,8 @@ impl StaticConfig {
     }
 }
 
-/// A format of the same width that holds numbers up to 2, and so a scale that begins at 1.
-fn twice_one(format: Format) -> Format {
+/// A format of the same width that holds numbers up to 2, and so scales, which begin at 1.
+fn of_scales(format: Format) -> Format {
     let integer_length = format.integer_length().max(1);
     Format::with_integer_length(format.bits(), integer_length).expect("a width that was legal")
 }
@@ -135,7 +135,7 @@ impl Static {
                 update: config.storage,
                 reused: None,
             },
-            TensorRole::Normalization => Formats::uniform(twice_one(config.storage)),
+            TensorRole::Normalization => Formats::uniform(of_scales(config.storage)),
             TensorRole::HostOutput => Formats {
                 forward: config.activation,
                 backward: as_wide(config.gradient, config.storage),

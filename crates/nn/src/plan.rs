@@ -228,6 +228,21 @@ impl NetPlan {
         norms.flat_map(|l| ["running_mean", "running_var"].map(|suffix| named(l, suffix))).collect()
     }
 
+    /// Why finite numbers cannot be those of the buffer `name`: what is expected and what was found.
+    /// `None` if they can, or if no buffer has this name.
+    pub fn misfit_of_buffer(&self, name: &str, values: &[f64]) -> Option<(&'static str, String)> {
+        let (layer, suffix) = name.rsplit_once('.')?;
+        let is_norm = |plan: &LayerPlan| matches!(plan.spec, LayerSpec::BatchNorm(_));
+        self.layers.iter().find(|plan| plan.spec.name() == layer && is_norm(plan))?;
+        let (expected, least) = match suffix {
+            "running_mean" => ("numbers of single precision", f64::from(f32::MIN)),
+            "running_var" => ("numbers of single precision, of at least 0", 0.0),
+            _ => return None,
+        };
+        let wrong = values.iter().position(|v| !(least..=f64::from(f32::MAX)).contains(v))?;
+        Some((expected, format!("{} at index {wrong}", values[wrong])))
+    }
+
     /// The tensors that have formats, by number.
     pub fn tensors(&self) -> &[TensorSpec] {
         &self.tensors

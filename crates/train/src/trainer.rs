@@ -334,6 +334,9 @@ impl<T: Number> Trainer<T> {
                 let found = format!("{} at index {index}", tensor.values[index]);
                 return refuse(name, "finite numbers".to_owned(), found);
             }
+            if let Some((expected, found)) = self.plan.misfit_of_buffer(name, &tensor.values) {
+                return refuse(name, expected.to_owned(), found);
+            }
             own.push(tensor);
         }
         let known = |tensor: &&WeightTensor| shapes.iter().any(|(name, _)| *name == tensor.name);
