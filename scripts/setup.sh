@@ -27,16 +27,17 @@ install_missing() {
 }
 
 # A virtual environment with the packages of a requirements file; made again when the file changes or
-# the environment was moved, which its programs do not survive.
-need_venv() { # FOLDER REQUIREMENTS
+# the environment was moved, which its programs do not survive. Other interpreters than python3, and options of
+# `venv`, follow the file.
+need_venv() { # FOLDER REQUIREMENTS [PYTHON [OPTION ...]]
   cmp -s "$2" "$1/requirements.txt" && "$1/bin/pip" --version >/dev/null 2>&1 && return 0
   local log
   log=$(mktemp)
   echo "installing from PyPI: $(grep -v '^#' "$2" | tr '\n' ' ')"
   rm -rf "$1"
-  if ! { python3 -m venv "$1" && "$1/bin/pip" install -q -r "$2"; } >"$log" 2>&1; then
+  if ! { "${3:-python3}" -m venv "${@:4}" "$1" && "$1/bin/pip" install -q -r "$2"; } >"$log" 2>&1; then
     tail -20 "$log" >&2
-    echo "could not install; by hand: python3 -m venv $1 && $1/bin/pip install -r $2" >&2
+    echo "could not install; by hand: ${3:-python3} -m venv ${*:4} $1 && $1/bin/pip install -r $2" >&2
     return 2
   fi
   cp "$2" "$1/requirements.txt"

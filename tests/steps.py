@@ -63,9 +63,10 @@ class Step:
         return "ok" if states == {"ok"} else "FAIL"
 
 
-def venv(name):
+def venv(name, interpreter=""):
     """Makes the virtual environment of a folder's requirements."""
-    return Task("packages", f". scripts/setup.sh; need_venv {TARGET}/venv/{name} tests/{name}/requirements.txt", first=1)
+    make = f"need_venv {TARGET}/venv/{name} tests/{name}/requirements.txt {interpreter}"
+    return Task("packages", f". scripts/setup.sh; {make}", first=1)
 
 
 def lint_tasks(names, flexmac=FLEXMAC, needs="build"):
@@ -140,6 +141,13 @@ def python(name, command):
     return f"{TARGET}/venv/{name}/bin/python {command}"
 
 
+def wheel():
+    """Builds the Python package with what is built already, and installs it."""
+    settings = f"CARGO_TARGET_DIR={TARGET} FLEXMAC_PROFILE=ci FLEXMAC_PROGRAM={FLEXMAC}"
+    pip = "pip install -q --force-reinstall --no-deps --no-build-isolation ./python"
+    return f"PATH={TARGET}/venv/python/bin:$PATH {settings} {pip}"
+
+
 def whole():
     """Every step."""
     none = f"{TARGET}/libfuzzer.a"  # nothing is linked, so libFuzzer need not be compiled
@@ -181,6 +189,11 @@ def whole():
         Step("tools", "the tools of Debian 12 and current ones", venv("tools"),
              Task("run", python("tools", f"tests/tools/run.py --flexmac {FLEXMAC}"),
                   needs=f"{built} tools/packages", first=3)),
+        Step("python", "the Python package, and flexmac.torch on Debian's PyTorch",
+             venv("python", "/usr/bin/python3 --system-site-packages"),
+             Task("wheel", wheel(), needs=f"{built} python/packages", lock="cargo", first=4),
+             Task("run", python("python", "-m pytest -q -p no:cacheprovider tests/python"),
+                  needs="python/wheel", first=4)),
         Step("commands", "commands, links and names of the pages", venv("docs"),
              Task("run", python("docs", f"tests/docs/run.py --flexmac {FLEXMAC}"),
                   needs=f"{built} commands/packages", first=2)),  # one page after the other
