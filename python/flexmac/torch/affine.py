@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.autograd.function import once_differentiable
 
 from flexmac import _flexmac
-from flexmac.torch.formats import Format, patch_gradient, weight_gradient
+from flexmac.torch.formats import Format, LayerFormats, patch_gradient, weight_gradient
 from flexmac.torch.geometry import Patches, Rows
 from flexmac.torch.policy import LayerInfo
 from flexmac.torch.run import Raw, Run
@@ -41,14 +41,14 @@ class Fixed(torch.autograd.Function):
         raw = run.quantize(layer, "input", _array(x), formats.input, training=training)
         matrix = geometry.weight(_array(weight))
         weights = run.quantize(layer, "weight", matrix, formats.weight, training=training)
-        grid = Format(32, formats.input.frac + formats.weight.frac)
+        added = None if bias is None else _bias(place, _array(bias), formats, training)
         values = run.gemm(
             layer,
             "forward",
             (geometry.unfold(raw), formats.input),
             (weights.T, formats.weight),
             formats.output,
-            bias=None if bias is None else (_on_grid(_array(bias), grid), grid),
+            bias=added,
             counted_as="output",
             training=training,
         )
@@ -149,8 +149,14 @@ def _tensor(raw: NDArray[Any], format: Format, dtype: torch.dtype) -> torch.Tens
     return torch.from_numpy(values).to(dtype)
 
 
-def _on_grid(bias: NDArray[Any], grid: Format) -> Raw:
-    """A bias rounded to nearest multiples of the unit of the array's sums."""
-    flat = np.ascontiguousarray(bias, np.float64)
-    raw, _ = _flexmac.quantize(flat, grid, "nearest", (0, 0, 0, 0, "copy"))
-    return raw
+def _bias(place: Place, bias: NDArray[Any], formats: LayerFormats, training: bool) -> tuple[Raw, Format]:
+    """A bias in its format, and no finer than the unit of the array's sums, to which it is rounded to nearest."""
+    grid = Format(32, formats.input.frac + formats.weight.frac)
+    values = np.ascontiguousarray(bias, np.float64)
+    if formats.bias is not None:
+        raw = place.run.quantize(place.layer, "bias", values, formats.bias, training=training)
+        if formats.bias.frac <= grid.frac:
+            return raw[np.newaxis], formats.bias
+        values = raw * math.ldexp(1.0, -formats.bias.frac)
+    raw, _ = _flexmac.quantize(values, grid, "nearest", (0, 0, 0, 0, "copy"))
+    return raw, grid

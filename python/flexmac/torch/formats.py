@@ -23,13 +23,14 @@ class Format(NamedTuple):
 
 @dataclass(frozen=True)
 class LayerFormats:
-    """The formats of a layer in one iteration."""
+    """The formats of a layer in one iteration. Without one, a bias is rounded to the grid of the sums alone."""
 
     input: Format
     weight: Format
     output: Format
     output_gradient: Format
     input_gradient: Format
+    bias: Format | None = None
 
 
 HEADROOM = 8

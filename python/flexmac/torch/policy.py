@@ -21,8 +21,8 @@ class LayerInfo:
 class Observation:
     """What a policy learns from an iteration.
 
-    `counters` has those of a layer's roundings by (layer's name, tensor): `input`, `weight`, `output`,
-    `output_gradient` and `input_gradient`.
+    `counters` has those of a layer's roundings by (layer's name, tensor): `input`, `weight`, `bias`,
+    `output`, `output_gradient` and `input_gradient`.
     """
 
     iteration: int
@@ -74,4 +74,5 @@ class Static(Policy):
             output=self._activation,
             output_gradient=self._gradient,
             input_gradient=self._gradient,
+            bias=self._weight,
         )

@@ -82,7 +82,7 @@ class Run:
     def quantize(
         self, layer: LayerInfo, name: str, values: NDArray[Any], to: Format, *, training: bool
     ) -> Raw:
-        """Rounds a tensor of a layer: `input`, `weight` or `output_gradient`."""
+        """Rounds a tensor of a layer: `input`, `weight`, `bias` or `output_gradient`."""
         flat = np.ascontiguousarray(values, np.float64).reshape(-1)
         try:
             raw, counters = _flexmac.quantize(flat, to, self.rounding, self._streams(layer, name))
@@ -145,6 +145,7 @@ class Run:
         offset, part = {
             "input": (0, "value"),
             "weight": (1, "copy"),
+            "bias": (2, "copy"),
             "output_gradient": (3, "value"),
             "input_gradient": (0, "gradient"),
         }[name]
