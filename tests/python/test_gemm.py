@@ -127,6 +127,7 @@ EIGHT = np.ones((4, 4), np.int8)
         (lambda: flexmac.gemm(EIGHT[:, :0], EIGHT[:0]), ValueError, "found M=4 K=0 N=4"),
         (lambda: flexmac.gemm(EIGHT * 100, EIGHT, bits_a=4), ValueError, "4"),
         (lambda: flexmac.gemm(EIGHT, EIGHT, bits_a=33), ValueError, "expected bits in 2..=32"),
+        (lambda: flexmac.gemm(EIGHT, EIGHT, shift=1 << 30), ValueError, "out: expected -1024 to 1024 fraction bits"),
         (lambda: flexmac.gemm(EIGHT, EIGHT, round="up"), ValueError, "expected nearest, truncate or stochastic"),
         (lambda: flexmac.gemm(EIGHT, EIGHT, engine="gpu"), ValueError, "expected float, reference, rtl or checked"),
         (lambda: flexmac.gemm(EIGHT, EIGHT, engine="float"), TypeError, "A: expected float32, found int8"),

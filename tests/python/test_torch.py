@@ -224,12 +224,21 @@ def test_layers_left_out_stay_in_float():
     assert model[0].weight.grad.abs().sum() > 0
 
 
+def test_a_layer_that_a_model_has_twice_stays_one():
+    layer = nn.Linear(3, 3)
+    model, run = ft.convert(nn.Sequential(layer, nn.ReLU(), layer), array=ARRAY)
+    assert model[0] is model[2] and isinstance(model[2], ft.Linear)
+    model(torch.rand(2, 3)).sum().backward()
+    assert len(run.records) == 2 + 3  # the input needs no gradient
+
+
 @pytest.mark.parametrize(
     ("layer", "text"),
     [
         (nn.Conv2d(2, 2, 3, dilation=2), "dilation: expected (1, 1), found (2, 2)"),
         (nn.Conv2d(2, 2, 3, groups=2), "groups: expected 1, found 2"),
         (nn.Conv2d(2, 2, 3, padding=1, padding_mode="reflect"), "padding_mode: expected zeros, found reflect"),
+        (nn.utils.weight_norm(nn.Linear(2, 2)), "expected no hooks"),
         (nn.Conv2d(2, 2, 3, padding="same"), "padding: expected numbers, found 'same'"),
     ],
 )

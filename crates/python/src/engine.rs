@@ -9,15 +9,15 @@ use flexmac_engine::{
     Engine as GemmEngine, FloatEngine, Gemm, GemmResult, Operand, ReferenceEngine,
 };
 use flexmac_float::FloatFormat;
-use flexmac_fxp::{Format, Role, Rounding, SeedPath, Sums};
+use flexmac_fxp::{Role, Rounding, SeedPath, Sums};
 use ndarray::Array2;
 use numpy::{IntoPyArray, PyArray2};
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::array::{Array, check_shape, parse_layout};
-use crate::errors;
 use crate::operand::{Floats, Integers};
+use crate::{errors, format};
 
 /// Most models of one engine.
 const MAX_MODELS: usize = 1024;
@@ -111,12 +111,9 @@ impl Engine {
         let (a, b) = (Integers::new("A", a)?, Integers::new("B", b)?);
         let bias = bias.map(|bias| Integers::new("bias", bias)).transpose()?;
         check_product(a.dim(), b.dim())?;
-        let format = |name: &str, (bits, frac)| {
-            Format::new(bits, frac)
-                .map_err(|error| PyValueError::new_err(format!("{name}: {error}")))
-        };
-        let formats = (format("a", numbers.a)?, format("b", numbers.b)?);
-        let (bias_format, out) = (format("bias", numbers.bias)?, format("out", numbers.out)?);
+        let formats = (format::parse("a", numbers.a)?, format::parse("b", numbers.b)?);
+        let bias_format = format::parse("bias", numbers.bias)?;
+        let out = format::parse("out", numbers.out)?;
         let rounding = parse_rounding(&numbers.rounding)?;
         let seed = parse_seed(numbers.seed)?;
         let (a, b) = (a.widened(), b.widened());

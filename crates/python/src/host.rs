@@ -1,6 +1,6 @@
 //! Rounding on the host, with the random streams of `flexmac train` (`flexmac-nn`, `host.rs`).
 
-use flexmac_fxp::{Format, Role};
+use flexmac_fxp::Role;
 use flexmac_nn::{HostRounding, Part};
 use ndarray::Array2;
 use numpy::{IntoPyArray, PyArray2, PyReadonlyArray1};
@@ -8,7 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::engine::parse_rounding;
-use crate::errors;
+use crate::{errors, format};
 
 /// Where a rounding's random streams come from: run, iteration, layer, tensor, and which array of the tensor.
 type Streams = (u64, u64, u64, usize, String);
@@ -32,10 +32,6 @@ fn host(rounding: &str, streams: Streams) -> PyResult<(HostRounding, Part)> {
     Ok((HostRounding { rounding, run, iteration, layer, role, tensor }, part))
 }
 
-fn format((bits, frac): (u32, i32)) -> PyResult<Format> {
-    Format::new(bits, frac).map_err(|error| errors::value(&error))
-}
-
 /// Rounds real numbers to a format.
 #[pyfunction]
 pub fn quantize(
@@ -46,7 +42,7 @@ pub fn quantize(
     streams: Streams,
 ) -> PyResult<Answer> {
     let (host, part) = host(rounding, streams)?;
-    let to = format(to)?;
+    let to = format::parse("to", to)?;
     let values = values.as_slice()?;
     let (rounded, counters) = py.detach(|| {
         if let Some(at) = values.iter().position(|value| value.is_nan()) {
@@ -74,7 +70,8 @@ pub fn round_sums(
     streams: Streams,
 ) -> PyResult<Answer> {
     let (host, part) = host(rounding, streams)?;
-    let to = format(to)?;
+    let to = format::parse("to", to)?;
+    format::parse("sums", (32, frac))?;
     let sums = sums.as_slice()?;
     let (rounded, counters) = py.detach(|| {
         let mut rounded = Array2::zeros((1, sums.len()));

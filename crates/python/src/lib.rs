@@ -7,6 +7,7 @@
 mod array;
 mod engine;
 mod errors;
+mod format;
 mod host;
 mod operand;
 mod run;

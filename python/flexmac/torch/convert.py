@@ -38,6 +38,9 @@ def convert(
         raise ValueError(f"convert: skip: expected layers among {sorted(names)}, found {sorted(skip - names)}")
     if not names - skip:
         raise ValueError("convert: expected a model with a Linear or a Conv2d, found none to convert")
+    for name, module in model.named_modules():
+        if name in names - skip:
+            _refuse_hooks(module, name)
     run = Run(
         Static() if policy is None else policy,
         Engine(engine, array, layout="fastest", check_rate=check_rate, threads=threads),
@@ -54,10 +57,19 @@ def convert(
     if id(converted) in made:
         return made[id(converted)], run  # type: ignore[return-value]  # a model that is one layer
     for parent in list(converted.modules()):
-        for name, child in list(parent.named_children()):
+        # named_children would leave out the second name of a layer that a module has twice.
+        for name, child in list(parent._modules.items()):
             if id(child) in made:
                 setattr(parent, name, made[id(child)])
     return converted, run
+
+
+def _refuse_hooks(module: nn.Module, name: str) -> None:
+    """Hooks of a layer would be lost with it; torch's weight_norm is one."""
+    if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks:
+        raise NotImplementedError(
+            f"layer {name}: expected no hooks, found some; add them after convert, or leave it in float: skip={name!r}"
+        )
 
 
 _LAYERS: dict[type, type] = {nn.Linear: Linear, nn.Conv2d: Conv2d}
