@@ -197,6 +197,7 @@ fn two_layers() -> NetPlan {
             stride: STRIDE,
             padding: PADDING,
             groups: 1,
+            input_gradient: flexmac_nn::InputGradient::Patches,
             multipliers: flexmac_nn::Multipliers::ONE,
         },
         LayerSpec::InnerProduct {
@@ -287,6 +288,7 @@ fn a_convolutions_input_gradient_is_rounded_once_from_guarded_sums() {
             stride: 1,
             padding: 0,
             groups: 1,
+            input_gradient: flexmac_nn::InputGradient::Patches,
             multipliers: flexmac_nn::Multipliers::ONE,
         };
         let input = Shape { height: 4, width: 4, channels: 1 };
@@ -355,6 +357,7 @@ fn a_grouped_convolution_is_a_sparse_one() {
             stride: 2,
             padding: 1,
             groups,
+            input_gradient: flexmac_nn::InputGradient::Patches,
             multipliers: flexmac_nn::Multipliers::ONE,
         };
         let layers = vec![
@@ -417,5 +420,69 @@ fn a_grouped_convolution_is_a_sparse_one() {
     for (found, expected) in tensors.iter().zip(counted) {
         assert_eq!(found.forward, expected.forward);
         assert_eq!(found.backward.overflows(), expected.backward.overflows());
+    }
+}
+
+/// Where the 32 bits of patch gradients hold the exact sums, both ways to compute a convolution's input
+/// gradient round the same sum once.
+#[test]
+fn both_forms_of_a_convolutions_input_gradient_are_the_same_sum() {
+    let run = |form: &str, padding: usize| {
+        let layers = format!(
+            r#"{{"type": "conv", "name": "a", "channels_out": 3, "kernel": 3}},
+            {{"type": "conv", "name": "b", "channels_out": 4, "kernel": 3, "padding": {padding},
+              "input_gradient": "{form}"}}"#
+        );
+        let input = r#"{"height": 7, "width": 8, "channels": 2}"#;
+        let spec = format!(r#"{{"name": "t", "input": {input}, "layers": [{layers}]}}"#);
+        let plan = NetPlan::new(&serde_json::from_str(&spec).unwrap(), BATCH).unwrap();
+        let table = plan.tensors().iter().map(|tensor| match tensor.name.as_str() {
+            "a" => Formats { backward: format(8, 10), ..Formats::uniform(format(9, 5)) },
+            "b" => Formats::uniform(format(10, 9)),
+            "b.weight" => Formats { reused: Some(format(5, 4)), ..Formats::uniform(format(9, 8)) },
+            _ => Formats::uniform(format(9, 7)),
+        });
+        let table = FormatTable::new(table.collect());
+        let mut network = Network::<i32>::new(&plan, 5, &table);
+        for param in network.params_mut() {
+            let host = HostRounding {
+                rounding: Rounding::Nearest,
+                run: 1,
+                iteration: 1,
+                layer: param.layer as u64,
+                role: Role::HostUpdate,
+                tensor: param.tensor,
+            };
+            param.refresh_reused(&table[param.tensor], &host);
+        }
+        let mut statistics = Statistics::new(plan.tensors().len());
+        let mut pass = Pass {
+            engine: &mut ReferenceEngine::new(ArraySpec::default().check().unwrap()),
+            tensors: plan.tensors(),
+            formats: &table,
+            rounding: Rounding::Nearest,
+            run: 9,
+            iteration: 4,
+            training: true,
+            statistics: &mut statistics,
+        };
+        let images = Array2::from_shape_fn((BATCH, 7 * 8 * 2), |(b, i)| draw(70 + b, i, 255));
+        let scores = network.forward(images, &mut pass).unwrap();
+        let gradient = Array2::from_shape_fn(scores.dim(), |(b, i)| draw(80 + b, i, 511));
+        network.backward(gradient, &mut pass).unwrap();
+        let gradients: Vec<_> = network.params().map(flexmac_nn::Param::gradient).collect();
+        let a = plan.layers()[0].output_tensor;
+        let gemms = flexmac_nn::gemms(&plan, BATCH);
+        let macs: Vec<_> = gemms.iter().map(flexmac_nn::LayerGemm::macs).collect();
+        let ran: Vec<_> = statistics.gemms.iter().map(|gemm| gemm.stats.macs).collect();
+        assert_eq!(macs.iter().sum::<u64>(), ran.iter().sum::<u64>(), "the list is what runs");
+        (gradients, statistics.tensors[a].backward)
+    };
+    for padding in [0, 1, 2] {
+        let (patches, convolution) = (run("patches", padding), run("convolution", padding));
+        assert_eq!(patches.0, convolution.0, "{padding}");
+        assert_eq!(patches.1.emitted, convolution.1.emitted);
+        assert_eq!(patches.1.overflows(), convolution.1.overflows());
+        assert!(convolution.1.overflows() > 0, "some saturate");
     }
 }

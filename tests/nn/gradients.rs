@@ -48,6 +48,7 @@ fn conv(
         stride,
         padding,
         groups: 1,
+        input_gradient: flexmac_nn::InputGradient::Patches,
         multipliers: flexmac_nn::Multipliers::ONE,
     }
 }
@@ -237,6 +238,7 @@ fn convolution_in_groups() {
         stride: 1,
         padding,
         groups,
+        input_gradient: flexmac_nn::InputGradient::Patches,
         multipliers: flexmac_nn::Multipliers::ONE,
     };
     Case::new(input, vec![grouped("a", 6, 3, 1, 2), grouped("b", 3, 2, 0, 3)]).check();
@@ -326,4 +328,16 @@ fn a_projected_shortcut_is_a_branch() {
     let layers = vec![conv("a", 3, 3, 1, 1), conv("b", 4, 3, 2, 1), batch_norm("n"), branch];
     let tail = vec![conv("c", 4, 1, 2, 0), add("s", "n"), inner_product("d", 3)];
     curved(input, [layers, tail].concat());
+}
+
+#[test]
+fn an_input_gradient_by_convolution() {
+    let input = Shape { height: 6, width: 5, channels: 2 };
+    for (kernel, padding) in [(1, 0), (2, 0), (2, 1), (3, 1), (3, 2), (4, 0)] {
+        let mut second = conv("b", 4, kernel, 1, padding);
+        if let LayerSpec::Conv { input_gradient, .. } = &mut second {
+            *input_gradient = flexmac_nn::InputGradient::Convolution;
+        }
+        Case::new(input, vec![conv("a", 3, 3, 1, 1), second, inner_product("c", 3)]).check();
+    }
 }

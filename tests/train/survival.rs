@@ -37,6 +37,7 @@ fn tiny() -> NetSpec {
         stride: 1,
         padding: 0,
         groups: 1,
+        input_gradient: flexmac_nn::InputGradient::Patches,
         multipliers: Multipliers::ONE,
     };
     let layers = vec![conv, relu("r1"), inner("h", 5), relu("r2"), inner("s", CLASSES.into())];

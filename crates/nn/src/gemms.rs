@@ -6,7 +6,7 @@ use flexmac_dps::Formats;
 use flexmac_fxp::Role;
 
 use crate::plan::NetPlan;
-use crate::spec::LayerSpec;
+use crate::spec::{InputGradient, LayerSpec, Shape};
 
 /// Which of a tensor's uses an operand is. Each use has its own format ([`Formats`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +112,19 @@ pub fn gemms(plan: &NetPlan, batch: usize) -> Vec<LayerGemm> {
         add(Role::Forward, (m, k, n), input(TensorUse::Forward), weight(TensorUse::Forward));
         // Tensor 0 is the images: no layer before this one has a tensor of its own.
         if layer.input_tensor > 0 {
-            add(Role::InputGradient, (m, n, k), gradient, weight(TensorUse::Reused));
+            let shape = match layer.spec {
+                LayerSpec::Conv {
+                    input_gradient: InputGradient::Convolution,
+                    kernel,
+                    channels_out,
+                    ..
+                } => {
+                    let Shape { height, width, channels } = layer.input;
+                    (batch * height * width, kernel * kernel * channels_out, channels)
+                }
+                _ => (m, n, k),
+            };
+            add(Role::InputGradient, shape, gradient, weight(TensorUse::Reused));
         }
         add(Role::WeightGradient, (n, m, k), gradient, input(TensorUse::Reused));
     }

@@ -52,7 +52,7 @@ pub use param::{Param, UpdateStep};
 pub use pass::{HOST_INTEGER_LENGTH, LayerId, Pass, Statistics, host_format};
 pub use plan::{LayerPlan, NetPlan};
 pub use random::{Purpose, SplitMix};
-pub use spec::{LayerSpec, Multipliers, NetSpec, Shape};
+pub use spec::{InputGradient, LayerSpec, Multipliers, NetSpec, Shape};
 pub use sum_limit::{SumLimit, in_units_of};
 
 #[cfg(doctest)]

@@ -216,12 +216,12 @@ fn build<T: Number>(
 ) -> Box<dyn Layer<T>> {
     let id = LayerId { index, name: plan.spec.name().to_owned() };
     match plan.spec {
-        LayerSpec::Conv { kernel, stride, padding, groups, .. } => {
+        LayerSpec::Conv { kernel, stride, padding, groups, input_gradient: form, .. } => {
             let Shape { height, width, channels } = plan.input;
             let channels = channels / groups;
             let patches = Patches { height, width, channels, kernel, stride, padding };
             if groups == 1 {
-                Box::new(Conv::new(id, plan, patches, input_gradient, initial))
+                Box::new(Conv::new(id, plan, patches, input_gradient.then_some(form), initial))
             } else {
                 let parts = (patches, groups);
                 Box::new(GroupedConv::new(id, plan, parts, input_gradient, initial))

@@ -5,7 +5,7 @@ use flexmac_dps::{TensorRole, TensorSpec};
 use crate::error::NnError;
 use crate::layer::add::Shortcut;
 use crate::layer::{Misfit, Window, at_least_one};
-use crate::spec::{LayerSpec, Multipliers, NetSpec, Shape};
+use crate::spec::{InputGradient, LayerSpec, Multipliers, NetSpec, Shape};
 
 /// A layer with its shapes and tensors.
 #[derive(Debug, Clone, PartialEq)]
@@ -357,8 +357,19 @@ impl Check<'_> {
 
     fn output(&self, layer: &LayerSpec, input: Shape) -> Result<Shape, NnError> {
         let fit = match *layer {
-            LayerSpec::Conv { channels_out, kernel, stride, padding, groups, .. } => {
-                convolved(input, channels_out, groups, Window { kernel, stride, padding })
+            LayerSpec::Conv {
+                channels_out,
+                kernel,
+                stride,
+                padding,
+                groups,
+                input_gradient,
+                ..
+            } => {
+                let window = Window { kernel, stride, padding };
+                convolved(input, channels_out, groups, window).and_then(|output| {
+                    fits_input_gradient(input_gradient, window, groups).map(|()| output)
+                })
             }
             LayerSpec::InnerProduct { outputs, .. } => at_least_one("outputs", outputs)
                 .map(|()| Shape { height: 1, width: 1, channels: outputs }),
@@ -368,6 +379,19 @@ impl Check<'_> {
         };
         fit.map_err(|misfit| self.refuse(layer.name(), misfit.expected, misfit.found))
     }
+}
+
+/// Checks that a convolution can have this GEMM for its input gradient.
+fn fits_input_gradient(
+    input_gradient: InputGradient,
+    window: Window,
+    groups: usize,
+) -> Result<(), Misfit> {
+    if input_gradient == InputGradient::Patches || (window.stride == 1 && groups == 1) {
+        return Ok(());
+    }
+    let found = format!("stride {} and {groups} groups", window.stride);
+    Err(Misfit::new("stride 1 and one group for input_gradient \"convolution\"", found))
 }
 
 fn convolved(
@@ -435,6 +459,7 @@ mod tests {
             stride,
             padding,
             groups: 1,
+            input_gradient: InputGradient::Patches,
             multipliers: Multipliers::ONE,
         }
     }
@@ -458,6 +483,7 @@ mod tests {
             stride: 1,
             padding: 0,
             groups: 3,
+            input_gradient: InputGradient::Patches,
             multipliers: Multipliers::ONE,
         };
         assert!(misfit(vec![grouped]).contains("input channels that 3 groups share, found 2"));
@@ -548,6 +574,15 @@ mod tests {
             ),
         ] {
             assert_eq!(refuse(&layers), format!("network t, {expected}"));
+        }
+        for (keys, found) in [
+            (r#""stride": 2"#, "stride 2 and 1 groups"),
+            (r#""groups": 3"#, "stride 1 and 3 groups"),
+        ] {
+            let conv = r#"{"type": "conv", "name": "c", "channels_out": 3, "kernel": 3"#;
+            let error = refuse(&format!(r#"{conv}, "input_gradient": "convolution", {keys}}}"#));
+            let expected = "stride 1 and one group for input_gradient \"convolution\"";
+            assert_eq!(error, format!("network t, layer c: expected {expected}, found {found}"));
         }
         let alone = planned(r#"{"type": "batch-norm", "name": "n"}"#).unwrap_err().to_string();
         assert!(

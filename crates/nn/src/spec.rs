@@ -80,6 +80,26 @@ impl Default for Multipliers {
     }
 }
 
+/// The GEMM that computes the gradient of a convolution's input.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InputGradient {
+    /// Output gradients times filters: the gradients of patches, which the host sums. Its K is the
+    /// number of filters, and its result has every element of every patch.
+    #[default]
+    Patches,
+    /// Patches of the output gradients times the mirrored filters: a convolution, whose sums are
+    /// complete in the array. Its K is that of a patch of all filters. Needs stride 1 and a single
+    /// group.
+    Convolution,
+}
+
+impl InputGradient {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Defines [`LayerSpec`]: the layers with tensors of their own or with another input than the layer
 /// before, and from the list below the host layers, which have neither.
 macro_rules! layers {
@@ -106,6 +126,9 @@ macro_rules! layers {
                 /// Groups of channels; each group of filters reads only its own input channels.
                 #[serde(default = "one")]
                 groups: usize,
+                /// The GEMM of the input gradient.
+                #[serde(default, skip_serializing_if = "InputGradient::is_default")]
+                input_gradient: InputGradient,
                 /// Multipliers of the solver's constants.
                 #[serde(default, skip_serializing_if = "Multipliers::is_one")]
                 multipliers: Multipliers,

@@ -1,7 +1,7 @@
 //! Convolution: the GEMMs of an inner product, of the matrix whose rows are patches of the images.
 
-use flexmac_fxp::{Counters, Format, Matrix, PatchRows, Patches};
-use ndarray::Array2;
+use flexmac_fxp::{Counters, Format, Matrix, PatchRows, Patches, Role};
+use ndarray::{Array2, ArrayView2};
 
 use super::affine::Affine;
 use super::col2im::Col2im;
@@ -13,6 +13,7 @@ use crate::init::Initial;
 use crate::param::Param;
 use crate::pass::{LayerId, Pass};
 use crate::plan::LayerPlan;
+use crate::spec::InputGradient;
 
 /// Fraction bits beyond the gradient's own while the host sums patches.
 const GUARD_BITS: u32 = 8;
@@ -29,7 +30,8 @@ pub struct Conv<T: Number> {
     affine: Affine<T>,
     patches: Patches,
     channels_out: usize,
-    input_gradient: bool,
+    /// How the gradient of the input is computed; not at all if no earlier layer has parameters.
+    input_gradient: Option<InputGradient>,
     /// The images of the last forward, if that was a training step without a backward yet.
     input: Option<Array2<T>>,
     /// The sums of patch gradients. Memory, reused for the next batch.
@@ -37,12 +39,12 @@ pub struct Conv<T: Number> {
 }
 
 impl<T: Number> Conv<T> {
-    /// The layer of `plan`; `input_gradient` says whether an earlier layer has parameters.
+    /// The layer of `plan`; `input_gradient` is none if no earlier layer has parameters.
     pub(crate) fn new(
         id: LayerId,
         plan: &LayerPlan,
         patches: Patches,
-        input_gradient: bool,
+        input_gradient: Option<InputGradient>,
         initial: &Initial<'_>,
     ) -> Self {
         let channels_out = plan.output.channels;
@@ -71,9 +73,33 @@ impl<T: Number> Layer<T> for Conv<T> {
         let gradient = reshape(gradient, (rows.nrows(), self.channels_out));
         self.affine.parameter_gradients(rows, gradient.view(), pass)?;
         pass.recycle(input);
-        if !self.input_gradient {
-            return Ok(None);
+        match self.input_gradient {
+            None => Ok(None),
+            Some(InputGradient::Patches) => self.of_patches(gradient, batch, pass).map(Some),
+            Some(InputGradient::Convolution) => {
+                self.by_convolution(gradient, batch, pass).map(Some)
+            }
         }
+    }
+
+    fn params(&self) -> Vec<&Param<T>> {
+        vec![&self.affine.weight, &self.affine.bias]
+    }
+
+    fn params_mut(&mut self) -> Vec<&mut Param<T>> {
+        vec![&mut self.affine.weight, &mut self.affine.bias]
+    }
+}
+
+impl<T: Number> Conv<T> {
+    /// The gradient of the input as the sum of the gradients of patches; `gradient` is (images *
+    /// positions, channels out).
+    fn of_patches(
+        &mut self,
+        gradient: Array2<T>,
+        batch: usize,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<Array2<T>, NnError> {
         let from = patch_format(pass.formats[self.affine.input_tensor].backward);
         self.sums.clear();
         self.sums.resize(batch * self.patches.image_len(), T::Sum::default());
@@ -87,16 +113,49 @@ impl<T: Number> Layer<T> for Conv<T> {
         )?;
         count_overflows(&self.affine, &in_array, pass);
         pass.recycle(gradient);
-        Ok(Some(round_sums(&self.affine, &self.sums, batch, pass)))
+        Ok(round_sums(&self.affine, &self.sums, batch, pass))
     }
 
-    fn params(&self) -> Vec<&Param<T>> {
-        vec![&self.affine.weight, &self.affine.bias]
+    /// The gradient of the input as a convolution of `gradient` with the mirrored filters.
+    fn by_convolution(
+        &self,
+        gradient: Array2<T>,
+        batch: usize,
+        pass: &mut Pass<'_, T>,
+    ) -> Result<Array2<T>, NnError> {
+        let (height, width) = self.patches.output();
+        let patches = Patches {
+            height,
+            width,
+            channels: self.channels_out,
+            kernel: self.patches.kernel,
+            stride: 1,
+            padding: self.patches.kernel - 1 - self.patches.padding,
+        };
+        let images = reshape(gradient, (batch, patches.image_len()));
+        let (weight, format) = self.affine.weight.reused_operand();
+        let mirrored = mirrored(weight, &self.patches);
+        let (tensor, of) = (self.affine.input_tensor, self.affine.output_tensor);
+        let dy = (patch_rows(&images, patches), pass.formats[of].backward);
+        let out = pass.formats[tensor].backward;
+        let operands = (dy, (mirrored.view().into(), format));
+        let (values, counters) =
+            pass.gemm(&self.affine.id, Role::InputGradient, operands, None, out)?;
+        pass.statistics.tensors[tensor].backward.merge(&counters);
+        pass.recycle(images);
+        Ok(reshape(values, (batch, self.patches.image_len())))
     }
+}
 
-    fn params_mut(&mut self) -> Vec<&mut Param<T>> {
-        vec![&mut self.affine.weight, &mut self.affine.bias]
-    }
+/// The filters of a convolution as those of its input gradient: from (channels out, row, column,
+/// channel in) to (row, column, channel out; channel in), with rows and columns in reverse.
+fn mirrored<T: Number>(weight: ArrayView2<'_, T>, patches: &Patches) -> Array2<T> {
+    let (filters, channels) = (weight.nrows(), patches.channels);
+    let places = patches.kernel * patches.kernel;
+    Array2::from_shape_fn((places * filters, channels), |(row, channel)| {
+        let (place, filter) = (row / filters, row % filters);
+        weight[[filter, (places - 1 - place) * channels + channel]]
+    })
 }
 
 /// The matrix of the patches of a batch of images.
