@@ -1,5 +1,6 @@
 """`gemm` against int64 products of NumPy and torch, on every engine, and what it refuses."""
 
+import functools
 import signal
 import subprocess
 import sys
@@ -161,8 +162,15 @@ def test_an_interrupt_ends_a_loop_of_gemms():
         "print('begun', flush=True)\n"
         "while True: flexmac.gemm(a, a)\n"
     )
-    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert child.stdout.readline() == "begun\n"
-    child.send_signal(signal.SIGINT)
-    _, errors = child.communicate(timeout=60)
+    # What runs in the background of a shell ignores interrupts, and its children do too, unless they are told otherwise.
+    listens = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    command = [sys.executable, "-c", code]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, preexec_fn=listens, **pipes) as child:
+        try:
+            assert child.stdout.readline() == "begun\n"
+            child.send_signal(signal.SIGINT)
+            _, errors = child.communicate(timeout=60)
+        finally:
+            child.kill()
     assert "KeyboardInterrupt" in errors and child.returncode != 0
