@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::engine::{Engine, Gemm, GemmResult, ImplicitGemm, Operand, RowSink, Stats};
 use crate::error::EngineError;
-use crate::lower::{check_dims, check_shapes};
+use crate::lower::check_dims;
 
 /// Rows of the result per band.
 const BAND: usize = 64;
@@ -44,20 +44,14 @@ pub struct FloatEngine;
 
 impl Engine<f32> for FloatEngine {
     fn gemm(&mut self, gemm: &Gemm<'_, f32>) -> Result<GemmResult<f32>, EngineError> {
-        let (m, k, n) = check_shapes(gemm)?;
-        let mut values = start(&gemm.bias, (m, n));
-        add_product(gemm.a.values.into(), gemm.b.values.into(), &mut values);
-        Ok(GemmResult { values, sums: None, stats: stats((m, k, n)) })
+        multiply(gemm.a.values.into(), gemm.b.values.into(), &gemm.bias)
     }
 
     fn implicit_gemm(
         &mut self,
         gemm: &ImplicitGemm<'_, f32>,
     ) -> Result<GemmResult<f32>, EngineError> {
-        let (m, k, n) = check_implicit(gemm)?;
-        let mut values = start(&gemm.bias, (m, n));
-        add_product(gemm.a.0.view(), gemm.b.0.view(), &mut values);
-        Ok(GemmResult { values, sums: None, stats: stats((m, k, n)) })
+        multiply(gemm.a.0.view(), gemm.b.0.view(), &gemm.bias)
     }
 
     fn implicit_gemm_into(
@@ -65,10 +59,10 @@ impl Engine<f32> for FloatEngine {
         gemm: &ImplicitGemm<'_, f32>,
         sink: &dyn RowSink<f32>,
     ) -> Result<GemmResult<f32>, EngineError> {
-        let (m, k, n) = check_implicit(gemm)?;
-        let values = Array2::zeros((0, n));
+        let (a, b) = (gemm.a.0.view(), gemm.b.0.view());
+        let (m, k, n) = check_dims(a.dim(), b.dim(), gemm.bias.as_ref())?;
         if in_bands(m) {
-            let (a, b) = (gemm.a.0.view(), gemm.b.0.to_dense());
+            let b = b.to_dense();
             (0..m.div_ceil(BAND)).into_par_iter().for_each(|band| {
                 let first = band * BAND;
                 let rows = first..m.min(first + BAND);
@@ -77,11 +71,10 @@ impl Engine<f32> for FloatEngine {
                 sink.take_rows(first, part.as_slice().expect("made in row order"));
             });
         } else {
-            let mut values = start(&gemm.bias, (m, n));
-            add_product(gemm.a.0.view(), gemm.b.0.view(), &mut values);
-            sink.take_rows(0, values.as_slice().expect("made in row order"));
+            let whole = self.implicit_gemm(gemm)?;
+            sink.take_rows(0, whole.values.as_slice().expect("made in row order"));
         }
-        Ok(GemmResult { values, sums: None, stats: stats((m, k, n)) })
+        Ok(GemmResult { values: Array2::zeros((0, n)), sums: None, stats: stats((m, k, n)) })
     }
 
     fn name(&self) -> &'static str {
@@ -89,9 +82,16 @@ impl Engine<f32> for FloatEngine {
     }
 }
 
-/// [`check_shapes`] of a GEMM whose operands need not lie in memory.
-fn check_implicit(gemm: &ImplicitGemm<'_, f32>) -> Result<(usize, usize, usize), EngineError> {
-    Ok(check_dims(gemm.a.0.dim(), gemm.b.0.dim(), gemm.bias.as_ref())?)
+/// A B and the bias, with its cost.
+fn multiply(
+    a: Matrix<'_, f32>,
+    b: Matrix<'_, f32>,
+    bias: &Option<Operand<'_, f32>>,
+) -> Result<GemmResult<f32>, EngineError> {
+    let (m, k, n) = check_dims(a.dim(), b.dim(), bias.as_ref())?;
+    let mut values = start(bias, (m, n));
+    add_product(a, b, &mut values);
+    Ok(GemmResult { values, sums: None, stats: stats((m, k, n)) })
 }
 
 fn stats((m, k, n): (usize, usize, usize)) -> Stats {
@@ -106,7 +106,7 @@ fn start(bias: &Option<Operand<'_, f32>>, shape: (usize, usize)) -> Array2<f32> 
     match bias {
         Some(bias) => {
             let bias = bias.values.broadcast(shape);
-            bias.expect("check_shapes admits only biases that broadcast").to_owned()
+            bias.expect("check_dims admits only biases that broadcast").to_owned()
         }
         None => Array2::zeros(shape),
     }

@@ -4,6 +4,7 @@ use flexmac_dps::{TensorRole, TensorSpec};
 
 use crate::error::NnError;
 use crate::layer::add::Shortcut;
+use crate::layer::batch_norm::{RUNNING_MEAN, RUNNING_VARIANCE};
 use crate::layer::{Misfit, Window, at_least_one};
 use crate::spec::{InputGradient, LayerSpec, Multipliers, NetSpec, Shape};
 
@@ -69,8 +70,8 @@ fn is_name(name: &str) -> bool {
 
 impl NetPlan {
     /// Checks a description and numbers its tensors: 0 is the input, then follow weight, bias and
-    /// output of each layer with parameters, and the output of each sum. `batch`, the images per iteration, bounds the gradient
-    /// of the loss.
+    /// output of each layer with parameters, and the output of each sum. `batch`, the images per
+    /// iteration, bounds the gradient of the loss.
     ///
     /// # Errors
     /// [`NnError::Layer`] for a malformed layer, one that does not fit its input, or one with more
@@ -225,19 +226,19 @@ impl NetPlan {
         let named = |layer: &LayerPlan, suffix: &str| {
             (format!("{}.{suffix}", layer.spec.name()), vec![layer.output.channels])
         };
-        norms.flat_map(|l| ["running_mean", "running_var"].map(|suffix| named(l, suffix))).collect()
+        norms
+            .flat_map(|l| [RUNNING_MEAN, RUNNING_VARIANCE].map(|suffix| named(l, suffix)))
+            .collect()
     }
 
     /// Why finite numbers cannot be those of the buffer `name`: what is expected and what was found.
     /// `None` if they can, or if no buffer has this name.
     pub fn misfit_of_buffer(&self, name: &str, values: &[f64]) -> Option<(&'static str, String)> {
-        let (layer, suffix) = name.rsplit_once('.')?;
-        let is_norm = |plan: &LayerPlan| matches!(plan.spec, LayerSpec::BatchNorm(_));
-        self.layers.iter().find(|plan| plan.spec.name() == layer && is_norm(plan))?;
-        let (expected, least) = match suffix {
-            "running_mean" => ("numbers of single precision", f64::from(f32::MIN)),
-            "running_var" => ("numbers of single precision, of at least 0", 0.0),
-            _ => return None,
+        self.buffer_shapes().iter().find(|(own, _)| own == name)?;
+        let (expected, least) = if name.ends_with(RUNNING_VARIANCE) {
+            ("numbers of single precision, of at least 0", 0.0)
+        } else {
+            ("numbers of single precision", f64::from(f32::MIN))
         };
         let wrong = values.iter().position(|v| !(least..=f64::from(f32::MAX)).contains(v))?;
         Some((expected, format!("{} at index {wrong}", values[wrong])))

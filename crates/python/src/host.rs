@@ -1,6 +1,6 @@
 //! Rounding on the host, with the random streams of `flexmac train` (`flexmac-nn`, `host.rs`).
 
-use flexmac_fxp::Role;
+use flexmac_fxp::{Counters, Role};
 use flexmac_nn::{HostRounding, Part};
 use ndarray::Array2;
 use numpy::{IntoPyArray, PyArray2, PyReadonlyArray1};
@@ -32,6 +32,11 @@ fn host(rounding: &str, streams: Streams) -> PyResult<(HostRounding, Part)> {
     Ok((HostRounding { rounding, run, iteration, layer, role, tensor }, part))
 }
 
+fn answer(py: Python<'_>, rounded: Array2<i32>, counters: &Counters) -> PyResult<Answer> {
+    let counters = serde_json::to_string(counters).map_err(|error| errors::runtime(&error))?;
+    Ok((rounded.into_pyarray(py).unbind(), counters))
+}
+
 /// Rounds real numbers to a format.
 #[pyfunction]
 pub fn quantize(
@@ -55,8 +60,7 @@ pub fn quantize(
         let counters = host.quantize::<i32>(part, values, &mut rounded, to);
         Ok((rounded, counters))
     })?;
-    let counters = serde_json::to_string(&counters).map_err(|error| errors::runtime(&error))?;
-    Ok((rounded.into_pyarray(py).unbind(), counters))
+    answer(py, rounded, &counters)
 }
 
 /// Rounds exact sums in units of 2^-frac to a format.
@@ -78,6 +82,5 @@ pub fn round_sums(
         let counters = host.round_sums::<i32>(part, (sums, frac), &mut rounded, to);
         (rounded, counters)
     });
-    let counters = serde_json::to_string(&counters).map_err(|error| errors::runtime(&error))?;
-    Ok((rounded.into_pyarray(py).unbind(), counters))
+    answer(py, rounded, &counters)
 }

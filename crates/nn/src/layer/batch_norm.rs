@@ -34,6 +34,10 @@ pub struct BatchNormSpec {
     pub multipliers: Multipliers,
 }
 
+/// Ends of the names of a normalization's buffers, which are PyTorch's.
+pub(crate) const RUNNING_MEAN: &str = "running_mean";
+pub(crate) const RUNNING_VARIANCE: &str = "running_var";
+
 fn epsilon() -> f64 {
     1e-5
 }
@@ -135,8 +139,8 @@ impl<T: Number> BatchNorm<T> {
         Self {
             scale: param("weight", plan.weight_tensor(), 1.0, (of.lr_mult, of.decay_mult)),
             shift: param("bias", plan.bias_tensor(), 0.0, (of.bias_lr_mult, of.bias_decay_mult)),
-            running_mean: buffer("running_mean", 0.0),
-            running_variance: buffer("running_var", 1.0),
+            running_mean: buffer(RUNNING_MEAN, 0.0),
+            running_variance: buffer(RUNNING_VARIANCE, 1.0),
             input_tensor: plan.input_tensor,
             output_tensor: plan.output_tensor,
             epsilon: spec.epsilon,
